@@ -1,0 +1,70 @@
+/*
+ * declaration.h
+ *		Declarations (realtime.rpc(), realtime.topic() ...) as this process
+ *		sees them: read from their tables, kept, and read again when a
+ *		committed change invalidates them.
+ *
+ * All functions need a transaction.  What they return stays valid until the
+ * next call of rt_declarations_refresh(), which the executor makes at the
+ * start of each transaction, and which other callers make themselves.
+ */
+#ifndef RT_CATALOG_DECLARATION_H
+#define RT_CATALOG_DECLARATION_H
+
+#include "src/compat.h"
+
+#include "src/ipc/publish_ring.h"
+
+typedef struct RtRpcDeclaration
+{
+	char	   *path;			/* hash key */
+	Oid			handler;		/* InvalidOid: the function is gone */
+	char	   *handler_text;	/* qualified signature */
+	int			guard_count;
+	Oid		   *guards;			/* InvalidOid: gone */
+	int			timeout_ms;		/* -1 = realtime.handler_timeout */
+	int			read_only;		/* -1 = from the function's volatility */
+	int			rate_limit;		/* calls per rate_window_ms; 0 = none */
+	int			rate_window_ms;
+	Oid			idempotency_key;	/* InvalidOid = none */
+	int64		idempotency_ttl_ms;
+	Oid			lock_key;		/* InvalidOid = none */
+	int			lock_wait_ms;	/* -1 = as long as the call may take */
+	char	   *class_of_service;	/* NULL = none */
+
+	void	   *prepared;		/* the executor's own: what it knows about the
+								 * function; freed with the declaration through
+								 * prepared_context */
+	MemoryContext prepared_context;
+} RtRpcDeclaration;
+
+typedef struct RtTopicDeclaration
+{
+	char	   *template;
+	RtTopicClass topic_class;
+	bool		open;
+	Oid			access;			/* InvalidOid = none */
+	int			replay_size;
+	int64		replay_ttl_ms;	/* -1 = for ever */
+} RtTopicDeclaration;
+
+/* Registers the invalidation callbacks; once per process, from _PG_init. */
+extern void rt_declarations_install(void);
+
+/*
+ * Brings the cache up to date.  Returns false if the extension is not
+ * installed in this database.  Counts up rt_declarations_version() when
+ * anything was read again.
+ */
+extern bool rt_declarations_refresh(void);
+extern uint64 rt_declarations_version(void);
+
+extern RtRpcDeclaration *rt_declaration_rpc(const char *path, Size len);
+
+/*
+ * The declaration whose template matches the topic (longest literal prefix
+ * wins), or NULL.
+ */
+extern const RtTopicDeclaration *rt_declaration_topic(const char *topic, Size len);
+
+#endif							/* RT_CATALOG_DECLARATION_H */

@@ -1,0 +1,68 @@
+/*
+ * compat.h
+ *		Every condition on the PostgreSQL version, in one place.
+ *
+ * The code is written against the names of the newest supported server;
+ * this header supplies them for the older ones.  No other file tests
+ * PG_VERSION_NUM.
+ */
+#ifndef RT_COMPAT_H
+#define RT_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "realtime needs PostgreSQL 15 or later"
+#endif
+
+#include "catalog/pg_database.h"
+#include "catalog/pg_proc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/acl.h"
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM < 160000
+#define rt_object_ownercheck_database(oid, role) \
+	pg_database_ownercheck((oid), (role))
+#define rt_aclcheck_function(oid, role) \
+	pg_proc_aclcheck((oid), (role), ACL_EXECUTE)
+#else
+#define rt_object_ownercheck_database(oid, role) \
+	object_ownercheck(DatabaseRelationId, (oid), (role))
+#define rt_aclcheck_function(oid, role) \
+	object_aclcheck(ProcedureRelationId, (oid), (role), ACL_EXECUTE)
+#endif
+
+/* The number that finds a process's PGPROC from any other process. */
+#if PG_VERSION_NUM < 170000
+typedef int RtProcNumber;
+#define RT_INVALID_PROC_NUMBER (-1)
+#define RT_MY_PROC_NUMBER (MyProc->pgprocno)
+#define RT_PROC_BY_NUMBER(n) (&ProcGlobal->allProcs[(n)])
+#else
+#include "storage/procnumber.h"
+typedef ProcNumber RtProcNumber;
+#define RT_INVALID_PROC_NUMBER INVALID_PROC_NUMBER
+#define RT_MY_PROC_NUMBER MyProcNumber
+#define RT_PROC_BY_NUMBER(n) GetPGProcByNumber(n)
+#endif
+
+/* Named wait events exist for extensions since 17. */
+#if PG_VERSION_NUM < 170000
+#define RT_WAIT_EVENT(name) PG_WAIT_EXTENSION
+#else
+#define RT_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#endif
+
+/* CreateWaitEventSet() takes a resource owner instead of a context since 17. */
+#if PG_VERSION_NUM < 170000
+#define rt_create_wait_event_set(n) \
+	CreateWaitEventSet(TopMemoryContext, (n))
+#else
+#define rt_create_wait_event_set(n) CreateWaitEventSet(NULL, (n))
+#endif
+
+/* MarkGUCPrefixReserved() exists since 15: nothing to do. */
+
+#endif							/* RT_COMPAT_H */

@@ -1,0 +1,55 @@
+/*
+ * guc.h
+ *		The settings, realtime.*: C variables named after them.
+ *
+ * Units are those of the C variable; docs/configuration.md has the table.
+ */
+#ifndef RT_GUC_H
+#define RT_GUC_H
+
+/* Where we are and who we are */
+extern char *realtime_database;
+extern char *realtime_executor_role;
+extern char *realtime_anonymous_role;
+extern char *realtime_authenticated_role;
+
+/* The listener */
+extern char *realtime_listen_addresses;
+extern int	realtime_port;
+extern char *realtime_path;
+extern char *realtime_allowed_origins;
+extern char *realtime_document_root;
+extern int	realtime_max_connections;
+extern int	realtime_upgrade_rate;
+extern int	realtime_handshake_timeout; /* ms */
+extern int	realtime_idle_timeout;	/* ms, 0 = never */
+extern int	realtime_ping_interval; /* ms, 0 = never */
+
+/* Limits of a connection */
+extern int	realtime_max_payload;	/* bytes */
+extern int	realtime_max_backpressure;	/* bytes */
+extern int	realtime_max_subscriptions;
+extern int	realtime_max_batch;
+extern int	realtime_max_depth;
+
+/* Processes and shared memory */
+extern int	realtime_gateways;
+extern int	realtime_executors;
+extern int	realtime_queue_depth;
+extern int	realtime_ring_size; /* kB */
+extern int	realtime_payload_memory;	/* kB */
+extern int	realtime_max_sessions;
+
+/* Calls */
+extern int	realtime_handler_timeout;	/* ms */
+extern int	realtime_shutdown_timeout;	/* ms */
+extern bool realtime_pipelined_commits;
+extern int	realtime_max_retries;
+
+#define RT_GATEWAYS_MAX 16
+#define RT_EXECUTORS_MAX 64
+
+/* Defines them all; called once from _PG_init. */
+extern void rt_guc_define(void);
+
+#endif							/* RT_GUC_H */

@@ -1,0 +1,98 @@
+/*
+ * publish_ring.h
+ *		Committed events on their way from any backend to every gateway.
+ *
+ * A byte ring in shared memory.  Positions count bytes since server start and
+ * never wrap.  A transaction appends all its events at commit, in one piece;
+ * while the topic's lock is still held, so ring order is commit order per
+ * topic.  Gateways read at their own pace and copy without a lock; the writer
+ * never waits for them.  A reader that was overrun is told so and asks which
+ * partitions of topics moved.
+ */
+#ifndef RT_IPC_PUBLISH_RING_H
+#define RT_IPC_PUBLISH_RING_H
+
+#include "src/compat.h"
+
+#include "access/xlogdefs.h"
+
+#define RT_TOPIC_PARTITIONS 1024	/* locks and positions of topics */
+
+typedef enum RtTopicClass
+{
+	RT_TOPIC_VOLATILE,
+	RT_TOPIC_ORDERED,
+	RT_TOPIC_REPLAY
+} RtTopicClass;
+
+/*
+ * An entry as it lies in the ring: header, topic, frame; padded to 8 bytes.
+ * The frame is a complete server frame.
+ */
+typedef struct RtRingEntry
+{
+	uint32		size;			/* with header and padding */
+	uint32		topic_hash;
+	XLogRecPtr	lsn;			/* end of the commit record; 0 = do not wait */
+	uint64		seq;			/* replay topics; 0 = none */
+	uint16		topic_len;
+	uint8		topic_class;	/* RtTopicClass */
+	uint8		flags;			/* none yet */
+	uint32		frame_len;
+	/* topic bytes, frame bytes */
+} RtRingEntry;
+
+#define rt_ring_entry_topic(e) ((const char *) (e) + sizeof(RtRingEntry))
+#define rt_ring_entry_frame(e) (rt_ring_entry_topic(e) + (e)->topic_len)
+#define rt_ring_entry_size(topic_len, frame_len) \
+	MAXALIGN(sizeof(RtRingEntry) + (topic_len) + (frame_len))
+#define rt_topic_partition(hash) ((hash) % RT_TOPIC_PARTITIONS)
+
+extern Size rt_ring_size(void);
+extern void rt_ring_init(bool found);
+
+/* The same everywhere: advisory locks, positions and tables rest on it. */
+extern uint32 rt_topic_hash(const char *topic, Size len);
+
+/* The most that one transaction can append. */
+extern Size rt_ring_capacity(void);
+
+/*
+ * Appends size bytes of whole entries and wakes the gateways that have
+ * subscribers in their partitions.  Never fails, waits or allocates; size is
+ * at most rt_ring_capacity().  Called at commit, with the topics' locks held.
+ */
+extern void rt_ring_append(const char *entries, Size size);
+
+/* A transaction's events did not fit: its partitions count as overrun. */
+extern void rt_ring_append_lost(const uint32 *topic_hashes, int n);
+
+/* End of what has been written. */
+extern uint64 rt_ring_position(void);
+
+typedef enum RtRingRead
+{
+	RT_RING_EMPTY,				/* nothing after position */
+	RT_RING_ENTRY,				/* *entry is the one at *position */
+	RT_RING_OVERRUN				/* *position is gone */
+} RtRingRead;
+
+/*
+ * Copies the entry at *position into a buffer of the caller's process that
+ * stays valid until the next read, and moves *position behind it.
+ * After OVERRUN the caller goes on at rt_ring_position().
+ */
+extern RtRingRead rt_ring_read(uint64 *position, const RtRingEntry **entry);
+
+/* Position behind the last event of a partition. */
+extern uint64 rt_ring_partition_position(uint32 partition);
+
+/*
+ * A gateway's interest in a partition: it is woken only for those in which it
+ * has subscribers.  Count one subscriber more or less.
+ */
+extern void rt_ring_interest_add(int gateway, uint32 topic_hash);
+extern void rt_ring_interest_remove(int gateway, uint32 topic_hash);
+extern void rt_ring_interest_reset(int gateway);
+
+#endif							/* RT_IPC_PUBLISH_RING_H */

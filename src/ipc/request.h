@@ -1,0 +1,166 @@
+/*
+ * request.h
+ *		Requests of gateways to executors, and the answers: one slot in shared
+ *		memory carries both.
+ *
+ * FREE -> QUEUED -> RUNNING -> ANSWERED -> FREE.  A gateway takes a free slot,
+ * fills it and queues it; an executor takes it from the queue, runs it, puts
+ * the answer into the same slot and the slot on its gateway's list of answers;
+ * the gateway reads the answer and frees the slot.  So the way back cannot be
+ * full, and calls in flight are counted from the slots.
+ *
+ * Who frees when somebody dies:  an executor's exit answers its RUNNING slots
+ * with RT_ANSWER_FAILED; a gateway's exit frees its QUEUED and ANSWERED slots
+ * and orphans the RUNNING ones, which their executor frees when it answers.
+ */
+#ifndef RT_IPC_REQUEST_H
+#define RT_IPC_REQUEST_H
+
+#include "src/compat.h"
+
+#include "access/xlogdefs.h"
+#include "utils/dsa.h"
+#include "utils/timestamp.h"
+
+#define RT_REQUEST_INLINE 1024	/* bytes of text kept in the slot itself */
+#define RT_REQUEST_NONE (-1)
+
+typedef enum RtRequestKind
+{
+	RT_REQUEST_CALL,			/* text: the frame; answer: a server frame */
+	RT_REQUEST_SUBSCRIBE		/* text: topics, see below; answer: verdicts */
+} RtRequestKind;
+
+typedef enum RtRequestState
+{
+	RT_REQUEST_FREE,
+	RT_REQUEST_FILLING,			/* taken by a gateway, not queued yet */
+	RT_REQUEST_QUEUED,
+	RT_REQUEST_RUNNING,
+	RT_REQUEST_ANSWERED,
+	RT_REQUEST_ORPHANED			/* running for a gateway that is gone */
+} RtRequestState;
+
+typedef enum RtAnswerKind
+{
+	RT_ANSWER_FRAME,			/* the text is a complete WebSocket frame */
+	RT_ANSWER_VERDICTS,			/* the text holds verdicts */
+	RT_ANSWER_NONE,				/* nothing to send (fire and forget) */
+	RT_ANSWER_FAILED,			/* the executor died: INTERNAL_ERROR */
+	RT_ANSWER_UNAVAILABLE		/* no extension: SERVICE_UNAVAILABLE */
+} RtAnswerKind;
+
+/* Positions in a request's text, as in src/protocol. */
+typedef struct RtRequestSpan
+{
+	uint32		off;
+	uint32		len;
+} RtRequestSpan;
+
+/* A text in shared memory: in place or, if longer, in DSA. */
+typedef struct RtSharedText
+{
+	uint32		len;
+	dsa_pointer dsa;			/* InvalidDsaPointer = in place */
+	char		in_place[RT_REQUEST_INLINE];
+} RtSharedText;
+
+typedef struct RtRequest
+{
+	/* protected by the pool's lock */
+	RtRequestState state;
+	int			next;			/* in the free list, queue or answer list */
+
+	/* written by the gateway before QUEUED, constant until FREE */
+	RtRequestKind kind;
+	int			gateway;		/* index and generation of the asker */
+	uint32		gateway_generation;
+	uint32		connection;		/* index in the gateway's table */
+	uint64		connection_serial;	/* unique in the gateway's life */
+	uint64		tag;			/* the gateway's own use */
+	int			session;		/* index of a session object, referenced */
+	char		connection_id[40];	/* uuid text */
+	TimestampTz queued_at;
+	RtRequestSpan path;			/* CALL: decoded path, behind the frame */
+	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer */
+	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
+	RtRequestSpan idempotency_key;	/* CALL: JSON string */
+	RtSharedText text;
+
+	/* written by the executor while RUNNING */
+	int			executor;
+	RtAnswerKind answer_kind;
+	XLogRecPtr	answer_lsn;		/* not to be sent before this is flushed */
+	RtSharedText answer;
+} RtRequest;
+
+/*
+ * SUBSCRIBE: the text is a sequence of topics, each a uint16 length and the
+ * bytes.  The answer holds as many verdicts, each a uint8 RtVerdict, a uint8
+ * length and the reason's bytes (denials only).
+ */
+typedef enum RtVerdict
+{
+	RT_VERDICT_DENY,
+	RT_VERDICT_ALLOW,			/* this identity, this time */
+	RT_VERDICT_OPEN				/* everybody until declarations change */
+} RtVerdict;
+
+extern Size rt_requests_size(void);
+extern void rt_requests_init(bool found);
+
+/*
+ * Gateway side.  rt_request_begin() returns a FILLING slot, or NULL if there
+ * is none free.  rt_request_set_text() returns false if the payload memory is
+ * used up.  cancel gives a FILLING slot back.  submit queues n slots at once
+ * and wakes as many idle executors as are needed.
+ */
+extern RtRequest *rt_request_begin(int gateway, uint32 gateway_generation);
+extern bool rt_shared_text_set(RtSharedText *shared, const char *text, uint32 len);
+extern char *rt_shared_text_reserve(RtSharedText *shared, uint32 len);
+extern const char *rt_shared_text_get(RtSharedText *shared);
+extern void rt_shared_text_free(RtSharedText *shared);
+extern void rt_request_cancel(RtRequest *request);
+extern void rt_requests_submit(RtRequest **requests, int n);
+
+/*
+ * Takes the whole list of answers to a gateway; the slots stay ANSWERED until
+ * rt_requests_free().  Returns how many were put into out (at most max).
+ */
+extern int	rt_answers_take(int gateway, RtRequest **out, int max);
+extern void rt_requests_free(RtRequest **requests, int n);
+extern bool rt_answers_pending(int gateway);
+
+/* A gateway is leaving: see the top. */
+extern void rt_requests_abandon_gateway(int gateway, uint32 gateway_generation);
+
+/* How many requests of a gateway are not FREE. */
+extern int	rt_requests_in_flight(int gateway);
+
+/*
+ * Executor side.  take returns the oldest queued request, now RUNNING, or
+ * NULL; with NULL and mark_idle the executor is noted as idle in the same
+ * moment, so that the next submit wakes it.  answer puts n requests on their
+ * gateways' lists and wakes those gateways once each.
+ */
+extern RtRequest *rt_request_take(int executor, bool mark_idle);
+extern void rt_executor_not_idle(int executor);
+extern bool rt_requests_queued(void);
+extern void rt_requests_answer(RtRequest **requests, int n);
+
+/* An executor is leaving: its running requests are answered FAILED. */
+extern void rt_requests_fail_executor(int executor);
+
+/*
+ * Answers everything that waits in the queue (nobody is going to run it).
+ * Used by the launcher when the service ends.
+ */
+extern void rt_requests_refuse_queued(RtAnswerKind kind);
+
+/* Every process that touches texts attaches once. */
+extern void rt_payload_attach(void);
+extern Size rt_payload_size(void);
+extern void rt_payload_init(bool found);
+extern dsa_area *rt_payload_area(void);
+
+#endif							/* RT_IPC_REQUEST_H */

@@ -1,0 +1,91 @@
+/*
+ * envelope.h
+ *		What a client's text frame asks for.
+ */
+#ifndef RT_PROTOCOL_ENVELOPE_H
+#define RT_PROTOCOL_ENVELOPE_H
+
+#include "src/protocol/json.h"
+
+#define RT_PATH_MAX 255			/* bytes of a path */
+#define RT_ID_MAX 256			/* bytes of a request id with its quotes */
+#define RT_CONTROL_MAX 8192		/* a control frame must be shorter, except
+								 * "resume" and "reply" */
+#define RT_SUBSCRIBE_BATCH_MAX 256	/* topics looked at in one subscribe-batch */
+
+typedef enum RtEnvelopeKind
+{
+	RT_ENVELOPE_IGNORED,		/* not ours, malformed, or unknown: no answer */
+	RT_ENVELOPE_CALL,			/* {"rpc": ...} */
+	RT_ENVELOPE_BATCH,			/* {"batch": [...]} */
+	RT_ENVELOPE_HELLO,
+	RT_ENVELOPE_SUBSCRIBE,
+	RT_ENVELOPE_SUBSCRIBE_BATCH,
+	RT_ENVELOPE_UNSUBSCRIBE,
+	RT_ENVELOPE_RESUME,
+	RT_ENVELOPE_REPLY,			/* answer to a push request */
+	RT_ENVELOPE_REPLAY			/* plain-topic replay request */
+} RtEnvelopeKind;
+
+/* What is wrong with a call, in the order in which it is looked for. */
+typedef enum RtCallFault
+{
+	RT_CALL_OK,
+	RT_CALL_TOO_DEEP,			/* nests deeper than max_depth */
+	RT_CALL_NO_PATH,			/* rpc absent, empty or not a string */
+	RT_CALL_BAD_PATH,			/* rpc is not a path */
+	RT_CALL_BAD_ARGS			/* args is there and not an array */
+} RtCallFault;
+
+/* One call.  Spans are positions in the frame's text. */
+typedef struct RtCall
+{
+	RtCallFault fault;
+	uint16_t	path_len;
+	char		path[RT_PATH_MAX + 1];	/* decoded, terminated */
+	RtSpan		id;				/* JSON string; absent = no answer wanted */
+	RtSpan		args;			/* JSON array; absent = [] */
+	RtSpan		idempotency_key;	/* JSON string */
+	RtSpan		seq;			/* JSON number */
+	RtSpan		version;		/* any JSON */
+	RtSpan		schema_version; /* JSON number */
+	RtSpan		cursor;			/* any JSON */
+	bool		stream;
+} RtCall;
+
+typedef struct RtEnvelope
+{
+	RtEnvelopeKind kind;
+	RtJsonStatus json;			/* OK or TOO_DEEP */
+	RtCall		call;			/* CALL */
+	RtSpan		batch;			/* BATCH: the array of calls */
+	bool		sequential;		/* BATCH */
+	bool		caps_batch;		/* HELLO: the client takes batched events */
+	RtSpan		topic;			/* SUBSCRIBE, UNSUBSCRIBE, REPLAY: any JSON */
+	RtSpan		topics;			/* SUBSCRIBE_BATCH: a JSON array */
+	RtSpan		ref;			/* number or string, to be echoed; else absent */
+	RtSpan		session_id;		/* RESUME */
+	RtSpan		last_seen;		/* RESUME: object topic -> number */
+	RtSpan		data;			/* REPLY */
+	RtSpan		error;			/* REPLY: string */
+	RtSpan		since;			/* REPLAY: number */
+	RtSpan		req_id;			/* REPLAY: number */
+} RtEnvelope;
+
+/*
+ * Reads one text frame.  Never fails: what cannot be understood is IGNORED.
+ * A member that occurs twice counts with its last value, as in JavaScript.
+ */
+extern void rt_envelope_parse(const char *text, uint32_t len, int max_depth,
+							  RtEnvelope *envelope);
+
+/*
+ * Reads one entry of a batch (or any call) out of an accepted text.  Returns
+ * false if it is not an object.  max_depth as above, counted from the frame.
+ */
+extern bool rt_envelope_parse_call(const char *text, RtSpan value, RtCall *call);
+
+/* Whether a text is a path: words of [A-Za-z0-9_-] joined by '/', at least two. */
+extern bool rt_path_is_valid(const char *path, size_t len);
+
+#endif							/* RT_PROTOCOL_ENVELOPE_H */

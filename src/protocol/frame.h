@@ -1,0 +1,72 @@
+/*
+ * frame.h
+ *		Server frames: complete, unmasked WebSocket frames (RFC 6455), ready to
+ *		be written to a socket.
+ *
+ * A frame is built once and sent to any number of connections.  The payload
+ * is written first, RT_FRAME_HEADROOM bytes into the buffer; sealing puts the
+ * header right before it.
+ *
+ * Parameters named *_json are JSON text and are copied as they are; all other
+ * texts are escaped.  Functions return the payload's length, or 0 if it does
+ * not fit; RT_FRAME_OVERHEAD plus the lengths of the parts always fits when
+ * no text needs escaping, six times a text's length when it does.
+ */
+#ifndef RT_PROTOCOL_FRAME_H
+#define RT_PROTOCOL_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RT_FRAME_HEADROOM 10	/* bytes before the payload */
+#define RT_FRAME_OVERHEAD 160	/* the most that a payload adds to its parts */
+#define RT_FRAME_PAYLOAD_MAX (1024 * 1024)	/* clients drop longer ones */
+
+/* A text with its length; not terminated. */
+typedef struct RtText
+{
+	const char *ptr;
+	size_t		len;
+} RtText;
+
+#define RT_TEXT(s) ((RtText) {(s), strlen(s)})
+#define RT_TEXT_NONE ((RtText) {NULL, 0})
+
+typedef enum RtOpcode
+{
+	RT_OPCODE_TEXT = 0x81,		/* with FIN */
+	RT_OPCODE_CLOSE = 0x88,
+	RT_OPCODE_PING = 0x89
+} RtOpcode;
+
+/*
+ * Writes the header of a payload that stands at buf + RT_FRAME_HEADROOM.
+ * Returns where the frame begins; *frame_len is the length from there.
+ */
+extern char *rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
+						   size_t *frame_len);
+
+/* Payload writers: into dst, at most cap bytes. */
+extern size_t rt_payload_welcome(char *dst, size_t cap, const char *session_id);
+extern size_t rt_payload_resumed(char *dst, size_t cap);
+extern size_t rt_payload_ping(char *dst, size_t cap);
+extern size_t rt_payload_subscribed(char *dst, size_t cap, RtText topic_json, RtText ref_json);
+extern size_t rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
+								RtText reason);
+
+/* seq 0 = none.  topic and event must have passed their checks (topic.h). */
+extern size_t rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
+							   RtText data_json, uint64_t seq);
+
+/* data_json absent = the member is left out. */
+extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json);
+
+/* issues_json absent and retry_after_ms < 0 = the member is left out. */
+extern size_t rt_payload_failure(char *dst, size_t cap, RtText id_json, RtText code,
+								 RtText message, RtText issues_json, int64_t retry_after_ms);
+
+/* Payload of a close frame: two bytes of code, reason cut at 123 bytes. */
+extern size_t rt_payload_close(char *dst, size_t cap, uint16_t code, const char *reason);
+
+#endif							/* RT_PROTOCOL_FRAME_H */

@@ -1,0 +1,77 @@
+/*
+ * json.h
+ *		A strict checker for JSON text and a reader of its parts by position.
+ *
+ * The gateway needs three things of a frame: that it is JSON, how deep it
+ * nests, and where its parts begin and end.  The parts themselves stay text,
+ * because the executor converts them with the server's own rules and a number
+ * must not pass through a double on the way.
+ *
+ * Nothing here allocates.  rt_json_check() must have accepted a text before
+ * any other function looks into it; those rely on it and never look twice.
+ */
+#ifndef RT_PROTOCOL_JSON_H
+#define RT_PROTOCOL_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A part of a text.  JSON strings include their quotes. */
+typedef struct RtSpan
+{
+	uint32_t	off;			/* bytes from the beginning of the text */
+	uint32_t	len;			/* bytes; 0 = absent */
+} RtSpan;
+
+typedef enum RtJsonStatus
+{
+	RT_JSON_OK,
+	RT_JSON_INVALID,			/* not JSON (RFC 8259) */
+	RT_JSON_TOO_DEEP			/* JSON down to max_depth, deeper parts are
+								 * only known to be balanced; positions can
+								 * still be read */
+} RtJsonStatus;
+
+/* Checks the whole text.  Depth counts arrays and objects; "[[]]" is 2. */
+extern RtJsonStatus rt_json_check(const char *text, size_t len, int max_depth);
+
+/*
+ * Walks the members of an object or the elements of an array.
+ * rt_json_walk_begin() returns false if the value is of another kind.
+ * rt_json_walk_member() and rt_json_walk_element() return false at the end.
+ */
+typedef struct RtJsonWalk
+{
+	const char *text;
+	uint32_t	pos;
+	uint32_t	end;
+} RtJsonWalk;
+
+extern bool rt_json_walk_object(RtJsonWalk *walk, const char *text, RtSpan value);
+extern bool rt_json_walk_array(RtJsonWalk *walk, const char *text, RtSpan value);
+extern bool rt_json_walk_member(RtJsonWalk *walk, RtSpan *key, RtSpan *value);
+extern bool rt_json_walk_element(RtJsonWalk *walk, RtSpan *value);
+
+/* The value of the whole text, without the white space around it. */
+extern RtSpan rt_json_whole(const char *text, size_t len);
+
+/* First character tells the kind: { [ " t f n or a number's. */
+#define rt_json_is_string(text, span) ((span).len > 0 && (text)[(span).off] == '"')
+#define rt_json_is_array(text, span) ((span).len > 0 && (text)[(span).off] == '[')
+#define rt_json_is_object(text, span) ((span).len > 0 && (text)[(span).off] == '{')
+#define rt_json_is_null(text, span) ((span).len > 0 && (text)[(span).off] == 'n')
+#define rt_json_is_true(text, span) ((span).len > 0 && (text)[(span).off] == 't')
+extern bool rt_json_is_number(const char *text, RtSpan span);
+
+/*
+ * Decodes a JSON string into UTF-8 and terminates it with a NUL.  Returns the
+ * length, or -1 if it does not fit into cap bytes or holds U+0000 or half a
+ * surrogate pair.
+ */
+extern int	rt_json_string_decode(const char *text, RtSpan string, char *dst, size_t cap);
+
+/* Whether a JSON string, once decoded, equals a C string (both ASCII). */
+extern bool rt_json_string_equals(const char *text, RtSpan string, const char *other);
+
+#endif							/* RT_PROTOCOL_JSON_H */
