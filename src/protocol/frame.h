@@ -11,6 +11,8 @@
  * texts are escaped.  Functions return the payload's length, or 0 if it does
  * not fit; RT_FRAME_OVERHEAD plus the lengths of the parts always fits when
  * no text needs escaping, six times a text's length when it does.
+ *
+ * Where a member must be there and its *_json is absent, null is written.
  */
 #ifndef RT_PROTOCOL_FRAME_H
 #define RT_PROTOCOL_FRAME_H
@@ -20,7 +22,8 @@
 #include <stdint.h>
 
 #define RT_FRAME_HEADROOM 10	/* bytes before the payload */
-#define RT_FRAME_OVERHEAD 160	/* the most that a payload adds to its parts */
+#define RT_FRAME_OVERHEAD 416	/* the most that a payload adds to its parts:
+								 * 160, and an id, which is written twice */
 #define RT_FRAME_PAYLOAD_MAX (1024 * 1024)	/* clients drop longer ones */
 
 /* A text with its length; not terminated. */
@@ -48,25 +51,35 @@ extern char *rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 						   size_t *frame_len);
 
 /* Payload writers: into dst, at most cap bytes. */
-extern size_t rt_payload_welcome(char *dst, size_t cap, const char *session_id);
+extern size_t rt_payload_welcome(char *dst, size_t cap,
+								 const char *session_id);
 extern size_t rt_payload_resumed(char *dst, size_t cap);
 extern size_t rt_payload_ping(char *dst, size_t cap);
-extern size_t rt_payload_subscribed(char *dst, size_t cap, RtText topic_json, RtText ref_json);
-extern size_t rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
-								RtText reason);
+
+/* ref_json absent = the member is left out. */
+extern size_t rt_payload_subscribed(char *dst, size_t cap, RtText topic_json,
+									RtText ref_json);
+extern size_t rt_payload_denied(char *dst, size_t cap, RtText topic_json,
+								RtText ref_json, RtText reason);
 
 /* seq 0 = none.  topic and event must have passed their checks (topic.h). */
-extern size_t rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
-							   RtText data_json, uint64_t seq);
+extern size_t rt_payload_event(char *dst, size_t cap, RtText topic,
+							   RtText event, RtText data_json, uint64_t seq);
 
 /* data_json absent = the member is left out. */
-extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json);
+extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,
+								 RtText data_json);
 
 /* issues_json absent and retry_after_ms < 0 = the member is left out. */
-extern size_t rt_payload_failure(char *dst, size_t cap, RtText id_json, RtText code,
-								 RtText message, RtText issues_json, int64_t retry_after_ms);
+extern size_t rt_payload_failure(char *dst, size_t cap, RtText id_json,
+								 RtText code, RtText message,
+								 RtText issues_json, int64_t retry_after_ms);
 
-/* Payload of a close frame: two bytes of code, reason cut at 123 bytes. */
-extern size_t rt_payload_close(char *dst, size_t cap, uint16_t code, const char *reason);
+/*
+ * Payload of a close frame: two bytes of code and the reason (UTF-8, may be
+ * NULL), which is cut between characters to at most 123 bytes.
+ */
+extern size_t rt_payload_close(char *dst, size_t cap, uint16_t code,
+							   const char *reason);
 
 #endif							/* RT_PROTOCOL_FRAME_H */

@@ -33,13 +33,20 @@ typedef enum RtJsonStatus
 								 * still be read */
 } RtJsonStatus;
 
-/* Checks the whole text.  Depth counts arrays and objects; "[[]]" is 2. */
+#define RT_JSON_DEPTH_MAX 1024	/* a larger max_depth counts as this */
+
+/*
+ * Checks the whole text.  Depth counts arrays and objects; "[[]]" is 2.  That
+ * strings are valid UTF-8 is not checked: the WebSocket library did so.
+ */
 extern RtJsonStatus rt_json_check(const char *text, size_t len, int max_depth);
 
 /*
  * Walks the members of an object or the elements of an array.
- * rt_json_walk_begin() returns false if the value is of another kind.
- * rt_json_walk_member() and rt_json_walk_element() return false at the end.
+ * rt_json_walk_object() and rt_json_walk_array() return false if the value is
+ * of another kind; rt_json_walk_member() and rt_json_walk_element() return
+ * false at the end.  Walking what lies below max_depth is harmless, but the
+ * parts found there need not be JSON.
  */
 typedef struct RtJsonWalk
 {
@@ -48,20 +55,25 @@ typedef struct RtJsonWalk
 	uint32_t	end;
 } RtJsonWalk;
 
-extern bool rt_json_walk_object(RtJsonWalk *walk, const char *text, RtSpan value);
-extern bool rt_json_walk_array(RtJsonWalk *walk, const char *text, RtSpan value);
-extern bool rt_json_walk_member(RtJsonWalk *walk, RtSpan *key, RtSpan *value);
+extern bool rt_json_walk_object(RtJsonWalk *walk, const char *text,
+								RtSpan value);
+extern bool rt_json_walk_array(RtJsonWalk *walk, const char *text,
+							   RtSpan value);
+extern bool rt_json_walk_member(RtJsonWalk *walk, RtSpan *key,
+								RtSpan *value);
 extern bool rt_json_walk_element(RtJsonWalk *walk, RtSpan *value);
 
 /* The value of the whole text, without the white space around it. */
 extern RtSpan rt_json_whole(const char *text, size_t len);
 
-/* First character tells the kind: { [ " t f n or a number's. */
-#define rt_json_is_string(text, span) ((span).len > 0 && (text)[(span).off] == '"')
-#define rt_json_is_array(text, span) ((span).len > 0 && (text)[(span).off] == '[')
-#define rt_json_is_object(text, span) ((span).len > 0 && (text)[(span).off] == '{')
-#define rt_json_is_null(text, span) ((span).len > 0 && (text)[(span).off] == 'n')
-#define rt_json_is_true(text, span) ((span).len > 0 && (text)[(span).off] == 't')
+/* The first character tells the kind: { [ " t f n or a number's. */
+#define rt_json_begins_with(text, span, c) \
+	((span).len > 0 && (text)[(span).off] == (c))
+#define rt_json_is_string(text, span) rt_json_begins_with(text, span, '"')
+#define rt_json_is_array(text, span) rt_json_begins_with(text, span, '[')
+#define rt_json_is_object(text, span) rt_json_begins_with(text, span, '{')
+#define rt_json_is_null(text, span) rt_json_begins_with(text, span, 'n')
+#define rt_json_is_true(text, span) rt_json_begins_with(text, span, 't')
 extern bool rt_json_is_number(const char *text, RtSpan span);
 
 /*
@@ -69,9 +81,11 @@ extern bool rt_json_is_number(const char *text, RtSpan span);
  * length, or -1 if it does not fit into cap bytes or holds U+0000 or half a
  * surrogate pair.
  */
-extern int	rt_json_string_decode(const char *text, RtSpan string, char *dst, size_t cap);
+extern int	rt_json_string_decode(const char *text, RtSpan string, char *dst,
+								  size_t cap);
 
 /* Whether a JSON string, once decoded, equals a C string (both ASCII). */
-extern bool rt_json_string_equals(const char *text, RtSpan string, const char *other);
+extern bool rt_json_string_equals(const char *text, RtSpan string,
+								  const char *other);
 
 #endif							/* RT_PROTOCOL_JSON_H */

@@ -5,6 +5,12 @@
  * A template is literal text with placeholders in braces, "chat:{room}"; a
  * literal brace is doubled.  A placeholder matches one non-empty segment
  * without ':', percent-encoded outside [A-Za-z0-9_.-].
+ *
+ * Between values and the topics of a template there is exactly one way in
+ * each direction, so that two sets of values never share a topic and a topic
+ * cannot be spelled in two ways.  Three rules see to it: bytes are encoded if
+ * and only if they must be, with upper-case digits; literal text has no '%';
+ * between two placeholders stands some character that no value can hold.
  */
 #ifndef RT_PROTOCOL_TOPIC_H
 #define RT_PROTOCOL_TOPIC_H
@@ -29,33 +35,51 @@ typedef enum RtTemplateFault
 {
 	RT_TEMPLATE_OK,
 	RT_TEMPLATE_EMPTY,
-	RT_TEMPLATE_TOO_LONG,
-	RT_TEMPLATE_BAD_CHARACTER,
+	RT_TEMPLATE_TOO_LONG,		/* itself, or every topic that it matches */
+	RT_TEMPLATE_BAD_CHARACTER,	/* '%', or one that no topic has */
 	RT_TEMPLATE_UNBALANCED,		/* a brace without its other half */
-	RT_TEMPLATE_BAD_NAME,		/* placeholder is not a word or a number */
+	RT_TEMPLATE_BAD_NAME,		/* placeholder is not a word of 1 to 63 bytes
+								 * or a number from 1 to 999 */
 	RT_TEMPLATE_TWICE,			/* the same placeholder twice */
-	RT_TEMPLATE_ADJACENT,		/* two placeholders without text between */
+	RT_TEMPLATE_ADJACENT,		/* two placeholders without a separator */
 	RT_TEMPLATE_TOO_MANY		/* over RT_PLACEHOLDERS_MAX */
 } RtTemplateFault;
 
 extern RtTemplateFault rt_template_check(const char *tpl, size_t len);
+
+/* Says in a clause what is wrong with "the template". */
 extern const char *rt_template_fault_text(RtTemplateFault fault);
 
-/* Names of the placeholders in order, as positions in tpl; returns how many. */
+/*
+ * Names of the placeholders of a checked template in order, as positions in
+ * tpl; returns how many.  names has room for RT_PLACEHOLDERS_MAX.
+ */
 extern int	rt_template_names(const char *tpl, size_t len, RtSpan *names);
 
-/* Length in bytes of the (undoubled) literal text before the first placeholder. */
+/*
+ * Length in bytes of the (undoubled) literal text before the first
+ * placeholder of a checked template.
+ */
 extern size_t rt_template_prefix_len(const char *tpl, size_t len);
 
 /*
  * Whether a topic matches a checked template.  values (may be NULL) gets one
- * span of the topic for each placeholder, still percent-encoded.
+ * span of the topic for each placeholder, still percent-encoded, and is
+ * meaningless if the topic does not match.
  */
 extern bool rt_template_match(const char *tpl, size_t tpl_len,
-							  const char *topic, size_t topic_len, RtSpan *values);
+							  const char *topic, size_t topic_len,
+							  RtSpan *values);
 
-/* Both return the length written, or -1 if it does not fit or is malformed. */
-extern int	rt_percent_encode(const char *src, size_t len, char *dst, size_t cap);
-extern int	rt_percent_decode(const char *src, size_t len, char *dst, size_t cap);
+/*
+ * Both return the length written, or -1 if it does not fit or is malformed.
+ * Neither terminates.  Encoding refuses the byte NUL; decoding takes what
+ * encoding can have written and nothing else, but the bytes it gives need not
+ * be valid in any character set.
+ */
+extern int	rt_percent_encode(const char *src, size_t len, char *dst,
+							  size_t cap);
+extern int	rt_percent_decode(const char *src, size_t len, char *dst,
+							  size_t cap);
 
 #endif							/* RT_PROTOCOL_TOPIC_H */

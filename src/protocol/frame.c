@@ -1,0 +1,317 @@
+/*
+ * frame.c
+ *		Writing the payloads of server frames and their headers.
+ *
+ * All payloads go through one bounded writer.  It never writes past its end;
+ * the first part that does not fit shuts it, so that what was written so far
+ * cannot pass for a whole payload, and the caller learns it by a length of 0.
+ */
+#include <string.h>
+
+#include "src/protocol/frame.h"
+
+#define CLOSE_REASON_MAX 123	/* a control frame's 125 bytes less the code */
+#define DIGITS_MAX 20			/* of a uint64 */
+
+typedef struct Writer
+{
+	char	   *begin;
+	char	   *pos;
+	char	   *end;			/* pos if shut */
+	bool		shut;
+} Writer;
+
+static Writer begin_writing(char *dst, size_t cap);
+static size_t end_writing(const Writer *w);
+static void put_bytes(Writer *w, const char *bytes, size_t len);
+static void put_json(Writer *w, RtText json);
+static void put_number(Writer *w, uint64_t number);
+static void put_string(Writer *w, RtText text);
+static void put_escape(Writer *w, unsigned char c);
+static void put_ref(Writer *w, RtText ref_json);
+static void put_reply_head(Writer *w, RtText id_json);
+
+#define put_literal(w, literal) put_bytes(w, literal, sizeof(literal) - 1)
+
+char *
+rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
+			  size_t *frame_len)
+{
+	uint64_t	len = payload_len;
+	int			len_bytes;
+	char	   *frame;
+
+	if (len < 126)
+		len_bytes = 0;
+	else if (len <= UINT16_MAX)
+		len_bytes = 2;
+	else
+		len_bytes = 8;
+
+	frame = buf + RT_FRAME_HEADROOM - 2 - len_bytes;
+	frame[0] = (char) opcode;
+	frame[1] = (char) (len_bytes == 0 ? len : len_bytes == 2 ? 126 : 127);
+	for (int i = len_bytes; i > 0; i--)
+	{
+		frame[1 + i] = (char) (len & 0xFF);
+		len >>= 8;
+	}
+	*frame_len = 2 + len_bytes + payload_len;
+	return frame;
+}
+
+size_t
+rt_payload_welcome(char *dst, size_t cap, const char *session_id)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"welcome\",\"sessionId\":");
+	put_string(&w, RT_TEXT(session_id));
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_resumed(char *dst, size_t cap)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"resumed\"}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_ping(char *dst, size_t cap)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"ping\"}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_subscribed(char *dst, size_t cap, RtText topic_json,
+					  RtText ref_json)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"subscribed\",\"topic\":");
+	put_json(&w, topic_json);
+	put_ref(&w, ref_json);
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
+				  RtText reason)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"subscribe-denied\",\"topic\":");
+	put_json(&w, topic_json);
+	put_ref(&w, ref_json);
+	put_literal(&w, ",\"reason\":");
+	put_string(&w, reason);
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+/* The checks of topic.h leave nothing in the two names to be escaped. */
+size_t
+rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
+				 RtText data_json, uint64_t seq)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"topic\":\"");
+	put_bytes(&w, topic.ptr, topic.len);
+	put_literal(&w, "\",\"event\":\"");
+	put_bytes(&w, event.ptr, event.len);
+	put_literal(&w, "\",\"data\":");
+	put_json(&w, data_json);
+	if (seq != 0)
+	{
+		put_literal(&w, ",\"seq\":");
+		put_number(&w, seq);
+	}
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_reply_head(&w, id_json);
+	put_literal(&w, ",\"ok\":true");
+	if (data_json.len > 0)
+	{
+		put_literal(&w, ",\"data\":");
+		put_json(&w, data_json);
+	}
+	put_literal(&w, "}}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_failure(char *dst, size_t cap, RtText id_json, RtText code,
+				   RtText message, RtText issues_json, int64_t retry_after_ms)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_reply_head(&w, id_json);
+	put_literal(&w, ",\"ok\":false,\"code\":");
+	put_string(&w, code);
+	put_literal(&w, ",\"error\":");
+	put_string(&w, message);
+	if (issues_json.len > 0)
+	{
+		put_literal(&w, ",\"issues\":");
+		put_json(&w, issues_json);
+	}
+	if (retry_after_ms >= 0)
+	{
+		put_literal(&w, ",\"retryAfter\":");
+		put_number(&w, (uint64_t) retry_after_ms);
+	}
+	put_literal(&w, "}}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_close(char *dst, size_t cap, uint16_t code, const char *reason)
+{
+	Writer		w = begin_writing(dst, cap);
+	char		code_bytes[2] = {(char) (code >> 8), (char) (code & 0xFF)};
+	size_t		len = reason != NULL ? strlen(reason) : 0;
+
+	if (len > CLOSE_REASON_MAX)
+	{
+		/* A character whose first byte stays must not lose the others. */
+		len = CLOSE_REASON_MAX;
+		while (len > 0 && ((unsigned char) reason[len] & 0xC0) == 0x80)
+			len--;
+	}
+	put_bytes(&w, code_bytes, sizeof(code_bytes));
+	put_bytes(&w, reason, len);
+	return end_writing(&w);
+}
+
+static Writer
+begin_writing(char *dst, size_t cap)
+{
+	Writer		w;
+
+	w.begin = dst;
+	w.pos = dst;
+	w.end = cap > 0 ? dst + cap : dst;
+	w.shut = false;
+	return w;
+}
+
+static size_t
+end_writing(const Writer *w)
+{
+	return w->shut ? 0 : (size_t) (w->pos - w->begin);
+}
+
+static void
+put_bytes(Writer *w, const char *bytes, size_t len)
+{
+	if (len == 0)
+		return;
+	if (len > (size_t) (w->end - w->pos))
+	{
+		w->end = w->pos;
+		w->shut = true;
+		return;
+	}
+	memcpy(w->pos, bytes, len);
+	w->pos += len;
+}
+
+static void
+put_json(Writer *w, RtText json)
+{
+	if (json.len > 0)
+		put_bytes(w, json.ptr, json.len);
+	else
+		put_literal(w, "null");
+}
+
+static void
+put_number(Writer *w, uint64_t number)
+{
+	char		digits[DIGITS_MAX];
+	int			first = DIGITS_MAX;
+
+	do
+	{
+		digits[--first] = (char) ('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	put_bytes(w, digits + first, DIGITS_MAX - first);
+}
+
+/* A text in quotes.  Bytes from 0x80 on pass as they are. */
+static void
+put_string(Writer *w, RtText text)
+{
+	size_t		run = 0;
+
+	put_literal(w, "\"");
+	for (size_t i = 0; i < text.len; i++)
+	{
+		unsigned char c = (unsigned char) text.ptr[i];
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		put_bytes(w, text.ptr + run, i - run);
+		put_escape(w, c);
+		run = i + 1;
+	}
+	if (run < text.len)
+		put_bytes(w, text.ptr + run, text.len - run);
+	put_literal(w, "\"");
+}
+
+static void
+put_escape(Writer *w, unsigned char c)
+{
+	static const char letters[] = {
+		['\b'] = 'b',['\t'] = 't',['\n'] = 'n',['\f'] = 'f',['\r'] = 'r',
+		['"'] = '"',['\\'] = '\\'
+	};
+	static const char hex[] = "0123456789abcdef";
+	char		escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+
+	if (letters[c] != '\0')
+	{
+		escape[1] = letters[c];
+		put_bytes(w, escape, 2);
+	}
+	else
+		put_bytes(w, escape, sizeof(escape));
+}
+
+static void
+put_ref(Writer *w, RtText ref_json)
+{
+	if (ref_json.len > 0)
+	{
+		put_literal(w, ",\"ref\":");
+		put_bytes(w, ref_json.ptr, ref_json.len);
+	}
+}
+
+/* A reply up to its "ok". */
+static void
+put_reply_head(Writer *w, RtText id_json)
+{
+	put_literal(w, "{\"topic\":\"__rpc\",\"event\":");
+	put_json(w, id_json);
+	put_literal(w, ",\"data\":{\"id\":");
+	put_json(w, id_json);
+}
