@@ -1,0 +1,573 @@
+=pod
+
+=head1 NAME
+
+RealtimeTest - a server with realtime and a WebSocket client for TAP tests
+
+=head1 SYNOPSIS
+
+  use RealtimeTest;
+  use Test::More;
+
+  my $node = new_node('realtime.idle_timeout' => '2s');
+  $node->safe_psql('postgres', q{SELECT realtime.topic('chat', open => true)});
+
+  my $ws = ws_connect($node);
+  ws_send($ws, { type => 'subscribe', topic => 'chat', ref => 1 });
+  ws_wait($ws, sub { ($_->{type} // '') eq 'subscribed' });
+
+  my $reply = ws_call($ws, 'chat/echo', [1]);
+
+The client is written by hand so that tests can also send what no library
+would: see ws_raw() and ws_frame().  Every wait has a deadline, and no test
+sleeps in the hope that something has happened meanwhile.
+
+=cut
+
+package RealtimeTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
+use List::Util qw(first);
+use MIME::Base64 qw(encode_base64);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+our @EXPORT = qw(
+  new_node gateway_port wait_for_gateway wait_for_call poll_until
+  tcp_connect http_request
+  ws_connect ws_send ws_raw ws_frame ws_recv ws_recv_json ws_wait ws_quiet
+  ws_call ws_subscribe ws_close ws_close_code
+);
+
+# Seconds that anything may take before the test gives up.
+our $patience = $ENV{RT_TEST_PATIENCE} || 30;
+
+my $json = JSON::PP->new->utf8->allow_nonref->canonical;
+my %opcode = (
+	continuation => 0x0, text => 0x1, binary => 0x2,
+	close => 0x8, ping => 0x9, pong => 0xA);
+
+###########################################################################
+# The server
+
+=pod
+
+=head1 SERVER
+
+=over
+
+=item new_node(setting => value, ...)
+
+Makes and starts a server that preloads the library, creates the extension in
+the database postgres and waits until the gateway accepts connections.  Keys
+without a dot and not a setting of PostgreSQL are ours: C<name> of the node
+(main), C<start> and C<extension> (1; 0 leaves that step out).
+
+=cut
+
+sub new_node
+{
+	my (%settings) = @_;
+	my $name = delete $settings{name} // 'main';
+	my $start = delete $settings{start} // 1;
+	my $extension = delete $settings{extension} // 1;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init;
+	$node->{realtime_port} = delete $settings{'realtime.port'}
+	  // PostgreSQL::Test::Cluster::get_free_port();
+	%settings = (
+		'shared_preload_libraries' => 'realtime',
+		'max_worker_processes' => 32,
+		'realtime.port' => $node->{realtime_port},
+		'realtime.listen_addresses' => '127.0.0.1',
+		# Tests connect more often than an attacker may.
+		'realtime.upgrade_rate' => 0,
+		%settings);
+	$node->append_conf('postgresql.conf',
+		join('', map { "$_ = '$settings{$_}'\n" } sort keys %settings));
+	return $node unless $start;
+
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION realtime') if $extension;
+	wait_for_gateway($node);
+	return $node;
+}
+
+=item gateway_port($node)
+
+The port of the node's gateway.
+
+=cut
+
+sub gateway_port { return $_[0]->{realtime_port}; }
+
+=item wait_for_gateway($node)
+
+Waits until the gateway accepts connections.
+
+=cut
+
+sub wait_for_gateway
+{
+	my ($node) = @_;
+
+	poll_until(sub { tcp_connect($node) })
+	  or die "the gateway does not accept connections\n";
+	return;
+}
+
+=item wait_for_call($node, path)
+
+Waits until a call is no longer answered with NOT_FOUND or refused for want of
+an executor: a declaration takes effect a moment after its commit.
+
+=cut
+
+sub wait_for_call
+{
+	my ($node, $path, $args) = @_;
+
+	poll_until(sub {
+		my $ws = eval { ws_connect($node) } or return 0;
+		my $reply = eval { ws_call($ws, $path, $args // []) } // {};
+		ws_close($ws);
+		return ($reply->{code} // '') !~ /^(NOT_FOUND|OVERLOADED|INTERNAL_ERROR)$/;
+	}) or die "nothing answers calls of \"$path\"\n";
+	return;
+}
+
+=item poll_until(sub, seconds)
+
+Calls sub until it returns something true, and returns that; undef if it has
+not by the deadline.
+
+=back
+
+=cut
+
+sub poll_until
+{
+	my ($condition, $seconds) = @_;
+	my $deadline = time + ($seconds // $patience);
+
+	while (1)
+	{
+		my $result = $condition->();
+		return $result if $result;
+		return undef if time > $deadline;
+		sleep 0.05;
+	}
+}
+
+###########################################################################
+# HTTP
+
+=pod
+
+=head1 HTTP
+
+=over
+
+=item tcp_connect($node)
+
+A connected socket, or undef.
+
+=cut
+
+sub tcp_connect
+{
+	my ($node) = @_;
+	my $socket = IO::Socket::INET->new(
+		PeerAddr => '127.0.0.1',
+		PeerPort => gateway_port($node),
+		Proto => 'tcp',
+		Timeout => 10) or return undef;
+
+	setsockopt($socket, IPPROTO_TCP, TCP_NODELAY, 1);
+	return $socket;
+}
+
+=item http_request($node, "GET /healthz", header => value, ...)
+
+Sends one HTTP/1.1 request and reads until the server closes the connection
+or the announced body is complete.  Returns (status, {headers}, body).
+
+=back
+
+=cut
+
+sub http_request
+{
+	my ($node, $line, %header) = @_;
+	my $socket = tcp_connect($node) or die "could not connect: $!\n";
+	my ($buffer, $status, $headers) = ('');
+	my $deadline = time + $patience;
+
+	%header = (Host => '127.0.0.1:' . gateway_port($node),
+		Connection => 'close', %header);
+	print $socket "$line HTTP/1.1\r\n",
+	  (map { defined $header{$_} ? "$_: $header{$_}\r\n" : () } sort keys %header), "\r\n";
+	while (1)
+	{
+		if (!$headers && $buffer =~ s/\A(.*?)\r\n\r\n//s)
+		{
+			($status, $headers) = parse_head($1);
+		}
+		if ($headers)
+		{
+			my $length = $headers->{'content-length'};
+			last if defined $length && length $buffer >= $length;
+		}
+		last unless read_more($socket, \$buffer, $deadline);
+	}
+	return ($status, $headers // {}, $buffer);
+}
+
+# The status and the headers, names in lower case, of a response's head.
+sub parse_head
+{
+	my ($first, @lines) = split /\r\n/, $_[0];
+	my ($status) = $first =~ m{^HTTP/1\.[01] (\d{3})};
+
+	return ($status, { map { /^([^:]+):\s*(.*?)\s*$/ ? (lc $1, $2) : () } @lines });
+}
+
+# Appends what has arrived; false at the end of the stream and the deadline.
+sub read_more
+{
+	my ($socket, $buffer, $deadline) = @_;
+	my $left = $deadline - time;
+
+	return 0 if $left <= 0 || !IO::Select->new($socket)->can_read($left);
+	my $n = sysread $socket, $$buffer, 65536, length $$buffer;
+	return defined $n && $n > 0;
+}
+
+###########################################################################
+# WebSocket
+
+=pod
+
+=head1 WEBSOCKET
+
+=over
+
+=item ws_connect($node, path => '/ws', headers => { ... }, welcome => 1)
+
+Opens a connection and dies if the server refuses it.  The welcome frame is
+read and put into C<< $ws->{welcome} >>, unless welcome is 0.
+
+=cut
+
+sub ws_connect
+{
+	my ($node, %option) = @_;
+	my $socket = tcp_connect($node) or die "could not connect: $!\n";
+	my $key = encode_base64(join('', map { chr int rand 256 } 1 .. 16), '');
+	my $ws = { socket => $socket, buffer => '', queue => [], fragments => '' };
+	my $deadline = time + $patience;
+	my %header = (
+		Host => '127.0.0.1:' . gateway_port($node),
+		Upgrade => 'websocket',
+		Connection => 'Upgrade',
+		'Sec-WebSocket-Key' => $key,
+		'Sec-WebSocket-Version' => 13,
+		%{ $option{headers} // {} });
+
+	print $socket 'GET ', $option{path} // '/ws', " HTTP/1.1\r\n",
+	  (map { defined $header{$_} ? "$_: $header{$_}\r\n" : () } sort keys %header), "\r\n";
+	until ($ws->{buffer} =~ s/\A(.*?)\r\n\r\n//s)
+	{
+		read_more($socket, \$ws->{buffer}, $deadline)
+		  or die "no answer to the upgrade\n";
+	}
+	($ws->{status}, $ws->{headers}) = parse_head($1);
+	die "the upgrade was answered with $ws->{status}\n" if $ws->{status} != 101;
+
+	if ($option{welcome} // 1)
+	{
+		$ws->{welcome} = ws_recv_json($ws);
+		die "the first frame is no welcome\n"
+		  unless ($ws->{welcome}{type} // '') eq 'welcome';
+	}
+	return $ws;
+}
+
+=item ws_frame(kind, payload, fin => 1, mask => 1, rsv => 0)
+
+The bytes of a frame; kind is text, binary, continuation, ping, pong, close or
+a number.
+
+=cut
+
+sub ws_frame
+{
+	my ($kind, $payload, %option) = @_;
+	my $length = length $payload;
+	my $masked = $option{mask} // 1;
+	my $first = ($option{fin} // 1 ? 0x80 : 0) | (($option{rsv} // 0) << 4)
+	  | ($opcode{$kind} // $kind);
+	my $second = $masked ? 0x80 : 0;
+	my $head =
+	    $length < 126 ? pack('CC', $first, $second | $length)
+	  : $length < 65536 ? pack('CCn', $first, $second | 126, $length)
+	  : pack('CCQ>', $first, $second | 127, $length);
+
+	return $head . $payload unless $masked;
+	my $mask = pack 'N', int rand 2**32;
+	my $pattern = $mask x int($length / 4 + 1);
+	return $head . $mask . ($payload ^ substr $pattern, 0, $length);
+}
+
+=item ws_raw($ws, bytes)
+
+Writes bytes as they are.  Returns false if the peer is gone.
+
+=cut
+
+sub ws_raw
+{
+	my ($ws, $bytes) = @_;
+	my $deadline = time + $patience;
+
+	local $SIG{PIPE} = 'IGNORE';
+	while (length $bytes)
+	{
+		my $left = $deadline - time;
+		die "could not write before the deadline\n"
+		  if $left <= 0 || !IO::Select->new($ws->{socket})->can_write($left);
+		my $n = syswrite $ws->{socket}, $bytes, 65536;
+		return 0 unless defined $n;
+		substr $bytes, 0, $n, '';
+	}
+	return 1;
+}
+
+=item ws_send($ws, text or reference)
+
+Sends a text frame; a reference is sent as JSON.
+
+=cut
+
+sub ws_send
+{
+	my ($ws, $what) = @_;
+
+	return ws_raw($ws, ws_frame('text', ref $what ? $json->encode($what) : $what));
+}
+
+=item ws_recv($ws, seconds)
+
+The next frame as [kind, payload], fragments put together, or undef at the end
+of the stream.  Dies at the deadline.  Nothing is answered on its own.
+
+=cut
+
+sub ws_recv
+{
+	my ($ws, $seconds) = @_;
+	my $deadline = time + ($seconds // $patience);
+	my %name = reverse %opcode;
+
+	while (1)
+	{
+		while (my ($fin, $op, $payload) = take_frame($ws))
+		{
+			return [ $name{$op} // $op, $payload ] if $op >= 0x8;
+			$ws->{kind} = $name{$op} if $op != 0;
+			$ws->{fragments} .= $payload;
+			next unless $fin;
+			my $message = [ $ws->{kind}, $ws->{fragments} ];
+			$ws->{fragments} = '';
+			return $message;
+		}
+		next if read_more($ws->{socket}, \$ws->{buffer}, $deadline);
+		die "no frame before the deadline\n" if time >= $deadline;
+		return undef;
+	}
+}
+
+# Cuts one complete frame off the buffer: (fin, opcode, payload), or nothing.
+sub take_frame
+{
+	my ($ws) = @_;
+	my $have = length $ws->{buffer};
+
+	return if $have < 2;
+	my ($first, $second) = unpack 'CC', $ws->{buffer};
+	die "the server has masked a frame\n" if $second & 0x80;
+	die "the server has set a reserved bit\n" if $first & 0x70;
+	my ($head, $length) = (2, $second & 0x7f);
+	if ($length >= 126)
+	{
+		$head = $length == 126 ? 4 : 10;
+		return if $have < $head;
+		$length = unpack $length == 126 ? 'x2n' : 'x2Q>', $ws->{buffer};
+	}
+	return if $have < $head + $length;
+	my $payload = substr $ws->{buffer}, $head, $length;
+	substr $ws->{buffer}, 0, $head + $length, '';
+	return ($first & 0x80, $first & 0x0f, $payload);
+}
+
+=item ws_recv_json($ws, seconds)
+
+The next text frame, decoded.  Pings are answered on the way; dies if the
+server closes the connection or sends something else.
+
+=cut
+
+sub ws_recv_json
+{
+	my ($ws, $seconds) = @_;
+
+	return shift @{ $ws->{queue} } if @{ $ws->{queue} };
+	return read_json($ws, $seconds);
+}
+
+sub read_json
+{
+	my ($ws, $seconds) = @_;
+	my $deadline = time + ($seconds // $patience);
+
+	while (1)
+	{
+		my $frame = ws_recv($ws, $deadline - time)
+		  or die "the server has closed the stream\n";
+		my ($kind, $payload) = @$frame;
+		return $json->decode($payload) if $kind eq 'text';
+		if ($kind eq 'close')
+		{
+			$ws->{closed} = $frame;
+			die 'the server has closed with '
+			  . (length $payload >= 2 ? unpack('n', $payload) : 'no code') . "\n";
+		}
+		die "unexpected $kind frame\n" unless $kind =~ /^p[io]ng$/;
+		ws_raw($ws, ws_frame('pong', $payload)) if $kind eq 'ping';
+	}
+}
+
+=item ws_wait($ws, sub, seconds)
+
+Waits for a text frame for which sub, given it as C<$_>, returns true, and
+returns the frame.  Others stay in the queue for later calls, in order.
+
+=cut
+
+sub ws_wait
+{
+	my ($ws, $condition, $seconds) = @_;
+	my $deadline = time + ($seconds // $patience);
+	my $queue = $ws->{queue};
+
+	for my $i (0 .. $#$queue)
+	{
+		local $_ = $queue->[$i];
+		return splice @$queue, $i, 1 if $condition->();
+	}
+	while (1)
+	{
+		local $_ = read_json($ws, $deadline - time);
+		return $_ if $condition->();
+		push @$queue, $_;
+	}
+}
+
+=item ws_quiet($ws)
+
+Makes sure that everything the server had to send so far has arrived, and
+returns the frames that nobody has waited for.  It calls a path that does not
+exist: replies come behind what was sent before them.
+
+=cut
+
+sub ws_quiet
+{
+	my ($ws) = @_;
+
+	ws_call($ws, 'no/such-path', []);
+	return splice @{ $ws->{queue} };
+}
+
+=item ws_call($ws, path, [args], member => value, ...)
+
+Calls and returns the result, {ok, data} or {ok, code, error}.
+
+=cut
+
+sub ws_call
+{
+	my ($ws, $path, $args, %more) = @_;
+	my $id = 't' . ++$ws->{ids};
+
+	ws_send($ws, { rpc => $path, id => $id, args => $args, %more });
+	my $reply = ws_wait($ws,
+		sub { ($_->{topic} // '') eq '__rpc' && $_->{event} eq $id });
+	return $reply->{data};
+}
+
+=item ws_subscribe($ws, topic)
+
+Subscribes by name and returns the server's acknowledgement or denial.
+
+=cut
+
+sub ws_subscribe
+{
+	my ($ws, $topic) = @_;
+	my $ref = ++$ws->{refs};
+
+	ws_send($ws, { type => 'subscribe', topic => $topic, ref => $ref });
+	return ws_wait($ws, sub {
+		($_->{type} // '') =~ /^subscribe(d|-denied)$/ && $_->{ref} eq $ref });
+}
+
+=item ws_close($ws)
+
+Closes the connection properly.
+
+=cut
+
+sub ws_close
+{
+	my ($ws) = @_;
+
+	ws_raw($ws, ws_frame('close', pack 'n', 1000));
+	eval { ws_close_code($ws, 5) };
+	close $ws->{socket};
+	return;
+}
+
+=item ws_close_code($ws, seconds)
+
+Waits until the server closes: the close code, 1005 if it sent none, 1006 if
+the stream just ended.  Other frames are skipped.
+
+=back
+
+=cut
+
+sub ws_close_code
+{
+	my ($ws, $seconds) = @_;
+	my $deadline = time + ($seconds // $patience);
+	my $frame = $ws->{closed};
+
+	while (!$frame || $frame->[0] ne 'close')
+	{
+		$frame = ws_recv($ws, $deadline - time) or return 1006;
+	}
+	return length $frame->[1] >= 2 ? unpack('n', $frame->[1]) : 1005;
+}
+
+1;
