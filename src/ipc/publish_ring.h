@@ -37,10 +37,13 @@ typedef struct RtRingEntry
 	uint64		seq;			/* replay topics; 0 = none */
 	uint16		topic_len;
 	uint8		topic_class;	/* RtTopicClass */
-	uint8		flags;			/* none yet */
+	uint8		flags;			/* RT_RING_* below */
 	uint32		frame_len;
 	/* topic bytes, frame bytes */
 } RtRingEntry;
+
+/* No frame: subscribers of the topic are told that they lost events. */
+#define RT_RING_LOST 0x01
 
 #define rt_ring_entry_topic(e) ((const char *) (e) + sizeof(RtRingEntry))
 #define rt_ring_entry_frame(e) (rt_ring_entry_topic(e) + (e)->topic_len)
@@ -48,8 +51,18 @@ typedef struct RtRingEntry
 	MAXALIGN(sizeof(RtRingEntry) + (topic_len) + (frame_len))
 #define rt_topic_partition(hash) ((hash) % RT_TOPIC_PARTITIONS)
 
+/*
+ * Between the executor and whatever publishes inside its transactions.
+ * rt_commit_is_pipelined is set while a transaction commits without a flush of
+ * its own: its entries carry the end of their commit record.
+ * rt_commit_published is set by an append of such entries and reset by the
+ * executor once it has flushed and woken the gateways.
+ */
+extern bool rt_commit_is_pipelined;
+extern bool rt_commit_published;
+
 extern Size rt_ring_size(void);
-extern void rt_ring_init(bool found);
+extern void rt_ring_init(void);
 
 /* The same everywhere: advisory locks, positions and tables rest on it. */
 extern uint32 rt_topic_hash(const char *topic, Size len);
@@ -64,25 +77,37 @@ extern Size rt_ring_capacity(void);
  */
 extern void rt_ring_append(const char *entries, Size size);
 
-/* A transaction's events did not fit: its partitions count as overrun. */
-extern void rt_ring_append_lost(const uint32 *topic_hashes, int n);
-
 /* End of what has been written. */
 extern uint64 rt_ring_position(void);
 
+/*
+ * A reader's own copy of a stretch of the ring.  Zero it, set position, read.
+ */
+typedef struct RtRingReader
+{
+	uint64		position;		/* of the next entry */
+	char	   *buffer;			/* bytes from buffer_start on */
+	Size		buffer_size;
+	uint64		buffer_start;
+	uint64		buffer_end;
+} RtRingReader;
+
 typedef enum RtRingRead
 {
-	RT_RING_EMPTY,				/* nothing after position */
-	RT_RING_ENTRY,				/* *entry is the one at *position */
-	RT_RING_OVERRUN				/* *position is gone */
+	RT_RING_EMPTY,				/* nothing after the position */
+	RT_RING_ENTRY,				/* *entry is the one that was there */
+	RT_RING_OVERRUN				/* the position is gone */
 } RtRingRead;
 
 /*
- * Copies the entry at *position into a buffer of the caller's process that
- * stays valid until the next read, and moves *position behind it.
- * After OVERRUN the caller goes on at rt_ring_position().
+ * Returns the entry at the reader's position, valid until the next read, and
+ * moves the position behind it.  limit (a position) ends the reading early;
+ * UINT64_MAX does not.  After OVERRUN the caller puts the position at
+ * rt_ring_position().  Allocates in the caller's context when it must grow.
  */
-extern RtRingRead rt_ring_read(uint64 *position, const RtRingEntry **entry);
+extern RtRingRead rt_ring_read(RtRingReader *reader, uint64 limit,
+							   const RtRingEntry **entry);
+extern void rt_ring_reader_free(RtRingReader *reader);
 
 /* Position behind the last event of a partition. */
 extern uint64 rt_ring_partition_position(uint32 partition);

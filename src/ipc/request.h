@@ -3,7 +3,7 @@
  *		Requests of gateways to executors, and the answers: one slot in shared
  *		memory carries both.
  *
- * FREE -> QUEUED -> RUNNING -> ANSWERED -> FREE.  A gateway takes a free slot,
+ * FREE -> FILLING -> QUEUED -> RUNNING -> ANSWERED -> READING -> FREE.  A gateway takes a free slot,
  * fills it and queues it; an executor takes it from the queue, runs it, puts
  * the answer into the same slot and the slot on its gateway's list of answers;
  * the gateway reads the answer and frees the slot.  So the way back cannot be
@@ -37,8 +37,8 @@ typedef enum RtRequestState
 	RT_REQUEST_FILLING,			/* taken by a gateway, not queued yet */
 	RT_REQUEST_QUEUED,
 	RT_REQUEST_RUNNING,
-	RT_REQUEST_ANSWERED,
-	RT_REQUEST_ORPHANED			/* running for a gateway that is gone */
+	RT_REQUEST_ANSWERED,		/* on its gateway's list */
+	RT_REQUEST_READING			/* taken off it by the gateway */
 } RtRequestState;
 
 typedef enum RtAnswerKind
@@ -67,7 +67,12 @@ typedef struct RtSharedText
 
 typedef struct RtRequest
 {
-	/* protected by the pool's lock */
+	/*
+	 * Changed only by whoever owns the slot at the moment: the free list and
+	 * the queue (under the pool's lock), the gateway while FILLING or READING,
+	 * the executor while RUNNING, the answer list (under its lock) once
+	 * ANSWERED.
+	 */
 	RtRequestState state;
 	int			next;			/* in the free list, queue or answer list */
 
@@ -77,7 +82,8 @@ typedef struct RtRequest
 	uint32		gateway_generation;
 	uint32		connection;		/* index in the gateway's table */
 	uint64		connection_serial;	/* unique in the gateway's life */
-	uint64		tag;			/* the gateway's own use */
+	uint64		tag;			/* the gateway's own use, as is the next */
+	uint32		catalog_generation; /* when it was asked */
 	int			session;		/* index of a session object, referenced */
 	char		connection_id[40];	/* uuid text */
 	TimestampTz queued_at;
@@ -107,12 +113,15 @@ typedef enum RtVerdict
 } RtVerdict;
 
 extern Size rt_requests_size(void);
-extern void rt_requests_init(bool found);
+extern void rt_requests_init(void);
+
+/* A gateway opens its list of answers before its first request. */
+extern void rt_answers_open(int gateway, uint32 gateway_generation);
 
 /*
  * Gateway side.  rt_request_begin() returns a FILLING slot, or NULL if there
- * is none free.  rt_request_set_text() returns false if the payload memory is
- * used up.  cancel gives a FILLING slot back.  submit queues n slots at once
+ * is none free.  rt_shared_text_set() returns false and
+ * rt_shared_text_reserve() NULL if the payload memory is used up.  cancel gives a FILLING slot back.  submit queues n slots at once
  * and wakes as many idle executors as are needed.
  */
 extern RtRequest *rt_request_begin(int gateway, uint32 gateway_generation);
@@ -124,7 +133,7 @@ extern void rt_request_cancel(RtRequest *request);
 extern void rt_requests_submit(RtRequest **requests, int n);
 
 /*
- * Takes the whole list of answers to a gateway; the slots stay ANSWERED until
+ * Takes the list of answers to a gateway; the slots are READING until
  * rt_requests_free().  Returns how many were put into out (at most max).
  */
 extern int	rt_answers_take(int gateway, RtRequest **out, int max);
@@ -134,8 +143,9 @@ extern bool rt_answers_pending(int gateway);
 /* A gateway is leaving: see the top. */
 extern void rt_requests_abandon_gateway(int gateway, uint32 gateway_generation);
 
-/* How many requests of a gateway are not FREE. */
+/* How many requests of a gateway, or of all, are not FREE. */
 extern int	rt_requests_in_flight(int gateway);
+extern int	rt_requests_in_use(void);
 
 /*
  * Executor side.  take returns the oldest queued request, now RUNNING, or
@@ -160,7 +170,7 @@ extern void rt_requests_refuse_queued(RtAnswerKind kind);
 /* Every process that touches texts attaches once. */
 extern void rt_payload_attach(void);
 extern Size rt_payload_size(void);
-extern void rt_payload_init(bool found);
+extern void rt_payload_init(void);
 extern dsa_area *rt_payload_area(void);
 
 #endif							/* RT_IPC_REQUEST_H */

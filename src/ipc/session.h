@@ -32,7 +32,7 @@ typedef struct RtSession
 } RtSession;
 
 extern Size rt_sessions_size(void);
-extern void rt_sessions_init(bool found);
+extern void rt_sessions_init(void);
 
 /*
  * Makes a session with one reference; RT_SESSION_NONE if the table or the

@@ -66,6 +66,7 @@ typedef struct RtWorkerSlot
 	pg_atomic_uint32 generation;	/* counts the workers this slot has had */
 	volatile int pid;			/* 0 unless RUNNING */
 	volatile RtProcNumber proc_number;
+	pg_atomic_uint32 database;	/* it is connected to; InvalidOid = none */
 	TimestampTz started_at;
 	RtGatewayCounters gateway;	/* gateways only */
 	RtExecutorCounters executor;	/* executors only */
@@ -83,7 +84,7 @@ typedef enum RtServiceState
 } RtServiceState;
 
 extern Size rt_worker_slots_size(void);
-extern void rt_worker_slots_init(bool found);
+extern void rt_worker_slots_init(void);
 
 extern RtWorkerSlot *rt_worker_slot(RtWorkerKind kind, int index);
 extern int	rt_worker_count(RtWorkerKind kind);

@@ -1,0 +1,418 @@
+/*
+ * dispatch.c
+ *		Reads messages, fills requests, passes answers on.
+ *
+ * A call becomes a request slot that holds its path, id, arguments and key,
+ * each as text.  What is wrong with it is answered here; what is right is
+ * answered by an executor with a frame that only has to be appended.
+ */
+#include "postgres.h"
+
+#include "src/gateway/dispatch.h"
+#include "src/gateway/gateway.h"
+#include "src/gateway/sequence.h"
+#include "src/gateway/subscribe.h"
+#include "src/guc.h"
+#include "src/ipc/session.h"
+#include "src/protocol/frame.h"
+
+#define TURN_MAX 256			/* requests or answers handled at once */
+
+static RtRequest *queued[TURN_MAX];
+static int	queued_count = 0;
+
+static void continue_sequence(RtConnection *connection, RtSequence *sequence);
+
+/* ---- requests ---- */
+
+void
+rt_dispatch_submit(void)
+{
+	if (queued_count > 0)
+		rt_requests_submit(queued, queued_count);
+	queued_count = 0;
+}
+
+void
+rt_dispatch_request(RtRequest *request)
+{
+	if (queued_count == TURN_MAX)
+		rt_dispatch_submit();
+	queued[queued_count++] = request;
+}
+
+void
+rt_send_failure(RtConnection *connection, const char *text, RtSpan id,
+				RtCode code, const char *message)
+{
+	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + 6 * strlen(message) + 32;
+	RtText		id_json = {text + id.off, id.len};
+
+	if (id.len == 0)
+		return;
+	rt_connection_send_payload(connection,
+							   rt_payload_failure(rt_frame_buffer(cap), cap, id_json,
+												  RT_TEXT(rt_code_wire(code)),
+												  RT_TEXT(message),
+												  RT_TEXT_NONE, -1));
+}
+
+static RtRequestSpan
+append_text(char **p, const char *start, const char *text, RtSpan span)
+{
+	RtRequestSpan result = {*p - start, span.len};
+
+	memcpy(*p, text + span.off, span.len);
+	*p += span.len;
+	return result;
+}
+
+/* Returns false if the payload memory is used up. */
+static bool
+fill_call(RtRequest *request, const char *text, const RtCall *call)
+{
+	RtSpan		path = {0, call->path_len};
+	char	   *start = rt_shared_text_reserve(&request->text,
+											   call->path_len + call->id.len +
+											   call->args.len +
+											   call->idempotency_key.len);
+	char	   *p = start;
+
+	if (start == NULL)
+		return false;
+	request->path = append_text(&p, start, call->path, path);
+	request->id = append_text(&p, start, text, call->id);
+	request->args = append_text(&p, start, text, call->args);
+	request->idempotency_key = append_text(&p, start, text, call->idempotency_key);
+	return true;
+}
+
+/* What is answered at once, or RT_CODE_CUSTOM if the call can be run. */
+static RtCode
+check_call(const RtConnection *connection, const RtCall *call, const char **message)
+{
+	RtServiceState service = rt_service_state();
+
+	switch (call->fault)
+	{
+		case RT_CALL_TOO_DEEP:
+			*message = "Request nests too deeply";
+			return RT_CODE_INVALID_REQUEST;
+		case RT_CALL_NO_PATH:
+			*message = "missing rpc path";
+			return RT_CODE_INVALID_REQUEST;
+		case RT_CALL_BAD_PATH:
+			*message = "Invalid path";
+			return RT_CODE_INVALID_REQUEST;
+		case RT_CALL_BAD_ARGS:
+			*message = "args must be an array";
+			return RT_CODE_INVALID_REQUEST;
+		case RT_CALL_OK:
+			break;
+	}
+	if (rt_gateway.stopping ||
+		(service != RT_SERVICE_READY && service != RT_SERVICE_STARTING &&
+		 service != RT_SERVICE_VACATED))
+	{
+		*message = rt_code_message(RT_CODE_SERVICE_UNAVAILABLE);
+		return RT_CODE_SERVICE_UNAVAILABLE;
+	}
+	/* one connection cannot take every slot */
+	if (connection->calls_in_flight >= realtime_queue_depth / 2)
+	{
+		*message = rt_code_message(RT_CODE_OVERLOADED);
+		return RT_CODE_OVERLOADED;
+	}
+	return RT_CODE_CUSTOM;
+}
+
+static void
+address_request(RtRequest *request, RtConnection *connection, RtRequestKind kind)
+{
+	request->kind = kind;
+	request->connection = connection->index;
+	request->connection_serial = connection->serial;
+	request->session = connection->session;
+	request->tag = 0;
+	strlcpy(request->connection_id, connection->id, sizeof(request->connection_id));
+}
+
+RtRequest *
+rt_dispatch_begin(RtConnection *connection, RtRequestKind kind)
+{
+	RtRequest  *request = rt_request_begin(rt_gateway.index, rt_gateway.generation);
+
+	if (request == NULL)
+	{
+		/* what this turn has queued may be all there is: let it run */
+		rt_dispatch_submit();
+		rt_count(overloaded);
+		return NULL;
+	}
+	address_request(request, connection, kind);
+	rt_session_acquire(connection->session);
+	return request;
+}
+
+/* Returns whether a request is under way; if not, the client has its answer. */
+static bool
+dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
+			  uint64 sequence)
+{
+	const char *message = NULL;
+	RtCode		code = check_call(connection, call, &message);
+	RtRequest  *request;
+
+	if (code != RT_CODE_CUSTOM)
+	{
+		rt_send_failure(connection, text, call->id, code, message);
+		return false;
+	}
+	request = rt_dispatch_begin(connection, RT_REQUEST_CALL);
+	if (request != NULL && !fill_call(request, text, call))
+	{
+		rt_session_release(request->session);
+		rt_request_cancel(request);
+		request = NULL;
+	}
+	if (request == NULL)
+	{
+		rt_send_failure(connection, text, call->id, RT_CODE_OVERLOADED,
+						rt_code_message(RT_CODE_OVERLOADED));
+		return false;
+	}
+	request->tag = sequence;
+	connection->calls_in_flight++;
+	rt_count(calls);
+	rt_dispatch_request(request);
+	return true;
+}
+
+/* ---- batches ---- */
+
+/* Entries that count against realtime.max_batch: those of streams do not. */
+static int
+count_calls(const char *text, RtSpan batch)
+{
+	RtJsonWalk	walk;
+	RtSpan		value;
+	RtCall		call;
+	int			count = 0;
+
+	(void) rt_json_walk_array(&walk, text, batch);
+	while (rt_json_walk_element(&walk, &value))
+	{
+		if (!rt_envelope_parse_call(text, value, &call) || !call.stream)
+			count++;
+	}
+	return count;
+}
+
+/* Answers each entry of a batch with the same error. */
+static void
+refuse_batch(RtConnection *connection, const char *text, RtSpan batch,
+			 RtCode code, const char *message)
+{
+	RtJsonWalk	walk;
+	RtSpan		value;
+	RtCall		call;
+
+	(void) rt_json_walk_array(&walk, text, batch);
+	while (rt_json_walk_element(&walk, &value))
+	{
+		if (rt_envelope_parse_call(text, value, &call))
+			rt_send_failure(connection, text, call.id, code, message);
+	}
+}
+
+/* Begins one entry; false if it is answered already. */
+static bool
+dispatch_entry(RtConnection *connection, const char *text, RtSpan value,
+			   uint64 sequence)
+{
+	RtCall		call;
+
+	if (!rt_envelope_parse_call(text, value, &call))
+		return false;
+	if (call.id.len == 0 && call.fault == RT_CALL_NO_PATH)
+		return false;
+	if (call.fault == RT_CALL_NO_PATH)
+	{
+		rt_send_failure(connection, text, call.id, RT_CODE_INVALID_REQUEST,
+						"Each batch entry requires rpc and id");
+		return false;
+	}
+	return dispatch_call(connection, text, &call, sequence);
+}
+
+static void
+dispatch_batch(RtConnection *connection, const char *text, uint32 len,
+			   const RtEnvelope *envelope)
+{
+	RtJsonWalk	walk;
+	RtSpan		value;
+
+	if (envelope->json == RT_JSON_TOO_DEEP)
+	{
+		refuse_batch(connection, text, envelope->batch, RT_CODE_INVALID_REQUEST,
+					 "Request nests too deeply");
+		return;
+	}
+	if (count_calls(text, envelope->batch) > realtime_max_batch)
+	{
+		char		message[64];
+
+		snprintf(message, sizeof(message), "Batch exceeds maximum of %d calls",
+				 realtime_max_batch);
+		refuse_batch(connection, text, envelope->batch,
+					 RT_CODE_INVALID_REQUEST, message);
+		return;
+	}
+	if (envelope->sequential)
+	{
+		RtSequence *sequence = rt_sequence_make(connection, text, len,
+												envelope->batch);
+
+		if (sequence == NULL)
+			refuse_batch(connection, text, envelope->batch, RT_CODE_OVERLOADED,
+						 rt_code_message(RT_CODE_OVERLOADED));
+		else
+			continue_sequence(connection, sequence);
+		return;
+	}
+	(void) rt_json_walk_array(&walk, text, envelope->batch);
+	while (rt_json_walk_element(&walk, &value))
+		(void) dispatch_entry(connection, text, value, 0);
+}
+
+/* Begins the next entry that needs an executor; frees the batch at its end. */
+static void
+continue_sequence(RtConnection *connection, RtSequence *sequence)
+{
+	RtSpan		value;
+
+	while (rt_json_walk_element(&sequence->rest, &value))
+	{
+		if (dispatch_entry(connection, sequence->text, value, sequence->ticket))
+			return;
+	}
+	rt_sequence_free(connection, sequence);
+}
+
+/* ---- messages ---- */
+
+void
+rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
+					bool binary)
+{
+	RtEnvelope	envelope;
+
+	if (binary)
+	{
+		/* binary calls and uploads are not served yet: ignored, as unknown */
+		rt_count(frames_ignored);
+		return;
+	}
+
+	rt_envelope_parse(text, len, realtime_max_depth, &envelope);
+	switch (envelope.kind)
+	{
+		case RT_ENVELOPE_CALL:
+			(void) dispatch_call(connection, text, &envelope.call, 0);
+			break;
+		case RT_ENVELOPE_BATCH:
+			dispatch_batch(connection, text, len, &envelope);
+			break;
+		case RT_ENVELOPE_HELLO:
+			connection->caps_batch = envelope.caps_batch;
+			break;
+		case RT_ENVELOPE_SUBSCRIBE:
+			rt_subscribe_one(connection, text, &envelope);
+			break;
+		case RT_ENVELOPE_SUBSCRIBE_BATCH:
+			rt_subscribe_batch(connection, text, &envelope);
+			break;
+		case RT_ENVELOPE_UNSUBSCRIBE:
+			rt_unsubscribe(connection, text, &envelope);
+			break;
+		case RT_ENVELOPE_RESUME:
+			rt_connection_send_payload(connection,
+									   rt_payload_resumed(rt_frame_buffer(64), 64));
+			break;
+		case RT_ENVELOPE_REPLY:
+		case RT_ENVELOPE_REPLAY:
+		case RT_ENVELOPE_IGNORED:
+			rt_count(frames_ignored);
+			break;
+	}
+}
+
+/* ---- answers ---- */
+
+static void
+answer_call(RtConnection *connection, RtRequest *request)
+{
+	const char *text = rt_shared_text_get(&request->text);
+	RtSpan		id = {request->id.off, request->id.len};
+
+	switch (request->answer_kind)
+	{
+		case RT_ANSWER_FRAME:
+			rt_connection_send(connection, rt_shared_text_get(&request->answer),
+							   request->answer.len);
+			break;
+		case RT_ANSWER_FAILED:
+			rt_send_failure(connection, text, id, RT_CODE_INTERNAL_ERROR,
+							rt_code_message(RT_CODE_INTERNAL_ERROR));
+			break;
+		case RT_ANSWER_UNAVAILABLE:
+			rt_send_failure(connection, text, id, RT_CODE_SERVICE_UNAVAILABLE,
+							rt_code_message(RT_CODE_SERVICE_UNAVAILABLE));
+			break;
+		case RT_ANSWER_NONE:
+		case RT_ANSWER_VERDICTS:
+			break;
+	}
+	connection->calls_in_flight--;
+	if (request->tag != 0)
+	{
+		RtSequence *sequence = rt_sequence_find(connection, request->tag);
+
+		if (sequence != NULL)
+			continue_sequence(connection, sequence);
+	}
+}
+
+static void
+pass_answer_on(RtRequest *request)
+{
+	RtConnection *connection = rt_connection_find(request->connection,
+												  request->connection_serial);
+
+	rt_session_release(request->session);
+	if (connection == NULL)
+		return;
+	if (request->kind == RT_REQUEST_SUBSCRIBE)
+		rt_subscribe_verdicts(connection, request);
+	else
+		answer_call(connection, request);
+}
+
+bool
+rt_dispatch_answers(void)
+{
+	RtRequest  *answers[TURN_MAX];
+	bool		any = false;
+	int			n;
+
+	while ((n = rt_answers_take(rt_gateway.index, answers, TURN_MAX)) > 0)
+	{
+		for (int i = 0; i < n; i++)
+			pass_answer_on(answers[i]);
+		rt_requests_free(answers, n);
+		any = true;
+		if (n < TURN_MAX)
+			break;
+	}
+	return any;
+}

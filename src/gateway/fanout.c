@@ -1,0 +1,169 @@
+/*
+ * fanout.c
+ *		Delivers committed events in ring order.
+ *
+ * The frame in the ring goes to every subscriber as it is.  An entry whose
+ * commit is not flushed yet stops the reading: what is behind it waits too,
+ * so that no client sees an event that a crash could undo, and order is kept.
+ *
+ * Whoever cannot take an event of an ordered topic is marked, gets nothing
+ * more of that topic and, once drained, the marker that makes it fetch anew.
+ * Volatile events are dropped.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+
+#include "src/gateway/fanout.h"
+#include "src/gateway/gateway.h"
+#include "src/ipc/publish_ring.h"
+
+#define TURN_BYTES (512 * 1024) /* of the ring, before output is written */
+
+static RtRingReader reader;
+static XLogRecPtr flushed = InvalidXLogRecPtr;
+
+void
+rt_fanout_init(void)
+{
+	reader.position = rt_ring_position();
+}
+
+uint64
+rt_fanout_position(void)
+{
+	return reader.position;
+}
+
+bool
+rt_fanout_pending(void)
+{
+	return rt_ring_position() > reader.position;
+}
+
+static bool
+entry_is_flushed(const RtRingEntry *entry)
+{
+	if (entry->lsn == InvalidXLogRecPtr || entry->lsn <= flushed)
+		return true;
+	flushed = GetFlushRecPtr(NULL);
+	return entry->lsn <= flushed;
+}
+
+static void
+deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
+{
+	if (subscription->lost)
+		return;
+	if (entry->flags & RT_RING_LOST)
+		rt_subscription_mark_lost(subscription);
+	else if (!rt_connection_deliver(subscription->connection,
+									rt_ring_entry_frame(entry), entry->frame_len))
+	{
+		rt_count(dropped);
+		if (entry->topic_class != RT_TOPIC_VOLATILE)
+			rt_subscription_mark_lost(subscription);
+	}
+	/* a connection without output gets its markers at the next flush */
+	if (subscription->lost)
+		rt_connection_mark_dirty(subscription->connection);
+}
+
+static void
+deliver_entry(const RtRingEntry *entry)
+{
+	RtTopic    *topic = rt_topic_find(rt_ring_entry_topic(entry),
+									  entry->topic_len, entry->topic_hash);
+
+	if (topic == NULL)
+		return;
+	for (uint32 i = 0; i < topic->subscriber_count; i++)
+	{
+		if (topic->subscribers[i]->state == RT_SUBSCRIPTION_ACTIVE)
+			deliver_to(topic->subscribers[i], entry);
+	}
+}
+
+/* ---- overrun ---- */
+
+static void
+mark_topic_lost(RtTopic *topic, void *argument)
+{
+	uint64		position = *(uint64 *) argument;
+
+	if (rt_ring_partition_position(rt_topic_partition(topic->hash)) <= position)
+		return;
+	for (uint32 i = 0; i < topic->subscriber_count; i++)
+	{
+		rt_subscription_mark_lost(topic->subscribers[i]);
+		rt_connection_mark_dirty(topic->subscribers[i]->connection);
+	}
+}
+
+/* We were overtaken: whatever moved since is unknown to its subscribers. */
+static void
+recover_from_overrun(void)
+{
+	uint64		lost_from = reader.position;
+
+	reader.position = rt_ring_position();
+	pg_memory_barrier();
+	rt_topics_visit(mark_topic_lost, &lost_from);
+	rt_count(ring_overruns);
+}
+
+/* ---- running ---- */
+
+RtFanoutResult
+rt_fanout_run(void)
+{
+	uint64		stop = reader.position + TURN_BYTES;
+	const RtRingEntry *entry;
+
+	for (;;)
+	{
+		switch (rt_ring_read(&reader, PG_UINT64_MAX, &entry))
+		{
+			case RT_RING_EMPTY:
+				return RT_FANOUT_IDLE;
+			case RT_RING_OVERRUN:
+				recover_from_overrun();
+				break;
+			case RT_RING_ENTRY:
+				if (!entry_is_flushed(entry))
+				{
+					reader.position -= entry->size;
+					return RT_FANOUT_WAITING;
+				}
+				deliver_entry(entry);
+				break;
+		}
+		if (reader.position >= stop)
+			return RT_FANOUT_MORE;
+	}
+}
+
+void
+rt_fanout_catch_up(RtSubscription *subscription)
+{
+	RtTopic    *topic = subscription->topic;
+	RtRingReader behind = {.position = subscription->since};
+	const RtRingEntry *entry;
+	RtRingRead	result;
+
+	if (subscription->since >= reader.position)
+		return;
+	while ((result = rt_ring_read(&behind, reader.position, &entry)) == RT_RING_ENTRY)
+	{
+		if (entry->topic_hash == topic->hash &&
+			entry->topic_len == topic->name_len &&
+			memcmp(rt_ring_entry_topic(entry), topic->name, topic->name_len) == 0)
+			deliver_to(subscription, entry);
+	}
+	if (result == RT_RING_OVERRUN)
+	{
+		rt_subscription_mark_lost(subscription);
+		rt_connection_mark_dirty(subscription->connection);
+	}
+	rt_ring_reader_free(&behind);
+}

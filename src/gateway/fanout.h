@@ -1,0 +1,36 @@
+/*
+ * fanout.h
+ *		From the publish ring to the subscribers.
+ */
+#ifndef RT_GATEWAY_FANOUT_H
+#define RT_GATEWAY_FANOUT_H
+
+#include "src/gateway/subscription.h"
+
+typedef enum RtFanoutResult
+{
+	RT_FANOUT_IDLE,				/* nothing left to deliver */
+	RT_FANOUT_MORE,				/* stopped for fairness: call again */
+	RT_FANOUT_WAITING			/* the next event is not flushed yet */
+} RtFanoutResult;
+
+extern void rt_fanout_init(void);
+
+/* Position in the ring up to which everything has been delivered. */
+extern uint64 rt_fanout_position(void);
+
+extern RtFanoutResult rt_fanout_run(void);
+
+/*
+ * Whether there is anything to read; to be asked before sleeping.  Partitions
+ * without subscribers here do not wake us and are skipped later.
+ */
+extern bool rt_fanout_pending(void);
+
+/*
+ * Delivers to a subscription that has just become active what its topic saw
+ * since it was asked for.
+ */
+extern void rt_fanout_catch_up(RtSubscription *subscription);
+
+#endif							/* RT_GATEWAY_FANOUT_H */

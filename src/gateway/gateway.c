@@ -1,0 +1,301 @@
+/*
+ * gateway.c
+ *		The gateway's main loop.
+ *
+ * A gateway owns all sockets it accepted.  It has shared memory but no
+ * database: it runs no SQL, holds no snapshot and takes part in no signal
+ * barrier.  A turn is: let libuv read and accept; handle the messages; hand
+ * the calls over; pass answers on; deliver events; write every connection
+ * that has output once; sleep.
+ *
+ * An ERROR in a turn is logged and costs the connection that was being
+ * handled, if any.  SIGTERM: no new connections or calls, running calls are
+ * waited for, then every socket is closed with 1001.
+ */
+#include "postgres.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/ps_status.h"
+
+#include "src/gateway/connection.h"
+#include "src/gateway/dispatch.h"
+#include "src/gateway/event_loop.h"
+#include "src/gateway/fanout.h"
+#include "src/gateway/gateway.h"
+#include "src/gateway/http.h"
+#include "src/gateway/listener.h"
+#include "src/gateway/subscription.h"
+#include "src/guc.h"
+#include "src/ipc/publish_ring.h"
+#include "src/ipc/request.h"
+#include "src/realtime.h"
+
+#define SWEEP_MS 1000			/* between looks at silent connections */
+#define FLUSH_POLL_MS 10		/* while an event waits for somebody's flush */
+#define SPARE_DESCRIPTORS 64	/* not for sockets */
+#define HTTP_SOCKETS 256		/* beside max_connections WebSockets */
+#define CLOSE_LINGER_MS 1500	/* for close frames at the end */
+
+RtGateway	rt_gateway;
+
+static int64 last_sweep_ms = 0;
+static RtServiceState last_service = RT_SERVICE_STARTING;
+
+static int64
+read_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- the verbs of a turn ---- */
+
+static void
+reload_configuration(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	rt_http_configure();
+}
+
+/* When the service has ended for good, its clients are told so. */
+static void
+watch_service(void)
+{
+	RtServiceState service = rt_service_state();
+
+	if (service == last_service)
+		return;
+	last_service = service;
+	if (service == RT_SERVICE_NO_DATABASE || service == RT_SERVICE_NO_ROLE ||
+		service == RT_SERVICE_NO_EXTENSION)
+		rt_connections_close_all(1012, rt_service_state_text(service));
+}
+
+static void
+sweep_connections(void)
+{
+	if (rt_gateway.now_ms - last_sweep_ms < SWEEP_MS)
+		return;
+	last_sweep_ms = rt_gateway.now_ms;
+	rt_connections_sweep();
+}
+
+static RtFanoutResult
+run_turn(void)
+{
+	RtFanoutResult fanout;
+
+	rt_gateway.now_ms = read_clock();
+	rt_event_loop_run();
+	reload_configuration();
+	watch_service();
+	rt_connections_handle_messages(rt_dispatch_message);
+	rt_dispatch_submit();
+	(void) rt_dispatch_answers();
+	fanout = rt_fanout_run();
+	rt_dispatch_submit();
+	sweep_connections();
+	rt_connections_flush();
+	rt_connections_reap();
+	return fanout;
+}
+
+/*
+ * Runs a turn; turns an ERROR into a log line and the end of the connection
+ * that caused it.
+ */
+static RtFanoutResult
+run_turn_safely(void)
+{
+	volatile RtFanoutResult result = RT_FANOUT_MORE;
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		result = run_turn();
+	}
+	PG_CATCH();
+	{
+		RtConnection *guilty = rt_connection_current();
+
+		MemoryContextSwitchTo(context);
+		HOLD_INTERRUPTS();
+		LWLockReleaseAll();
+		EmitErrorReport();
+		FlushErrorState();
+		RESUME_INTERRUPTS();
+		if (guilty == NULL)
+			proc_exit(1);
+		rt_connection_close(guilty, 1011, "Internal server error");
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/* How long to sleep: -1 = until something happens. */
+static long
+next_timeout(RtFanoutResult fanout)
+{
+	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index))
+		return 0;
+	if (fanout == RT_FANOUT_WAITING)
+		return FLUSH_POLL_MS;
+	if (rt_fanout_pending())
+		return 0;
+	if (rt_connection_count() == 0)
+		return -1;
+	return Max(1, SWEEP_MS - (read_clock() - last_sweep_ms));
+}
+
+static void
+run_until_stopped(void)
+{
+	while (!ShutdownRequestPending)
+	{
+		RtFanoutResult fanout = run_turn_safely();
+		long		timeout = next_timeout(fanout);
+
+		if (timeout != 0)
+			rt_event_loop_wait(timeout);
+	}
+}
+
+/* ---- the end ---- */
+
+/* Turns until done() or the time is up. */
+static void
+run_for(int64 ms, bool (*done) (void))
+{
+	int64		deadline = read_clock() + ms;
+
+	while (!done() && read_clock() < deadline)
+	{
+		(void) run_turn_safely();
+		rt_event_loop_wait(Max(1, Min(20, deadline - read_clock())));
+	}
+}
+
+static bool
+calls_are_done(void)
+{
+	return rt_requests_in_flight(rt_gateway.index) == 0;
+}
+
+static bool
+sockets_are_closed(void)
+{
+	return rt_connection_count() == 0;
+}
+
+static void
+stop_gateway(void)
+{
+	rt_gateway.stopping = true;
+	rt_listener_close();
+	run_for(realtime_shutdown_timeout, calls_are_done);
+	rt_connections_close_all(1001, "Server shutting down");
+	run_for(CLOSE_LINGER_MS, sockets_are_closed);
+}
+
+static void
+leave(int code, Datum arg)
+{
+	rt_requests_abandon_gateway(rt_gateway.index, rt_gateway.generation);
+	rt_ring_interest_reset(rt_gateway.index);
+	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
+	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);
+}
+
+/* ---- the beginning ---- */
+
+/*
+ * Raises the soft limit of descriptors to the hard one and returns how many
+ * sockets we may hold.
+ */
+static int
+socket_allowance(void)
+{
+	struct rlimit limit;
+	int			wanted = realtime_max_connections + HTTP_SOCKETS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return wanted;
+	limit.rlim_cur = limit.rlim_max;
+	(void) setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max == RLIM_INFINITY ||
+		limit.rlim_max >= (rlim_t) wanted + SPARE_DESCRIPTORS)
+		return wanted;
+
+	ereport(LOG,
+			(errmsg("realtime gateway %d can hold %d sockets only",
+					rt_gateway.index, (int) limit.rlim_max - SPARE_DESCRIPTORS),
+			 errdetail("realtime.max_connections is %d, but the limit of open files is %d.",
+					   realtime_max_connections, (int) limit.rlim_max),
+			 errhint("Raise the server's limit of open files (ulimit -n, LimitNOFILE=).")));
+	return Max(16, (int) limit.rlim_max - SPARE_DESCRIPTORS);
+}
+
+static void
+init_gateway(int index)
+{
+	int			max_sockets;
+
+	rt_gateway.index = index;
+	rt_gateway.now_ms = read_clock();
+	rt_gateway.context = AllocSetContextCreate(TopMemoryContext, "realtime gateway",
+											   ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(rt_gateway.context);
+	if (!rt_worker_attach(RT_WORKER_GATEWAY, index, 0))
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("realtime gateway %d is running already", index)));
+	rt_gateway.generation =
+		pg_atomic_read_u32(&rt_worker_slot(RT_WORKER_GATEWAY, index)->generation);
+	rt_gateway.counters = &rt_worker_slot(RT_WORKER_GATEWAY, index)->gateway;
+	memset(rt_gateway.counters, 0, sizeof(*rt_gateway.counters));
+
+	max_sockets = socket_allowance();
+	rt_payload_attach();
+	(void) rt_frame_buffer(1);
+	rt_connections_init();
+	rt_subscriptions_init();
+	rt_fanout_init();
+	rt_answers_open(index, rt_gateway.generation);
+	before_shmem_exit(leave, (Datum) 0);
+	rt_event_loop_init(max_sockets);
+	rt_http_configure();
+	rt_listener_open(max_sockets);
+	last_service = rt_service_state();
+	ereport(LOG,
+			(errmsg("realtime gateway %d listening on \"%s\", port %d, path \"%s\"",
+					index, realtime_listen_addresses, realtime_port, realtime_path)));
+}
+
+void
+rt_gateway_main(Datum main_arg)
+{
+	int			index = DatumGetInt32(main_arg);
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+
+	init_gateway(index);
+	run_until_stopped();
+	stop_gateway();
+	proc_exit(rt_postmaster_is_stopping() ? 0 : 1);
+}

@@ -1,0 +1,26 @@
+/*
+ * listener.h
+ *		The listening sockets, and how fast one address may connect.
+ */
+#ifndef RT_GATEWAY_LISTENER_H
+#define RT_GATEWAY_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/*
+ * Binds every address of realtime.listen_addresses; ereports FATAL if none
+ * can be bound.  max_sockets is the most the process may hold.
+ */
+extern void rt_listener_open(int max_sockets);
+
+/* No new sockets from here on. */
+extern void rt_listener_close(void);
+
+/*
+ * callback: counts an upgrade of the peer of a socket.  Returns false if its
+ * address has used up realtime.upgrade_rate.
+ */
+extern bool rt_upgrade_is_allowed(int fd);
+
+#endif							/* RT_GATEWAY_LISTENER_H */

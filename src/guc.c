@@ -1,0 +1,183 @@
+/*
+ * guc.c
+ *		Definition of the settings, in alphabetical order.
+ *
+ * Settings that size shared memory or name a process's connection need a
+ * restart (PGC_POSTMASTER); limits take effect at a reload (PGC_SIGHUP).
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "utils/guc.h"
+
+#include "src/guc.h"
+
+char	   *realtime_allowed_origins = NULL;
+char	   *realtime_anonymous_role = NULL;
+char	   *realtime_authenticated_role = NULL;
+char	   *realtime_database = NULL;
+char	   *realtime_document_root = NULL;
+char	   *realtime_executor_role = NULL;
+int			realtime_executors = 2;
+int			realtime_gateways = 1;
+int			realtime_handler_timeout = 25000;
+int			realtime_handshake_timeout = 10000;
+int			realtime_idle_timeout = 120000;
+char	   *realtime_listen_addresses = NULL;
+int			realtime_max_backpressure = 1024 * 1024;
+int			realtime_max_batch = 50;
+int			realtime_max_connections = 10000;
+int			realtime_max_depth = 64;
+int			realtime_max_payload = 1024 * 1024;
+int			realtime_max_retries = 3;
+int			realtime_max_sessions = 10000;
+int			realtime_max_subscriptions = 1000000;
+char	   *realtime_path = NULL;
+int			realtime_payload_memory = 64 * 1024;
+int			realtime_ping_interval = 60000;
+bool		realtime_pipelined_commits = true;
+int			realtime_port = 7432;
+int			realtime_queue_depth = 4096;
+int			realtime_ring_size = 64 * 1024;
+int			realtime_shutdown_timeout = 5000;
+int			realtime_upgrade_rate = 10;
+
+static void
+define_string(const char *name, const char *description, char **variable,
+			  const char *boot_value, GucContext context, int flags)
+{
+	DefineCustomStringVariable(name, description, NULL, variable, boot_value,
+							   context, flags, NULL, NULL, NULL);
+}
+
+static void
+define_int(const char *name, const char *description, int *variable,
+		   int min_value, int max_value, GucContext context, int flags)
+{
+	DefineCustomIntVariable(name, description, NULL, variable, *variable,
+							min_value, max_value, context, flags,
+							NULL, NULL, NULL);
+}
+
+static bool
+check_path(char **newval, void **extra, GucSource source)
+{
+	if ((*newval)[0] == '/' && (*newval)[1] != '\0')
+		return true;
+	GUC_check_errdetail("The path of the WebSocket must begin with \"/\" and have a name.");
+	return false;
+}
+
+static void
+define_names(void)
+{
+	define_string("realtime.allowed_origins",
+				  "Origins that browsers may connect from.",
+				  &realtime_allowed_origins, "same-origin",
+				  PGC_SIGHUP, GUC_LIST_INPUT);
+	define_string("realtime.anonymous_role",
+				  "Role that calls of anonymous connections run as.",
+				  &realtime_anonymous_role, "realtime_anonymous",
+				  PGC_SIGHUP, 0);
+	define_string("realtime.authenticated_role",
+				  "Role that calls of authenticated connections run as, unless their identity names one.",
+				  &realtime_authenticated_role, "realtime_authenticated",
+				  PGC_SIGHUP, 0);
+	define_string("realtime.database",
+				  "Database whose functions are called.",
+				  &realtime_database, "postgres", PGC_POSTMASTER, 0);
+	define_string("realtime.document_root",
+				  "Folder of files that gateways serve over HTTP; empty serves none.",
+				  &realtime_document_root, "",
+				  PGC_POSTMASTER, GUC_SUPERUSER_ONLY);
+	define_string("realtime.executor_role",
+				  "Role that executors log in as.",
+				  &realtime_executor_role, "realtime_executor",
+				  PGC_POSTMASTER, 0);
+	define_string("realtime.listen_addresses",
+				  "Host names or addresses that gateways listen on.",
+				  &realtime_listen_addresses, "localhost",
+				  PGC_POSTMASTER, GUC_LIST_INPUT);
+	DefineCustomStringVariable("realtime.path",
+							   "Path of the WebSocket.", NULL,
+							   &realtime_path, "/ws", PGC_POSTMASTER, 0,
+							   check_path, NULL, NULL);
+}
+
+static void
+define_processes(void)
+{
+	define_int("realtime.executors", "Number of executors.",
+			   &realtime_executors, 1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
+	define_int("realtime.gateways", "Number of gateways, which share the port.",
+			   &realtime_gateways, 1, RT_GATEWAYS_MAX, PGC_POSTMASTER, 0);
+	define_int("realtime.max_connections", "Connections of one gateway.",
+			   &realtime_max_connections, 1, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.max_sessions", "Identities that can be connected at once.",
+			   &realtime_max_sessions, 1, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.payload_memory",
+			   "Shared memory for long requests and answers.",
+			   &realtime_payload_memory, 8 * 1024, 64 * 1024 * 1024,
+			   PGC_POSTMASTER, GUC_UNIT_KB);
+	define_int("realtime.port", "TCP port that gateways listen on.",
+			   &realtime_port, 1, 65535, PGC_POSTMASTER, 0);
+	define_int("realtime.queue_depth", "Calls that can be in flight at once.",
+			   &realtime_queue_depth, 16, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.ring_size",
+			   "Shared memory for committed events on their way to the gateways.",
+			   &realtime_ring_size, 64, 64 * 1024 * 1024,
+			   PGC_POSTMASTER, GUC_UNIT_KB);
+}
+
+static void
+define_limits(void)
+{
+	define_int("realtime.handler_timeout", "Time that a call may take.",
+			   &realtime_handler_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.handshake_timeout",
+			   "Time that a client may take to complete its handshake.",
+			   &realtime_handshake_timeout, 1000, 3600000,
+			   PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.idle_timeout",
+			   "Silence after which a connection is closed; 0 never closes it.",
+			   &realtime_idle_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.max_backpressure",
+			   "Bytes that may wait for a slow reader.",
+			   &realtime_max_backpressure, 16 * 1024, 1024 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_BYTE);
+	define_int("realtime.max_batch", "Calls in one batch.",
+			   &realtime_max_batch, 1, 10000, PGC_SIGHUP, 0);
+	define_int("realtime.max_depth", "Nesting of a frame's JSON.",
+			   &realtime_max_depth, 4, 1000, PGC_SIGHUP, 0);
+	define_int("realtime.max_payload", "Bytes of a client's message.",
+			   &realtime_max_payload, 1024, 64 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_BYTE);
+	define_int("realtime.max_retries",
+			   "Times that a call is run again after a serialization failure or deadlock.",
+			   &realtime_max_retries, 0, 100, PGC_SIGHUP, 0);
+	define_int("realtime.max_subscriptions", "Topics of one connection.",
+			   &realtime_max_subscriptions, 1, 100000000, PGC_SIGHUP, 0);
+	define_int("realtime.ping_interval",
+			   "Silence after which a connection is sent a ping; 0 sends none.",
+			   &realtime_ping_interval, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	DefineCustomBoolVariable("realtime.pipelined_commits",
+							 "Lets calls that wait together share one flush of the write-ahead log.",
+							 NULL, &realtime_pipelined_commits, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	define_int("realtime.shutdown_timeout",
+			   "Time that running calls get when their process is stopped.",
+			   &realtime_shutdown_timeout, 0, 600000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.upgrade_rate",
+			   "Connections that one address may open in 10 seconds; 0 is no limit.",
+			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);
+}
+
+void
+rt_guc_define(void)
+{
+	define_names();
+	define_processes();
+	define_limits();
+	MarkGUCPrefixReserved("realtime");
+}

@@ -1,0 +1,111 @@
+/*
+ * payload.c
+ *		Memory for texts that do not fit into their slot.
+ *
+ * A DSA area inside the main shared memory segment, limited to its own size:
+ * it never asks the kernel for more, so a full /dev/shm cannot fail it, and
+ * the server's restart after a crash makes it anew.  Its LWLocks are the only
+ * locks taken while a text is set; none of ours is held then.
+ */
+#include "postgres.h"
+
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/dsa.h"
+#include "utils/memutils.h"
+
+#include "src/guc.h"
+#include "src/ipc/request.h"
+
+static void *place = NULL;
+static dsa_area *payload = NULL;	/* this process's attachment */
+
+Size
+rt_payload_size(void)
+{
+	return mul_size(realtime_payload_memory, 1024);
+}
+
+void
+rt_payload_init(void)
+{
+	bool		found;
+	int			tranche;
+	dsa_area   *area;
+
+	payload = NULL;
+	place = ShmemInitStruct("realtime payload", rt_payload_size(), &found);
+	if (found)
+		return;
+
+	tranche = GetNamedLWLockTranche("RealtimePayload")->lock.tranche;
+	area = dsa_create_in_place(place, rt_payload_size(), tranche, NULL);
+	dsa_pin(area);
+	dsa_set_size_limit(area, rt_payload_size());
+	dsa_detach(area);
+}
+
+void
+rt_payload_attach(void)
+{
+	MemoryContext old;
+
+	if (payload != NULL)
+		return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	payload = dsa_attach_in_place(place, NULL);
+	dsa_pin_mapping(payload);
+	MemoryContextSwitchTo(old);
+}
+
+dsa_area *
+rt_payload_area(void)
+{
+	return payload;
+}
+
+char *
+rt_shared_text_reserve(RtSharedText *shared, uint32 len)
+{
+	Assert(!DsaPointerIsValid(shared->dsa));
+
+	if (len <= RT_REQUEST_INLINE)
+	{
+		shared->len = len;
+		return shared->in_place;
+	}
+	shared->dsa = dsa_allocate_extended(payload, len,
+										DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
+	if (!DsaPointerIsValid(shared->dsa))
+		return NULL;
+	shared->len = len;
+	return dsa_get_address(payload, shared->dsa);
+}
+
+bool
+rt_shared_text_set(RtSharedText *shared, const char *text, uint32 len)
+{
+	char	   *dst = rt_shared_text_reserve(shared, len);
+
+	if (dst == NULL)
+		return false;
+	memcpy(dst, text, len);
+	return true;
+}
+
+const char *
+rt_shared_text_get(RtSharedText *shared)
+{
+	if (DsaPointerIsValid(shared->dsa))
+		return dsa_get_address(payload, shared->dsa);
+	return shared->in_place;
+}
+
+void
+rt_shared_text_free(RtSharedText *shared)
+{
+	if (DsaPointerIsValid(shared->dsa))
+		dsa_free(payload, shared->dsa);
+	shared->dsa = InvalidDsaPointer;
+	shared->len = 0;
+}

@@ -1,0 +1,499 @@
+/*
+ * request.c
+ *		The pool of request slots, the queue, and the lists of answers.
+ *
+ * Locks, both spinlocks, never held together: the pool's lock protects the
+ * free list, the queue and the set of idle executors; each gateway's lock
+ * protects its list of answers.  Chains are built before a lock is taken and
+ * walked after it is released, so that a few instructions are all that runs
+ * inside.
+ */
+#include "postgres.h"
+
+#include "port/atomics.h"
+#include "port/pg_bitutils.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+
+#include "src/guc.h"
+#include "src/ipc/request.h"
+#include "src/ipc/worker_slot.h"
+
+/* A chain of slots by index. */
+typedef struct Chain
+{
+	int			head;			/* RT_REQUEST_NONE = empty */
+	int			tail;
+} Chain;
+
+typedef struct AnswerList
+{
+	slock_t		lock;			/* protects the rest, but not in_flight */
+	uint32		generation;		/* of the gateway that reads it; 0 = none */
+	Chain		answers;
+	pg_atomic_uint32 in_flight; /* slots taken for this gateway */
+} AnswerList;
+
+typedef struct RequestPool
+{
+	slock_t		lock;			/* protects free, queue, idle */
+	int			free;			/* first of the free list */
+	Chain		queue;
+	uint64		idle;			/* bit i: executor i sleeps */
+	pg_atomic_uint32 in_use;
+	AnswerList	gateways[RT_GATEWAYS_MAX];
+	RtRequest	slots[FLEXIBLE_ARRAY_MEMBER];
+} RequestPool;
+
+static RequestPool *pool = NULL;
+
+#define slot_index(request) ((int) ((request) - pool->slots))
+
+Size
+rt_requests_size(void)
+{
+	return add_size(offsetof(RequestPool, slots),
+					mul_size(sizeof(RtRequest), realtime_queue_depth));
+}
+
+static void
+init_slot(RtRequest *request, int next)
+{
+	request->state = RT_REQUEST_FREE;
+	request->next = next;
+	request->text.len = 0;
+	request->text.dsa = InvalidDsaPointer;
+	request->answer.len = 0;
+	request->answer.dsa = InvalidDsaPointer;
+}
+
+void
+rt_requests_init(void)
+{
+	bool		found;
+
+	pool = ShmemInitStruct("realtime requests", rt_requests_size(), &found);
+	if (found)
+		return;
+
+	SpinLockInit(&pool->lock);
+	pool->queue.head = pool->queue.tail = RT_REQUEST_NONE;
+	pool->idle = 0;
+	pg_atomic_init_u32(&pool->in_use, 0);
+	for (int i = 0; i < RT_GATEWAYS_MAX; i++)
+	{
+		AnswerList *list = &pool->gateways[i];
+
+		SpinLockInit(&list->lock);
+		list->generation = 0;
+		list->answers.head = list->answers.tail = RT_REQUEST_NONE;
+		pg_atomic_init_u32(&list->in_flight, 0);
+	}
+	pool->free = 0;
+	for (int i = 0; i < realtime_queue_depth; i++)
+		init_slot(&pool->slots[i],
+				  i + 1 < realtime_queue_depth ? i + 1 : RT_REQUEST_NONE);
+}
+
+/* ---- chains ---- */
+
+static void
+chain_push(Chain *chain, RtRequest *request)
+{
+	int			index = slot_index(request);
+
+	request->next = RT_REQUEST_NONE;
+	if (chain->head == RT_REQUEST_NONE)
+		chain->head = index;
+	else
+		pool->slots[chain->tail].next = index;
+	chain->tail = index;
+}
+
+/* Puts a whole chain behind another. */
+static void
+chain_append(Chain *chain, const Chain *more)
+{
+	if (more->head == RT_REQUEST_NONE)
+		return;
+	if (chain->head == RT_REQUEST_NONE)
+		chain->head = more->head;
+	else
+		pool->slots[chain->tail].next = more->head;
+	chain->tail = more->tail;
+}
+
+/* ---- gateway side ---- */
+
+void
+rt_answers_open(int gateway, uint32 gateway_generation)
+{
+	AnswerList *list = &pool->gateways[gateway];
+
+	SpinLockAcquire(&list->lock);
+	list->generation = gateway_generation;
+	SpinLockRelease(&list->lock);
+}
+
+RtRequest *
+rt_request_begin(int gateway, uint32 gateway_generation)
+{
+	RtRequest  *request = NULL;
+
+	SpinLockAcquire(&pool->lock);
+	if (pool->free != RT_REQUEST_NONE)
+	{
+		request = &pool->slots[pool->free];
+		pool->free = request->next;
+	}
+	SpinLockRelease(&pool->lock);
+	if (request == NULL)
+		return NULL;
+
+	request->state = RT_REQUEST_FILLING;
+	request->gateway = gateway;
+	request->gateway_generation = gateway_generation;
+	request->answer_kind = RT_ANSWER_NONE;
+	request->answer_lsn = InvalidXLogRecPtr;
+	pg_atomic_fetch_add_u32(&pool->in_use, 1);
+	pg_atomic_fetch_add_u32(&pool->gateways[gateway].in_flight, 1);
+	return request;
+}
+
+void
+rt_request_cancel(RtRequest *request)
+{
+	rt_requests_free(&request, 1);
+}
+
+/* Takes up to n executors out of a set of idle ones. */
+static uint64
+pick_idle(uint64 idle, int n)
+{
+	uint64		picked = 0;
+
+	while (n-- > 0 && idle != 0)
+	{
+		uint64		lowest = idle & (~idle + 1);
+
+		picked |= lowest;
+		idle &= ~lowest;
+	}
+	return picked;
+}
+
+static void
+wake_executors(uint64 executors)
+{
+	while (executors != 0)
+	{
+		int			index = pg_rightmost_one_pos64(executors);
+
+		executors &= executors - 1;
+		if (index < realtime_executors)
+			rt_worker_wake(RT_WORKER_EXECUTOR, index);
+	}
+}
+
+void
+rt_requests_submit(RtRequest **requests, int n)
+{
+	Chain		chain = {RT_REQUEST_NONE, RT_REQUEST_NONE};
+	uint64		picked;
+
+	for (int i = 0; i < n; i++)
+	{
+		requests[i]->state = RT_REQUEST_QUEUED;
+		chain_push(&chain, requests[i]);
+	}
+
+	SpinLockAcquire(&pool->lock);
+	chain_append(&pool->queue, &chain);
+	picked = pick_idle(pool->idle, n);
+	pool->idle &= ~picked;
+	SpinLockRelease(&pool->lock);
+
+	wake_executors(picked);
+}
+
+int
+rt_answers_take(int gateway, RtRequest **out, int max)
+{
+	AnswerList *list = &pool->gateways[gateway];
+	Chain		taken;
+	int			n = 0;
+
+	if (list->answers.head == RT_REQUEST_NONE)
+		return 0;
+
+	SpinLockAcquire(&list->lock);
+	taken = list->answers;
+	list->answers.head = list->answers.tail = RT_REQUEST_NONE;
+	SpinLockRelease(&list->lock);
+
+	while (taken.head != RT_REQUEST_NONE && n < max)
+	{
+		out[n] = &pool->slots[taken.head];
+		out[n]->state = RT_REQUEST_READING;
+		taken.head = out[n]->next;
+		n++;
+	}
+	if (taken.head != RT_REQUEST_NONE)
+	{
+		/* the rest goes back to the front */
+		SpinLockAcquire(&list->lock);
+		chain_append(&taken, &list->answers);
+		list->answers = taken;
+		SpinLockRelease(&list->lock);
+	}
+	return n;
+}
+
+/*
+ * An unlocked look is enough for a gateway about to sleep: an answer that is
+ * added after it sets the gateway's latch.
+ */
+bool
+rt_answers_pending(int gateway)
+{
+	pg_read_barrier();
+	return pool->gateways[gateway].answers.head != RT_REQUEST_NONE;
+}
+
+void
+rt_requests_free(RtRequest **requests, int n)
+{
+	Chain		chain = {RT_REQUEST_NONE, RT_REQUEST_NONE};
+
+	if (n == 0)
+		return;
+	for (int i = 0; i < n; i++)
+	{
+		rt_shared_text_free(&requests[i]->text);
+		rt_shared_text_free(&requests[i]->answer);
+		pg_atomic_fetch_sub_u32(&pool->gateways[requests[i]->gateway].in_flight, 1);
+		requests[i]->state = RT_REQUEST_FREE;
+		chain_push(&chain, requests[i]);
+	}
+	pg_atomic_fetch_sub_u32(&pool->in_use, n);
+
+	SpinLockAcquire(&pool->lock);
+	pool->slots[chain.tail].next = pool->free;
+	pool->free = chain.head;
+	SpinLockRelease(&pool->lock);
+}
+
+int
+rt_requests_in_flight(int gateway)
+{
+	return (int) pg_atomic_read_u32(&pool->gateways[gateway].in_flight);
+}
+
+int
+rt_requests_in_use(void)
+{
+	return (int) pg_atomic_read_u32(&pool->in_use);
+}
+
+/* ---- executor side ---- */
+
+RtRequest *
+rt_request_take(int executor, bool mark_idle)
+{
+	RtRequest  *request = NULL;
+
+	SpinLockAcquire(&pool->lock);
+	if (pool->queue.head != RT_REQUEST_NONE)
+	{
+		request = &pool->slots[pool->queue.head];
+		pool->queue.head = request->next;
+		request->state = RT_REQUEST_RUNNING;
+		request->executor = executor;
+	}
+	else if (mark_idle)
+		pool->idle |= UINT64CONST(1) << executor;
+	SpinLockRelease(&pool->lock);
+	return request;
+}
+
+void
+rt_executor_not_idle(int executor)
+{
+	SpinLockAcquire(&pool->lock);
+	pool->idle &= ~(UINT64CONST(1) << executor);
+	SpinLockRelease(&pool->lock);
+}
+
+bool
+rt_requests_queued(void)
+{
+	return pool->queue.head != RT_REQUEST_NONE;
+}
+
+/*
+ * Hands n answers, all for one gateway, over.  Those that were asked for by
+ * an earlier life of that gateway are freed.
+ */
+static void
+answer_gateway(int gateway, RtRequest **requests, int n)
+{
+	AnswerList *list = &pool->gateways[gateway];
+	Chain		chain = {RT_REQUEST_NONE, RT_REQUEST_NONE};
+	uint32		generation = requests[0]->gateway_generation;
+	bool		accepted;
+
+	for (int i = 0; i < n; i++)
+	{
+		requests[i]->state = RT_REQUEST_ANSWERED;
+		chain_push(&chain, requests[i]);
+	}
+
+	SpinLockAcquire(&list->lock);
+	accepted = list->generation == generation;
+	if (accepted)
+		chain_append(&list->answers, &chain);
+	SpinLockRelease(&list->lock);
+
+	if (accepted)
+		rt_worker_wake(RT_WORKER_GATEWAY, gateway);
+	else
+		rt_requests_free(requests, n);
+}
+
+void
+rt_requests_answer(RtRequest **requests, int n)
+{
+	RtRequest  *group[64];
+
+	/* almost always one gateway and one generation: one pass */
+	while (n > 0)
+	{
+		int			gateway = requests[0]->gateway;
+		uint32		generation = requests[0]->gateway_generation;
+		int			grouped = 0;
+		int			rest = 0;
+
+		for (int i = 0; i < n; i++)
+		{
+			if (requests[i]->gateway == gateway &&
+				requests[i]->gateway_generation == generation &&
+				grouped < lengthof(group))
+				group[grouped++] = requests[i];
+			else
+				requests[rest++] = requests[i];
+		}
+		answer_gateway(gateway, group, grouped);
+		n = rest;
+	}
+}
+
+/* ---- deaths ---- */
+
+/*
+ * Takes the whole queue, hands those that belong to the gateway (any, if
+ * gateway is -1) to the caller as a chain, and puts the others back in front.
+ */
+static Chain
+unqueue(int gateway, uint32 gateway_generation)
+{
+	Chain		all;
+	Chain		kept = {RT_REQUEST_NONE, RT_REQUEST_NONE};
+	Chain		removed = {RT_REQUEST_NONE, RT_REQUEST_NONE};
+
+	SpinLockAcquire(&pool->lock);
+	all = pool->queue;
+	pool->queue.head = pool->queue.tail = RT_REQUEST_NONE;
+	SpinLockRelease(&pool->lock);
+
+	while (all.head != RT_REQUEST_NONE)
+	{
+		RtRequest  *request = &pool->slots[all.head];
+
+		all.head = request->next;
+		if (gateway == -1 ||
+			(request->gateway == gateway &&
+			 request->gateway_generation == gateway_generation))
+			chain_push(&removed, request);
+		else
+			chain_push(&kept, request);
+	}
+
+	SpinLockAcquire(&pool->lock);
+	chain_append(&kept, &pool->queue);
+	pool->queue = kept;
+	SpinLockRelease(&pool->lock);
+	return removed;
+}
+
+static void
+free_chain(Chain chain)
+{
+	while (chain.head != RT_REQUEST_NONE)
+	{
+		RtRequest  *request = &pool->slots[chain.head];
+
+		chain.head = request->next;
+		rt_requests_free(&request, 1);
+	}
+}
+
+void
+rt_requests_abandon_gateway(int gateway, uint32 gateway_generation)
+{
+	AnswerList *list = &pool->gateways[gateway];
+	Chain		answered;
+
+	/* from here on executors free what they answer to us */
+	SpinLockAcquire(&list->lock);
+	list->generation = 0;
+	answered = list->answers;
+	list->answers.head = list->answers.tail = RT_REQUEST_NONE;
+	SpinLockRelease(&list->lock);
+	free_chain(answered);
+
+	free_chain(unqueue(gateway, gateway_generation));
+
+	/* slots that this process was filling or reading: no one else has them */
+	for (int i = 0; i < realtime_queue_depth; i++)
+	{
+		RtRequest  *request = &pool->slots[i];
+
+		if ((request->state == RT_REQUEST_FILLING ||
+			 request->state == RT_REQUEST_READING) &&
+			request->gateway == gateway &&
+			request->gateway_generation == gateway_generation)
+			rt_requests_free(&request, 1);
+	}
+}
+
+void
+rt_requests_fail_executor(int executor)
+{
+	rt_executor_not_idle(executor);
+	for (int i = 0; i < realtime_queue_depth; i++)
+	{
+		RtRequest  *request = &pool->slots[i];
+
+		if (request->state != RT_REQUEST_RUNNING ||
+			request->executor != executor)
+			continue;
+		rt_shared_text_free(&request->answer);
+		request->answer_kind = RT_ANSWER_FAILED;
+		rt_requests_answer(&request, 1);
+	}
+}
+
+void
+rt_requests_refuse_queued(RtAnswerKind kind)
+{
+	Chain		refused = unqueue(-1, 0);
+
+	while (refused.head != RT_REQUEST_NONE)
+	{
+		RtRequest  *request = &pool->slots[refused.head];
+
+		refused.head = request->next;
+		request->answer_kind = kind;
+		rt_requests_answer(&request, 1);
+	}
+}

@@ -1,0 +1,73 @@
+/*
+ * shmem.c
+ *		The table of our areas of shared memory, and the two hooks that size
+ *		and build them.
+ *
+ * The startup hook runs in the postmaster, again after a crash: every init
+ * function then finds nothing and builds a clean area.  Forked children
+ * inherit the pointers.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+
+#include "src/ipc/publish_ring.h"
+#include "src/ipc/request.h"
+#include "src/ipc/session.h"
+#include "src/ipc/shmem.h"
+#include "src/ipc/worker_slot.h"
+
+typedef struct SharedArea
+{
+	Size		(*size) (void);
+	void		(*init) (void);
+} SharedArea;
+
+/* sessions keep user data in the payload area: it comes first */
+static const SharedArea areas[] = {
+	{rt_worker_slots_size, rt_worker_slots_init},
+	{rt_payload_size, rt_payload_init},
+	{rt_requests_size, rt_requests_init},
+	{rt_sessions_size, rt_sessions_init},
+	{rt_ring_size, rt_ring_init},
+};
+
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+static void
+request_shmem(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+
+	for (int i = 0; i < lengthof(areas); i++)
+		RequestAddinShmemSpace(areas[i].size());
+	RequestNamedLWLockTranche("RealtimePublishRing", 1);
+	RequestNamedLWLockTranche("RealtimeSession", 1);
+	RequestNamedLWLockTranche("RealtimePayload", 1);
+}
+
+static void
+startup_shmem(void)
+{
+	if (previous_startup_hook)
+		previous_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	for (int i = 0; i < lengthof(areas); i++)
+		areas[i].init();
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+rt_shmem_install(void)
+{
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shmem;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup_shmem;
+}

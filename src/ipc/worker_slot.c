@@ -1,0 +1,367 @@
+/*
+ * worker_slot.c
+ *		Slots of our processes, the service's state, and vacating a database.
+ *
+ * One area: a header and a slot for each process that the settings allow.
+ * A slot's worker writes it and clears it at its exit; the launcher only moves
+ * it between FREE and STARTING.  Nothing here takes a lock: each field has one
+ * writer at a time, and the atomic state says who that is.
+ *
+ * A vacating backend owns vacate_pid, taken by compare-and-exchange.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+
+#include "src/ipc/publish_ring.h"
+#include "src/ipc/worker_slot.h"
+
+#define VACATE_POLL_MS 20
+
+typedef struct WorkerArea
+{
+	pg_atomic_uint32 service_state; /* RtServiceState */
+	pg_atomic_uint32 catalog_generation;
+	pg_atomic_uint32 vacate_pid;	/* backend that vacates, 0 = none */
+	pg_atomic_uint32 vacate_database;	/* valid while vacate_pid is not 0 */
+	int			slot_count;
+	RtWorkerSlot slots[FLEXIBLE_ARRAY_MEMBER];
+} WorkerArea;
+
+static WorkerArea *area = NULL;
+
+/* What this process holds, for its exit callback. */
+static RtWorkerSlot *attached_slot = NULL;
+
+static int
+slot_count(void)
+{
+	return 2 + realtime_gateways + realtime_executors;
+}
+
+Size
+rt_worker_slots_size(void)
+{
+	return add_size(offsetof(WorkerArea, slots),
+					mul_size(sizeof(RtWorkerSlot), slot_count()));
+}
+
+static void
+init_gateway_counters(RtGatewayCounters *counters)
+{
+	pg_atomic_uint64 *all = (pg_atomic_uint64 *) counters;
+
+	for (int i = 0; i < sizeof(*counters) / sizeof(*all); i++)
+		pg_atomic_init_u64(&all[i], 0);
+}
+
+static void
+init_executor_counters(RtExecutorCounters *counters)
+{
+	pg_atomic_uint64 *all = (pg_atomic_uint64 *) counters;
+
+	for (int i = 0; i < sizeof(*counters) / sizeof(*all); i++)
+		pg_atomic_init_u64(&all[i], 0);
+}
+
+void
+rt_worker_slots_init(void)
+{
+	bool		found;
+
+	area = ShmemInitStruct("realtime workers", rt_worker_slots_size(), &found);
+	if (found)
+		return;
+
+	memset(area, 0, rt_worker_slots_size());
+	pg_atomic_init_u32(&area->service_state, RT_SERVICE_STARTING);
+	pg_atomic_init_u32(&area->catalog_generation, 1);
+	pg_atomic_init_u32(&area->vacate_pid, 0);
+	pg_atomic_init_u32(&area->vacate_database, InvalidOid);
+	area->slot_count = slot_count();
+	for (int i = 0; i < area->slot_count; i++)
+	{
+		RtWorkerSlot *slot = &area->slots[i];
+
+		pg_atomic_init_u32(&slot->state, RT_WORKER_FREE);
+		pg_atomic_init_u32(&slot->generation, 0);
+		pg_atomic_init_u32(&slot->database, InvalidOid);
+		slot->proc_number = RT_INVALID_PROC_NUMBER;
+		init_gateway_counters(&slot->gateway);
+		init_executor_counters(&slot->executor);
+	}
+}
+
+int
+rt_worker_count(RtWorkerKind kind)
+{
+	switch (kind)
+	{
+		case RT_WORKER_GATEWAY:
+			return realtime_gateways;
+		case RT_WORKER_EXECUTOR:
+			return realtime_executors;
+		default:
+			return 1;
+	}
+}
+
+RtWorkerSlot *
+rt_worker_slot(RtWorkerKind kind, int index)
+{
+	int			number = 0;
+
+	Assert(index >= 0 && index < rt_worker_count(kind));
+	switch (kind)
+	{
+		case RT_WORKER_LAUNCHER:
+			number = 0;
+			break;
+		case RT_WORKER_SCHEDULER:
+			number = 1;
+			break;
+		case RT_WORKER_GATEWAY:
+			number = 2 + index;
+			break;
+		case RT_WORKER_EXECUTOR:
+			number = 2 + realtime_gateways + index;
+			break;
+	}
+	return &area->slots[number];
+}
+
+static void
+detach_worker(int code, Datum arg)
+{
+	RtWorkerSlot *slot = attached_slot;
+
+	if (slot == NULL)
+		return;
+	attached_slot = NULL;
+	slot->pid = 0;
+	slot->proc_number = RT_INVALID_PROC_NUMBER;
+	pg_atomic_write_u32(&slot->database, InvalidOid);
+	pg_write_barrier();
+	pg_atomic_write_u32(&slot->state, RT_WORKER_FREE);
+	if (slot != rt_worker_slot(RT_WORKER_LAUNCHER, 0))
+		rt_worker_wake(RT_WORKER_LAUNCHER, 0);
+}
+
+bool
+rt_worker_attach(RtWorkerKind kind, int index, uint32 expected_generation)
+{
+	RtWorkerSlot *slot = rt_worker_slot(kind, index);
+	uint32		from = expected_generation != 0 ?
+		RT_WORKER_STARTING : RT_WORKER_FREE;
+
+	if (expected_generation != 0 &&
+		pg_atomic_read_u32(&slot->generation) != expected_generation)
+		return false;
+	if (!pg_atomic_compare_exchange_u32(&slot->state, &from, RT_WORKER_RUNNING))
+		return false;
+
+	if (expected_generation == 0)
+		pg_atomic_fetch_add_u32(&slot->generation, 1);
+	slot->pid = MyProcPid;
+	slot->proc_number = RT_MY_PROC_NUMBER;
+	slot->started_at = GetCurrentTimestamp();
+	attached_slot = slot;
+	before_shmem_exit(detach_worker, (Datum) 0);
+	return true;
+}
+
+void
+rt_worker_wake(RtWorkerKind kind, int index)
+{
+	RtWorkerSlot *slot = rt_worker_slot(kind, index);
+	RtProcNumber number = slot->proc_number;
+
+	if (number != RT_INVALID_PROC_NUMBER)
+		SetLatch(&RT_PROC_BY_NUMBER(number)->procLatch);
+}
+
+void
+rt_worker_wake_all(RtWorkerKind kind)
+{
+	for (int i = 0; i < rt_worker_count(kind); i++)
+		rt_worker_wake(kind, i);
+}
+
+RtServiceState
+rt_service_state(void)
+{
+	return (RtServiceState) pg_atomic_read_u32(&area->service_state);
+}
+
+void
+rt_service_set_state(RtServiceState state)
+{
+	if (pg_atomic_exchange_u32(&area->service_state, state) != state)
+		rt_worker_wake_all(RT_WORKER_GATEWAY);
+}
+
+const char *
+rt_service_state_text(RtServiceState state)
+{
+	switch (state)
+	{
+		case RT_SERVICE_STARTING:
+			return "the server is starting";
+		case RT_SERVICE_READY:
+			return "ready";
+		case RT_SERVICE_NO_DATABASE:
+			return "the database does not exist";
+		case RT_SERVICE_NO_ROLE:
+			return "the executor role does not exist";
+		case RT_SERVICE_NO_EXTENSION:
+			return "the extension is not installed";
+		case RT_SERVICE_VACATED:
+			return "the database is being changed";
+	}
+	return "unknown";
+}
+
+uint32
+rt_catalog_generation(void)
+{
+	return pg_atomic_read_u32(&area->catalog_generation);
+}
+
+void
+rt_catalog_changed(void)
+{
+	pg_atomic_fetch_add_u32(&area->catalog_generation, 1);
+}
+
+/* ---- vacating a database ---- */
+
+void
+rt_worker_set_database(RtWorkerKind kind, int index, Oid database)
+{
+	pg_atomic_write_u32(&rt_worker_slot(kind, index)->database, database);
+}
+
+static void
+end_vacating_at_exit(int code, Datum arg)
+{
+	rt_database_vacate_end();
+}
+
+/* How many of our workers are connected to a database; wakes them all. */
+static int
+workers_connected_to(Oid database)
+{
+	int			count = 0;
+
+	for (int i = 0; i < area->slot_count; i++)
+	{
+		RtWorkerSlot *slot = &area->slots[i];
+		RtProcNumber number = slot->proc_number;
+
+		if (pg_atomic_read_u32(&slot->database) != database ||
+			pg_atomic_read_u32(&slot->state) != RT_WORKER_RUNNING)
+			continue;
+		count++;
+		if (number != RT_INVALID_PROC_NUMBER)
+			SetLatch(&RT_PROC_BY_NUMBER(number)->procLatch);
+	}
+	return count;
+}
+
+bool
+rt_database_vacate_begin(Oid database, int timeout_ms)
+{
+	static bool registered = false;
+	TimestampTz deadline =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+	uint32		none;
+
+	if (!registered)
+	{
+		before_shmem_exit(end_vacating_at_exit, (Datum) 0);
+		registered = true;
+	}
+
+	for (;;)
+	{
+		none = 0;
+		if (pg_atomic_compare_exchange_u32(&area->vacate_pid, &none, MyProcPid))
+		{
+			pg_atomic_write_u32(&area->vacate_database, database);
+			break;
+		}
+		if (none == (uint32) MyProcPid)
+			break;
+		if (GetCurrentTimestamp() >= deadline)
+			return false;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 VACATE_POLL_MS, RT_WAIT_EVENT("RealtimeVacate"));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+
+	pg_memory_barrier();
+	while (workers_connected_to(database) > 0)
+	{
+		if (GetCurrentTimestamp() >= deadline)
+			return false;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 VACATE_POLL_MS, RT_WAIT_EVENT("RealtimeVacate"));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return true;
+}
+
+void
+rt_database_vacate_end(void)
+{
+	if (area == NULL ||
+		pg_atomic_read_u32(&area->vacate_pid) != (uint32) MyProcPid)
+		return;
+	pg_atomic_write_u32(&area->vacate_database, InvalidOid);
+	pg_write_barrier();
+	pg_atomic_write_u32(&area->vacate_pid, 0);
+	rt_worker_wake(RT_WORKER_LAUNCHER, 0);
+}
+
+bool
+rt_database_is_vacated(Oid database)
+{
+	return OidIsValid(database) &&
+		pg_atomic_read_u32(&area->vacate_pid) != 0 &&
+		pg_atomic_read_u32(&area->vacate_database) == database;
+}
+
+/* ---- the postmaster ---- */
+
+/*
+ * The postmaster writes what it is doing into line 8 of its lock file before
+ * it signals its children; no other trace of a shutdown reaches a child.
+ */
+bool
+rt_postmaster_is_stopping(void)
+{
+	char		path[MAXPGPATH];
+	char		line[256];
+	FILE	   *file;
+	bool		stopping = false;
+
+	snprintf(path, sizeof(path), "%s/postmaster.pid", DataDir);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return true;
+	for (int i = 1; fgets(line, sizeof(line), file) != NULL; i++)
+	{
+		if (i == 8)
+			stopping = strncmp(line, "stopping", 8) == 0;
+	}
+	fclose(file);
+	return stopping;
+}

@@ -1,0 +1,353 @@
+/*
+ * launcher.c
+ *		Starts executors when they can run, and knows why when they cannot.
+ *
+ * The launcher is connected to no database: it reads the shared catalogs only
+ * and cannot be in the way of a DROP DATABASE.  Executors are dynamic workers
+ * that the postmaster does not restart; the launcher does, from their slots:
+ *
+ *		FREE --register--> STARTING --attach--> RUNNING --exit--> FREE
+ *
+ * A slot's generation goes to the worker with its registration, so a worker
+ * that turns up late, after the slot was given up, leaves again.  A launcher
+ * that dies is restarted by the postmaster and finds the running executors in
+ * their slots; what it finds STARTING it gives up.
+ *
+ * While the database or the role is missing nothing is started and nothing is
+ * logged again; the hooks in the backends set our latch when one is created,
+ * and we look again every few seconds in case something else changed.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "storage/procarray.h"
+#include "storage/procsignal.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "src/guc.h"
+#include "src/ipc/request.h"
+#include "src/ipc/worker_slot.h"
+#include "src/realtime.h"
+
+#define LOOK_MS 5000			/* between looks while something is missing */
+#define BUSY_LOOK_MS 200		/* while a database is being changed */
+#define IDLE_LOOK_MS 60000		/* while all is well */
+#define SHORT_LIFE_MS 5000		/* a worker that lives less is held back */
+#define MAX_DELAY_MS 30000
+
+/* What the launcher remembers of an executor. */
+typedef struct ExecutorMemory
+{
+	BackgroundWorkerHandle *handle; /* of the last registration */
+	TimestampTz started_at;		/* of the last registration, 0 = never */
+	TimestampTz not_before;		/* next start */
+	int			delay_ms;		/* grows with each short life */
+} ExecutorMemory;
+
+static ExecutorMemory *memory = NULL;
+static bool told_no_workers = false;
+
+/* ---- what is there ---- */
+
+/*
+ * Whether somebody holds the database exclusively: it is being dropped,
+ * renamed, moved or copied.  A worker started now would only wait for that,
+ * and then perhaps fail.
+ */
+static bool
+database_is_locked(Oid database)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, database, 0);
+	if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	LockRelease(&tag, RowExclusiveLock, false);
+	return false;
+}
+
+static bool
+role_can_log_in(const char *name)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(name));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* READY here means that executors can be started. */
+static RtServiceState
+look(void)
+{
+	RtServiceState result = RT_SERVICE_READY;
+	Oid			database;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	database = get_database_oid(realtime_database, true);
+	if (!OidIsValid(database))
+		result = RT_SERVICE_NO_DATABASE;
+	else if (rt_database_is_vacated(database) || database_is_locked(database))
+		result = RT_SERVICE_VACATED;
+	else if (!role_can_log_in(realtime_executor_role))
+		result = RT_SERVICE_NO_ROLE;
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return result;
+}
+
+/* ---- executors ---- */
+
+static void
+give_up_starting(int index)
+{
+	RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, index);
+	uint32		starting = RT_WORKER_STARTING;
+
+	pg_atomic_fetch_add_u32(&slot->generation, 1);
+	(void) pg_atomic_compare_exchange_u32(&slot->state, &starting, RT_WORKER_FREE);
+}
+
+static bool
+register_executor(int index)
+{
+	RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, index);
+	BackgroundWorker worker;
+	uint32		generation = pg_atomic_add_fetch_u32(&slot->generation, 1);
+	uint32		expected = RT_WORKER_FREE;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker.bgw_library_name, RT_LIBRARY, sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "rt_executor_main", sizeof(worker.bgw_function_name));
+	snprintf(worker.bgw_name, BGW_MAXLEN, "realtime executor %d", index);
+	strlcpy(worker.bgw_type, "realtime executor", BGW_MAXLEN);
+	worker.bgw_main_arg = Int32GetDatum(index);
+	memcpy(worker.bgw_extra, &generation, sizeof(generation));
+	worker.bgw_notify_pid = MyProcPid;
+
+	if (!pg_atomic_compare_exchange_u32(&slot->state, &expected, RT_WORKER_STARTING))
+		return true;
+	if (memory[index].handle != NULL)
+		pfree(memory[index].handle);
+	memory[index].handle = NULL;
+	if (RegisterDynamicBackgroundWorker(&worker, &memory[index].handle))
+		return true;
+	memory[index].handle = NULL;
+	give_up_starting(index);
+	return false;
+}
+
+static void
+tell_no_workers(void)
+{
+	if (told_no_workers)
+		return;
+	told_no_workers = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+			 errmsg("could not start a realtime executor: no worker process is left"),
+			 errhint("Increase max_worker_processes (now %d).", max_worker_processes)));
+}
+
+/* A worker that was registered and is gone before it attached. */
+static void
+notice_failed_start(int index)
+{
+	pid_t		pid;
+
+	if (memory[index].handle == NULL ||
+		GetBackgroundWorkerPid(memory[index].handle, &pid) == BGWH_STOPPED)
+		give_up_starting(index);
+}
+
+/*
+ * A worker that did not live long is started again later and later; one that
+ * did, at once.
+ */
+static void
+hold_back(ExecutorMemory *executor, TimestampTz now)
+{
+	if (executor->started_at == 0 || executor->not_before >= executor->started_at)
+		return;
+	if (TimestampDifferenceExceeds(executor->started_at, now, SHORT_LIFE_MS))
+		executor->delay_ms = 0;
+	else
+		executor->delay_ms = executor->delay_ms == 0 ? 100 :
+			Min(executor->delay_ms * 2, MAX_DELAY_MS);
+	executor->not_before = TimestampTzPlusMilliseconds(now, executor->delay_ms);
+}
+
+/*
+ * Starts what is not running.  Returns how long to sleep at most, in ms.
+ */
+static long
+start_executors(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	long		sleep = IDLE_LOOK_MS;
+
+	for (int i = 0; i < realtime_executors; i++)
+	{
+		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
+		ExecutorMemory *executor = &memory[i];
+
+		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_STARTING)
+		{
+			notice_failed_start(i);
+			sleep = Min(sleep, LOOK_MS);
+		}
+		if (pg_atomic_read_u32(&slot->state) != RT_WORKER_FREE)
+			continue;
+
+		hold_back(executor, now);
+		if (executor->not_before > now)
+		{
+			sleep = Min(sleep, 1 + (executor->not_before - now) / 1000);
+			continue;
+		}
+		if (!register_executor(i))
+		{
+			tell_no_workers();
+			sleep = Min(sleep, LOOK_MS);
+			continue;
+		}
+		executor->started_at = now;
+	}
+	return sleep;
+}
+
+/* ---- the service's state ---- */
+
+static bool
+is_launchers_state(RtServiceState state)
+{
+	return state == RT_SERVICE_NO_DATABASE || state == RT_SERVICE_NO_ROLE ||
+		state == RT_SERVICE_VACATED;
+}
+
+static void
+report_state(RtServiceState state)
+{
+	static RtServiceState reported = RT_SERVICE_READY;
+
+	if (state == reported)
+		return;
+	reported = state;
+	if (state == RT_SERVICE_NO_DATABASE)
+		ereport(LOG,
+				(errmsg("realtime waits for database \"%s\"", realtime_database),
+				 errdetail("It does not exist.")));
+	else if (state == RT_SERVICE_NO_ROLE)
+		ereport(LOG,
+				(errmsg("realtime waits for role \"%s\"", realtime_executor_role),
+				 errdetail("It does not exist or cannot log in."),
+				 errhint("CREATE EXTENSION realtime in database \"%s\" creates it.",
+						 realtime_database)));
+}
+
+/* Returns how long to sleep at most, in ms. */
+static long
+manage_executors(void)
+{
+	RtServiceState state = look();
+
+	report_state(state);
+	if (state == RT_SERVICE_READY)
+	{
+		/* executors say what is true once they are connected */
+		if (is_launchers_state(rt_service_state()))
+			rt_service_set_state(RT_SERVICE_STARTING);
+		return start_executors();
+	}
+
+	rt_service_set_state(state);
+	if (state == RT_SERVICE_VACATED)
+		return BUSY_LOOK_MS;
+	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
+	return LOOK_MS;
+}
+
+/* ---- the process ---- */
+
+static void
+recover_from_error(void)
+{
+	HOLD_INTERRUPTS();
+	EmitErrorReport();
+	AbortCurrentTransaction();
+	FlushErrorState();
+	RESUME_INTERRUPTS();
+	pg_usleep(1000000L);		/* do not flood the log */
+}
+
+static void
+launcher_loop(void)
+{
+	long		timeout = manage_executors();
+
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 timeout, RT_WAIT_EVENT("RealtimeLauncherMain"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+}
+
+void
+rt_launcher_main(Datum main_arg)
+{
+	sigjmp_buf	on_error;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGUSR1, procsignal_sigusr1_handler);
+	BackgroundWorkerUnblockSignals();
+
+	if (!rt_worker_attach(RT_WORKER_LAUNCHER, 0, 0))
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("the realtime launcher is running already")));
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	rt_payload_attach();
+	memory = MemoryContextAllocZero(TopMemoryContext,
+									realtime_executors * sizeof(ExecutorMemory));
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	if (sigsetjmp(on_error, 1) != 0)
+	{
+		error_context_stack = NULL;
+		recover_from_error();
+	}
+	PG_exception_stack = &on_error;
+
+	while (!ShutdownRequestPending)
+		launcher_loop();
+	proc_exit(rt_postmaster_is_stopping() ? 0 : 1);
+}
