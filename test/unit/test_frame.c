@@ -1,0 +1,411 @@
+/*
+ * test_frame.c
+ *		src/protocol/frame.c: texts of the payloads, their bounds, headers.
+ */
+#include "src/protocol/frame.h"
+#include "src/protocol/json.h"
+#include "test/unit/unit.h"
+
+#define CANARY 0x5A
+#define CANARY_LEN 32
+
+typedef size_t (*WritePayload) (char *dst, size_t cap);
+
+/* Every control character that has a letter, one that has none, and others. */
+#define HOSTILE "q\"b\\s/\b\f\n\r\t\x01\x1f\x7f\xc3\xa9\xff."
+#define HOSTILE_JSON \
+	"\"q\\\"b\\\\s/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa9\xff.\""
+
+static size_t
+write_welcome(char *dst, size_t cap)
+{
+	return rt_payload_welcome(dst, cap, "5f0c");
+}
+
+static size_t
+write_welcome_hostile(char *dst, size_t cap)
+{
+	return rt_payload_welcome(dst, cap, HOSTILE);
+}
+
+static size_t
+write_resumed(char *dst, size_t cap)
+{
+	return rt_payload_resumed(dst, cap);
+}
+
+static size_t
+write_ping(char *dst, size_t cap)
+{
+	return rt_payload_ping(dst, cap);
+}
+
+static size_t
+write_subscribed(char *dst, size_t cap)
+{
+	return rt_payload_subscribed(dst, cap, RT_TEXT("\"todos\""),
+								 RT_TEXT("16"));
+}
+
+static size_t
+write_subscribed_bare(char *dst, size_t cap)
+{
+	return rt_payload_subscribed(dst, cap, RT_TEXT_NONE, RT_TEXT_NONE);
+}
+
+static size_t
+write_denied(char *dst, size_t cap)
+{
+	return rt_payload_denied(dst, cap, RT_TEXT("5"), RT_TEXT("\"r\""),
+							 RT_TEXT("FORBIDDEN"));
+}
+
+static size_t
+write_denied_hostile(char *dst, size_t cap)
+{
+	return rt_payload_denied(dst, cap, RT_TEXT("\"t\""), RT_TEXT_NONE,
+							 RT_TEXT(HOSTILE));
+}
+
+static size_t
+write_event(char *dst, size_t cap)
+{
+	return rt_payload_event(dst, cap, RT_TEXT("todos"), RT_TEXT("created"),
+							RT_TEXT("{\"id\":50}"), 9);
+}
+
+static size_t
+write_event_volatile(char *dst, size_t cap)
+{
+	return rt_payload_event(dst, cap, RT_TEXT("t"), RT_TEXT("\xc3\xa9"),
+							RT_TEXT_NONE, 0);
+}
+
+static size_t
+write_event_last(char *dst, size_t cap)
+{
+	return rt_payload_event(dst, cap, RT_TEXT("t"), RT_TEXT("e"),
+							RT_TEXT("[]"), UINT64_MAX);
+}
+
+static size_t
+write_success(char *dst, size_t cap)
+{
+	return rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("[1,2]"));
+}
+
+static size_t
+write_success_bare(char *dst, size_t cap)
+{
+	return rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT_NONE);
+}
+
+static size_t
+write_failure(char *dst, size_t cap)
+{
+	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("VALIDATION"),
+							  RT_TEXT("Validation failed"),
+							  RT_TEXT("[{\"path\":[],\"message\":\"m\"}]"),
+							  INT64_MAX);
+}
+
+static size_t
+write_failure_bare(char *dst, size_t cap)
+{
+	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("TIMEOUT"),
+							  RT_TEXT_NONE, RT_TEXT_NONE, -1);
+}
+
+static size_t
+write_failure_hostile(char *dst, size_t cap)
+{
+	return rt_payload_failure(dst, cap, RT_TEXT("\"\\\"\""), RT_TEXT("\"\\"),
+							  RT_TEXT(HOSTILE), RT_TEXT_NONE, 0);
+}
+
+static size_t
+write_close(char *dst, size_t cap)
+{
+	return rt_payload_close(dst, cap, 4401, "bad token");
+}
+
+static size_t
+write_close_bare(char *dst, size_t cap)
+{
+	return rt_payload_close(dst, cap, 1012, NULL);
+}
+
+static const struct
+{
+	WritePayload write;
+	const char *expected;
+	bool		json;
+}			payloads[] = {
+	{write_welcome, "{\"type\":\"welcome\",\"sessionId\":\"5f0c\"}", true},
+	{write_welcome_hostile,
+	"{\"type\":\"welcome\",\"sessionId\":" HOSTILE_JSON "}", true},
+	{write_resumed, "{\"type\":\"resumed\"}", true},
+	{write_ping, "{\"type\":\"ping\"}", true},
+	{write_subscribed,
+	"{\"type\":\"subscribed\",\"topic\":\"todos\",\"ref\":16}", true},
+	{write_subscribed_bare, "{\"type\":\"subscribed\",\"topic\":null}", true},
+	{write_denied,
+		"{\"type\":\"subscribe-denied\",\"topic\":5,\"ref\":\"r\","
+	"\"reason\":\"FORBIDDEN\"}", true},
+	{write_denied_hostile,
+		"{\"type\":\"subscribe-denied\",\"topic\":\"t\","
+	"\"reason\":" HOSTILE_JSON "}", true},
+	{write_event,
+		"{\"topic\":\"todos\",\"event\":\"created\",\"data\":{\"id\":50},"
+	"\"seq\":9}", true},
+	{write_event_volatile,
+	"{\"topic\":\"t\",\"event\":\"\xc3\xa9\",\"data\":null}", true},
+	{write_event_last,
+		"{\"topic\":\"t\",\"event\":\"e\",\"data\":[],"
+	"\"seq\":18446744073709551615}", true},
+	{write_success,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+	"\"ok\":true,\"data\":[1,2]}}", true},
+	{write_success_bare,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+	"\"ok\":true}}", true},
+	{write_failure,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+		"\"ok\":false,\"code\":\"VALIDATION\",\"error\":\"Validation failed\","
+		"\"issues\":[{\"path\":[],\"message\":\"m\"}],"
+	"\"retryAfter\":9223372036854775807}}", true},
+	{write_failure_bare,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+	"\"ok\":false,\"code\":\"TIMEOUT\",\"error\":\"\"}}", true},
+	{write_failure_hostile,
+		"{\"topic\":\"__rpc\",\"event\":\"\\\"\",\"data\":{\"id\":\"\\\"\","
+		"\"ok\":false,\"code\":\"\\\"\\\\\",\"error\":" HOSTILE_JSON ","
+	"\"retryAfter\":0}}", true},
+	{write_close, "\x11\x31" "bad token", false},
+	{write_close_bare, "\x03\xf4", false}
+};
+
+static void
+writes_payloads(void)
+{
+	for (size_t i = 0; i < COUNT_OF(payloads); i++)
+	{
+		const char *expected = payloads[i].expected;
+		char		dst[1024];
+		size_t		len = payloads[i].write(dst, sizeof(dst));
+
+		CHECK_CASE(len == strlen(expected), expected);
+		CHECK_CASE(memcmp(dst, expected, len) == 0, expected);
+		CHECK_CASE(!payloads[i].json ||
+				   rt_json_check(dst, len, 64) == RT_JSON_OK, expected);
+	}
+}
+
+/* With too little room: 0, and not a byte beyond it. */
+static void
+stays_within_its_room(void)
+{
+	for (size_t i = 0; i < COUNT_OF(payloads); i++)
+	{
+		const char *expected = payloads[i].expected;
+		size_t		len = strlen(expected);
+
+		for (size_t cap = 0; cap <= len; cap++)
+		{
+			char	   *dst = malloc(cap + CANARY_LEN);
+			char	   *exact = malloc(cap > 0 ? cap : 1);
+			bool		intact = true;
+
+			memset(dst, CANARY, cap + CANARY_LEN);
+			CHECK_CASE(payloads[i].write(dst, cap) == (cap < len ? 0 : len),
+					   expected);
+			for (int j = 0; j < CANARY_LEN; j++)
+				intact = intact && dst[cap + j] == CANARY;
+			CHECK_CASE(intact, expected);
+			CHECK_CASE(payloads[i].write(exact, cap) == (cap < len ? 0 : len),
+					   expected);
+			free(dst);
+			free(exact);
+		}
+		CHECK_CASE(payloads[i].write(NULL, 0) == 0, expected);
+	}
+}
+
+static void
+escapes_every_byte(void)
+{
+	for (int byte = 0; byte < 256; byte++)
+	{
+		char		c = (char) byte;
+		RtText		text = {&c, 1};
+		char		dst[256] = {0};
+		char		decoded[8];
+		size_t		len = rt_payload_failure(dst, sizeof(dst), RT_TEXT("1"), text,
+											 RT_TEXT_NONE, RT_TEXT_NONE, -1);
+		const char *code = strstr(dst, "\"code\":") + 7;
+		RtSpan		span = {(uint32_t) (code - dst), 0};
+
+		span.len = (uint32_t) (strstr(code, ",\"error\"") - code);
+		CHECK(rt_json_check(dst, len, 64) == RT_JSON_OK);
+		CHECK(span.len <= 2 + 6);
+		if (byte > 0)
+		{
+			CHECK(rt_json_string_decode(dst, span, decoded,
+										sizeof(decoded)) == 1);
+			CHECK(decoded[0] == c);
+		}
+	}
+}
+
+/* What frame.h promises about the size of a buffer. */
+static void
+fits_into_its_overhead(void)
+{
+	char		id[258];
+	char		name[256];
+	char		dst[4096];
+	RtText		id_json = {id, 256};
+	RtText		text = {name, sizeof(name)};
+	RtText		json = RT_TEXT("null");
+	size_t		cap;
+
+	memset(id, 'x', sizeof(id));
+	id[0] = id[255] = '"';
+	memset(name, 'n', sizeof(name));
+
+	cap = RT_FRAME_OVERHEAD + id_json.len + text.len * 2 + json.len;
+	CHECK(rt_payload_failure(dst, cap, id_json, text, text, json,
+							 INT64_MAX) > 0);
+	cap = RT_FRAME_OVERHEAD + id_json.len + json.len;
+	CHECK(rt_payload_success(dst, cap, id_json, json) > 0);
+	cap = RT_FRAME_OVERHEAD + text.len * 2 + json.len;
+	CHECK(rt_payload_event(dst, cap, text, text, json, UINT64_MAX) > 0);
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len;
+	CHECK(rt_payload_denied(dst, cap, id_json, id_json, text) > 0);
+	CHECK(rt_payload_welcome(dst, RT_FRAME_OVERHEAD, "") > 0);
+
+	memset(name, '\x01', sizeof(name));
+	cap = RT_FRAME_OVERHEAD + id_json.len + text.len * 6 * 2 + json.len;
+	CHECK(rt_payload_failure(dst, cap, id_json, text, text, json,
+							 INT64_MAX) > 0);
+}
+
+static void
+cuts_close_reasons(void)
+{
+	/* count bytes 'x', then a character, then 'y' */
+	static const struct
+	{
+		size_t		count;
+		const char *character;
+		size_t		kept;
+	}			cases[] = {
+		{122, "z", 123}, {123, "z", 123}, {121, "\xc3\xa9", 123},
+		{122, "\xc3\xa9", 122}, {123, "\xc3\xa9", 123},
+		{121, "\xe2\x82\xac", 121}, {120, "\xe2\x82\xac", 123},
+		{122, "\xf0\x9f\x98\x80", 122}, {120, "\xf0\x9f\x98\x80", 120},
+		{119, "\xf0\x9f\x98\x80", 123}
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+	{
+		char		reason[200] = {0};
+		char		dst[125];
+		size_t		len;
+
+		memset(reason, 'x', cases[i].count);
+		strcat(reason, cases[i].character);
+		strcat(reason, "yyyy");
+		len = rt_payload_close(dst, sizeof(dst), 1008, reason);
+		CHECK(len == 2 + cases[i].kept);
+		CHECK(memcmp(dst + 2, reason, cases[i].kept) == 0);
+	}
+}
+
+static void
+cuts_hostile_close_reasons(void)
+{
+	char		reason[300];
+	char		dst[125];
+
+	memset(reason, 0x80, sizeof(reason));
+	reason[299] = '\0';
+	CHECK(rt_payload_close(dst, sizeof(dst), 1008, reason) == 2);
+	memset(reason, 0xFF, sizeof(reason) - 1);
+	CHECK(rt_payload_close(dst, sizeof(dst), 1008, reason) == 125);
+	CHECK(rt_payload_close(dst, sizeof(dst), 65535, "") == 2);
+	CHECK((unsigned char) dst[0] == 255 && (unsigned char) dst[1] == 255);
+}
+
+/* Seals a payload of that length and reads the header back. */
+static void
+check_seal(size_t payload_len, RtOpcode opcode, size_t header_len)
+{
+	unsigned char *buf = malloc(RT_FRAME_HEADROOM + payload_len);
+	size_t		frame_len = 0;
+	uint64_t	len = 0;
+	unsigned char *frame;
+
+	memset(buf, CANARY, RT_FRAME_HEADROOM + payload_len);
+	frame = (unsigned char *) rt_frame_seal((char *) buf, payload_len, opcode,
+											&frame_len);
+	CHECK(frame == buf + RT_FRAME_HEADROOM - header_len);
+	CHECK(frame_len == header_len + payload_len);
+	CHECK(frame[0] == opcode);
+
+	if (header_len == 2)
+		len = frame[1];
+	for (size_t i = 2; i < header_len; i++)
+		len = len << 8 | frame[i];
+	CHECK(len == payload_len);
+	CHECK(frame[1] == (header_len == 2 ? payload_len :
+					   header_len == 4 ? 126 : 127));
+
+	/* Neither the payload nor the unused headroom was touched. */
+	for (unsigned char *p = buf; p < frame; p++)
+		CHECK(*p == CANARY);
+	CHECK(payload_len == 0 || (buf[RT_FRAME_HEADROOM] == CANARY &&
+							   buf[RT_FRAME_HEADROOM + payload_len - 1] ==
+							   CANARY));
+	free(buf);
+}
+
+static void
+seals_frames(void)
+{
+	check_seal(0, RT_OPCODE_PING, 2);
+	check_seal(1, RT_OPCODE_TEXT, 2);
+	check_seal(2, RT_OPCODE_CLOSE, 2);
+	check_seal(124, RT_OPCODE_TEXT, 2);
+	check_seal(125, RT_OPCODE_CLOSE, 2);
+	check_seal(126, RT_OPCODE_TEXT, 4);
+	check_seal(127, RT_OPCODE_TEXT, 4);
+	check_seal(255, RT_OPCODE_TEXT, 4);
+	check_seal(256, RT_OPCODE_TEXT, 4);
+	check_seal(65535, RT_OPCODE_TEXT, 4);
+	check_seal(65536, RT_OPCODE_TEXT, 10);
+	check_seal(65537, RT_OPCODE_TEXT, 10);
+	check_seal(RT_FRAME_PAYLOAD_MAX, RT_OPCODE_TEXT, 10);
+}
+
+static void
+uses_rfc6455_opcodes(void)
+{
+	CHECK(RT_OPCODE_TEXT == 0x80 + 1);
+	CHECK(RT_OPCODE_CLOSE == 0x80 + 8);
+	CHECK(RT_OPCODE_PING == 0x80 + 9);
+}
+
+int
+main(void)
+{
+	RUN(writes_payloads);
+	RUN(stays_within_its_room);
+	RUN(escapes_every_byte);
+	RUN(fits_into_its_overhead);
+	RUN(cuts_close_reasons);
+	RUN(cuts_hostile_close_reasons);
+	RUN(seals_frames);
+	RUN(uses_rfc6455_opcodes);
+	return unit_done();
+}
