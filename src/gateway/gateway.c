@@ -48,6 +48,8 @@
 RtGateway	rt_gateway;
 
 static int64 last_sweep_ms = 0;
+static bool listening = false;
+static int	max_sockets = 0;
 static RtServiceState last_service = RT_SERVICE_STARTING;
 
 static int64
@@ -94,6 +96,25 @@ sweep_connections(void)
 	rt_connections_sweep();
 }
 
+/* Until the port is free: once a second, quietly. */
+static void
+try_listening(void)
+{
+	static int64 next_try_ms = 0;
+
+	if (listening || rt_gateway.stopping ||
+		rt_gateway.now_ms < next_try_ms ||
+		(rt_gateway.index != 0 && !rt_port_is_ours()))
+		return;
+	next_try_ms = rt_gateway.now_ms + SWEEP_MS;
+	listening = rt_listener_open(max_sockets);
+	if (listening)
+		ereport(LOG,
+				(errmsg("realtime gateway %d listening on \"%s\", port %d, path \"%s\"",
+						rt_gateway.index, realtime_listen_addresses,
+						realtime_port, realtime_path)));
+}
+
 static RtFanoutResult
 run_turn(void)
 {
@@ -102,6 +123,7 @@ run_turn(void)
 	rt_gateway.now_ms = read_clock();
 	rt_event_loop_run();
 	reload_configuration();
+	try_listening();
 	watch_service();
 	rt_connections_handle_messages(rt_dispatch_message);
 	rt_dispatch_submit();
@@ -156,6 +178,8 @@ next_timeout(RtFanoutResult fanout)
 		return FLUSH_POLL_MS;
 	if (rt_fanout_pending())
 		return 0;
+	if (!listening)
+		return SWEEP_MS;
 	if (rt_connection_count() == 0)
 		return -1;
 	return Max(1, SWEEP_MS - (read_clock() - last_sweep_ms));
@@ -252,8 +276,6 @@ socket_allowance(void)
 static void
 init_gateway(int index)
 {
-	int			max_sockets;
-
 	rt_gateway.index = index;
 	rt_gateway.now_ms = read_clock();
 	rt_gateway.context = AllocSetContextCreate(TopMemoryContext, "realtime gateway",
@@ -278,11 +300,7 @@ init_gateway(int index)
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);
 	rt_http_configure();
-	rt_listener_open(max_sockets);
 	last_service = rt_service_state();
-	ereport(LOG,
-			(errmsg("realtime gateway %d listening on \"%s\", port %d, path \"%s\"",
-					index, realtime_listen_addresses, realtime_port, realtime_path)));
 }
 
 void

@@ -108,8 +108,13 @@ on_connection(uv_poll_t *handle, int status, int events)
 
 /* ---- binding ---- */
 
+/*
+ * SO_REUSEPORT lets another server of the same user bind the port as well, and
+ * clients would reach either.  So the first gateway binds without it once,
+ * before any of ours listens, to see whether the port is free.
+ */
 static int
-bind_address(const struct addrinfo *address)
+bind_address(const struct addrinfo *address, bool shared)
 {
 	int			one = 1;
 	int			fd = socket(address->ai_family,
@@ -118,7 +123,8 @@ bind_address(const struct addrinfo *address)
 	if (fd < 0)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
+		(shared &&
+		 setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0) ||
 		(address->ai_family == AF_INET6 &&
 		 setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
 		bind(fd, address->ai_addr, address->ai_addrlen) != 0 ||
@@ -144,9 +150,9 @@ add_listener(int fd)
 	uv_poll_start(&listeners[i].poll, UV_READABLE, on_connection);
 }
 
-/* Binds all addresses that a name stands for; "*" is any. */
-static void
-listen_on_name(const char *name)
+/* All addresses that a name stands for; "*" is any.  NULL if there are none. */
+static struct addrinfo *
+resolve_name(const char *name, int level)
 {
 	struct addrinfo hints;
 	struct addrinfo *found = NULL;
@@ -158,58 +164,91 @@ listen_on_name(const char *name)
 	hints.ai_socktype = SOCK_STREAM;
 	hints.ai_flags = AI_PASSIVE;
 	snprintf(port, sizeof(port), "%d", realtime_port);
-
 	result = getaddrinfo(strcmp(name, "*") == 0 ? NULL : name, port, &hints, &found);
-	if (result != 0)
-	{
-		ereport(LOG,
-				(errmsg("could not translate realtime listen address \"%s\": %s",
-						name, gai_strerror(result))));
-		return;
-	}
-	for (struct addrinfo *a = found; a != NULL; a = a->ai_next)
-	{
-		int			fd;
-
-		if (listener_count == MAX_LISTENERS)
-			break;
-		fd = bind_address(a);
-		if (fd >= 0)
-			add_listener(fd);
-		else if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
-			ereport(LOG,
-					(errcode_for_socket_access(),
-					 errmsg("could not listen on \"%s\", port %d: %m",
-							name, realtime_port)));
-	}
-	freeaddrinfo(found);
+	if (result == 0)
+		return found;
+	ereport(level,
+			(errmsg("could not translate realtime listen address \"%s\": %s",
+					name, gai_strerror(result))));
+	return NULL;
 }
 
-void
-rt_listener_open(int max_sockets)
+/* A machine without IPv6 still resolves localhost to ::1. */
+static bool
+address_is_absent(int error)
 {
-	char	   *names = pstrdup(realtime_listen_addresses);
-	List	   *list = NIL;
+	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+}
+
+/* Listens on a name's addresses; probing only binds them for a moment. */
+static bool
+bind_name(const char *name, bool probe, int level)
+{
+	struct addrinfo *found = resolve_name(name, level);
+	bool		good = true;
+
+	for (struct addrinfo *a = found; a != NULL && listener_count < MAX_LISTENERS;
+		 a = a->ai_next)
+	{
+		int			fd = bind_address(a, !probe);
+
+		if (fd >= 0 && probe)
+			close(fd);
+		else if (fd >= 0)
+			add_listener(fd);
+		else if (!address_is_absent(errno))
+		{
+			good = false;
+			ereport(level,
+					(errcode_for_socket_access(),
+					 errmsg("could not listen on \"%s\", port %d: %m",
+							name, realtime_port),
+					 errhint("Is another server running on that port? If not, wait a few seconds; it is tried again.")));
+		}
+	}
+	if (found != NULL)
+		freeaddrinfo(found);
+	return good;
+}
+
+static bool
+bind_names(List *names, bool probe, int level)
+{
+	bool		good = true;
 	ListCell   *cell;
 
-	socket_limit = max_sockets;
-	uv_timer_init(rt_event_loop_uv(), &retry_timer);
+	foreach(cell, names)
+		good = bind_name((char *) lfirst(cell), probe, level) && good;
+	return good;
+}
 
-	if (!SplitGUCList(names, ',', &list))
+bool
+rt_listener_open(int max_sockets)
+{
+	static bool failed_before = false;
+	int			level = failed_before ? DEBUG1 : LOG;
+	char	   *copy = pstrdup(realtime_listen_addresses);
+	List	   *names = NIL;
+
+	socket_limit = max_sockets;
+	if (!SplitGUCList(copy, ',', &names))
 		ereport(FATAL,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid list syntax in parameter \"%s\"",
 						"realtime.listen_addresses")));
-	foreach(cell, list)
-		listen_on_name((char *) lfirst(cell));
+	if (!failed_before)
+		uv_timer_init(rt_event_loop_uv(), &retry_timer);
 
-	if (listener_count == 0)
-		ereport(FATAL,
-				(errcode(ERRCODE_CONNECTION_FAILURE),
-				 errmsg("could not listen on any address of realtime.listen_addresses"),
-				 errhint("Is another program using port %d?", realtime_port)));
-	list_free(list);
-	pfree(names);
+	if (!rt_port_is_ours() && rt_gateway.index == 0 &&
+		bind_names(names, true, level))
+		rt_port_set_ours();
+	if (rt_port_is_ours())
+		(void) bind_names(names, false, level);
+
+	failed_before = true;
+	list_free(names);
+	pfree(copy);
+	return listener_count > 0;
 }
 
 void

@@ -9,10 +9,11 @@
 #include <sys/socket.h>
 
 /*
- * Binds every address of realtime.listen_addresses; ereports FATAL if none
- * can be bound.  max_sockets is the most the process may hold.
+ * Tries to bind every address of realtime.listen_addresses.  Returns whether
+ * we listen on any; if not, try again later.  Logs the first failure.
+ * max_sockets is the most the process may hold.
  */
-extern void rt_listener_open(int max_sockets);
+extern bool rt_listener_open(int max_sockets);
 
 /* No new sockets from here on. */
 extern void rt_listener_close(void);

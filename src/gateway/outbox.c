@@ -9,8 +9,9 @@
  * written again before it has been drained; the library asks for the callback
  * itself then.
  *
- * A frame larger than FLUSH_AT is written at once, so that one large event to
- * many subscribers does not stand in memory as many times.
+ * An outbox larger than FLUSH_AT is written at once, and all of them when they
+ * hold UNWRITTEN_MAX together, so that one large event to many subscribers
+ * does not stand in memory as many times.
  */
 #include "postgres.h"
 
@@ -26,10 +27,13 @@
 #include "src/protocol/frame.h"
 
 #define FLUSH_AT (64 * 1024)	/* bytes */
+#define UNWRITTEN_MAX (16 * 1024 * 1024)	/* bytes appended in a turn before
+											 * all are written early */
 #define SMALL_SIZE 4096			/* buffers of this size are kept for reuse */
 #define SMALL_KEPT 1024			/* how many at most */
 
 static dlist_head dirty = DLIST_STATIC_INIT(dirty);
+static size_t unwritten = 0;	/* bytes appended since the last flush */
 static char *small_buffers[SMALL_KEPT];
 static int	small_count = 0;
 
@@ -154,6 +158,7 @@ flush_connection(RtConnection *connection)
 void
 rt_connections_flush(void)
 {
+	unwritten = 0;
 	while (!dlist_is_empty(&dirty))
 	{
 		dlist_node *node = dlist_pop_head_node(&dirty);
@@ -212,6 +217,7 @@ rt_outbox_append(RtConnection *connection, const char *bytes, size_t len)
 	}
 	memcpy(connection->outbox.data + connection->outbox.end, bytes, len);
 	connection->outbox.end += len;
+	unwritten += len;
 	rt_connection_mark_dirty(connection);
 	if (rt_outbox_pending(connection) >= FLUSH_AT && !connection->blocked &&
 		!rt_event_loop_in_callback())
@@ -246,6 +252,8 @@ rt_connection_deliver(RtConnection *connection, const char *frame, size_t len)
 		return false;
 	rt_outbox_append(connection, frame, len);
 	rt_count(deliveries);
+	if (unwritten > UNWRITTEN_MAX)
+		rt_connections_flush();
 	return true;
 }
 

@@ -126,6 +126,13 @@ extern bool rt_database_is_vacated(Oid database);
 /* Executors and the scheduler say which database they are connected to. */
 extern void rt_worker_set_database(RtWorkerKind kind, int index, Oid database);
 
+/*
+ * Whether the port has been found free of other programs since the server
+ * started; the first gateway finds out, before any of ours listens.
+ */
+extern bool rt_port_is_ours(void);
+extern void rt_port_set_ours(void);
+
 /* Whether the postmaster has been told to stop (so a worker may exit 0). */
 extern bool rt_postmaster_is_stopping(void);
 
