@@ -5,13 +5,15 @@
  *		committed change invalidates them.
  *
  * All functions need a transaction.  What they return stays valid until the
- * next call of rt_declarations_refresh(), which the executor makes at the
- * start of each transaction, and which other callers make themselves.
+ * end of that transaction, even if declarations are read again meanwhile (a
+ * handler may declare, and publish() refreshes too).
  */
 #ifndef RT_CATALOG_DECLARATION_H
 #define RT_CATALOG_DECLARATION_H
 
 #include "src/compat.h"
+
+#include "nodes/pg_list.h"
 
 #include "src/ipc/publish_ring.h"
 
@@ -43,10 +45,21 @@ typedef struct RtTopicDeclaration
 	char	   *template;
 	RtTopicClass topic_class;
 	bool		open;
-	Oid			access;			/* InvalidOid = none */
+	Oid			access;			/* InvalidOid = none, or gone; then it is not
+								 * open either */
 	int			replay_size;
 	int64		replay_ttl_ms;	/* -1 = for ever */
 } RtTopicDeclaration;
+
+/* A function that a declaration names. */
+typedef struct RtFunctionReference
+{
+	const char *signature;		/* as stored */
+	Oid			function;		/* InvalidOid: gone */
+	const char *kind;			/* of the declaration: "rpc" or "topic" */
+	const char *declaration;	/* its path or template */
+	const char *purpose;		/* "handler", "guard", "access" ... */
+} RtFunctionReference;
 
 /* Registers the invalidation callbacks; once per process, from _PG_init. */
 extern void rt_declarations_install(void);
@@ -66,5 +79,11 @@ extern RtRpcDeclaration *rt_declaration_rpc(const char *path, Size len);
  * wins), or NULL.
  */
 extern const RtTopicDeclaration *rt_declaration_topic(const char *topic, Size len);
+
+/* All declarations of topics (RtTopicDeclaration), in a new list. */
+extern List *rt_declaration_topics(void);
+
+/* All functions that declarations name, in no order. */
+extern const RtFunctionReference *rt_declaration_references(int *count);
 
 #endif							/* RT_CATALOG_DECLARATION_H */

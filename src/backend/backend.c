@@ -1,0 +1,20 @@
+/*
+ * backend.c
+ *		The entrance of src/backend.
+ */
+#include "postgres.h"
+
+#include "src/backend/at_commit.h"
+#include "src/backend/backend.h"
+#include "src/backend/database_guard.h"
+#include "src/backend/dependency.h"
+#include "src/backend/publish.h"
+
+void
+rt_backend_install(void)
+{
+	rt_at_commit_install();
+	rt_publish_install();
+	rt_dependency_install();
+	rt_database_guard_install();
+}

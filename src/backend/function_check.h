@@ -1,0 +1,45 @@
+/*
+ * function_check.h
+ *		Whether a function can do what a declaration wants of it.
+ *
+ * What cannot is an ERROR with DETAIL and HINT.
+ */
+#ifndef RT_BACKEND_FUNCTION_CHECK_H
+#define RT_BACKEND_FUNCTION_CHECK_H
+
+#include "src/compat.h"
+
+typedef struct RtFunction
+{
+	Oid			oid;
+	char	   *signature;		/* see src/catalog/signature.h */
+	const char *purpose;		/* with article, "a handler" */
+	Oid			result;
+	bool		returns_set;
+	bool		has_columns;	/* OUT or TABLE parameters */
+	int			parameter_count;	/* those that take a value */
+	Oid		   *parameter_types;
+	char	  **parameter_names;	/* NULL = without a name */
+	int			default_count;
+	Oid			variadic;		/* element type, InvalidOid = not variadic */
+} RtFunction;
+
+/* Any function that a declaration may name at all. */
+extern RtFunction *rt_function_look_up(Oid function, const char *purpose);
+
+/* Returns anything that has a JSON form, or nothing. */
+extern void rt_function_check_handler(const RtFunction *function);
+
+/* Takes nothing, "path text", or the handler's parameters; boolean or void. */
+extern void rt_function_check_guard(const RtFunction *function,
+									const RtFunction *handler);
+
+/* Takes nothing or the handler's parameters; text. */
+extern void rt_function_check_key(const RtFunction *function,
+								  const RtFunction *handler);
+
+/* Takes "topic" and placeholders of the template, by name; boolean. */
+extern void rt_function_check_access(const RtFunction *function,
+									 const char *tpl);
+
+#endif							/* RT_BACKEND_FUNCTION_CHECK_H */

@@ -1,0 +1,134 @@
+/*
+ * monitor.c
+ *		What the views realtime.stat_gateway and realtime.stat_executor show,
+ *		and the state of the service.
+ *
+ * Slots are read without a lock: a worker may come or go between two columns.
+ * Counters are those of the worker that runs now, or ran last, in the slot.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "src/ipc/worker_slot.h"
+
+#define COMMON_COLUMNS 4		/* number, pid, state, started_at */
+#define COUNTER_COLUMNS_MAX 32
+
+static void show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
+						 int (*read_counters) (RtWorkerSlot *slot, Datum *values));
+static int	read_gateway_counters(RtWorkerSlot *slot, Datum *values);
+static int	read_executor_counters(RtWorkerSlot *slot, Datum *values);
+static const char *state_name(RtWorkerState state);
+
+PG_FUNCTION_INFO_V1(realtime_stat_get_gateway);
+PG_FUNCTION_INFO_V1(realtime_stat_get_executor);
+PG_FUNCTION_INFO_V1(realtime_service_state);
+
+Datum
+realtime_stat_get_gateway(PG_FUNCTION_ARGS)
+{
+	show_workers(fcinfo, RT_WORKER_GATEWAY, read_gateway_counters);
+	return (Datum) 0;
+}
+
+Datum
+realtime_stat_get_executor(PG_FUNCTION_ARGS)
+{
+	show_workers(fcinfo, RT_WORKER_EXECUTOR, read_executor_counters);
+	return (Datum) 0;
+}
+
+Datum
+realtime_service_state(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(rt_service_state_text(rt_service_state())));
+}
+
+/* One row for each slot of a kind. */
+static void
+show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
+			 int (*read_counters) (RtWorkerSlot *slot, Datum *values))
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < rt_worker_count(kind); i++)
+	{
+		RtWorkerSlot *slot = rt_worker_slot(kind, i);
+		RtWorkerState state = pg_atomic_read_u32(&slot->state);
+		int			pid = slot->pid;
+		Datum		values[COMMON_COLUMNS + COUNTER_COLUMNS_MAX];
+		bool		nulls[COMMON_COLUMNS + COUNTER_COLUMNS_MAX] = {0};
+		int			count PG_USED_FOR_ASSERTS_ONLY;
+
+		values[0] = Int32GetDatum(i);
+		values[1] = Int32GetDatum(pid);
+		nulls[1] = (pid == 0);
+		values[2] = CStringGetTextDatum(state_name(state));
+		values[3] = TimestampTzGetDatum(slot->started_at);
+		nulls[3] = (state != RT_WORKER_RUNNING);
+		count = read_counters(slot, values + COMMON_COLUMNS);
+		Assert(COMMON_COLUMNS + count == result->setDesc->natts);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+static Datum
+counter(pg_atomic_uint64 *value)
+{
+	return Int64GetDatum((int64) pg_atomic_read_u64(value));
+}
+
+static int
+read_gateway_counters(RtWorkerSlot *slot, Datum *values)
+{
+	RtGatewayCounters *counters = &slot->gateway;
+	int			count = 0;
+
+	values[count++] = counter(&counters->connections);
+	values[count++] = counter(&counters->subscriptions);
+	values[count++] = counter(&counters->accepted);
+	values[count++] = counter(&counters->refused);
+	values[count++] = counter(&counters->frames_in);
+	values[count++] = counter(&counters->frames_ignored);
+	values[count++] = counter(&counters->calls);
+	values[count++] = counter(&counters->overloaded);
+	values[count++] = counter(&counters->deliveries);
+	values[count++] = counter(&counters->dropped);
+	values[count++] = counter(&counters->markers);
+	values[count++] = counter(&counters->ring_overruns);
+	values[count++] = counter(&counters->bytes_out);
+	return count;
+}
+
+static int
+read_executor_counters(RtWorkerSlot *slot, Datum *values)
+{
+	RtExecutorCounters *counters = &slot->executor;
+	int			count = 0;
+
+	values[count++] = counter(&counters->calls);
+	values[count++] = counter(&counters->errors);
+	values[count++] = counter(&counters->retries);
+	values[count++] = counter(&counters->flushes);
+	return count;
+}
+
+static const char *
+state_name(RtWorkerState state)
+{
+	switch (state)
+	{
+		case RT_WORKER_FREE:
+			return "absent";
+		case RT_WORKER_STARTING:
+			return "starting";
+		case RT_WORKER_RUNNING:
+			return "running";
+	}
+	return "unknown";
+}

@@ -1,0 +1,300 @@
+/*
+ * declaration.c
+ *		The declarations as this process knows them.
+ *
+ * All of them are kept in memory and read again as a whole.  A callback of the
+ * invalidation machinery only counts; whoever asks next compares the count
+ * with the one at the last reading.  So asking costs next to nothing while
+ * nothing changes.  What counts:
+ *
+ *	- a change of the two tables: a statement trigger on them invalidates their
+ *	  relcache entries (src/backend/declare.c), as does dropping them;
+ *	- any relation's while the extension is not installed, because that is how
+ *	  its coming shows;
+ *	- a function that a declaration names, and any function while one of those
+ *	  is gone, because it may be coming back; likewise any schema.
+ *
+ * Whoever looked something up may use it until the end of its transaction,
+ * and reading again can happen in the middle of that.  So what was replaced is
+ * retired, and freed after the transaction.
+ *
+ * Topics that were looked up lately stand in a hash table with their
+ * declaration, or NULL for none, so that a busy topic costs one probe however
+ * many templates there are.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "src/catalog/declaration_cache.h"
+#include "src/protocol/topic.h"
+
+#define RECENT_TOPICS_MAX 8192	/* kept besides the exact ones */
+
+static RtDeclarations *current = NULL;	/* NULL: not installed */
+static RtDeclarations *retired = NULL;
+
+static uint64 invalidations = 1;
+static uint64 invalidations_seen = 0;
+static bool loading = false;
+static bool retired_can_go = false;
+static uint64 transaction_number = 0;
+static uint64 version = 0;
+
+static void on_relation_invalidation(Datum arg, Oid relation);
+static void on_function_invalidation(Datum arg, int cacheid, uint32 hash);
+static void on_schema_invalidation(Datum arg, int cacheid, uint32 hash);
+static void on_transaction_end(XactEvent event, void *arg);
+static void load(void);
+static void free_retired(void);
+static const RtTopicTemplate *find_template(const char *topic, uint32 len);
+static void begin_topics(void);
+static void remember_topic(RtName name, const RtTopicTemplate *tpl);
+
+void
+rt_declarations_install(void)
+{
+	CacheRegisterRelcacheCallback(on_relation_invalidation, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, on_function_invalidation, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_schema_invalidation, (Datum) 0);
+	RegisterXactCallback(on_transaction_end, NULL);
+}
+
+bool
+rt_declarations_refresh(void)
+{
+	if (unlikely(retired_can_go))
+		free_retired();
+	if (unlikely(invalidations != invalidations_seen))
+		load();
+	return current != NULL;
+}
+
+uint64
+rt_declarations_version(void)
+{
+	return version;
+}
+
+RtRpcDeclaration *
+rt_declaration_rpc(const char *path, Size len)
+{
+	RtName		name = {path, (uint32) len};
+	RtNameEntry *entry;
+
+	if (current == NULL)
+		return NULL;
+	entry = rt_names_lookup(current->rpcs, name);
+	return entry != NULL ? entry->value : NULL;
+}
+
+const RtTopicDeclaration *
+rt_declaration_topic(const char *topic, Size len)
+{
+	RtName		name = {topic, (uint32) len};
+	RtNameEntry *entry;
+	const RtTopicTemplate *tpl;
+
+	if (current == NULL || len > RT_TOPIC_MAX)
+		return NULL;
+	if (current->topics == NULL)
+		begin_topics();
+	entry = rt_names_lookup(current->topics, name);
+	if (entry != NULL)
+		return entry->value;
+	if (current->templates == NIL)
+		return NULL;
+
+	tpl = find_template(topic, (uint32) len);
+	remember_topic(name, tpl);
+	return tpl != NULL ? &tpl->declaration : NULL;
+}
+
+List *
+rt_declaration_topics(void)
+{
+	List	   *topics = NIL;
+	ListCell   *cell;
+
+	if (current == NULL)
+		return NIL;
+	foreach(cell, current->exact)
+		topics = lappend(topics, &((RtTopicTemplate *) lfirst(cell))->declaration);
+	foreach(cell, current->templates)
+		topics = lappend(topics, &((RtTopicTemplate *) lfirst(cell))->declaration);
+	return topics;
+}
+
+const RtFunctionReference *
+rt_declaration_references(int *count)
+{
+	*count = current != NULL ? current->reference_count : 0;
+	return current != NULL ? current->references : NULL;
+}
+
+/* ---- noticing changes ---- */
+
+static void
+on_relation_invalidation(Datum arg, Oid relation)
+{
+	if (current == NULL || loading || !OidIsValid(relation) ||
+		relation == current->rpc_table || relation == current->topic_table)
+		invalidations++;
+}
+
+static void
+on_function_invalidation(Datum arg, int cacheid, uint32 hash)
+{
+	if (loading || hash == 0 || (current != NULL && current->gone_count > 0))
+	{
+		invalidations++;
+		return;
+	}
+	for (int i = 0; current != NULL && i < current->reference_count; i++)
+	{
+		if (current->reference_hashes[i] == hash)
+		{
+			invalidations++;
+			return;
+		}
+	}
+}
+
+static void
+on_schema_invalidation(Datum arg, int cacheid, uint32 hash)
+{
+	invalidations++;
+}
+
+static void
+on_transaction_end(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	transaction_number++;
+	retired_can_go = (retired != NULL);
+}
+
+/* ---- reading ---- */
+
+static void
+load(void)
+{
+	uint64		seen = invalidations;
+	RtDeclarations *fresh;
+
+	/* from here on an invalidation may concern what is being read */
+	loading = true;
+	fresh = rt_declarations_load();
+	loading = false;
+
+	if (current != NULL)
+	{
+		current->retired_in = transaction_number;
+		current->next_retired = retired;
+		retired = current;
+	}
+	if (current != NULL || fresh != NULL)
+		version++;
+	current = fresh;
+	invalidations_seen = seen;
+}
+
+/* Frees what earlier transactions have retired. */
+static void
+free_retired(void)
+{
+	RtDeclarations **link = &retired;
+
+	while (*link != NULL)
+	{
+		RtDeclarations *old = *link;
+		rt_names_iterator iterator;
+		RtNameEntry *entry;
+
+		if (old->retired_in == transaction_number)
+		{
+			link = &old->next_retired;
+			continue;
+		}
+		*link = old->next_retired;
+		rt_names_start_iterate(old->rpcs, &iterator);
+		while ((entry = rt_names_iterate(old->rpcs, &iterator)) != NULL)
+		{
+			RtRpcDeclaration *rpc = entry->value;
+
+			if (rpc->prepared_context != NULL)
+				MemoryContextDelete(rpc->prepared_context);
+		}
+		MemoryContextDelete(old->context);
+	}
+	retired_can_go = false;
+}
+
+/* ---- topics ---- */
+
+static const RtTopicTemplate *
+find_template(const char *topic, uint32 len)
+{
+	ListCell   *cell;
+
+	foreach(cell, current->templates)
+	{
+		const RtTopicTemplate *tpl = lfirst(cell);
+
+		if (tpl->prefix_len <= len &&
+			memcmp(tpl->prefix, topic, tpl->prefix_len) == 0 &&
+			rt_template_match(tpl->declaration.template, tpl->template_len,
+							  topic, len, NULL))
+			return tpl;
+	}
+	return NULL;
+}
+
+/* Makes the table of topics, with the exact ones only. */
+static void
+begin_topics(void)
+{
+	MemoryContext context;
+	rt_names_hash *topics;
+	ListCell   *cell;
+
+	current->topics = NULL;
+	if (current->topics_context != NULL)
+		MemoryContextDelete(current->topics_context);
+	current->topics_context = NULL;
+
+	context = AllocSetContextCreate(current->context, "realtime topics",
+									ALLOCSET_DEFAULT_SIZES);
+	current->topics_context = context;
+	topics = rt_names_create(context, Max(64, list_length(current->exact)), NULL);
+	foreach(cell, current->exact)
+	{
+		RtTopicTemplate *tpl = lfirst(cell);
+		RtName		name = {tpl->prefix, tpl->prefix_len};
+		bool		found;
+
+		rt_names_insert(topics, name, &found)->value = &tpl->declaration;
+	}
+	current->topics = topics;
+}
+
+static void
+remember_topic(RtName name, const RtTopicTemplate *tpl)
+{
+	char	   *copy;
+	bool		found;
+
+	if (current->topics->members >=
+		list_length(current->exact) + RECENT_TOPICS_MAX)
+		begin_topics();
+	copy = MemoryContextAlloc(current->topics_context, name.len);
+	memcpy(copy, name.ptr, name.len);
+	name.ptr = copy;
+	rt_names_insert(current->topics, name, &found)->value =
+		tpl != NULL ? unconstify(RtTopicDeclaration *, &tpl->declaration) : NULL;
+}

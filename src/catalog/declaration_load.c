@@ -1,0 +1,362 @@
+/*
+ * declaration_load.c
+ *		Reading the tables of declarations.
+ *
+ * Tables are read as the system reads catalogs: with the newest snapshot,
+ * without looking at anybody's rights, and locked only while they are read.
+ * That the tables belong to the extension is checked, because anybody who may
+ * create a schema could make tables of the same name before it is installed.
+ *
+ * Everything is allocated in one context, which hangs on the transaction until
+ * all is read, so that an ERROR on the way takes it along.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "src/catalog/declaration_cache.h"
+#include "src/catalog/declaration_table.h"
+#include "src/catalog/interval.h"
+#include "src/catalog/signature.h"
+#include "src/protocol/topic.h"
+
+/* One row, taken apart. */
+typedef struct Row
+{
+	Datum	   *values;
+	bool	   *nulls;
+} Row;
+
+typedef void (*RowReader) (RtDeclarations *declarations, const Row *row);
+
+#define row_value(row, anum) ((row)->values[(anum) - 1])
+#define row_is_null(row, anum) ((row)->nulls[(anum) - 1])
+
+static bool find_tables(Oid *rpc_table, Oid *topic_table);
+static bool read_table(RtDeclarations *declarations, Oid table, int natts,
+					   RowReader reader);
+static void read_rpc(RtDeclarations *declarations, const Row *row);
+static void read_topic(RtDeclarations *declarations, const Row *row);
+static char *row_text(const Row *row, int anum);
+static int64 row_ms(const Row *row, int anum, int64 when_null);
+static int	row_ms_int(const Row *row, int anum, int when_null);
+static Oid	refer(RtDeclarations *declarations, const char *signature,
+				  const char *kind, const char *declaration,
+				  const char *purpose);
+static void read_guards(RtDeclarations *declarations, RtRpcDeclaration *rpc,
+						const Row *row);
+static RtTopicClass topic_class(const char *name);
+static void take_prefix(RtTopicTemplate *tpl);
+static int	compare_templates(const ListCell *a, const ListCell *b);
+
+RtDeclarations *
+rt_declarations_load(void)
+{
+	MemoryContext load_context;
+	MemoryContext old_context;
+	RtDeclarations *declarations;
+	Oid			rpc_table;
+	Oid			topic_table;
+	bool		found;
+
+	if (!find_tables(&rpc_table, &topic_table))
+		return NULL;
+
+	load_context = AllocSetContextCreate(TopTransactionContext,
+										 "realtime declarations",
+										 ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(load_context);
+	declarations = palloc0(sizeof(RtDeclarations));
+	declarations->context = load_context;
+	declarations->rpc_table = rpc_table;
+	declarations->topic_table = topic_table;
+	declarations->rpcs = rt_names_create(load_context, 64, NULL);
+
+	found = read_table(declarations, rpc_table, Natts_rpc, read_rpc) &&
+		read_table(declarations, topic_table, Natts_topic, read_topic);
+	list_sort(declarations->templates, compare_templates);
+	MemoryContextSwitchTo(old_context);
+
+	if (!found)
+	{
+		MemoryContextDelete(load_context);
+		return NULL;
+	}
+	MemoryContextSetParent(load_context, TopMemoryContext);
+	return declarations;
+}
+
+/* The extension's tables in this database. */
+static bool
+find_tables(Oid *rpc_table, Oid *topic_table)
+{
+	Oid			namespace = get_namespace_oid(RT_SCHEMA, true);
+	Oid			extension;
+
+	if (!OidIsValid(namespace))
+		return false;
+	*rpc_table = get_relname_relid(RT_RPC_TABLE, namespace);
+	*topic_table = get_relname_relid(RT_TOPIC_TABLE, namespace);
+	if (!OidIsValid(*rpc_table) || !OidIsValid(*topic_table))
+		return false;
+
+	extension = get_extension_oid(RT_EXTENSION, true);
+	return OidIsValid(extension) &&
+		getExtensionOfObject(RelationRelationId, *rpc_table) == extension &&
+		getExtensionOfObject(RelationRelationId, *topic_table) == extension;
+}
+
+/* Returns false if the table is gone. */
+static bool
+read_table(RtDeclarations *declarations, Oid table, int natts,
+		   RowReader reader)
+{
+	Relation	rel = try_table_open(table, AccessShareLock);
+	TupleDesc	desc;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Row			row;
+
+	if (rel == NULL)
+		return false;
+	desc = RelationGetDescr(rel);
+	if (desc->natts < natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has fewer columns than expected",
+						RelationGetRelationName(rel)),
+				 errhint("Run ALTER EXTENSION realtime UPDATE.")));
+
+	row.values = palloc(sizeof(Datum) * desc->natts);
+	row.nulls = palloc(sizeof(bool) * desc->natts);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		heap_deform_tuple(tuple, desc, row.values, row.nulls);
+		reader(declarations, &row);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return true;
+}
+
+static void
+read_rpc(RtDeclarations *declarations, const Row *row)
+{
+	RtRpcDeclaration *rpc = palloc0(sizeof(RtRpcDeclaration));
+	RtNameEntry *entry;
+	RtName		name;
+	bool		found;
+	char	   *text;
+
+	rpc->path = row_text(row, Anum_rpc_path);
+	rpc->handler_text = row_text(row, Anum_rpc_handler);
+	rpc->handler = refer(declarations, rpc->handler_text, "rpc", rpc->path,
+						 "handler");
+	read_guards(declarations, rpc, row);
+	rpc->timeout_ms = row_ms_int(row, Anum_rpc_timeout, -1);
+	rpc->read_only = row_is_null(row, Anum_rpc_read_only) ? -1 :
+		DatumGetBool(row_value(row, Anum_rpc_read_only));
+	rpc->rate_limit = row_is_null(row, Anum_rpc_rate_limit) ? 0 :
+		DatumGetInt32(row_value(row, Anum_rpc_rate_limit));
+	rpc->rate_window_ms = row_ms_int(row, Anum_rpc_rate_window, 0);
+	text = row_text(row, Anum_rpc_idempotency_key);
+	if (text != NULL)
+		rpc->idempotency_key = refer(declarations, text, "rpc", rpc->path,
+									 "idempotency key");
+	rpc->idempotency_ttl_ms = row_ms(row, Anum_rpc_idempotency_ttl, 0);
+	text = row_text(row, Anum_rpc_lock_key);
+	if (text != NULL)
+		rpc->lock_key = refer(declarations, text, "rpc", rpc->path,
+							  "lock key");
+	rpc->lock_wait_ms = row_ms_int(row, Anum_rpc_lock_wait, -1);
+	rpc->class_of_service = row_text(row, Anum_rpc_class_of_service);
+
+	name.ptr = rpc->path;
+	name.len = strlen(rpc->path);
+	entry = rt_names_insert(declarations->rpcs, name, &found);
+	entry->value = rpc;
+}
+
+static void
+read_guards(RtDeclarations *declarations, RtRpcDeclaration *rpc,
+			const Row *row)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(row_value(row, Anum_rpc_guards)),
+					  TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &count);
+	rpc->guards = palloc(sizeof(Oid) * Max(count, 1));
+	rpc->guard_count = count;
+	for (int i = 0; i < count; i++)
+		rpc->guards[i] = refer(declarations,
+							   nulls[i] ? "" : TextDatumGetCString(elements[i]),
+							   "rpc", rpc->path, "guard");
+}
+
+static void
+read_topic(RtDeclarations *declarations, const Row *row)
+{
+	RtTopicTemplate *tpl = palloc0(sizeof(RtTopicTemplate));
+	RtTopicDeclaration *topic = &tpl->declaration;
+	RtTemplateFault fault;
+	char	   *text;
+
+	topic->template = row_text(row, Anum_topic_template);
+	tpl->template_len = strlen(topic->template);
+	fault = rt_template_check(topic->template, tpl->template_len);
+	if (fault != RT_TEMPLATE_OK)
+	{
+		/* somebody has written into the table */
+		ereport(LOG,
+				(errmsg("declaration of topic \"%.100s\" is ignored",
+						topic->template),
+				 errdetail("The template %s.", rt_template_fault_text(fault))));
+		return;
+	}
+	topic->topic_class = topic_class(row_text(row, Anum_topic_class));
+	topic->open = DatumGetBool(row_value(row, Anum_topic_open));
+	text = row_text(row, Anum_topic_access);
+	if (text != NULL)
+		topic->access = refer(declarations, text, "topic", topic->template,
+							  "access function");
+	topic->replay_size = DatumGetInt32(row_value(row, Anum_topic_replay_size));
+	topic->replay_ttl_ms = row_ms(row, Anum_topic_replay_ttl, -1);
+
+	take_prefix(tpl);
+	if (tpl->exact)
+		declarations->exact = lappend(declarations->exact, tpl);
+	else
+		declarations->templates = lappend(declarations->templates, tpl);
+}
+
+/* NULL if the column is. */
+static char *
+row_text(const Row *row, int anum)
+{
+	return row_is_null(row, anum) ? NULL :
+		TextDatumGetCString(row_value(row, anum));
+}
+
+static int64
+row_ms(const Row *row, int anum, int64 when_null)
+{
+	int64		ms;
+
+	if (row_is_null(row, anum))
+		return when_null;
+	if (!rt_interval_ms(DatumGetIntervalP(row_value(row, anum)), &ms))
+		return PG_INT64_MAX;
+	return ms;
+}
+
+static int
+row_ms_int(const Row *row, int anum, int when_null)
+{
+	return (int) Min(row_ms(row, anum, when_null), PG_INT32_MAX);
+}
+
+/* Notes that a declaration names a function, and finds that function. */
+static Oid
+refer(RtDeclarations *declarations, const char *signature, const char *kind,
+	  const char *declaration, const char *purpose)
+{
+	RtFunctionReference *reference;
+	int			number = declarations->reference_count;
+
+	if (number == declarations->reference_space)
+	{
+		int			space = Max(16, 2 * number);
+
+		if (number == 0)
+		{
+			declarations->references = palloc(sizeof(RtFunctionReference) * space);
+			declarations->reference_hashes = palloc(sizeof(uint32) * space);
+		}
+		else
+		{
+			declarations->references =
+				repalloc(declarations->references,
+						 sizeof(RtFunctionReference) * space);
+			declarations->reference_hashes =
+				repalloc(declarations->reference_hashes,
+						 sizeof(uint32) * space);
+		}
+		declarations->reference_space = space;
+	}
+
+	reference = &declarations->references[number];
+	reference->signature = signature;
+	reference->function = rt_signature_resolve(signature);
+	reference->kind = kind;
+	reference->declaration = declaration;
+	reference->purpose = purpose;
+	if (OidIsValid(reference->function))
+		declarations->reference_hashes[number] =
+			GetSysCacheHashValue1(PROCOID,
+								  ObjectIdGetDatum(reference->function));
+	else
+	{
+		declarations->reference_hashes[number] = 0;
+		declarations->gone_count++;
+	}
+	declarations->reference_count++;
+	return reference->function;
+}
+
+static RtTopicClass
+topic_class(const char *name)
+{
+	if (strcmp(name, "volatile") == 0)
+		return RT_TOPIC_VOLATILE;
+	if (strcmp(name, "replay") == 0)
+		return RT_TOPIC_REPLAY;
+	return RT_TOPIC_ORDERED;
+}
+
+/* The literal text in front, its doubled braces made single. */
+static void
+take_prefix(RtTopicTemplate *tpl)
+{
+	const char *from = tpl->declaration.template;
+	RtSpan		names[RT_PLACEHOLDERS_MAX];
+
+	tpl->exact = rt_template_names(from, tpl->template_len, names) == 0;
+	tpl->prefix_len = rt_template_prefix_len(from, tpl->template_len);
+	tpl->prefix = palloc(tpl->prefix_len + 1);
+	for (uint32 i = 0; i < tpl->prefix_len; i++)
+	{
+		tpl->prefix[i] = *from;
+		from += (*from == '{' || *from == '}') ? 2 : 1;
+	}
+	tpl->prefix[tpl->prefix_len] = '\0';
+}
+
+/* Longest prefix first; else by text, so that all processes agree. */
+static int
+compare_templates(const ListCell *a, const ListCell *b)
+{
+	const RtTopicTemplate *left = lfirst(a);
+	const RtTopicTemplate *right = lfirst(b);
+
+	if (left->prefix_len != right->prefix_len)
+		return left->prefix_len > right->prefix_len ? -1 : 1;
+	return strcmp(left->declaration.template, right->declaration.template);
+}

@@ -1,0 +1,22 @@
+/*
+ * signature.h
+ *		Functions named by text that survives a dump: app.send(text,integer).
+ *
+ * The text is what regprocedure prints with an empty search_path: the function
+ * with its schema, parameter types with theirs unless it is pg_catalog.
+ */
+#ifndef RT_CATALOG_SIGNATURE_H
+#define RT_CATALOG_SIGNATURE_H
+
+#include "src/compat.h"
+
+/* The signature of a function, or NULL if there is no such function. */
+extern char *rt_signature(Oid function);
+
+/* The function of a signature, or InvalidOid; never an ERROR for a bad text. */
+extern Oid	rt_signature_resolve(const char *signature);
+
+/* Whether two signatures differ at most in blanks after '(' and ','. */
+extern bool rt_signatures_equal(const char *a, const char *b);
+
+#endif							/* RT_CATALOG_SIGNATURE_H */

@@ -1,0 +1,2 @@
+\echo Use "CREATE EXTENSION realtime" to load this file. \quit
+

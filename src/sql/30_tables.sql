@@ -1,0 +1,118 @@
+--
+-- Tables of declarations.  Written by realtime.rpc() and its like; rows written
+-- by hand or by a restored dump count as much.  The order of columns is known
+-- to src/catalog/declaration_table.h.
+--
+-- Functions are named by signature text, as regprocedure prints it with an
+-- empty search_path: a column of type regprocedure would stand in the way of
+-- pg_upgrade.
+--
+CREATE TABLE realtime.rpc_declaration (
+	path text COLLATE pg_catalog."C" PRIMARY KEY
+		CONSTRAINT path_is_valid
+		CHECK (octet_length(path) <= 255 AND path ~ '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)+$'),
+	handler text NOT NULL,
+	guards text[] NOT NULL DEFAULT '{}',
+	timeout interval
+		CONSTRAINT timeout_is_positive CHECK (timeout > '0'),
+	read_only boolean,
+	rate_limit integer
+		CONSTRAINT rate_limit_is_not_supported_yet CHECK (rate_limit IS NULL),
+	rate_window interval NOT NULL DEFAULT '10 s'
+		CONSTRAINT rate_window_is_positive CHECK (rate_window > '0'),
+	idempotency_key text
+		CONSTRAINT idempotency_key_is_not_supported_yet CHECK (idempotency_key IS NULL),
+	idempotency_ttl interval NOT NULL DEFAULT '48 h'
+		CONSTRAINT idempotency_ttl_is_positive CHECK (idempotency_ttl > '0'),
+	lock_key text
+		CONSTRAINT lock_key_is_not_supported_yet CHECK (lock_key IS NULL),
+	lock_wait interval
+		CONSTRAINT lock_wait_is_positive CHECK (lock_wait > '0'),
+	class_of_service text
+		CONSTRAINT class_of_service_is_not_supported_yet CHECK (class_of_service IS NULL)
+);
+COMMENT ON TABLE realtime.rpc_declaration IS
+	'Functions that clients can call, see realtime.rpc()';
+COMMENT ON COLUMN realtime.rpc_declaration.path IS
+	'What clients call it';
+COMMENT ON COLUMN realtime.rpc_declaration.handler IS
+	'Signature of the function that runs, such as app.send(text,integer)';
+COMMENT ON COLUMN realtime.rpc_declaration.guards IS
+	'Signatures of the functions that run before it, in this order';
+COMMENT ON COLUMN realtime.rpc_declaration.timeout IS
+	'How long a call may take; NULL is realtime.handler_timeout';
+COMMENT ON COLUMN realtime.rpc_declaration.read_only IS
+	'Whether the transaction is read only; NULL is as the function''s volatility says';
+COMMENT ON COLUMN realtime.rpc_declaration.rate_limit IS
+	'Calls that one client may make in rate_window (not supported yet)';
+COMMENT ON COLUMN realtime.rpc_declaration.rate_window IS
+	'The time in which rate_limit counts';
+COMMENT ON COLUMN realtime.rpc_declaration.idempotency_key IS
+	'Signature of the function that names a call that must happen once (not supported yet)';
+COMMENT ON COLUMN realtime.rpc_declaration.idempotency_ttl IS
+	'How long the answer of such a call is kept';
+COMMENT ON COLUMN realtime.rpc_declaration.lock_key IS
+	'Signature of the function that names what calls must not do at the same time (not supported yet)';
+COMMENT ON COLUMN realtime.rpc_declaration.lock_wait IS
+	'How long a call waits for that; NULL is as long as it may take';
+COMMENT ON COLUMN realtime.rpc_declaration.class_of_service IS
+	'The class whose rules refuse calls under load (not supported yet)';
+COMMENT ON INDEX realtime.rpc_declaration_pkey IS
+	'One declaration for each path';
+
+CREATE TABLE realtime.topic_declaration (
+	template text COLLATE pg_catalog."C" PRIMARY KEY
+		CONSTRAINT template_is_not_reserved CHECK (NOT starts_with(template, '__')),
+	class text NOT NULL DEFAULT 'ordered'
+		CONSTRAINT class_exists CHECK (class IN ('volatile', 'ordered', 'replay'))
+		CONSTRAINT replay_is_not_supported_yet CHECK (class <> 'replay'),
+	open boolean NOT NULL DEFAULT false,
+	access text,
+	replay_size integer NOT NULL DEFAULT 1000
+		CONSTRAINT replay_size_is_positive CHECK (replay_size > 0),
+	replay_ttl interval
+		CONSTRAINT replay_ttl_is_positive CHECK (replay_ttl > '0'),
+	CONSTRAINT open_or_access CHECK (NOT open OR access IS NULL)
+);
+COMMENT ON TABLE realtime.topic_declaration IS
+	'Topics and who may subscribe to them, see realtime.topic()';
+COMMENT ON COLUMN realtime.topic_declaration.template IS
+	'Literal text with placeholders, such as chat:{room}';
+COMMENT ON COLUMN realtime.topic_declaration.class IS
+	'volatile: no order, may be lost; ordered: in commit order';
+COMMENT ON COLUMN realtime.topic_declaration.open IS
+	'Whether anybody may subscribe';
+COMMENT ON COLUMN realtime.topic_declaration.access IS
+	'Signature of the function that says who may subscribe';
+COMMENT ON COLUMN realtime.topic_declaration.replay_size IS
+	'Events that are kept (class replay, not supported yet)';
+COMMENT ON COLUMN realtime.topic_declaration.replay_ttl IS
+	'How long events are kept (class replay, not supported yet)';
+COMMENT ON INDEX realtime.topic_declaration_pkey IS
+	'One declaration for each template';
+
+CREATE FUNCTION realtime.declaration_changed() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_declaration_changed';
+COMMENT ON FUNCTION realtime.declaration_changed() IS
+	'Trigger of the tables of declarations: makes all processes read them again after commit';
+
+-- ALWAYS: a change counts in a session with session_replication_role = replica too.
+CREATE TRIGGER changed
+	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON realtime.rpc_declaration
+	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed();
+ALTER TABLE realtime.rpc_declaration ENABLE ALWAYS TRIGGER changed;
+COMMENT ON TRIGGER changed ON realtime.rpc_declaration IS
+	'Makes a change known to all processes';
+
+CREATE TRIGGER changed
+	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON realtime.topic_declaration
+	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed();
+ALTER TABLE realtime.topic_declaration ENABLE ALWAYS TRIGGER changed;
+COMMENT ON TRIGGER changed ON realtime.topic_declaration IS
+	'Makes a change known to all processes';
+
+-- Declarations are data of the user: a dump carries them.
+SELECT pg_catalog.pg_extension_config_dump('realtime.rpc_declaration', '');
+SELECT pg_catalog.pg_extension_config_dump('realtime.topic_declaration', '');
+

@@ -1,0 +1,52 @@
+--
+-- Declarations
+--
+CREATE FUNCTION realtime.rpc(
+	path text,
+	handler regprocedure,
+	guard regprocedure[] DEFAULT '{}',
+	timeout interval DEFAULT NULL,
+	read_only boolean DEFAULT NULL,
+	rate_limit integer DEFAULT NULL,
+	rate_window interval DEFAULT '10 s',
+	idempotency_key regprocedure DEFAULT NULL,
+	idempotency_ttl interval DEFAULT '48 h',
+	lock_key regprocedure DEFAULT NULL,
+	lock_wait interval DEFAULT NULL,
+	class_of_service text DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_rpc';
+COMMENT ON FUNCTION realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text) IS
+'Lets clients call a function as path, or replaces what was declared for it.
+handler: an ordinary function; its parameters take the client''s args by position, its result is the answer.
+guard: functions that run before it, in this order; each returns boolean or void and takes nothing, one parameter "path text", or what the handler takes. false, NULL or an error refuses the call.
+timeout: how long a call may take, by default realtime.handler_timeout.
+read_only: whether its transaction is; by default if the function is STABLE or IMMUTABLE.
+The other options are not supported yet.
+Errors: 22023 for an option that is wrong, 42883, 42809 or 42P13 for a function that will not do, 42501 without EXECUTE on it, 0A000 for what is not supported.';
+
+CREATE FUNCTION realtime.topic(
+	template text,
+	class text DEFAULT 'ordered',
+	access regprocedure DEFAULT NULL,
+	open boolean DEFAULT false,
+	replay_size integer DEFAULT 1000,
+	replay_ttl interval DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_topic';
+COMMENT ON FUNCTION realtime.topic(text, text, regprocedure, boolean, integer, interval) IS
+'Says how events of the topics that match a template are ordered and who may subscribe, or replaces what was declared for the template.
+template: literal text with placeholders that match one piece of a topic, such as chat:{room}. Of several that match a topic, the one with the longest text before its first placeholder counts.
+class: volatile (no order, may be lost) or ordered (commit order).
+access: function that returns boolean; its parameters are named "topic" or like placeholders and get the text from the topic, converted to their types. Only true lets a client subscribe.
+open: anybody may subscribe. Without access and open nobody may.
+Errors: 22023 for an option that is wrong, 42939 for a template that begins with __, 42710 if another template matches the same topics, 42883, 42809 or 42P13 for a function that will not do, 0A000 for class replay.';
+
+CREATE FUNCTION realtime.drop(path text) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_drop';
+COMMENT ON FUNCTION realtime.drop(text) IS
+'Removes what is declared under a path or topic template, whatever its kind; returns whether there was something.';
+

@@ -1,0 +1,51 @@
+--
+-- For use inside a call: who is calling, and how to end it
+--
+CREATE FUNCTION realtime.user_id() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_user_id';
+COMMENT ON FUNCTION realtime.user_id() IS
+'Id of the user whose connection calls; NULL if anonymous or outside of a call.';
+
+CREATE FUNCTION realtime.user_data() RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_user_data';
+COMMENT ON FUNCTION realtime.user_data() IS
+'What authentication has said about that user; NULL if anonymous or outside of a call.';
+
+CREATE FUNCTION realtime.connection_id() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_connection_id';
+COMMENT ON FUNCTION realtime.connection_id() IS
+'UUID of the connection that calls, as in its "welcome" frame; NULL outside of a call.';
+
+CREATE FUNCTION realtime.request_id() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_request_id';
+COMMENT ON FUNCTION realtime.request_id() IS
+'Id that the client has given to this call; NULL if none, or outside of a call.';
+
+CREATE FUNCTION realtime.cursor() RETURNS jsonb
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_cursor';
+COMMENT ON FUNCTION realtime.cursor() IS
+'Where to go on, when a client asks a loader for more; else NULL.';
+
+CREATE FUNCTION realtime.shed(class text) RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_shed';
+COMMENT ON FUNCTION realtime.shed(text) IS
+'Whether calls of a class of service should be refused now; NULL outside of a call.';
+
+CREATE FUNCTION realtime.raise(
+	code text,
+	message text DEFAULT NULL,
+	issues jsonb DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_raise';
+COMMENT ON FUNCTION realtime.raise(text, text, jsonb) IS
+'Ends the call, rolls it back and sends the client an error.
+code: any text; one of the server''s own has a default message.
+issues: array of {"path": [text, ...], "message": text}, for a form.';
+

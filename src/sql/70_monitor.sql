@@ -1,0 +1,108 @@
+--
+-- Seeing inside
+--
+CREATE FUNCTION realtime.service_state() RETURNS text
+LANGUAGE c VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'realtime_service_state';
+COMMENT ON FUNCTION realtime.service_state() IS
+'"ready", or in words what keeps calls from being answered.';
+
+CREATE FUNCTION realtime.stat_get_gateway(
+	OUT number integer,
+	OUT pid integer,
+	OUT state text,
+	OUT started_at timestamptz,
+	OUT connections bigint,
+	OUT subscriptions bigint,
+	OUT accepted bigint,
+	OUT refused bigint,
+	OUT frames_in bigint,
+	OUT frames_ignored bigint,
+	OUT calls bigint,
+	OUT overloaded bigint,
+	OUT deliveries bigint,
+	OUT dropped bigint,
+	OUT markers bigint,
+	OUT ring_overruns bigint,
+	OUT bytes_out bigint)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL SAFE ROWS 1
+AS 'MODULE_PATHNAME', 'realtime_stat_get_gateway';
+COMMENT ON FUNCTION realtime.stat_get_gateway() IS
+'Rows of the view realtime.stat_gateway.';
+
+CREATE VIEW realtime.stat_gateway AS
+	SELECT * FROM realtime.stat_get_gateway();
+COMMENT ON VIEW realtime.stat_gateway IS
+	'Gateways, the processes that hold the connections; counters begin with the process';
+COMMENT ON COLUMN realtime.stat_gateway.number IS
+	'Number of the gateway, as in its process title';
+COMMENT ON COLUMN realtime.stat_gateway.pid IS
+	'Process id; NULL if it is not running';
+COMMENT ON COLUMN realtime.stat_gateway.state IS
+	'absent, starting or running';
+COMMENT ON COLUMN realtime.stat_gateway.started_at IS
+	'When the process started; NULL if it is not running';
+COMMENT ON COLUMN realtime.stat_gateway.connections IS
+	'Connections that are open now';
+COMMENT ON COLUMN realtime.stat_gateway.subscriptions IS
+	'Subscriptions that are held now';
+COMMENT ON COLUMN realtime.stat_gateway.accepted IS
+	'Connections accepted';
+COMMENT ON COLUMN realtime.stat_gateway.refused IS
+	'Connections refused';
+COMMENT ON COLUMN realtime.stat_gateway.frames_in IS
+	'Frames received';
+COMMENT ON COLUMN realtime.stat_gateway.frames_ignored IS
+	'Frames received that could not be understood';
+COMMENT ON COLUMN realtime.stat_gateway.calls IS
+	'Calls received';
+COMMENT ON COLUMN realtime.stat_gateway.overloaded IS
+	'Calls refused because realtime.queue_depth calls were in flight';
+COMMENT ON COLUMN realtime.stat_gateway.deliveries IS
+	'Events sent, counted for each subscriber';
+COMMENT ON COLUMN realtime.stat_gateway.dropped IS
+	'Events not sent because a subscriber read too slowly';
+COMMENT ON COLUMN realtime.stat_gateway.markers IS
+	'Messages sent that tell a subscriber to load again because it has lost events';
+COMMENT ON COLUMN realtime.stat_gateway.ring_overruns IS
+	'Times that more events were committed than the gateway could read: raise realtime.ring_size';
+COMMENT ON COLUMN realtime.stat_gateway.bytes_out IS
+	'Bytes sent';
+
+CREATE FUNCTION realtime.stat_get_executor(
+	OUT number integer,
+	OUT pid integer,
+	OUT state text,
+	OUT started_at timestamptz,
+	OUT calls bigint,
+	OUT errors bigint,
+	OUT retries bigint,
+	OUT flushes bigint)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL SAFE ROWS 2
+AS 'MODULE_PATHNAME', 'realtime_stat_get_executor';
+COMMENT ON FUNCTION realtime.stat_get_executor() IS
+'Rows of the view realtime.stat_executor.';
+
+CREATE VIEW realtime.stat_executor AS
+	SELECT * FROM realtime.stat_get_executor();
+COMMENT ON VIEW realtime.stat_executor IS
+	'Executors, the processes that run calls; counters begin with the process';
+COMMENT ON COLUMN realtime.stat_executor.number IS
+	'Number of the executor, as in its process title';
+COMMENT ON COLUMN realtime.stat_executor.pid IS
+	'Process id; NULL if it is not running';
+COMMENT ON COLUMN realtime.stat_executor.state IS
+	'absent, starting or running';
+COMMENT ON COLUMN realtime.stat_executor.started_at IS
+	'When the process started; NULL if it is not running';
+COMMENT ON COLUMN realtime.stat_executor.calls IS
+	'Calls run';
+COMMENT ON COLUMN realtime.stat_executor.errors IS
+	'Calls that ended with an error';
+COMMENT ON COLUMN realtime.stat_executor.retries IS
+	'Times that a call was run again after a serialization failure or a deadlock';
+COMMENT ON COLUMN realtime.stat_executor.flushes IS
+	'Flushes of the write-ahead log made for calls that were committed together';
+

@@ -1,0 +1,59 @@
+--
+-- Rights.  Nothing is left to PUBLIC by default.
+--
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA realtime FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA realtime FROM PUBLIC;
+REVOKE ALL ON TYPE realtime.envelope, realtime.message FROM PUBLIC;
+
+-- A handler runs as any role, and row-level security policies run as the role
+-- that reads: both must be able to ask who is calling.
+GRANT USAGE ON SCHEMA realtime TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	realtime.user_id(),
+	realtime.user_data(),
+	realtime.connection_id(),
+	realtime.request_id(),
+	realtime.cursor(),
+	realtime.shed(text),
+	realtime.raise(text, text, jsonb)
+	TO PUBLIC;
+
+-- Whoever decides about the database decides what the world may call there.
+-- The declaring functions write the tables as their owner.
+GRANT EXECUTE ON FUNCTION
+	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text),
+	realtime.topic(text, text, regprocedure, boolean, integer, interval),
+	realtime.drop(text)
+	TO pg_database_owner, realtime_admin;
+GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration
+	TO pg_database_owner, realtime_admin;
+
+-- What is published goes to all subscribers, so not everybody may.
+GRANT EXECUTE ON FUNCTION
+	realtime.publish(text, text, jsonb),
+	realtime.publish(realtime.envelope[])
+	TO realtime_publisher;
+GRANT USAGE ON TYPE realtime.envelope, realtime.message TO realtime_publisher;
+
+-- Statistics, as PostgreSQL's own are granted.
+GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor
+	TO pg_monitor, realtime_admin;
+GRANT EXECUTE ON FUNCTION
+	realtime.stat_get_gateway(),
+	realtime.stat_get_executor(),
+	realtime.service_state()
+	TO pg_monitor, realtime_admin;
+
+-- Handlers publish.  Membership belongs to the server like the roles.
+DO $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY ARRAY['realtime_anonymous', 'realtime_authenticated'] LOOP
+		IF NOT pg_catalog.pg_has_role(name, 'realtime_publisher', 'MEMBER') THEN
+			EXECUTE pg_catalog.format('GRANT realtime_publisher TO %I', name);
+		END IF;
+	END LOOP;
+END
+$$;
+
