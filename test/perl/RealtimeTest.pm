@@ -236,7 +236,8 @@ sub http_request
 # The status and the headers, names in lower case, of a response's head.
 sub parse_head
 {
-	my ($first, @lines) = split /\r\n/, $_[0];
+	my ($head) = @_;
+	my ($first, @lines) = split /\r\n/, $head;
 	my ($status) = $first =~ m{^HTTP/1\.[01] (\d{3})};
 
 	return ($status, { map { /^([^:]+):\s*(.*?)\s*$/ ? (lc $1, $2) : () } @lines });
@@ -286,12 +287,13 @@ sub ws_connect
 
 	print $socket 'GET ', $option{path} // '/ws', " HTTP/1.1\r\n",
 	  (map { defined $header{$_} ? "$_: $header{$_}\r\n" : () } sort keys %header), "\r\n";
-	until ($ws->{buffer} =~ s/\A(.*?)\r\n\r\n//s)
+	while (!$ws->{status})
 	{
 		read_more($socket, \$ws->{buffer}, $deadline)
 		  or die "no answer to the upgrade\n";
+		($ws->{status}, $ws->{headers}) = parse_head($1)
+		  if $ws->{buffer} =~ s/\A(.*?)\r\n\r\n//s;
 	}
-	($ws->{status}, $ws->{headers}) = parse_head($1);
 	die "the upgrade was answered with $ws->{status}\n" if $ws->{status} != 101;
 
 	if ($option{welcome} // 1)

@@ -81,11 +81,7 @@ $idle->quit;
 
 # Many publishers at once: nothing is lost, each one's events stay in order.
 my ($publishers, $each) = (8, 50);
-my @load = map {
-	my $who = $_;
-	my $psql = $node->background_psql('postgres');
-	$psql;
-} 1 .. $publishers;
+my @load = map { $node->background_psql('postgres') } 1 .. $publishers;
 for my $who (1 .. $publishers)
 {
 	$load[ $who - 1 ]->query_until(qr/started/,

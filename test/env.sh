@@ -1,0 +1,274 @@
+# test/env.sh - what run, bench/run and test/torture/run share.
+#
+# To be sourced by bash.  Packages, the private copy of PostgreSQL, the build
+# and private clusters: everything lives in .work of the checkout, nothing in
+# the system but the packages.
+#
+# PostgreSQL finds its libraries and extensions relative to the place of its
+# programs.  So .work/pg holds copies of the programs and, beside them, links to
+# the system's files; "make install DESTDIR=.work/pg" adds the extension there,
+# and the system's PostgreSQL never hears of it.
+#
+# A server does not run as root.  Started as root, clusters and whatever
+# starts clusters run as the user "postgres", which the package has made.
+#
+# shellcheck shell=bash
+
+umask 022
+export LC_ALL=C.UTF-8
+
+RT_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+RT_WORK=$RT_TOP/.work
+RT_PG=$RT_WORK/pg
+RT_MAJOR=15
+PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$RT_MAJOR/bin/pg_config}
+
+# A server elsewhere that the environment points at is none of ours.
+for rt_name in ${!PG*}; do
+    [[ $rt_name = PG_* ]] || unset "$rt_name"
+done
+unset rt_name
+export PG_CONFIG RT_TOP RT_WORK RT_PG
+
+RT_USER=
+[ "$(id -u)" -ne 0 ] || RT_USER=postgres
+export RT_USER
+
+# ---------------------------------------------------------------------------
+# The Debian packages, all of them, by what needs them.  "package:command"
+# means that the command will do, wherever it comes from.
+
+RT_PACKAGES_BUILD=(
+    gcc libc6-dev make:make
+    postgresql-$RT_MAJOR postgresql-server-dev-$RT_MAJOR
+    libwebsockets-dev libuv1-dev
+    libkrb5-dev                     # gssapi.h, which libpq/libpq.h wants
+)
+RT_PACKAGES_TEST=(
+    perl libipc-run-perl                                # TAP tests
+    postgresql-$RT_MAJOR-pgtap libtap-parser-sourcehandler-pgtap-perl
+    nodejs:node npm:npm ca-certificates chromium        # protocol, browser
+    clang:clang libclang-rt-14-dev libjansson-dev       # unit tests, fuzzing
+)
+
+# ---------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# Runs a command as the user that may run a server.
+as_user()
+{
+    if [ -n "$RT_USER" ]; then
+        setpriv --reuid="$RT_USER" --regid="$RT_USER" --init-groups -- \
+            env HOME="${RT_RUN:-/nonexistent}/home" USER="$RT_USER" "$@"
+    else
+        "$@"
+    fi
+}
+
+# Makes a directory that the server's user may write.
+user_dir()
+{
+    mkdir -p "$@"
+    [ -z "$RT_USER" ] || chown "$RT_USER" "$@"
+}
+
+packages_install()
+{
+    local entry missing=() sudo=()
+
+    for entry in "$@"; do
+        case $entry in
+            *:*) command -v "${entry#*:}" >/dev/null && continue ;;
+        esac
+        entry=${entry%%:*}
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$entry" 2>/dev/null)" = installed ] ||
+            missing+=("$entry")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    command -v apt-get >/dev/null ||
+        die "this is not Debian; please install what these packages hold: ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null ||
+            die "missing packages, and neither root nor sudo to install them: ${missing[*]}"
+        sudo=(sudo)
+    fi
+    say "installing Debian packages: ${missing[*]}"
+    {
+        "${sudo[@]}" apt-get update -qq &&
+            "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install \
+                -y -qq --no-install-recommends "${missing[@]}"
+    } </dev/null >"$RT_WORK/packages.log" 2>&1 || {
+        tail -n 20 "$RT_WORK/packages.log" >&2
+        die "could not install the packages (see $RT_WORK/packages.log)"
+    }
+}
+
+# The npm packages of the Node tests, as package-lock.json pins them.
+npm_install()
+{
+    local dir lock
+
+    for dir in test/node client bench; do
+        lock=$RT_TOP/$dir/package-lock.json
+        [ -f "$lock" ] || continue
+        cmp -s "$lock" "$RT_TOP/$dir/node_modules/.installed" && continue
+        say "installing npm packages for $dir"
+        (cd "$RT_TOP/$dir" &&
+            npm ci --cache "$RT_WORK/npm" --ignore-scripts --no-audit \
+                --no-fund --no-update-notifier --loglevel=error </dev/null) &&
+            mkdir -p "$RT_TOP/$dir/node_modules" &&
+            cp "$lock" "$RT_TOP/$dir/node_modules/.installed" ||
+            die "could not install the npm packages of $dir"
+    done
+}
+
+# ---------------------------------------------------------------------------
+# PostgreSQL and the extension
+
+# Makes .work/pg, unless it is there and still fits the installed server.
+postgres_overlay()
+{
+    local bindir dir stamp
+
+    [ -x "$PG_CONFIG" ] || die "there is no $PG_CONFIG (set PG_CONFIG to another)"
+    bindir=$("$PG_CONFIG" --bindir)
+    PG_BINDIR=$RT_PG$bindir
+    export PG_BINDIR
+    stamp="$bindir $(stat -c '%s %Y' "$bindir/postgres")"
+    [ "$(cat "$RT_PG/stamp" 2>/dev/null)" = "$stamp" ] && return 0
+
+    rm -rf "$RT_PG"
+    mkdir -p "$PG_BINDIR"
+    cp -a "$bindir/." "$PG_BINDIR/"
+    for dir in "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)"; do
+        mkdir -p "$RT_PG$dir"
+        cp -as "$dir/." "$RT_PG$dir/"
+    done
+    # A realtime of the system would be another version.
+    rm -f "$RT_PG$("$PG_CONFIG" --sharedir)"/extension/realtime*
+    rm -f "$RT_PG$("$PG_CONFIG" --pkglibdir)"/realtime*
+    printf '%s\n' "$stamp" >"$RT_PG/stamp"
+}
+
+# Builds with the given make variables and installs into .work/pg.
+build()
+{
+    postgres_overlay
+    make -C "$RT_TOP" -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" "$@" &&
+        make -C "$RT_TOP" -s PG_CONFIG="$PG_CONFIG" "$@" \
+            install DESTDIR="$RT_PG"
+}
+
+# ---------------------------------------------------------------------------
+# Private clusters, in $RT_RUN/cluster/<name>.  They listen on a Unix socket
+# in a directory that is closed to other users, so "trust" is enough.
+
+# Prepares $RT_RUN and TMPDIR, both for this subcommand only.
+run_dir()
+{
+    RT_RUN=$RT_WORK/$1
+    mkdir -p "$RT_RUN" || die "could not write $RT_RUN (made by another user?)"
+    user_dir "$RT_RUN/home"
+    # The path of a Unix socket ends after 107 characters; Chromium appends 45.
+    TMPDIR=$RT_RUN/tmp
+    if [ ${#TMPDIR} -gt 60 ]; then
+        [ ! -L "$TMPDIR" ] || rm -rf "$(readlink "$TMPDIR")" "$TMPDIR"
+        ln -s "$(TMPDIR=/tmp mktemp -d -t realtime.XXXXXX)" "$TMPDIR"
+        TMPDIR=$(readlink "$TMPDIR")
+    else
+        mkdir -p "$TMPDIR"
+    fi
+    chmod 1777 "$TMPDIR"
+    export RT_RUN TMPDIR
+}
+
+# Stops all clusters below $RT_RUN and removes the directory.
+run_dir_remove()
+{
+    clusters_stop "$RT_RUN"
+    [ ! -L "$RT_RUN/tmp" ] || rm -rf "$(readlink "$RT_RUN/tmp")"
+    rm -rf "$RT_RUN"
+}
+
+# Stops every cluster whose data directory lies below a directory, and prints
+# these data directories.
+clusters_stop()
+{
+    local file data pid
+
+    while IFS= read -r file; do
+        data=${file%/*}
+        pid=$(head -n 1 "$file" 2>/dev/null)
+        # A postmaster lives in its data directory: no stranger is hit.
+        [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$data" ] || continue
+        echo "$data"
+        as_user "$PG_BINDIR/pg_ctl" -D "$data" -s -m fast -t 20 stop 2>/dev/null ||
+            as_user "$PG_BINDIR/pg_ctl" -D "$data" -s -m immediate -t 20 stop ||
+            kill -KILL "$pid"
+    done < <(find "$1" -name postmaster.pid 2>/dev/null)
+}
+
+# cluster_start <name> [setting=value ...]: makes and starts a cluster that
+# preloads the library; PGHOST, PGUSER and RT_CLUSTER then point to it.
+cluster_start()
+{
+    local name=$1 setting
+    shift
+    RT_CLUSTER=$RT_RUN/cluster/$name
+    user_dir "$RT_RUN/cluster" "$RT_CLUSTER"
+    PGHOST=$(as_user mktemp -d -p "$TMPDIR" "$name.XXXXXX")
+    PGUSER=postgres
+    export RT_CLUSTER PGHOST PGUSER
+
+    as_user "$PG_BINDIR/initdb" -D "$RT_CLUSTER/data" -U postgres -A trust \
+        --no-sync --locale=C.UTF-8 --encoding=UTF8 >"$RT_RUN/initdb.log" ||
+        die "initdb failed (see $RT_RUN/initdb.log)"
+    {
+        echo "listen_addresses = ''"
+        echo "unix_socket_directories = '$PGHOST'"
+        echo "shared_preload_libraries = 'realtime'"
+        echo "max_worker_processes = 32"
+        echo "log_line_prefix = '%m [%p] %b %q%a '"
+        for setting in "$@"; do
+            echo "${setting%%=*} = '${setting#*=}'"
+        done
+    } >>"$RT_CLUSTER/data/postgresql.conf"
+    as_user "$PG_BINDIR/pg_ctl" -D "$RT_CLUSTER/data" -s -w -t 60 \
+        -l "$RT_CLUSTER/server.log" start </dev/null || {
+        tail -n 20 "$RT_CLUSTER/server.log" >&2
+        die "could not start the server"
+    }
+}
+
+cluster_stop()
+{
+    as_user "$PG_BINDIR/pg_ctl" -D "$RT_CLUSTER/data" -s -w -t 60 -m fast stop
+    as_user rmdir "$PGHOST" 2>/dev/null || true
+    unset PGHOST
+}
+
+# Whether something accepts connections on a port of this machine.
+port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# The first free port from a number on.
+port_free()
+{
+    local port=$1
+    while port_open "$port"; do
+        port=$((port + 1))
+    done
+    echo "$port"
+}
+
+# Waits until the gateway accepts connections, for at most 30 s.
+gateway_wait()
+{
+    local deadline=$((SECONDS + 30))
+    until port_open "$1"; do
+        [ $SECONDS -lt $deadline ] || return 1
+        sleep 0.1
+    done
+}
