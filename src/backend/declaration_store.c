@@ -45,6 +45,18 @@ static void put_text_array(Statement *statement, List *texts);
 static void put_interval(Statement *statement, Interval *interval);
 
 void
+rt_store_begin_rpc(void)
+{
+	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+}
+
+void
+rt_store_begin_topic(void)
+{
+	LockRelationOid(table_oid(RT_TOPIC_TABLE), ShareRowExclusiveLock);
+}
+
+void
 rt_store_rpc(const RtRpcRow *row)
 {
 	Statement	statement = {
@@ -95,8 +107,9 @@ rt_store_topic(const RtTopicRow *row)
 }
 
 void
-rt_store_lock_topics(void)
+rt_store_lock(void)
 {
+	LockRelationOid(table_oid(RT_RPC_TABLE), ShareRowExclusiveLock);
 	LockRelationOid(table_oid(RT_TOPIC_TABLE), ShareRowExclusiveLock);
 }
 

@@ -33,12 +33,20 @@ typedef struct RtTopicRow
 	Interval   *replay_ttl;
 } RtTopicRow;
 
+/*
+ * To be called before the row is put together: from here to the end of the
+ * transaction no schema or type is renamed (see dependency.c); for a topic
+ * also nobody else declares one.
+ */
+extern void rt_store_begin_rpc(void);
+extern void rt_store_begin_topic(void);
+
 /* Inserts or replaces. */
 extern void rt_store_rpc(const RtRpcRow *row);
 extern void rt_store_topic(const RtTopicRow *row);
 
-/* Keeps other sessions from declaring topics until this transaction ends. */
-extern void rt_store_lock_topics(void);
+/* Waits for those who are declaring, and keeps others from beginning. */
+extern void rt_store_lock(void);
 
 /* Returns whether there was such a declaration. */
 extern bool rt_store_drop(const char *path);

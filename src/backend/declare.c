@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -26,6 +27,7 @@
 #include "src/protocol/topic.h"
 
 #define REPLAY_SIZE_DEFAULT 1000
+#define QUOTED_MAX 100			/* bytes of a bad text in a message */
 
 /* Positions of parameters, as in src/sql */
 enum
@@ -82,6 +84,7 @@ realtime_rpc(PG_FUNCTION_ARGS)
 	RtFunction *handler;
 	bool		read_only;
 
+	rt_store_begin_rpc();
 	row.path = checked_path(fcinfo);
 	if (PG_ARGISNULL(RPC_HANDLER))
 		refuse_null("handler");
@@ -106,6 +109,7 @@ realtime_topic(PG_FUNCTION_ARGS)
 {
 	RtTopicRow	row = {0};
 
+	rt_store_begin_topic();
 	row.template = checked_template(fcinfo);
 	row.topic_class = checked_class(fcinfo);
 	row.open = !PG_ARGISNULL(TOPIC_OPEN) && PG_GETARG_BOOL(TOPIC_OPEN);
@@ -125,7 +129,6 @@ realtime_topic(PG_FUNCTION_ARGS)
 	check_replay(fcinfo, row.topic_class);
 	row.replay_size = REPLAY_SIZE_DEFAULT;
 
-	rt_store_lock_topics();
 	check_other_templates(row.template);
 	rt_store_topic(&row);
 	PG_RETURN_VOID();
@@ -201,7 +204,8 @@ check_rpc_later(FunctionCallInfo fcinfo, const RtFunction *handler)
 		if (PG_GETARG_INT32(RPC_RATE_LIMIT) <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("rate_limit must be greater than 0")));
+					 errmsg("rate_limit must be greater than 0"),
+					 errhint("Leave it out to have no limit.")));
 		refuse_later("rate_limit");
 	}
 	check_key(fcinfo, RPC_IDEMPOTENCY_KEY, "idempotency_key", handler);
@@ -209,7 +213,8 @@ check_rpc_later(FunctionCallInfo fcinfo, const RtFunction *handler)
 	if (!PG_ARGISNULL(RPC_LOCK_WAIT))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("lock_wait needs lock_key")));
+				 errmsg("lock_wait needs lock_key"),
+				 errdetail("It is how long a call waits for the lock that lock_key names.")));
 	if (!PG_ARGISNULL(RPC_CLASS_OF_SERVICE))
 		refuse_later("class_of_service");
 }
@@ -237,7 +242,8 @@ checked_template(FunctionCallInfo fcinfo)
 	if (fault != RT_TEMPLATE_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("topic template \"%s\" is not valid", tpl),
+				 errmsg("topic template \"%s\" is not valid",
+						pnstrdup(tpl, pg_mbcliplen(tpl, strlen(tpl), QUOTED_MAX))),
 				 errdetail("The template %s.", rt_template_fault_text(fault)),
 				 errhint("For example: \"chat:{room}\".")));
 	if (rt_topic_is_system(tpl, strlen(tpl)))
@@ -273,7 +279,8 @@ check_replay(FunctionCallInfo fcinfo, const char *topic_class)
 	if (PG_GETARG_INT32(TOPIC_REPLAY_SIZE) <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("replay_size must be greater than 0")));
+				 errmsg("replay_size must be greater than 0"),
+				 errhint("It is the number of events that are kept.")));
 	checked_interval(fcinfo, TOPIC_REPLAY_TTL, "replay_ttl", PG_INT64_MAX);
 	if (!replay && (!PG_ARGISNULL(TOPIC_REPLAY_TTL) ||
 					PG_GETARG_INT32(TOPIC_REPLAY_SIZE) != REPLAY_SIZE_DEFAULT))
@@ -356,11 +363,14 @@ checked_interval(FunctionCallInfo fcinfo, int number, const char *name,
 	if (!rt_interval_ms(interval, &ms) || ms > longest_ms)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is too long", name)));
+				 errmsg("%s is too long", name),
+				 errdetail("The longest is %lld days.",
+						   (long long) (longest_ms / (24 * 60 * 60 * 1000)))));
 	if (ms < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be at least one millisecond", name)));
+				 errmsg("%s must be at least one millisecond", name),
+				 errhint("For example: %s => '2 s'.", name)));
 	return interval;
 }
 

@@ -13,6 +13,11 @@
  *	- known by another signature: the declarations are rewritten;
  *	- otherwise nothing.
  *
+ * A declaration that is not committed yet cannot be seen here.  Whoever declares
+ * holds a lock on each function, so that dropping or renaming it waits and then
+ * sees the declaration.  Schemas and types have no such lock; renaming one of
+ * them waits for all who are declaring instead, by a lock on the tables.
+ *
  * The notes live in the transaction.  They never outlive their command:
  * either it is settled or its failure aborts a (sub)transaction.
  */
@@ -135,6 +140,11 @@ touch_functions(Oid function)
 	if (IsBinaryUpgrade || !IsNormalProcessingMode() ||
 		!rt_declarations_refresh())
 		return;
+	if (!OidIsValid(function))
+	{
+		rt_store_lock();
+		rt_declarations_refresh();
+	}
 	references = rt_declaration_references(&count);
 	for (int i = 0; i < count; i++)
 	{

@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -33,13 +34,19 @@ static void refuse(const RtFunction *function, const char *detail,
 RtFunction *
 rt_function_look_up(Oid oid, const char *purpose)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+	char	   *signature = rt_signature(oid);
+	HeapTuple	tuple;
 	Form_pg_proc form;
 	RtFunction *function;
 
+	/* whoever drops or renames it waits until the declaration can be seen */
+	LockDatabaseObject(ProcedureRelationId, oid, 0, AccessShareLock);
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 signature != NULL ?
+				 errmsg("function %s does not exist", signature) :
 				 errmsg("function with OID %u does not exist", oid)));
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 

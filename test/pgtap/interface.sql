@@ -1,0 +1,120 @@
+-- The SQL interface is what the documentation promises, to the letter.
+BEGIN;
+SELECT no_plan();
+
+-- signatures with names and defaults, results, volatility, parallel safety
+PREPARE signatures AS
+	SELECT proname::text COLLATE "default", pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile::text, proparallel::text
+	FROM pg_proc
+	WHERE pronamespace = 'realtime'::regnamespace AND proname <> 'declaration_changed' AND proname !~ '^stat_get_'
+	ORDER BY 1, 2;
+SELECT results_eq('signatures', $$VALUES
+	('connection_id', '', 'text', 's', 'r'),
+	('cursor', '', 'jsonb', 's', 'r'),
+	('drop', 'path text', 'boolean', 'v', 'u'),
+	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
+	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
+	('request_id', '', 'text', 's', 'r'),
+	('rpc', 'path text, handler regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
+		'timeout interval DEFAULT NULL::interval, read_only boolean DEFAULT NULL::boolean, '
+		'rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, '
+		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
+		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
+		'class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('service_state', '', 'text', 'v', 's'),
+	('shed', 'class text', 'boolean', 'v', 'r'),
+	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '
+		'open boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval', 'void', 'v', 'u'),
+	('user_data', '', 'jsonb', 's', 'r'),
+	('user_id', '', 'text', 's', 'r')
+	$$, 'functions have exactly these signatures');
+
+-- types
+SELECT has_type('realtime', 'envelope', 'type envelope exists');
+SELECT results_eq($$SELECT attname::text COLLATE "default", atttypid::regtype::text FROM pg_attribute
+	WHERE attrelid = 'realtime.envelope'::regclass ORDER BY attnum$$,
+	$$VALUES ('topic', 'text'), ('event', 'text'), ('data', 'jsonb')$$, 'columns of envelope');
+SELECT results_eq($$SELECT attname::text COLLATE "default", atttypid::regtype::text FROM pg_attribute
+	WHERE attrelid = 'realtime.message'::regclass ORDER BY attnum$$,
+	$$VALUES ('topic', 'text'), ('seq', 'bigint'), ('event', 'text'), ('data', 'jsonb'), ('created_at', 'timestamp with time zone')$$,
+	'columns of message');
+
+-- every function says what it does
+SELECT isnt(obj_description(oid, 'pg_proc'), NULL, format('%s has a comment', oid::regprocedure))
+	FROM pg_proc WHERE pronamespace = 'realtime'::regnamespace;
+
+-- nothing runs as its owner, so nothing needs a search_path of its own
+SELECT is(count(*)::integer, 0, 'no function is SECURITY DEFINER')
+	FROM pg_proc WHERE pronamespace = 'realtime'::regnamespace AND prosecdef;
+
+-- who may execute what
+PREPARE rights AS
+	SELECT p.proname::text COLLATE "default", CASE a.grantee WHEN 0 THEN 'public' ELSE a.grantee::regrole::text END
+	FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+	WHERE p.pronamespace = 'realtime'::regnamespace AND a.grantee <> p.proowner
+	GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT results_eq('rights', $$VALUES
+	('connection_id', 'public'), ('cursor', 'public'),
+	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
+	('publish', 'realtime_publisher'),
+	('raise', 'public'), ('request_id', 'public'),
+	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
+	('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
+	('shed', 'public'),
+	('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
+	('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
+	('topic', 'pg_database_owner'), ('topic', 'realtime_admin'),
+	('user_data', 'public'), ('user_id', 'public')
+	$$, 'functions are granted to nobody else');
+SELECT schema_privs_are('realtime', 'public', ARRAY['USAGE'], 'anybody may use the schema');
+SELECT ok(pg_has_role('realtime_anonymous', 'realtime_publisher', 'USAGE'), 'anonymous calls may publish');
+SELECT ok(pg_has_role('realtime_authenticated', 'realtime_publisher', 'USAGE'), 'authenticated calls may publish');
+SELECT is(count(*)::integer, 0, 'the executor''s role is a member of nothing')
+	FROM pg_auth_members WHERE member = 'realtime_executor'::regrole;
+SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypassrls AND NOT rolreplication,
+		format('role %s has no power', rolname))
+	FROM pg_roles WHERE rolname ~ '^realtime_';
+SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
+	FROM pg_roles WHERE rolname ~ '^realtime_';
+SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration']) t;
+SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration']) t;
+
+-- a dump carries the declarations
+SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration'], 'tables of declarations are dumped');
+-- no column keeps pg_upgrade from working
+SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
+	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+	WHERE relnamespace = 'realtime'::regnamespace AND relkind = 'r'
+		AND atttypid IN ('regproc'::regtype, 'regprocedure'::regtype, 'oid'::regtype) AND attnum > 0;
+
+-- statistics
+SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'connections', 'subscriptions',
+	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers',
+	'ring_overruns', 'bytes_out']);
+SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);
+SELECT is(count(*)::integer, current_setting('realtime.gateways')::integer, 'one row for each gateway') FROM realtime.stat_gateway;
+SELECT is(count(*)::integer, current_setting('realtime.executors')::integer, 'one row for each executor') FROM realtime.stat_executor;
+SELECT ok(state IN ('absent', 'starting', 'running') AND (pid IS NOT NULL) = (state = 'running'),
+	format('executor %s has a state', number)) FROM realtime.stat_executor;
+SELECT isnt(realtime.service_state(), NULL, 'the service has a state');
+
+-- outside of a call
+SELECT is(realtime.user_id(), NULL, 'no user_id outside of a call');
+SELECT is(realtime.user_data(), NULL, 'no user_data outside of a call');
+SELECT is(realtime.connection_id(), NULL, 'no connection_id outside of a call');
+SELECT is(realtime.request_id(), NULL, 'no request_id outside of a call');
+SELECT is(realtime.cursor(), NULL, 'no cursor outside of a call');
+
+-- publish
+SELECT lives_ok($$SELECT realtime.publish('t', 'e')$$, 'data has a default');
+SELECT lives_ok($$SELECT realtime.publish(ARRAY[('t', 'e', '1')]::realtime.envelope[])$$, 'several at once');
+SELECT throws_ok($$SELECT realtime.publish('__x', 'e')$$, 'RT430', NULL, 'a reserved topic is refused');
+SELECT throws_ok($$SELECT realtime.publish('t', 'created')$$, '22023', NULL, 'data that clients cannot merge is refused');
+SELECT throws_ok($$SELECT realtime.publish('t', 'e', '{"reqId": 1}')$$, '22023', NULL, 'so is a member reqId');
+
+SELECT * FROM finish();
+ROLLBACK;
