@@ -10,7 +10,8 @@
  * Parameters named *_json are JSON text and are copied as they are; all other
  * texts are escaped.  Functions return the payload's length, or 0 if it does
  * not fit; RT_FRAME_OVERHEAD plus the lengths of the parts always fits when
- * no text needs escaping, six times a text's length when it does.
+ * no text needs escaping, six times a text's length when it does.  The id of
+ * a reply is written twice and counts twice.
  *
  * Where a member must be there and its *_json is absent, null is written.
  */
@@ -22,8 +23,7 @@
 #include <stdint.h>
 
 #define RT_FRAME_HEADROOM 10	/* bytes before the payload */
-#define RT_FRAME_OVERHEAD 416	/* the most that a payload adds to its parts:
-								 * 160, and an id, which is written twice */
+#define RT_FRAME_OVERHEAD 160	/* the most that a payload adds to its parts */
 #define RT_FRAME_PAYLOAD_MAX (1024 * 1024)	/* clients drop longer ones */
 
 /* A text with its length; not terminated. */

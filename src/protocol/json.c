@@ -287,22 +287,9 @@ check_escape(const char *p, const char *end)
 {
 	if (p == end)
 		return NULL;
-	switch (*p)
-	{
-		case '"':
-		case '\\':
-		case '/':
-		case 'b':
-		case 'f':
-		case 'n':
-		case 'r':
-		case 't':
-			return p + 1;
-		case 'u':
-			return decode_hex4(p + 1, end) >= 0 ? p + 5 : NULL;
-		default:
-			return NULL;
-	}
+	if (*p == 'u')
+		return decode_hex4(p + 1, end) >= 0 ? p + 5 : NULL;
+	return memchr("\"\\/bfnrt", *p, 8) != NULL ? p + 1 : NULL;
 }
 
 static const char *
@@ -444,16 +431,13 @@ take_value(RtJsonWalk *walk, const char *p, RtSpan *value)
 RtSpan
 rt_json_whole(const char *text, size_t len)
 {
-	RtSpan		whole = {0, 0};
 	size_t		begin = 0;
 
 	while (begin < len && is_space(text[begin]))
 		begin++;
 	while (len > begin && is_space(text[len - 1]))
 		len--;
-	whole.off = (uint32_t) begin;
-	whole.len = (uint32_t) (len - begin);
-	return whole;
+	return (RtSpan) {(uint32_t) begin, (uint32_t) (len - begin)};
 }
 
 bool
@@ -593,30 +577,19 @@ decode_hex4(const char *p, const char *end)
 	return code;
 }
 
+/* Returns how many bytes it wrote, 1 to 4. */
 static size_t
 encode_utf8(int32_t code, char *dst)
 {
-	if (code < 0x80)
+	static const int leads[] = {0, 0x00, 0xC0, 0xE0, 0xF0};
+	size_t		width = code < 0x80 ? 1 : code < 0x800 ? 2 :
+		code < 0x10000 ? 3 : 4;
+
+	for (size_t i = width - 1; i > 0; i--)
 	{
-		dst[0] = (char) code;
-		return 1;
+		dst[i] = (char) (0x80 | (code & 0x3F));
+		code >>= 6;
 	}
-	if (code < 0x800)
-	{
-		dst[0] = (char) (0xC0 | code >> 6);
-		dst[1] = (char) (0x80 | (code & 0x3F));
-		return 2;
-	}
-	if (code < 0x10000)
-	{
-		dst[0] = (char) (0xE0 | code >> 12);
-		dst[1] = (char) (0x80 | (code >> 6 & 0x3F));
-		dst[2] = (char) (0x80 | (code & 0x3F));
-		return 3;
-	}
-	dst[0] = (char) (0xF0 | code >> 18);
-	dst[1] = (char) (0x80 | (code >> 12 & 0x3F));
-	dst[2] = (char) (0x80 | (code >> 6 & 0x3F));
-	dst[3] = (char) (0x80 | (code & 0x3F));
-	return 4;
+	dst[0] = (char) (leads[width] | code);
+	return width;
 }

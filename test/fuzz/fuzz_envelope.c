@@ -27,7 +27,7 @@ build_reply(const char *text, const RtCall *call)
 {
 	RtText		id = text_of(text, call->id);
 	RtText		args = text_of(text, call->args);
-	size_t		cap = RT_FRAME_OVERHEAD + id.len + args.len + 16;
+	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + args.len + 16;
 	char	   *dst = fuzz_alloc(cap);
 	size_t		len;
 
@@ -71,8 +71,8 @@ check_call(const char *text, size_t size, const RtCall *call)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		fuzz_assert_json(text, size, parts[i]);
 	FUZZ_ASSERT(strlen(call->path) == call->path_len);
-	FUZZ_ASSERT((call->path_len > 0) ==
-				(call->fault == RT_CALL_OK || call->fault == RT_CALL_BAD_ARGS));
+	FUZZ_ASSERT((call->path_len > 0) == (call->fault == RT_CALL_OK ||
+										 call->fault == RT_CALL_BAD_ARGS));
 	if (call->path_len > 0)
 		FUZZ_ASSERT(rt_path_is_valid(call->path, call->path_len));
 	build_reply(text, call);
@@ -131,7 +131,8 @@ check_control(const char *text, size_t size, const RtEnvelope *envelope)
 	};
 
 	FUZZ_ASSERT(envelope->json == RT_JSON_OK);
-	FUZZ_ASSERT(size < RT_CONTROL_MAX || envelope->kind == RT_ENVELOPE_RESUME ||
+	FUZZ_ASSERT(size < RT_CONTROL_MAX ||
+				envelope->kind == RT_ENVELOPE_RESUME ||
 				envelope->kind == RT_ENVELOPE_REPLY);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		fuzz_assert_json(text, size, parts[i]);

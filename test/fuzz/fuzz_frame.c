@@ -125,8 +125,8 @@ check_close(const Input *in)
 	FUZZ_ASSERT(len >= 2 && len <= sizeof(dst) && kept <= reason_len);
 	FUZZ_ASSERT(memcmp(dst + 2, in->reason, kept) == 0);
 	FUZZ_ASSERT(reason_len > 123 || kept == reason_len);
-	FUZZ_ASSERT(kept == 0 || ((unsigned char) in->reason[kept] & 0xC0) != 0x80 ||
-				kept == reason_len);
+	FUZZ_ASSERT(kept == 0 || kept == reason_len ||
+				((unsigned char) in->reason[kept] & 0xC0) != 0x80);
 	FUZZ_ASSERT(rt_payload_close(dst, len - 1, 1000, in->reason) == 0);
 }
 

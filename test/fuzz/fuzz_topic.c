@@ -1,7 +1,7 @@
 /*
  * fuzz_topic.c
- *		Input: a template, a newline, a topic.  If the template is valid, values
- *		and topics must lead to one another in one way only.
+ *		Input: a template, a newline, a topic.  If the template is valid,
+ *		values and topics must lead to one another in one way only.
  */
 #include <jansson.h>
 

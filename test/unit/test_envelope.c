@@ -125,8 +125,9 @@ static void
 reads_every_member_of_a_call(void)
 {
 	CHECK(parse("{\"rpc\":\"a/b-c_D9\",\"id\":\"x\\u00311\",\"args\":[1,[2]],"
-				"\"idempotencyKey\":\"k\",\"stream\":true,\"seq\":9007199254740993,"
-				"\"version\":{\"v\":1},\"schemaVersion\":2,\"cursor\":null}") ==
+				"\"idempotencyKey\":\"k\",\"stream\":true,"
+				"\"seq\":9007199254740993,\"version\":{\"v\":1},"
+				"\"schemaVersion\":2,\"cursor\":null}") ==
 		  RT_ENVELOPE_CALL);
 	CHECK(envelope.json == RT_JSON_OK);
 	CHECK(envelope.call.fault == RT_CALL_OK);
@@ -291,7 +292,8 @@ reports_depth(void)
 	char	   *deep = pad("{\"rpc\":\"a/b\",\"id\":\"1\",\"args\":", '[', 100,
 						   "");
 	char	   *text = pad(deep, ']', 100, ",\"version\":1}");
-	char	   *control = pad("{\"type\":\"subscribe\",\"topic\":", '[', 100, "");
+	char	   *control = pad("{\"type\":\"subscribe\",\"topic\":", '[', 100,
+							  "");
 	char	   *control_text = pad(control, ']', 100, "}");
 
 	CHECK(parse(text) == RT_ENVELOPE_CALL);
@@ -369,7 +371,8 @@ tells_whether_a_batch_is_sequential(void)
 static void
 hands_over_deep_batches(void)
 {
-	char	   *open = pad("{\"batch\":[{\"id\":\"1\",\"args\":", '[', 100, "");
+	char	   *open = pad("{\"batch\":[{\"id\":\"1\",\"args\":", '[', 100,
+						   "");
 	char	   *text = pad(open, ']', 100, "},{\"rpc\":\"a/b\"}]}");
 	RtJsonWalk	walk;
 	RtSpan		entry;

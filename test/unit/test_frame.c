@@ -103,7 +103,8 @@ write_success_bare(char *dst, size_t cap)
 static size_t
 write_failure(char *dst, size_t cap)
 {
-	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("VALIDATION"),
+	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""),
+							  RT_TEXT("VALIDATION"),
 							  RT_TEXT("Validation failed"),
 							  RT_TEXT("[{\"path\":[],\"message\":\"m\"}]"),
 							  INT64_MAX);
@@ -240,8 +241,9 @@ escapes_every_byte(void)
 		RtText		text = {&c, 1};
 		char		dst[256] = {0};
 		char		decoded[8];
-		size_t		len = rt_payload_failure(dst, sizeof(dst), RT_TEXT("1"), text,
-											 RT_TEXT_NONE, RT_TEXT_NONE, -1);
+		size_t		len = rt_payload_failure(dst, sizeof(dst), RT_TEXT("1"),
+											 text, RT_TEXT_NONE, RT_TEXT_NONE,
+											 -1);
 		const char *code = strstr(dst, "\"code\":") + 7;
 		RtSpan		span = {(uint32_t) (code - dst), 0};
 
@@ -273,10 +275,10 @@ fits_into_its_overhead(void)
 	id[0] = id[255] = '"';
 	memset(name, 'n', sizeof(name));
 
-	cap = RT_FRAME_OVERHEAD + id_json.len + text.len * 2 + json.len;
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 2 + json.len;
 	CHECK(rt_payload_failure(dst, cap, id_json, text, text, json,
 							 INT64_MAX) > 0);
-	cap = RT_FRAME_OVERHEAD + id_json.len + json.len;
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + json.len;
 	CHECK(rt_payload_success(dst, cap, id_json, json) > 0);
 	cap = RT_FRAME_OVERHEAD + text.len * 2 + json.len;
 	CHECK(rt_payload_event(dst, cap, text, text, json, UINT64_MAX) > 0);
@@ -285,7 +287,7 @@ fits_into_its_overhead(void)
 	CHECK(rt_payload_welcome(dst, RT_FRAME_OVERHEAD, "") > 0);
 
 	memset(name, '\x01', sizeof(name));
-	cap = RT_FRAME_OVERHEAD + id_json.len + text.len * 6 * 2 + json.len;
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 12 + json.len;
 	CHECK(rt_payload_failure(dst, cap, id_json, text, text, json,
 							 INT64_MAX) > 0);
 }

@@ -34,7 +34,8 @@ static const char *const invalid[] = {
 	"{1:1}", "{\"a\"}", "{\"a\":}", "{\"a\" 1}", "{\"a\":1,}", "{,}",
 	"{\"a\":1,,\"b\":2}", "{\"a\":1 \"b\":2}", "{\"a\":1}}", "{\"a\"::1}",
 	"{\"a\":1", "{\"a\":", "{\"a\"", "{\"a", "{\"", "{null:1}", "{[]:1}",
-	"[1]x", "x[1]", "{}{}", "[][]", ",", ":", "/**/1", "1//", "\xef\xbb\xbf""1",
+	"[1]x", "x[1]", "{}{}", "[][]", ",", ":", "/**/1", "1//",
+	"\xef\xbb\xbf""1",
 	"\v1", "\f1", "\xc2\xa0""1", "[\"a\\\"]", "{\"a\":\"\\\"}", "[-]", "[+]"
 };
 
@@ -192,6 +193,7 @@ survives_deep_nesting(void)
 	CHECK(check_nested("[", "", "]", 1024, 1024) == RT_JSON_OK);
 	CHECK(check_nested("{\"a\":", "1", "}", 1024, 1024) == RT_JSON_OK);
 	CHECK(check_nested("[", "", "]", 1025, 1024) == RT_JSON_TOO_DEEP);
+	CHECK(check_nested("[", "", "]", 1025, 1025) == RT_JSON_TOO_DEEP);
 	CHECK(check_nested("[", "", "]", 1025, 1 << 30) == RT_JSON_TOO_DEEP);
 	CHECK(check_nested("[", "", "]", 1000000, 64) == RT_JSON_TOO_DEEP);
 	CHECK(check_nested("{\"a\":", "1", "}", 1000000, 64) == RT_JSON_TOO_DEEP);
@@ -415,7 +417,8 @@ decodes_no_halves(void)
 	static const char *const refused[] = {
 		"\"\\u0000\"", "\"a\\u0000b\"", "\"\\ud800\"", "\"\\udc00\"",
 		"\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\u0041\"",
-		"\"\\ud800\\ud800\"", "\"\\udbff\\ue000\"", "\"\\udfff\\ud800\""
+		"\"\\ud800\\ud800\"", "\"\\udbff\\ue000\"", "\"\\ud800\\udbff\"",
+		"\"\\udfff\\ud800\""
 	};
 	RtSpan		absent = {0, 0};
 	char		copy[64];

@@ -82,7 +82,8 @@ judges_events(void)
 	};
 	static const char *const bad[] = {
 		"", "a\"", "\\", "\n", "\x01", "\x1f", "\x7f", "\x80", "\xbf", "\xc3",
-		"\xc3(", "\xc0\x80", "\xc1\xbf", "\xe2\x82", "\xe2\x82(", "\xe0\x9f\xbf",
+		"\xc3(", "\xc0\x80", "\xc1\xbf", "\xe2\x82", "\xe2\x82(",
+		"\xe0\x9f\xbf",
 		"\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
 		"\xf5\x80\x80\x80", "\xf0\x9f\x98", "\xf0\x9f\x98(", "\xff", "\xfe"
 	};
@@ -225,7 +226,7 @@ measures_prefixes(void)
 	CHECK(rt_template_prefix_len("", 0) == 0);
 }
 
-/* The values that a topic gives, with a blank behind each; NULL if it differs. */
+/* The values that a topic gives, a blank behind each; NULL if it differs. */
 static const char *
 match(const char *tpl, const char *topic)
 {
@@ -280,7 +281,8 @@ matches_topics(void)
 		{"{a}-:{b}", "x:y", NULL}, {"{a}1:{b}", "%41:y", NULL},
 		{"{a}1:{b}", "%3A1:y", "%3A y "}, {"{a}:x{b}", "1:xy", "1 y "},
 		{"{a}:x{b}", "1:y", NULL}, {"pre{a}post", "prepost", NULL},
-		{"pre{a}post", "prexpost", "x "}, {"pre{a}post", "prepostpost", "post "},
+		{"pre{a}post", "prexpost", "x "},
+		{"pre{a}post", "prepostpost", "post "},
 		{"pre{a}post", "prexpostx", NULL}, {"pre{a}4", "pre%24", NULL},
 		{"pre{a}4", "pre%244", "%24 "}, {"{a}aa", "aaa", "a "},
 		{"{a}aa", "aa", NULL}, {"{a}:", "x:", "x "}, {"{a}:", "x", NULL},
