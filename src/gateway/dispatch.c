@@ -11,6 +11,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequence.h"
+#include "src/gateway/spin.h"
 #include "src/gateway/subscribe.h"
 #include "src/guc.h"
 #include "src/ipc/session.h"
@@ -150,6 +151,7 @@ rt_dispatch_begin(RtConnection *connection, RtRequestKind kind)
 		return NULL;
 	}
 	address_request(request, connection, kind);
+	rt_spin_note_queued(request);
 	rt_session_acquire(connection->session);
 	return request;
 }
@@ -389,6 +391,7 @@ pass_answer_on(RtRequest *request)
 	RtConnection *connection = rt_connection_find(request->connection,
 												  request->connection_serial);
 
+	rt_spin_note_answered(request);
 	rt_session_release(request->session);
 	if (connection == NULL)
 		return;

@@ -33,6 +33,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/http.h"
 #include "src/gateway/listener.h"
+#include "src/gateway/spin.h"
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
 #include "src/ipc/publish_ring.h"
@@ -193,7 +194,7 @@ run_until_stopped(void)
 		RtFanoutResult fanout = run_turn_safely();
 		long		timeout = next_timeout(fanout);
 
-		if (timeout != 0)
+		if (timeout != 0 && !rt_spin_for_answers())
 			rt_event_loop_wait(timeout);
 	}
 }

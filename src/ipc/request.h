@@ -86,7 +86,7 @@ typedef struct RtRequest
 	uint32		catalog_generation; /* when it was asked */
 	int			session;		/* index of a session object, referenced */
 	char		connection_id[40];	/* uuid text */
-	TimestampTz queued_at;
+	int64		queued_us;		/* the gateway's clock; 0 = not timed */
 	RtRequestSpan path;			/* CALL: decoded path, behind the frame */
 	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer */
 	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
