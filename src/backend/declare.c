@@ -58,12 +58,12 @@ enum
 
 static char *needed_text(FunctionCallInfo fcinfo, int number, const char *name);
 static char *checked_path(FunctionCallInfo fcinfo);
-static List *checked_guards(FunctionCallInfo fcinfo, const RtFunction *handler);
+static List *checked_guards(FunctionCallInfo fcinfo, const RtCheckedFunction *handler);
 static Interval *checked_interval(FunctionCallInfo fcinfo, int number,
 								  const char *name, int64 longest_ms);
 static void check_key(FunctionCallInfo fcinfo, int number, const char *name,
-					  const RtFunction *handler);
-static void check_rpc_later(FunctionCallInfo fcinfo, const RtFunction *handler);
+					  const RtCheckedFunction *handler);
+static void check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler);
 static char *checked_template(FunctionCallInfo fcinfo);
 static char *checked_class(FunctionCallInfo fcinfo);
 static void check_replay(FunctionCallInfo fcinfo, const char *topic_class);
@@ -81,14 +81,14 @@ Datum
 realtime_rpc(PG_FUNCTION_ARGS)
 {
 	RtRpcRow	row = {0};
-	RtFunction *handler;
+	RtCheckedFunction *handler;
 	bool		read_only;
 
 	rt_store_begin_rpc();
 	row.path = checked_path(fcinfo);
 	if (PG_ARGISNULL(RPC_HANDLER))
 		refuse_null("handler");
-	handler = rt_function_look_up(PG_GETARG_OID(RPC_HANDLER), "a handler");
+	handler = rt_function_check_any(PG_GETARG_OID(RPC_HANDLER), "a handler");
 	rt_function_check_handler(handler);
 	row.handler = handler->signature;
 	row.guards = checked_guards(fcinfo, handler);
@@ -115,7 +115,7 @@ realtime_topic(PG_FUNCTION_ARGS)
 	row.open = !PG_ARGISNULL(TOPIC_OPEN) && PG_GETARG_BOOL(TOPIC_OPEN);
 	if (!PG_ARGISNULL(TOPIC_ACCESS))
 	{
-		RtFunction *access = rt_function_look_up(PG_GETARG_OID(TOPIC_ACCESS),
+		RtCheckedFunction *access = rt_function_check_any(PG_GETARG_OID(TOPIC_ACCESS),
 												 "an access function");
 
 		rt_function_check_access(access, row.template);
@@ -167,7 +167,7 @@ checked_path(FunctionCallInfo fcinfo)
 
 /* Returns their signatures. */
 static List *
-checked_guards(FunctionCallInfo fcinfo, const RtFunction *handler)
+checked_guards(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
 {
 	List	   *signatures = NIL;
 	Datum	   *elements;
@@ -181,11 +181,11 @@ checked_guards(FunctionCallInfo fcinfo, const RtFunction *handler)
 					  &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
-		RtFunction *guard;
+		RtCheckedFunction *guard;
 
 		if (nulls[i])
 			refuse_null("guard");
-		guard = rt_function_look_up(DatumGetObjectId(elements[i]), "a guard");
+		guard = rt_function_check_any(DatumGetObjectId(elements[i]), "a guard");
 		rt_function_check_guard(guard, handler);
 		signatures = lappend(signatures, guard->signature);
 	}
@@ -194,7 +194,7 @@ checked_guards(FunctionCallInfo fcinfo, const RtFunction *handler)
 
 /* Options whose behaviour is not there yet: never accepted silently. */
 static void
-check_rpc_later(FunctionCallInfo fcinfo, const RtFunction *handler)
+check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
 {
 	checked_interval(fcinfo, RPC_RATE_WINDOW, "rate_window", PG_INT32_MAX);
 	checked_interval(fcinfo, RPC_IDEMPOTENCY_TTL, "idempotency_ttl", PG_INT64_MAX);
@@ -221,11 +221,11 @@ check_rpc_later(FunctionCallInfo fcinfo, const RtFunction *handler)
 
 static void
 check_key(FunctionCallInfo fcinfo, int number, const char *name,
-		  const RtFunction *handler)
+		  const RtCheckedFunction *handler)
 {
 	if (PG_ARGISNULL(number))
 		return;
-	rt_function_check_key(rt_function_look_up(PG_GETARG_OID(number),
+	rt_function_check_key(rt_function_check_any(PG_GETARG_OID(number),
 											  "a key function"),
 						  handler);
 	refuse_later(name);

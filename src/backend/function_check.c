@@ -19,25 +19,25 @@
 #include "src/catalog/signature.h"
 #include "src/protocol/topic.h"
 
-static void check_kind(const RtFunction *function, char kind);
-static void read_parameters(RtFunction *function, HeapTuple tuple);
-static void check_parameter_types(const RtFunction *function);
-static void check_scalar_result(const RtFunction *function, Oid wanted,
+static void check_kind(const RtCheckedFunction *function, char kind);
+static void read_parameters(RtCheckedFunction *function, HeapTuple tuple);
+static void check_parameter_types(const RtCheckedFunction *function);
+static void check_scalar_result(const RtCheckedFunction *function, Oid wanted,
 								const char *wanted_text, bool or_void);
-static bool takes_path(const RtFunction *function);
-static bool takes_the_same(const RtFunction *function,
-						   const RtFunction *handler);
+static bool takes_path(const RtCheckedFunction *function);
+static bool takes_the_same(const RtCheckedFunction *function,
+						   const RtCheckedFunction *handler);
 static bool is_placeholder(const char *name, const char *tpl);
-static void refuse(const RtFunction *function, const char *detail,
+static void refuse(const RtCheckedFunction *function, const char *detail,
 				   const char *hint) pg_attribute_noreturn();
 
-RtFunction *
-rt_function_look_up(Oid oid, const char *purpose)
+RtCheckedFunction *
+rt_function_check_any(Oid oid, const char *purpose)
 {
 	char	   *signature = rt_signature(oid);
 	HeapTuple	tuple;
 	Form_pg_proc form;
-	RtFunction *function;
+	RtCheckedFunction *function;
 
 	/* whoever drops or renames it waits until the declaration can be seen */
 	LockDatabaseObject(ProcedureRelationId, oid, 0, AccessShareLock);
@@ -50,7 +50,7 @@ rt_function_look_up(Oid oid, const char *purpose)
 				 errmsg("function with OID %u does not exist", oid)));
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 
-	function = palloc0(sizeof(RtFunction));
+	function = palloc0(sizeof(RtCheckedFunction));
 	function->oid = oid;
 	function->signature = rt_signature(oid);
 	function->purpose = purpose;
@@ -72,7 +72,7 @@ rt_function_look_up(Oid oid, const char *purpose)
 }
 
 void
-rt_function_check_handler(const RtFunction *function)
+rt_function_check_handler(const RtCheckedFunction *function)
 {
 	if (get_typtype(function->result) != TYPTYPE_PSEUDO ||
 		function->result == VOIDOID)
@@ -90,7 +90,7 @@ rt_function_check_handler(const RtFunction *function)
 }
 
 void
-rt_function_check_guard(const RtFunction *function, const RtFunction *handler)
+rt_function_check_guard(const RtCheckedFunction *function, const RtCheckedFunction *handler)
 {
 	check_scalar_result(function, BOOLOID, "boolean", true);
 	if (function->parameter_count == 0 || takes_path(function) ||
@@ -103,7 +103,7 @@ rt_function_check_guard(const RtFunction *function, const RtFunction *handler)
 }
 
 void
-rt_function_check_key(const RtFunction *function, const RtFunction *handler)
+rt_function_check_key(const RtCheckedFunction *function, const RtCheckedFunction *handler)
 {
 	check_scalar_result(function, TEXTOID, "text", false);
 	if (function->parameter_count == 0 || takes_the_same(function, handler))
@@ -115,7 +115,7 @@ rt_function_check_key(const RtFunction *function, const RtFunction *handler)
 }
 
 void
-rt_function_check_access(const RtFunction *function, const char *tpl)
+rt_function_check_access(const RtCheckedFunction *function, const char *tpl)
 {
 	check_scalar_result(function, BOOLOID, "boolean", false);
 	if (OidIsValid(function->variadic))
@@ -138,7 +138,7 @@ rt_function_check_access(const RtFunction *function, const char *tpl)
 }
 
 static void
-check_kind(const RtFunction *function, char kind)
+check_kind(const RtCheckedFunction *function, char kind)
 {
 	const char *detail;
 
@@ -165,7 +165,7 @@ check_kind(const RtFunction *function, char kind)
 
 /* Names of the parameters that take a value; whether there are others. */
 static void
-read_parameters(RtFunction *function, HeapTuple tuple)
+read_parameters(RtCheckedFunction *function, HeapTuple tuple)
 {
 	Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 	Oid		   *types;
@@ -197,7 +197,7 @@ read_parameters(RtFunction *function, HeapTuple tuple)
 
 /* A client's JSON and a topic's text can become any type but a pseudo one. */
 static void
-check_parameter_types(const RtFunction *function)
+check_parameter_types(const RtCheckedFunction *function)
 {
 	for (int i = 0; i < function->parameter_count; i++)
 	{
@@ -212,7 +212,7 @@ check_parameter_types(const RtFunction *function)
 }
 
 static void
-check_scalar_result(const RtFunction *function, Oid wanted,
+check_scalar_result(const RtCheckedFunction *function, Oid wanted,
 					const char *wanted_text, bool or_void)
 {
 	if (!function->returns_set &&
@@ -232,7 +232,7 @@ check_scalar_result(const RtFunction *function, Oid wanted,
  * handler happens to take one text.
  */
 static bool
-takes_path(const RtFunction *function)
+takes_path(const RtCheckedFunction *function)
 {
 	return function->parameter_count == 1 &&
 		function->parameter_types[0] == TEXTOID &&
@@ -242,7 +242,7 @@ takes_path(const RtFunction *function)
 
 /* Whether any arguments that fit the handler fit the function. */
 static bool
-takes_the_same(const RtFunction *function, const RtFunction *handler)
+takes_the_same(const RtCheckedFunction *function, const RtCheckedFunction *handler)
 {
 	if (function->parameter_count != handler->parameter_count ||
 		function->default_count < handler->default_count ||
@@ -272,7 +272,7 @@ is_placeholder(const char *name, const char *tpl)
 }
 
 static void
-refuse(const RtFunction *function, const char *detail, const char *hint)
+refuse(const RtCheckedFunction *function, const char *detail, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),

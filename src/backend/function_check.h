@@ -9,7 +9,7 @@
 
 #include "src/compat.h"
 
-typedef struct RtFunction
+typedef struct RtCheckedFunction
 {
 	Oid			oid;
 	char	   *signature;		/* see src/catalog/signature.h */
@@ -22,24 +22,24 @@ typedef struct RtFunction
 	char	  **parameter_names;	/* NULL = without a name */
 	int			default_count;
 	Oid			variadic;		/* element type, InvalidOid = not variadic */
-} RtFunction;
+} RtCheckedFunction;
 
 /* Any function that a declaration may name at all. */
-extern RtFunction *rt_function_look_up(Oid function, const char *purpose);
+extern RtCheckedFunction *rt_function_check_any(Oid function, const char *purpose);
 
 /* Returns anything that has a JSON form, or nothing. */
-extern void rt_function_check_handler(const RtFunction *function);
+extern void rt_function_check_handler(const RtCheckedFunction *function);
 
 /* Takes nothing, "path text", or the handler's parameters; boolean or void. */
-extern void rt_function_check_guard(const RtFunction *function,
-									const RtFunction *handler);
+extern void rt_function_check_guard(const RtCheckedFunction *function,
+									const RtCheckedFunction *handler);
 
 /* Takes nothing or the handler's parameters; text. */
-extern void rt_function_check_key(const RtFunction *function,
-								  const RtFunction *handler);
+extern void rt_function_check_key(const RtCheckedFunction *function,
+								  const RtCheckedFunction *handler);
 
 /* Takes "topic" and placeholders of the template, by name; boolean. */
-extern void rt_function_check_access(const RtFunction *function,
+extern void rt_function_check_access(const RtCheckedFunction *function,
 									 const char *tpl);
 
 #endif							/* RT_BACKEND_FUNCTION_CHECK_H */

@@ -168,12 +168,14 @@ preprepare_publish(void)
 
 /*
  * A commit that the executor flushes later must not be told before that; any
- * other has been made as durable as its session asked for.
+ * other has been made as durable as its session asked for.  A transaction
+ * without an id has no commit record, and XactLastCommitEnd is not its own.
  */
 static void
 atcommit_publish(void)
 {
-	if (rt_commit_is_pipelined)
+	if (rt_commit_is_pipelined &&
+		TransactionIdIsValid(GetTopTransactionIdIfAny()))
 	{
 		for (Size done = 0; done < pending.size;)
 		{
