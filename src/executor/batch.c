@@ -1,0 +1,127 @@
+/*
+ * batch.c
+ *		Answers that are ready and not yet handed over.
+ *
+ * Handing answers over costs a lock and a wake-up, making them durable costs
+ * a flush; both are paid once for several calls.  How long an answer may wait
+ * for others depends on what waiting saves: without a flush some tens of
+ * microseconds of work, with one as much as a few flushes take.  A call that
+ * is slow, or that nobody has timed yet, delays nobody: the answers go first.
+ */
+#include "postgres.h"
+
+#include "src/executor/batch.h"
+#include "src/ipc/publish_ring.h"
+
+#define BATCH_MAX 64			/* answers, if they wait for a flush */
+#define BATCH_PLAIN_MAX 16		/* answers, if they do not */
+#define PLAIN_WAIT_US 30.0
+#define SLOW_CALL_US 100.0
+#define FLUSH_WAIT_FACTOR 4.0	/* work done per flush, in flushes */
+#define FLUSH_MEAN_MIN_US 50.0
+#define FLUSH_MEAN_MAX_US 2000.0
+
+static RtExecutorCounters *counters = NULL;
+static RtRequest *held[BATCH_MAX];
+static int	held_count = 0;
+static instr_time oldest;		/* when held[0] was finished */
+static RtDurability durability;
+static double flush_mean_us = 200.0;
+
+void
+rt_batch_init(RtExecutorCounters *executor_counters)
+{
+	counters = executor_counters;
+}
+
+bool
+rt_batch_is_empty(void)
+{
+	return held_count == 0;
+}
+
+RtDurability *
+rt_batch_durability(void)
+{
+	return &durability;
+}
+
+void
+rt_batch_add(RtRequest *request, instr_time now)
+{
+	Assert(held_count < BATCH_MAX);
+	if (held_count == 0)
+		oldest = now;
+	held[held_count++] = request;
+}
+
+static double
+microseconds_between(instr_time from, instr_time to)
+{
+	INSTR_TIME_SUBTRACT(to, from);
+	return INSTR_TIME_GET_MICROSEC(to);
+}
+
+bool
+rt_batch_is_due(instr_time now)
+{
+	if (held_count == 0)
+		return false;
+	if (durability.lsn == InvalidXLogRecPtr)
+		return held_count >= BATCH_PLAIN_MAX ||
+			microseconds_between(oldest, now) >= PLAIN_WAIT_US;
+	return held_count >= BATCH_MAX ||
+		microseconds_between(oldest, now) >= FLUSH_WAIT_FACTOR * flush_mean_us;
+}
+
+bool
+rt_batch_before(double mean_us)
+{
+	double		slow_us = SLOW_CALL_US;
+
+	if (held_count == 0)
+		return false;
+	if (durability.lsn != InvalidXLogRecPtr)
+		slow_us = Max(slow_us, flush_mean_us);
+	if (mean_us >= 0 && mean_us <= slow_us)
+		return false;
+	rt_batch_push();
+	return true;
+}
+
+/* Bounded on both sides: one slow disk moment must not change the rhythm. */
+static void
+note_flush(instr_time began)
+{
+	instr_time	now;
+	double		us;
+
+	INSTR_TIME_SET_CURRENT(now);
+	us = microseconds_between(began, now);
+	us = Max(FLUSH_MEAN_MIN_US, Min(us, FLUSH_MEAN_MAX_US));
+	flush_mean_us += (us - flush_mean_us) / 8;
+	pg_atomic_write_u64(&counters->flushes,
+						pg_atomic_read_u64(&counters->flushes) + 1);
+}
+
+void
+rt_batch_push(void)
+{
+	instr_time	began;
+	int			n = held_count;
+
+	INSTR_TIME_SET_CURRENT(began);
+	if (rt_durability_wait(&durability))
+		note_flush(began);
+
+	/* events of these calls lie in the ring and waited for the flush */
+	if (rt_commit_published)
+	{
+		rt_commit_published = false;
+		rt_worker_wake_all(RT_WORKER_GATEWAY);
+	}
+
+	held_count = 0;
+	if (n > 0)
+		rt_requests_answer(held, n);
+}

@@ -1,0 +1,148 @@
+/*
+ * caller.c
+ *		What a handler may ask about its caller, and how it raises.
+ *
+ * SQL functions; outside of a call, in any session, they return NULL.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/elog.h"
+#include "utils/jsonb.h"
+
+#include "src/errcodes.h"
+#include "src/executor/errors.h"
+#include "src/executor/identity.h"
+#include "src/guc.h"
+#include "src/ipc/request.h"
+
+PG_FUNCTION_INFO_V1(realtime_user_id);
+PG_FUNCTION_INFO_V1(realtime_user_data);
+PG_FUNCTION_INFO_V1(realtime_connection_id);
+PG_FUNCTION_INFO_V1(realtime_request_id);
+PG_FUNCTION_INFO_V1(realtime_cursor);
+PG_FUNCTION_INFO_V1(realtime_shed);
+PG_FUNCTION_INFO_V1(realtime_raise);
+
+Datum
+realtime_user_id(PG_FUNCTION_ARGS)
+{
+	const RtCaller *caller = rt_caller();
+
+	if (caller == NULL || caller->anonymous)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(caller->session->user_id,
+											  caller->session->user_id_len));
+}
+
+Datum
+realtime_user_data(PG_FUNCTION_ARGS)
+{
+	const RtCaller *caller = rt_caller();
+	char	   *text;
+
+	if (caller == NULL || caller->session->user_data_len == 0)
+		PG_RETURN_NULL();
+	text = pnstrdup(rt_session_user_data(caller->session),
+					caller->session->user_data_len);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+}
+
+Datum
+realtime_connection_id(PG_FUNCTION_ARGS)
+{
+	const RtCaller *caller = rt_caller();
+
+	if (caller == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(caller->request->connection_id));
+}
+
+Datum
+realtime_request_id(PG_FUNCTION_ARGS)
+{
+	const RtCaller *caller = rt_caller();
+
+	if (caller == NULL || caller->request->kind != RT_REQUEST_CALL ||
+		caller->request->id.len == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(rt_caller_request_id()));
+}
+
+/* There are no loaders yet that could be asked for more. */
+Datum
+realtime_cursor(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_NULL();
+}
+
+/* All classes are shed alike: when half of the request slots are taken. */
+Datum
+realtime_shed(PG_FUNCTION_ARGS)
+{
+	if (rt_caller() == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(rt_requests_in_use() > realtime_queue_depth / 2);
+}
+
+static void
+check_code(const char *code)
+{
+	if (!rt_code_text_is_valid(code))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid error code \"%.80s\"", code),
+				 errdetail("A code is made of 1 to %d characters A to Z, 0 to 9 and _.",
+						   RT_CODE_TEXT_MAX)));
+}
+
+static char *
+issues_text(Jsonb *issues)
+{
+	if (!JB_ROOT_IS_ARRAY(issues) || JB_ROOT_IS_SCALAR(issues))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("issues must be a JSON array")));
+	return JsonbToCString(NULL, &issues->root, VARSIZE(issues));
+}
+
+/*
+ * The code travels in the error's constraint name and the issues in its type
+ * name: fields of an error that any client shows and nothing interprets.
+ */
+Datum
+realtime_raise(PG_FUNCTION_ARGS)
+{
+	char	   *code_text;
+	char	   *message = NULL;
+	char	   *issues = NULL;
+	const char *sqlstate;
+	RtCode		code;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("error code must not be null")));
+	code_text = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	check_code(code_text);
+	code = rt_code_from_wire(code_text);
+	sqlstate = rt_code_sqlstate(code);
+
+	if (!PG_ARGISNULL(1))
+		message = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	else
+		message = unconstify(char *, code == RT_CODE_CUSTOM ? code_text :
+							 rt_code_message(code));
+	if (!PG_ARGISNULL(2))
+		issues = issues_text(PG_GETARG_JSONB_P(2));
+
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
+								   sqlstate[3], sqlstate[4])),
+			 errmsg_internal("%s", message),
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, code_text),
+			 issues != NULL ?
+			 err_generic_string(PG_DIAG_DATATYPE_NAME, issues) : 0));
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,60 @@
+/*
+ * errors.h
+ *		What a client is told about an error.
+ */
+#ifndef RT_EXECUTOR_ERRORS_H
+#define RT_EXECUTOR_ERRORS_H
+
+#include "src/compat.h"
+
+#include "utils/elog.h"
+
+#include "src/errcodes.h"
+
+#define RT_CODE_TEXT_MAX 64		/* bytes of a code */
+#define RT_MESSAGE_MAX 4096		/* bytes of a message on the wire */
+
+/* How far a call had come. */
+typedef enum RtStage
+{
+	RT_STAGE_PREPARE,			/* nothing of the user's has run */
+	RT_STAGE_GUARD,
+	RT_STAGE_ARGUMENTS,
+	RT_STAGE_ACCESS,			/* a topic's access function */
+	RT_STAGE_HANDLER			/* to the end of the commit */
+} RtStage;
+
+/* code NULL = none.  Texts live as long as the context they were made in. */
+typedef struct RtFault
+{
+	const char *code;
+	const char *message;
+	const char *issues;			/* JSON array, or NULL */
+} RtFault;
+
+typedef struct RtErrorScene
+{
+	RtStage		stage;
+	const char *parameter;		/* being converted, in RT_STAGE_ARGUMENTS */
+	bool		anonymous;
+	bool		deadline_passed;
+	bool		shutting_down;
+} RtErrorScene;
+
+/* One of our own codes; message NULL = the code's default. */
+extern void rt_fault_set(RtFault *fault, RtCode code, const char *message);
+
+/*
+ * Translates an error.  Returns whether the operator should see it: whatever
+ * is not a refusal that some code intended.
+ */
+extern bool rt_fault_from_error(RtFault *fault, const ErrorData *error,
+								const RtErrorScene *scene);
+
+/* Whether running the transaction again may help. */
+extern bool rt_error_is_retryable(const ErrorData *error);
+
+/* Whether a text can be a code: 1 to 64 characters of [A-Z0-9_]. */
+extern bool rt_code_text_is_valid(const char *code);
+
+#endif							/* RT_EXECUTOR_ERRORS_H */

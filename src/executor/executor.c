@@ -1,0 +1,367 @@
+/*
+ * executor.c
+ *		The executor: a background worker that runs what clients ask for.
+ *
+ * It takes requests from the queue in shared memory one by one, runs each in
+ * a transaction of its own, and hands the answers over in batches (batch.c).
+ * With nothing queued it hands over what it holds, notes itself as idle under
+ * the queue's lock, so that no wake-up can be lost, and sleeps on its latch.
+ *
+ * It leaves with status 0 when the server stops or its database has to be
+ * vacated (the launcher starts it again), and with 1 otherwise, so that it is
+ * restarted.  Whatever it still owes is answered by its exit callback.
+ *
+ * Errors of a request end in work.c.  The only error that this loop survives
+ * is a cancel that found nothing to cancel; any other ends the process.
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/s_lock.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timeout.h"
+
+#include "src/catalog/declaration.h"
+#include "src/executor/access.h"
+#include "src/executor/batch.h"
+#include "src/executor/call.h"
+#include "src/executor/commit.h"
+#include "src/executor/function.h"
+#include "src/executor/identity.h"
+#include "src/executor/interrupt.h"
+#include "src/executor/work.h"
+#include "src/guc.h"
+#include "src/ipc/request.h"
+#include "src/ipc/worker_slot.h"
+
+#define EXTENSION_LOOK_MS 5000	/* between looks for a missing extension */
+#define SPIN_US 50				/* before sleeping */
+#define SPIN_CALLS_MAX 2		/* in flight */
+#define SPIN_MEAN_MAX_US 100.0
+
+typedef struct Executor
+{
+	int			index;
+	RtExecutorCounters *counters;
+	MemoryContext context;		/* of one request, reset after it */
+	bool		extension;		/* installed, when we looked last */
+	bool		leaving;		/* the session must not be used again */
+	bool		may_spin;		/* there is another processor */
+	double		mean_us;		/* of recent requests */
+	uint32		wait_event;
+} Executor;
+
+static Executor executor;
+
+extern PGDLLEXPORT void rt_executor_main(Datum arg);
+
+/* ---- the extension ---- */
+
+/*
+ * Tells everybody when calls become possible or impossible.  READY replaces
+ * what the launcher said while it waited for us, but not a vacating.
+ */
+static void
+note_extension(bool installed, bool first)
+{
+	RtServiceState state = rt_service_state();
+
+	if (installed == executor.extension && !first)
+		return;
+	executor.extension = installed;
+	if (!installed)
+		state = RT_SERVICE_NO_EXTENSION;
+	else if (!rt_database_is_vacated(MyDatabaseId))
+		state = RT_SERVICE_READY;
+
+	if (state != rt_service_state())
+	{
+		rt_service_set_state(state);
+		rt_worker_wake_all(RT_WORKER_GATEWAY);
+	}
+}
+
+static bool
+look_for_extension(void)
+{
+	bool		installed;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	installed = rt_declarations_refresh();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(executor.context);
+	return installed;
+}
+
+/* ---- start ---- */
+
+static void
+fail_requests(int code, Datum arg)
+{
+	rt_requests_fail_executor(DatumGetInt32(arg));
+}
+
+/*
+ * Clients speak UTF-8.  Other encodings would have to be converted at each
+ * text, also where no transaction is at hand; a database without one is
+ * checked instead.
+ */
+static void
+check_encoding(void)
+{
+	if (GetDatabaseEncoding() == PG_UTF8 ||
+		GetDatabaseEncoding() == PG_SQL_ASCII)
+		return;
+	ereport(FATAL,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("realtime cannot serve a database with encoding %s",
+					GetDatabaseEncodingName()),
+			 errhint("Name a database with encoding UTF8 in \"realtime.database\".")));
+}
+
+static void
+connect_executor(int index, uint32 generation)
+{
+	if (!rt_worker_attach(RT_WORKER_EXECUTOR, index, generation))
+		proc_exit(0);
+
+	BackgroundWorkerInitializeConnection(realtime_database,
+										 realtime_executor_role, 0);
+	rt_worker_set_database(RT_WORKER_EXECUTOR, index, MyDatabaseId);
+	if (rt_database_is_vacated(MyDatabaseId))
+		proc_exit(0);
+	check_encoding();
+	rt_payload_attach();
+	before_shmem_exit(fail_requests, Int32GetDatum(index));
+}
+
+static void
+init_executor(int index)
+{
+	executor.index = index;
+	executor.counters = &rt_worker_slot(RT_WORKER_EXECUTOR, index)->executor;
+	executor.may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	executor.mean_us = SPIN_MEAN_MAX_US;
+	executor.wait_event = RT_WAIT_EVENT("RealtimeExecutorMain");
+	executor.context = AllocSetContextCreate(TopMemoryContext,
+											 "realtime request",
+											 ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(executor.context);
+
+	rt_interrupt_init_timer();
+	rt_batch_init(executor.counters);
+	rt_work_init(executor.counters);
+	rt_commit_init();
+	rt_functions_init();
+	rt_identity_init();
+	note_extension(look_for_extension(), true);
+}
+
+/* ---- running ---- */
+
+static void
+count(pg_atomic_uint64 *counter)
+{
+	pg_atomic_write_u64(counter, pg_atomic_read_u64(counter) + 1);
+}
+
+static void
+note_time(instr_time began, instr_time ended)
+{
+	INSTR_TIME_SUBTRACT(ended, began);
+	executor.mean_us +=
+		((double) INSTR_TIME_GET_MICROSEC(ended) - executor.mean_us) / 8;
+}
+
+static void
+run_request(RtRequest *request)
+{
+	RtWorkResult result;
+	instr_time	began;
+
+	Assert(CurrentMemoryContext == executor.context);
+	INSTR_TIME_SET_CURRENT(began);
+	if (request->kind == RT_REQUEST_CALL)
+		result = rt_call_run(request);
+	else
+		result = rt_access_run(request);
+	rt_batch_add(request, result.ended);
+
+	count(&executor.counters->calls);
+	if (result.failed)
+		count(&executor.counters->errors);
+	note_time(began, result.ended);
+	note_extension(!result.unavailable, false);
+	executor.leaving |= result.session_is_spoiled;
+	if (rt_batch_is_due(result.ended) || executor.leaving)
+		rt_batch_push();
+	MemoryContextReset(executor.context);
+}
+
+/* ---- waiting ---- */
+
+/*
+ * Waking a sleeper costs more than a short call.  The executor is already
+ * noted as idle, so a request that comes now sets the latch, which is cheap
+ * while nobody sleeps on it.
+ */
+static bool
+spin(void)
+{
+	volatile Latch *latch = MyLatch;
+	instr_time	began;
+	instr_time	now;
+
+	if (!executor.may_spin || executor.mean_us > SPIN_MEAN_MAX_US ||
+		rt_requests_in_use() > SPIN_CALLS_MAX)
+		return false;
+
+	INSTR_TIME_SET_CURRENT(began);
+	do
+	{
+		for (int i = 0; i < 32; i++)
+		{
+			if (latch->is_set)
+				return true;
+			SPIN_DELAY();
+		}
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_SUBTRACT(now, began);
+	} while (INSTR_TIME_GET_MICROSEC(now) < SPIN_US);
+	return false;
+}
+
+static void
+wait_for_latch(void)
+{
+	long		timeout = executor.extension ? -1 : EXTENSION_LOOK_MS;
+	long		stats_timeout = pgstat_report_stat(false);
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+
+	pgstat_report_activity(STATE_IDLE, NULL);
+	if (stats_timeout > 0 && (timeout < 0 || stats_timeout < timeout))
+		timeout = stats_timeout;
+	if (timeout >= 0)
+		events |= WL_TIMEOUT;
+	if ((WaitLatch(MyLatch, events, timeout, executor.wait_event) & WL_TIMEOUT) != 0)
+		pgstat_report_stat(true);
+}
+
+static void
+wait_for_request(void)
+{
+	if (!spin())
+		wait_for_latch();
+	ResetLatch(MyLatch);
+	rt_executor_not_idle(executor.index);
+	if (!executor.extension)
+		note_extension(look_for_extension(), false);
+}
+
+/* ---- the loop ---- */
+
+static void
+handle_interrupts(void)
+{
+	QueryCancelPending = false; /* nothing is running */
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		rt_identity_settings_changed();
+	}
+}
+
+/*
+ * Ends the process if it has to.  When the server stops, what is queued is
+ * still run, as long as the grace lasts.
+ */
+static void
+leave_if_told(void)
+{
+	bool		stopping;
+
+	if (executor.leaving)
+		proc_exit(1);
+	if (rt_database_is_vacated(MyDatabaseId))
+	{
+		rt_batch_push();
+		proc_exit(0);
+	}
+	if (!rt_shutdown_is_requested())
+		return;
+	stopping = rt_postmaster_is_stopping();
+	if (stopping && rt_requests_queued() && !rt_shutdown_is_overdue())
+		return;
+	rt_batch_push();
+	proc_exit(stopping ? 0 : 1);
+}
+
+static void
+turn(void)
+{
+	RtRequest  *request;
+
+	handle_interrupts();
+	leave_if_told();
+
+	request = rt_request_take(executor.index, rt_batch_is_empty());
+	if (request != NULL)
+		run_request(request);
+	else if (rt_batch_is_empty())
+		wait_for_request();
+	else
+	{
+		rt_batch_push();
+		pgstat_report_stat(false);
+	}
+}
+
+/* An error has reached the loop. */
+static void
+recover(void)
+{
+	error_context_stack = NULL;
+	HOLD_INTERRUPTS();
+	disable_all_timeouts(false);
+	QueryCancelPending = false;
+	EmitErrorReport();
+	if (geterrcode() != ERRCODE_QUERY_CANCELED)
+		proc_exit(1);
+	AbortCurrentTransaction();
+	MemoryContextSwitchTo(executor.context);
+	FlushErrorState();
+	RESUME_INTERRUPTS();
+}
+
+void
+rt_executor_main(Datum arg)
+{
+	int			index = DatumGetInt32(arg);
+	sigjmp_buf	on_error;
+	uint32		generation;
+
+	memcpy(&generation, MyBgworkerEntry->bgw_extra, sizeof(generation));
+	rt_interrupt_init();
+	connect_executor(index, generation);
+	init_executor(index);
+
+	if (sigsetjmp(on_error, 1) != 0)
+		recover();
+	PG_exception_stack = &on_error;
+	for (;;)
+		turn();
+}

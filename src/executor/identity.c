@@ -1,0 +1,288 @@
+/*
+ * identity.c
+ *		Whose call it is: role, claims, and what handlers read of them.
+ *
+ * The caller's role is taken with SECURITY_LOCAL_USERID_CHANGE, under which
+ * PostgreSQL refuses SET ROLE, RESET ROLE and SET SESSION AUTHORIZATION, so a
+ * handler cannot leave it.  The executor's own role must be a member of it: a
+ * token that names a superuser gives nobody a superuser.
+ *
+ * request.jwt.claims is an ordinary setting of this process.  It is changed
+ * only when the caller is another than last time, and outside transactions:
+ * then it outlives an abort and costs no work at commit.  What a handler does
+ * to it is undone with its other settings (session_reset.c).
+ */
+#include "postgres.h"
+
+#include "catalog/pg_authid.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "src/executor/identity.h"
+#include "src/guc.h"
+
+#define CLAIMS_SETTING "request.jwt.claims"
+#define CLAIMS_KEPT 256			/* sessions whose claims are remembered */
+#define NO_SERIAL PG_UINT64_MAX
+
+/* Claims of a session, at the session's index modulo CLAIMS_KEPT. */
+typedef struct Claims
+{
+	uint64		serial;			/* of the session; NO_SERIAL = unused */
+	char	   *text;			/* in claims_context */
+} Claims;
+
+/* A role that calls may run as. */
+typedef struct Role
+{
+	NameData	name;			/* hash key */
+	Oid			oid;
+	uint64		generation;		/* privilege_generation when looked up */
+} Role;
+
+static RtCaller caller;			/* request NULL = nobody */
+static Oid	executor_role = InvalidOid;
+
+static char *claims_setting = NULL; /* the setting's variable */
+static uint64 claims_set_for = NO_SERIAL;
+static Claims claims[CLAIMS_KEPT];
+static MemoryContext claims_context = NULL;
+
+static HTAB *roles = NULL;
+static uint64 privilege_generation = 1;
+
+static void
+on_privilege_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	privilege_generation++;
+}
+
+static void
+forget_claims(void)
+{
+	MemoryContextReset(claims_context);
+	for (int i = 0; i < CLAIMS_KEPT; i++)
+	{
+		claims[i].serial = NO_SERIAL;
+		claims[i].text = NULL;
+	}
+	claims_set_for = NO_SERIAL;
+}
+
+void
+rt_identity_init(void)
+{
+	HASHCTL		ctl;
+
+	executor_role = GetUserId();
+
+	ctl.keysize = sizeof(NameData);
+	ctl.entrysize = sizeof(Role);
+	roles = hash_create("realtime roles", 16, &ctl, HASH_ELEM | HASH_STRINGS);
+	CacheRegisterSyscacheCallback(AUTHOID, on_privilege_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_privilege_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_privilege_change, (Datum) 0);
+
+	claims_context = AllocSetContextCreate(TopMemoryContext, "realtime claims",
+										   ALLOCSET_DEFAULT_SIZES);
+	forget_claims();
+	DefineCustomStringVariable(CLAIMS_SETTING,
+							   "Claims of the user on whose behalf a call runs.",
+							   NULL, &claims_setting, "", PGC_USERSET,
+							   GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+}
+
+void
+rt_identity_settings_changed(void)
+{
+	forget_claims();
+}
+
+uint64
+rt_privilege_generation(void)
+{
+	return privilege_generation;
+}
+
+const RtCaller *
+rt_caller(void)
+{
+	return caller.request != NULL ? &caller : NULL;
+}
+
+static const char *
+caller_role_name(void)
+{
+	if (caller.session->role[0] != '\0')
+		return caller.session->role;
+	return caller.anonymous ? realtime_anonymous_role :
+		realtime_authenticated_role;
+}
+
+/* ---- claims ---- */
+
+static void
+push_string_member(JsonbParseState **state, char *key, const char *value)
+{
+	JsonbValue	v;
+
+	v.type = jbvString;
+	v.val.string.val = key;
+	v.val.string.len = strlen(key);
+	pushJsonbValue(state, WJB_KEY, &v);
+	v.val.string.val = unconstify(char *, value);
+	v.val.string.len = strlen(value);
+	pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+/* The user data with sub and role as they are in force. */
+static char *
+compose_claims(void)
+{
+	const RtSession *session = caller.session;
+	JsonbParseState *state = NULL;
+	Datum		result;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	if (!caller.anonymous)
+		push_string_member(&state, "sub", session->user_id);
+	push_string_member(&state, "role", caller_role_name());
+	result = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+
+	if (session->user_data_len > 0)
+	{
+		char	   *data = pnstrdup(rt_session_user_data(session),
+									session->user_data_len);
+		Datum		user_data = DirectFunctionCall1(jsonb_in, CStringGetDatum(data));
+
+		if (JB_ROOT_IS_OBJECT(DatumGetJsonbP(user_data)))
+			result = DirectFunctionCall2(jsonb_concat, user_data, result);
+	}
+	return JsonbToCString(NULL, &DatumGetJsonbP(result)->root, 0);
+}
+
+static const char *
+claims_of_session(int index)
+{
+	Claims	   *kept = &claims[index % CLAIMS_KEPT];
+
+	if (kept->serial != caller.session->serial)
+	{
+		char	   *text = compose_claims();
+
+		kept->serial = NO_SERIAL;
+		if (kept->text != NULL)
+			pfree(kept->text);
+		kept->text = NULL;
+		kept->text = MemoryContextStrdup(claims_context, text);
+		kept->serial = caller.session->serial;
+		pfree(text);
+	}
+	return kept->text;
+}
+
+void
+rt_identity_begin(RtRequest *request)
+{
+	const RtSession *session = rt_session_get(request->session);
+
+	caller.request = request;
+	caller.session = session;
+	caller.anonymous = session->user_id_len == 0;
+
+	if (session->serial == claims_set_for)
+		return;
+	claims_set_for = NO_SERIAL;
+	SetConfigOption(CLAIMS_SETTING, claims_of_session(request->session),
+					PGC_USERSET, PGC_S_SESSION);
+	claims_set_for = session->serial;
+}
+
+/* ---- role ---- */
+
+/*
+ * Looks a role up.  Membership is asked for explicitly, even of a superuser:
+ * executor_role is meant to be nothing but the sum of its memberships.
+ */
+static Oid
+find_role(const char *name)
+{
+	Oid			role = get_role_oid(name, true);
+
+	if (!OidIsValid(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role \"%s\" does not exist", name),
+				 errhint("Calls run as this role: create it, or correct the settings or the identity that name it.")));
+	if (!is_member_of_role_nosuper(executor_role, role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("executors cannot run calls as role \"%s\"", name),
+				 errhint("Make the role that \"realtime.executor_role\" names a member of it.")));
+	return role;
+}
+
+static Oid
+role_oid(const char *name)
+{
+	NameData	key;
+	Role	   *role;
+	uint64		generation = privilege_generation;
+	Oid			oid;
+
+	namestrcpy(&key, name);
+	role = hash_search(roles, &key, HASH_FIND, NULL);
+	if (role != NULL && role->generation == generation)
+		return role->oid;
+
+	/* a change that arrives while we look makes the entry void at once */
+	oid = find_role(NameStr(key));
+	role = hash_search(roles, &key, HASH_ENTER, NULL);
+	role->oid = oid;
+	role->generation = generation;
+	return oid;
+}
+
+void
+rt_identity_assume(void)
+{
+	Oid			role = role_oid(caller_role_name());
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+rt_identity_end(void)
+{
+	SetUserIdAndSecContext(executor_role, 0);
+	memset(&caller, 0, sizeof(caller));
+}
+
+/* ---- for logs ---- */
+
+char *
+rt_caller_request_id(void)
+{
+	RtRequest  *request = caller.request;
+	const char *text;
+
+	if (request == NULL)
+		return pstrdup("");
+	if (request->kind != RT_REQUEST_CALL || request->id.len <= 2)
+		return pstrdup(request->connection_id);
+
+	/* the id is a JSON string: what stands between its quotes will do */
+	text = rt_shared_text_get(&request->text);
+	return psprintf("%s/%.*s", request->connection_id,
+					(int) request->id.len - 2, text + request->id.off + 1);
+}

@@ -1,0 +1,119 @@
+/*
+ * interrupt.c
+ *		Signals of an executor, and the deadlines of what it runs.
+ *
+ * SIGTERM must not end a running call at once: on a fast shutdown the
+ * postmaster signals all workers together, and calls are promised
+ * realtime.shutdown_timeout.  So the handler only notes the time.  While
+ * something runs, a timer ticks and turns an overdue shutdown into a query
+ * cancel; setting a timer in the signal handler itself would not be safe.
+ * Ticks cost nothing for short calls: PostgreSQL leaves a pending alarm alone
+ * when the timeouts behind it come and go.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/latch.h"
+#include "storage/procsignal.h"
+#include "tcop/tcopprot.h"
+#include "utils/timeout.h"
+
+#include "src/executor/interrupt.h"
+#include "src/guc.h"
+
+#define TICK_MS 200
+
+static volatile sig_atomic_t shutdown_requested = false;
+static volatile TimestampTz shutdown_deadline = 0;	/* set before the flag */
+static TimeoutId tick_timeout;
+
+static void
+on_sigterm(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	if (!shutdown_requested)
+	{
+		shutdown_deadline = GetCurrentTimestamp() +
+			(int64) realtime_shutdown_timeout * 1000;
+		shutdown_requested = true;
+	}
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+static void
+on_tick(void)
+{
+	if (rt_shutdown_is_overdue())
+	{
+		InterruptPending = true;
+		QueryCancelPending = true;
+	}
+}
+
+void
+rt_interrupt_init(void)
+{
+	pqsignal(SIGTERM, on_sigterm);
+	pqsignal(SIGINT, StatementCancelHandler);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGUSR1, procsignal_sigusr1_handler);
+	BackgroundWorkerUnblockSignals();
+}
+
+void
+rt_interrupt_init_timer(void)
+{
+	tick_timeout = RegisterTimeout(USER_TIMEOUT, on_tick);
+}
+
+bool
+rt_shutdown_is_requested(void)
+{
+	return shutdown_requested;
+}
+
+bool
+rt_shutdown_is_overdue(void)
+{
+	return shutdown_requested && GetCurrentTimestamp() >= shutdown_deadline;
+}
+
+void
+rt_deadline_arm(TimestampTz deadline)
+{
+	EnableTimeoutParams timeouts[2];
+	int			n = 0;
+
+	timeouts[n].id = tick_timeout;
+	timeouts[n].type = TMPARAM_EVERY;
+	timeouts[n++].delay_ms = TICK_MS;
+	if (deadline != 0)
+	{
+		timeouts[n].id = STATEMENT_TIMEOUT;
+		timeouts[n].type = TMPARAM_AT;
+		timeouts[n++].fin_time = deadline;
+	}
+	else
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	enable_timeouts(timeouts, n);
+}
+
+void
+rt_deadline_disarm(void)
+{
+	DisableTimeoutParams timeouts[2];
+
+	timeouts[0].id = STATEMENT_TIMEOUT;
+	timeouts[0].keep_indicator = false;
+	timeouts[1].id = tick_timeout;
+	timeouts[1].keep_indicator = false;
+	disable_timeouts(timeouts, lengthof(timeouts));
+	QueryCancelPending = false;
+}

@@ -1,0 +1,30 @@
+/*
+ * interrupt.h
+ *		Signals of an executor, and the deadlines of what it runs.
+ */
+#ifndef RT_EXECUTOR_INTERRUPT_H
+#define RT_EXECUTOR_INTERRUPT_H
+
+#include "src/compat.h"
+
+#include "utils/timestamp.h"
+
+/* Installs the signal handlers; the worker starts with signals blocked. */
+extern void rt_interrupt_init(void);
+
+/* Registers the timer; once connected. */
+extern void rt_interrupt_init_timer(void);
+
+/* Whether SIGTERM has arrived, and whether its grace has passed. */
+extern bool rt_shutdown_is_requested(void);
+extern bool rt_shutdown_is_overdue(void);
+
+/*
+ * Between arm and disarm the running statement is cancelled when the deadline
+ * passes (0 = never) or the grace of a shutdown ends; arming again moves the
+ * deadline.  disarm also forgets a cancel that came too late.
+ */
+extern void rt_deadline_arm(TimestampTz deadline);
+extern void rt_deadline_disarm(void);
+
+#endif							/* RT_EXECUTOR_INTERRUPT_H */

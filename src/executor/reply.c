@@ -1,0 +1,148 @@
+/*
+ * reply.c
+ *		Puts the answer to a request into its slot.
+ *
+ * A success takes its place in shared memory before the commit: whether there
+ * is room must be known while the transaction can still be rolled back.  A
+ * failure comes after it and must not fail: at worst it is cut down to what
+ * fits into the slot itself.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "src/executor/reply.h"
+#include "src/protocol/frame.h"
+
+/* The longest that a failure's frame gets once it is cut down. */
+#define BARE_FAILURE_MAX RT_REQUEST_INLINE
+
+static RtText
+request_id(RtRequest *request)
+{
+	return (RtText) {rt_shared_text_get(&request->text) + request->id.off,
+		request->id.len};
+}
+
+void
+rt_reply_reset(RtRequest *request)
+{
+	rt_shared_text_free(&request->answer);
+	request->answer_kind = RT_ANSWER_NONE;
+	request->answer_lsn = InvalidXLogRecPtr;
+}
+
+/* Puts the header before the payload and all of it into the slot. */
+static bool
+set_frame(RtRequest *request, char *buffer, size_t payload_len)
+{
+	size_t		frame_len;
+	char	   *frame = rt_frame_seal(buffer, payload_len, RT_OPCODE_TEXT,
+									  &frame_len);
+
+	rt_reply_reset(request);
+	if (!rt_shared_text_set(&request->answer, frame, frame_len))
+		return false;
+	request->answer_kind = RT_ANSWER_FRAME;
+	return true;
+}
+
+void
+rt_reply_success(RtRequest *request, const char *data, int data_len)
+{
+	RtText		id = request_id(request);
+	RtText		data_json = {data, data_len};
+	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + data_len;
+	char	   *buffer;
+	size_t		payload_len;
+
+	rt_reply_reset(request);
+	if (id.len == 0)
+		return;
+
+	/* a database without an encoding may hold anything */
+	if (GetDatabaseEncoding() != PG_UTF8)
+		(void) pg_verify_mbstr(PG_UTF8, data, data_len, false);
+
+	buffer = palloc(RT_FRAME_HEADROOM + cap);
+	payload_len = rt_payload_success(buffer + RT_FRAME_HEADROOM, cap, id, data_json);
+	Assert(payload_len > 0);
+	if (payload_len > RT_FRAME_PAYLOAD_MAX)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
+				 errmsg("Result exceeds the frame limit")));
+	if (!set_frame(request, buffer, payload_len))
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '5', '2', '9')),
+				 errmsg("Server is overloaded")));
+	pfree(buffer);
+}
+
+static size_t
+write_failure(RtRequest *request, char *buffer, size_t cap, RtText code,
+			  RtText message, RtText issues)
+{
+	return rt_payload_failure(buffer + RT_FRAME_HEADROOM, cap,
+							  request_id(request), code, message, issues, -1);
+}
+
+/* Code and that code's own words. */
+static void
+set_bare_failure(RtRequest *request, const RtFault *fault)
+{
+	char		buffer[RT_FRAME_HEADROOM + BARE_FAILURE_MAX];
+	RtCode		code = rt_code_from_wire(fault->code);
+	size_t		cap = BARE_FAILURE_MAX - RT_FRAME_HEADROOM;
+	size_t		len;
+
+	len = write_failure(request, buffer, cap, RT_TEXT(fault->code),
+						RT_TEXT(code == RT_CODE_CUSTOM ? fault->code :
+								rt_code_message(code)),
+						RT_TEXT_NONE);
+	Assert(len > 0);
+	(void) set_frame(request, buffer, len);
+}
+
+void
+rt_reply_failure(RtRequest *request, const RtFault *fault)
+{
+	RtText		code = RT_TEXT(fault->code);
+	RtText		message = RT_TEXT(fault->message);
+	RtText		issues = RT_TEXT_NONE;
+	char	   *buffer;
+	size_t		cap;
+	size_t		len;
+
+	rt_reply_reset(request);
+	if (request->id.len == 0)
+		return;
+
+	if (fault->issues != NULL)
+		issues = RT_TEXT(fault->issues);
+	cap = RT_FRAME_OVERHEAD + 2 * request->id.len + code.len +
+		6 * message.len + issues.len;
+	buffer = palloc(RT_FRAME_HEADROOM + cap);
+	len = write_failure(request, buffer, cap, code, message, issues);
+	if (len == 0 || len > RT_FRAME_PAYLOAD_MAX ||
+		!set_frame(request, buffer, len))
+		set_bare_failure(request, fault);
+	pfree(buffer);
+}
+
+void
+rt_reply_verdicts(RtRequest *request, const char *verdicts, int len)
+{
+	rt_reply_reset(request);
+	if (rt_shared_text_set(&request->answer, verdicts, len))
+		request->answer_kind = RT_ANSWER_VERDICTS;
+	else
+		request->answer_kind = RT_ANSWER_FAILED;
+}
+
+void
+rt_reply_unavailable(RtRequest *request)
+{
+	rt_reply_reset(request);
+	if (request->kind != RT_REQUEST_CALL || request->id.len > 0)
+		request->answer_kind = RT_ANSWER_UNAVAILABLE;
+}

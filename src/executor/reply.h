@@ -1,0 +1,31 @@
+/*
+ * reply.h
+ *		Puts the answer to a request into its slot.
+ */
+#ifndef RT_EXECUTOR_REPLY_H
+#define RT_EXECUTOR_REPLY_H
+
+#include "src/compat.h"
+
+#include "src/executor/errors.h"
+#include "src/ipc/request.h"
+
+/*
+ * The frame of a success; data_len 0 = no data.  Raises if it is too long or
+ * if there is no room for it: call it while the transaction can still fail.
+ */
+extern void rt_reply_success(RtRequest *request, const char *data, int data_len);
+
+/* The frame of a failure.  Never fails. */
+extern void rt_reply_failure(RtRequest *request, const RtFault *fault);
+
+/* The verdicts on a request's topics.  Never fails. */
+extern void rt_reply_verdicts(RtRequest *request, const char *verdicts, int len);
+
+/* The extension is not there. */
+extern void rt_reply_unavailable(RtRequest *request);
+
+/* Forgets an answer whose transaction did not commit. */
+extern void rt_reply_reset(RtRequest *request);
+
+#endif							/* RT_EXECUTOR_REPLY_H */

@@ -1,0 +1,121 @@
+/*
+ * session_reset.c
+ *		What a call leaves in the session is gone before the next one.
+ *
+ * Everything that DISCARD ALL would discard, in the cheapest way that is
+ * still complete:
+ *
+ * settings		a nest level of their own, rolled back at PRE_COMMIT, when
+ *				deferred triggers have run; an abort rolls them back itself
+ * temporary objects	a transaction of its own, only if one was touched
+ * cursors, prepared statements, advisory locks, sequence values
+ *				calls that return at once when there is nothing
+ * LISTEN		PostgreSQL refuses it in background workers
+ * role			cannot be changed (identity.c)
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/prepare.h"
+#include "commands/sequence.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/guc.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+
+#include "src/executor/session_reset.h"
+
+static int	settings_level = 0;	/* 0 = none of ours */
+static bool temporary_objects = false;
+
+void
+rt_session_reset_begin(void)
+{
+	settings_level = NewGUCNestLevel();
+}
+
+bool
+rt_session_reset_is_pending(void)
+{
+	return settings_level != 0;
+}
+
+void
+rt_session_reset_settings(void)
+{
+	int			level = settings_level;
+
+	settings_level = 0;
+	AtEOXact_GUC(false, level);
+}
+
+void
+rt_session_reset_note(void)
+{
+	if ((MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0)
+		temporary_objects = true;
+}
+
+/* Nobody waits for the durability of a deletion of temporary objects. */
+static void
+drop_temporary_objects(void)
+{
+	int			level = synchronous_commit;
+
+	synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		ResetTempTableNamespace();
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_FINALLY();
+	{
+		synchronous_commit = level;
+	}
+	PG_END_TRY();
+}
+
+static void
+remove_leftovers(void)
+{
+	PortalHashTableDeleteAll();
+	DropAllPreparedStatements();
+	LockReleaseAll(USER_LOCKMETHOD, true);
+	ResetSequenceCaches();
+
+	if (temporary_objects)
+	{
+		drop_temporary_objects();
+		temporary_objects = false;	/* it has touched them itself */
+	}
+}
+
+bool
+rt_session_reset(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool clean = true;
+
+	settings_level = 0;
+	PG_TRY();
+	{
+		remove_leftovers();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		clean = false;
+	}
+	PG_END_TRY();
+
+	MemoryContextSwitchTo(context);
+	return clean;
+}

@@ -1,0 +1,250 @@
+/*
+ * work.c
+ *		A transaction on behalf of a client, from its begin to a clean session.
+ *
+ * The order matters and is all here: claims before the transaction (so that
+ * they survive its abort), the executor's own look-ups, then the snapshot,
+ * the level that catches settings, the caller's role, the deadline; then what
+ * the client asked for; the commit still under role and deadline, because
+ * deferred triggers belong to the call; then everything back.  An error takes
+ * the same way back, and ends here: only FATAL passes.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "jit/jit.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+
+#include "src/executor/batch.h"
+#include "src/executor/commit.h"
+#include "src/executor/identity.h"
+#include "src/executor/interrupt.h"
+#include "src/executor/reply.h"
+#include "src/executor/session_reset.h"
+#include "src/executor/work.h"
+#include "src/guc.h"
+
+typedef enum Outcome
+{
+	DONE,						/* committed */
+	FAILED,						/* rolled back; the fault is set */
+	RETRYABLE					/* the same, but trying again may help */
+} Outcome;
+
+static RtExecutorCounters *counters = NULL;
+
+void
+rt_work_init(RtExecutorCounters *executor_counters)
+{
+	counters = executor_counters;
+}
+
+static void
+describe_work(void *arg)
+{
+	RtWork	   *work = arg;
+
+	errcontext("realtime call \"%s\", request %s", work->activity,
+			   rt_caller_request_id());
+}
+
+/* The deadline counts from the first attempt. */
+static void
+arm_deadline(RtWork *work)
+{
+	if (work->started_at == 0)
+		work->started_at = GetCurrentStatementStartTimestamp();
+	work->deadline = work->timeout_ms <= 0 ? 0 :
+		work->started_at + (int64) work->timeout_ms * 1000;
+	rt_deadline_arm(work->deadline);
+}
+
+/* As the executor: what is there to run, and with which limits? */
+static bool
+prepare_work(RtWork *work)
+{
+	bool		pushed;
+
+	work->unavailable = false;
+	work->read_only = false;
+	work->mean_us = -1;
+	work->timeout_ms = realtime_handler_timeout;
+
+	arm_deadline(work);
+	if (!work->prepare(work))
+		return false;
+
+	pushed = rt_batch_before(work->mean_us);
+	if (pushed || work->timeout_ms != realtime_handler_timeout)
+		arm_deadline(work);
+	INSTR_TIME_SET_CURRENT(work->began);
+	return true;
+}
+
+static void
+run_as_caller(RtWork *work)
+{
+	if (work->read_only)
+		XactReadOnly = true;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rt_session_reset_begin();
+	rt_identity_assume();
+
+	work->run(work);
+
+	work->stage = RT_STAGE_HANDLER;
+	PopActiveSnapshot();
+}
+
+static void
+run_transaction(RtWork *work)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	QueryCancelPending = false; /* it was meant for what ran before */
+	work->stage = RT_STAGE_PREPARE;
+	work->parameter = NULL;
+	memset(&work->fault, 0, sizeof(work->fault));
+
+	rt_identity_begin(work->request);
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	MemoryContextSwitchTo(context);
+
+	if (prepare_work(work))
+		run_as_caller(work);
+	CommitTransactionCommand();
+	rt_deadline_disarm();
+	MemoryContextSwitchTo(context);
+}
+
+/*
+ * In the catch block, the error still on the stack.  What is internal goes to
+ * the log now, with its context; the client only learns the code.
+ */
+static Outcome
+translate_error(RtWork *work)
+{
+	ErrorData  *error = CopyErrorData();
+	RtErrorScene scene;
+	const RtCaller *caller = rt_caller();
+
+	scene.stage = work->stage;
+	scene.parameter = work->parameter;
+	scene.anonymous = caller == NULL || caller->anonymous;
+	scene.deadline_passed = work->deadline != 0 &&
+		GetCurrentTimestamp() >= work->deadline;
+	scene.shutting_down = rt_shutdown_is_overdue();
+
+	if (rt_fault_from_error(&work->fault, error, &scene))
+		EmitErrorReport();
+	FlushErrorState();
+	elog(DEBUG1, "realtime call \"%s\" failed: %s: %s",
+		 work->activity, work->fault.code, error->message);
+	return rt_error_is_retryable(error) ? RETRYABLE : FAILED;
+}
+
+/* As PostgresMain() does after an error. */
+static Outcome
+recover(RtWork *work, MemoryContext context)
+{
+	Outcome		outcome;
+
+	HOLD_INTERRUPTS();
+	disable_all_timeouts(false);
+	QueryCancelPending = false;
+	MemoryContextSwitchTo(context);
+	outcome = translate_error(work);
+	AbortCurrentTransaction();
+	PortalErrorCleanup();
+	jit_reset_after_error();
+	MemoryContextSwitchTo(context);
+	RESUME_INTERRUPTS();
+	return outcome;
+}
+
+static Outcome
+attempt(RtWork *work)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ErrorContextCallback callback;
+	volatile Outcome outcome = DONE;
+
+	callback.callback = describe_work;
+	callback.arg = work;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	PG_TRY();
+	{
+		run_transaction(work);
+	}
+	PG_CATCH();
+	{
+		outcome = recover(work, context);
+	}
+	PG_END_TRY();
+
+	error_context_stack = callback.previous;
+	INSTR_TIME_SET_CURRENT(work->ended);
+	rt_identity_end();
+	rt_commit_end(rt_batch_durability());
+	if (!rt_session_reset())
+		work->session_is_spoiled = true;
+	return outcome;
+}
+
+static bool
+may_retry(const RtWork *work, int retries)
+{
+	return retries < realtime_max_retries && !work->session_is_spoiled &&
+		!rt_shutdown_is_requested() &&
+		(work->deadline == 0 || GetCurrentTimestamp() < work->deadline);
+}
+
+void
+rt_work_run(RtWork *work)
+{
+	work->started_at = 0;
+	work->session_is_spoiled = false;
+	debug_query_string = work->activity;
+	pgstat_report_activity(STATE_RUNNING, work->activity);
+
+	for (int retries = 0;; retries++)
+	{
+		if (attempt(work) != RETRYABLE || !may_retry(work, retries))
+			break;
+		rt_reply_reset(work->request);
+		pg_atomic_write_u64(&counters->retries,
+							pg_atomic_read_u64(&counters->retries) + 1);
+	}
+	debug_query_string = NULL;
+}
+
+RtWorkResult
+rt_work_result(const RtWork *work)
+{
+	RtWorkResult result;
+
+	result.failed = work->fault.code != NULL;
+	result.unavailable = work->unavailable;
+	result.session_is_spoiled = work->session_is_spoiled;
+	result.ended = work->ended;
+	return result;
+}
+
+double
+rt_work_run_time(const RtWork *work)
+{
+	instr_time	time = work->ended;
+
+	INSTR_TIME_SUBTRACT(time, work->began);
+	return INSTR_TIME_GET_MICROSEC(time);
+}

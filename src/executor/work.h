@@ -1,0 +1,74 @@
+/*
+ * work.h
+ *		A transaction on behalf of a client.
+ */
+#ifndef RT_EXECUTOR_WORK_H
+#define RT_EXECUTOR_WORK_H
+
+#include "src/compat.h"
+
+#include "portability/instr_time.h"
+#include "utils/timestamp.h"
+
+#include "src/executor/errors.h"
+#include "src/ipc/request.h"
+#include "src/ipc/worker_slot.h"
+
+typedef struct RtWork RtWork;
+
+/* What the executor has to know of a request it has run. */
+typedef struct RtWorkResult
+{
+	bool		failed;
+	bool		unavailable;	/* the extension is not there */
+	bool		session_is_spoiled; /* it must not run anything else */
+	instr_time	ended;			/* the transaction */
+} RtWorkResult;
+
+struct RtWork
+{
+	RtRequest  *request;
+	const char *activity;		/* path or topic, for logs and pg_stat_activity */
+
+	/*
+	 * prepare runs in the transaction as the executor and finds out what to
+	 * run.  It returns false if there is nothing: fault says why, if it is a
+	 * failure.  run runs as the caller.  Both may raise.  Both run again when
+	 * the transaction is retried.
+	 */
+	bool		(*prepare) (RtWork *work);
+	void		(*run) (RtWork *work);
+
+	/* set by prepare */
+	int			timeout_ms;		/* 0 = none; realtime.handler_timeout unless set */
+	double		mean_us;		/* expected run time; < 0 = not known */
+	bool		read_only;
+	bool		unavailable;	/* the extension is not there */
+
+	/* kept up to date by run */
+	RtStage		stage;
+	const char *parameter;		/* being converted */
+
+	RtFault		fault;			/* code NULL = success */
+	bool		session_is_spoiled; /* it must not run anything else */
+
+	/* private to work.c: of all attempts together */
+	TimestampTz started_at;		/* 0 = not yet */
+	TimestampTz deadline;		/* 0 = none */
+	instr_time	began;			/* run, in the last attempt */
+	instr_time	ended;			/* the last attempt */
+};
+
+extern void rt_work_init(RtExecutorCounters *counters);
+
+/*
+ * Runs it, with retries, in the current memory context.  Afterwards it is
+ * committed, or fault says what became of it; nothing is raised.
+ */
+extern void rt_work_run(RtWork *work);
+extern RtWorkResult rt_work_result(const RtWork *work);
+
+/* How long the last attempt took once prepared, in microseconds. */
+extern double rt_work_run_time(const RtWork *work);
+
+#endif							/* RT_EXECUTOR_WORK_H */
