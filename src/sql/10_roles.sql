@@ -10,7 +10,7 @@ BEGIN
 		SELECT *
 		FROM (VALUES
 			('realtime_executor', 'LOGIN NOINHERIT',
-			 'Executors of the extension realtime log in as this role; it needs no rights of its own'),
+			 'Executors of the extension realtime log in as this role, and run calls as roles that it is a member of'),
 			('realtime_anonymous', 'NOLOGIN',
 			 'Calls of anonymous connections of the extension realtime run as this role'),
 			('realtime_authenticated', 'NOLOGIN',

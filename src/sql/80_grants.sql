@@ -44,14 +44,24 @@ GRANT EXECUTE ON FUNCTION
 	realtime.service_state()
 	TO pg_monitor, realtime_admin;
 
--- Handlers publish.  Membership belongs to the server like the roles.
+-- Memberships belong to the server like the roles.  Handlers publish; and an
+-- executor can run calls as those roles only that its own is a member of.  It
+-- does not inherit, so being a member gives it nothing outside of a call.
 DO $$
 DECLARE
-	name text;
+	membership record;
 BEGIN
-	FOREACH name IN ARRAY ARRAY['realtime_anonymous', 'realtime_authenticated'] LOOP
-		IF NOT pg_catalog.pg_has_role(name, 'realtime_publisher', 'MEMBER') THEN
-			EXECUTE pg_catalog.format('GRANT realtime_publisher TO %I', name);
+	FOR membership IN
+		SELECT *
+		FROM (VALUES
+			('realtime_publisher', 'realtime_anonymous'),
+			('realtime_publisher', 'realtime_authenticated'),
+			('realtime_anonymous', 'realtime_executor'),
+			('realtime_authenticated', 'realtime_executor')
+		) AS memberships (role, member)
+	LOOP
+		IF NOT pg_catalog.pg_has_role(membership.member, membership.role, 'MEMBER') THEN
+			EXECUTE pg_catalog.format('GRANT %I TO %I', membership.role, membership.member);
 		END IF;
 	END LOOP;
 END

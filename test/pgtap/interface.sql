@@ -70,8 +70,9 @@ SELECT results_eq('rights', $$VALUES
 SELECT schema_privs_are('realtime', 'public', ARRAY['USAGE'], 'anybody may use the schema');
 SELECT ok(pg_has_role('realtime_anonymous', 'realtime_publisher', 'USAGE'), 'anonymous calls may publish');
 SELECT ok(pg_has_role('realtime_authenticated', 'realtime_publisher', 'USAGE'), 'authenticated calls may publish');
-SELECT is(count(*)::integer, 0, 'the executor''s role is a member of nothing')
-	FROM pg_auth_members WHERE member = 'realtime_executor'::regrole;
+SELECT set_eq($$SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'realtime_executor'::regrole$$,
+	ARRAY['realtime_anonymous', 'realtime_authenticated'], 'the executor''s role is a member of the roles of calls');
+SELECT ok(NOT pg_has_role('realtime_executor', 'realtime_publisher', 'USAGE'), 'and inherits nothing');
 SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypassrls AND NOT rolreplication,
 		format('role %s has no power', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
