@@ -21,11 +21,13 @@
 
 #include <signal.h>
 
+#include "access/heapam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
-#include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -38,8 +40,8 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "src/guc.h"
 #include "src/ipc/request.h"
@@ -83,17 +85,50 @@ database_is_locked(Oid database)
 	return false;
 }
 
+/*
+ * Finds a row of a shared catalog by a name column; NULL if there is none.
+ * By a sequential scan: a process without a database has no indexes until
+ * some session has written the file of shared relation descriptors.
+ */
+static HeapTuple
+find_by_name(Oid catalog, int name_column, const char *name)
+{
+	Relation	relation = table_open(catalog, AccessShareLock);
+	TableScanDesc scan = table_beginscan_catalog(relation, 0, NULL);
+	HeapTuple	found = NULL;
+	HeapTuple	tuple;
+
+	while (found == NULL &&
+		   (tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, name_column,
+										 RelationGetDescr(relation), &isnull);
+
+		if (!isnull && strcmp(NameStr(*DatumGetName(value)), name) == 0)
+			found = heap_copytuple(tuple);
+	}
+	table_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return found;
+}
+
+static Oid
+find_database(const char *name)
+{
+	HeapTuple	tuple = find_by_name(DatabaseRelationId,
+									 Anum_pg_database_datname, name);
+
+	return tuple != NULL ? ((Form_pg_database) GETSTRUCT(tuple))->oid : InvalidOid;
+}
+
 static bool
 role_can_log_in(const char *name)
 {
-	HeapTuple	tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(name));
-	bool		result;
+	HeapTuple	tuple = find_by_name(AuthIdRelationId,
+									 Anum_pg_authid_rolname, name);
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	result = ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
-	ReleaseSysCache(tuple);
-	return result;
+	return tuple != NULL && ((Form_pg_authid) GETSTRUCT(tuple))->rolcanlogin;
 }
 
 /* READY here means that executors can be started. */
@@ -105,7 +140,7 @@ look(void)
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	database = get_database_oid(realtime_database, true);
+	database = find_database(realtime_database);
 	if (!OidIsValid(database))
 		result = RT_SERVICE_NO_DATABASE;
 	else if (rt_database_is_vacated(database) || database_is_locked(database))
