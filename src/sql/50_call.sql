@@ -23,7 +23,7 @@ CREATE FUNCTION realtime.request_id() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_request_id';
 COMMENT ON FUNCTION realtime.request_id() IS
-'Id that the client has given to this call; NULL if none, or outside of a call.';
+'Identity of this call for logs: id of the connection, a slash, and the id that the client has given to the call; NULL if it has given none, or outside of a call.';
 
 CREATE FUNCTION realtime.cursor() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED
@@ -35,7 +35,7 @@ CREATE FUNCTION realtime.shed(class text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_shed';
 COMMENT ON FUNCTION realtime.shed(text) IS
-'Whether calls of a class of service should be refused now; NULL outside of a call.';
+'Whether calls of a class of service should be refused now. Until classes can be declared all are alike: true when more than half of realtime.queue_depth calls are in flight. NULL outside of a call.';
 
 CREATE FUNCTION realtime.raise(
 	code text,
@@ -46,6 +46,7 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_raise';
 COMMENT ON FUNCTION realtime.raise(text, text, jsonb) IS
 'Ends the call, rolls it back and sends the client an error.
-code: any text; one of the server''s own has a default message.
-issues: array of {"path": [text, ...], "message": text}, for a form.';
+code: A to Z, 0 to 9 and _; one of the server''s own has a default message.
+issues: array of {"path": [text, ...], "message": text}, for a form.
+Raises SQLSTATE RT000, or the one of the server''s own code; 22004 without a code, 22023 for a code or issues of another form.';
 
