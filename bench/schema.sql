@@ -1,0 +1,136 @@
+-- What the benchmarks call.  Every function exists once: realtime, pgbench and
+-- the Node server call the same one with the same arguments, as roles with the
+-- same rights.
+CREATE EXTENSION realtime;
+
+CREATE SCHEMA bench;
+
+CREATE TABLE bench.account (
+	id integer PRIMARY KEY,
+	balance integer NOT NULL
+) WITH (fillfactor = 50);
+INSERT INTO bench.account
+	SELECT id, 1000 FROM generate_series(1, 100000) AS id;
+
+CREATE TABLE bench.item (
+	id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	account integer NOT NULL,
+	body text NOT NULL
+);
+
+--
+-- Nothing but the way there and back
+--
+CREATE FUNCTION bench.echo(value jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+	RETURN value;
+END
+$$;
+
+--
+-- One row by its primary key
+--
+CREATE FUNCTION bench.lookup_sql(account integer) RETURNS integer
+LANGUAGE sql STABLE
+AS $$
+	SELECT balance FROM bench.account WHERE id = lookup_sql.account
+$$;
+
+CREATE FUNCTION bench.lookup_plpgsql(account integer) RETURNS integer
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+	RETURN (SELECT balance FROM bench.account WHERE id = lookup_plpgsql.account);
+END
+$$;
+
+--
+-- One new row
+--
+CREATE FUNCTION bench.insert_sql(account integer, body text) RETURNS integer
+LANGUAGE sql
+AS $$
+	INSERT INTO bench.item (account, body)
+	VALUES (insert_sql.account, insert_sql.body)
+	RETURNING id
+$$;
+
+CREATE FUNCTION bench.insert_plpgsql(account integer, body text) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	new_id integer;
+BEGIN
+	INSERT INTO bench.item (account, body)
+	VALUES (insert_plpgsql.account, insert_plpgsql.body)
+	RETURNING id INTO new_id;
+	RETURN new_id;
+END
+$$;
+
+--
+-- Two updates.  Callers draw low from the lower half of the accounts and high
+-- from the upper half: rows are locked in one order, so one transfer in a
+-- transaction cannot deadlock with another.
+--
+CREATE FUNCTION bench.transfer_sql(low integer, high integer, amount integer)
+RETURNS integer
+LANGUAGE sql
+AS $$
+	UPDATE bench.account SET balance = balance - amount WHERE id = low;
+	UPDATE bench.account SET balance = balance + amount WHERE id = high
+	RETURNING balance
+$$;
+
+CREATE FUNCTION bench.transfer_plpgsql(low integer, high integer, amount integer)
+RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	new_balance integer;
+BEGIN
+	UPDATE bench.account SET balance = balance - amount WHERE id = low;
+	UPDATE bench.account SET balance = balance + amount WHERE id = high
+	RETURNING balance INTO new_balance;
+	RETURN new_balance;
+END
+$$;
+
+--
+-- One new row, and events of 200 bytes on the wire that are sent when it is
+-- committed.  t is the time of publishing in microseconds since 1970; without
+-- it the function looks at the clock itself.
+--
+CREATE FUNCTION bench.publish(events integer, t bigint DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+	INSERT INTO bench.item (account, body) VALUES (1, 'published');
+	FOR i IN 1 .. events LOOP
+		PERFORM realtime.publish('bench', 'updated', jsonb_build_object(
+			't', coalesce(t, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
+			'pad', repeat('x', 123)));
+	END LOOP;
+END
+$$;
+
+SELECT realtime.rpc('bench/echo', 'bench.echo(jsonb)');
+SELECT realtime.rpc('bench/lookup_sql', 'bench.lookup_sql(integer)');
+SELECT realtime.rpc('bench/lookup_plpgsql', 'bench.lookup_plpgsql(integer)');
+SELECT realtime.rpc('bench/insert_sql', 'bench.insert_sql(integer, text)');
+SELECT realtime.rpc('bench/insert_plpgsql', 'bench.insert_plpgsql(integer, text)');
+SELECT realtime.rpc('bench/transfer_sql', 'bench.transfer_sql(integer, integer, integer)');
+SELECT realtime.rpc('bench/transfer_plpgsql', 'bench.transfer_plpgsql(integer, integer, integer)');
+SELECT realtime.topic('bench', open => true);
+
+-- pgbench, the Node server and the publisher log in as bench.
+CREATE ROLE bench LOGIN;
+GRANT realtime_publisher TO bench;
+GRANT USAGE ON SCHEMA bench TO realtime_anonymous, bench;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA bench TO realtime_anonymous, bench;
+GRANT SELECT, UPDATE ON bench.account TO realtime_anonymous, bench;
+GRANT SELECT, INSERT ON bench.item TO realtime_anonymous, bench;
+
+VACUUM ANALYZE;

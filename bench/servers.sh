@@ -1,0 +1,261 @@
+# bench/servers.sh - starts and stops what bench/run measures.
+#
+# To be sourced after test/env.sh.  All of it is private: data, configuration
+# and ports; logs are in $RT_RUN.
+#
+# shellcheck shell=bash
+
+# What only the benchmarks need.  These packages are not installed but unpacked
+# into .work/nginx: installed, they would put a web server on port 80.  nginx
+# uses libraries that PostgreSQL needs as well.
+RT_PACKAGES_BENCH=(nginx libnginx-mod-nchan)
+
+NODE_PID=
+NGINX_PID=
+NGINX_DIR=
+
+# ---------------------------------------------------------------------------
+# PostgreSQL with the extension
+
+# postgres_start: sets GATEWAY_PORT, PGPORT and POSTMASTER_PID.
+postgres_start()
+{
+    GATEWAY_PORT=$(port_free 17500)
+    PGPORT=$(port_free 15500)
+    export PGPORT
+    cat >"$RT_RUN/pg_hba.conf" <<TEXT
+local all all trust
+host postgres bench 127.0.0.1/32 trust
+TEXT
+    cluster_start bench listen_addresses=127.0.0.1 port="$PGPORT" \
+        hba_file="$RT_RUN/pg_hba.conf" \
+        shared_buffers=512MB max_connections=200 fsync=on \
+        max_wal_size=8GB checkpoint_timeout=1h autovacuum=off \
+        client_min_messages=error log_min_messages=error \
+        realtime.port="$GATEWAY_PORT" realtime.upgrade_rate=0 \
+        realtime.max_connections=20000 realtime.max_sessions=20000
+    "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -d postgres -o /dev/null \
+        -f "$RT_TOP/bench/schema.sql" || die "could not load bench/schema.sql"
+    postgres_wait
+}
+
+postgres_restart()
+{
+    as_user "$PG_BINDIR/pg_ctl" -D "$RT_CLUSTER/data" -s -w -t 60 -m fast \
+        -l "$RT_CLUSTER/server.log" restart </dev/null ||
+        die "could not restart the server"
+    postgres_wait
+}
+
+# Waits until a call is answered.
+postgres_wait()
+{
+    local deadline=$((SECONDS + 30))
+
+    POSTMASTER_PID=$(head -n 1 "$RT_CLUSTER/data/postmaster.pid")
+    until load calls --url "$(realtime_url)" --rpc bench/echo --args '[1]' \
+        --seconds 0.05 --warmup 0 >/dev/null 2>"$RT_RUN/wait.log"; do
+        [ $SECONDS -lt $deadline ] || {
+            tail -n 20 "$RT_CLUSTER/server.log" >&2
+            die "realtime does not answer calls: $(cat "$RT_RUN/wait.log")"
+        }
+        sleep 0.2
+    done
+}
+
+realtime_url() { echo "ws://127.0.0.1:$GATEWAY_PORT/ws"; }
+
+# The processes of this cluster with this title.
+realtime_pids()
+{
+    ps --ppid "$POSTMASTER_PID" -o pid=,args= | awk -v title="$1" '
+        index($0, title) {print $1}'
+}
+
+sql() { "$PG_BINDIR/psql" -X -q -At -v ON_ERROR_STOP=1 -d postgres -c "$1"; }
+
+# postgres_set <setting> <value>, for every session
+postgres_set()
+{
+    sql "ALTER SYSTEM SET $1 = $2" && sql 'SELECT pg_reload_conf()' >/dev/null ||
+        die "could not set $1"
+    sleep 0.3
+}
+
+# ---------------------------------------------------------------------------
+# Node
+
+node_start()
+{
+    local deadline=$((SECONDS + 30))
+
+    NODE_PORT=$(port_free 17600)
+    : >"$RT_RUN/node.log"
+    PORT=$NODE_PORT PGHOST=127.0.0.1 PGUSER=bench PGDATABASE=postgres \
+        node "$RT_TOP/bench/node-server.mjs" >"$RT_RUN/node.log" 2>&1 </dev/null &
+    NODE_PID=$!
+    until grep -q '^ready' "$RT_RUN/node.log"; do
+        kill -0 "$NODE_PID" 2>/dev/null && [ $SECONDS -lt $deadline ] || {
+            cat "$RT_RUN/node.log" >&2
+            die "the Node server does not start"
+        }
+        sleep 0.1
+    done
+}
+
+node_stop()
+{
+    [ -n "$NODE_PID" ] || return 0
+    kill "$NODE_PID" 2>/dev/null
+    wait "$NODE_PID" 2>/dev/null
+    NODE_PID=
+}
+
+node_url() { echo "ws://127.0.0.1:$NODE_PORT/ws"; }
+
+# ---------------------------------------------------------------------------
+# nginx with nchan
+
+# Sets NGINX and NCHAN to the program and the module, of the system or ours.
+nginx_find()
+{
+    local root
+
+    for root in "" "$RT_WORK/nginx"; do
+        NGINX=$root/usr/sbin/nginx
+        NCHAN=$root/usr/lib/nginx/modules/ngx_nchan_module.so
+        [ ! -x "$NGINX" ] || [ ! -f "$NCHAN" ] || return 0
+    done
+    return 1
+}
+
+nginx_install()
+{
+    local dir=$RT_WORK/nginx package
+
+    ! nginx_find || return 0
+    say "unpacking Debian packages: ${RT_PACKAGES_BENCH[*]}"
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    (
+        cd "$dir" || exit 1
+        apt-get download "${RT_PACKAGES_BENCH[@]}" || {
+            packages_update && apt-get download "${RT_PACKAGES_BENCH[@]}"
+        } || exit 1
+        for package in *.deb; do
+            dpkg -x "$package" . || exit 1
+        done
+        dpkg-deb -f ./libnginx-mod-nchan_*.deb Version >nchan-version
+        rm -f ./*.deb
+    ) </dev/null >"$RT_WORK/packages.log" 2>&1 && nginx_find || {
+        tail -n 20 "$RT_WORK/packages.log" >&2
+        die "could not get ${RT_PACKAGES_BENCH[*]} (see $RT_WORK/packages.log)"
+    }
+}
+
+packages_update() { if [ "$(id -u)" -eq 0 ]; then apt-get update -qq; else sudo -n apt-get update -qq; fi; }
+
+# nchan makes nginx want its compiled-in directory, whatever is configured.
+nginx_directory()
+{
+    [ ! -d /var/lib/nginx ] || return 0
+    if [ "$(id -u)" -eq 0 ]; then
+        mkdir -p /var/lib/nginx/body
+    else
+        sudo -n mkdir -p /var/lib/nginx/body
+    fi || die "could not make /var/lib/nginx/body, which nchan needs"
+    NGINX_DIR=/var/lib/nginx
+}
+
+nginx_directory_remove()
+{
+    [ -n "$NGINX_DIR" ] || return 0
+    if [ "$(id -u)" -eq 0 ]; then
+        rmdir "$NGINX_DIR/body" "$NGINX_DIR"
+    else
+        sudo -n rmdir "$NGINX_DIR/body" "$NGINX_DIR"
+    fi
+    NGINX_DIR=
+}
+
+# One worker, as there is one gateway.
+nginx_start()
+{
+    local dir=$RT_RUN/nginx deadline=$((SECONDS + 30))
+
+    nginx_directory
+    rm -rf "$dir"
+    user_dir "$dir"
+    NGINX_PORT=$(port_free 17700)
+    cat >"$dir/nginx.conf" <<TEXT
+load_module $NCHAN;
+worker_processes 1;
+worker_rlimit_nofile $(ulimit -n);
+pid $dir/nginx.pid;
+error_log $dir/error.log warn;
+events {
+    worker_connections 15000;
+}
+http {
+    access_log off;
+    client_body_temp_path $dir/body;
+    proxy_temp_path $dir/proxy;
+    fastcgi_temp_path $dir/fastcgi;
+    uwsgi_temp_path $dir/uwsgi;
+    scgi_temp_path $dir/scgi;
+    keepalive_requests 1000000000;
+    nchan_shared_memory_size 128M;
+    server {
+        listen 127.0.0.1:$NGINX_PORT backlog=4096;
+        location = /publish {
+            nchan_publisher;
+            nchan_channel_id bench;
+            nchan_message_buffer_length 100;
+            nchan_message_timeout 10s;
+        }
+        location = /subscribe {
+            nchan_subscriber websocket;
+            nchan_channel_id bench;
+            nchan_subscriber_first_message newest;
+        }
+    }
+}
+TEXT
+    as_user "$NGINX" -p "$dir/" -c "$dir/nginx.conf" -e "$dir/error.log" \
+        >"$dir/start.log" 2>&1 </dev/null
+    until port_open "$NGINX_PORT"; do
+        [ $SECONDS -lt $deadline ] || {
+            cat "$dir/start.log" "$dir/error.log" >&2
+            die "nginx does not start"
+        }
+        sleep 0.1
+    done
+    NGINX_PID=$(cat "$dir/nginx.pid")
+}
+
+nginx_stop()
+{
+    if [ -n "$NGINX_PID" ]; then
+        kill "$NGINX_PID" 2>/dev/null
+        while kill -0 "$NGINX_PID" 2>/dev/null; do
+            sleep 0.1
+        done
+        NGINX_PID=
+    fi
+    nginx_directory_remove
+}
+
+nchan_version()
+{
+    cat "$RT_WORK/nginx/nchan-version" 2>/dev/null ||
+        dpkg-query -W -f='${Version}' libnginx-mod-nchan
+}
+
+nginx_worker() { ps --ppid "$NGINX_PID" -o pid= | tr -d ' '; }
+
+servers_stop()
+{
+    node_stop
+    nginx_stop
+    clusters_stop "$RT_RUN" >/dev/null
+}
