@@ -8,8 +8,8 @@
 #   make format           formats the C code with clang-format
 #
 #   WERROR=1              all warnings on, and each of them an error
-#   SANITIZE=1            AddressSanitizer and UndefinedBehaviorSanitizer; the
-#                         server must then run with libasan in LD_PRELOAD
+#   SANITIZE=1            UndefinedBehaviorSanitizer; the unit tests and fuzzers
+#                         have AddressSanitizer too, which a server cannot load
 #   RT_DEBUG=1            assertions and stop points for tests
 #
 # libpq/libpq.h of the server wants gssapi.h (Debian: libkrb5-dev), the rest
@@ -38,7 +38,7 @@ ifdef WERROR
 PG_CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
 endif
 ifdef SANITIZE
-PG_CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+PG_CFLAGS += -O1 -fsanitize=undefined -fno-sanitize-recover=undefined
 endif
 ifdef RT_DEBUG
 PG_CPPFLAGS += -DRT_DEBUG -DUSE_ASSERT_CHECKING

@@ -157,6 +157,7 @@ postgres_overlay()
 build()
 {
     postgres_overlay
+    set -- "$@" ${SANITIZE:+SANITIZE=1} ${RT_DEBUG:+RT_DEBUG=1}
     make -C "$RT_TOP" -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" "$@" &&
         make -C "$RT_TOP" -s PG_CONFIG="$PG_CONFIG" "$@" \
             install DESTDIR="$RT_PG"
