@@ -7,13 +7,18 @@
  * for others depends on what waiting saves: without a flush some tens of
  * microseconds of work, with one as much as a few flushes take.  A call that
  * is slow, or that nobody has timed yet, delays nobody: the answers go first.
+ * A call that turns out to be slow, because it waits for a lock, say, delays
+ * them until our timer has the launcher flush and answer in our place: what
+ * is held is kept in shared memory for that.
  */
 #include "postgres.h"
+
+#include "access/xact.h"
 
 #include "src/executor/batch.h"
 #include "src/ipc/publish_ring.h"
 
-#define BATCH_MAX 64			/* answers, if they wait for a flush */
+#define BATCH_MAX RT_HELD_MAX	/* answers, if they wait for a flush */
 #define BATCH_PLAIN_MAX 16		/* answers, if they do not */
 #define PLAIN_WAIT_US 30.0
 #define SLOW_CALL_US 100.0
@@ -22,15 +27,16 @@
 #define FLUSH_MEAN_MAX_US 2000.0
 
 static RtExecutorCounters *counters = NULL;
-static RtRequest *held[BATCH_MAX];
-static int	held_count = 0;
-static instr_time oldest;		/* when held[0] was finished */
+static int	executor_index;
+static volatile int held_count = 0; /* of ours; a rescue does not lower it */
+static instr_time oldest;		/* when the first of them was finished */
 static RtDurability durability;
 static double flush_mean_us = 200.0;
 
 void
-rt_batch_init(RtExecutorCounters *executor_counters)
+rt_batch_init(int executor, RtExecutorCounters *executor_counters)
 {
+	executor_index = executor;
 	counters = executor_counters;
 }
 
@@ -52,7 +58,16 @@ rt_batch_add(RtRequest *request, instr_time now)
 	Assert(held_count < BATCH_MAX);
 	if (held_count == 0)
 		oldest = now;
-	held[held_count++] = request;
+	rt_held_add(executor_index, request, durability.lsn,
+				durability.level <= SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
+	held_count++;
+}
+
+void
+rt_batch_alarm(void)
+{
+	if (held_count > 0)
+		rt_held_alarm(executor_index);
 }
 
 static double
@@ -107,8 +122,9 @@ note_flush(instr_time began)
 void
 rt_batch_push(void)
 {
+	RtRequest  *answers[BATCH_MAX];
 	instr_time	began;
-	int			n = held_count;
+	int			n;
 
 	INSTR_TIME_SET_CURRENT(began);
 	if (rt_durability_wait(&durability))
@@ -121,7 +137,8 @@ rt_batch_push(void)
 		rt_worker_wake_all(RT_WORKER_GATEWAY);
 	}
 
+	n = rt_held_take(executor_index, answers);
 	held_count = 0;
 	if (n > 0)
-		rt_requests_answer(held, n);
+		rt_requests_answer(answers, n);
 }

@@ -13,7 +13,7 @@
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 
-extern void rt_batch_init(RtExecutorCounters *counters);
+extern void rt_batch_init(int executor, RtExecutorCounters *counters);
 
 extern bool rt_batch_is_empty(void);
 
@@ -34,5 +34,8 @@ extern bool rt_batch_before(double mean_us);
 
 /* Makes durable what must be, then hands all answers over. */
 extern void rt_batch_push(void);
+
+/* In a signal handler: a call takes long while answers are held. */
+extern void rt_batch_alarm(void);
 
 #endif							/* RT_EXECUTOR_BATCH_H */

@@ -23,10 +23,12 @@
 #include "tcop/tcopprot.h"
 #include "utils/timeout.h"
 
+#include "src/executor/batch.h"
 #include "src/executor/interrupt.h"
 #include "src/guc.h"
 
-#define TICK_MS 200
+#define TICK_MS 200				/* between looks for an overdue shutdown */
+#define HOLDING_TICK_MS 5		/* while answers wait for this call */
 
 static volatile sig_atomic_t shutdown_requested = false;
 static volatile TimestampTz shutdown_deadline = 0;	/* set before the flag */
@@ -55,6 +57,7 @@ on_tick(void)
 		InterruptPending = true;
 		QueryCancelPending = true;
 	}
+	rt_batch_alarm();
 }
 
 void
@@ -93,7 +96,7 @@ rt_deadline_arm(TimestampTz deadline)
 
 	timeouts[n].id = tick_timeout;
 	timeouts[n].type = TMPARAM_EVERY;
-	timeouts[n++].delay_ms = TICK_MS;
+	timeouts[n++].delay_ms = rt_batch_is_empty() ? TICK_MS : HOLDING_TICK_MS;
 	if (deadline != 0)
 	{
 		timeouts[n].id = STATEMENT_TIMEOUT;

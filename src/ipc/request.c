@@ -2,9 +2,9 @@
  * request.c
  *		The pool of request slots, the queue, and the lists of answers.
  *
- * Locks, both spinlocks, never held together: the pool's lock protects the
+ * Locks, all spinlocks, never held together: the pool's lock protects the
  * free list, the queue and the set of idle executors; each gateway's lock
- * protects its list of answers.  Chains are built before a lock is taken and
+ * protects its list of answers, each executor's what it holds back.  Chains are built before a lock is taken and
  * walked after it is released, so that a few instructions are all that runs
  * inside.
  */
@@ -34,6 +34,17 @@ typedef struct AnswerList
 	pg_atomic_uint32 in_flight; /* slots taken for this gateway */
 } AnswerList;
 
+/* Of one executor. */
+typedef struct HeldList
+{
+	slock_t		lock;			/* protects the rest, but not alarm */
+	int			count;
+	int			requests[RT_HELD_MAX];
+	XLogRecPtr	lsn;			/* the highest of their commits */
+	bool		rescuable;
+	pg_atomic_uint32 alarm;
+} HeldList;
+
 typedef struct RequestPool
 {
 	slock_t		lock;			/* protects free, queue, idle */
@@ -42,6 +53,7 @@ typedef struct RequestPool
 	uint64		idle;			/* bit i: executor i sleeps */
 	pg_atomic_uint32 in_use;
 	AnswerList	gateways[RT_GATEWAYS_MAX];
+	HeldList	held[RT_EXECUTORS_MAX];
 	RtRequest	slots[FLEXIBLE_ARRAY_MEMBER];
 } RequestPool;
 
@@ -88,6 +100,12 @@ rt_requests_init(void)
 		list->generation = 0;
 		list->answers.head = list->answers.tail = RT_REQUEST_NONE;
 		pg_atomic_init_u32(&list->in_flight, 0);
+	}
+	for (int i = 0; i < RT_EXECUTORS_MAX; i++)
+	{
+		SpinLockInit(&pool->held[i].lock);
+		pool->held[i].count = 0;
+		pg_atomic_init_u32(&pool->held[i].alarm, 0);
 	}
 	pool->free = 0;
 	for (int i = 0; i < realtime_queue_depth; i++)
@@ -387,6 +405,81 @@ rt_requests_answer(RtRequest **requests, int n)
 	}
 }
 
+/* ---- what an executor holds back ---- */
+
+void
+rt_held_add(int executor, RtRequest *request, XLogRecPtr lsn, bool rescuable)
+{
+	HeldList   *held = &pool->held[executor];
+
+	Assert(held->count < RT_HELD_MAX);
+	SpinLockAcquire(&held->lock);
+	if (held->count == 0)
+	{
+		held->lsn = InvalidXLogRecPtr;
+		held->rescuable = true;
+	}
+	held->requests[held->count++] = slot_index(request);
+	held->lsn = Max(held->lsn, lsn);
+	held->rescuable &= rescuable;
+	SpinLockRelease(&held->lock);
+}
+
+/*
+ * The executor's own requests carry its number; those that are taken over do
+ * not, so that its exit leaves them alone.
+ */
+static int
+empty_held(HeldList *held, int new_owner, RtRequest **out)
+{
+	int			n = held->count;
+
+	for (int i = 0; i < n; i++)
+	{
+		out[i] = &pool->slots[held->requests[i]];
+		out[i]->executor = new_owner;
+	}
+	held->count = 0;
+	return n;
+}
+
+int
+rt_held_take(int executor, RtRequest **out)
+{
+	HeldList   *held = &pool->held[executor];
+	int			n;
+
+	SpinLockAcquire(&held->lock);
+	n = empty_held(held, executor, out);
+	SpinLockRelease(&held->lock);
+	return n;
+}
+
+void
+rt_held_alarm(int executor)
+{
+	pg_atomic_write_u32(&pool->held[executor].alarm, 1);
+	rt_worker_wake(RT_WORKER_LAUNCHER, 0);
+}
+
+int
+rt_held_rescue(int executor, RtRequest **out, XLogRecPtr *lsn)
+{
+	HeldList   *held = &pool->held[executor];
+	int			n = 0;
+
+	if (pg_atomic_exchange_u32(&held->alarm, 0) == 0)
+		return 0;
+	SpinLockAcquire(&held->lock);
+	if (held->rescuable)
+	{
+		*lsn = held->lsn;
+		n = empty_held(held, -1, out);
+	}
+	SpinLockRelease(&held->lock);
+	return n;
+}
+
 /* ---- deaths ---- */
 
 /*
@@ -469,7 +562,10 @@ rt_requests_abandon_gateway(int gateway, uint32 gateway_generation)
 void
 rt_requests_fail_executor(int executor)
 {
+	RtRequest  *held[RT_HELD_MAX];
+
 	rt_executor_not_idle(executor);
+	(void) rt_held_take(executor, held);	/* they are RUNNING as well */
 	for (int i = 0; i < realtime_queue_depth; i++)
 	{
 		RtRequest  *request = &pool->slots[i];

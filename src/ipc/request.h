@@ -158,6 +158,25 @@ extern void rt_executor_not_idle(int executor);
 extern bool rt_requests_queued(void);
 extern void rt_requests_answer(RtRequest **requests, int n);
 
+/*
+ * Finished requests that an executor holds back until their commits are
+ * flushed, at most RT_HELD_MAX.  If it gets stuck in its next call (a lock, a
+ * slow query) it raises the alarm from its timer, which sets the launcher's
+ * latch, and the launcher flushes and answers in its place.  A request that
+ * must wait for standbys keeps the list from being rescued.
+ *
+ * add and take are the executor's, alarm may be called in a signal handler,
+ * rescue is the launcher's: it returns how many requests it has taken over
+ * and up to where the log must be flushed before they are answered.
+ */
+#define RT_HELD_MAX 64
+
+extern void rt_held_add(int executor, RtRequest *request, XLogRecPtr lsn,
+						bool rescuable);
+extern int	rt_held_take(int executor, RtRequest **out);
+extern void rt_held_alarm(int executor);
+extern int	rt_held_rescue(int executor, RtRequest **out, XLogRecPtr *lsn);
+
 /* An executor is leaving: its running requests are answered FAILED. */
 extern void rt_requests_fail_executor(int executor);
 

@@ -26,6 +26,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "miscadmin.h"
@@ -326,6 +327,31 @@ manage_executors(void)
 	return LOOK_MS;
 }
 
+/* ---- stuck executors ---- */
+
+/*
+ * An executor that waits in a call cannot flush what it committed before: we
+ * do, and answer in its place.
+ */
+static void
+rescue_answers(void)
+{
+	RtRequest  *requests[RT_HELD_MAX];
+	XLogRecPtr	lsn;
+	int			n;
+
+	for (int i = 0; i < realtime_executors; i++)
+	{
+		n = rt_held_rescue(i, requests, &lsn);
+		if (n == 0)
+			continue;
+		if (lsn != InvalidXLogRecPtr)
+			XLogFlush(lsn);
+		rt_requests_answer(requests, n);
+		rt_worker_wake_all(RT_WORKER_GATEWAY);	/* events waited as well */
+	}
+}
+
 /* ---- the process ---- */
 
 static void
@@ -342,8 +368,10 @@ recover_from_error(void)
 static void
 launcher_loop(void)
 {
-	long		timeout = manage_executors();
+	long		timeout;
 
+	rescue_answers();
+	timeout = manage_executors();
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 timeout, RT_WAIT_EVENT("RealtimeLauncherMain"));
 	ResetLatch(MyLatch);
