@@ -68,7 +68,7 @@ static void
 read_topics(Survey *survey, RtRequest *request)
 {
 	const char *text = rt_shared_text_get(&request->text);
-	const char *end = text + request->text.len;
+	const char *end = text + request->args.len;
 	uint16		len;
 	int			space = 0;
 

@@ -56,6 +56,7 @@ typedef struct Executor
 	RtExecutorCounters *counters;
 	MemoryContext context;		/* of one request, reset after it */
 	bool		extension;		/* installed, when we looked last */
+	uint32		catalog_seen;	/* generation of declarations at that time */
 	bool		leaving;		/* the session must not be used again */
 	bool		may_spin;		/* there is another processor */
 	double		mean_us;		/* of recent requests */
@@ -97,6 +98,7 @@ look_for_extension(void)
 {
 	bool		installed;
 
+	executor.catalog_seen = rt_catalog_generation();
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	installed = rt_declarations_refresh();
@@ -161,7 +163,7 @@ init_executor(int index)
 	MemoryContextSwitchTo(executor.context);
 
 	rt_interrupt_init_timer();
-	rt_batch_init(executor.counters);
+	rt_batch_init(executor.index, executor.counters);
 	rt_work_init(executor.counters);
 	rt_commit_init();
 	rt_functions_init();
@@ -266,7 +268,7 @@ wait_for_request(void)
 		wait_for_latch();
 	ResetLatch(MyLatch);
 	rt_executor_not_idle(executor.index);
-	if (!executor.extension)
+	if (!executor.extension || executor.catalog_seen != rt_catalog_generation())
 		note_extension(look_for_extension(), false);
 }
 

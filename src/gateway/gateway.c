@@ -125,10 +125,10 @@ run_turn(void)
 	rt_event_loop_run();
 	reload_configuration();
 	try_listening();
-	watch_service();
 	rt_connections_handle_messages(rt_dispatch_message);
 	rt_dispatch_submit();
 	(void) rt_dispatch_answers();
+	watch_service();			/* after the answers that say the same */
 	fanout = rt_fanout_run();
 	rt_dispatch_submit();
 	sweep_connections();

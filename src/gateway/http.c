@@ -173,6 +173,11 @@ answer_health(struct lws *wsi)
 int
 rt_http_on_request(struct lws *wsi, const char *uri)
 {
+	char		path[HEADER_MAX];
+
+	/* within a mount the library passes only what follows the mount point */
+	if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) > 0)
+		uri = path;
 	if (strcmp(uri, "/healthz") == 0)
 		return answer_health(wsi);
 	if (strcmp(uri, realtime_path) == 0)
