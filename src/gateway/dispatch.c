@@ -100,7 +100,7 @@ check_call(const RtConnection *connection, const RtCall *call, const char **mess
 			*message = "Request nests too deeply";
 			return RT_CODE_INVALID_REQUEST;
 		case RT_CALL_NO_PATH:
-			*message = "missing rpc path";
+			*message = "Invalid path";
 			return RT_CODE_INVALID_REQUEST;
 		case RT_CALL_BAD_PATH:
 			*message = "Invalid path";
