@@ -264,12 +264,19 @@ port_free()
     echo "$port"
 }
 
-# Waits until the gateway accepts connections, for at most 30 s.
+# Waits until the gateway on a port answers that it and the executors are at
+# work, for at most 30 s.
 gateway_wait()
 {
-    local deadline=$((SECONDS + 30))
-    until port_open "$1"; do
+    local deadline=$((SECONDS + 30)) status
+
+    until [ "${status:-}" = 200 ]; do
         [ $SECONDS -lt $deadline ] || return 1
-        sleep 0.1
+        [ -z "${status+x}" ] || sleep 0.1
+        status=$(
+            exec 3<>"/dev/tcp/127.0.0.1/$1" &&
+                printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3 &&
+                read -r -t 5 _ status _ <&3 && echo "$status"
+        ) 2>/dev/null
     done
 }

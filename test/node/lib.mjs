@@ -99,7 +99,7 @@ export class Server {
 		this.port = Number(this.settings['realtime.port'] || await freePort());
 		running.add(this);
 
-		this.run('initdb', ['-D', this.data, '-U', 'postgres', '-A', 'trust',
+		await this.run('initdb', ['-D', this.data, '-U', 'postgres', '-A', 'trust',
 			'--no-sync', '--locale=C.UTF-8', '--encoding=UTF8']);
 		this.configure({
 			listen_addresses: '',
@@ -113,34 +113,37 @@ export class Server {
 			'realtime.upgrade_rate': 0,
 			...this.settings,
 		});
-		this.pgCtl('start');
+		await this.pgCtl('start');
 		await this.psql('CREATE EXTENSION realtime');
 		await this.ready();
 	}
 
-	// Waits until the gateway accepts connections.
+	// Waits until the gateway answers that it and the executors are at work.
 	async ready() {
-		await until(() => new Promise((resolve) => {
-			const socket = net.connect(this.port, '127.0.0.1');
-			socket.once('connect', () => { socket.destroy(); resolve(true); });
-			socket.once('error', () => resolve(false));
-		}), 'the gateway to listen').catch((error) => {
+		await until(async () => (await this.request('/healthz').catch(() => ({}))).status === 200,
+			'the gateway to be healthy').catch((error) => {
 			throw new Error(`${error.message}\n${this.log().slice(-4000)}`);
 		});
 	}
 
-	run(program, args) {
-		const result = spawnSync(path.join(bindir, program), args,
-			{ ...this.user, cwd: this.dir, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+	// Not synchronously: clients must be able to answer while a server stops.
+	async run(program, args) {
+		const child = spawn(path.join(bindir, program), args,
+			{ ...this.user, cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
+		let output = '';
 
-		if (result.error)
-			throw result.error;
-		if (result.status !== 0)
-			throw new Error(`${program}: ${result.stderr}${result.stdout}${this.log().slice(-4000)}`);
+		child.stdout.setEncoding('utf8').on('data', (text) => { output += text; });
+		child.stderr.setEncoding('utf8').on('data', (text) => { output += text; });
+		// Not 'close': a server that has been started keeps the pipes open.
+		const [code] = await once(child, 'exit');
+		child.stdout.destroy();
+		child.stderr.destroy();
+		if (code !== 0)
+			throw new Error(`${program}: ${output}${this.log().slice(-4000)}`);
 	}
 
 	pgCtl(action, ...more) {
-		this.run('pg_ctl', [action, '-D', this.data, '-s', '-w', '-t', '60',
+		return this.run('pg_ctl', [action, '-D', this.data, '-s', '-w', '-t', '60',
 			'-l', this.logFile, ...more]);
 	}
 
@@ -152,11 +155,11 @@ export class Server {
 	}
 
 	reload() {
-		this.pgCtl('reload');
+		return this.pgCtl('reload');
 	}
 
 	async restart(mode = 'fast') {
-		this.pgCtl('restart', '-m', mode);
+		await this.pgCtl('restart', '-m', mode);
 		await this.ready();
 	}
 
@@ -248,7 +251,7 @@ export class Server {
 		if (!running.has(this))
 			return;
 		try {
-			this.pgCtl('stop', '-m', mode);
+			await this.pgCtl('stop', '-m', mode);
 		} finally {
 			this.kill();
 		}

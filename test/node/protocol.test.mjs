@@ -294,7 +294,7 @@ describe('calls', () => {
 		['a path with an empty segment', { rpc: 'chat//echo', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
 		['a path with a leading slash', { rpc: '/chat/echo', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
 		['a path with illegal characters', { rpc: 'chat/éc;ho', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
-		['an empty path', { rpc: '', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
+		['an empty path', { rpc: '', args: [] }, 'INVALID_REQUEST', 'missing rpc path'],
 		['args that are no array', { rpc: 'chat/echo', args: { a: 1 } }, 'INVALID_REQUEST', 'args must be an array'],
 		['a handler\'s error', { rpc: 'chat/fail', args: [] }, 'INTERNAL_ERROR', 'Internal server error'],
 		['realtime.raise()', { rpc: 'chat/refuse', args: [] }, 'TOO_LATE', 'It is closed'],
@@ -660,7 +660,7 @@ describe('life of a connection', () => {
 		const own = await startServer({ settings: { 'realtime.upgrade_rate': 1000 } });
 		try {
 			own.configure({ 'realtime.upgrade_rate': 5 });
-			own.reload();
+			await own.reload();
 			await until(async () => await refused(own) === 429, 'a refusal with 429');
 			// A neighbour is not punished for it: HTTP still works.
 			assert.equal((await own.request('/healthz')).status, 200);
@@ -679,7 +679,7 @@ describe('life of a connection', () => {
 			assert.equal(await refused(own, { origin: 'https://b.example' }), 403);
 			assert.equal(await refused(own, { origin: 'http://a.example' }), 403);
 			own.configure({ 'realtime.allowed_origins': '*' });
-			own.reload();
+			await own.reload();
 			await until(async () => await refused(own, { origin: 'https://c.example' }) === 101,
 				'* to count');
 		} finally {

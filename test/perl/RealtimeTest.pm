@@ -68,9 +68,9 @@ my %opcode = (
 =item new_node(setting => value, ...)
 
 Makes and starts a server that preloads the library, creates the extension in
-the database postgres and waits until the gateway accepts connections.  Keys
-without a dot and not a setting of PostgreSQL are ours: C<name> of the node
-(main), C<start> and C<extension> (1; 0 leaves that step out).
+the database postgres and waits until calls can be served.  Three keys are no
+settings: C<name> of the node (main), C<start> and C<extension> (1; 0 leaves
+that step out, and the waiting with it).
 
 =cut
 
@@ -98,8 +98,11 @@ sub new_node
 	return $node unless $start;
 
 	$node->start;
-	$node->safe_psql('postgres', 'CREATE EXTENSION realtime') if $extension;
-	wait_for_gateway($node);
+	if ($extension)
+	{
+		$node->safe_psql('postgres', 'CREATE EXTENSION realtime');
+		wait_for_gateway($node);
+	}
 	return $node;
 }
 
@@ -113,7 +116,7 @@ sub gateway_port { return $_[0]->{realtime_port}; }
 
 =item wait_for_gateway($node)
 
-Waits until the gateway accepts connections.
+Waits until the gateway answers that it and the executors are at work.
 
 =cut
 
@@ -121,8 +124,8 @@ sub wait_for_gateway
 {
 	my ($node) = @_;
 
-	poll_until(sub { tcp_connect($node) })
-	  or die "the gateway does not accept connections\n";
+	poll_until(sub { ((eval { http_request($node, 'GET /healthz') })[0] // 0) == 200 })
+	  or die "the gateway does not answer\n";
 	return;
 }
 
@@ -200,7 +203,7 @@ sub tcp_connect
 =item http_request($node, "GET /healthz", header => value, ...)
 
 Sends one HTTP/1.1 request and reads until the server closes the connection
-or the announced body is complete.  Returns (status, {headers}, body).
+or the announced body is complete; an upgrade is not followed.  Returns (status, {headers}, body).
 
 =back
 
@@ -226,6 +229,7 @@ sub http_request
 		if ($headers)
 		{
 			my $length = $headers->{'content-length'};
+			last if $status == 101;
 			last if defined $length && length $buffer >= $length;
 		}
 		last unless read_more($socket, \$buffer, $deadline);
