@@ -134,7 +134,7 @@ database_to_vacate(Node *statement, bool *is_template, bool *allowed_in_block)
 					option->arg != NULL)
 					return defGetString(option);
 			}
-			return NULL;
+			return "template1";
 
 		default:
 			return NULL;

@@ -112,6 +112,7 @@ on_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 			if (pending.size > 0)
 				precommit_publish();
+			pending.closed = true;
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (pending.size > 0)
@@ -154,7 +155,6 @@ precommit_publish(void)
 	error_context_stack = &callback;
 	lock_topics();
 	error_context_stack = callback.previous;
-	pending.closed = true;
 }
 
 static void
