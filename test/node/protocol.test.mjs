@@ -294,7 +294,7 @@ describe('calls', () => {
 		['a path with an empty segment', { rpc: 'chat//echo', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
 		['a path with a leading slash', { rpc: '/chat/echo', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
 		['a path with illegal characters', { rpc: 'chat/éc;ho', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
-		['an empty path', { rpc: '', args: [] }, 'INVALID_REQUEST', 'missing rpc path'],
+		['an empty path', { rpc: '', args: [] }, 'INVALID_REQUEST', 'Invalid path'],
 		['args that are no array', { rpc: 'chat/echo', args: { a: 1 } }, 'INVALID_REQUEST', 'args must be an array'],
 		['a handler\'s error', { rpc: 'chat/fail', args: [] }, 'INTERNAL_ERROR', 'Internal server error'],
 		['realtime.raise()', { rpc: 'chat/refuse', args: [] }, 'TOO_LATE', 'It is closed'],
