@@ -47,7 +47,7 @@
 
 #define EXTENSION_LOOK_MS 5000	/* between looks for a missing extension */
 #define SPIN_US 50				/* before sleeping */
-#define SPIN_CALLS_MAX 2		/* in flight */
+#define SPIN_CALLS_MAX 2.0		/* in flight, of late */
 #define SPIN_MEAN_MAX_US 100.0
 
 typedef struct Executor
@@ -60,6 +60,7 @@ typedef struct Executor
 	bool		leaving;		/* the session must not be used again */
 	bool		may_spin;		/* there is another processor */
 	double		mean_us;		/* of recent requests */
+	double		mean_in_flight; /* when they were taken, all executors' */
 	uint32		wait_event;
 } Executor;
 
@@ -195,6 +196,8 @@ run_request(RtRequest *request)
 
 	Assert(CurrentMemoryContext == executor.context);
 	INSTR_TIME_SET_CURRENT(began);
+	executor.mean_in_flight +=
+		(rt_requests_in_use() - executor.mean_in_flight) / 16;
 	if (request->kind == RT_REQUEST_CALL)
 		result = rt_call_run(request);
 	else
@@ -215,7 +218,9 @@ run_request(RtRequest *request)
 /* ---- waiting ---- */
 
 /*
- * Waking a sleeper costs more than a short call.  The executor is already
+ * Waking a sleeper costs more than a short call.  With more than a caller or
+ * two there is soon something to do anyway, and the processor is better left
+ * to those who bring it.  The executor is already
  * noted as idle, so a request that comes now sets the latch, which is cheap
  * while nobody sleeps on it.
  */
@@ -227,7 +232,7 @@ spin(void)
 	instr_time	now;
 
 	if (!executor.may_spin || executor.mean_us > SPIN_MEAN_MAX_US ||
-		rt_requests_in_use() > SPIN_CALLS_MAX)
+		executor.mean_in_flight > SPIN_CALLS_MAX)
 		return false;
 
 	INSTR_TIME_SET_CURRENT(began);

@@ -21,6 +21,7 @@
 #define LOOKS_PER_CLOCK 16		/* looks at the list between two of the clock */
 
 static double mean_us = 1000.0;	/* of recent calls, from queue to answer */
+static double mean_in_flight = 0;	/* when they were queued */
 
 static int64
 read_clock_us(void)
@@ -41,7 +42,10 @@ calls_in_flight(void)
 void
 rt_spin_note_queued(RtRequest *request)
 {
-	request->queued_us = calls_in_flight() <= SPIN_CALLS_MAX ? read_clock_us() : 0;
+	int			calls = calls_in_flight();
+
+	mean_in_flight += (calls - mean_in_flight) / 16;
+	request->queued_us = calls <= SPIN_CALLS_MAX ? read_clock_us() : 0;
 }
 
 void
@@ -57,7 +61,8 @@ rt_spin_for_answers(void)
 	int			calls = calls_in_flight();
 	int64		deadline;
 
-	if (calls == 0 || calls > SPIN_CALLS_MAX || mean_us > SPIN_US)
+	if (calls == 0 || calls > SPIN_CALLS_MAX ||
+		mean_in_flight > SPIN_CALLS_MAX || mean_us > SPIN_US)
 		return false;
 	deadline = read_clock_us() + SPIN_US;
 	do
