@@ -44,10 +44,14 @@ RT_PACKAGES_BUILD=(
     libwebsockets-dev libuv1-dev
     libkrb5-dev                     # gssapi.h, which libpq/libpq.h wants
 )
+RT_PACKAGES_NODE=(
+    nodejs:node npm:npm ca-certificates     # protocol tests, load generators
+)
 RT_PACKAGES_TEST=(
+    "${RT_PACKAGES_NODE[@]}"
     perl libipc-run-perl                                # TAP tests
     postgresql-$RT_MAJOR-pgtap libtap-parser-sourcehandler-pgtap-perl
-    nodejs:node npm:npm ca-certificates chromium        # protocol, browser
+    chromium                                            # browser tests
     clang:clang libclang-rt-14-dev libjansson-dev       # unit tests, fuzzing
 )
 
