@@ -6,7 +6,9 @@
  * postmaster signals all workers together, and calls are promised
  * realtime.shutdown_timeout.  So the handler only notes the time.  While
  * something runs, a timer ticks and turns an overdue shutdown into a query
- * cancel; setting a timer in the signal handler itself would not be safe.
+ * cancel; setting a timer in the signal handler itself would not be safe.  A
+ * handler may catch a cancel and go on, so what still runs a little later is
+ * ended together with the process, as SIGTERM ends a session.
  * Ticks cost nothing for short calls: PostgreSQL leaves a pending alarm alone
  * when the timeouts behind it come and go.
  */
@@ -28,6 +30,7 @@
 #include "src/guc.h"
 
 #define TICK_MS 200				/* between looks for an overdue shutdown */
+#define LAST_GRACE_MS 1000		/* from the cancel to the process's end */
 #define HOLDING_TICK_MS 5		/* while answers wait for this call */
 
 static volatile sig_atomic_t shutdown_requested = false;
@@ -49,14 +52,22 @@ on_sigterm(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
+/* A second cancel changes nothing for who has caught the first. */
+static void
+end_what_runs(void)
+{
+	InterruptPending = true;
+	QueryCancelPending = true;
+	if (GetCurrentTimestamp() >=
+		shutdown_deadline + LAST_GRACE_MS * INT64CONST(1000))
+		ProcDiePending = true;
+}
+
 static void
 on_tick(void)
 {
 	if (rt_shutdown_is_overdue())
-	{
-		InterruptPending = true;
-		QueryCancelPending = true;
-	}
+		end_what_runs();
 	rt_batch_alarm();
 }
 
