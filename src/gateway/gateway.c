@@ -44,6 +44,7 @@
 #define FLUSH_POLL_MS 10		/* while an event waits for somebody's flush */
 #define SPARE_DESCRIPTORS 64	/* not for sockets */
 #define HTTP_SOCKETS 256		/* beside max_connections WebSockets */
+#define CANCEL_GRACE_MS 2000	/* for executors to cancel what still runs */
 #define CLOSE_LINGER_MS 1500	/* for close frames at the end */
 
 RtGateway	rt_gateway;
@@ -215,9 +216,31 @@ run_for(int64 ms, bool (*done) (void))
 }
 
 static bool
+executors_are_gone(void)
+{
+	for (int i = 0; i < realtime_executors; i++)
+	{
+		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
+
+		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_RUNNING)
+			return false;
+	}
+	return true;
+}
+
+static bool
 calls_are_done(void)
 {
 	return rt_requests_in_flight(rt_gateway.index) == 0;
+}
+
+/* Executors do not come back now: what they have left in the queue is refused. */
+static bool
+last_calls_are_done(void)
+{
+	if (!calls_are_done() && executors_are_gone())
+		rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
+	return calls_are_done();
 }
 
 static bool
@@ -231,7 +254,10 @@ stop_gateway(void)
 {
 	rt_gateway.stopping = true;
 	rt_listener_close();
-	run_for(realtime_shutdown_timeout, calls_are_done);
+	if (rt_postmaster_is_stopping())
+		run_for(realtime_shutdown_timeout + CANCEL_GRACE_MS, last_calls_are_done);
+	else
+		run_for(realtime_shutdown_timeout, calls_are_done);
 	rt_connections_close_all(1001, "Server shutting down");
 	run_for(CLOSE_LINGER_MS, sockets_are_closed);
 }
