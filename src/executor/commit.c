@@ -53,11 +53,15 @@ level_name(int level)
 	}
 }
 
-/* Through the setting's machinery, which also sets what standbys must do. */
+/*
+ * Through the setting's machinery, which also sets what standbys must do.
+ * level -1 = as it is configured.
+ */
 static void
 set_level(int level, GucAction action)
 {
-	(void) set_config_option("synchronous_commit", level_name(level),
+	(void) set_config_option("synchronous_commit",
+							 level < 0 ? NULL : level_name(level),
 							 PGC_USERSET, PGC_S_SESSION, action,
 							 true, 0, false);
 }
@@ -130,18 +134,16 @@ rt_commit_end(RtDurability *durability)
 
 /*
  * The wait can take for ever if standbys are missing; as in any session a
- * cancel ends it with a warning, and so does a shutdown.
+ * cancel ends it with a warning, and so does a shutdown.  There may be no
+ * transaction to undo a setting at its end, so that is done here.
  */
 static void
 wait_for_standbys(RtDurability *durability)
 {
-	int			nest_level = 0;
+	bool		another_level = durability->level != synchronous_commit;
 
-	if (durability->level != synchronous_commit)
-	{
-		nest_level = NewGUCNestLevel();
-		set_level(durability->level, GUC_ACTION_SAVE);
-	}
+	if (another_level)
+		set_level(durability->level, GUC_ACTION_SET);
 
 	rt_deadline_arm(0);
 	HOLD_INTERRUPTS();
@@ -149,8 +151,8 @@ wait_for_standbys(RtDurability *durability)
 	RESUME_INTERRUPTS();
 	rt_deadline_disarm();
 
-	if (nest_level != 0)
-		AtEOXact_GUC(false, nest_level);
+	if (another_level)
+		set_level(-1, GUC_ACTION_SET);
 }
 
 bool

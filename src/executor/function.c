@@ -238,6 +238,14 @@ describe_scalar_result(RtFunction *function, HeapTuple tuple)
  * a table or composite type may change under us and is asked for each time.
  */
 static void
+describe_row_result(RtFunction *function, TupleDesc desc)
+{
+	function->result = RT_RESULT_ROW;
+	if (function->result_type == RECORDOID && desc != NULL)
+		function->result_row = CreateTupleDescCopy(desc);
+}
+
+static void
 describe_result(RtFunction *function, HeapTuple tuple)
 {
 	TupleDesc	desc = NULL;
@@ -250,14 +258,10 @@ describe_result(RtFunction *function, HeapTuple tuple)
 			else
 				describe_scalar_result(function, tuple);
 			break;
-		case TYPEFUNC_RECORD:
-			function->result = RT_RESULT_ROW;
-			if (desc != NULL)
-				function->result_row = CreateTupleDescCopy(desc);
-			break;
 		case TYPEFUNC_COMPOSITE:
 		case TYPEFUNC_COMPOSITE_DOMAIN:
-			function->result = RT_RESULT_ROW;
+		case TYPEFUNC_RECORD:
+			describe_row_result(function, desc);
 			break;
 		default:
 			ereport(ERROR,

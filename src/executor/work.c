@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/pg_prng.h"
 #include "jit/jit.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -30,6 +31,8 @@
 #include "src/executor/session_reset.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
+
+#define RETRY_PAUSE_US 1000L		/* at most, before the first retry */
 
 typedef enum Outcome
 {
@@ -201,6 +204,17 @@ attempt(RtWork *work)
 	return outcome;
 }
 
+/*
+ * Two calls that have hindered each other must not go on in step: a random
+ * pause, longer each time.  The first one is next to nothing.
+ */
+static void
+pause_before_retry(int retries)
+{
+	pg_usleep((long) (pg_prng_double(&pg_global_prng_state) *
+					  (RETRY_PAUSE_US << Min(retries, 6))));
+}
+
 static bool
 may_retry(const RtWork *work, int retries)
 {
@@ -222,6 +236,7 @@ rt_work_run(RtWork *work)
 		if (attempt(work) != RETRYABLE || !may_retry(work, retries))
 			break;
 		rt_reply_reset(work->request);
+		pause_before_retry(retries);
 		pg_atomic_write_u64(&counters->retries,
 							pg_atomic_read_u64(&counters->retries) + 1);
 	}
