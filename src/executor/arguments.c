@@ -80,10 +80,6 @@ text_of_string(const char *text, RtSpan span)
 	if (memchr(inner, '\\', len) == NULL)
 		return pnstrdup(inner, len);
 
-	/* elsewhere \u must be converted to the database's encoding */
-	if (GetDatabaseEncoding() != PG_UTF8)
-		return text_through_jsonb(text, span);
-
 	decoded = palloc(span.len);
 	if (rt_json_string_decode(text, span, decoded, span.len) < 0)
 		ereport(ERROR,

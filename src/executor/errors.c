@@ -214,6 +214,7 @@ is_about_value(const ErrorData *error)
 	return category == ERRCODE_DATA_EXCEPTION ||
 		category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
 		category == ERRCODE_PLPGSQL_ERROR ||
+		category == ERRCODE_FEATURE_NOT_SUPPORTED ||
 		(category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
 		 error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE);
 }

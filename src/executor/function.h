@@ -89,6 +89,7 @@ typedef struct RtFunction
 
 	bool		inlinable;		/* a query around it would be planned whole */
 	SPIPlanPtr	plan;			/* of that query; NULL = not made yet */
+	TupleDesc	plan_row;		/* row type when it was made */
 
 	RtPrivileges privileges[RT_PRIVILEGES_KEPT];	/* by role */
 } RtFunction;

@@ -254,10 +254,11 @@ on_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
+/* The query knows the columns best: it leaves out those that were dropped. */
 static void
 on_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
-	(void) rt_result_set_desc((RtResultSet *) self, desc);
+	((RtResultSet *) self)->expected = CreateTupleDescCopy(desc);
 }
 
 static void
@@ -295,6 +296,29 @@ make_plan(RtFunction *function)
 	return plan;
 }
 
+/*
+ * The columns of a query's * are found once, and nothing tells the plan when
+ * the row type of a function has changed: that is for us to see.
+ */
+static void
+refresh_plan(RtFunction *function, TupleDesc row)
+{
+	MemoryContext old;
+
+	if (function->plan != NULL && equalTupleDescs(function->plan_row, row))
+		return;
+	if (function->plan != NULL)
+		SPI_freeplan(function->plan);
+	function->plan = NULL;
+	if (function->plan_row != NULL)
+		FreeTupleDesc(function->plan_row);
+
+	old = MemoryContextSwitchTo(function->context);
+	function->plan_row = CreateTupleDescCopy(row);
+	MemoryContextSwitchTo(old);
+	function->plan = make_plan(function);
+}
+
 static ParamListInfo
 make_params(RtFunction *function, RtArguments *arguments)
 {
@@ -330,8 +354,7 @@ rt_result_set_run_query(RtResultSet *set, RtFunction *function,
 	options.params = make_params(function, arguments);
 
 	SPI_connect();
-	if (function->plan == NULL)
-		function->plan = make_plan(function);
+	refresh_plan(function, set->expected);
 	result = SPI_execute_plan_extended(function->plan, &options);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "could not run function \"%s\": %s", function->name,
