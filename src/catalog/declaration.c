@@ -189,8 +189,15 @@ load(void)
 
 	/* from here on an invalidation may concern what is being read */
 	loading = true;
-	fresh = rt_declarations_load();
-	loading = false;
+	PG_TRY();
+	{
+		fresh = rt_declarations_load();
+	}
+	PG_FINALLY();
+	{
+		loading = false;
+	}
+	PG_END_TRY();
 
 	if (current != NULL)
 	{

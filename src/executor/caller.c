@@ -64,8 +64,7 @@ realtime_request_id(PG_FUNCTION_ARGS)
 {
 	const RtCaller *caller = rt_caller();
 
-	if (caller == NULL || caller->request->kind != RT_REQUEST_CALL ||
-		caller->request->id.len == 0)
+	if (caller == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(rt_caller_request_id()));
 }
