@@ -110,8 +110,8 @@ on_connection(uv_poll_t *handle, int status, int events)
 
 /*
  * SO_REUSEPORT lets another server of the same user bind the port as well, and
- * clients would reach either.  So the first gateway binds without it once,
- * before any of ours listens, to see whether the port is free.
+ * clients would reach either.  So while none of ours listens the first gateway
+ * binds without it, to see whether the port is free; the others wait for it.
  */
 static int
 bind_address(const struct addrinfo *address, bool shared)
@@ -239,11 +239,11 @@ rt_listener_open(int max_sockets)
 	if (!failed_before)
 		uv_timer_init(rt_event_loop_uv(), &retry_timer);
 
-	if (!rt_port_is_ours() && rt_gateway.index == 0 &&
-		bind_names(names, true, level))
-		rt_port_set_ours();
-	if (rt_port_is_ours())
+	if (rt_port_is_ours() ||
+		(rt_gateway.index == 0 && bind_names(names, true, level)))
 		(void) bind_names(names, false, level);
+	if (listener_count > 0)
+		rt_port_taken();
 
 	failed_before = true;
 	list_free(names);
@@ -254,6 +254,8 @@ rt_listener_open(int max_sockets)
 void
 rt_listener_close(void)
 {
+	if (listener_count == 0)
+		return;
 	uv_timer_stop(&retry_timer);
 	for (int i = 0; i < listener_count; i++)
 	{
@@ -261,6 +263,7 @@ rt_listener_close(void)
 		close(listeners[i].fd);
 	}
 	listener_count = 0;
+	rt_port_left();
 }
 
 /* ---- the rate of one address ---- */

@@ -28,7 +28,7 @@ typedef struct WorkerArea
 {
 	pg_atomic_uint32 service_state; /* RtServiceState */
 	pg_atomic_uint32 catalog_generation;
-	pg_atomic_uint32 port_is_ours;
+	pg_atomic_uint32 listening; /* gateways */
 	pg_atomic_uint32 vacate_pid;	/* backend that vacates, 0 = none */
 	pg_atomic_uint32 vacate_database;	/* valid while vacate_pid is not 0 */
 	int			slot_count;
@@ -83,7 +83,7 @@ rt_worker_slots_init(void)
 	memset(area, 0, rt_worker_slots_size());
 	pg_atomic_init_u32(&area->service_state, RT_SERVICE_STARTING);
 	pg_atomic_init_u32(&area->catalog_generation, 1);
-	pg_atomic_init_u32(&area->port_is_ours, 0);
+	pg_atomic_init_u32(&area->listening, 0);
 	pg_atomic_init_u32(&area->vacate_pid, 0);
 	pg_atomic_init_u32(&area->vacate_database, InvalidOid);
 	area->slot_count = slot_count();
@@ -244,14 +244,20 @@ rt_catalog_changed(void)
 bool
 rt_port_is_ours(void)
 {
-	return pg_atomic_read_u32(&area->port_is_ours) != 0;
+	return pg_atomic_read_u32(&area->listening) != 0;
 }
 
 void
-rt_port_set_ours(void)
+rt_port_taken(void)
 {
-	pg_atomic_write_u32(&area->port_is_ours, 1);
+	pg_atomic_fetch_add_u32(&area->listening, 1);
 	rt_worker_wake_all(RT_WORKER_GATEWAY);
+}
+
+void
+rt_port_left(void)
+{
+	pg_atomic_fetch_sub_u32(&area->listening, 1);
 }
 
 /* ---- vacating a database ---- */

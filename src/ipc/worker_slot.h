@@ -127,11 +127,12 @@ extern bool rt_database_is_vacated(Oid database);
 extern void rt_worker_set_database(RtWorkerKind kind, int index, Oid database);
 
 /*
- * Whether the port has been found free of other programs since the server
- * started; the first gateway finds out, before any of ours listens.
+ * Whether a gateway of ours listens, so that the port cannot be another
+ * program's; each says when it begins and ends.
  */
 extern bool rt_port_is_ours(void);
-extern void rt_port_set_ours(void);
+extern void rt_port_taken(void);
+extern void rt_port_left(void);
 
 /* Whether the postmaster has been told to stop (so a worker may exit 0). */
 extern bool rt_postmaster_is_stopping(void);
