@@ -225,6 +225,8 @@ rt_service_state_text(RtServiceState state)
 			return "the extension is not installed";
 		case RT_SERVICE_VACATED:
 			return "the database is being changed";
+		case RT_SERVICE_NO_EXECUTOR:
+			return "no executor can be started";
 	}
 	return "unknown";
 }

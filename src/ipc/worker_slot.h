@@ -80,7 +80,8 @@ typedef enum RtServiceState
 	RT_SERVICE_NO_DATABASE,
 	RT_SERVICE_NO_ROLE,			/* realtime.executor_role is missing */
 	RT_SERVICE_NO_EXTENSION,
-	RT_SERVICE_VACATED			/* the database is being dropped, renamed ... */
+	RT_SERVICE_VACATED,			/* the database is being dropped, renamed ... */
+	RT_SERVICE_NO_EXECUTOR		/* none could be started for some time */
 } RtServiceState;
 
 extern Size rt_worker_slots_size(void);

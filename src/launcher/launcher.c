@@ -52,6 +52,7 @@
 #define LOOK_MS 5000			/* between looks while something is missing */
 #define BUSY_LOOK_MS 200		/* while a database is being changed */
 #define IDLE_LOOK_MS 60000		/* while all is well */
+#define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
 #define SHORT_LIFE_MS 5000		/* a worker that lives less is held back */
 #define MAX_DELAY_MS 30000
 
@@ -65,6 +66,7 @@ typedef struct ExecutorMemory
 } ExecutorMemory;
 
 static ExecutorMemory *memory = NULL;
+static TimestampTz none_since = 0;	/* that no executor runs; 0 = some do */
 static bool told_no_workers = false;
 
 /* ---- what is there ---- */
@@ -276,6 +278,34 @@ start_executors(void)
 	return sleep;
 }
 
+/*
+ * Calls wait while executors are being started, but not for ever: they may be
+ * refused a place, or entry to the database.  Returns how long to sleep.
+ */
+static long
+watch_executors(long sleep)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	for (int i = 0; i < realtime_executors; i++)
+	{
+		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
+
+		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_RUNNING)
+		{
+			none_since = 0;
+			return sleep;
+		}
+	}
+	if (none_since == 0)
+		none_since = now;
+	if (!TimestampDifferenceExceeds(none_since, now, NO_EXECUTOR_MS))
+		return Min(sleep, NO_EXECUTOR_MS);
+	rt_service_set_state(RT_SERVICE_NO_EXECUTOR);
+	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
+	return Min(sleep, LOOK_MS);
+}
+
 /* ---- the service's state ---- */
 
 static bool
@@ -317,9 +347,10 @@ manage_executors(void)
 		/* executors say what is true once they are connected */
 		if (is_launchers_state(rt_service_state()))
 			rt_service_set_state(RT_SERVICE_STARTING);
-		return start_executors();
+		return watch_executors(start_executors());
 	}
 
+	none_since = 0;
 	rt_service_set_state(state);
 	if (state == RT_SERVICE_VACATED)
 		return BUSY_LOOK_MS;
