@@ -53,6 +53,7 @@
 #define BUSY_LOOK_MS 200		/* while a database is being changed */
 #define IDLE_LOOK_MS 60000		/* while all is well */
 #define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
+#define NO_PLACE_MS 1000		/* that a place may be taken by one who leaves */
 #define SHORT_LIFE_MS 5000		/* a worker that lives less is held back */
 #define MAX_DELAY_MS 30000
 
@@ -67,6 +68,7 @@ typedef struct ExecutorMemory
 
 static ExecutorMemory *memory = NULL;
 static TimestampTz none_since = 0;	/* that no executor runs; 0 = some do */
+static TimestampTz no_workers_since = 0;	/* 0 = the last one got a place */
 static bool told_no_workers = false;
 
 /* ---- what is there ---- */
@@ -199,10 +201,17 @@ register_executor(int index)
 	return false;
 }
 
+/*
+ * A worker that is ending keeps its place for a moment: only if there is none
+ * for longer are they too few.
+ */
 static void
-tell_no_workers(void)
+tell_no_workers(TimestampTz now)
 {
-	if (told_no_workers)
+	if (no_workers_since == 0)
+		no_workers_since = now;
+	if (told_no_workers ||
+		!TimestampDifferenceExceeds(no_workers_since, now, NO_PLACE_MS))
 		return;
 	told_no_workers = true;
 	ereport(WARNING,
@@ -269,10 +278,11 @@ start_executors(void)
 		}
 		if (!register_executor(i))
 		{
-			tell_no_workers();
-			sleep = Min(sleep, LOOK_MS);
+			tell_no_workers(now);
+			sleep = Min(sleep, told_no_workers ? LOOK_MS : BUSY_LOOK_MS);
 			continue;
 		}
+		no_workers_since = 0;
 		executor->started_at = now;
 	}
 	return sleep;
