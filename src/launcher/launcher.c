@@ -316,6 +316,22 @@ watch_executors(long sleep)
 	return Min(sleep, LOOK_MS);
 }
 
+/*
+ * Who had to leave because the database or the role is going away has not
+ * failed, and is started again at once when it is back.
+ */
+static void
+forget_failures(void)
+{
+	none_since = 0;
+	for (int i = 0; i < realtime_executors; i++)
+	{
+		memory[i].started_at = 0;
+		memory[i].not_before = 0;
+		memory[i].delay_ms = 0;
+	}
+}
+
 /* ---- the service's state ---- */
 
 static bool
@@ -360,7 +376,7 @@ manage_executors(void)
 		return watch_executors(start_executors());
 	}
 
-	none_since = 0;
+	forget_failures();
 	rt_service_set_state(state);
 	if (state == RT_SERVICE_VACATED)
 		return BUSY_LOOK_MS;
