@@ -71,7 +71,7 @@ prepare_commit(void)
 {
 	wrote_wal = XactLastRecEnd != 0;
 	wanted_level = synchronous_commit;
-	rt_session_reset_settings();
+	rt_session_reset_precommit();
 	base_level = synchronous_commit;
 
 	if (realtime_pipelined_commits || wanted_level == SYNCHRONOUS_COMMIT_OFF)
@@ -88,7 +88,7 @@ prepare_commit(void)
 static void
 note_commit(void)
 {
-	rt_session_reset_note();
+	rt_session_reset_commit();
 	if (rt_commit_is_pipelined &&
 		TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		commit_lsn = XactLastCommitEnd;

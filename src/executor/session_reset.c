@@ -7,7 +7,7 @@
  *
  * settings		a nest level of their own, rolled back at PRE_COMMIT, when
  *				deferred triggers have run; an abort rolls them back itself
- * temporary objects	a transaction of its own, only if one was touched
+ * temporary objects	a transaction of its own, only if there may be some
  * cursors, prepared statements, advisory locks, sequence values
  *				calls that return at once when there is nothing
  * LISTEN		PostgreSQL refuses it in background workers
@@ -21,6 +21,7 @@
 #include "commands/sequence.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "storage/sinval.h"
 #include "utils/guc.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
@@ -42,17 +43,37 @@ rt_session_reset_is_pending(void)
 	return settings_level != 0;
 }
 
+/*
+ * Objects can be made in the temporary schema by its real name, too, and that
+ * sets no flag.  Once there is such a schema, whoever has changed a catalog
+ * may have done so.
+ */
+static bool
+may_have_named_temporary_schema(void)
+{
+	SharedInvalidationMessage *messages;
+	bool		init_file;
+	Oid			schema;
+	Oid			toast_schema;
+
+	GetTempNamespaceState(&schema, &toast_schema);
+	return OidIsValid(schema) &&
+		xactGetCommittedInvalidationMessages(&messages, &init_file) > 0;
+}
+
 void
-rt_session_reset_settings(void)
+rt_session_reset_precommit(void)
 {
 	int			level = settings_level;
 
 	settings_level = 0;
 	AtEOXact_GUC(false, level);
+	if (may_have_named_temporary_schema())
+		temporary_objects = true;
 }
 
 void
-rt_session_reset_note(void)
+rt_session_reset_commit(void)
 {
 	if ((MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) != 0)
 		temporary_objects = true;

@@ -13,11 +13,13 @@ extern void rt_session_reset_begin(void);
 /* Whether begin was called in this transaction. */
 extern bool rt_session_reset_is_pending(void);
 
-/* Undoes them, when all of the user's code has run; at PRE_COMMIT. */
-extern void rt_session_reset_settings(void);
-
-/* At COMMIT: notes what will have to be cleaned up.  Never fails. */
-extern void rt_session_reset_note(void);
+/*
+ * Undoes them, when all of the user's code has run, and notes what will have
+ * to be cleaned up; at PRE_COMMIT and, what cannot be known before, at COMMIT.
+ * The latter never fails.
+ */
+extern void rt_session_reset_precommit(void);
+extern void rt_session_reset_commit(void);
 
 /*
  * Removes the rest; after the transaction, committed or not.  Returns false
