@@ -16,6 +16,7 @@
 #include "jit/jit.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "replication/slot.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
@@ -167,6 +168,8 @@ recover(RtWork *work, MemoryContext context)
 	outcome = translate_error(work);
 	AbortCurrentTransaction();
 	PortalErrorCleanup();
+	if (MyReplicationSlot != NULL)
+		ReplicationSlotRelease();
 	jit_reset_after_error();
 	MemoryContextSwitchTo(context);
 	RESUME_INTERRUPTS();
