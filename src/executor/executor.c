@@ -311,7 +311,7 @@ leave_if_told(void)
 	if (!rt_shutdown_is_requested())
 		return;
 	stopping = rt_postmaster_is_stopping();
-	if (stopping && rt_requests_queued() && !rt_shutdown_is_overdue())
+	if (stopping && rt_requests_queued() && !rt_grace_is_over())
 		return;
 	rt_batch_push();
 	proc_exit(stopping ? 0 : 1);

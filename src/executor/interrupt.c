@@ -8,7 +8,9 @@
  * something runs, a timer ticks and turns an overdue shutdown into a query
  * cancel; setting a timer in the signal handler itself would not be safe.  A
  * handler may catch a cancel and go on, so what still runs a little later is
- * ended together with the process, as SIGTERM ends a session.
+ * ended together with the process, as SIGTERM ends a session.  The same befalls
+ * what runs in a database that is to be dropped, renamed or moved, because
+ * that waits for us.
  * Ticks cost nothing for short calls: PostgreSQL leaves a pending alarm alone
  * when the timeouts behind it come and go.
  */
@@ -28,13 +30,16 @@
 #include "src/executor/batch.h"
 #include "src/executor/interrupt.h"
 #include "src/guc.h"
+#include "src/ipc/worker_slot.h"
 
 #define TICK_MS 200				/* between looks for an overdue shutdown */
+#define VACATE_GRACE_MS 2000	/* at most, from the first tick */
 #define LAST_GRACE_MS 1000		/* from the cancel to the process's end */
 #define HOLDING_TICK_MS 5		/* while answers wait for this call */
 
 static volatile sig_atomic_t shutdown_requested = false;
 static volatile TimestampTz shutdown_deadline = 0;	/* set before the flag */
+static volatile TimestampTz vacate_deadline = 0;	/* 0 = none was wanted */
 static TimeoutId tick_timeout;
 
 static void
@@ -52,6 +57,16 @@ on_sigterm(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
+/* When what runs must have ended; 0 = it need not. */
+static TimestampTz
+end_of_grace(void)
+{
+	if (shutdown_requested &&
+		(vacate_deadline == 0 || shutdown_deadline < vacate_deadline))
+		return shutdown_deadline;
+	return vacate_deadline;
+}
+
 /* A second cancel changes nothing for who has caught the first. */
 static void
 end_what_runs(void)
@@ -59,14 +74,26 @@ end_what_runs(void)
 	InterruptPending = true;
 	QueryCancelPending = true;
 	if (GetCurrentTimestamp() >=
-		shutdown_deadline + LAST_GRACE_MS * INT64CONST(1000))
+		end_of_grace() + LAST_GRACE_MS * INT64CONST(1000))
 		ProcDiePending = true;
+}
+
+static void
+look_for_vacating(void)
+{
+	int			grace_ms = Min(realtime_shutdown_timeout, VACATE_GRACE_MS);
+
+	if (!rt_database_is_vacated(MyDatabaseId))
+		vacate_deadline = 0;
+	else if (vacate_deadline == 0)
+		vacate_deadline = GetCurrentTimestamp() + grace_ms * INT64CONST(1000);
 }
 
 static void
 on_tick(void)
 {
-	if (rt_shutdown_is_overdue())
+	look_for_vacating();
+	if (rt_grace_is_over())
 		end_what_runs();
 	rt_batch_alarm();
 }
@@ -94,9 +121,11 @@ rt_shutdown_is_requested(void)
 }
 
 bool
-rt_shutdown_is_overdue(void)
+rt_grace_is_over(void)
 {
-	return shutdown_requested && GetCurrentTimestamp() >= shutdown_deadline;
+	TimestampTz end = end_of_grace();
+
+	return end != 0 && GetCurrentTimestamp() >= end;
 }
 
 void
@@ -105,6 +134,8 @@ rt_deadline_arm(TimestampTz deadline)
 	EnableTimeoutParams timeouts[2];
 	int			n = 0;
 
+	if (!get_timeout_active(tick_timeout))
+		vacate_deadline = 0;	/* something new begins */
 	timeouts[n].id = tick_timeout;
 	timeouts[n].type = TMPARAM_EVERY;
 	timeouts[n++].delay_ms = rt_batch_is_empty() ? TICK_MS : HOLDING_TICK_MS;

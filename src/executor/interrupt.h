@@ -15,14 +15,17 @@ extern void rt_interrupt_init(void);
 /* Registers the timer; once connected. */
 extern void rt_interrupt_init_timer(void);
 
-/* Whether SIGTERM has arrived, and whether its grace has passed. */
+/*
+ * Whether SIGTERM has arrived, and whether what runs must end now because of
+ * it, or because the database is being vacated.
+ */
 extern bool rt_shutdown_is_requested(void);
-extern bool rt_shutdown_is_overdue(void);
+extern bool rt_grace_is_over(void);
 
 /*
  * Between arm and disarm the running statement is cancelled when the deadline
- * passes (0 = never) or the grace of a shutdown ends; arming again moves the
- * deadline.  disarm also forgets a cancel that came too late.
+ * passes (0 = never) or the grace is over; arming again moves the deadline.
+ * disarm also forgets a cancel that came too late.
  */
 extern void rt_deadline_arm(TimestampTz deadline);
 extern void rt_deadline_disarm(void);

@@ -145,7 +145,7 @@ translate_error(RtWork *work)
 	scene.anonymous = caller == NULL || caller->anonymous;
 	scene.deadline_passed = work->deadline != 0 &&
 		GetCurrentTimestamp() >= work->deadline;
-	scene.shutting_down = rt_shutdown_is_overdue();
+	scene.shutting_down = rt_grace_is_over();
 
 	if (rt_fault_from_error(&work->fault, error, &scene))
 		EmitErrorReport();
