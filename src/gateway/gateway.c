@@ -75,7 +75,10 @@ reload_configuration(void)
 	rt_http_configure();
 }
 
-/* When the service has ended for good, its clients are told so. */
+/*
+ * When the service has ended for good, its clients are told so, after the
+ * calls that were refused because of it.
+ */
 static void
 watch_service(void)
 {
@@ -84,9 +87,11 @@ watch_service(void)
 	if (service == last_service)
 		return;
 	last_service = service;
-	if (service == RT_SERVICE_NO_DATABASE || service == RT_SERVICE_NO_ROLE ||
-		service == RT_SERVICE_NO_EXTENSION)
-		rt_connections_close_all(1012, rt_service_state_text(service));
+	if (service != RT_SERVICE_NO_DATABASE && service != RT_SERVICE_NO_ROLE &&
+		service != RT_SERVICE_NO_EXTENSION)
+		return;
+	(void) rt_dispatch_answers();
+	rt_connections_close_all(1012, rt_service_state_text(service));
 }
 
 static void

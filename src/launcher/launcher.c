@@ -377,9 +377,14 @@ manage_executors(void)
 	}
 
 	forget_failures();
-	rt_service_set_state(state);
 	if (state == RT_SERVICE_VACATED)
+	{
+		rt_service_set_state(state);
 		return BUSY_LOOK_MS;
+	}
+	/* before gateways close the sockets, and what came in meanwhile */
+	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
+	rt_service_set_state(state);
 	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
 	return LOOK_MS;
 }
