@@ -72,14 +72,16 @@ extern PGDLLEXPORT void rt_executor_main(Datum arg);
 
 /*
  * Tells everybody when calls become possible or impossible.  READY replaces
- * what the launcher said while it waited for us, but not a vacating.
+ * what the launcher said while it waited for us, but not a vacating.  STARTING
+ * may be its question to executors that never left.
  */
 static void
 note_extension(bool installed, bool first)
 {
 	RtServiceState state = rt_service_state();
 
-	if (installed == executor.extension && !first)
+	if (installed == executor.extension && !first &&
+		state != RT_SERVICE_STARTING)
 		return;
 	executor.extension = installed;
 	if (!installed)
@@ -273,7 +275,8 @@ wait_for_request(void)
 		wait_for_latch();
 	ResetLatch(MyLatch);
 	rt_executor_not_idle(executor.index);
-	if (!executor.extension || executor.catalog_seen != rt_catalog_generation())
+	if (!executor.extension || executor.catalog_seen != rt_catalog_generation() ||
+		rt_service_state() == RT_SERVICE_STARTING)
 		note_extension(look_for_extension(), false);
 }
 

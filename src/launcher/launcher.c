@@ -288,6 +288,28 @@ start_executors(void)
 	return sleep;
 }
 
+static bool
+any_is_connected(void)
+{
+	for (int i = 0; i < realtime_executors; i++)
+	{
+		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
+
+		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_RUNNING &&
+			OidIsValid(pg_atomic_read_u32(&slot->database)))
+			return true;
+	}
+	return false;
+}
+
+/* Executors say what is true: those that start, and those that never left. */
+static void
+ask_executors(void)
+{
+	rt_service_set_state(RT_SERVICE_STARTING);
+	rt_worker_wake_all(RT_WORKER_EXECUTOR);
+}
+
 /*
  * Calls wait while executors are being started, but not for ever: they may be
  * refused a place, or entry to the database.  Returns how long to sleep.
@@ -297,15 +319,12 @@ watch_executors(long sleep)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	for (int i = 0; i < realtime_executors; i++)
+	if (any_is_connected())
 	{
-		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
-
-		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_RUNNING)
-		{
-			none_since = 0;
-			return sleep;
-		}
+		none_since = 0;
+		if (rt_service_state() == RT_SERVICE_NO_EXECUTOR)
+			ask_executors();
+		return sleep;
 	}
 	if (none_since == 0)
 		none_since = now;
@@ -370,9 +389,8 @@ manage_executors(void)
 	report_state(state);
 	if (state == RT_SERVICE_READY)
 	{
-		/* executors say what is true once they are connected */
 		if (is_launchers_state(rt_service_state()))
-			rt_service_set_state(RT_SERVICE_STARTING);
+			ask_executors();
 		return watch_executors(start_executors());
 	}
 
