@@ -39,7 +39,7 @@ use RealtimeTest;
 our @EXPORT = qw(
   life_node life_schema worker_pids busy_executor replaced slots_are_free
   call_begin call_end answers_to load_start load_stop timed_sql
-  log_position count_in_log no_crash
+  log_position count_in_log no_crash service_state quick seen_only
 );
 
 # Paths that tests call, in the database that clients reach.
@@ -51,6 +51,10 @@ CREATE FUNCTION app.sleep(seconds float8) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM pg_sleep(seconds);
 	RETURN 'awake';
+END $$;
+CREATE FUNCTION app.say(what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM realtime.publish('news', what);
 END $$;
 CREATE FUNCTION app.stubborn() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -64,6 +68,7 @@ BEGIN
 END $$;
 SELECT realtime.rpc('app/echo', 'app.echo(text)'),
 	realtime.rpc('app/sleep', 'app.sleep(float8)'),
+	realtime.rpc('app/say', 'app.say(text)'),
 	realtime.rpc('app/stubborn', 'app.stubborn()'),
 	realtime.topic('news', open => true);
 };
@@ -76,9 +81,10 @@ SELECT realtime.rpc('app/echo', 'app.echo(text)'),
 
 =item life_node(setting => value, ...)
 
-new_node() with the functions app.echo(), app.sleep() and app.stubborn(), which
-no cancel ends, declared as app/..., and an open topic "news"; these are made
-in the database of the setting realtime.database, which is created.
+new_node() with functions declared as app/...: app.echo(), app.sleep(),
+app.stubborn(), which no cancel ends, and app.say(), which publishes to the open
+topic "news".  These are made in the database of the setting
+realtime.database, which is created.
 
 =cut
 
@@ -108,7 +114,7 @@ sub life_schema
 {
 	my ($node, $database) = @_;
 
-	$node->safe_psql($database, "CREATE EXTENSION realtime; $schema");
+	$node->safe_psql($database, "BEGIN; CREATE EXTENSION realtime; $schema; COMMIT");
 	return;
 }
 
@@ -219,6 +225,43 @@ sub timed_sql
 	my ($status, $stdout, $stderr) = $node->psql($database, $sql);
 
 	return (time - $began, $stderr);
+}
+
+=item quick($node, database, sql, error)
+
+Runs SQL and tests that it takes less than five seconds, that it goes well or
+is refused with an error, a regexp, and that workers have not said much
+meanwhile.
+
+=cut
+
+sub quick
+{
+	my ($node, $database, $sql, $error) = @_;
+	my $position = log_position($node);
+	my ($seconds, $stderr) = timed_sql($node, $database, $sql);
+	my $words = count_in_log($node,
+		qr/FATAL|background worker "realtime|realtime waits/, $position);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	cmp_ok($seconds, '<', 5, "$sql: quick");
+	if (defined $error) { like($stderr, $error, "$sql: refused"); }
+	else { is($stderr =~ s/^.*NOTICE:.*\n?//gmr, '', "$sql: done"); }
+	cmp_ok($words, '<=', 6, "$sql: the log is not flooded");
+	return;
+}
+
+=item service_state($node)
+
+What the gateway says about the state of the service.
+
+=cut
+
+sub service_state
+{
+	my ($node) = @_;
+
+	return (http_request($node, 'GET /healthz'))[2];
 }
 
 =item log_position($node), count_in_log($node, regexp, position)
@@ -379,8 +422,6 @@ Ends the load and returns what its clients have seen: how often "ok" or an
 error's code, "closed <code>", "cut off" (without a code), "no answer",
 "refused <status>", "not connected"; and the seconds of the "longest" call.
 
-=back
-
 =cut
 
 sub load_stop
@@ -399,6 +440,29 @@ sub load_stop
 	}
 	note('load: ' . explain_reply(\%seen));
 	return \%seen;
+}
+
+=item seen_only($load, what, ...)
+
+load_stop(), and tests that the clients have seen successful calls, nothing
+else but what is given, and no call that takes five seconds.
+
+=back
+
+=cut
+
+sub seen_only
+{
+	my ($load, @allowed) = @_;
+	my $seen = load_stop($load);
+	my %allowed = map { $_ => 1 } 'ok', 'longest', @allowed;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is_deeply([ grep { !$allowed{$_} } sort keys %$seen ], [],
+		'clients see nothing but ' . join ', ', 'ok', @allowed);
+	cmp_ok($seen->{longest}, '<', 5, 'no call takes long');
+	cmp_ok($seen->{ok}, '>', 0, 'calls succeed');
+	return $seen;
 }
 
 1;
