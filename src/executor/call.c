@@ -56,11 +56,11 @@ handler_of_declaration(RtRpcDeclaration *declaration)
 static void
 get_guards(Call *call, RtRpcDeclaration *declaration)
 {
-	call->guard_count = declaration->guard_count;
-	if (call->guard_count == 0)
+	call->guard_count = 0;
+	if (declaration->guard_count == 0)
 		return;
-	call->guards = palloc(call->guard_count * sizeof(RtFunction *));
-	for (int i = 0; i < call->guard_count; i++)
+	call->guards = palloc(declaration->guard_count * sizeof(RtFunction *));
+	for (int i = 0; i < declaration->guard_count; i++)
 	{
 		if (!OidIsValid(declaration->guards[i]))
 			ereport(ERROR,
