@@ -68,6 +68,7 @@ get_guards(Call *call, RtRpcDeclaration *declaration)
 					 errmsg("a guard of \"%s\" does not exist",
 							call->work.activity)));
 		call->guards[i] = rt_function_get(declaration->guards[i]);
+		call->guard_count++;
 	}
 }
 
@@ -157,6 +158,9 @@ run_guard(Call *call, RtFunction *guard)
 			break;
 	}
 
+	/* one that is not run has not agreed, even if it returns nothing */
+	if (rt_function_is_skipped(guard, arguments))
+		refuse_call();
 	result = rt_function_invoke(guard, arguments);
 	if (!rt_guard_passes(guard, result))
 		refuse_call();

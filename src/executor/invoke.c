@@ -26,8 +26,8 @@
 #include "src/executor/invoke.h"
 #include "src/executor/result_set.h"
 
-static bool
-skips_call(const RtFunction *function, const RtArguments *arguments)
+bool
+rt_function_is_skipped(const RtFunction *function, const RtArguments *arguments)
 {
 	for (int i = 0; i < arguments->count && function->strict; i++)
 	{
@@ -52,7 +52,7 @@ rt_function_invoke(RtFunction *function, RtArguments *arguments)
 	NullableDatum result = {.value = (Datum) 0,.isnull = true};
 
 	InvokeFunctionExecuteHook(function->oid);
-	if (skips_call(function, arguments))
+	if (rt_function_is_skipped(function, arguments))
 		return result;
 
 	InitFunctionCallInfoData(*fcinfo, &function->flinfo, arguments->count,
@@ -158,7 +158,7 @@ write_set(RtFunction *function, RtArguments *arguments, StringInfo out,
 	RtResultSet *set = rt_result_set_begin(function, out, limit);
 
 	InvokeFunctionExecuteHook(function->oid);
-	if (skips_call(function, arguments))
+	if (rt_function_is_skipped(function, arguments))
 		 /* an empty set */ ;
 	else if (function->inlinable && rt_function_may_use_schema(function))
 		rt_result_set_run_query(set, function, arguments);

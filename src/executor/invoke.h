@@ -10,9 +10,12 @@
 #include "src/executor/arguments.h"
 #include "src/executor/function.h"
 
+/* Whether it is strict and one of the arguments NULL: then it is not run. */
+extern bool rt_function_is_skipped(const RtFunction *function,
+								   const RtArguments *arguments);
+
 /*
- * Calls a function that returns no set.  A strict function that is given a
- * NULL gives one back unseen.
+ * Calls a function that returns no set.  One that is skipped gives NULL back.
  */
 extern NullableDatum rt_function_invoke(RtFunction *function,
 										RtArguments *arguments);
