@@ -10,7 +10,8 @@
  * handler may catch a cancel and go on, so what still runs a little later is
  * ended together with the process, as SIGTERM ends a session.  The same befalls
  * what runs in a database that is to be dropped, renamed or moved, because
- * that waits for us.
+ * that waits for us.  What goes on after its deadline is cancelled again and
+ * again.
  * Ticks cost nothing for short calls: PostgreSQL leaves a pending alarm alone
  * when the timeouts behind it come and go.
  */
@@ -34,12 +35,13 @@
 
 #define TICK_MS 200				/* between looks for an overdue shutdown */
 #define VACATE_GRACE_MS 2000	/* at most, from the first tick */
-#define LAST_GRACE_MS 1000		/* from the cancel to the process's end */
+#define LAST_GRACE_MS 1000		/* for who has caught a cancel */
 #define HOLDING_TICK_MS 5		/* while answers wait for this call */
 
 static volatile sig_atomic_t shutdown_requested = false;
 static volatile TimestampTz shutdown_deadline = 0;	/* set before the flag */
 static volatile TimestampTz vacate_deadline = 0;	/* 0 = none was wanted */
+static volatile TimestampTz call_deadline = 0;	/* 0 = none */
 static TimeoutId tick_timeout;
 
 static void
@@ -67,15 +69,18 @@ end_of_grace(void)
 	return vacate_deadline;
 }
 
-/* A second cancel changes nothing for who has caught the first. */
+static bool
+has_passed(TimestampTz deadline, int grace_ms)
+{
+	return deadline != 0 &&
+		GetCurrentTimestamp() >= deadline + grace_ms * INT64CONST(1000);
+}
+
 static void
-end_what_runs(void)
+cancel_what_runs(void)
 {
 	InterruptPending = true;
 	QueryCancelPending = true;
-	if (GetCurrentTimestamp() >=
-		end_of_grace() + LAST_GRACE_MS * INT64CONST(1000))
-		ProcDiePending = true;
 }
 
 static void
@@ -94,7 +99,13 @@ on_tick(void)
 {
 	look_for_vacating();
 	if (rt_grace_is_over())
-		end_what_runs();
+	{
+		cancel_what_runs();
+		/* a second cancel changes nothing for who has caught the first */
+		ProcDiePending |= has_passed(end_of_grace(), LAST_GRACE_MS);
+	}
+	else if (has_passed(call_deadline, LAST_GRACE_MS))
+		cancel_what_runs();
 	rt_batch_alarm();
 }
 
@@ -123,9 +134,7 @@ rt_shutdown_is_requested(void)
 bool
 rt_grace_is_over(void)
 {
-	TimestampTz end = end_of_grace();
-
-	return end != 0 && GetCurrentTimestamp() >= end;
+	return has_passed(end_of_grace(), 0);
 }
 
 void
@@ -136,6 +145,7 @@ rt_deadline_arm(TimestampTz deadline)
 
 	if (!get_timeout_active(tick_timeout))
 		vacate_deadline = 0;	/* something new begins */
+	call_deadline = deadline;
 	timeouts[n].id = tick_timeout;
 	timeouts[n].type = TMPARAM_EVERY;
 	timeouts[n++].delay_ms = rt_batch_is_empty() ? TICK_MS : HOLDING_TICK_MS;
