@@ -232,6 +232,7 @@ rt_work_run(RtWork *work)
 	work->started_at = 0;
 	work->session_is_spoiled = false;
 	debug_query_string = work->activity;
+	SetCurrentStatementStartTimestamp();	/* the view shows it */
 	pgstat_report_activity(STATE_RUNNING, work->activity);
 
 	for (int retries = 0;; retries++)
