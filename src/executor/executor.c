@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include "access/xact.h"
@@ -246,6 +247,7 @@ spin(void)
 				return true;
 			SPIN_DELAY();
 		}
+		sched_yield();			/* whoever brings the call may need this core */
 		INSTR_TIME_SET_CURRENT(now);
 		INSTR_TIME_SUBTRACT(now, began);
 	} while (INSTR_TIME_GET_MICROSEC(now) < SPIN_US);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include <sched.h>
 #include <time.h>
 
 #include "storage/s_lock.h"
@@ -73,6 +74,7 @@ rt_spin_for_answers(void)
 				return true;
 			SPIN_DELAY();
 		}
+		sched_yield();			/* the executor may need this core */
 	} while (read_clock_us() < deadline);
 	return false;
 }
