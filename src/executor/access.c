@@ -287,6 +287,8 @@ ask_function(RtRequest *request, Topic *topic, RtWorkResult *result)
 			topic->reason = rt_code_wire(RT_CODE_INVALID_TOPIC);
 		if (question.function != NULL)
 			rt_function_failed(question.function);
+		if (question.work.stage == RT_STAGE_ARGUMENTS)
+			rt_function_refused(question.function);
 	}
 	*result = rt_work_result(&question.work);
 }

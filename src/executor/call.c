@@ -213,6 +213,8 @@ note_failure(Call *call)
 		rt_function_failed(call->guards[i]);
 	if (call->handler != NULL)
 		rt_function_failed(call->handler);
+	if (call->work.stage == RT_STAGE_ARGUMENTS)
+		rt_function_refused(call->handler);
 }
 
 RtWorkResult

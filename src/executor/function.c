@@ -5,9 +5,9 @@
  * One entry for each function that was ever called, found by its OID and
  * never freed; what is known about it lies in a context of its own and is
  * found out again after the function has changed (syscache invalidation of
- * its pg_proc row, or an error that may have left its FmgrInfo in an odd
- * state).  That happens only between calls: rt_function_get() is the one place
- * that rebuilds, and a call gets all its functions before it runs any.
+ * its pg_proc row) or after an error that may have left something odd in an
+ * FmgrInfo.  That happens only between calls: rt_function_get() is the one
+ * place that rebuilds, and a call gets all its functions before it runs any.
  */
 #include "postgres.h"
 
@@ -120,6 +120,19 @@ describe_structured(RtParameter *parameter)
 					   &parameter->populate);
 }
 
+/*
+ * A domain evaluates its checks in memory that it frees when a value has
+ * passed; ranges may be over a domain.
+ */
+static bool
+may_check_values(Oid type)
+{
+	char		typtype = get_typtype(type);
+
+	return typtype == TYPTYPE_DOMAIN || typtype == TYPTYPE_RANGE ||
+		typtype == TYPTYPE_MULTIRANGE;
+}
+
 static void
 describe_parameter(RtParameter *parameter, Oid type, const char *name,
 				   int number)
@@ -178,9 +191,15 @@ describe_parameters(RtFunction *function, HeapTuple tuple)
 	function->variadic = OidIsValid(proc->provariadic);
 	function->parameters = palloc0(Max(1, proc->pronargs) * sizeof(RtParameter));
 	for (int i = 0; i < proc->pronargs; i++)
-		describe_parameter(&function->parameters[i],
-						   proc->proargtypes.values[i],
+	{
+		RtParameter *parameter = &function->parameters[i];
+
+		describe_parameter(parameter, proc->proargtypes.values[i],
 						   i < name_count ? input_names[i] : NULL, i + 1);
+		if (parameter->kind == RT_PARAMETER_SCALAR &&
+			may_check_values(parameter->type))
+			function->checks_values = true;
+	}
 }
 
 static void
@@ -439,15 +458,17 @@ rt_function_get(Oid oid)
 }
 
 void
-rt_function_forget(RtFunction *function)
-{
-	function->valid = false;
-}
-
-void
 rt_function_failed(RtFunction *function)
 {
 	if (!function->state_is_safe)
+		function->valid = false;
+}
+
+/* What the checks of the value have used is freed with all else. */
+void
+rt_function_refused(RtFunction *function)
+{
+	if (function->checks_values)
 		function->valid = false;
 }
 

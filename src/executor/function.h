@@ -77,6 +77,7 @@ typedef struct RtFunction
 	int			nargs;
 	RtParameter *parameters;
 	bool		variadic;		/* the last parameter takes the rest */
+	bool		checks_values;	/* by something that is kept, see refused() */
 	List	   *defaults;		/* expressions of the last parameters */
 	bool		defaults_folded;	/* what is constant in them is computed */
 
@@ -102,11 +103,9 @@ extern void rt_functions_init(void);
  */
 extern RtFunction *rt_function_get(Oid oid);
 
-/* Describe it anew next time. */
-extern void rt_function_forget(RtFunction *function);
-
-/* An error has passed through it. */
+/* An error has passed through it, or through the conversion of an argument. */
 extern void rt_function_failed(RtFunction *function);
+extern void rt_function_refused(RtFunction *function);
 
 /* Whether the current role may call it, or name it in a query. */
 extern bool rt_function_may_execute(RtFunction *function);
