@@ -246,17 +246,19 @@ rt_fault_from_error(RtFault *fault, const ErrorData *error,
 			rt_fault_set(fault, scene->anonymous ? RT_CODE_UNAUTHENTICATED :
 						 RT_CODE_FORBIDDEN, NULL);
 			return !is_intended_refusal(error);
-		case RT_STAGE_ARGUMENTS:
-			if (scene->parameter == NULL || !is_about_value(error))
-				break;
-			set_issue(fault, scene->parameter,
-					  wire_message(error->message, RT_CODE_VALIDATION));
-			return false;
 		case RT_STAGE_ACCESS:
 			if (error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE &&
 				error->sqlerrcode != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
 				break;
 			return !set_translated(fault, error);
+		case RT_STAGE_ARGUMENTS:
+			if (scene->parameter != NULL && is_about_value(error))
+			{
+				set_issue(fault, scene->parameter,
+						  wire_message(error->message, RT_CODE_VALIDATION));
+				return false;
+			}
+			/* FALLTHROUGH */
 		case RT_STAGE_HANDLER:
 			if (set_translated(fault, error))
 				return false;
