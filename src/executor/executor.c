@@ -97,6 +97,7 @@ note_extension(bool installed, bool first)
 	}
 }
 
+/* Somebody may have locked the tables: to wait for that has an end. */
 static bool
 look_for_extension(void)
 {
@@ -104,9 +105,12 @@ look_for_extension(void)
 
 	executor.catalog_seen = rt_catalog_generation();
 	SetCurrentStatementStartTimestamp();
+	rt_deadline_arm(GetCurrentStatementStartTimestamp() +
+					(int64) realtime_handler_timeout * 1000);
 	StartTransactionCommand();
 	installed = rt_declarations_refresh();
 	CommitTransactionCommand();
+	rt_deadline_disarm();
 	MemoryContextSwitchTo(executor.context);
 	return installed;
 }

@@ -141,6 +141,30 @@ chain_append(Chain *chain, const Chain *more)
 	chain->tail = more->tail;
 }
 
+/* ---- owners ---- */
+
+/*
+ * A process that leaves looks at all slots without a lock, for those that are
+ * its own.  So a slot's owner is written before the state that makes it the
+ * owner, and read after it: a slot that changes hands meanwhile is never taken
+ * for that of its last owner.
+ */
+static void
+set_owned_state(RtRequest *request, RtRequestState state)
+{
+	pg_write_barrier();
+	*(volatile RtRequestState *) &request->state = state;
+}
+
+static RtRequestState
+owned_state(const RtRequest *request)
+{
+	RtRequestState state = *(const volatile RtRequestState *) &request->state;
+
+	pg_read_barrier();
+	return state;
+}
+
 /* ---- gateway side ---- */
 
 void
@@ -168,9 +192,9 @@ rt_request_begin(int gateway, uint32 gateway_generation)
 	if (request == NULL)
 		return NULL;
 
-	request->state = RT_REQUEST_FILLING;
 	request->gateway = gateway;
 	request->gateway_generation = gateway_generation;
+	set_owned_state(request, RT_REQUEST_FILLING);
 	request->answer_kind = RT_ANSWER_NONE;
 	request->answer_lsn = InvalidXLogRecPtr;
 	pg_atomic_fetch_add_u32(&pool->in_use, 1);
@@ -211,6 +235,23 @@ wake_executors(uint64 executors)
 		if (index < realtime_executors)
 			rt_worker_wake(RT_WORKER_EXECUTOR, index);
 	}
+}
+
+/* For a queue that may have got its requests unseen by those who sleep. */
+static void
+wake_for_queue(void)
+{
+	uint64		picked = 0;
+
+	SpinLockAcquire(&pool->lock);
+	if (pool->queue.head != RT_REQUEST_NONE)
+	{
+		picked = pool->idle;
+		pool->idle = 0;
+	}
+	SpinLockRelease(&pool->lock);
+
+	wake_executors(picked);
 }
 
 void
@@ -325,8 +366,8 @@ rt_request_take(int executor, bool mark_idle)
 	{
 		request = &pool->slots[pool->queue.head];
 		pool->queue.head = request->next;
-		request->state = RT_REQUEST_RUNNING;
 		request->executor = executor;
+		set_owned_state(request, RT_REQUEST_RUNNING);
 	}
 	else if (mark_idle)
 		pool->idle |= UINT64CONST(1) << executor;
@@ -458,7 +499,12 @@ rt_held_take(int executor, RtRequest **out)
 void
 rt_held_alarm(int executor)
 {
-	pg_atomic_write_u32(&pool->held[executor].alarm, 1);
+	HeldList   *held = &pool->held[executor];
+
+	/* without the lock: this process alone adds, and the next tick looks again */
+	if (held->count == 0 || !held->rescuable)
+		return;
+	pg_atomic_write_u32(&held->alarm, 1);
 	rt_worker_wake(RT_WORKER_LAUNCHER, 0);
 }
 
@@ -515,6 +561,9 @@ unqueue(int gateway, uint32 gateway_generation)
 	chain_append(&kept, &pool->queue);
 	pool->queue = kept;
 	SpinLockRelease(&pool->lock);
+
+	/* whoever looked meanwhile has seen an empty queue */
+	wake_for_queue();
 	return removed;
 }
 
@@ -550,9 +599,9 @@ rt_requests_abandon_gateway(int gateway, uint32 gateway_generation)
 	for (int i = 0; i < realtime_queue_depth; i++)
 	{
 		RtRequest  *request = &pool->slots[i];
+		RtRequestState state = owned_state(request);
 
-		if ((request->state == RT_REQUEST_FILLING ||
-			 request->state == RT_REQUEST_READING) &&
+		if ((state == RT_REQUEST_FILLING || state == RT_REQUEST_READING) &&
 			request->gateway == gateway &&
 			request->gateway_generation == gateway_generation)
 			rt_requests_free(&request, 1);
@@ -564,13 +613,15 @@ rt_requests_fail_executor(int executor)
 {
 	RtRequest  *held[RT_HELD_MAX];
 
+	/* a submit may have woken us and nobody else */
 	rt_executor_not_idle(executor);
+	wake_for_queue();
 	(void) rt_held_take(executor, held);	/* they are RUNNING as well */
 	for (int i = 0; i < realtime_queue_depth; i++)
 	{
 		RtRequest  *request = &pool->slots[i];
 
-		if (request->state != RT_REQUEST_RUNNING ||
+		if (owned_state(request) != RT_REQUEST_RUNNING ||
 			request->executor != executor)
 			continue;
 		rt_shared_text_free(&request->answer);

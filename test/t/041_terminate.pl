@@ -44,6 +44,47 @@ sub pids_of_others
 	ws_close($_) for $ws, $other;
 }
 
+# A wake-up that reaches an executor as it leaves is passed on: nobody else is
+# there to answer while the first one and the launcher are held up.
+{
+	my $ws = ws_connect($node);
+	my $first = $node->safe_psql('postgres',
+		'SELECT pid FROM realtime.stat_executor WHERE number = 0');
+	my ($launcher) = worker_pids($node, 'launcher');
+
+	sleep 1;					# all are idle
+	kill 'STOP', $first, $launcher;
+	my $id = call_begin($ws, 'app/echo', ['passed on']);
+	sleep 1;
+	kill 'TERM', $first;
+	kill 'CONT', $first;
+	my $reply = eval { call_end($ws, $id, 5) } // {};
+	is($reply->{data}, 'passed on',
+		'a call that woke a leaving executor is run by another one');
+	kill 'CONT', $launcher;
+	ok(replaced($node, 'executor', [$first], 2), 'the one that left is replaced');
+	ws_close($ws);
+}
+
+# A lock on the declarations, held by somebody else, does not keep them alive.
+{
+	my $locker = $node->background_psql('postgres');
+	my @victims = worker_pids($node, 'executor');
+
+	$node->safe_psql('postgres', 'CREATE SCHEMA passing');
+	$locker->query_safe('BEGIN; LOCK TABLE realtime.rpc_declaration');
+	$node->safe_psql('postgres', 'DROP SCHEMA passing');
+	ok(poll_until(sub {
+		$node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity
+			WHERE backend_type = 'realtime executor' AND wait_event_type = 'Lock'}) == 2 }),
+		'executors wait for a lock on the declarations');
+	kill 'TERM', $_ for @victims;
+	ok(replaced($node, 'executor', \@victims), 'and can be terminated');
+	$locker->query_safe('COMMIT');
+	$locker->quit;
+	wait_for_call($node, 'app/echo', ['x']);
+}
+
 # A call that takes longer is ended, and says so.
 {
 	my $ws = ws_connect($node);
