@@ -26,6 +26,7 @@
 
 #include "src/backend/at_commit.h"
 #include "src/backend/database_guard.h"
+#include "src/catalog/declaration.h"
 #include "src/guc.h"
 #include "src/ipc/worker_slot.h"
 
@@ -61,10 +62,20 @@ on_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 	ProcessUtility_hook_type next =
 	previous_hook ? previous_hook : standard_ProcessUtility;
 
+	bool		commits_prepared = IsA(statement, TransactionStmt) &&
+		((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+	uint64		invalidations = 0;
+
+	if (commits_prepared)
+		invalidations = rt_declarations_invalidations();
 	note_news(statement);
 	begin_vacating(statement, context);
 	next(pstmt, query_string, read_only_tree, context, params, query_env,
 		 dest, qc);
+
+	/* what a prepared transaction has done is not noted with it */
+	if (commits_prepared && invalidations != rt_declarations_invalidations())
+		rt_at_commit_declarations_changed();
 }
 
 /* Has our workers leave the database that a command needs for itself. */

@@ -79,6 +79,13 @@ rt_declarations_version(void)
 	return version;
 }
 
+uint64
+rt_declarations_invalidations(void)
+{
+	AcceptInvalidationMessages();
+	return invalidations;
+}
+
 RtRpcDeclaration *
 rt_declaration_rpc(const char *path, Size len)
 {

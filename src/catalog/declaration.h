@@ -72,6 +72,9 @@ extern void rt_declarations_install(void);
 extern bool rt_declarations_refresh(void);
 extern uint64 rt_declarations_version(void);
 
+/* Counts up with all that may have changed a declaration; reads nothing. */
+extern uint64 rt_declarations_invalidations(void);
+
 extern RtRpcDeclaration *rt_declaration_rpc(const char *path, Size len);
 
 /*

@@ -14,6 +14,9 @@
  * Interest: a gateway counts a subscriber and then looks at the ring before
  * it sleeps; a writer moves "end" and then looks at the counts.  With a full
  * barrier between the two steps on both sides one of them sees the other.
+ * A gateway without interest reads on all the same, if late: were it overrun
+ * by what does not concern it, it could not tell what else it has missed.  So
+ * all are woken now and then as the ring fills.
  *
  * If a writer dies by a signal the server restarts and so does the ring; it
  * cannot die otherwise between the steps, because nothing there can fail.
@@ -31,6 +34,7 @@
 #include "src/ipc/worker_slot.h"
 
 #define READ_AHEAD (64 * 1024)	/* bytes copied at once by a reader */
+#define WAKES_ALL_ROUND 4		/* wake-ups of all gateways, once round */
 
 typedef struct PublishRing
 {
@@ -149,7 +153,9 @@ gateway_is_interested(int gateway, const char *entries, Size size)
 void
 rt_ring_append(const char *entries, Size size)
 {
+	uint64		stretch = ring->size / WAKES_ALL_ROUND;
 	uint64		position;
+	bool		wake_all;
 
 	Assert(size <= rt_ring_capacity());
 
@@ -165,9 +171,10 @@ rt_ring_append(const char *entries, Size size)
 	LWLockRelease(ring->lock);
 
 	pg_memory_barrier();
+	wake_all = position / stretch != (position + size) / stretch;
 	for (int gateway = 0; gateway < realtime_gateways; gateway++)
 	{
-		if (gateway_is_interested(gateway, entries, size))
+		if (wake_all || gateway_is_interested(gateway, entries, size))
 			rt_worker_wake(RT_WORKER_GATEWAY, gateway);
 	}
 }

@@ -7,7 +7,9 @@ use Test::More;
 
 use RealtimeTest;
 
-my $node = new_node();
+my $node = new_node(
+	'max_prepared_transactions' => 1,
+	'realtime.ring_size' => '256kB');
 
 $node->safe_psql('postgres', q{
 SELECT realtime.topic('chat:{room}', open => true);
@@ -97,6 +99,36 @@ for (1 .. $publishers * $each)
 	$disorder++ if $data->{n} != ++$seen{ $data->{who} };
 }
 is($disorder // 0, 0, 'all events of many publishers arrive in their order');
+
+# What was found open is remembered, until a prepared transaction closes it.
+$node->safe_psql('postgres', q{
+SELECT realtime.topic('lobby:{room}', open => true);
+BEGIN;
+SELECT realtime.topic('lobby:{room}');
+PREPARE TRANSACTION 'close';
+});
+is(ws_subscribe($_, 'lobby:1')->{type}, 'subscribed',
+	'a topic is open while a prepared transaction would close it') for $ws, $other;
+$node->safe_psql('postgres', q{COMMIT PREPARED 'close'});
+is(ws_subscribe(ws_connect($node), 'lobby:1')->{reason}, 'FORBIDDEN',
+	'and closed once that commits');
+
+# Events that concern none of its clients do not overrun a gateway that sleeps.
+$node->safe_psql('postgres', q{SELECT realtime.publish('chat:1', 'before')});
+ws_wait($ws, sub { ($_->{event} // '') eq 'before' });
+$node->safe_psql('postgres', q{
+DO $$
+BEGIN
+	FOR n IN 1 .. 40 LOOP
+		PERFORM realtime.publish('nobody', 'x', to_jsonb(repeat('x', 10000)));
+		COMMIT;
+		PERFORM pg_sleep(0.005);
+	END LOOP;
+	PERFORM realtime.publish('chat:1', 'after');
+END $$;
+});
+is(ws_wait($ws, sub { ($_->{topic} // '') eq 'chat:1' })->{event}, 'after',
+	'events that nobody wants push out none that somebody wants');
 
 # Refusals
 my ($rc, $stdout, $stderr) = $node->psql('postgres',
