@@ -68,6 +68,18 @@ SELECT * FROM declared;
 ROLLBACK;
 SELECT * FROM declared;
 
+-- an event trigger's own failures take nothing from the command
+CREATE FUNCTION application.on_drop() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM 1 / 0;
+EXCEPTION WHEN division_by_zero THEN
+	NULL;
+END $$;
+CREATE EVENT TRIGGER regress_realtime_drop ON sql_drop EXECUTE FUNCTION application.on_drop();
+DROP FUNCTION application.may_enter(text);
+DROP EVENT TRIGGER regress_realtime_drop;
+DROP FUNCTION application.on_drop();
+
 -- by somebody who may not write the tables
 CREATE ROLE regress_realtime_dev;
 ALTER FUNCTION application.may_enter(text) OWNER TO regress_realtime_dev;
@@ -126,4 +138,14 @@ CREATE FUNCTION f() RETURNS void LANGUAGE sql AS '';
 DROP FUNCTION f();
 CREATE EXTENSION realtime;
 DROP TABLE realtime.rpc_declaration, realtime.topic_declaration;
+CREATE EXTENSION realtime;
+
+-- an older version with fewer columns is in nobody's way
+ALTER EXTENSION realtime DROP TABLE realtime.rpc_declaration;
+DROP TABLE realtime.rpc_declaration;
+CREATE TABLE realtime.rpc_declaration (path text);
+ALTER EXTENSION realtime ADD TABLE realtime.rpc_declaration;
+CREATE FUNCTION f() RETURNS void LANGUAGE sql AS '';
+DROP FUNCTION f();
+DROP EXTENSION realtime;
 CREATE EXTENSION realtime;

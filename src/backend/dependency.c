@@ -19,7 +19,8 @@
  * them waits for all who are declaring instead, by a lock on the tables.
  *
  * The notes live in the transaction.  They never outlive their command:
- * either it is settled or its failure aborts a (sub)transaction.
+ * either it is settled or its failure aborts a (sub)transaction.  One that is
+ * aborted inside of the command, by an event trigger, takes its own along.
  */
 #include "postgres.h"
 
@@ -45,6 +46,7 @@ typedef struct TouchedFunction
 {
 	Oid			function;
 	char	   *signature;		/* as stored */
+	int			nest_level;		/* of the (sub)transaction that noted it */
 } TouchedFunction;
 
 static List *touched = NIL;		/* in TopTransactionContext */
@@ -126,8 +128,22 @@ static void
 on_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
 					  SubTransactionId parent_id, void *arg)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		touched = NIL;
+	int			nest_level = GetCurrentTransactionNestLevel();
+	ListCell   *cell;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	foreach(cell, touched)
+	{
+		TouchedFunction *entry = lfirst(cell);
+
+		if (entry->nest_level < nest_level)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			entry->nest_level = nest_level - 1;
+		else
+			touched = foreach_delete_current(touched, cell);
+	}
 }
 
 /* Notes a function if it is declared; InvalidOid: all that are. */
@@ -173,6 +189,7 @@ touch(const RtFunctionReference *reference)
 	entry = palloc(sizeof(TouchedFunction));
 	entry->function = reference->function;
 	entry->signature = pstrdup(reference->signature);
+	entry->nest_level = GetCurrentTransactionNestLevel();
 	touched = lappend(touched, entry);
 	MemoryContextSwitchTo(old_context);
 }

@@ -120,7 +120,28 @@ find_tables(Oid *rpc_table, Oid *topic_table)
 		getExtensionOfObject(RelationRelationId, *topic_table) == extension;
 }
 
-/* Returns false if the table is gone. */
+/*
+ * An older version of the extension serves nobody, but it must be possible to
+ * update or drop it, and our hooks come by here on the way.
+ */
+static bool
+is_current_version(Relation rel, int natts)
+{
+	static bool told = false;
+
+	if (RelationGetDescr(rel)->natts >= natts)
+		return true;
+	if (!told)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s.%s\" has fewer columns than expected",
+						RT_SCHEMA, RelationGetRelationName(rel)),
+				 errhint("Run ALTER EXTENSION realtime UPDATE.")));
+	told = true;
+	return false;
+}
+
+/* Returns false if the table is gone, or too old. */
 static bool
 read_table(RtDeclarations *declarations, Oid table, int natts,
 		   RowReader reader)
@@ -133,14 +154,12 @@ read_table(RtDeclarations *declarations, Oid table, int natts,
 
 	if (rel == NULL)
 		return false;
+	if (!is_current_version(rel, natts))
+	{
+		table_close(rel, AccessShareLock);
+		return false;
+	}
 	desc = RelationGetDescr(rel);
-	if (desc->natts < natts)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table \"%s\" has fewer columns than expected",
-						RelationGetRelationName(rel)),
-				 errhint("Run ALTER EXTENSION realtime UPDATE.")));
-
 	row.values = palloc(sizeof(Datum) * desc->natts);
 	row.nulls = palloc(sizeof(bool) * desc->natts);
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
