@@ -28,6 +28,8 @@
 #include "src/protocol/json.h"
 
 #define PLAIN_NUMBER_MAX 100	/* bytes */
+#define DIGITS_MIN (1024 * 1024)	/* that any value may have in its numbers */
+#define DIGITS_PER_BYTE 64		/* of a value's text, if that is more */
 
 static const NullableDatum null_value = {.value = (Datum) 0,.isnull = true};
 
@@ -120,6 +122,58 @@ text_of_value(const char *text, RtSpan span)
 	}
 }
 
+/* ---- numbers that grow ---- */
+
+/* The absolute value; one of more than six digits is refused anyway. */
+static uint64
+read_exponent(const char *p, const char *end)
+{
+	uint64		exponent = 0;
+
+	if (p < end && (*p == '+' || *p == '-'))
+		p++;
+	for (; p < end && *p >= '0' && *p <= '9' && exponent < 1000000; p++)
+		exponent = exponent * 10 + (*p - '0');
+	return exponent;
+}
+
+static const char *
+skip_string(const char *p, const char *end)
+{
+	for (p++; p < end && *p != '"'; p++)
+	{
+		if (*p == '\\')
+			p++;
+	}
+	return p;
+}
+
+/*
+ * jsonb keeps 1e100000 in a few bytes, but its text is that long.  So a short
+ * frame could become gigabytes, here or wherever the value is written out: the
+ * numbers of a value may have no more than so many digits together.
+ */
+static void
+check_numbers(const char *text, RtSpan span)
+{
+	const char *begin = text + span.off;
+	const char *end = begin + span.len;
+	uint64		limit = Max(DIGITS_MIN, (uint64) span.len * DIGITS_PER_BYTE);
+	uint64		digits = 0;
+
+	for (const char *p = begin; p < end; p++)
+	{
+		if (*p == '"')
+			p = skip_string(p, end);
+		else if ((*p == 'e' || *p == 'E') && p[-1] >= '0' && p[-1] <= '9')
+			digits += read_exponent(p + 1, end);
+	}
+	if (digits > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("numbers are too long")));
+}
+
 /* ---- one parameter ---- */
 
 static NullableDatum
@@ -190,6 +244,8 @@ convert_value(RtParameter *parameter, const char *text, RtSpan span)
 {
 	bool		is_null = text[span.off] == 'n';
 
+	if (parameter->kind != RT_PARAMETER_JSON)
+		check_numbers(text, span);
 	switch (parameter->kind)
 	{
 		case RT_PARAMETER_STRUCTURED:
@@ -303,9 +359,10 @@ convert_rest(RtParameter *parameter, const char *text, RtJsonWalk *walk,
 
 	while (rt_json_walk_element(walk, &next))
 		last = next;
+	first.len = last.off + last.len - first.off;
+	check_numbers(text, first);
 	return populate(parameter,
-					psprintf("{\"v\":[%.*s]}",
-							 (int) (last.off + last.len - first.off),
+					psprintf("{\"v\":[%.*s]}", (int) first.len,
 							 text + first.off));
 }
 

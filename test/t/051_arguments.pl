@@ -167,8 +167,14 @@ refuses('integer', '1.0', qr/invalid input syntax/);
 refuses('integer', $_, qr/invalid input syntax/) for qw("one" true {} [] [1] "");
 refuses('numeric', '"abc"', qr/invalid input syntax/);
 # A few bytes that would become gigabytes
-refuses('numeric', '1e999999999', qr/overflow/);
+refuses('numeric', '1e999999999', qr/numbers are too long/);
+refuses('numeric', '1e131072', qr/overflow/);
 refuses($_, '1e131073', qr/overflow/) for qw(jsonb text);
+refuses($_, '[' . join(',', ('1e131071') x 100) . ']', qr/numbers are too long/) for qw(jsonb text text[] jsonb[]);
+refuses('app.route', '{"meta":[' . join(',', ('-1.5E-9999') x 200) . ']}', qr/numbers are too long/);
+takes('json', '[' . join(',', ('1e131071') x 100) . ']', '[' . join(',', ('1e131071') x 100) . ']');
+takes('jsonb', '["' . 'a1e131071' x 100 . '\\"1e999999"]', '["' . 'a1e131071' x 100 . '\\"1e999999"]');
+takes('text[]', '[' . join(',', ('1e-400') x 1000) . ']', '{' . join(',', ('0.' . '0' x 399 . '1') x 1000) . '}');
 
 ###########################################################################
 # Other scalars
@@ -369,6 +375,7 @@ gives('app/variadic_default', '["a"]', 'a|{7}');
 gives('app/variadic_default', '["a",1]', 'a|{1}');
 gives('app/variadic_places', '[{"x":1},null,{"y":2}]', '{"(1,,,)",NULL,"(,2,,)"}');
 gives('app/variadic_places', '[]', '{}');
+is_wrong('app/variadic', '["a",' . join(',', ('1e100000') x 100) . ']', 'b', 'numbers are too long');
 is_wrong('app/variadic_amounts', '[1,5]', 'b', 'value for domain app.amount violates check constraint "small"');
 
 gives('app/strict', '["a","b"]', 'ab');
