@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
+
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequence.h"
@@ -303,6 +305,24 @@ continue_sequence(RtConnection *connection, RtSequence *sequence)
 
 /* ---- messages ---- */
 
+/* PostgreSQL takes a zero byte for an error; to UTF-8 it is a character. */
+static bool
+is_utf8(const char *text, uint32 len)
+{
+	while (len > 0)
+	{
+		int			valid = pg_encoding_verifymbstr(PG_UTF8, text, len);
+
+		text += valid;
+		len -= valid;
+		if (len > 0 && *text != '\0')
+			return false;
+		for (; len > 0 && *text == '\0'; len--)
+			text++;
+	}
+	return true;
+}
+
 void
 rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 					bool binary)
@@ -313,6 +333,11 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 	{
 		/* binary calls and uploads are not served yet: ignored, as unknown */
 		rt_count(frames_ignored);
+		return;
+	}
+	if (!is_utf8(text, len))
+	{
+		rt_connection_close(connection, 1007, "Invalid UTF-8");
 		return;
 	}
 

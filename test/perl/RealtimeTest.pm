@@ -37,7 +37,8 @@ use List::Util qw(first);
 use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use Socket qw(IPPROTO_TCP TCP_NODELAY);
+use Socket qw(INADDR_LOOPBACK IPPROTO_TCP SOL_SOCKET SO_RCVBUF TCP_NODELAY
+  pack_sockaddr_in);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -181,21 +182,23 @@ sub poll_until
 
 =over
 
-=item tcp_connect($node)
+=item tcp_connect($node, receive_buffer => bytes)
 
-A connected socket, or undef.
+A connected socket, or undef.  With a small receive buffer the server soon
+notices that nobody reads.
 
 =cut
 
 sub tcp_connect
 {
-	my ($node) = @_;
-	my $socket = IO::Socket::INET->new(
-		PeerAddr => '127.0.0.1',
-		PeerPort => gateway_port($node),
-		Proto => 'tcp',
-		Timeout => 10) or return undef;
+	my ($node, %option) = @_;
+	my $socket = IO::Socket::INET->new(Proto => 'tcp') or return undef;
 
+	# The size counts only if it is set before the connection is made.
+	setsockopt($socket, SOL_SOCKET, SO_RCVBUF, $option{receive_buffer})
+	  if $option{receive_buffer};
+	connect($socket, pack_sockaddr_in(gateway_port($node), INADDR_LOOPBACK))
+	  or return undef;
 	setsockopt($socket, IPPROTO_TCP, TCP_NODELAY, 1);
 	return $socket;
 }
@@ -270,14 +273,15 @@ sub read_more
 =item ws_connect($node, path => '/ws', headers => { ... }, welcome => 1)
 
 Opens a connection and dies if the server refuses it.  The welcome frame is
-read and put into C<< $ws->{welcome} >>, unless welcome is 0.
+read and put into C<< $ws->{welcome} >>, unless welcome is 0.  Takes the
+options of tcp_connect() as well.
 
 =cut
 
 sub ws_connect
 {
 	my ($node, %option) = @_;
-	my $socket = tcp_connect($node) or die "could not connect: $!\n";
+	my $socket = tcp_connect($node, %option) or die "could not connect: $!\n";
 	my $key = encode_base64(join('', map { chr int rand 256 } 1 .. 16), '');
 	my $ws = { socket => $socket, buffer => '', queue => [], fragments => '' };
 	my $deadline = time + $patience;

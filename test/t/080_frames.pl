@@ -1,0 +1,216 @@
+# Frames: sizes, fragments, texts that are none, offences, closing, and large
+# replies.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Socket qw(SOL_SOCKET SO_LINGER);
+use Test::More;
+
+use RealtimeTest;
+
+my $max = 1024 * 1024;    # realtime.max_payload and the longest server frame
+my $node = new_node('realtime.executors' => 4);
+
+$node->safe_psql('postgres', q{
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO realtime_anonymous;
+CREATE FUNCTION app.size(t text) RETURNS int LANGUAGE sql AS 'SELECT length(t)';
+CREATE FUNCTION app.text(n int) RETURNS text LANGUAGE sql AS $$SELECT repeat('x', n)$$;
+CREATE FUNCTION app.sleep() RETURNS void LANGUAGE sql AS 'SELECT pg_sleep(0.1)';
+SELECT realtime.rpc('app/size', 'app.size(text)'),
+	realtime.rpc('app/text', 'app.text(int)'),
+	realtime.rpc('app/sleep', 'app.sleep()');
+});
+wait_for_call($node, 'app/size', ['']);
+my $ws = ws_connect($node);
+
+# The text of a call of app/size that is length bytes long.
+sub call_of_length
+{
+	my ($length, $id) = @_;
+	my $text = qq({"rpc":"app/size","id":"$id","args":["@"]});
+
+	my $rest = $length - length($text) + 1;
+	$text =~ s/\@/'x' x $rest/e;
+	return ($text, $rest);
+}
+
+sub reply_to
+{
+	my ($connection, $id) = @_;
+	return ws_wait($connection, sub { ($_->{event} // '') eq $id })->{data};
+}
+
+# Sizes
+for my $length (125, 126, 65535, 65536, $max - 1, $max)
+{
+	my ($text, $expected) = call_of_length($length, "l$length");
+
+	ws_raw($ws, ws_frame('text', $text));
+	is(reply_to($ws, "l$length")->{data}, $expected, "a message of $length bytes");
+}
+
+# Fragments
+my ($text, $expected) = call_of_length(3000, 'many');
+my @piece = $text =~ /(..?)/g;
+ws_raw($ws, ws_frame('text', '', fin => 0));
+for (@piece)
+{
+	ws_raw($ws, ws_frame('continuation', $_, fin => 0)
+		  . ws_frame('continuation', '', fin => 0) . ws_frame('ping', 'p'));
+}
+ws_raw($ws, ws_frame('continuation', ''));
+is(reply_to($ws, 'many')->{data}, $expected,
+	'fragments, empty ones among them, with pings in between');
+
+($text, $expected) = call_of_length($max, 'large');
+ws_raw($ws, ws_frame('text', substr($text, 0, 65536, ''), fin => 0));
+ws_raw($ws, ws_frame('continuation', substr($text, 0, 65536, ''), fin => 0))
+  while length $text > 65536;
+ws_raw($ws, ws_frame('continuation', $text));
+is(reply_to($ws, 'large')->{data}, $expected, 'a large message in fragments');
+
+($text, $expected) = call_of_length(3000, 'bytes');
+ws_raw($ws, $_) for split //, ws_frame('text', $text);
+is(reply_to($ws, 'bytes')->{data}, $expected, 'a frame byte by byte');
+
+# A character in two fragments, with pongs nobody asked for in between.
+$text = qq({"rpc":"app/size","id":"split","args":["\xc3\xa4\xe2\x82\xac"]});
+ws_raw($ws, join '', map { ws_frame('pong', 'alive') . $_ }
+	ws_frame('text', substr($text, 0, 1, ''), fin => 0),
+	map({ ws_frame('continuation', $_, fin => 0) } split //, $text),
+	ws_frame('continuation', ''));
+is(reply_to($ws, 'split')->{data}, 2, 'characters may be split, whatever comes in between');
+
+# Many calls at once
+ws_raw($ws, join '', map {
+	ws_frame('text', qq({"rpc":"app/size","id":"n$_","args":["$_"]})) } 1 .. 1000);
+my %answer;
+$answer{ $_->{event} } = $_->{data}{data}
+  for map { ws_wait($ws, sub { ($_->{event} // '') =~ /^n/ }) } 1 .. 1000;
+is(scalar(grep { ($answer{"n$_"} // '') eq length $_ } 1 .. 1000), 1000,
+	'a thousand calls in one segment are all answered');
+
+# What is ignored
+ws_raw($ws, ws_frame('text', ''));
+ws_raw($ws, ws_frame('binary', "\xff\xfe\x00"));
+ws_raw($ws, ws_frame('binary', "\xc3", fin => 0) . ws_frame('continuation', "\xff"));
+ws_raw($ws, ws_frame('binary', ''));
+ws_raw($ws, ws_frame('pong', "\xff"));
+is_deeply([ ws_quiet($ws) ], [], 'binary and empty frames are ignored');
+
+# Large replies
+my $overhead = length(ws_call_raw('app/text', 0));
+is(length(ws_call_raw('app/text', $max - $overhead)), $max,
+	'a reply may be as long as a client takes');
+like(ws_call_raw('app/text', $max - $overhead + 1), qr/"code":"PAYLOAD_TOO_LARGE"/,
+	'and not a byte longer');
+is(ws_call($ws, 'app/text', [ 20 * $max ])->{code}, 'PAYLOAD_TOO_LARGE',
+	'nor much longer');
+
+# The text of a reply; all have ids of the same length.
+sub ws_call_raw
+{
+	my ($path, $argument) = @_;
+
+	ws_raw($ws, ws_frame('text', qq({"rpc":"$path","id":"raw","args":[$argument]})));
+	return ws_recv($ws)->[1];
+}
+
+# Offences that end the connection.  libwebsockets does not send a code for
+# all of them: then the stream just ends, which a browser sees as 1006.
+my $call = '{"rpc":"app/size","id":"a","args":["x"]}';
+my @offence = (
+	[ 1002, 'a continuation of nothing', ws_frame('continuation', 'x') ],
+	[ 1002, 'a new message inside another',
+		ws_frame('text', '{', fin => 0) . ws_frame('text', '}') ],
+	[ 1002, 'a ping in fragments', ws_frame('ping', 'x', fin => 0) ],
+	[ 1002, 'a long ping', ws_frame('ping', 'x' x 126) ],
+	[ 1002, 'a length of 2^63', pack('CCQ>N', 0x81, 0xff, 2**63, 0) . 'x' x 100 ],
+	(map { [ 1002, "reserved bit $_", ws_frame('text', $call, rsv => $_) ] } 1, 2, 4),
+	(map { [ 1002, "opcode $_", ws_frame($_, 'x') ] } 3 .. 7, 0xb .. 0xf),
+	[ 1007, 'no UTF-8', ws_frame('text', "{\"rpc\":\"app/size\xff\"}") ],
+	[ 1007, 'an overlong character', ws_frame('text', "\"\xc0\xaf\"") ],
+	[ 1007, 'a surrogate', ws_frame('text', "\"\xed\xa0\x80\"") ],
+	[ 1007, 'a character above U+10FFFF', ws_frame('text', "\"\xf4\x90\x80\x80\"") ],
+	[ 1007, 'half a character', ws_frame('text', "\"\xe2\x82") ],
+	[ 1007, 'half a character before an empty end',
+		ws_frame('text', "\"\xe2\x82", fin => 0) . ws_frame('continuation', '') ],
+	[ 1009, 'one byte too many', ws_frame('text', (call_of_length($max + 1, 'b'))[0]) ],
+	[ 1009, 'fragments that are too long together',
+		ws_frame('text', 'x' x 600000, fin => 0) . ws_frame('continuation', 'x' x 600000) ],
+	[ 1009, 'the begin of a petabyte', pack('CCQ>N', 0x81, 0xff, 2**50, 0) . 'x' x ($max + 5000) ],
+);
+for (@offence)
+{
+	my ($code, $what, $bytes) = @$_;
+	my $culprit = ws_connect($node);
+
+	ws_raw($culprit, ws_frame('text', $call) . $bytes);
+	my $got = ws_close_code($culprit);
+	if ($code == 1002)
+	{
+		like($got, qr/^100[26]$/, "$what ends the connection");
+	}
+	else
+	{
+		is($got, $code, "$what ends the connection with $code");
+	}
+}
+
+# Closing
+my @farewell = (
+	[ 1000, 'code 1000', pack('n', 1000) ],
+	[ 1005, 'no code', '' ],
+	[ 4321, 'a code of an application', pack('n', 4321) . 'bye' ],
+	[ 1002, 'an impossible code', pack('n', 999) ],
+	[ 1002, 'a code that nobody may send', pack('n', 1006) ],
+);
+for (@farewell)
+{
+	my ($code, $what, $payload) = @$_;
+	my $leaver = ws_connect($node);
+
+	ws_raw($leaver, ws_frame('close', $payload));
+	is(ws_close_code($leaver), $code, "a close with $what is answered");
+	is(ws_recv($leaver), undef, 'and the stream ends');
+}
+for ([ 'a byte of a code', "\x03" ], [ 'a reason that is no text', pack('n', 1000) . "\xff" ])
+{
+	my ($what, $payload) = @$_;
+	my $leaver = ws_connect($node);
+
+	ws_raw($leaver, ws_frame('close', $payload));
+	like(ws_close_code($leaver), qr/^1\d{3}$/, "a close with $what ends the connection");
+}
+
+my $leaver = ws_connect($node);
+ws_raw($leaver, ws_frame('text', '{"rpc"', fin => 0) . ws_frame('close', pack 'n', 1000));
+is(ws_close_code($leaver), 1000, 'a close in the middle of a message is answered');
+
+# The client goes without a word, in the middle of a call.
+for my $way ('half', 'reset', 'end')
+{
+	my @gone = map { ws_connect($node) } 1 .. 5;
+
+	ws_raw($_, ws_frame('text', '{"rpc":"app/sleep","id":"a","args":[]}')) for @gone;
+	for (@gone)
+	{
+		shutdown $_->{socket}, 1 if $way eq 'half';
+		setsockopt $_->{socket}, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0)
+		  if $way eq 'reset';
+		close $_->{socket} if $way ne 'half';
+	}
+	ok(poll_until(sub {
+			$node->safe_psql('postgres',
+				'SELECT connections FROM realtime.stat_gateway') <= 3;
+		}), "connections end when their clients do ($way)");
+}
+is(ws_call($ws, 'app/size', ['abc'])->{data}, 3, 'others have not noticed');
+
+$node->stop('fast');
+unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
+	'nothing has crashed');
+
+done_testing();
