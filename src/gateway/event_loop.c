@@ -24,6 +24,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/http.h"
 #include "src/guc.h"
+#include "src/protocol/frame.h"
 
 /* Bytes read at once; a buffer of this size is paid for each connection. */
 #define RX_BUFFER_SIZE 2048
@@ -130,7 +131,7 @@ static const struct lws_protocols protocols[] = {
 		.name = "http",
 		.callback = on_event,
 		.rx_buffer_size = RX_BUFFER_SIZE,
-		.tx_packet_size = RT_WRITE_CHUNK,
+		.tx_packet_size = RT_FRAME_HEADROOM + RT_FRAME_PAYLOAD_MAX,
 	},
 	{NULL, NULL, 0, 0, 0, NULL, 0}
 };

@@ -10,7 +10,7 @@
 
 struct lws_vhost;
 
-/* The most that is handed to the library in one write, bytes. */
+/* What is handed to the library in one write, bytes; a longer frame is whole. */
 #define RT_WRITE_CHUNK (128 * 1024)
 
 /* Builds loop, context and wait set; ereports FATAL if it cannot. */

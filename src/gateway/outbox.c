@@ -5,9 +5,12 @@
  * Server frames are unmasked, so complete frames can be appended to any
  * number of outboxes and written without the library's framing
  * (LWS_WRITE_RAW), outside its WRITEABLE callback.  What the kernel does not
- * take is copied by the library, at most WRITE_CHUNK bytes, because nothing is
- * written again before it has been drained; the library asks for the callback
- * itself then.
+ * take is copied by the library, at most RT_WRITE_CHUNK bytes or one frame,
+ * because nothing is written again before it has been drained; the library
+ * asks for the callback itself then.
+ *
+ * The library answers pings as soon as it has drained what it was given.  So
+ * that must end with a frame, or the pong would be put into the middle of one.
  *
  * An outbox larger than FLUSH_AT is written at once, and all of them when they
  * hold UNWRITTEN_MAX together, so that one large event to many subscribers
@@ -107,6 +110,28 @@ kill_socket(RtConnection *connection)
 						LWS_TO_KILL_ASYNC);
 }
 
+/* How many bytes to write at once: the next frames, whole ones. */
+static size_t
+next_write(const RtBuffer *outbox)
+{
+	const char *frames = outbox->data + outbox->start;
+	size_t		have = outbox->end - outbox->start;
+	size_t		len;
+
+	if (have <= RT_WRITE_CHUNK)
+		return have;
+	len = rt_frame_length(frames);
+	while (len < RT_WRITE_CHUNK)
+	{
+		size_t		next = rt_frame_length(frames + len);
+
+		if (len + next > RT_WRITE_CHUNK)
+			break;
+		len += next;
+	}
+	return len;
+}
+
 /* Writes what the kernel takes now.  Returns false if the socket is dead. */
 static bool
 write_outbox(RtConnection *connection)
@@ -115,7 +140,7 @@ write_outbox(RtConnection *connection)
 
 	while (outbox->start < outbox->end)
 	{
-		size_t		len = Min(outbox->end - outbox->start, RT_WRITE_CHUNK);
+		size_t		len = next_write(outbox);
 
 		if (lws_partial_buffered(connection->wsi))
 		{

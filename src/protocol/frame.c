@@ -61,6 +61,20 @@ rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 }
 
 size_t
+rt_frame_length(const char *frame)
+{
+	const unsigned char *p = (const unsigned char *) frame;
+	uint64_t	len = 0;
+	int			len_bytes = p[1] < 126 ? 0 : p[1] == 126 ? 2 : 8;
+
+	if (len_bytes == 0)
+		return 2 + p[1];
+	for (int i = 0; i < len_bytes; i++)
+		len = len << 8 | p[2 + i];
+	return 2 + len_bytes + len;
+}
+
+size_t
 rt_payload_welcome(char *dst, size_t cap, const char *session_id)
 {
 	Writer		w = begin_writing(dst, cap);

@@ -50,6 +50,9 @@ typedef enum RtOpcode
 extern char *rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 						   size_t *frame_len);
 
+/* The length of a sealed frame, header and all. */
+extern size_t rt_frame_length(const char *frame);
+
 /* Payload writers: into dst, at most cap bytes. */
 extern size_t rt_payload_welcome(char *dst, size_t cap,
 								 const char *session_id);

@@ -118,6 +118,33 @@ sub ws_call_raw
 	return ws_recv($ws)->[1];
 }
 
+# Pings are answered between frames, never inside one that the client does not
+# take as fast as it comes.
+my $slow = ws_connect($node, receive_buffer => 4096);
+my $count = 6;
+ws_raw($slow, ws_frame('text', qq({"rpc":"app/text","id":"s$_","args":[500000]})))
+  for 1 .. $count;
+ok(poll_until(sub { bytes_out() > ($count - 4) * 500000 }),
+	'replies wait in a connection that does not read');
+ws_raw($slow, ws_frame('ping', 'in between'));
+my ($whole, $pongs) = (0, 0);
+while ($whole < $count || !$pongs)
+{
+	my $frame = eval { ws_recv($slow) } or last;
+
+	if ($frame->[0] eq 'pong') { $pongs++ }
+	elsif ($frame->[1] =~ /"data":"(x+)"\}\}$/ && length $1 == 500000) { $whole++ }
+	else { last }
+}
+is($whole, $count, 'large replies arrive whole');
+is($pongs, 1, 'with a pong between them');
+
+sub bytes_out
+{
+	return $node->safe_psql('postgres', 'SELECT bytes_out FROM realtime.stat_gateway')
+	  - 0;
+}
+
 # Offences that end the connection.  libwebsockets does not send a code for
 # all of them: then the stream just ends, which a browser sees as 1006.
 my $call = '{"rpc":"app/size","id":"a","args":["x"]}';

@@ -353,6 +353,7 @@ check_seal(size_t payload_len, RtOpcode opcode, size_t header_len)
 											&frame_len);
 	CHECK(frame == buf + RT_FRAME_HEADROOM - header_len);
 	CHECK(frame_len == header_len + payload_len);
+	CHECK(rt_frame_length((char *) frame) == frame_len);
 	CHECK(frame[0] == opcode);
 
 	if (header_len == 2)
