@@ -172,6 +172,15 @@ rt_connection_find(uint32 index, uint64 serial)
 
 /* ---- what comes in ---- */
 
+static void
+mark_ready(RtConnection *connection)
+{
+	if (connection->in_ready)
+		return;
+	dlist_push_tail(&ready, &connection->ready_node);
+	connection->in_ready = true;
+}
+
 bool
 rt_connection_receive(RtConnection *connection, const char *bytes, size_t len,
 					  bool first, bool last, bool binary)
@@ -181,7 +190,7 @@ rt_connection_receive(RtConnection *connection, const char *bytes, size_t len,
 	uint32		have;
 
 	connection->last_received_ms = rt_gateway.now_ms;
-	if (connection->state != RT_CONNECTION_OPEN)
+	if (connection->state != RT_CONNECTION_OPEN || connection->too_long)
 		return true;
 
 	if (first || !connection->in_message)
@@ -197,7 +206,13 @@ rt_connection_receive(RtConnection *connection, const char *bytes, size_t len,
 	}
 
 	have = inbox->end - inbox->start - connection->message_at - sizeof(header);
-	if (have + len > (size_t) realtime_max_payload || !reserve_buffer(inbox, len))
+	if (have + len > (size_t) realtime_max_payload)
+	{
+		connection->too_long = true;
+		mark_ready(connection);
+		return true;
+	}
+	if (!reserve_buffer(inbox, len))
 		return false;
 	memcpy(inbox->data + inbox->end, bytes, len);
 	inbox->end += len;
@@ -209,11 +224,7 @@ rt_connection_receive(RtConnection *connection, const char *bytes, size_t len,
 		memcpy(inbox->data + inbox->start + connection->message_at,
 			   &whole, sizeof(whole));
 		connection->in_message = false;
-		if (!connection->in_ready)
-		{
-			dlist_push_tail(&ready, &connection->ready_node);
-			connection->in_ready = true;
-		}
+		mark_ready(connection);
 	}
 	return true;
 }
@@ -243,6 +254,8 @@ handle_inbox(RtConnection *connection, RtMessageHandler handle)
 		rt_count(frames_in);
 		handle(connection, text, header.len, header.binary != 0);
 	}
+	if (connection->too_long)
+		rt_connection_close(connection, 1009, "Message too large");
 	if (!connection->in_message)
 		free_buffer(inbox);
 	else

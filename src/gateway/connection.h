@@ -52,6 +52,7 @@ typedef struct RtConnection
 	RtBuffer	inbox;			/* whole messages and perhaps a part of one */
 	uint32		message_at;		/* where the unfinished message begins */
 	bool		in_message;
+	bool		too_long;		/* the unfinished message exceeds the limit */
 	RtBuffer	outbox;
 
 	dlist_node	ready_node;
@@ -72,8 +73,8 @@ extern int	rt_connection_count(void);
 extern RtConnection *rt_connection_open(struct lws *wsi);
 
 /*
- * callback: a piece of a message.  Returns false if the message is longer
- * than realtime.max_payload or there is no memory.
+ * callback: a piece of a message.  Returns false if there is no memory; one
+ * that is longer than realtime.max_payload ends the connection later.
  */
 extern bool rt_connection_receive(RtConnection *connection, const char *bytes,
 								  size_t len, bool first, bool last, bool binary);

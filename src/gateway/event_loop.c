@@ -53,15 +53,12 @@ on_established(struct lws *wsi)
 static int
 on_receive(struct lws *wsi, RtConnection *connection, const char *bytes, size_t len)
 {
-	if (connection == NULL)
-		return -1;
-	if (rt_connection_receive(connection, bytes, len,
+	if (connection != NULL &&
+		rt_connection_receive(connection, bytes, len,
 							  lws_is_first_fragment(wsi) != 0,
 							  lws_is_final_fragment(wsi) != 0,
 							  lws_frame_is_binary(wsi) != 0))
 		return 0;
-	lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE,
-					 (unsigned char *) "Message too large", 17);
 	return -1;
 }
 

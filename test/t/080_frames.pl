@@ -10,7 +10,8 @@ use Test::More;
 use RealtimeTest;
 
 my $max = 1024 * 1024;    # realtime.max_payload and the longest server frame
-my $node = new_node('realtime.executors' => 4);
+my $node = new_node('realtime.executors' => 4,
+	'realtime.max_backpressure' => '4MB');
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -121,28 +122,50 @@ sub ws_call_raw
 # Pings are answered between frames, never inside one that the client does not
 # take as fast as it comes.
 my $slow = ws_connect($node, receive_buffer => 4096);
-my $count = 6;
-ws_raw($slow, ws_frame('text', qq({"rpc":"app/text","id":"s$_","args":[500000]})))
-  for 1 .. $count;
-ok(poll_until(sub { bytes_out() > ($count - 4) * 500000 }),
-	'replies wait in a connection that does not read');
+leave_unread($slow, 9);
 ws_raw($slow, ws_frame('ping', 'in between'));
-my ($whole, $pongs) = (0, 0);
-while ($whole < $count || !$pongs)
-{
-	my $frame = eval { ws_recv($slow) } or last;
+my ($whole, $other) = read_replies($slow, sub { $_[0] == 9 && $_[1] == 1 });
+is($whole, 9, 'large replies arrive whole');
+is_deeply($other, [ [ 'pong', 'in between' ] ], 'with a pong between them');
 
-	if ($frame->[0] eq 'pong') { $pongs++ }
-	elsif ($frame->[1] =~ /"data":"(x+)"\}\}$/ && length $1 == 500000) { $whole++ }
-	else { last }
+# Nor is the end of a connection put in front of what it still gets.
+leave_unread($slow, 9);
+ws_raw($slow, ws_frame('text', 'x' x ($max + 1)));
+($whole, $other) = read_replies($slow, sub { $_[1] == 1 });
+is($whole, 9, 'replies arrive before the close frame');
+is($other->[0] && unpack('n', $other->[0][1]), 1009, 'of a client that has sent too much');
+
+# Has replies made that the client does not read.
+sub leave_unread
+{
+	my ($connection, $replies) = @_;
+	my $calls = 'SELECT sum(calls) FROM realtime.stat_executor';
+	my $before = $node->safe_psql('postgres', $calls);
+
+	ws_raw($connection, ws_frame('text',
+		'{"rpc":"app/text","id":"s","args":[500000]}')) for 1 .. $replies;
+	$node->poll_query_until('postgres', "SELECT ($calls) >= $before + $replies")
+	  or die "calls are not run\n";
+	ws_call($ws, 'app/size', ['']) for 1 .. 2;
+	return;
 }
-is($whole, $count, 'large replies arrive whole');
-is($pongs, 1, 'with a pong between them');
 
-sub bytes_out
+# Reads whole replies and other frames until the sub, given how many there are
+# of either, returns true.
+sub read_replies
 {
-	return $node->safe_psql('postgres', 'SELECT bytes_out FROM realtime.stat_gateway')
-	  - 0;
+	my ($connection, $enough) = @_;
+	my ($replies, @others) = (0);
+
+	while (!$enough->($replies, scalar @others))
+	{
+		my $frame = eval { ws_recv($connection) } or last;
+
+		if ($frame->[0] ne 'text') { push @others, $frame }
+		elsif ($frame->[1] =~ /"data":"(x+)"\}\}$/ && length $1 == 500000) { $replies++ }
+		else { last }
+	}
+	return ($replies, \@others);
 }
 
 # Offences that end the connection.  libwebsockets does not send a code for
