@@ -351,19 +351,21 @@ rt_connections_reap(void)
 /*
  * A browser cannot see protocol pings and takes 150 s without data for a dead
  * socket, so it gets a data frame; the protocol ping behind it makes the peer
- * answer, which shows us that it lives.
+ * answer, which shows us that it lives.  The ping must not be empty: the
+ * library does not report empty pongs.
  */
 static void
 ping_connection(RtConnection *connection)
 {
-	char		ping[RT_FRAME_HEADROOM];
+	char		ping[RT_FRAME_HEADROOM + 1];
 	size_t		frame_len;
 	char	   *frame;
 
 	connection->last_ping_ms = rt_gateway.now_ms;
 	rt_connection_send_payload(connection,
 							   rt_payload_ping(rt_frame_buffer(64), 64));
-	frame = rt_frame_seal(ping, 0, RT_OPCODE_PING, &frame_len);
+	ping[RT_FRAME_HEADROOM] = 'p';
+	frame = rt_frame_seal(ping, 1, RT_OPCODE_PING, &frame_len);
 	rt_connection_send(connection, frame, frame_len);
 }
 

@@ -1,0 +1,62 @@
+# Silence: pings, who is taken for dead, and that dead connections end.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use RealtimeTest;
+
+# The gateway looks at silent connections once a second.
+my $node = new_node(
+	'realtime.ping_interval' => '300ms',
+	'realtime.idle_timeout' => '2s');
+my ($ponger, $caller, $mute) = map { ws_connect($node) } 1 .. 3;
+my $call = '{"rpc":"no/such-path","id":"a","args":[]}';
+
+# One answers protocol pings and is silent otherwise, as a browser is; one
+# sends calls but no pongs.  After five seconds both must still be there.
+my ($frames, $pings, $replies) = (0, 0, 0);
+my $began = time;
+while (time - $began < 5)
+{
+	my $frame = ws_recv($ponger) or last;
+
+	if ($frame->[0] eq 'ping')
+	{
+		$pings++;
+		ws_raw($ponger, ws_frame('pong', $frame->[1]));
+		ws_send($caller, $call);
+	}
+	elsif ($frame->[1] eq '{"type":"ping"}') { $frames++ }
+	else { last }
+}
+cmp_ok($pings, '>=', 4, 'a silent client gets pings');
+cmp_ok($frames, '>=', $pings, 'and a frame that its program can see with each');
+is(ws_call($ponger, 'no/such-path', [])->{code}, 'NOT_FOUND',
+	'answering them is enough to stay');
+is(ws_call($caller, 'no/such-path', [])->{code}, 'NOT_FOUND',
+	'so is anything else that a client sends');
+
+# The third has not even answered pings, and does not answer the close.
+is(ws_close_code($mute), 1001, 'a client that answers nothing is closed');
+is(ws_recv($mute), undef, 'and disconnected if it does not close itself');
+cmp_ok(time - $began, '<', 15, 'soon');
+
+# Without pings and timeouts nobody is disturbed.
+$node->append_conf('postgresql.conf',
+	"realtime.ping_interval = 0\nrealtime.idle_timeout = 0");
+$node->reload;
+$node->poll_query_until('postgres', q{SELECT current_setting('realtime.idle_timeout') = '0'});
+my $quiet = ws_connect($node);
+is(ws_call($ponger, 'no/such-path', [])->{code}, 'NOT_FOUND', 'settings can be changed');
+ok(!eval { ws_recv($quiet, 2); 1 }, 'and no pings sent');
+is(ws_call($quiet, 'no/such-path', [])->{code}, 'NOT_FOUND', 'to a connection that stays');
+
+ws_close($_) for $ponger, $caller, $quiet;
+$node->stop('fast');
+unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
+	'nothing has crashed');
+
+done_testing();
