@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include <libwebsockets.h>
-
 #include "utils/memutils.h"
 
 #include "src/gateway/connection.h"
@@ -305,7 +303,7 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 	rt_outbox_append(connection, frame, frame_len);
 	connection->state = RT_CONNECTION_CLOSING;
 	rt_unsubscribe_all(connection);
-	lws_set_timeout(connection->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_TIMEOUT_SECS);
+	rt_event_loop_close_after(connection->wsi, CLOSE_TIMEOUT_SECS);
 }
 
 void

@@ -203,6 +203,15 @@ rt_event_loop_adopt(int fd)
 	return adopted;
 }
 
+/* It looks at its timers only after an event, so it gets one. */
+void
+rt_event_loop_close_after(struct lws *wsi, int seconds)
+{
+	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND,
+					seconds > 0 ? seconds : LWS_TO_KILL_ASYNC);
+	lws_cancel_service(context);
+}
+
 int
 rt_event_loop_sockets(void)
 {

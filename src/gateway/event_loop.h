@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-struct lws_vhost;
+struct lws;
 
 /* What is handed to the library in one write, bytes; a longer frame is whole. */
 #define RT_WRITE_CHUNK (128 * 1024)
@@ -20,6 +20,12 @@ extern uv_loop_t *rt_event_loop_uv(void);
 
 /* Takes over an accepted socket.  The library closes it if it fails. */
 extern bool rt_event_loop_adopt(int fd);
+
+/*
+ * Has the library close a socket by force after some seconds, 0 = now.  The
+ * socket's callbacks do not run before this returns.
+ */
+extern void rt_event_loop_close_after(struct lws *wsi, int seconds);
 
 /* Sockets that the library holds now. */
 extern int	rt_event_loop_sockets(void);

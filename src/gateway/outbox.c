@@ -106,8 +106,7 @@ kill_socket(RtConnection *connection)
 	connection->state = connection->state == RT_CONNECTION_OPEN ?
 		RT_CONNECTION_CLOSING : connection->state;
 	if (connection->wsi != NULL)
-		lws_set_timeout(connection->wsi, PENDING_TIMEOUT_CLOSE_SEND,
-						LWS_TO_KILL_ASYNC);
+		rt_event_loop_close_after(connection->wsi, 0);
 }
 
 /* How many bytes to write at once: the next frames, whole ones. */
