@@ -133,6 +133,12 @@ static const struct lws_protocols protocols[] = {
 	{NULL, NULL, 0, 0, 0, NULL, 0}
 };
 
+static int
+handshake_seconds(void)
+{
+	return Max(1, realtime_handshake_timeout / 1000);
+}
+
 /*
  * The library's own check of UTF-8 is not asked for: a pong between two
  * fragments confuses it, and it forgets a character that the last, empty
@@ -157,7 +163,8 @@ create_context(int max_sockets)
 	info.pt_serv_buf_size = 16 * 1024;
 	info.fd_limit_per_thread = max_sockets + 8;
 	info.max_http_header_data = HEADERS_SIZE;
-	info.timeout_secs = Max(1, realtime_handshake_timeout / 1000);
+	info.timeout_secs = handshake_seconds();
+	info.timeout_secs_ah_idle = handshake_seconds();	/* for a request's head */
 	info.keepalive_timeout = 15;
 
 	context = lws_create_context(&info);
@@ -195,12 +202,15 @@ rt_event_loop_uv(void)
 bool
 rt_event_loop_adopt(int fd)
 {
-	bool		adopted;
+	struct lws *wsi;
 
 	callback_depth++;
-	adopted = lws_adopt_socket_vhost(vhost, fd) != NULL;
+	wsi = lws_adopt_socket_vhost(vhost, fd);
+	/* what the context was made with may not be the setting of today */
+	if (wsi != NULL)
+		lws_set_timeout(wsi, PENDING_TIMEOUT_HOLDING_AH, handshake_seconds());
 	callback_depth--;
-	return adopted;
+	return wsi != NULL;
 }
 
 /* It looks at its timers only after an event, so it gets one. */

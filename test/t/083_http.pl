@@ -1,0 +1,218 @@
+# The front door under pressure: slow and oversize handshakes, who is refused
+# and how, plain HTTP, and the files of realtime.document_root.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use RealtimeTest;
+
+my $place = PostgreSQL::Test::Utils::tempdir;
+mkdir "$place/root";
+mkdir "$place/root/sub";
+symlink "$place/elsewhere.txt", "$place/root/link.txt";
+append_to_file("$place/$_->[0]", $_->[1]) for (
+	[ 'secret.txt', 'secret' ], [ 'index.html', 'secret' ],
+	[ 'elsewhere.txt', 'linked' ],
+	[ 'root/index.html', 'start' ], [ 'root/sub/index.html', 'below' ],
+	[ 'root/page.txt', 'page' ], [ 'root/large.txt', 'x' x 3_000_000 ]);
+
+my $max_connections = 8;
+my $node = new_node(
+	'realtime.handshake_timeout' => '1s',
+	'realtime.max_connections' => $max_connections,
+	'realtime.document_root' => "$place/root");
+my %upgrade = (
+	Upgrade => 'websocket',
+	Connection => 'Upgrade',
+	'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==',
+	'Sec-WebSocket-Version' => 13);
+my $call = '{"rpc":"no/such-path","id":"a","args":[]}';
+
+# Sends bytes and reads until the server closes the connection or, if given,
+# a pattern has arrived.  Returns what has, undef if the server did neither.
+sub exchange
+{
+	my ($bytes, $until, $seconds) = @_;
+	my $socket = ref $bytes ? $bytes : tcp_connect($node);
+	my $deadline = time + ($seconds // 20);
+	my $answer = '';
+
+	local $SIG{PIPE} = 'IGNORE';
+	syswrite $socket, $bytes unless ref $bytes;
+	while (!$until || $answer !~ $until)
+	{
+		my $left = $deadline - time;
+		return undef if $left <= 0 || !IO::Select->new($socket)->can_read($left);
+		my $n = sysread $socket, $answer, 65536, length $answer;
+		last unless $n;
+	}
+	return $answer;
+}
+
+# Plain HTTP
+my $answer = exchange("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" x 3
+	  . "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+is(() = $answer =~ /200 OK\r\n.*?\r\n\r\nready\n/sg, 4,
+	'requests may be pipelined, and the last one closes');
+my $socket = tcp_connect($node);
+for (1 .. 3)
+{
+	syswrite $socket, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+	like(exchange($socket, qr/ready\n\z/), qr/200 OK/, 'a connection is kept for more requests');
+}
+for ("BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
+	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n")
+{
+	unlike(exchange($_) // 'nothing', qr/\bnothing|200 OK|101 /, 'what is no HTTP is refused');
+}
+# Files
+my %file = (
+	'/' => 'start', '/index.html' => 'start', '/page.txt' => 'page',
+	'/sub/' => 'below', '/sub/../page.txt' => 'page', '/./page.txt' => 'page',
+	'/link.txt' => 'linked', '/page.txt?a=b' => 'page', '/%70age.txt' => 'page');
+for (sort keys %file)
+{
+	my ($status, undef, $body) = http_request($node, "GET $_");
+	is("$status $body", "200 $file{$_}", "$_ is served");
+}
+my (undef, undef, $large) = http_request($node, 'GET /large.txt');
+is(length $large, 3_000_000, 'a large file as well');
+for (
+	'/none.txt', '/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt',
+	'/%2e%2e%2fsecret.txt', '/sub/../../secret.txt', '/sub/..%2f..%2fsecret.txt',
+	'/sub/..%00/../../secret.txt', '//../secret.txt',
+	'/....//secret.txt', '/..;/secret.txt', '/%c0%ae%c0%ae/secret.txt',
+	'/..\\secret.txt', '/.%2e/.%2e/secret.txt', '/' . '../' x 50 . 'secret.txt',
+	'/' . 'a' x 5000, "$place/secret.txt", '/page.txt%00.html')
+{
+	$answer = exchange("GET $_ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	my $shown = length $_ > 60 ? substr($_, 0, 60) . '...' : $_;
+	unlike($answer // 'nothing', qr/secret\z|\Anothing/, "$shown gives nothing away");
+}
+my ($status) = http_request($node, 'GET /ws');
+is($status, 426, 'the path of the WebSocket is no file');
+
+# Upgrades
+($status) = http_request($node, 'GET /page.txt', %upgrade);
+is($status, 404, 'an upgrade of a file is not found');
+like(exchange("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: $_\r\n"
+		  . "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"),
+	qr{\A(HTTP/1.. 403 .*)?\z}s, "an upgrade to $_ is refused")
+  for 'h2c', 'soap', 'websocketx';
+for (
+	[ 403, 'https://evil.example' ], [ 403, 'null' ], [ 403, 'x' x 2000 ],
+	[ 403, 'http://127.0.0.1' ], [ 101, undef ],
+	[ 101, 'http://127.0.0.1:' . gateway_port($node) ],
+	[ 101, 'HTTP://127.0.0.1:' . gateway_port($node) ])
+{
+	my ($expected, $origin) = @$_;
+	is(upgrade_status($origin), $expected, substr($origin // 'no Origin', 0, 40) . " gets $expected");
+}
+set(allowed_origins => 'https://a.example, https://b.example:8443');
+for (
+	[ 101, 'https://a.example' ], [ 101, 'https://b.example:8443' ], [ 101, undef ],
+	[ 403, 'https://b.example' ], [ 403, 'http://a.example' ],
+	[ 403, 'https://a.example.evil' ], [ 403, 'http://127.0.0.1:' . gateway_port($node) ])
+{
+	my ($expected, $origin) = @$_;
+	is(upgrade_status($origin), $expected, ($origin // 'no Origin') . " gets $expected of a list");
+}
+set(allowed_origins => '*');
+is(upgrade_status('https://evil.example'), 101, 'an asterisk allows all');
+set(allowed_origins => '');
+is(upgrade_status('https://evil.example'), 403, 'an empty list none');
+set(allowed_origins => 'same-origin');
+
+# The status that an upgrade gets.
+sub upgrade_status
+{
+	my ($origin) = @_;
+	my ($got) = http_request($node, 'GET /ws', %upgrade, Origin => $origin);
+	return $got;
+}
+
+sub set
+{
+	my ($name, $value) = @_;
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET realtime.$name = '$value'");
+	$node->reload;
+	$node->poll_query_until('postgres',
+		"SELECT current_setting('realtime.$name') = '$value'");
+	# The gateway has read it when it answers after this.
+	http_request($node, 'GET /healthz') for 1 .. 2;
+	return;
+}
+
+# Too many connections
+ok(poll_until(sub { connections() == 0 }), 'connections end with their clients');
+my @ws = map { ws_connect($node) } 1 .. $max_connections;
+is(upgrade_status(), 503, 'there are no more connections than allowed');
+ws_close(pop @ws);
+ok(poll_until(sub { upgrade_status() == 101 }), 'but one for each that ends');
+ws_close($_) for @ws;
+
+sub connections
+{
+	return $node->safe_psql('postgres', 'SELECT connections FROM realtime.stat_gateway');
+}
+
+# Slow handshakes end after realtime.handshake_timeout, whatever they do.
+$socket = tcp_connect($node);
+my $began = time;
+{
+	local $SIG{PIPE} = 'IGNORE';
+	for (split //, "GET /ws HTTP/1.1\r\nHost: x\r\nX-Endless: " . 'y' x 1000)
+	{
+		syswrite $socket, $_ or last;
+		last if IO::Select->new($socket)->can_read(0.05);
+	}
+}
+cmp_ok(time - $began, '<', 5, 'a handshake byte by byte is ended');
+
+# More silent sockets than the gateway may hold: the rest gets a word, and all
+# are ended in time.
+my @silent = map { tcp_connect($node) } 1 .. $max_connections + 256 + 20;
+$began = time;
+my @said = map { exchange($_) } @silent;
+cmp_ok(time - $began, '<', 5, 'silent sockets are ended');
+is((grep { !defined } @said), 0, 'all of them');
+cmp_ok(scalar(grep { /\AHTTP\/1.1 503 / } @said), '>=', 20, 'those beyond the limit at once');
+my $ws = ws_connect($node);
+is(ws_call($ws, 'no/such-path', [])->{code}, 'NOT_FOUND', 'and there is room again');
+
+# A request that has begun as a WebSocket has no time limit.
+ok(!eval { ws_recv($ws, 2); 1 }, 'a connection may stay silent for longer');
+is(ws_call($ws, 'no/such-path', [])->{code}, 'NOT_FOUND', 'and lives');
+
+# Oversize heads
+for my $bytes ('GET /ws HTTP/1.1' . "\r\nX-Many: y" x 10000 . "\r\n\r\n",
+	"GET /ws HTTP/1.1\r\nX-Long: " . 'y' x 100000 . "\r\n\r\n",
+	'GET /' . 'y' x 100000 . " HTTP/1.1\r\n\r\n",
+	"GET /ws HTTP/1.1\r\n" . 'y' x 100000 . ": z\r\n\r\n",
+	"GET /ws HTTP/1.1\r\n" . join('', map { "Cookie: $_\r\n" } 1 .. 1000) . "\r\n",
+	"\r\n" x 50000, "\0" x 100000, 'GET ' x 20000)
+{
+	# The server may close before it has read all: then the answer is lost.
+	my $got = exchange($bytes) // 'nothing';
+	like($got, qr{\A(HTTP/1.[01] 4\d\d .*)?\z}s, 'an oversize head is refused');
+}
+is(ws_call($ws, 'no/such-path', [])->{code}, 'NOT_FOUND', 'and others do not notice');
+
+# The rate of one address
+set(upgrade_rate => 3);
+my @got = map { upgrade_status() } 1 .. 5;
+is("@got", '101 101 101 429 429', 'an address may connect so often');
+my ($healthy) = http_request($node, 'GET /healthz');
+is($healthy, 200, 'plain requests are not counted');
+ok(poll_until(sub { upgrade_status() == 101 }), 'and again some time later');
+
+ws_close($ws);
+$node->stop('fast');
+unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
+	'nothing has crashed');
+
+done_testing();
