@@ -358,6 +358,8 @@ again when they must, until load_stop().
 
 =cut
 
+my @stops;    # of all loads: a child must not keep another's open
+
 sub load_start
 {
 	my ($node, $path, $args, $connections) = @_;
@@ -370,12 +372,13 @@ sub load_start
 		my $pid = fork // die "fork: $!";
 		if ($pid == 0)
 		{
-			close $_ for $stop, $result, map { $_->{stop} } @children;
+			close $_ for $stop, $result, @stops;
 			print {$report} JSON::PP->new->encode(load($node, $path, $args, $stopped));
 			close $report;
 			POSIX::_exit(0);
 		}
 		close $_ for $stopped, $report;
+		push @stops, $stop;
 		push @children, { pid => $pid, stop => $stop, result => $result };
 	}
 	return \@children;

@@ -56,6 +56,23 @@ for my $kind (qw(launcher gateway executor))
 		1, "because of the $kind");
 }
 
+# Without the postmaster nobody stays, and the next server finds port and
+# memory free.
+{
+	my @orphans = all_pids();
+	my $ws = ws_connect($node);
+	call_begin($ws, 'app/sleep', [60]);
+	busy_executor($node, 'app/sleep');
+
+	$node->kill9;
+	is(ws_close_code($ws), 1006, 'postmaster killed: a client is cut off');
+	ok(poll_until(sub { !grep { kill 0, $_ } @orphans }), 'all workers leave');
+	ok(poll_until(sub { $node->start(fail_ok => 1) }), 'the server can be started');
+	wait_for_gateway($node);
+	wait_for_call($node, 'app/echo', ['x']);
+	ok(slots_are_free($node, $depth), 'and all request slots are free');
+}
+
 $node->stop('fast');
 unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal (?!9)|TRAP:/,
 	'nothing has crashed by itself');
