@@ -9,7 +9,9 @@
 
 #include <limits.h>
 
+#include "nodes/pg_list.h"
 #include "utils/guc.h"
+#include "utils/varlena.h"
 
 #include "src/guc.h"
 
@@ -63,19 +65,71 @@ define_int(const char *name, const char *description, int *variable,
 static bool
 check_path(char **newval, void **extra, GucSource source)
 {
-	if ((*newval)[0] == '/' && (*newval)[1] != '\0')
+	if ((*newval)[0] != '/' || (*newval)[1] == '\0')
+		GUC_check_errdetail("The path of the WebSocket must begin with \"/\" and have a name.");
+	else if (strpbrk(*newval, "?# ") != NULL)
+		GUC_check_errdetail("The path of the WebSocket cannot contain \"?\", \"#\" or spaces.");
+	else if (strcmp(*newval, "/healthz") == 0)
+		GUC_check_errdetail("The path \"/healthz\" answers health checks.");
+	else
 		return true;
-	GUC_check_errdetail("The path of the WebSocket must begin with \"/\" and have a name.");
 	return false;
+}
+
+static bool
+check_document_root(char **newval, void **extra, GucSource source)
+{
+	if ((*newval)[0] == '\0' || is_absolute_path(*newval))
+		return true;
+	GUC_check_errdetail("The folder must be named by an absolute path.");
+	return false;
+}
+
+/* What a browser sends: scheme, "://", host and perhaps port, nothing else. */
+static bool
+is_origin(const char *text)
+{
+	const char *host = strstr(text, "://");
+
+	return host != NULL && host != text && host[3] != '\0' &&
+		strpbrk(host + 3, "/*?# ") == NULL;
+}
+
+static bool
+check_allowed_origins(char **newval, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*newval);
+	List	   *origins = NIL;
+	ListCell   *cell;
+	bool		good = SplitGUCList(copy, ',', &origins);
+
+	if (!good)
+		GUC_check_errdetail("List syntax is invalid.");
+	foreach(cell, origins)
+	{
+		const char *origin = lfirst(cell);
+
+		if (strcmp(origin, "*") == 0 || strcmp(origin, "same-origin") == 0 ||
+			is_origin(origin))
+			continue;
+		GUC_check_errdetail("\"%s\" is no origin; one looks like \"https://example.com\" or \"http://localhost:5173\", without a path.",
+							origin);
+		good = false;
+		break;
+	}
+	list_free(origins);
+	pfree(copy);
+	return good;
 }
 
 static void
 define_names(void)
 {
-	define_string("realtime.allowed_origins",
-				  "Origins that browsers may connect from.",
-				  &realtime_allowed_origins, "same-origin",
-				  PGC_SIGHUP, GUC_LIST_INPUT);
+	DefineCustomStringVariable("realtime.allowed_origins",
+							   "Origins that browsers may connect from.", NULL,
+							   &realtime_allowed_origins, "same-origin",
+							   PGC_SIGHUP, GUC_LIST_INPUT,
+							   check_allowed_origins, NULL, NULL);
 	define_string("realtime.anonymous_role",
 				  "Role that calls of anonymous connections run as.",
 				  &realtime_anonymous_role, "realtime_anonymous",
@@ -87,10 +141,11 @@ define_names(void)
 	define_string("realtime.database",
 				  "Database whose functions are called.",
 				  &realtime_database, "postgres", PGC_POSTMASTER, 0);
-	define_string("realtime.document_root",
-				  "Folder of files that gateways serve over HTTP; empty serves none.",
-				  &realtime_document_root, "",
-				  PGC_POSTMASTER, GUC_SUPERUSER_ONLY);
+	DefineCustomStringVariable("realtime.document_root",
+							   "Folder of files that gateways serve over HTTP; empty serves none.",
+							   NULL, &realtime_document_root, "",
+							   PGC_POSTMASTER, GUC_SUPERUSER_ONLY,
+							   check_document_root, NULL, NULL);
 	define_string("realtime.executor_role",
 				  "Role that executors log in as.",
 				  &realtime_executor_role, "realtime_executor",

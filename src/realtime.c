@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+#include "replication/logicallauncher.h"
 
 #include "src/backend/backend.h"
 #include "src/catalog/declaration.h"
@@ -39,7 +40,9 @@ register_worker(const char *type, const char *name, const char *function,
 static void
 register_workers(void)
 {
-	int			needed = 1 + realtime_gateways + realtime_executors;
+	/* the server's own launcher of logical replication takes one as well */
+	int			needed = 1 + realtime_gateways + realtime_executors +
+		(max_logical_replication_workers > 0 ? 1 : 0);
 
 	register_worker("realtime launcher", "realtime launcher", "rt_launcher_main", 0,
 					BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION);
@@ -57,7 +60,7 @@ register_workers(void)
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("realtime needs %d worker processes, but max_worker_processes is %d",
 						needed, max_worker_processes),
-				 errhint("Increase max_worker_processes to at least %d, and by what other extensions and parallel queries need.",
+				 errhint("Increase max_worker_processes to at least %d, more if there are other extensions with workers or parallel queries.",
 						 needed)));
 }
 

@@ -265,7 +265,7 @@ checked_class(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("topic class \"%s\" does not exist", topic_class),
-				 errhint("Classes are \"volatile\", \"ordered\" and \"replay\".")));
+				 errhint("Classes are \"volatile\" and \"ordered\".")));
 	return topic_class;
 }
 

@@ -71,6 +71,22 @@ extern PGDLLEXPORT void rt_executor_main(Datum arg);
 
 /* ---- the extension ---- */
 
+/* Of several executors only the one that has changed the state says so. */
+static void
+report_state(RtServiceState state)
+{
+	if (state == RT_SERVICE_READY)
+		ereport(LOG,
+				(errmsg("realtime is ready to call functions of database \"%s\"",
+						realtime_database)));
+	else if (state == RT_SERVICE_NO_EXTENSION)
+		ereport(LOG,
+				(errmsg("realtime waits for its extension"),
+				 errdetail("It is not installed in database \"%s\".",
+						   realtime_database),
+				 errhint("Run CREATE EXTENSION realtime there.")));
+}
+
 /*
  * Tells everybody when calls become possible or impossible.  READY replaces
  * what the launcher said while it waited for us, but not a vacating.  STARTING
@@ -90,11 +106,8 @@ note_extension(bool installed, bool first)
 	else if (!rt_database_is_vacated(MyDatabaseId))
 		state = RT_SERVICE_READY;
 
-	if (state != rt_service_state())
-	{
-		rt_service_set_state(state);
-		rt_worker_wake_all(RT_WORKER_GATEWAY);
-	}
+	if (rt_service_set_state(state))
+		report_state(state);
 }
 
 /* Somebody may have locked the tables: to wait for that has an end. */

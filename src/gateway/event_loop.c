@@ -62,6 +62,17 @@ on_receive(struct lws *wsi, RtConnection *connection, const char *bytes, size_t 
 	return -1;
 }
 
+/*
+ * The library takes the answer to a close frame that we wrote ourselves for
+ * the peer's own and would answer it: a second close frame, which browsers
+ * call an unclean end.
+ */
+static int
+on_peer_close(const RtConnection *connection)
+{
+	return connection != NULL && connection->state != RT_CONNECTION_OPEN ? -1 : 0;
+}
+
 static int
 on_closed(struct lws *wsi, RtConnection *connection)
 {
@@ -93,6 +104,8 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			return on_established(wsi);
 		case LWS_CALLBACK_RECEIVE:
 			return on_receive(wsi, lws_get_opaque_user_data(wsi), in, len);
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+			return on_peer_close(lws_get_opaque_user_data(wsi));
 		case LWS_CALLBACK_RECEIVE_PONG:
 			connection = lws_get_opaque_user_data(wsi);
 			if (connection != NULL)

@@ -201,11 +201,13 @@ rt_service_state(void)
 	return (RtServiceState) pg_atomic_read_u32(&area->service_state);
 }
 
-void
+bool
 rt_service_set_state(RtServiceState state)
 {
-	if (pg_atomic_exchange_u32(&area->service_state, state) != state)
-		rt_worker_wake_all(RT_WORKER_GATEWAY);
+	if (pg_atomic_exchange_u32(&area->service_state, state) == state)
+		return false;
+	rt_worker_wake_all(RT_WORKER_GATEWAY);
+	return true;
 }
 
 const char *

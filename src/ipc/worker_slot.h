@@ -103,7 +103,9 @@ extern void rt_worker_wake_all(RtWorkerKind kind);
 
 /* The service's state and the words for it in a close or refusal. */
 extern RtServiceState rt_service_state(void);
-extern void rt_service_set_state(RtServiceState state);
+
+/* Returns whether it was another one before; then wakes the gateways. */
+extern bool rt_service_set_state(RtServiceState state);
 extern const char *rt_service_state_text(RtServiceState state);
 
 /*

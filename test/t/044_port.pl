@@ -77,7 +77,7 @@ my $narrow = new_node(
 	'max_worker_processes' => 3, 'realtime.executors' => 2);
 $narrow->start;
 like(slurp_file($narrow->logfile),
-	qr/WARNING: .* realtime needs 4 worker processes, but max_worker_processes is 3.*HINT: .* Increase max_worker_processes/s,
+	qr/WARNING: .* realtime needs 5 worker processes, but max_worker_processes is 3.*HINT: .* Increase max_worker_processes/s,
 	'too few worker processes: a warning with a hint at the start');
 life_schema($narrow, 'postgres');
 ok(poll_until(sub { count_in_log($narrow, qr/could not start a realtime executor/) }),

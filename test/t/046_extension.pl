@@ -38,7 +38,7 @@ waits_for('without the extension', qr/extension is not installed/);
 life_schema($node, 'app');
 waits_for('with everything', qr/^ready/);
 wait_for_call($node, 'app/echo', ['x']);
-is(count_in_log($node, qr/realtime waits/), 2, 'each has been waited for with one line');
+is(count_in_log($node, qr/realtime waits/), 3, 'each has been waited for with one line');
 is(count_in_log($node, qr/FATAL|background worker "realtime/), 0, 'and no worker had to end for it');
 my @before = executors();
 
