@@ -59,7 +59,7 @@ rt_batch_add(RtRequest *request, instr_time now)
 	if (held_count == 0)
 		oldest = now;
 	rt_held_add(executor_index, request, durability.lsn,
-				durability.level <= SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
+				!rt_durability_needs_standbys(&durability));
 	held_count++;
 }
 

@@ -66,6 +66,13 @@ set_level(int level, GucAction action)
 							 true, 0, false);
 }
 
+static bool
+level_needs_standbys(int level)
+{
+	return level > SYNCHRONOUS_COMMIT_LOCAL_FLUSH &&
+		SyncRepStandbyNames != NULL && SyncRepStandbyNames[0] != '\0';
+}
+
 static void
 prepare_commit(void)
 {
@@ -132,6 +139,12 @@ rt_commit_end(RtDurability *durability)
 	}
 }
 
+bool
+rt_durability_needs_standbys(const RtDurability *durability)
+{
+	return level_needs_standbys(durability->level);
+}
+
 /*
  * The wait can take for ever if standbys are missing; as in any session a
  * cancel ends it with a warning, and so does a shutdown.  There may be no
@@ -162,7 +175,7 @@ rt_durability_wait(RtDurability *durability)
 		return false;
 
 	XLogFlush(durability->lsn);
-	if (durability->level > SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+	if (rt_durability_needs_standbys(durability))
 		wait_for_standbys(durability);
 
 	durability->lsn = InvalidXLogRecPtr;

@@ -24,6 +24,9 @@ extern void rt_commit_init(void);
  */
 extern void rt_commit_end(RtDurability *durability);
 
+/* Whether it takes more than a flush. */
+extern bool rt_durability_needs_standbys(const RtDurability *durability);
+
 /* Waits for it.  Returns whether there was anything to flush. */
 extern bool rt_durability_wait(RtDurability *durability);
 
