@@ -16,6 +16,7 @@
 #include "access/xact.h"
 
 #include "src/executor/batch.h"
+#include "src/guc.h"
 #include "src/ipc/publish_ring.h"
 
 #define BATCH_MAX RT_HELD_MAX	/* answers, if they wait for a flush */
@@ -85,7 +86,7 @@ rt_batch_is_due(instr_time now)
 	if (durability.lsn == InvalidXLogRecPtr)
 		return held_count >= BATCH_PLAIN_MAX ||
 			microseconds_between(oldest, now) >= PLAIN_WAIT_US;
-	return held_count >= BATCH_MAX ||
+	return held_count >= BATCH_MAX || !realtime_pipelined_commits ||
 		microseconds_between(oldest, now) >= FLUSH_WAIT_FACTOR * flush_mean_us;
 }
 

@@ -6,7 +6,9 @@
  * synchronous_commit were off; the executor flushes later, once for several
  * calls, and only then lets their answers out.  The level that was in force
  * when the last code of the user had run is the one that the flush (and the
- * wait for standbys) then honours.
+ * wait for standbys) then honours.  A call that standbys must confirm takes
+ * this way always: its own commit is under a deadline, which would end the
+ * wait, and the client would be told of something that no standby has.
  *
  * PRE_COMMIT is the moment: deferred triggers have run, the settings can be
  * rolled back, the commit record is not written yet.  What runs after it and
@@ -81,7 +83,8 @@ prepare_commit(void)
 	rt_session_reset_precommit();
 	base_level = synchronous_commit;
 
-	if (realtime_pipelined_commits || wanted_level == SYNCHRONOUS_COMMIT_OFF)
+	if (realtime_pipelined_commits || wanted_level == SYNCHRONOUS_COMMIT_OFF ||
+		level_needs_standbys(wanted_level))
 	{
 		overridden = true;
 		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
