@@ -98,8 +98,12 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			return on_closed(wsi, lws_get_opaque_user_data(wsi));
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 			return rt_http_on_upgrade(wsi, in);
+		case LWS_CALLBACK_FILTER_HTTP_CONNECTION:
+			return rt_http_on_filter(wsi, in);
+		case LWS_CALLBACK_RAW_ADOPT:
+			return -1;			/* CONNECT: a socket without HTTP or limits */
 		case LWS_CALLBACK_HTTP:
-			return rt_http_on_request(wsi, in);
+			return rt_http_on_request(wsi);
 		case LWS_CALLBACK_ESTABLISHED:
 			return on_established(wsi);
 		case LWS_CALLBACK_RECEIVE:

@@ -6,6 +6,10 @@
  * rate of its address (429), origin (403).  A client cannot tell these apart
  * and tries again; who must be refused for good is accepted and closed with a
  * final code instead.
+ *
+ * Plain requests are to be GET or HEAD and have no body.  All others are
+ * refused before the library does anything with them, and their connection
+ * closed.
  */
 #include "postgres.h"
 
@@ -139,9 +143,19 @@ rt_http_on_upgrade(struct lws *wsi, const char *protocol)
 
 /* ---- requests ---- */
 
-/* A whole small answer of plain text, within the callback. */
-static int
-answer_text(struct lws *wsi, unsigned int status, const char *text)
+static bool
+has_header(struct lws *wsi, enum lws_token_indexes header)
+{
+	return lws_hdr_total_length(wsi, header) > 0;
+}
+
+/*
+ * Writes a whole small answer of plain text, within the callback.  more is
+ * a header or NULL.
+ */
+static bool
+write_text(struct lws *wsi, unsigned int status, const char *text,
+		   const char *more, const char *value)
 {
 	unsigned char buffer[LWS_PRE + 1024];
 	unsigned char *start = buffer + LWS_PRE;
@@ -151,13 +165,72 @@ answer_text(struct lws *wsi, unsigned int status, const char *text)
 
 	if (lws_add_http_common_headers(wsi, status, "text/plain; charset=utf-8",
 									len, &p, end) ||
+		(more != NULL &&
+		 lws_add_http_header_by_name(wsi, (const unsigned char *) more,
+									 (const unsigned char *) value,
+									 strlen(value), &p, end)) ||
 		lws_finalize_write_http_header(wsi, start, &p, end))
-		return -1;
-	p = start;
-	memcpy(p, text, len);
-	if (lws_write(wsi, p, len, LWS_WRITE_HTTP_FINAL) < 0)
+		return false;
+	if (has_header(wsi, WSI_TOKEN_HEAD_URI))
+		return true;
+	memcpy(start, text, len);
+	return lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL) >= 0;
+}
+
+static int
+answer_text(struct lws *wsi, unsigned int status, const char *text)
+{
+	if (!write_text(wsi, status, text, NULL, NULL))
 		return -1;
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* Answers and closes the connection. */
+static int
+refuse_request(struct lws *wsi, unsigned int status, const char *text)
+{
+	if (status == 405)
+		(void) write_text(wsi, status, text, "allow:", "GET, HEAD");
+	else
+		(void) write_text(wsi, status, text, "connection:", "close");
+	return -1;
+}
+
+static bool
+has_body(struct lws *wsi)
+{
+	char		length[32];
+
+	if (has_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING))
+		return true;
+	return has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) &&
+		(lws_hdr_copy(wsi, length, sizeof(length),
+					  WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 ||
+		 strspn(length, "0") != strlen(length));
+}
+
+/*
+ * The library resolves ".." in paths, but not before a zero byte (%00), with
+ * which the path ends for it later.
+ */
+static bool
+path_climbs(const char *path)
+{
+	size_t		len = strlen(path);
+
+	return strstr(path, "/../") != NULL ||
+		(len >= 3 && strcmp(path + len - 3, "/..") == 0);
+}
+
+int
+rt_http_on_filter(struct lws *wsi, const char *path)
+{
+	if (!has_header(wsi, WSI_TOKEN_GET_URI) &&
+		!has_header(wsi, WSI_TOKEN_HEAD_URI))
+		return refuse_request(wsi, 405, "Method not allowed\n");
+	if (has_body(wsi) || path_climbs(path))
+		return refuse_request(wsi, 400, "Bad request\n");
+	return 0;
 }
 
 static int
@@ -171,16 +244,17 @@ answer_health(struct lws *wsi)
 }
 
 int
-rt_http_on_request(struct lws *wsi, const char *uri)
+rt_http_on_request(struct lws *wsi)
 {
-	char		path[HEADER_MAX];
+	char	   *path;
+	int			len;
 
 	/* within a mount the library passes only what follows the mount point */
-	if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) > 0)
-		uri = path;
-	if (strcmp(uri, "/healthz") == 0)
+	if (lws_http_get_uri_and_method(wsi, &path, &len) < 0)
+		return -1;
+	if (strcmp(path, "/healthz") == 0)
 		return answer_health(wsi);
-	if (strcmp(uri, realtime_path) == 0)
+	if (strcmp(path, realtime_path) == 0)
 		return answer_text(wsi, 426, "This is the address of a WebSocket.\n");
 	return answer_text(wsi, 404, "Not found\n");
 }

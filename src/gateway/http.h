@@ -14,8 +14,11 @@ struct lws_http_mount;
  */
 extern int	rt_http_on_upgrade(struct lws *wsi, const char *protocol);
 
+/* callback: any other request, before anything is done with it. */
+extern int	rt_http_on_filter(struct lws *wsi, const char *path);
+
 /* callback: a request that no mount serves. */
-extern int	rt_http_on_request(struct lws *wsi, const char *uri);
+extern int	rt_http_on_request(struct lws *wsi);
 
 /* The mounts of realtime.document_root, or NULL. */
 extern const struct lws_http_mount *rt_http_mounts(void);

@@ -63,11 +63,35 @@ for (1 .. 3)
 	syswrite $socket, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 	like(exchange($socket, qr/ready\n\z/), qr/200 OK/, 'a connection is kept for more requests');
 }
+like(exchange("HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+	qr{\AHTTP/1.1 200 OK\r\n.*content-length: 6\r\n\r\n\z}is, 'HEAD gets a head');
+like(exchange("HEAD /page.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+	qr{\AHTTP/1.1 200 OK\r\n.*content-length: 4\r\n.*\r\n\r\n\z}is, 'of a file as well');
+for my $method (qw(POST PUT PATCH DELETE OPTIONS))
+{
+	for my $path ('/healthz', '/page.txt', '/ws')
+	{
+		like(exchange("$method $path HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"),
+			qr{\AHTTP/1.1 405 .*\r\nallow: GET, HEAD\r\n}is, "$method $path is not allowed");
+	}
+}
+like(exchange("POST /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), qr{\AHTTP/1.1 405 },
+	'nor is a body without an end waited for');
+for ("Content-Length: 44\r\n", "Transfer-Encoding: chunked\r\n")
+{
+	$answer = exchange("GET /healthz HTTP/1.1\r\nHost: x\r\n$_\r\n"
+		  . "GET /page.txt HTTP/1.1\r\nHost: x\r\nX-Y: 1\r\n\r\n");
+	like($answer, qr{\AHTTP/1.1 400 }, 'a request that has a body is refused');
+	unlike($answer, qr/page/, 'and the body not taken for a request');
+}
 for ("BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
 	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n")
 {
 	unlike(exchange($_) // 'nothing', qr/\bnothing|200 OK|101 /, 'what is no HTTP is refused');
 }
+is(exchange("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", undef, 10) // 'kept', '',
+	'nobody gets a tunnel');
+
 # Files
 my %file = (
 	'/' => 'start', '/index.html' => 'start', '/page.txt' => 'page',
@@ -83,7 +107,7 @@ is(length $large, 3_000_000, 'a large file as well');
 for (
 	'/none.txt', '/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt',
 	'/%2e%2e%2fsecret.txt', '/sub/../../secret.txt', '/sub/..%2f..%2fsecret.txt',
-	'/sub/..%00/../../secret.txt', '//../secret.txt',
+	'/..%00', '/..%00/', '/sub/..%00/../../secret.txt', '//../secret.txt',
 	'/....//secret.txt', '/..;/secret.txt', '/%c0%ae%c0%ae/secret.txt',
 	'/..\\secret.txt', '/.%2e/.%2e/secret.txt', '/' . '../' x 50 . 'secret.txt',
 	'/' . 'a' x 5000, "$place/secret.txt", '/page.txt%00.html')
