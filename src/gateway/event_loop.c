@@ -97,7 +97,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			sockets--;
 			return on_closed(wsi, lws_get_opaque_user_data(wsi));
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-			return rt_http_on_upgrade(wsi, in);
+			return rt_http_on_upgrade(wsi);
 		case LWS_CALLBACK_FILTER_HTTP_CONNECTION:
 			return rt_http_on_filter(wsi, in);
 		case LWS_CALLBACK_RAW_ADOPT:

@@ -118,13 +118,19 @@ service_is_up(RtServiceState state)
 		state == RT_SERVICE_VACATED;
 }
 
+/*
+ * To what, is asked for here: the text that comes with the callback has been
+ * freed if the library does not know it.
+ */
 int
-rt_http_on_upgrade(struct lws *wsi, const char *protocol)
+rt_http_on_upgrade(struct lws *wsi)
 {
+	char		protocol[16];
 	char		path[HEADER_MAX];
 	RtServiceState service = rt_service_state();
 
-	if (pg_strcasecmp(protocol, "websocket") != 0)
+	if (lws_hdr_copy(wsi, protocol, sizeof(protocol), WSI_TOKEN_UPGRADE) <= 0 ||
+		pg_strcasecmp(protocol, "websocket") != 0)
 		return -1;
 	if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 ||
 		strcmp(path, realtime_path) != 0)

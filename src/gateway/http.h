@@ -12,7 +12,7 @@ struct lws_http_mount;
  * callback: decides about an upgrade.  0 = accepted, 1 = answered with a
  * status, -1 = hang up.
  */
-extern int	rt_http_on_upgrade(struct lws *wsi, const char *protocol);
+extern int	rt_http_on_upgrade(struct lws *wsi);
 
 /* callback: any other request, before anything is done with it. */
 extern int	rt_http_on_filter(struct lws *wsi, const char *path);

@@ -122,10 +122,22 @@ is($status, 426, 'the path of the WebSocket is no file');
 # Upgrades
 ($status) = http_request($node, 'GET /page.txt', %upgrade);
 is($status, 404, 'an upgrade of a file is not found');
-like(exchange("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: $_\r\n"
-		  . "HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"),
-	qr{\A(HTTP/1.. 403 .*)?\z}s, "an upgrade to $_ is refused")
-  for 'h2c', 'soap', 'websocketx';
+for my $protocol ('h2c', 'soap', 'websocketx')
+{
+	for my $when ('at first', 'later')
+	{
+		$socket = tcp_connect($node);
+		if ($when eq 'later')
+		{
+			syswrite $socket, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+			exchange($socket, qr/ready\n\z/);
+		}
+		syswrite $socket, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+		  . "Upgrade: $protocol\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n";
+		like(exchange($socket), qr{\A(HTTP/1.. 403 .*)?\z}s,
+			"an upgrade to $protocol is refused ($when)");
+	}
+}
 for (
 	[ 403, 'https://evil.example' ], [ 403, 'null' ], [ 403, 'x' x 2000 ],
 	[ 403, 'http://127.0.0.1' ], [ 101, undef ],
