@@ -307,6 +307,16 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 }
 
 void
+rt_connection_kill(RtConnection *connection)
+{
+	if (connection->wsi == NULL)
+		return;
+	if (connection->state == RT_CONNECTION_OPEN)
+		connection->state = RT_CONNECTION_CLOSING;
+	rt_event_loop_close_after(connection->wsi, 0);
+}
+
+void
 rt_connections_close_all(int code, const char *reason)
 {
 	for (int i = 0; i < realtime_max_connections; i++)
@@ -367,6 +377,22 @@ ping_connection(RtConnection *connection)
 	rt_connection_send(connection, frame, frame_len);
 }
 
+/*
+ * The library ends a connection for an offence by itself.  If the client does
+ * not read, it waits five seconds for that and reads nothing either, and the
+ * loop is told of the unread input again and again.
+ */
+static bool
+is_stuck(RtConnection *connection)
+{
+	if (!connection->blocked || !rt_event_loop_has_input(connection->wsi))
+		return false;
+	if (connection->unread_seen_ms > connection->last_received_ms)
+		return true;
+	connection->unread_seen_ms = rt_gateway.now_ms;
+	return false;
+}
+
 void
 rt_connections_sweep(void)
 {
@@ -380,7 +406,9 @@ rt_connections_sweep(void)
 		if (connection == NULL || connection->state != RT_CONNECTION_OPEN)
 			continue;
 		silence = now - connection->last_received_ms;
-		if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
+		if (is_stuck(connection))
+			rt_connection_kill(connection);
+		else if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
 			rt_connection_close(connection, 1001, "Idle timeout");
 		else if (realtime_ping_interval > 0 &&
 				 now - connection->last_ping_ms >= realtime_ping_interval &&

@@ -48,6 +48,7 @@ typedef struct RtConnection
 	int64		last_received_ms;
 	int64		last_sent_ms;
 	int64		last_ping_ms;
+	int64		unread_seen_ms; /* when a sweep saw input that nobody has read */
 
 	RtBuffer	inbox;			/* whole messages and perhaps a part of one */
 	uint32		message_at;		/* where the unfinished message begins */
@@ -112,8 +113,9 @@ extern void rt_connection_mark_dirty(RtConnection *connection);
 /* Writes every connection that has output, once. */
 extern void rt_connections_flush(void);
 
-/* The only way to end a connection from our side. */
+/* Ends a connection from our side: with a close frame, or without a word. */
 extern void rt_connection_close(RtConnection *connection, int code, const char *reason);
+extern void rt_connection_kill(RtConnection *connection);
 extern void rt_connections_close_all(int code, const char *reason);
 
 /* Frees those whose socket is gone. */

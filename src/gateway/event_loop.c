@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include <libwebsockets.h>
+#include <sys/ioctl.h>
 #include <uv.h>
 
 #include "miscadmin.h"
@@ -237,6 +238,14 @@ rt_event_loop_close_after(struct lws *wsi, int seconds)
 	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND,
 					seconds > 0 ? seconds : LWS_TO_KILL_ASYNC);
 	lws_cancel_service(context);
+}
+
+bool
+rt_event_loop_has_input(struct lws *wsi)
+{
+	int			bytes = 0;
+
+	return ioctl(lws_get_socket_fd(wsi), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 int

@@ -27,6 +27,9 @@ extern bool rt_event_loop_adopt(int fd);
  */
 extern void rt_event_loop_close_after(struct lws *wsi, int seconds);
 
+/* Whether the kernel holds input of a socket. */
+extern bool rt_event_loop_has_input(struct lws *wsi);
+
 /* Sockets that the library holds now. */
 extern int	rt_event_loop_sockets(void);
 

@@ -100,15 +100,6 @@ reserve_outbox(RtBuffer *outbox, size_t len)
 
 /* ---- writing ---- */
 
-static void
-kill_socket(RtConnection *connection)
-{
-	connection->state = connection->state == RT_CONNECTION_OPEN ?
-		RT_CONNECTION_CLOSING : connection->state;
-	if (connection->wsi != NULL)
-		rt_event_loop_close_after(connection->wsi, 0);
-}
-
 /* How many bytes to write at once: the next frames, whole ones. */
 static size_t
 next_write(const RtBuffer *outbox)
@@ -168,7 +159,7 @@ flush_connection(RtConnection *connection)
 	if (!write_outbox(connection))
 	{
 		release_outbox(&connection->outbox);
-		kill_socket(connection);
+		rt_connection_kill(connection);
 		return;
 	}
 	if (connection->lost_count > 0 && !connection->blocked &&
@@ -236,7 +227,7 @@ rt_outbox_append(RtConnection *connection, const char *bytes, size_t len)
 		return;
 	if (!reserve_outbox(&connection->outbox, len))
 	{
-		kill_socket(connection);
+		rt_connection_kill(connection);
 		return;
 	}
 	memcpy(connection->outbox.data + connection->outbox.end, bytes, len);
@@ -246,7 +237,7 @@ rt_outbox_append(RtConnection *connection, const char *bytes, size_t len)
 	if (rt_outbox_pending(connection) >= FLUSH_AT && !connection->blocked &&
 		!rt_event_loop_in_callback())
 		if (!write_outbox(connection))
-			kill_socket(connection);
+			rt_connection_kill(connection);
 }
 
 void
@@ -259,7 +250,7 @@ rt_connection_send(RtConnection *connection, const char *frame, size_t len)
 		(size_t) realtime_max_backpressure + 2 * RT_FRAME_PAYLOAD_MAX)
 	{
 		release_outbox(&connection->outbox);
-		kill_socket(connection);
+		rt_connection_kill(connection);
 		return;
 	}
 	rt_outbox_append(connection, frame, len);
