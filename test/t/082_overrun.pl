@@ -1,0 +1,113 @@
+# The ring is written round before a gateway has read it: a marker where
+# something may have been missed, never silence, and nothing elsewhere.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use RealtimeTest;
+
+my $node = new_node('realtime.ring_size' => '64kB');
+
+$node->safe_psql('postgres', q{
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO realtime_anonymous;
+-- waits as long as the test holds the lock
+CREATE FUNCTION app.may(room text) RETURNS boolean LANGUAGE sql AS
+'SELECT true FROM pg_advisory_xact_lock_shared(1)';
+SELECT realtime.topic('news:{n}', open => true),
+	realtime.topic('noise:{n}', class => 'volatile', open => true),
+	realtime.topic('slow:{room}', access => 'app.may(text)');
+});
+my $pid = $node->safe_psql('postgres', 'SELECT pid FROM realtime.stat_gateway');
+
+# Topics of three partitions; the second one shares the first one's.
+my $partition = q{(hashtext(t)::bigint & 4294967295) % 1024};
+my ($lost, $neighbour, $kept, $noise) = ('news:1', map {
+	$node->safe_psql('postgres', qq{SELECT t FROM generate_series(1, 100000) n,
+		LATERAL (SELECT '$_->[0]:' || n) x(t)
+		WHERE t <> 'news:1' AND ($partition = (SELECT $partition FROM (VALUES ('news:1')) y(t))) = $_->[1]
+		LIMIT 1}) }[ 'news', 'true' ], [ 'news', 'false' ], [ 'noise', 'false' ]);
+
+sub publish
+{
+	my (@topics) = @_;
+	$node->safe_psql('postgres',
+		join ';', map { "SELECT realtime.publish('$_', 'n', to_jsonb(repeat('x', 4000)))" } @topics);
+	return;
+}
+
+sub stat_gateway
+{
+	my ($column) = @_;
+	return $node->safe_psql('postgres', "SELECT $column FROM realtime.stat_gateway");
+}
+
+# The events that have arrived, as "topic event".
+sub events
+{
+	my ($ws) = @_;
+	return join ', ', map { exists $_->{event} ? "$_->{topic} $_->{event}" : () } ws_quiet($ws);
+}
+
+my ($ws, $slow) = (ws_connect($node), ws_connect($node));
+poll_until(sub { ws_subscribe($ws, $lost)->{type} eq 'subscribed' });
+ws_subscribe($ws, $_) for $neighbour, $kept, $noise;
+publish($lost, $neighbour, $kept, $noise);
+is(events($ws), "$lost n, $neighbour n, $kept n, $noise n", 'the topics are delivered');
+
+# One waits for a verdict meanwhile.
+my $lock = $node->background_psql('postgres');
+$lock->query_safe('SELECT pg_advisory_lock(1)');
+ws_send($slow, { type => 'subscribe', topic => 'slow:1', ref => 1 });
+ok($node->poll_query_until('postgres',
+	q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}),
+	'a verdict is waited for');
+
+kill STOP => $pid;
+publish($lost, 'slow:1', map { ($lost) x 10 } 1 .. 10);
+kill CONT => $pid;
+is(ws_wait($ws, sub { ($_->{topic} // '') eq $neighbour })->{event}, 'truncated',
+	'a topic that shares a partition with a lost one is marked');
+is(events($ws), "$lost truncated", 'so is the lost one, and no other');
+is(stat_gateway('ring_overruns'), 1, 'the overrun is counted');
+publish($lost, $neighbour, $kept, $noise);
+is(events($ws), "$lost n, $neighbour n, $kept n, $noise n", 'events after it are delivered');
+
+$lock->query_safe('SELECT pg_advisory_unlock(1)');
+is(ws_wait($slow, sub { 1 })->{type}, 'subscribed', 'the verdict comes');
+is(ws_wait($slow, sub { 1 })->{event}, 'truncated', 'and then the marker');
+publish('slow:1');
+is(events($slow), 'slow:1 n', 'once');
+
+# What waits for a verdict needs a marker only if its own topic has moved.
+$lock->query_safe('SELECT pg_advisory_lock(1)');
+ws_send($slow, { type => 'subscribe', topic => 'slow:2', ref => 2 });
+$node->poll_query_until('postgres',
+	q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted});
+publish(($kept) x 50);
+like(events($ws), qr/^$kept n(, $kept (n|truncated))*$/, 'others go on meanwhile');
+$lock->query_safe('SELECT pg_advisory_unlock(1)');
+$lock->quit;
+is(ws_wait($slow, sub { ($_->{ref} // '') eq 2 })->{type}, 'subscribed', 'the verdict comes');
+publish('slow:2');
+is(events($slow), 'slow:2 n', 'and no marker');
+
+# Nobody is concerned by what nobody has subscribed to.
+ws_close($_) for $ws, $slow;
+ok(poll_until(sub { stat_gateway('connections') == 0 }), 'the clients have gone');
+my $overruns = stat_gateway('ring_overruns');
+publish(($lost) x 50);
+$ws = ws_connect($node);
+ws_subscribe($ws, $lost);
+publish($lost);
+is(events($ws), "$lost n", 'a new subscriber has missed nothing');
+is(stat_gateway('ring_overruns'), $overruns, 'nor has the gateway');
+
+ws_close($ws);
+$node->stop('fast');
+unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
+	'nothing has crashed');
+
+done_testing();
