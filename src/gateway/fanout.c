@@ -29,12 +29,6 @@ rt_fanout_init(void)
 	reader.position = rt_ring_position();
 }
 
-uint64
-rt_fanout_position(void)
-{
-	return reader.position;
-}
-
 bool
 rt_fanout_pending(void)
 {
@@ -69,6 +63,7 @@ deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
 		rt_connection_mark_dirty(subscription->connection);
 }
 
+/* Delivers an entry, the last one before the reader's position. */
 static void
 deliver_entry(const RtRingEntry *entry)
 {
@@ -79,24 +74,34 @@ deliver_entry(const RtRingEntry *entry)
 		return;
 	for (uint32 i = 0; i < topic->subscriber_count; i++)
 	{
-		if (topic->subscribers[i]->state == RT_SUBSCRIPTION_ACTIVE)
-			deliver_to(topic->subscribers[i], entry);
+		RtSubscription *subscription = topic->subscribers[i];
+
+		if (subscription->state == RT_SUBSCRIPTION_ACTIVE &&
+			subscription->since < reader.position)
+			deliver_to(subscription, entry);
 	}
 }
 
 /* ---- overrun ---- */
 
+/* Those that are not active yet will read for themselves. */
 static void
 mark_topic_lost(RtTopic *topic, void *argument)
 {
-	uint64		position = *(uint64 *) argument;
+	uint64		lost_from = *(uint64 *) argument;
+	uint64		moved = rt_ring_partition_position(rt_topic_partition(topic->hash));
 
-	if (rt_ring_partition_position(rt_topic_partition(topic->hash)) <= position)
+	if (moved <= lost_from)
 		return;
 	for (uint32 i = 0; i < topic->subscriber_count; i++)
 	{
-		rt_subscription_mark_lost(topic->subscribers[i]);
-		rt_connection_mark_dirty(topic->subscribers[i]->connection);
+		RtSubscription *subscription = topic->subscribers[i];
+
+		if (subscription->state != RT_SUBSCRIPTION_ACTIVE ||
+			subscription->since >= moved)
+			continue;
+		rt_subscription_mark_lost(subscription);
+		rt_connection_mark_dirty(subscription->connection);
 	}
 }
 

@@ -16,9 +16,6 @@ typedef enum RtFanoutResult
 
 extern void rt_fanout_init(void);
 
-/* Position in the ring up to which everything has been delivered. */
-extern uint64 rt_fanout_position(void);
-
 extern RtFanoutResult rt_fanout_run(void);
 
 /*

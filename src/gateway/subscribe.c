@@ -20,6 +20,7 @@
 #include "src/gateway/subscribe.h"
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
+#include "src/ipc/publish_ring.h"
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
@@ -82,7 +83,8 @@ pack_topic(RtSubscription *subscription)
 
 /*
  * Answers what can be answered at once and packs the rest.  All topics of a
- * frame share a ticket.
+ * frame share a ticket.  The position is taken after the subscription has been
+ * made: whatever is written from there on wakes us.
  */
 static void
 subscribe_topic(RtConnection *connection, const char *text, RtSpan value, RtText ref)
@@ -111,7 +113,7 @@ subscribe_topic(RtConnection *connection, const char *text, RtSpan value, RtText
 	if (subscription == NULL)
 	{
 		subscription = rt_subscription_make(connection, name, len);
-		subscription->since = rt_fanout_position();
+		subscription->since = rt_ring_position();
 	}
 	if (subscription->state == RT_SUBSCRIPTION_PENDING &&
 		subscription->topic->open_generation == rt_catalog_generation())
