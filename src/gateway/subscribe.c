@@ -30,6 +30,8 @@
 /* Topics of one frame that need a verdict, packed as the request wants them. */
 static char packed[PACKED_MAX];
 static uint32 packed_len = 0;
+static RtSubscription *asked[RT_SUBSCRIBE_BATCH_MAX];	/* for these topics */
+static int	asked_count = 0;
 static uint64 last_ticket = 0;
 
 /* ---- acknowledgements ---- */
@@ -79,6 +81,7 @@ pack_topic(RtSubscription *subscription)
 	memcpy(packed + packed_len, &len, sizeof(len));
 	memcpy(packed + packed_len + sizeof(len), subscription->topic->name, len);
 	packed_len += sizeof(len) + len;
+	asked[asked_count++] = subscription;
 }
 
 /*
@@ -123,7 +126,6 @@ subscribe_topic(RtConnection *connection, const char *text, RtSpan value, RtText
 		send_ack(connection, topic_json, ref);
 	else
 	{
-		subscription->ticket = last_ticket;
 		pack_topic(subscription);
 	}
 }
@@ -141,7 +143,8 @@ deny_packed(RtConnection *connection, RtText ref, const char *reason)
 		memcpy(&len, packed + at, sizeof(len));
 		at += sizeof(len);
 		subscription = rt_subscription_find(connection, packed + at, len);
-		if (subscription != NULL)
+		/* one that an earlier frame has asked about gets its verdict */
+		if (subscription != NULL && subscription->ticket == 0)
 			rt_subscription_drop(subscription);
 		send_denial(connection, quote_topic(quoted, packed + at, len), ref,
 					RT_TEXT(reason));
@@ -187,6 +190,8 @@ request_verdicts(RtConnection *connection, RtText ref)
 	request->idempotency_key = (RtRequestSpan) {0, 0};
 	request->tag = last_ticket;
 	request->catalog_generation = rt_catalog_generation();
+	for (int i = 0; i < asked_count; i++)
+		asked[i]->ticket = last_ticket;
 	rt_dispatch_request(request);
 }
 
@@ -203,6 +208,7 @@ rt_subscribe_one(RtConnection *connection, const char *text,
 	RtText		ref = ref_text(text, envelope);
 
 	packed_len = 0;
+	asked_count = 0;
 	last_ticket++;
 	subscribe_topic(connection, text, envelope->topic, ref);
 	request_verdicts(connection, ref);
@@ -217,6 +223,7 @@ rt_subscribe_batch(RtConnection *connection, const char *text,
 	RtSpan		value;
 
 	packed_len = 0;
+	asked_count = 0;
 	last_ticket++;
 	if (!rt_json_walk_array(&walk, text, envelope->topics))
 		return;
@@ -246,15 +253,16 @@ rt_unsubscribe(RtConnection *connection, const char *text,
 
 /* ---- verdicts ---- */
 
+/* The verdict is about the subscription that it was asked for, if any. */
 static void
-grant(RtConnection *connection, RtSubscription *subscription, RtRequest *request,
-	  RtVerdict verdict)
+grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 {
 	if (subscription == NULL)
 		return;					/* unsubscribed meanwhile */
 	if (verdict == RT_VERDICT_OPEN)
 		subscription->topic->open_generation = request->catalog_generation;
-	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
+	if (subscription->state == RT_SUBSCRIPTION_ACTIVE ||
+		subscription->ticket != request->tag)
 		return;
 	subscription->state = RT_SUBSCRIPTION_ACTIVE;
 	rt_fanout_catch_up(subscription);
@@ -278,7 +286,7 @@ apply_verdict(RtConnection *connection, RtRequest *request, const char *name,
 		return;
 	}
 	send_ack(connection, topic_json, ref);
-	grant(connection, subscription, request, verdict);
+	grant(subscription, request, verdict);
 }
 
 void

@@ -23,7 +23,7 @@ typedef struct RtSubscription
 	RtSubscriptionState state;
 	bool		lost;			/* events were dropped, the marker is due */
 	uint64		since;			/* ring position when it was asked for */
-	uint64		ticket;			/* of the verdict awaited */
+	uint64		ticket;			/* of the verdict awaited; 0 = not asked yet */
 	struct RtSubscription *next_of_connection;
 	struct RtSubscription *previous_of_connection;
 } RtSubscription;

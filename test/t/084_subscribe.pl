@@ -162,6 +162,23 @@ ws_wait($ws, sub { ($_->{ref} // '') eq 2 });
 publish('gate:3', 'three');
 is(arrived($ws), 'gate:3 two, gate:3 three', 'a new subscription sees what came after it');
 
+# Each frame has its own verdict: an old one does not grant what the next may
+# deny.
+$node->safe_psql('postgres', q{CREATE OR REPLACE FUNCTION app.gate(room text) RETURNS boolean
+LANGUAGE plpgsql AS $$DECLARE was boolean := (SELECT answer FROM app.door);
+BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN was; END$$});
+hold_verdicts();
+ws_raw($ws, frame('subscribe', 'gate:4', 1));
+wait_for_verdicts(1);
+$node->safe_psql('postgres', 'UPDATE app.door SET answer = false');
+ws_raw($ws, frame('unsubscribe', 'gate:4') . frame('subscribe', 'gate:4', 2));
+wait_for_verdicts(2);
+release_verdicts();
+ws_wait($ws, sub { ($_->{ref} // '') eq 1 && $_->{type} eq 'subscribed' });
+ws_wait($ws, sub { ($_->{ref} // '') eq 2 && $_->{type} eq 'subscribe-denied' });
+publish('gate:4', 'one');
+is(arrived($ws), '', 'the verdict of an earlier subscription grants nothing');
+$node->safe_psql('postgres', 'UPDATE app.door SET answer = true');
 $lock->quit;
 
 # Membership is there or not, however often it is asked for.
