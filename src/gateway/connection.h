@@ -44,7 +44,7 @@ typedef struct RtConnection
 	bool		blocked;		/* the socket takes no more at the moment */
 	int			session;		/* identity, referenced */
 	char		id[37];			/* uuid text */
-	uint32		calls_in_flight;
+	uint32		in_flight;		/* requests that executors have not answered */
 	int64		last_received_ms;
 	int64		last_sent_ms;
 	int64		last_ping_ms;

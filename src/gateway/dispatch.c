@@ -36,9 +36,17 @@ rt_dispatch_submit(void)
 	queued_count = 0;
 }
 
-void
-rt_dispatch_request(RtRequest *request)
+/* One connection cannot take every slot. */
+bool
+rt_dispatch_is_full(const RtConnection *connection)
 {
+	return connection->in_flight >= realtime_queue_depth / 2;
+}
+
+void
+rt_dispatch_request(RtConnection *connection, RtRequest *request)
+{
+	connection->in_flight++;
 	if (queued_count == TURN_MAX)
 		rt_dispatch_submit();
 	queued[queued_count++] = request;
@@ -120,8 +128,7 @@ check_call(const RtConnection *connection, const RtCall *call, const char **mess
 		*message = rt_code_message(RT_CODE_SERVICE_UNAVAILABLE);
 		return RT_CODE_SERVICE_UNAVAILABLE;
 	}
-	/* one connection cannot take every slot */
-	if (connection->calls_in_flight >= realtime_queue_depth / 2)
+	if (rt_dispatch_is_full(connection))
 	{
 		*message = rt_code_message(RT_CODE_OVERLOADED);
 		return RT_CODE_OVERLOADED;
@@ -186,9 +193,8 @@ dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
 		return false;
 	}
 	request->tag = sequence;
-	connection->calls_in_flight++;
 	rt_count(calls);
-	rt_dispatch_request(request);
+	rt_dispatch_request(connection, request);
 	return true;
 }
 
@@ -400,7 +406,6 @@ answer_call(RtConnection *connection, RtRequest *request)
 		case RT_ANSWER_VERDICTS:
 			break;
 	}
-	connection->calls_in_flight--;
 	if (request->tag != 0)
 	{
 		RtSequence *sequence = rt_sequence_find(connection, request->tag);
@@ -420,6 +425,7 @@ pass_answer_on(RtRequest *request)
 	rt_session_release(request->session);
 	if (connection == NULL)
 		return;
+	connection->in_flight--;
 	if (request->kind == RT_REQUEST_SUBSCRIBE)
 		rt_subscribe_verdicts(connection, request);
 	else

@@ -21,8 +21,11 @@ extern void rt_dispatch_message(RtConnection *connection, const char *text,
  */
 extern RtRequest *rt_dispatch_begin(RtConnection *connection, RtRequestKind kind);
 
+/* Whether a connection has as many requests in flight as it may. */
+extern bool rt_dispatch_is_full(const RtConnection *connection);
+
 /* Queues a filled request; all of a turn are handed over at once. */
-extern void rt_dispatch_request(RtRequest *request);
+extern void rt_dispatch_request(RtConnection *connection, RtRequest *request);
 
 /* Hands over what this turn has queued. */
 extern void rt_dispatch_submit(void);

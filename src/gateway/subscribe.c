@@ -168,7 +168,8 @@ request_verdicts(RtConnection *connection, RtText ref)
 		deny_packed(connection, ref, rt_code_wire(RT_CODE_SERVICE_UNAVAILABLE));
 		return;
 	}
-	request = rt_dispatch_begin(connection, RT_REQUEST_SUBSCRIBE);
+	request = rt_dispatch_is_full(connection) ? NULL :
+		rt_dispatch_begin(connection, RT_REQUEST_SUBSCRIBE);
 	if (request == NULL)
 	{
 		deny_packed(connection, ref, rt_code_wire(RT_CODE_OVERLOADED));
@@ -192,7 +193,7 @@ request_verdicts(RtConnection *connection, RtText ref)
 	request->catalog_generation = rt_catalog_generation();
 	for (int i = 0; i < asked_count; i++)
 		asked[i]->ticket = last_ticket;
-	rt_dispatch_request(request);
+	rt_dispatch_request(connection, request);
 }
 
 static RtText
