@@ -1,0 +1,268 @@
+# Declarations come, change and go while calls are made; dumps carry them.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use RealtimeTest;
+
+my $node = new_node('realtime.executors' => 2);
+my $ws;
+
+$node->safe_psql('postgres', q{
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO realtime_anonymous;
+CREATE FUNCTION app.one() RETURNS text LANGUAGE sql AS $$ SELECT 'one' $$;
+CREATE FUNCTION app.two() RETURNS text LANGUAGE sql AS $$ SELECT 'two' $$;
+SELECT realtime.rpc('app/ready', 'app.one()');
+});
+wait_for_call($node, 'app/ready');
+$ws = ws_connect($node);
+
+sub outcome
+{
+	my ($reply) = @_;
+	return $reply->{ok} ? $reply->{data} : $reply->{code};
+}
+# What both executors answer: several calls at once are run by both of them.
+sub answers
+{
+	my ($path, $arguments) = @_;
+	my @ids = map { "a$_-" . ++$ws->{ids} } 1 .. 20;
+	my %seen;
+
+	ws_raw($ws, join '', map {
+		ws_frame('text', qq({"rpc":"$path","id":"$_","args":) . ($arguments // '[]') . '}') } @ids);
+	for my $id (@ids)
+	{
+		$seen{ outcome(ws_wait($ws, sub { ($_->{event} // '') eq $id })->{data}) // 'null' }++;
+	}
+	return join ' or ', sort keys %seen;
+}
+sub sql { return $node->safe_psql('postgres', @_); }
+sub sql_error
+{
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$_[0]");
+	return $err;
+}
+my $pids = sql(q{SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM realtime.stat_executor});
+
+###########################################################################
+# Declaring
+
+is(answers('app/x'), 'NOT_FOUND', 'nothing is declared');
+sql(q{SELECT realtime.rpc('app/x', 'app.one()')});
+is(answers('app/x'), 'one', 'a declaration holds at once');
+sql(q{SELECT realtime.rpc('app/x', 'app.two()')});
+is(answers('app/x'), 'two', 'so does the one that replaces it');
+sql(q{BEGIN; SELECT realtime.rpc('app/x', 'app.one()'); SELECT realtime.rpc('app/y', 'app.one()'); ROLLBACK});
+is(answers('app/x'), 'two', 'one that is rolled back does not');
+is(answers('app/y'), 'NOT_FOUND', 'nor a new one');
+sql(q{BEGIN; SELECT realtime.rpc('app/y', 'app.two()'); SAVEPOINT s; SELECT realtime.rpc('app/y', 'app.one()');
+	ROLLBACK TO s; COMMIT});
+is(answers('app/y'), 'two', 'one rolled back to a savepoint neither');
+
+my $session = $node->background_psql('postgres', on_error_stop => 1);
+$session->query_safe(q{BEGIN; SELECT realtime.rpc('app/x', 'app.one()'); SELECT realtime.drop('app/y');});
+is(answers('app/x') . ', ' . answers('app/y'), 'two, two', 'before the commit nothing changes');
+$session->query_safe('COMMIT');
+is(answers('app/x') . ', ' . answers('app/y'), 'one, NOT_FOUND', 'after it everything has');
+is(sql(q{SELECT realtime.drop('app/x')}), 't', 'dropping');
+is(answers('app/x'), 'NOT_FOUND', 'holds at once as well');
+is(sql(q{SELECT realtime.drop('app/x')}), 'f', 'and says whether there was something');
+
+# All options of a declaration are replaced, not only those that are given.
+sql(q{
+CREATE FUNCTION app.never() RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION app.read_only() RETURNS text LANGUAGE sql AS $$ SELECT current_setting('transaction_read_only') $$;
+SELECT realtime.rpc('app/o', 'app.read_only()', guard => '{app.never()}', read_only => true)});
+is(answers('app/o'), 'UNAUTHENTICATED', 'a guard');
+sql(q{SELECT realtime.rpc('app/o', 'app.read_only()', read_only => true)});
+is(answers('app/o'), 'on', 'no guard');
+sql(q{SELECT realtime.rpc('app/o', 'app.read_only()')});
+is(answers('app/o'), 'off', 'nor read only');
+
+# Topics
+is(ws_subscribe($ws, 'news')->{reason}, 'FORBIDDEN', 'a topic is closed');
+sql(q{SELECT realtime.topic('news', open => true)});
+is(ws_subscribe($ws, 'news')->{type}, 'subscribed', 'until it is declared');
+sql(q{SELECT realtime.drop('news')});
+ws_send($ws, { type => 'unsubscribe', topic => 'news' });
+is(ws_subscribe($ws, 'news')->{reason}, 'FORBIDDEN', 'and when it no longer is');
+
+###########################################################################
+# The functions behind
+
+sql(q{SELECT realtime.rpc('app/x', 'app.one()')});
+is(answers('app/x'), 'one', 'a handler');
+sql(q{CREATE OR REPLACE FUNCTION app.one() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'another'; END $$});
+is(answers('app/x'), 'another', 'CREATE OR REPLACE');
+sql(q{BEGIN; CREATE OR REPLACE FUNCTION app.one() RETURNS text LANGUAGE sql AS $$ SELECT 'none' $$; ROLLBACK});
+is(answers('app/x'), 'another', 'rolled back');
+sql(q{ALTER FUNCTION app.one() RENAME TO "First"});
+is(answers('app/x'), 'another', 'renamed');
+sql(q{CREATE SCHEMA elsewhere; GRANT USAGE ON SCHEMA elsewhere TO PUBLIC; ALTER FUNCTION app."First"() SET SCHEMA elsewhere});
+is(answers('app/x'), 'another', 'moved');
+sql(q{ALTER SCHEMA elsewhere RENAME TO "Else where"});
+is(answers('app/x'), 'another', 'with its schema renamed');
+sql(q{ALTER FUNCTION "Else where"."First"() STABLE});
+is(answers('app/x'), 'another', 'altered');
+
+my $error = sql_error(q{DROP FUNCTION "Else where"."First"()});
+like($error, qr/ERROR:  2BP01: .*"Else where"\."First"\(\)/, 'a handler cannot be dropped');
+like($error, qr/HINT: .*realtime\.drop/, 'and why not, and what to do');
+like($error, qr/app\/x/, 'and what would miss it');
+like(sql_error(q{DROP SCHEMA "Else where" CASCADE}), qr/ERROR:  2BP01/, 'nor with its schema');
+like(sql_error(q{SELECT realtime.rpc('app/g', 'app.two()', guard => '{app.never()}'); DROP FUNCTION app.never()}),
+	qr/ERROR:  2BP01/, 'nor a guard');
+is(answers('app/x') . ', ' . answers('app/g'), 'another, UNAUTHENTICATED', 'nothing has happened to them');
+sql(q{BEGIN; SELECT realtime.drop('app/x'); SELECT realtime.drop('app/ready'); DROP FUNCTION "Else where"."First"();
+	CREATE FUNCTION "Else where"."First"(a int DEFAULT 7) RETURNS int LANGUAGE sql AS 'SELECT a';
+	SELECT realtime.rpc('app/x', '"Else where"."First"(int)'); COMMIT});
+is(answers('app/x'), 7, 'dropped and made anew together with its declaration');
+
+# A parameter's type that is renamed
+sql(q{CREATE TYPE app.mood AS ENUM ('sad'); CREATE FUNCTION app.feel(m app.mood) RETURNS app.mood LANGUAGE sql AS 'SELECT m';
+	SELECT realtime.rpc('app/feel', 'app.feel(app.mood)')});
+is(answers('app/feel', '["sad"]'), 'sad', 'a type');
+sql(q{ALTER TYPE app.mood RENAME TO "Mood"});
+is(answers('app/feel', '["sad"]'), 'sad', 'that is renamed');
+sql(q{ALTER TYPE app."Mood" RENAME VALUE 'sad' TO 'blue'});
+is(answers('app/feel', '["sad"]') . ', ' . answers('app/feel', '["blue"]'), 'VALIDATION, blue', 'or its value is');
+
+# Rights
+sql(q{REVOKE EXECUTE ON FUNCTION app.two() FROM PUBLIC; SELECT realtime.rpc('app/two', 'app.two()')});
+is(answers('app/two'), 'FORBIDDEN', 'no right to the handler');
+sql(q{GRANT EXECUTE ON FUNCTION app.two() TO realtime_anonymous});
+is(answers('app/two'), 'two', 'a right to it');
+sql(q{CREATE ROLE app_role; REVOKE EXECUTE ON FUNCTION app.two() FROM realtime_anonymous;
+	GRANT EXECUTE ON FUNCTION app.two() TO app_role});
+is(answers('app/two'), 'FORBIDDEN', 'the right of another role');
+sql(q{GRANT app_role TO realtime_anonymous});
+is(answers('app/two'), 'two', 'of which it becomes a member');
+sql(q{DROP OWNED BY app_role; DROP ROLE app_role});
+is(answers('app/two'), 'FORBIDDEN', 'until that role is gone');
+
+# Another role for everybody
+sql(q{CREATE ROLE app_guest; GRANT realtime_publisher TO app_guest; GRANT USAGE ON SCHEMA app TO app_guest;
+	GRANT EXECUTE ON FUNCTION app.two() TO app_guest;
+	CREATE FUNCTION app.whoami() RETURNS text LANGUAGE sql AS $$ SELECT format('%s, %s', current_user,
+		current_setting('request.jwt.claims')::json->>'role') $$;
+	SELECT realtime.rpc('app/whoami', 'app.whoami()');
+	ALTER SYSTEM SET realtime.anonymous_role = 'app_guest'; SELECT pg_reload_conf()});
+ok(poll_until(sub { answers('app/whoami') eq 'INTERNAL_ERROR' }), 'a role that executors are no members of');
+sql(q{GRANT app_guest TO realtime_executor});
+is(answers('app/whoami'), 'app_guest, app_guest', 'becomes the role of calls with its membership');
+is(answers('app/two'), 'two', 'with its rights');
+sql(q{ALTER ROLE app_guest RENAME TO app_visitor});
+is(answers('app/whoami'), 'INTERNAL_ERROR', 'a role that is renamed');
+sql(q{ALTER ROLE app_visitor RENAME TO app_guest});
+is(answers('app/whoami'), 'app_guest, app_guest', 'and back');
+sql(q{ALTER SYSTEM RESET realtime.anonymous_role; SELECT pg_reload_conf()});
+ok(poll_until(sub { answers('app/whoami') eq 'realtime_anonymous, realtime_anonymous' }), 'the usual role again');
+
+is(sql(q{SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM realtime.stat_executor}), $pids,
+	'no process was started anew for any of this');
+
+###########################################################################
+# Calls while declarations change
+
+$session->query_safe(q{
+CREATE FUNCTION app.a() RETURNS text LANGUAGE sql AS $$ SELECT 'a'::text $$;
+CREATE FUNCTION app.b(x int DEFAULT 1) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'b'; END $$;
+SELECT realtime.rpc('app/ab', 'app.a()');});
+my %seen;
+for my $round (1 .. 40)
+{
+	ws_raw($ws, join '', map { ws_frame('text', qq({"rpc":"app/ab","id":"r$round-$_","args":[]})) } 1 .. 50);
+	$session->query_safe($round % 2 ? q{BEGIN; SELECT realtime.drop('app/ab'); SELECT realtime.rpc('app/ab', 'app.b(int)');
+		CREATE OR REPLACE FUNCTION app.a() RETURNS text LANGUAGE sql AS 'SELECT ''a''::text'; COMMIT;}
+		: q{BEGIN; SELECT realtime.rpc('app/ab', 'app.a()');
+		CREATE OR REPLACE FUNCTION app.b(x int DEFAULT 1) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN ''b''; END'; COMMIT;});
+	my @last = (answers('app/ab'), $round % 2 ? 'b' : 'a');
+	$seen{"$last[0] instead of $last[1]"}++ if $last[0] ne $last[1];
+	$seen{ outcome(ws_wait($ws, sub { ($_->{event} // '') =~ /^r$round-/ })->{data}) }++ for 1 .. 50;
+}
+is_deeply([ sort keys %seen ], [ 'a', 'b' ], 'calls find one or the other, and nothing else');
+$session->quit;
+
+###########################################################################
+# Dumps
+
+sql(q{
+SELECT realtime.drop(path) FROM realtime.rpc_declaration WHERE path !~ '^app/(x|feel)$';
+CREATE FUNCTION app.one_more() RETURNS text LANGUAGE sql AS $$ SELECT 'one more, ' || current_setting('transaction_read_only') $$;
+CREATE FUNCTION app.pass() RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION app.pass_path(path text) RETURNS boolean LANGUAGE sql AS $$ SELECT path = 'app/g' $$;
+CREATE FUNCTION app.enter(room text) RETURNS boolean LANGUAGE sql AS $$ SELECT room = 'lobby' $$;
+SELECT realtime.rpc('app/g', 'app.one_more()', guard => '{app.pass(),"app.pass_path(text)"}', timeout => '1 min', read_only => true),
+	realtime.topic('open:{what}', class => 'volatile', open => true),
+	realtime.topic('room:{room}', access => 'app.enter(text)');
+});
+my $dump = $node->backup_dir . '/dump.sql';
+mkdir $node->backup_dir;
+$node->command_ok([ 'pg_dump', '--file', $dump, '-d', $node->connstr('postgres') ], 'pg_dump');
+my $text = slurp_file($dump);
+my $count = () = $text =~ /^COPY realtime\./mg;
+is($count, 2, 'a dump carries both tables');
+$count = () = $text =~ /^app\/g\t/mg;
+is($count, 1, 'and each declaration once');
+unlike($text, qr/CREATE (TABLE|FUNCTION) realtime\./, 'but nothing of the extension');
+
+my $archive = $node->backup_dir . '/dump.archive';
+$node->command_ok([ 'pg_dump', '-Fc', '--file', $archive, '-d', $node->connstr('postgres') ], 'pg_dump -Fc');
+sub rows
+{
+	my ($database) = @_;
+	return $node->safe_psql($database, 'SELECT * FROM realtime.rpc_declaration ORDER BY 1')
+	  . $node->safe_psql($database, 'SELECT * FROM realtime.topic_declaration ORDER BY 1');
+}
+sql('CREATE DATABASE copy');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', $dump, '-d', $node->connstr('copy') ],
+	'a dump is restored');
+is(rows('copy'), rows('postgres'), 'with the declarations as they were');
+sql('CREATE DATABASE parallel_copy');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-j', '3', '-d', $node->connstr('parallel_copy'), $archive ], 'an archive');
+is(rows('parallel_copy'), rows('postgres'), 'by several processes');
+# The extension may be there already; then its schema is, as the dump finds.
+sql('CREATE DATABASE prepared');
+$node->safe_psql('prepared', 'CREATE EXTENSION realtime');
+$node->command_like([ 'sh', '-c', 'psql -X -q -o /dev/null -f "$0" -d "$1" 2>&1 | grep ERROR', $dump, $node->connstr('prepared') ],
+	qr/^[^\n]*schema "realtime" already exists\n\z/, 'a dump is restored where the extension is');
+is(rows('prepared'), rows('postgres'), 'the same');
+
+# What was restored serves calls.
+ws_close($ws);
+$node->append_conf('postgresql.conf', "realtime.database = 'copy'\n");
+$node->restart;
+wait_for_gateway($node);
+$ws = ws_connect($node);
+$node->safe_psql('copy', q{CREATE OR REPLACE FUNCTION app.pass() RETURNS boolean LANGUAGE sql AS
+	$$ SELECT current_database() = 'copy' $$});
+is(answers('app/x'), 7, 'a restored declaration');
+is(answers('app/g'), 'one more, on', 'with guards and options');
+is(answers('app/feel', '["blue"]'), 'blue', 'with types of its own');
+is(ws_subscribe($ws, 'open:a')->{type}, 'subscribed', 'a restored topic');
+is(ws_subscribe($ws, 'room:lobby')->{type}, 'subscribed', 'with an access function');
+is(ws_subscribe($ws, 'room:other')->{reason}, 'UNAUTHENTICATED', 'that refuses');
+$node->safe_psql('copy', q{SELECT realtime.publish('open:a', 'tick', '1')});
+ok(ws_wait($ws, sub { ($_->{topic} // '') eq 'open:a' && $_->{event} eq 'tick' }), 'and events');
+like(($node->psql('copy', 'DROP FUNCTION app.one_more()'))[2], qr/ERROR/, 'restored declarations protect their functions');
+$node->safe_psql('copy', q{SELECT realtime.drop('app/x')});
+is(answers('app/x'), 'NOT_FOUND', 'and can be dropped');
+
+# Declarations that arrive before their functions do
+$node->safe_psql('copy', q{
+SET session_replication_role = replica;
+INSERT INTO realtime.rpc_declaration (path, handler) VALUES ('app/early', 'app.early(text)')});
+is(answers('app/early', '["bird"]'), 'NOT_FOUND', 'a declaration without a function');
+$node->safe_psql('copy', q{CREATE FUNCTION app.early(text) RETURNS text LANGUAGE sql AS 'SELECT $1'});
+is(answers('app/early', '["bird"]'), 'bird', 'works when there is one');
+
+ws_close($ws);
+$node->stop('fast');
+unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
+	'nothing has crashed');
+
+done_testing();
