@@ -37,12 +37,16 @@ register_worker(const char *type, const char *name, const char *function,
 	RegisterBackgroundWorker(&worker);
 }
 
+/* pg_upgrade starts servers that serve nobody but itself. */
 static void
 register_workers(void)
 {
 	/* the server's own launcher of logical replication takes one as well */
 	int			needed = 1 + realtime_gateways + realtime_executors +
 		(max_logical_replication_workers > 0 ? 1 : 0);
+
+	if (IsBinaryUpgrade)
+		return;
 
 	register_worker("realtime launcher", "realtime launcher", "rt_launcher_main", 0,
 					BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION);
