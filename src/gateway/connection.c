@@ -59,9 +59,12 @@ rt_connection_count(void)
 }
 
 RtConnection *
-rt_connection_current(void)
+rt_connection_take_current(void)
 {
-	return current;
+	RtConnection *connection = current;
+
+	current = NULL;
+	return connection;
 }
 
 /* ---- buffers ---- */

@@ -124,7 +124,10 @@ extern void rt_connections_reap(void);
 /* Pings the silent and closes the dead; called about once a second. */
 extern void rt_connections_sweep(void);
 
-/* The connection whose messages are being handled, for error recovery. */
-extern RtConnection *rt_connection_current(void);
+/*
+ * For error recovery: the connection whose messages were being handled, if
+ * any.  They are not any more.
+ */
+extern RtConnection *rt_connection_take_current(void);
 
 #endif							/* RT_GATEWAY_CONNECTION_H */

@@ -159,7 +159,7 @@ run_turn_safely(void)
 	}
 	PG_CATCH();
 	{
-		RtConnection *guilty = rt_connection_current();
+		RtConnection *guilty = rt_connection_take_current();
 
 		MemoryContextSwitchTo(context);
 		HOLD_INTERRUPTS();

@@ -145,20 +145,25 @@ rt_topics_visit(void (*visit) (RtTopic *topic, void *argument), void *argument)
 		visit(entry->topic, argument);
 }
 
+/* Room for one more subscriber; all that can fail in adding it. */
+static void
+reserve_subscriber(RtTopic *topic)
+{
+	uint32		size = Max(1, topic->subscriber_size * 2);
+	Size		bytes = mul_size(size, sizeof(RtSubscription *));
+
+	if (topic->subscriber_count < topic->subscriber_size)
+		return;
+	if (topic->subscribers == NULL)
+		topic->subscribers = MemoryContextAllocHuge(rt_gateway.context, bytes);
+	else
+		topic->subscribers = repalloc_huge(topic->subscribers, bytes);
+	topic->subscriber_size = size;
+}
+
 static void
 add_subscriber(RtTopic *topic, RtSubscription *subscription)
 {
-	if (topic->subscriber_count == topic->subscriber_size)
-	{
-		uint32		size = Max(1, topic->subscriber_size * 2);
-		Size		bytes = mul_size(size, sizeof(RtSubscription *));
-
-		if (topic->subscribers == NULL)
-			topic->subscribers = MemoryContextAllocHuge(rt_gateway.context, bytes);
-		else
-			topic->subscribers = repalloc_huge(topic->subscribers, bytes);
-		topic->subscriber_size = size;
-	}
 	subscription->index = topic->subscriber_count;
 	topic->subscribers[topic->subscriber_count++] = subscription;
 	rt_ring_interest_add(rt_gateway.index, topic->hash);
@@ -233,6 +238,8 @@ rt_subscription_make(RtConnection *connection, const char *name, size_t len)
 	if (subscription != NULL)
 		return subscription;
 
+	/* without memory an ERROR leaves the tables as they were */
+	reserve_subscriber(topic);
 	subscription = MemoryContextAllocZero(rt_gateway.context,
 										  sizeof(RtSubscription));
 	subscription->connection = connection;
