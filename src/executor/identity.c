@@ -88,6 +88,8 @@ rt_identity_init(void)
 	roles = hash_create("realtime roles", 16, &ctl, HASH_ELEM | HASH_STRINGS);
 	CacheRegisterSyscacheCallback(AUTHOID, on_privilege_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_privilege_change, (Datum) 0);
+	/* its owner is a member of pg_database_owner */
+	CacheRegisterSyscacheCallback(DATABASEOID, on_privilege_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, on_privilege_change, (Datum) 0);
 
 	claims_context = AllocSetContextCreate(TopMemoryContext, "realtime claims",

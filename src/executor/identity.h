@@ -45,8 +45,8 @@ extern const RtCaller *rt_caller(void);
 extern char *rt_caller_request_id(void);
 
 /*
- * Counts changes of roles, memberships and schemas: what was found out about
- * privileges before the last one is void.
+ * Counts changes of roles, memberships, schemas and databases: what was found
+ * out about privileges before the last one is void.
  */
 extern uint64 rt_privilege_generation(void);
 

@@ -379,6 +379,11 @@ $node->safe_psql('postgres', q{
 is(outcome(call('app/closed')), 'ok', 'and a membership');
 $node->safe_psql('postgres', 'REVOKE app_reader FROM realtime_anonymous');
 is(outcome(call('app/closed')), 'FORBIDDEN', 'and its end');
+$node->safe_psql('postgres', 'GRANT EXECUTE ON FUNCTION app.closed() TO pg_database_owner');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres OWNER TO realtime_anonymous');
+is(outcome(call('app/closed')), 'ok', 'and the ownership of the database');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres OWNER TO postgres');
+is(outcome(call('app/closed')), 'FORBIDDEN', 'and its end');
 is_deeply(call('app/posts')->{data}, ['mine'], 'row-level security by role and claims');
 is(outcome(call('app/post')), 'FORBIDDEN', 'also for what is written');
 $node->safe_psql('postgres', q{
