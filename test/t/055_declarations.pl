@@ -23,7 +23,8 @@ $ws = ws_connect($node);
 sub outcome
 {
 	my ($reply) = @_;
-	return $reply->{ok} ? $reply->{data} : $reply->{code};
+	return $reply->{code} unless $reply->{ok};
+	return ref $reply->{data} ? join ' ', @{ $reply->{data} } : $reply->{data};
 }
 # What both executors answer: several calls at once are run by both of them.
 sub answers
@@ -150,17 +151,29 @@ sql(q{CREATE ROLE app_guest; GRANT realtime_publisher TO app_guest; GRANT USAGE 
 	CREATE FUNCTION app.whoami() RETURNS text LANGUAGE sql AS $$ SELECT format('%s, %s', current_user,
 		current_setting('request.jwt.claims')::json->>'role') $$;
 	SELECT realtime.rpc('app/whoami', 'app.whoami()');
+	CREATE TABLE app.row AS SELECT unnest('{app_guest,realtime_anonymous}'::name[]) AS owner;
+	GRANT SELECT ON app.row TO app_guest, realtime_anonymous;
+	ALTER TABLE app.row ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY own ON app.row USING (owner = current_user);
+	CREATE FUNCTION app.rows() RETURNS text LANGUAGE plpgsql AS
+		$$ BEGIN RETURN (SELECT string_agg(owner, ' ') FROM app.row); END $$;
+	CREATE FUNCTION app.rows_set() RETURNS SETOF text LANGUAGE sql STABLE AS $$ SELECT owner::text FROM app.row $$;
+	SELECT realtime.rpc('app/rows', 'app.rows()'), realtime.rpc('app/rows_set', 'app.rows_set()')});
+is(answers('app/' . $_), 'realtime_anonymous', "$_: rows of the role") for qw(rows rows_set);
+sql(q{
 	ALTER SYSTEM SET realtime.anonymous_role = 'app_guest'; SELECT pg_reload_conf()});
 ok(poll_until(sub { answers('app/whoami') eq 'INTERNAL_ERROR' }), 'a role that executors are no members of');
 sql(q{GRANT app_guest TO realtime_executor});
 is(answers('app/whoami'), 'app_guest, app_guest', 'becomes the role of calls with its membership');
 is(answers('app/two'), 'two', 'with its rights');
+is(answers('app/' . $_), 'app_guest', "$_: and its rows") for qw(rows rows_set);
 sql(q{ALTER ROLE app_guest RENAME TO app_visitor});
 is(answers('app/whoami'), 'INTERNAL_ERROR', 'a role that is renamed');
 sql(q{ALTER ROLE app_visitor RENAME TO app_guest});
 is(answers('app/whoami'), 'app_guest, app_guest', 'and back');
 sql(q{ALTER SYSTEM RESET realtime.anonymous_role; SELECT pg_reload_conf()});
 ok(poll_until(sub { answers('app/whoami') eq 'realtime_anonymous, realtime_anonymous' }), 'the usual role again');
+is(answers('app/' . $_), 'realtime_anonymous', "$_: with its rows") for qw(rows rows_set);
 
 is(sql(q{SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM realtime.stat_executor}), $pids,
 	'no process was started anew for any of this');
@@ -234,6 +247,7 @@ is(rows('prepared'), rows('postgres'), 'the same');
 
 # What was restored serves calls.
 ws_close($ws);
+sql(q{ALTER ROLE realtime_executor SET search_path = app; ALTER ROLE realtime_anonymous SET search_path = elsewhere});
 $node->append_conf('postgresql.conf', "realtime.database = 'copy'\n");
 $node->restart;
 wait_for_gateway($node);
@@ -243,6 +257,9 @@ $node->safe_psql('copy', q{CREATE OR REPLACE FUNCTION app.pass() RETURNS boolean
 is(answers('app/x'), 7, 'a restored declaration');
 is(answers('app/g'), 'one more, on', 'with guards and options');
 is(answers('app/feel', '["blue"]'), 'blue', 'with types of its own');
+$node->safe_psql('copy', q{CREATE FUNCTION app.path() RETURNS text LANGUAGE sql AS $$ SELECT current_setting('search_path') $$;
+	SELECT realtime.rpc('app/path', 'app.path()')});
+is(answers('app/path'), 'app', "settings of the executors' role hold in calls");
 is(ws_subscribe($ws, 'open:a')->{type}, 'subscribed', 'a restored topic');
 is(ws_subscribe($ws, 'room:lobby')->{type}, 'subscribed', 'with an access function');
 is(ws_subscribe($ws, 'room:other')->{reason}, 'UNAUTHENTICATED', 'that refuses');
