@@ -444,9 +444,16 @@ call('app/run_as_owner', q{SELECT pg_logical_slot_get_changes('slot', NULL, NULL
 is($node->safe_psql('postgres', q{SELECT active FROM pg_replication_slots}), 'f',
 	'an error gives a replication slot back');
 
+# Between calls
+ok(poll_until(sub { $node->safe_psql('postgres', q{
+	SELECT bool_and(state = 'idle' AND xact_start IS NULL AND backend_xmin IS NULL AND backend_xid IS NULL)
+		AND NOT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE backend_type = 'realtime executor')
+	FROM pg_stat_activity WHERE backend_type = 'realtime executor'}) eq 't' }),
+	'an executor holds no transaction, no snapshot and no lock');
+
 ws_close($ws);
 $node->stop('fast');
-unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
-	'nothing has crashed');
+unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:|WARNING: .* leak/,
+	'nothing has crashed or leaked');
 
 done_testing();

@@ -402,7 +402,7 @@ like(new_log(), qr/ERROR:  nobody hears this\n(?s:.*)realtime call "app\/fail", 
 is(executor_where('true'), $executor, 'still the same executor');
 ws_close($ws);
 $node->stop('fast');
-unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
-	'nothing has crashed');
+unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:|WARNING: .* leak/,
+	'nothing has crashed or leaked');
 
 done_testing();
