@@ -47,7 +47,8 @@ BEGIN
 				'extra_float_digits', 'bytea_output', 'work_mem', 'enable_seqscan',
 				'default_transaction_read_only', 'default_transaction_isolation',
 				'transaction_read_only', 'transaction_isolation', 'row_security',
-				'check_function_bodies', 'xmlbinary', 'temp_buffers')),
+				'check_function_bodies', 'xmlbinary', 'session_replication_role', 'log_min_messages',
+				'log_min_error_statement', 'deadlock_timeout')),
 		'claims', current_setting('request.jwt.claims'),
 		'temporary relations', (SELECT count(*) FROM pg_catalog.pg_class
 			WHERE relnamespace = pg_catalog.pg_my_temp_schema()),
@@ -255,6 +256,11 @@ for my $command ('PREPARE p AS SELECT 1/0', 'CREATE TEMP TABLE x AS SELECT 1/0',
 		is_deeply(call('app/probe')->{data}, $clean, "after $way of $command");
 	}
 }
+
+# Settings that only a superuser may change, who may still not change roles
+is(outcome(call('app/run_as_owner', 'SET session_replication_role = replica', 'SET log_min_messages = panic',
+	'SET LOCAL log_min_error_statement = panic', q{SET deadlock_timeout = '1h'})), 'ok', 'SET by a superuser');
+is_deeply(call('app/probe')->{data}, $clean, 'is undone');
 
 # What a call has left in tables is not there by accident.
 is($node->safe_psql('postgres', q{SELECT count(*) > 0 FROM app.deferred WHERE NOT fails}), 't',
