@@ -16,6 +16,7 @@
 
 #include "src/gateway/fanout.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/outbox.h"
 #include "src/ipc/publish_ring.h"
 
 #define TURN_BYTES (512 * 1024) /* of the ring, before output is written */
@@ -143,7 +144,7 @@ rt_fanout_run(void)
 				deliver_entry(entry);
 				break;
 		}
-		if (reader.position >= stop)
+		if (reader.position >= stop || rt_outbox_is_time_to_write())
 			return RT_FANOUT_MORE;
 	}
 }

@@ -30,8 +30,10 @@
 #include "src/protocol/frame.h"
 
 #define FLUSH_AT (64 * 1024)	/* bytes */
-#define UNWRITTEN_MAX (16 * 1024 * 1024)	/* bytes appended in a turn before
-											 * all are written early */
+#define UNWRITTEN_ENOUGH (8 * 1024 * 1024)	/* bytes appended that end a turn's
+											 * fan-out */
+#define UNWRITTEN_MAX (16 * 1024 * 1024)	/* before all are written in the
+											 * middle of one event */
 #define SMALL_SIZE 4096			/* buffers of this size are kept for reuse */
 #define SMALL_KEPT 1024			/* how many at most */
 
@@ -200,6 +202,12 @@ rt_connection_writable(RtConnection *connection)
 	connection->blocked = false;
 	if (rt_outbox_pending(connection) > 0 || connection->lost_count > 0)
 		rt_connection_mark_dirty(connection);
+}
+
+bool
+rt_outbox_is_time_to_write(void)
+{
+	return unwritten >= UNWRITTEN_ENOUGH;
 }
 
 size_t

@@ -10,6 +10,9 @@
 /* Appends without any limit; closes the connection without memory. */
 extern void rt_outbox_append(RtConnection *connection, const char *bytes, size_t len);
 
+/* Whether so much has been appended in this turn that it should end. */
+extern bool rt_outbox_is_time_to_write(void);
+
 /* Bytes that wait, those inside libwebsockets not counted. */
 extern size_t rt_outbox_pending(const RtConnection *connection);
 

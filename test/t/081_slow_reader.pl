@@ -142,6 +142,37 @@ is(stat_gateway('markers'), 1, 'as the statistics say');
 is(stat_gateway('ring_overruns'), 0, 'the ring has not been overrun');
 $_->{queue} = [] for @reader;
 
+# Nor does a burst of events to many make a call wait until it is over.
+events_until($_, $last - 20) for @reader;
+my $overtaken = 0;
+for (1 .. 3)
+{
+	my ($answered, $number) = (0, 0);
+
+	$node->safe_psql('postgres', q{SELECT realtime.publish('news:1', 'b',
+			jsonb_build_object('n', n, 'x', repeat('x', 200))) FROM generate_series(1, 1500) AS n});
+	while ($number < 1500)
+	{
+		my $frame = ws_recv($reader[0]) or last;
+
+		if ($frame->[1] =~ /"event":"b","data":\{"n": ?(\d+)/)
+		{
+			ws_raw($reader[0], ws_frame('text', '{"rpc":"app/text","id":"b","args":[1]}'))
+			  if !$number;
+			$number = $1;
+		}
+		$answered = 1 if $frame->[1] =~ /"topic":"__rpc"/;
+	}
+	$overtaken++ if $answered;
+	ws_wait($reader[0], sub { ($_->{topic} // '') eq '__rpc' }) unless $answered;
+	for my $ws (@reader[ 1 .. $#reader ], $stalled)
+	{
+		1 until ws_recv($ws)->[1] =~ /"event":"b","data":\{"n": ?1500\b/;
+	}
+	last if $overtaken;
+}
+is($overtaken, 1, 'a call is answered while many events are delivered to many');
+
 # A volatile topic: events are dropped and counted.
 my $dropped = stat_gateway('dropped');
 $round = 0;
