@@ -123,9 +123,14 @@ recover_from_overrun(void)
 RtFanoutResult
 rt_fanout_run(void)
 {
-	uint64		stop = reader.position + TURN_BYTES;
+	uint64		stop;
 	const RtRingEntry *entry;
 
+	/* without subscribers there is nothing to read, nor to be overrun */
+	if (!rt_topics_any())
+		reader.position = rt_ring_position();
+
+	stop = reader.position + TURN_BYTES;
 	for (;;)
 	{
 		switch (rt_ring_read(&reader, PG_UINT64_MAX, &entry))

@@ -133,9 +133,10 @@ run_turn(void)
 	try_listening();
 	rt_connections_handle_messages(rt_dispatch_message);
 	rt_dispatch_submit();
+	/* first: what was committed before a call was sent comes before its reply */
+	fanout = rt_fanout_run();
 	(void) rt_dispatch_answers();
 	watch_service();			/* after the answers that say the same */
-	fanout = rt_fanout_run();
 	rt_dispatch_submit();
 	sweep_connections();
 	rt_connections_flush();

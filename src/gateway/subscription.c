@@ -134,6 +134,12 @@ free_topic(RtTopic *topic)
 	pfree(topic);
 }
 
+bool
+rt_topics_any(void)
+{
+	return topic_table->members > 0;
+}
+
 void
 rt_topics_visit(void (*visit) (RtTopic *topic, void *argument), void *argument)
 {

@@ -43,6 +43,9 @@ extern void rt_subscriptions_init(void);
 
 extern RtTopic *rt_topic_find(const char *name, size_t len, uint32 hash);
 
+/* Whether anybody is subscribed to anything. */
+extern bool rt_topics_any(void);
+
 /* Calls visit() for each topic that somebody is subscribed to. */
 extern void rt_topics_visit(void (*visit) (RtTopic *topic, void *argument),
 							void *argument);
