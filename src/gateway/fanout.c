@@ -154,30 +154,53 @@ rt_fanout_run(void)
 	}
 }
 
-void
-rt_fanout_catch_up(RtSubscription *subscription)
+/* Whether a new subscription may have missed something, told cheaply. */
+static bool
+has_moved(const RtSubscription *subscription)
 {
-	RtTopic    *topic = subscription->topic;
-	RtRingReader behind = {.position = subscription->since};
-	const RtRingEntry *entry;
-	RtRingRead	result;
+	uint32		partition = rt_topic_partition(subscription->topic->hash);
 
-	/* nothing since, which the position of the partition tells cheaply */
-	if (subscription->since >= reader.position ||
-		rt_ring_partition_position(rt_topic_partition(topic->hash)) <=
-		subscription->since)
-		return;
-	while ((result = rt_ring_read(&behind, reader.position, &entry)) == RT_RING_ENTRY)
+	return subscription->since < reader.position &&
+		subscription->since < rt_ring_partition_position(partition);
+}
+
+static void
+deliver_late(RtSubscription **subscriptions, int count,
+			 const RtRingEntry *entry, uint64 position)
+{
+	for (int i = 0; i < count; i++)
 	{
+		RtTopic    *topic = subscriptions[i]->topic;
+
 		if (entry->topic_hash == topic->hash &&
 			entry->topic_len == topic->name_len &&
-			memcmp(rt_ring_entry_topic(entry), topic->name, topic->name_len) == 0)
-			deliver_to(subscription, entry);
+			memcmp(rt_ring_entry_topic(entry), topic->name, topic->name_len) == 0 &&
+			subscriptions[i]->since < position)
+			deliver_to(subscriptions[i], entry);
 	}
-	if (result == RT_RING_OVERRUN)
+}
+
+void
+rt_fanout_catch_up(RtSubscription **subscriptions, int count)
+{
+	RtRingReader behind = {.position = reader.position};
+	const RtRingEntry *entry;
+	RtRingRead	result;
+	int			moved = 0;
+
+	for (int i = 0; i < count; i++)
 	{
-		rt_subscription_mark_lost(subscription);
-		rt_connection_mark_dirty(subscription->connection);
+		if (!has_moved(subscriptions[i]))
+			continue;
+		behind.position = Min(behind.position, subscriptions[i]->since);
+		subscriptions[moved++] = subscriptions[i];
+	}
+	while ((result = rt_ring_read(&behind, reader.position, &entry)) == RT_RING_ENTRY)
+		deliver_late(subscriptions, moved, entry, behind.position);
+	for (int i = 0; i < moved && result == RT_RING_OVERRUN; i++)
+	{
+		rt_subscription_mark_lost(subscriptions[i]);
+		rt_connection_mark_dirty(subscriptions[i]->connection);
 	}
 	rt_ring_reader_free(&behind);
 }

@@ -25,9 +25,10 @@ extern RtFanoutResult rt_fanout_run(void);
 extern bool rt_fanout_pending(void);
 
 /*
- * Delivers to a subscription that has just become active what its topic saw
- * since it was asked for.
+ * Delivers to subscriptions of a connection that have just become active what
+ * their topics saw since they were asked for.  One reading serves them all;
+ * the array is changed.
  */
-extern void rt_fanout_catch_up(RtSubscription *subscription);
+extern void rt_fanout_catch_up(RtSubscription **subscriptions, int count);
 
 #endif							/* RT_GATEWAY_FANOUT_H */

@@ -34,6 +34,10 @@ static RtSubscription *asked[RT_SUBSCRIBE_BATCH_MAX];	/* for these topics */
 static int	asked_count = 0;
 static uint64 last_ticket = 0;
 
+/* What the verdicts of one request have made active. */
+static RtSubscription *granted[RT_SUBSCRIBE_BATCH_MAX];
+static int	granted_count = 0;
+
 /* ---- acknowledgements ---- */
 
 static void
@@ -266,7 +270,7 @@ grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 		subscription->ticket != request->tag)
 		return;
 	subscription->state = RT_SUBSCRIPTION_ACTIVE;
-	rt_fanout_catch_up(subscription);
+	granted[granted_count++] = subscription;
 }
 
 static void
@@ -302,6 +306,7 @@ rt_subscribe_verdicts(RtConnection *connection, RtRequest *request)
 	if (request->answer_kind == RT_ANSWER_UNAVAILABLE)
 		reason = RT_TEXT("SERVICE_UNAVAILABLE");
 
+	granted_count = 0;
 	for (uint32 i = 0; i < request->args.len;)
 	{
 		RtVerdict	verdict = RT_VERDICT_DENY;
@@ -318,4 +323,5 @@ rt_subscribe_verdicts(RtConnection *connection, RtRequest *request)
 					  verdict, reason);
 		i += sizeof(len) + len;
 	}
+	rt_fanout_catch_up(granted, granted_count);
 }

@@ -282,7 +282,33 @@ is(ws_subscribe($many, 'open:d')->{type}, 'subscribed', 'what is given back may 
 is($node->safe_psql('postgres', $held) - $before, $max_subscriptions,
 	'the statistics count them');
 
-ws_close($_) for $ws, $first, $second, $third, $many;
+# Late verdicts for many topics: what they have missed is looked for once.
+my $late = ws_connect($node);
+my $gateway = $node->safe_psql('postgres', 'SELECT pid FROM realtime.stat_gateway');
+$node->safe_psql('postgres', 'UPDATE app.door SET answer = true');
+$lock = $node->background_psql('postgres');
+hold_verdicts();
+ws_send($late, { type => 'subscribe-batch', topics => [ map { "gate:l$_" } 1 .. 256 ], ref => 1 });
+wait_for_verdicts(1);
+$node->safe_psql('postgres', join ';',
+	"SELECT realtime.publish('gate:l' || n, 'missed') FROM generate_series(1, 256) AS n",
+	map { "SELECT realtime.publish('gate:else', 'x', to_jsonb(repeat('x', 1000000)))" } 1 .. 40);
+my $burnt = processor_time();
+release_verdicts();
+$lock->quit;
+ws_wait($late, sub { ($_->{type} // '') eq 'subscribed' }) for 1 .. 256;
+is(scalar(grep { ws_wait($late, sub { exists $_->{event} })->{event} eq 'missed' } 1 .. 256), 256,
+	'many subscriptions get what they have missed');
+cmp_ok(processor_time() - $burnt, '<', 15, 'quickly');
+
+# Processor time that the gateway has used, hundredths of a second
+sub processor_time
+{
+	my @stat = split / /, slurp_file("/proc/$gateway/stat");
+	return $stat[13] + $stat[14];
+}
+
+ws_close($_) for $ws, $first, $second, $third, $many, $late;
 ok($node->poll_query_until('postgres',
 	'SELECT subscriptions + connections = 0 FROM realtime.stat_gateway'),
 	'and nothing is left of them');
