@@ -393,7 +393,10 @@ sub load
 	my $pause = 0;
 	my $ws;
 
-	while (!$select->can_read($pause))
+	# On a busy machine what goes on beside us may be over before our first call.
+	my $patience_ends = time + 10;
+
+	until ($select->can_read($pause) && ($seen{ok} || time > $patience_ends))
 	{
 		$pause = 0.01;
 		$ws //= eval { ws_connect($node) };
