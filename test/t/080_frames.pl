@@ -93,21 +93,6 @@ $answer{ $_->{event} } = $_->{data}{data}
 is(scalar(grep { ($answer{"n$_"} // '') eq length $_ } 1 .. 1000), 1000,
 	'a thousand calls in one segment are all answered');
 
-# A client that does not wait for the answer to its handshake
-my $eager = tcp_connect($node);
-my $stream = '';
-print $eager join "\r\n", 'GET /ws HTTP/1.1', 'Host: x', 'Upgrade: websocket',
-  'Connection: Upgrade', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Version: 13', '', join '', map {
-	ws_frame('text', qq({"rpc":"app/size","id":"$_","args":["$_"]})) } 'eager', 'x' x 200;
-$eager->flush;
-while ($stream !~ /"event":"x{200}"/ && IO::Select->new($eager)->can_read(10))
-{
-	sysread $eager, $stream, 65536, length $stream or last;
-}
-like($stream, qr/"welcome".*"event":"(eager|x{200})".*"event":"(eager|x{200})"/s,
-	'frames right behind the handshake are handled');
-
 # What is ignored
 ws_raw($ws, ws_frame('text', ''));
 ws_raw($ws, ws_frame('binary', "\xff\xfe\x00"));
