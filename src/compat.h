@@ -34,6 +34,9 @@
 	object_aclcheck(ProcedureRelationId, (oid), (role), ACL_EXECUTE)
 #endif
 
+/* PostgreSQL 18 keeps the plans of SQL functions itself. */
+#define RT_SQL_BODIES_ARE_PLANNED_ANEW (PG_VERSION_NUM < 180000)
+
 /* The number that finds a process's PGPROC from any other process. */
 #if PG_VERSION_NUM < 170000
 typedef int RtProcNumber;

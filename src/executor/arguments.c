@@ -421,3 +421,18 @@ rt_arguments_convert(RtFunction *function, const char *text,
 				 errmsg("arguments are not an array")));
 	convert_all(function, text, &walk, arguments, parameter);
 }
+
+ParamListInfo
+rt_arguments_params(const RtFunction *function, const RtArguments *arguments)
+{
+	ParamListInfo params = makeParamList(arguments->count);
+
+	for (int i = 0; i < arguments->count; i++)
+	{
+		params->params[i].value = arguments->values[i].value;
+		params->params[i].isnull = arguments->values[i].isnull;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = function->parameters[i].type;
+	}
+	return params;
+}

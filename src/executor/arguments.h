@@ -7,6 +7,8 @@
 
 #include "src/compat.h"
 
+#include "nodes/params.h"
+
 #include "src/executor/function.h"
 #include "src/ipc/request.h"
 
@@ -27,5 +29,9 @@ extern void rt_arguments_convert(RtFunction *function, const char *text,
 
 /* One value from its text, as the type's input function reads it. */
 extern NullableDatum rt_argument_from_text(RtParameter *parameter, const char *text);
+
+/* The arguments as parameters $1 ... of a query. */
+extern ParamListInfo rt_arguments_params(const RtFunction *function,
+										 const RtArguments *arguments);
 
 #endif							/* RT_EXECUTOR_ARGUMENTS_H */

@@ -29,6 +29,7 @@
 
 #include "src/executor/function.h"
 #include "src/executor/identity.h"
+#include "src/executor/sql_body.h"
 
 #define MEAN_WEIGHT 8.0			/* a call counts for one eighth */
 
@@ -381,6 +382,7 @@ describe(RtFunction *function, HeapTuple tuple)
 	describe_defaults(function, tuple);
 	describe_result(function, tuple);
 	describe_call(function);
+	rt_sql_body_describe(function, tuple);
 }
 
 /* Everything behind the key, the context and the mean starts anew. */
@@ -394,6 +396,7 @@ clear(RtFunction *function)
 	if (function->plan != NULL)
 		SPI_freeplan(function->plan);
 	function->plan = NULL;
+	rt_sql_body_forget(function);
 	MemoryContextReset(context);
 
 	memset(function, 0, sizeof(*function));

@@ -9,6 +9,7 @@
 #include "src/compat.h"
 
 #include "access/tupdesc.h"
+#include "executor/functions.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
@@ -56,6 +57,17 @@ typedef struct RtPrivileges
 	bool		may_use_schema;
 } RtPrivileges;
 
+/* The body of an SQL function, prepared as one role; see sql_body.c. */
+typedef struct RtSqlPlan
+{
+	Oid			role;
+	uint64		generation;		/* of privileges */
+	SPIPlanPtr	plan;			/* NULL = none */
+	bool		refused;		/* it is for PostgreSQL's own handler */
+	int			returning;		/* statements that return rows */
+	bool		stops_early;	/* the last needs to give one row only */
+} RtSqlPlan;
+
 typedef struct RtFunction
 {
 	Oid			oid;			/* hash key */
@@ -82,6 +94,8 @@ typedef struct RtFunction
 	bool		defaults_folded;	/* what is constant in them is computed */
 
 	Oid			result_type;
+	int16		result_len;		/* of sql_body */
+	bool		result_by_value;
 	RtResultKind result;
 	const char *result_name;	/* NAMED_SCALAR, escaped, with colon */
 	RtValueWriter *result_value;	/* SCALAR, NAMED_SCALAR */
@@ -91,6 +105,10 @@ typedef struct RtFunction
 	bool		inlinable;		/* a query around it would be planned whole */
 	SPIPlanPtr	plan;			/* of that query; NULL = not made yet */
 	TupleDesc	plan_row;		/* row type when it was made */
+
+	const char *sql_body;		/* NULL = not one that we plan */
+	SQLFunctionParseInfoPtr sql_names;	/* of its parameters */
+	RtSqlPlan	sql_plans[RT_PRIVILEGES_KEPT];	/* by role */
 
 	RtPrivileges privileges[RT_PRIVILEGES_KEPT];	/* by role */
 } RtFunction;

@@ -4,10 +4,10 @@
  *
  * A function is called through its FmgrInfo, as the expression evaluator
  * would: no parser, planner or executor in between.  A set is written row by
- * row, whichever of the two protocols for sets the function follows.  The one
- * exception are set-returning SQL functions that the planner can merge into
- * the query around them: for those the query, with its plan, is worth having
- * (result_set.c).
+ * row, whichever of the two protocols for sets the function follows.  SQL
+ * functions are the exception, because plans are worth keeping: one that
+ * returns a set and that the planner can merge into the query around it is run
+ * as that query (result_set.c); of others the body is planned (sql_body.c).
  */
 #include "postgres.h"
 
@@ -25,6 +25,7 @@
 #include "src/errcodes.h"
 #include "src/executor/invoke.h"
 #include "src/executor/result_set.h"
+#include "src/executor/sql_body.h"
 
 bool
 rt_function_is_skipped(const RtFunction *function, const RtArguments *arguments)
@@ -59,8 +60,12 @@ rt_function_invoke(RtFunction *function, RtArguments *arguments)
 							 function->collation, NULL, NULL);
 	fill_arguments(fcinfo, arguments);
 	pgstat_init_function_usage(fcinfo, &usage);
-	result.value = FunctionCallInvoke(fcinfo);
-	result.isnull = fcinfo->isnull;
+	if (function->sql_body == NULL ||
+		!rt_sql_body_run(function, arguments, &result))
+	{
+		result.value = FunctionCallInvoke(fcinfo);
+		result.isnull = fcinfo->isnull;
+	}
 	pgstat_end_function_usage(&usage, true);
 	return result;
 }

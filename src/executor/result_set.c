@@ -11,7 +11,6 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
-#include "nodes/params.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -319,21 +318,6 @@ refresh_plan(RtFunction *function, TupleDesc row)
 	function->plan = make_plan(function);
 }
 
-static ParamListInfo
-make_params(RtFunction *function, RtArguments *arguments)
-{
-	ParamListInfo params = makeParamList(arguments->count);
-
-	for (int i = 0; i < arguments->count; i++)
-	{
-		params->params[i].value = arguments->values[i].value;
-		params->params[i].isnull = arguments->values[i].isnull;
-		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].ptype = function->parameters[i].type;
-	}
-	return params;
-}
-
 void
 rt_result_set_run_query(RtResultSet *set, RtFunction *function,
 						RtArguments *arguments)
@@ -351,7 +335,7 @@ rt_result_set_run_query(RtResultSet *set, RtFunction *function,
 	options.read_only = true;	/* only STABLE functions are inlinable */
 	options.must_return_tuples = true;
 	options.dest = &set->receiver;
-	options.params = make_params(function, arguments);
+	options.params = rt_arguments_params(function, arguments);
 
 	SPI_connect();
 	refresh_plan(function, set->expected);
