@@ -13,6 +13,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -24,7 +25,11 @@
 #include "src/backend/declaration_store.h"
 #include "src/catalog/declaration_table.h"
 
-#define ARGUMENTS_MAX 8
+#define ARGUMENTS_MAX 12
+
+/* An advisory lock that SQL cannot take, as those of topics; of paths. */
+#define PATH_LOCK_FIELD3 1
+#define PATH_LOCK_FIELD4 0x5250
 
 /* A statement of fixed text and its arguments. */
 typedef struct Statement
@@ -36,6 +41,8 @@ typedef struct Statement
 	char		nulls[ARGUMENTS_MAX];
 } Statement;
 
+static void lock_path(const char *path);
+static uint64 delete_path(const char *sql, const char *path);
 static uint64 run(Statement *statement, int expected);
 static Oid	table_oid(const char *name);
 static Oid	table_owner(Oid table);
@@ -44,16 +51,39 @@ static void put_text(Statement *statement, const char *text);
 static void put_text_array(Statement *statement, List *texts);
 static void put_interval(Statement *statement, Interval *interval);
 
+/* The two tables of paths have no constraint in common. */
+static void
+lock_path(const char *path)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId,
+						 hash_bytes((const unsigned char *) path, (int) strlen(path)),
+						 PATH_LOCK_FIELD3, PATH_LOCK_FIELD4);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
 void
-rt_store_begin_rpc(void)
+rt_store_begin_rpc(const char *path)
 {
 	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+	lock_path(path);
 }
 
 void
 rt_store_begin_topic(void)
 {
 	LockRelationOid(table_oid(RT_TOPIC_TABLE), ShareRowExclusiveLock);
+}
+
+/* Streams declare topics, too.  In the order of rt_store_lock(). */
+void
+rt_store_begin_stream(const char *path)
+{
+	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+	rt_store_begin_topic();
+	LockRelationOid(table_oid(RT_STREAM_TABLE), RowExclusiveLock);
+	lock_path(path);
 }
 
 void
@@ -82,6 +112,8 @@ rt_store_rpc(const RtRpcRow *row)
 		BoolGetDatum(row->read_only != NULL && *row->read_only),
 		row->read_only == NULL);
 	run(&statement, SPI_OK_INSERT);
+	delete_path("DELETE FROM realtime.stream_declaration"
+				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
 }
 
 void
@@ -106,11 +138,69 @@ rt_store_topic(const RtTopicRow *row)
 	run(&statement, SPI_OK_INSERT);
 }
 
+/* What is not said is a loader's: a channel has none. */
+void
+rt_store_stream(const RtStreamRow *row)
+{
+	Statement	statement = {
+		.sql = "INSERT INTO realtime.stream_declaration"
+		" (path, topic, merge, key, prepend, max, replay, replay_size,"
+		" replay_ttl, volatile, access, guards)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+		" ON CONFLICT (path) DO UPDATE SET"
+		" topic = EXCLUDED.topic, loader = EXCLUDED.loader,"
+		" merge = EXCLUDED.merge, key = EXCLUDED.key,"
+		" prepend = EXCLUDED.prepend, max = EXCLUDED.max,"
+		" replay = EXCLUDED.replay, replay_size = EXCLUDED.replay_size,"
+		" replay_ttl = EXCLUDED.replay_ttl, volatile = EXCLUDED.volatile,"
+		" coalesce_by = EXCLUDED.coalesce_by, access = EXCLUDED.access,"
+		" gate = EXCLUDED.gate, guards = EXCLUDED.guards,"
+		" transform = EXCLUDED.transform,"
+		" delta_version = EXCLUDED.delta_version,"
+		" delta_diff = EXCLUDED.delta_diff,"
+		" delta_from_seq = EXCLUDED.delta_from_seq,"
+		" schema_version = EXCLUDED.schema_version,"
+		" migrate = EXCLUDED.migrate, stale_after = EXCLUDED.stale_after,"
+		" invalidate_on = EXCLUDED.invalidate_on,"
+		" on_subscribe = EXCLUDED.on_subscribe,"
+		" on_unsubscribe = EXCLUDED.on_unsubscribe,"
+		" on_error = EXCLUDED.on_error,"
+		" class_of_service = EXCLUDED.class_of_service,"
+		" shared = EXCLUDED.shared"
+	};
+
+	put_text(&statement, row->path);
+	put_text(&statement, row->topic);
+	put_text(&statement, row->merge);
+	put_text(&statement, row->key);
+	put(&statement, BOOLOID, BoolGetDatum(row->prepend), false);
+	put(&statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
+	put(&statement, BOOLOID, BoolGetDatum(row->replay), false);
+	put(&statement, INT4OID, Int32GetDatum(row->replay_size), false);
+	put_interval(&statement, row->replay_ttl);
+	put(&statement, BOOLOID, BoolGetDatum(row->is_volatile), false);
+	put_text(&statement, row->access);
+	put_text_array(&statement, row->guards);
+	run(&statement, SPI_OK_INSERT);
+	delete_path("DELETE FROM realtime.rpc_declaration"
+				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
+}
+
 void
 rt_store_lock(void)
 {
 	LockRelationOid(table_oid(RT_RPC_TABLE), ShareRowExclusiveLock);
 	LockRelationOid(table_oid(RT_TOPIC_TABLE), ShareRowExclusiveLock);
+	LockRelationOid(table_oid(RT_STREAM_TABLE), ShareRowExclusiveLock);
+}
+
+static uint64
+delete_path(const char *sql, const char *path)
+{
+	Statement	statement = {.sql = sql};
+
+	put_text(&statement, path);
+	return run(&statement, SPI_OK_DELETE);
 }
 
 bool
@@ -120,17 +210,14 @@ rt_store_drop(const char *path)
 		"DELETE FROM realtime.rpc_declaration"
 		" WHERE path OPERATOR(pg_catalog.=) $1",
 		"DELETE FROM realtime.topic_declaration"
-		" WHERE template OPERATOR(pg_catalog.=) $1"
+		" WHERE template OPERATOR(pg_catalog.=) $1",
+		"DELETE FROM realtime.stream_declaration"
+		" WHERE path OPERATOR(pg_catalog.=) $1"
 	};
 	uint64		removed = 0;
 
 	for (int i = 0; i < lengthof(commands); i++)
-	{
-		Statement	statement = {.sql = commands[i]};
-
-		put_text(&statement, path);
-		removed += run(&statement, SPI_OK_DELETE);
-	}
+		removed += delete_path(commands[i], path);
 	return removed > 0;
 }
 
@@ -148,7 +235,12 @@ rt_store_rename_function(const char *old_signature, const char *new_signature)
 		"UPDATE realtime.rpc_declaration SET lock_key = $2"
 		" WHERE lock_key OPERATOR(pg_catalog.=) $1",
 		"UPDATE realtime.topic_declaration SET access = $2"
-		" WHERE access OPERATOR(pg_catalog.=) $1"
+		" WHERE access OPERATOR(pg_catalog.=) $1",
+		"UPDATE realtime.stream_declaration SET access = $2"
+		" WHERE access OPERATOR(pg_catalog.=) $1",
+		"UPDATE realtime.stream_declaration"
+		" SET guards = pg_catalog.array_replace(guards, $1, $2)"
+		" WHERE $1 OPERATOR(pg_catalog.=) ANY (guards)"
 	};
 
 	for (int i = 0; i < lengthof(commands); i++)

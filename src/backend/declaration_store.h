@@ -33,17 +33,37 @@ typedef struct RtTopicRow
 	Interval   *replay_ttl;
 } RtTopicRow;
 
+/* A row of realtime.stream_declaration. */
+typedef struct RtStreamRow
+{
+	const char *path;
+	const char *topic;
+	const char *merge;
+	const char *key;
+	bool		prepend;
+	int			max;			/* 0 = NULL */
+	bool		replay;
+	int			replay_size;
+	Interval   *replay_ttl;
+	bool		is_volatile;
+	const char *access;
+	List	   *guards;			/* of char * */
+} RtStreamRow;
+
 /*
  * To be called before the row is put together: from here to the end of the
- * transaction no schema or type is renamed (see dependency.c); for a topic
- * also nobody else declares one.
+ * transaction no schema or type is renamed (see dependency.c); for a topic or
+ * a stream also nobody else declares one, and for an rpc or a stream nobody
+ * else declares anything of that path.
  */
-extern void rt_store_begin_rpc(void);
+extern void rt_store_begin_rpc(const char *path);
 extern void rt_store_begin_topic(void);
+extern void rt_store_begin_stream(const char *path);
 
-/* Inserts or replaces. */
+/* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
 extern void rt_store_topic(const RtTopicRow *row);
+extern void rt_store_stream(const RtStreamRow *row);
 
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);

@@ -9,6 +9,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -17,6 +18,7 @@
 
 #include "src/backend/function_check.h"
 #include "src/catalog/signature.h"
+#include "src/catalog/stream_topic.h"
 #include "src/protocol/topic.h"
 
 static void check_kind(const RtCheckedFunction *function, char kind);
@@ -89,17 +91,25 @@ rt_function_check_handler(const RtCheckedFunction *function)
 		   _("A handler returns void, or a type that has a JSON form."));
 }
 
+/* "handler" of "a handler" */
+static const char *
+bare_purpose(const RtCheckedFunction *function)
+{
+	return strchr(function->purpose, ' ') + 1;
+}
+
 void
-rt_function_check_guard(const RtCheckedFunction *function, const RtCheckedFunction *handler)
+rt_function_check_guard(const RtCheckedFunction *function, const RtCheckedFunction *guarded)
 {
 	check_scalar_result(function, BOOLOID, "boolean", true);
 	if (function->parameter_count == 0 || takes_path(function) ||
-		takes_the_same(function, handler))
+		takes_the_same(function, guarded))
 		return;
 	refuse(function,
-		   psprintf(_("Its parameters are neither none, nor \"path text\", nor those of the handler %s."),
-					handler->signature),
-		   _("A guard that takes the handler's parameters has their types and at least as many defaults."));
+		   psprintf(_("Its parameters are neither none, nor \"path text\", nor those of the %s %s."),
+					bare_purpose(guarded), guarded->signature),
+		   psprintf(_("A guard that takes the %s's parameters has their types and at least as many defaults."),
+					bare_purpose(guarded)));
 }
 
 void
@@ -135,6 +145,89 @@ rt_function_check_access(const RtCheckedFunction *function, const char *tpl)
 							name, tpl),
 				   _("Its parameters are named \"topic\" or like placeholders of the template."));
 	}
+}
+
+/* What is wrong with a placeholder. */
+static void
+refuse_placeholder(const RtCheckedFunction *access, const char *tpl,
+				   RtStreamTopicFault fault, const char *where)
+{
+	const char *detail = NULL;
+
+	switch (fault)
+	{
+		case RT_STREAM_TOPIC_OK:
+			return;
+		case RT_STREAM_TOPIC_NO_SUCH_NAME:
+			detail = psprintf(_("Function %s has no parameter \"%s\"."),
+							  access->signature, where);
+			break;
+		case RT_STREAM_TOPIC_NO_SUCH_NUMBER:
+			detail = access != NULL && access->parameter_count > 0 ?
+				psprintf(_("Function %s has %d parameters."),
+						 access->signature, access->parameter_count) :
+				_("Arguments are numbered from 1 without a gap.");
+			break;
+		case RT_STREAM_TOPIC_MIXED:
+			detail = _("Names stand for the arguments in the order in which they appear, so numbers cannot stand beside them.");
+			break;
+		case RT_STREAM_TOPIC_USER_ID:
+			detail = psprintf(_("It is the caller's id, but function %s has a parameter of that name."),
+							  access->signature);
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("placeholder \"{%s}\" of topic \"%s\" has no meaning",
+					where, tpl),
+			 errdetail_internal("%s", detail),
+			 errhint("A placeholder is {1} for the first argument, the name of a parameter of the access function, or {user_id}.")));
+}
+
+/* Without parameters that would say otherwise, arguments are texts. */
+static const RtCheckedFunction *
+parameters_of_topic(const RtStreamTopic *topic)
+{
+	RtCheckedFunction *function = palloc0(sizeof(RtCheckedFunction));
+	StringInfoData signature;
+
+	initStringInfo(&signature);
+	appendStringInfoChar(&signature, '(');
+	function->purpose = "a channel";
+	function->parameter_count = topic->argument_count;
+	function->parameter_types = palloc(sizeof(Oid) * Max(topic->argument_count, 1));
+	for (int i = 0; i < topic->argument_count; i++)
+	{
+		function->parameter_types[i] = TEXTOID;
+		appendStringInfoString(&signature, i > 0 ? ",text" : "text");
+	}
+	appendStringInfoChar(&signature, ')');
+	function->signature = signature.data;
+	return function;
+}
+
+const RtCheckedFunction *
+rt_function_check_stream_access(const RtCheckedFunction *function, const char *tpl)
+{
+	RtStreamTopic topic;
+	RtStreamTopicFault fault;
+	const char *where = NULL;
+
+	if (function != NULL)
+	{
+		check_scalar_result(function, BOOLOID, "boolean", false);
+		if (OidIsValid(function->variadic))
+			refuse(function, _("It is VARIADIC."),
+				   _("It takes nothing, or the client's arguments, each as a parameter."));
+	}
+	fault = rt_stream_topic_resolve(tpl,
+									function != NULL ?
+									(const char *const *) function->parameter_names : NULL,
+									function != NULL ? function->parameter_count : 0,
+									&topic, &where);
+	refuse_placeholder(function, tpl, fault, where);
+	return function != NULL && function->parameter_count > 0 ? function :
+		parameters_of_topic(&topic);
 }
 
 static void

@@ -30,9 +30,12 @@ extern RtCheckedFunction *rt_function_check_any(Oid function, const char *purpos
 /* Returns anything that has a JSON form, or nothing. */
 extern void rt_function_check_handler(const RtCheckedFunction *function);
 
-/* Takes nothing, "path text", or the handler's parameters; boolean or void. */
+/*
+ * Takes nothing, "path text", or the parameters of what it guards; boolean or
+ * void.
+ */
 extern void rt_function_check_guard(const RtCheckedFunction *function,
-									const RtCheckedFunction *handler);
+									const RtCheckedFunction *guarded);
 
 /* Takes nothing or the handler's parameters; text. */
 extern void rt_function_check_key(const RtCheckedFunction *function,
@@ -41,5 +44,14 @@ extern void rt_function_check_key(const RtCheckedFunction *function,
 /* Takes "topic" and placeholders of the template, by name; boolean. */
 extern void rt_function_check_access(const RtCheckedFunction *function,
 									 const char *tpl);
+
+/*
+ * The access function of a stream (NULL: it has none) and the template of its
+ * topic: the function takes nothing or the client's arguments and returns
+ * boolean, and each placeholder stands for an argument or the caller.  Returns
+ * what has the parameters of the stream, for its guards.
+ */
+extern const RtCheckedFunction *rt_function_check_stream_access(const RtCheckedFunction *function,
+																const char *tpl);
 
 #endif							/* RT_BACKEND_FUNCTION_CHECK_H */

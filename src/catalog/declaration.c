@@ -7,7 +7,7 @@
  * with the one at the last reading.  So asking costs next to nothing while
  * nothing changes.  What counts:
  *
- *	- a change of the two tables: a statement trigger on them invalidates their
+ *	- a change of the tables: a statement trigger on them invalidates their
  *	  relcache entries (src/backend/declare.c), as does dropping them;
  *	- any relation's while the extension is not installed, because that is how
  *	  its coming shows;
@@ -86,16 +86,54 @@ rt_declarations_invalidations(void)
 	return invalidations;
 }
 
+static void *
+find_path(rt_names_hash *paths, const char *path, Size len)
+{
+	RtName		name = {path, (uint32) len};
+	RtNameEntry *entry = rt_names_lookup(paths, name);
+
+	return entry != NULL ? entry->value : NULL;
+}
+
 RtRpcDeclaration *
 rt_declaration_rpc(const char *path, Size len)
 {
-	RtName		name = {path, (uint32) len};
+	return current != NULL ? find_path(current->rpcs, path, len) : NULL;
+}
+
+const RtStreamDeclaration *
+rt_declaration_stream(const char *path, Size len)
+{
+	return current != NULL ? find_path(current->streams, path, len) : NULL;
+}
+
+List *
+rt_declaration_streams(void)
+{
+	List	   *streams = NIL;
+	rt_names_iterator iterator;
 	RtNameEntry *entry;
 
 	if (current == NULL)
-		return NULL;
-	entry = rt_names_lookup(current->rpcs, name);
-	return entry != NULL ? entry->value : NULL;
+		return NIL;
+	rt_names_start_iterate(current->streams, &iterator);
+	while ((entry = rt_names_iterate(current->streams, &iterator)) != NULL)
+		streams = lappend(streams, entry->value);
+	return streams;
+}
+
+const char *
+rt_merge_name(RtMerge merge)
+{
+	static const char *const names[] = {
+		[RT_MERGE_CRUD] = "crud",
+		[RT_MERGE_LATEST] = "latest",
+		[RT_MERGE_SET] = "set",
+		[RT_MERGE_PRESENCE] = "presence",
+		[RT_MERGE_CURSOR] = "cursor"
+	};
+
+	return names[merge];
 }
 
 const RtTopicDeclaration *
@@ -147,9 +185,16 @@ rt_declaration_references(int *count)
 static void
 on_relation_invalidation(Datum arg, Oid relation)
 {
-	if (current == NULL || loading || !OidIsValid(relation) ||
-		relation == current->rpc_table || relation == current->topic_table)
+	if (current == NULL || loading || !OidIsValid(relation))
+	{
 		invalidations++;
+		return;
+	}
+	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
+	{
+		if (relation == current->tables[i])
+			invalidations++;
+	}
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * declaration.h
- *		Declarations (realtime.rpc(), realtime.topic() ...) as this process
+ *		Declarations (realtime.rpc(), realtime.channel() ...) as this process
  *		sees them: read from their tables, kept, and read again when a
  *		committed change invalidates them.
  *
@@ -49,14 +49,46 @@ typedef struct RtTopicDeclaration
 								 * open either */
 	int			replay_size;
 	int64		replay_ttl_ms;	/* -1 = for ever */
+	bool		declared;		/* by realtime.topic() */
+	bool		stream;			/* by streams: who follows one is subscribed */
 } RtTopicDeclaration;
+
+/* How clients put events into the value of a stream. */
+typedef enum RtMerge
+{
+	RT_MERGE_CRUD,
+	RT_MERGE_LATEST,
+	RT_MERGE_SET,
+	RT_MERGE_PRESENCE,
+	RT_MERGE_CURSOR
+} RtMerge;
+
+/* A stream.  All that there are yet are channels: they have no loader. */
+typedef struct RtStreamDeclaration
+{
+	char	   *path;			/* hash key */
+	char	   *topic;			/* template; see src/catalog/stream_topic.h */
+	RtTopicClass topic_class;	/* as declared here; what counts for a topic is
+								 * rt_declaration_topic() */
+	int			replay_size;
+	int64		replay_ttl_ms;	/* -1 = for ever */
+	RtMerge		merge;
+	char	   *key;			/* CRUD */
+	bool		prepend;		/* CRUD */
+	int			max;			/* CRUD, LATEST: rows kept; 0 = not said */
+	bool		has_access;
+	Oid			access;			/* InvalidOid = none, or gone; see has_access */
+	int			guard_count;
+	Oid		   *guards;			/* InvalidOid: gone */
+} RtStreamDeclaration;
 
 /* A function that a declaration names. */
 typedef struct RtFunctionReference
 {
 	const char *signature;		/* as stored */
 	Oid			function;		/* InvalidOid: gone */
-	const char *kind;			/* of the declaration: "rpc" or "topic" */
+	const char *kind;			/* of the declaration: "rpc", "topic" or
+								 * "channel" */
 	const char *declaration;	/* its path or template */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -77,9 +109,20 @@ extern uint64 rt_declarations_invalidations(void);
 
 extern RtRpcDeclaration *rt_declaration_rpc(const char *path, Size len);
 
+/* A path is one or the other; of both, written by hand, the rpc counts. */
+extern const RtStreamDeclaration *rt_declaration_stream(const char *path, Size len);
+
+/* All declarations of streams (RtStreamDeclaration), in a new list. */
+extern List *rt_declaration_streams(void);
+
+/* The word for it in declarations and on the wire. */
+extern const char *rt_merge_name(RtMerge merge);
+
 /*
  * The declaration whose template matches the topic (longest literal prefix
- * wins), or NULL.
+ * wins), or NULL.  The templates of streams count as well: a template that
+ * both a topic and streams have is one declaration, of the class they share,
+ * that keeps as many events and as long as any of them says.
  */
 extern const RtTopicDeclaration *rt_declaration_topic(const char *topic, Size len);
 

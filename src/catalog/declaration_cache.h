@@ -51,13 +51,15 @@ typedef struct RtTopicTemplate
 	bool		exact;			/* without placeholders */
 } RtTopicTemplate;
 
+#define RT_DECLARATION_TABLES 3 /* that are read: rpcs, topics, streams */
+
 typedef struct RtDeclarations
 {
 	MemoryContext context;		/* holds all of this */
-	Oid			rpc_table;
-	Oid			topic_table;
+	Oid			tables[RT_DECLARATION_TABLES];
 
 	rt_names_hash *rpcs;		/* to RtRpcDeclaration */
+	rt_names_hash *streams;		/* to RtStreamDeclaration */
 
 	List	   *exact;			/* RtTopicTemplate */
 	List	   *templates;		/* RtTopicTemplate, longest prefix first */

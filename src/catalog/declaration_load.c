@@ -46,22 +46,41 @@ typedef void (*RowReader) (RtDeclarations *declarations, const Row *row);
 #define row_value(row, anum) ((row)->values[(anum) - 1])
 #define row_is_null(row, anum) ((row)->nulls[(anum) - 1])
 
-static bool find_tables(Oid *rpc_table, Oid *topic_table);
+static bool find_tables(Oid *tables);
 static bool read_table(RtDeclarations *declarations, Oid table, int natts,
 					   RowReader reader);
 static void read_rpc(RtDeclarations *declarations, const Row *row);
 static void read_topic(RtDeclarations *declarations, const Row *row);
+static void read_stream(RtDeclarations *declarations, const Row *row);
+static void join_streams(RtDeclarations *declarations);
+static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
+									  const char *kind, const char *name);
 static char *row_text(const Row *row, int anum);
 static int64 row_ms(const Row *row, int anum, int64 when_null);
 static int	row_ms_int(const Row *row, int anum, int when_null);
 static Oid	refer(RtDeclarations *declarations, const char *signature,
 				  const char *kind, const char *declaration,
 				  const char *purpose);
-static void read_guards(RtDeclarations *declarations, RtRpcDeclaration *rpc,
-						const Row *row);
+static int	read_guards(RtDeclarations *declarations, const Row *row, int anum,
+						const char *kind, const char *path, Oid **guards);
 static RtTopicClass topic_class(const char *name);
+static RtMerge merge_of_name(const char *name);
+static RtName template_form(const RtTopicTemplate *tpl);
 static void take_prefix(RtTopicTemplate *tpl);
 static int	compare_templates(const ListCell *a, const ListCell *b);
+
+/* In the order of RtDeclarations.tables. */
+static const struct
+{
+	const char *name;
+	int			natts;
+	RowReader	reader;
+}			tables_read[RT_DECLARATION_TABLES] =
+{
+	{RT_RPC_TABLE, Natts_rpc, read_rpc},
+	{RT_TOPIC_TABLE, Natts_topic, read_topic},
+	{RT_STREAM_TABLE, Natts_stream, read_stream}
+};
 
 RtDeclarations *
 rt_declarations_load(void)
@@ -69,11 +88,10 @@ rt_declarations_load(void)
 	MemoryContext load_context;
 	MemoryContext old_context;
 	RtDeclarations *declarations;
-	Oid			rpc_table;
-	Oid			topic_table;
-	bool		found;
+	Oid			tables[RT_DECLARATION_TABLES];
+	bool		found = true;
 
-	if (!find_tables(&rpc_table, &topic_table))
+	if (!find_tables(tables))
 		return NULL;
 
 	load_context = AllocSetContextCreate(TopTransactionContext,
@@ -82,12 +100,14 @@ rt_declarations_load(void)
 	old_context = MemoryContextSwitchTo(load_context);
 	declarations = palloc0(sizeof(RtDeclarations));
 	declarations->context = load_context;
-	declarations->rpc_table = rpc_table;
-	declarations->topic_table = topic_table;
+	memcpy(declarations->tables, tables, sizeof(tables));
 	declarations->rpcs = rt_names_create(load_context, 64, NULL);
+	declarations->streams = rt_names_create(load_context, 16, NULL);
 
-	found = read_table(declarations, rpc_table, Natts_rpc, read_rpc) &&
-		read_table(declarations, topic_table, Natts_topic, read_topic);
+	for (int i = 0; i < RT_DECLARATION_TABLES && found; i++)
+		found = read_table(declarations, tables[i], tables_read[i].natts,
+						   tables_read[i].reader);
+	join_streams(declarations);
 	list_sort(declarations->templates, compare_templates);
 	MemoryContextSwitchTo(old_context);
 
@@ -102,22 +122,21 @@ rt_declarations_load(void)
 
 /* The extension's tables in this database. */
 static bool
-find_tables(Oid *rpc_table, Oid *topic_table)
+find_tables(Oid *tables)
 {
 	Oid			namespace = get_namespace_oid(RT_SCHEMA, true);
-	Oid			extension;
+	Oid			extension = get_extension_oid(RT_EXTENSION, true);
 
-	if (!OidIsValid(namespace))
+	if (!OidIsValid(namespace) || !OidIsValid(extension))
 		return false;
-	*rpc_table = get_relname_relid(RT_RPC_TABLE, namespace);
-	*topic_table = get_relname_relid(RT_TOPIC_TABLE, namespace);
-	if (!OidIsValid(*rpc_table) || !OidIsValid(*topic_table))
-		return false;
-
-	extension = get_extension_oid(RT_EXTENSION, true);
-	return OidIsValid(extension) &&
-		getExtensionOfObject(RelationRelationId, *rpc_table) == extension &&
-		getExtensionOfObject(RelationRelationId, *topic_table) == extension;
+	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
+	{
+		tables[i] = get_relname_relid(tables_read[i].name, namespace);
+		if (!OidIsValid(tables[i]) ||
+			getExtensionOfObject(RelationRelationId, tables[i]) != extension)
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -186,7 +205,8 @@ read_rpc(RtDeclarations *declarations, const Row *row)
 	rpc->handler_text = row_text(row, Anum_rpc_handler);
 	rpc->handler = refer(declarations, rpc->handler_text, "rpc", rpc->path,
 						 "handler");
-	read_guards(declarations, rpc, row);
+	rpc->guard_count = read_guards(declarations, row, Anum_rpc_guards, "rpc",
+								   rpc->path, &rpc->guards);
 	rpc->timeout_ms = row_ms_int(row, Anum_rpc_timeout, -1);
 	rpc->read_only = row_is_null(row, Anum_rpc_read_only) ? -1 :
 		DatumGetBool(row_value(row, Anum_rpc_read_only));
@@ -211,45 +231,37 @@ read_rpc(RtDeclarations *declarations, const Row *row)
 	entry->value = rpc;
 }
 
-static void
-read_guards(RtDeclarations *declarations, RtRpcDeclaration *rpc,
-			const Row *row)
+/* Returns how many. */
+static int
+read_guards(RtDeclarations *declarations, const Row *row, int anum,
+			const char *kind, const char *path, Oid **guards)
 {
 	Datum	   *elements;
 	bool	   *nulls;
 	int			count;
 
-	deconstruct_array(DatumGetArrayTypeP(row_value(row, Anum_rpc_guards)),
+	deconstruct_array(DatumGetArrayTypeP(row_value(row, anum)),
 					  TEXTOID, -1, false, TYPALIGN_INT,
 					  &elements, &nulls, &count);
-	rpc->guards = palloc(sizeof(Oid) * Max(count, 1));
-	rpc->guard_count = count;
+	*guards = palloc(sizeof(Oid) * Max(count, 1));
 	for (int i = 0; i < count; i++)
-		rpc->guards[i] = refer(declarations,
-							   nulls[i] ? "" : TextDatumGetCString(elements[i]),
-							   "rpc", rpc->path, "guard");
+		(*guards)[i] = refer(declarations,
+							 nulls[i] ? "" : TextDatumGetCString(elements[i]),
+							 kind, path, "guard");
+	return count;
 }
 
 static void
 read_topic(RtDeclarations *declarations, const Row *row)
 {
-	RtTopicTemplate *tpl = palloc0(sizeof(RtTopicTemplate));
-	RtTopicDeclaration *topic = &tpl->declaration;
-	RtTemplateFault fault;
-	char	   *text;
+	char	   *text = row_text(row, Anum_topic_template);
+	RtTopicTemplate *tpl = make_template(declarations, text, "topic", text);
+	RtTopicDeclaration *topic;
 
-	topic->template = row_text(row, Anum_topic_template);
-	tpl->template_len = strlen(topic->template);
-	fault = rt_template_check(topic->template, tpl->template_len);
-	if (fault != RT_TEMPLATE_OK)
-	{
-		/* somebody has written into the table */
-		ereport(LOG,
-				(errmsg("declaration of topic \"%.100s\" is ignored",
-						topic->template),
-				 errdetail("The template %s.", rt_template_fault_text(fault))));
+	if (tpl == NULL)
 		return;
-	}
+	topic = &tpl->declaration;
+	topic->declared = true;
 	topic->topic_class = topic_class(row_text(row, Anum_topic_class));
 	topic->open = DatumGetBool(row_value(row, Anum_topic_open));
 	text = row_text(row, Anum_topic_access);
@@ -258,13 +270,147 @@ read_topic(RtDeclarations *declarations, const Row *row)
 							  "access function");
 	topic->replay_size = DatumGetInt32(row_value(row, Anum_topic_replay_size));
 	topic->replay_ttl_ms = row_ms(row, Anum_topic_replay_ttl, -1);
+}
+
+static void
+read_stream(RtDeclarations *declarations, const Row *row)
+{
+	RtStreamDeclaration *stream = palloc0(sizeof(RtStreamDeclaration));
+	RtName		name;
+	bool		found;
+	char	   *access;
+
+	stream->path = row_text(row, Anum_stream_path);
+	stream->topic = row_text(row, Anum_stream_topic);
+	stream->topic_class =
+		DatumGetBool(row_value(row, Anum_stream_replay)) ? RT_TOPIC_REPLAY :
+		DatumGetBool(row_value(row, Anum_stream_volatile)) ? RT_TOPIC_VOLATILE :
+		RT_TOPIC_ORDERED;
+	stream->replay_size = DatumGetInt32(row_value(row, Anum_stream_replay_size));
+	stream->replay_ttl_ms = row_ms(row, Anum_stream_replay_ttl, -1);
+	stream->merge = merge_of_name(row_text(row, Anum_stream_merge));
+	stream->key = row_text(row, Anum_stream_key);
+	stream->prepend = DatumGetBool(row_value(row, Anum_stream_prepend));
+	if (!row_is_null(row, Anum_stream_max))
+		stream->max = DatumGetInt32(row_value(row, Anum_stream_max));
+	access = row_text(row, Anum_stream_access);
+	stream->has_access = access != NULL;
+	if (stream->has_access)
+		stream->access = refer(declarations, access, "channel", stream->path,
+							   "access function");
+	stream->guard_count = read_guards(declarations, row, Anum_stream_guards,
+									  "channel", stream->path, &stream->guards);
+
+	name.ptr = stream->path;
+	name.len = strlen(stream->path);
+	rt_names_insert(declarations->streams, name, &found)->value = stream;
+}
+
+/* ---- templates ---- */
+
+/* Adds an empty one; NULL if the text is no template. */
+static RtTopicTemplate *
+make_template(RtDeclarations *declarations, char *text, const char *kind,
+			  const char *name)
+{
+	RtTopicTemplate *tpl = palloc0(sizeof(RtTopicTemplate));
+	RtTemplateFault fault;
+
+	tpl->declaration.template = text;
+	tpl->template_len = strlen(text);
+	fault = rt_template_check(text, tpl->template_len);
+	if (fault != RT_TEMPLATE_OK)
+	{
+		/* somebody has written into the table */
+		ereport(LOG,
+				(errmsg("topics of %s \"%.100s\" are ignored", kind, name),
+				 errdetail("The template %s.", rt_template_fault_text(fault))));
+		return NULL;
+	}
 
 	take_prefix(tpl);
 	if (tpl->exact)
 		declarations->exact = lappend(declarations->exact, tpl);
 	else
 		declarations->templates = lappend(declarations->templates, tpl);
+	return tpl;
 }
+
+/* Templates of one form are one, whoever declares them. */
+static void
+join_stream(RtDeclarations *declarations, RtStreamDeclaration *stream,
+			rt_names_hash *forms)
+{
+	RtTopicTemplate probe = {
+		.declaration.template = stream->topic,
+		.template_len = strlen(stream->topic)
+	};
+	RtNameEntry *entry;
+	RtTopicTemplate *tpl;
+	RtTopicDeclaration *topic;
+	bool		found;
+
+	entry = rt_names_insert(forms, template_form(&probe), &found);
+	if (!found)
+		entry->value = make_template(declarations, stream->topic, "channel",
+									 stream->path);
+	tpl = entry->value;
+	if (tpl == NULL)
+		return;
+
+	/*
+	 * Different classes cannot be declared, only written; then the same one
+	 * must win everywhere.
+	 */
+	topic = &tpl->declaration;
+	topic->topic_class = found ? Max(topic->topic_class, stream->topic_class) :
+		stream->topic_class;
+	topic->replay_size = Max(topic->replay_size, stream->replay_size);
+	if (!found || (topic->replay_ttl_ms >= 0 &&
+				   (stream->replay_ttl_ms < 0 ||
+					stream->replay_ttl_ms > topic->replay_ttl_ms)))
+		topic->replay_ttl_ms = stream->replay_ttl_ms;
+	topic->stream = true;
+}
+
+/* Makes the templates of streams known as templates of topics. */
+static void
+join_streams(RtDeclarations *declarations)
+{
+	rt_names_hash *forms;
+	rt_names_iterator iterator;
+	RtNameEntry *entry;
+	ListCell   *cell;
+	bool		found;
+
+	if (declarations->streams->members == 0)
+		return;
+	forms = rt_names_create(CurrentMemoryContext, 64, NULL);
+	foreach(cell, declarations->exact)
+		rt_names_insert(forms, template_form(lfirst(cell)), &found)->value =
+			lfirst(cell);
+	foreach(cell, declarations->templates)
+		rt_names_insert(forms, template_form(lfirst(cell)), &found)->value =
+			lfirst(cell);
+	rt_names_start_iterate(declarations->streams, &iterator);
+	while ((entry = rt_names_iterate(declarations->streams, &iterator)) != NULL)
+		join_stream(declarations, entry->value, forms);
+	rt_names_destroy(forms);
+}
+
+static RtName
+template_form(const RtTopicTemplate *tpl)
+{
+	char	   *form = palloc(tpl->template_len + 1);
+	RtName		name;
+
+	name.ptr = form;
+	name.len = rt_template_form(tpl->declaration.template, tpl->template_len,
+								form);
+	return name;
+}
+
+/* ---- values of columns ---- */
 
 /* NULL if the column is. */
 static char *
@@ -348,6 +494,18 @@ topic_class(const char *name)
 	if (strcmp(name, "replay") == 0)
 		return RT_TOPIC_REPLAY;
 	return RT_TOPIC_ORDERED;
+}
+
+/* What nobody knows counts as what needs least of the rows. */
+static RtMerge
+merge_of_name(const char *name)
+{
+	for (RtMerge merge = RT_MERGE_CRUD; merge <= RT_MERGE_CURSOR; merge++)
+	{
+		if (strcmp(rt_merge_name(merge), name) == 0)
+			return merge;
+	}
+	return RT_MERGE_SET;
 }
 
 /* The literal text in front, its doubled braces made single. */

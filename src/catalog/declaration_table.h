@@ -40,4 +40,38 @@ enum
 	Natts_topic = Anum_topic_replay_ttl
 };
 
+#define RT_STREAM_TABLE "stream_declaration"
+enum
+{
+	Anum_stream_path = 1,
+	Anum_stream_topic,
+	Anum_stream_loader,
+	Anum_stream_merge,
+	Anum_stream_key,
+	Anum_stream_prepend,
+	Anum_stream_max,
+	Anum_stream_replay,
+	Anum_stream_replay_size,
+	Anum_stream_replay_ttl,
+	Anum_stream_volatile,
+	Anum_stream_coalesce_by,
+	Anum_stream_access,
+	Anum_stream_gate,
+	Anum_stream_guards,
+	Anum_stream_transform,
+	Anum_stream_delta_version,
+	Anum_stream_delta_diff,
+	Anum_stream_delta_from_seq,
+	Anum_stream_schema_version,
+	Anum_stream_migrate,
+	Anum_stream_stale_after,
+	Anum_stream_invalidate_on,
+	Anum_stream_on_subscribe,
+	Anum_stream_on_unsubscribe,
+	Anum_stream_on_error,
+	Anum_stream_class_of_service,
+	Anum_stream_shared,
+	Natts_stream = Anum_stream_shared
+};
+
 #endif							/* RT_CATALOG_DECLARATION_TABLE_H */

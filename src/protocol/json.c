@@ -446,6 +446,26 @@ rt_json_is_number(const char *text, RtSpan span)
 	return span.len > 0 && (text[span.off] == '-' || is_digit(text[span.off]));
 }
 
+int64_t
+rt_json_integer(const char *text, RtSpan span)
+{
+	int64_t		value = 0;
+
+	if (span.len == 0)
+		return -1;
+	for (uint32_t i = 0; i < span.len; i++)
+	{
+		char		c = text[span.off + i];
+
+		if (!is_digit(c))
+			return -1;
+		value = value * 10 + (c - '0');
+		if (value > RT_JSON_INTEGER_MAX)
+			return -1;
+	}
+	return value;
+}
+
 int
 rt_json_string_decode(const char *text, RtSpan string, char *dst, size_t cap)
 {

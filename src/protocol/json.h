@@ -76,6 +76,15 @@ extern RtSpan rt_json_whole(const char *text, size_t len);
 #define rt_json_is_true(text, span) rt_json_begins_with(text, span, 't')
 extern bool rt_json_is_number(const char *text, RtSpan span);
 
+#define RT_JSON_INTEGER_MAX INT64_C(9007199254740991)	/* 2^53 - 1, exact in
+														 * JavaScript */
+
+/*
+ * The value of a number that is written as an integer from 0 to
+ * RT_JSON_INTEGER_MAX; -1 for anything else.
+ */
+extern int64_t rt_json_integer(const char *text, RtSpan span);
+
 /*
  * Decodes a JSON string into UTF-8 and terminates it with a NUL.  Returns the
  * length, or -1 if it does not fit into cap bytes or holds U+0000 or half a

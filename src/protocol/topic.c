@@ -187,6 +187,57 @@ rt_template_prefix_len(const char *tpl, size_t len)
 	return prefix_len;
 }
 
+size_t
+rt_template_form(const char *tpl, size_t len, char *form)
+{
+	RtSpan		names[RT_PLACEHOLDERS_MAX];
+	int			count = rt_template_names(tpl, len, names);
+	size_t		from = 0;
+	size_t		used = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		memcpy(form + used, tpl + from, names[i].off - from);
+		used += names[i].off - from;
+		from = names[i].off + names[i].len;
+	}
+	memcpy(form + used, tpl + from, len - from);
+	return used + len - from;
+}
+
+int
+rt_template_fill(const char *tpl, size_t len, const char *const *values,
+				 const size_t *value_lens, char *topic, size_t cap)
+{
+	RtSpan		name;
+	size_t		pos = 0;
+	size_t		used = 0;
+	int			token;
+
+	if (cap > INT_MAX)
+		cap = INT_MAX;
+	while ((token = next_token(tpl, len, &pos, &name)) != TOKEN_END)
+	{
+		if (token == TOKEN_PLACEHOLDER)
+		{
+			int			width = rt_percent_encode(*values++, *value_lens++,
+												  topic + used, cap - used);
+
+			if (width <= 0)
+				return -1;
+			used += (size_t) width;
+		}
+		else
+		{
+			/* TOKEN_UNBALANCED does not occur in a checked template. */
+			if (used == cap)
+				return -1;
+			topic[used++] = (char) token;
+		}
+	}
+	return (int) used;
+}
+
 bool
 rt_template_match(const char *tpl, size_t tpl_len,
 				  const char *topic, size_t topic_len, RtSpan *values)

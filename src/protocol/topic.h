@@ -63,6 +63,23 @@ extern int	rt_template_names(const char *tpl, size_t len, RtSpan *names);
 extern size_t rt_template_prefix_len(const char *tpl, size_t len);
 
 /*
+ * Writes a checked template without the names of its placeholders and returns
+ * the length, at most len.  Templates of the same form match the same topics.
+ */
+extern size_t rt_template_form(const char *tpl, size_t len, char *form);
+
+/*
+ * Writes the topic that a checked template makes of values, one for each
+ * placeholder in order, which are percent-encoded on the way.  Returns the
+ * length, or -1 if the topic does not fit into cap bytes or a value is empty
+ * or holds the byte NUL.  Does not terminate.
+ */
+extern int	rt_template_fill(const char *tpl, size_t len,
+							 const char *const *values,
+							 const size_t *value_lens,
+							 char *topic, size_t cap);
+
+/*
  * Whether a topic matches a checked template.  values (may be NULL) gets one
  * span of the topic for each placeholder, still percent-encoded, and is
  * meaningless if the topic does not match.

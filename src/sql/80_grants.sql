@@ -23,9 +23,11 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text),
 	realtime.topic(text, text, regprocedure, boolean, integer, interval),
+	realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[]),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
-GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration
+GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
+	realtime.stream_declaration
 	TO pg_database_owner, realtime_admin;
 
 -- What is published goes to all subscribers, so not everybody may.

@@ -478,6 +478,32 @@ reads_cut_strings(void)
 	}
 }
 
+static void
+reads_integers(void)
+{
+	static const struct
+	{
+		const char *text;
+		int64_t		value;
+	}			cases[] = {
+		{"0", 0}, {"1", 1}, {"4294967297", 4294967297},
+		{"9007199254740991", 9007199254740991}, {"9007199254740992", -1},
+		{"99999999999999999999999999", -1}, {"-1", -1}, {"-0", -1},
+		{"1.0", -1}, {"1e3", -1}, {"true", -1}, {"\"1\"", -1}, {"null", -1}
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+	{
+		size_t		len = strlen(cases[i].text);
+		char	   *copy = unit_copy(cases[i].text, len);
+
+		CHECK_CASE(rt_json_integer(copy, (RtSpan) {0, (uint32_t) len}) ==
+				   cases[i].value, cases[i].text);
+		free(copy);
+	}
+	CHECK(rt_json_integer("1", (RtSpan) {0, 0}) == -1);
+}
+
 int
 main(void)
 {
@@ -499,5 +525,6 @@ main(void)
 	RUN(decodes_no_halves);
 	RUN(compares_strings);
 	RUN(reads_cut_strings);
+	RUN(reads_integers);
 	return unit_done();
 }

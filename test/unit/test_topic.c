@@ -402,6 +402,57 @@ refuses_truncated_escapes(void)
 	}
 }
 
+static void
+forms_templates(void)
+{
+	static const char *const cases[][2] = {
+		{"chat:{room}", "chat:{}"},
+		{"{a}:{b}:x", "{}:{}:x"},
+		{"{{{a}}}", "{{{}}}"},
+		{"literal", "literal"}
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+	{
+		const char *tpl = cases[i][0];
+		char	   *form = malloc(strlen(tpl));
+		size_t		len = rt_template_form(tpl, strlen(tpl), form);
+
+		CHECK_CASE(len == strlen(cases[i][1]) &&
+				   memcmp(form, cases[i][1], len) == 0, tpl);
+		free(form);
+	}
+}
+
+/* What a template is filled with, matching finds again. */
+static void
+fills_templates(void)
+{
+	static const char tpl[] = "a{{{x}}}:{y}.z";
+	static const char expected[] = "a{1%2F2}:%C3%A9.z";
+	const char *values[] = {"1/2", "\xc3\xa9"};
+	const size_t lens[] = {3, 2};
+	const size_t empty[] = {3, 0};
+	RtSpan		spans[2];
+
+	for (size_t cap = 0; cap <= sizeof(expected); cap++)
+	{
+		char	   *topic = malloc(cap > 0 ? cap : 1);
+		int			len = rt_template_fill(tpl, strlen(tpl), values, lens,
+										   topic, cap);
+
+		CHECK(len == (cap < strlen(expected) ? -1 : (int) strlen(expected)));
+		if (len > 0)
+		{
+			CHECK(memcmp(topic, expected, (size_t) len) == 0);
+			CHECK(rt_template_match(tpl, strlen(tpl), topic, (size_t) len, spans));
+			CHECK(spans[0].off == 2 && spans[0].len == 5);
+		}
+		CHECK(rt_template_fill(tpl, strlen(tpl), values, empty, topic, cap) == -1);
+		free(topic);
+	}
+}
+
 int
 main(void)
 {
@@ -418,5 +469,7 @@ main(void)
 	RUN(encodes_every_byte);
 	RUN(bounds_the_codec);
 	RUN(refuses_truncated_escapes);
+	RUN(forms_templates);
+	RUN(fills_templates);
 	return unit_done();
 }
