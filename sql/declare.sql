@@ -111,6 +111,8 @@ SELECT realtime.topic('news', open => true);
 SELECT realtime.topic('chat:{room}', access => 'app.may(text)');
 SELECT realtime.topic('doc:{id}:{room}', 'volatile', access => 'app.may_typed(text, integer, app.color)');
 SELECT realtime.topic('braces:{{x}}:{y}');
+SELECT realtime.topic('feed:{id}', class => 'replay', replay_size => 10, replay_ttl => '1 h');
+SELECT realtime.topic('feed', class => 'replay');
 SELECT template, class, open, access, replay_size, replay_ttl FROM realtime.topic_declaration ORDER BY template;
 -- declaring again replaces, the class too
 SELECT realtime.topic('chat:{room}', class => 'volatile');
@@ -119,7 +121,7 @@ SELECT template, class, open, access FROM realtime.topic_declaration WHERE templ
 SELECT a, t.* FROM unnest(ARRAY[
 		$$NULL$$, $$''$$, $$'a"b'$$, $$'ä'$$, $$'a{b'$$, $$'a}b'$$, $$'{}'$$, $$'{a b}'$$, $$'{a}{b}'$$, $$'{a}:{a}'$$, $$repeat('x', 2000)$$,
 		$$'__rpc'$$, $$'__{x}'$$,
-		$$'t', class => 'fast'$$, $$'t', class => NULL$$, $$'t', class => 'replay'$$,
+		$$'t', class => 'fast'$$, $$'t', class => NULL$$,
 		$$'t', replay_size => 10$$, $$'t', replay_ttl => '1 h'$$, $$'t', class => 'replay', replay_size => 0$$,
 		$$'t', class => 'replay', replay_ttl => '-1 h'$$,
 		$$'t:{room}', open => true, access => 'app.may(text)'$$,
@@ -138,7 +140,8 @@ SELECT realtime.topic('chat:{id}');
 INSERT INTO realtime.rpc_declaration (path, handler) VALUES ('nothing', 'app.yes()');
 INSERT INTO realtime.rpc_declaration (path, handler, timeout) VALUES ('a/b', 'app.yes()', '0');
 INSERT INTO realtime.rpc_declaration (path, handler, rate_limit) VALUES ('a/b', 'app.yes()', 1);
-INSERT INTO realtime.topic_declaration (template, class) VALUES ('t', 'replay');
+INSERT INTO realtime.topic_declaration (template, class) VALUES ('t', 'fast');
+INSERT INTO realtime.topic_declaration (template, class, replay_size) VALUES ('t', 'replay', 0);
 INSERT INTO realtime.topic_declaration (template, open, access) VALUES ('t', true, 'app.yes()');
 INSERT INTO realtime.topic_declaration (template) VALUES ('__t');
 

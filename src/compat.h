@@ -66,6 +66,24 @@ typedef ProcNumber RtProcNumber;
 #define rt_create_wait_event_set(n) CreateWaitEventSet(NULL, (n))
 #endif
 
+/* Arguments that later versions have added. */
+#if PG_VERSION_NUM < 160000
+#define rt_insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples((info), (slot), (estate), false, false, NULL, NIL)
+#else
+#define rt_insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples((info), (slot), (estate), false, false, NULL, NIL, false)
+#endif
+#if PG_VERSION_NUM < 180000
+#define rt_index_beginscan(table, index, snapshot, nkeys) \
+	index_beginscan((table), (index), (snapshot), (nkeys), 0)
+#define rt_primary_key_index(table) RelationGetPrimaryKeyIndex(table)
+#else
+#define rt_index_beginscan(table, index, snapshot, nkeys) \
+	index_beginscan((table), (index), (snapshot), NULL, (nkeys), 0)
+#define rt_primary_key_index(table) RelationGetPrimaryKeyIndex((table), false)
+#endif
+
 /* MarkGUCPrefixReserved() exists since 15: nothing to do. */
 
 #endif							/* RT_COMPAT_H */

@@ -111,7 +111,9 @@ realtime_topic(PG_FUNCTION_ARGS)
 					 errhint("Leave out one of \"open\" and \"access\".")));
 	}
 	check_replay(fcinfo, row.topic_class);
-	row.replay_size = REPLAY_SIZE_DEFAULT;
+	row.replay_size = PG_GETARG_INT32(TOPIC_REPLAY_SIZE);
+	row.replay_ttl = PG_ARGISNULL(TOPIC_REPLAY_TTL) ? NULL :
+		PG_GETARG_INTERVAL_P(TOPIC_REPLAY_TTL);
 
 	rt_template_check_names(row.template);
 	rt_template_check_class(row.template, row.topic_class, NULL);
@@ -181,7 +183,7 @@ checked_class(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("topic class \"%s\" does not exist", topic_class),
-				 errhint("Classes are \"volatile\" and \"ordered\".")));
+				 errhint("Classes are \"volatile\", \"ordered\" and \"replay\".")));
 	return topic_class;
 }
 
@@ -204,8 +206,6 @@ check_replay(FunctionCallInfo fcinfo, const char *topic_class)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("replay_size and replay_ttl need class \"replay\""),
 				 errdetail("The class is \"%s\".", topic_class)));
-	if (replay)
-		refuse_later("class \"replay\"");
 }
 
 static void

@@ -9,31 +9,36 @@
  *	- publish: the entry is written; what does not fit is refused here;
  *	- end of a subtransaction: its entries are the buffer's tail, because
  *	  subtransactions nest; a mark tells where the tail begins;
- *	- PRE_COMMIT: the locks of the ordered topics are taken;
+ *	- PRE_COMMIT: the locks of the ordered topics are taken, and events of
+ *	  replay topics get their numbers and rows (numbering.c);
  *	- COMMIT: the buffer goes to the ring.  Nothing there allocates, waits
  *	  or fails;
  *	- ABORT: it is forgotten.
  *
- * The lock of a topic is a heavyweight lock on the hash of its name, modulo
- * RT_TOPIC_PARTITIONS: an advisory lock with a field4 that SQL cannot make.
- * All are taken in one ascending pass, so publishers do not deadlock among
- * themselves.  They are kept until the transaction is over: whoever commits
- * next on the topic gets the lock after our entries are in the ring.
+ * A frame of a replay topic ends with its number, so its entry is written
+ * with room for one and its frame is finished when the number is known.
+ *
+ * The locks (src/ipc/topic_lock.h) are taken in one ascending pass, so
+ * publishers do not deadlock among themselves.  They are kept until the
+ * transaction is over: whoever commits next on the topic gets the lock after
+ * our entries are in the ring.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/memutils.h"
 
+#include "src/backend/numbering.h"
+#include "src/backend/pending.h"
 #include "src/backend/publish.h"
+#include "src/ipc/flush_request.h"
+#include "src/ipc/topic_lock.h"
 #include "src/protocol/frame.h"
 
-#define TOPIC_LOCK_FIELD4 0x5254	/* "RT"; SQL makes 1 and 2 */
 #define BUFFER_MIN 1024			/* bytes */
 #define MARKS_MIN 8
+#define UNNUMBERED_MIN 8
 
 /* Where the entries of a subtransaction begin. */
 typedef struct Mark
@@ -47,9 +52,13 @@ typedef struct Pending
 	char	   *buffer;			/* whole entries; NULL = nothing published */
 	Size		size;
 	Size		space;
+	RtUnnumbered *unnumbered;	/* those that need numbers, in order */
+	int			unnumbered_count;
+	int			unnumbered_space;
 	Mark	   *marks;			/* of ever deeper levels, all above 1 */
 	int			mark_count;
 	int			mark_space;
+	bool		raise_epoch;
 	bool		closed;			/* PRE_COMMIT has been */
 } Pending;
 
@@ -64,10 +73,25 @@ static void atcommit_publish(void);
 static void atsubcommit_publish(int nest_level);
 static void atsubabort_publish(int nest_level);
 static void mark_subtransaction(void);
+static Size payload_reserve(const RtEvent *event);
+static Size payload_length(const RtEvent *event);
+static Size entry_size(const RtEvent *event, Size payload_len);
+static void check_open(void);
+static void check_room(Size size);
 static void make_room(Size more);
-static Size write_entry(char *to, const RtEvent *event);
+static RtRingEntry *begin_entry(const RtEvent *event, Size size);
+static char *frame_begin(RtRingEntry *entry);
+static void write_event(RtRingEntry *entry, const RtEvent *event,
+						Size payload_len);
+static void finish_frame(RtRingEntry *entry, char *payload, Size payload_len);
+static void end_entry(const RtRingEntry *entry);
+static void note_unnumbered(uint32 event_len, int replay_size);
 static void lock_topics(void);
 static void describe_lock_wait(void *arg);
+static void give_numbers(RtNumbering *numbering);
+static RtRingEntry *unnumbered_entry(int i);
+static void set_lsn(XLogRecPtr lsn);
+static void set_lsn_unnumbered(XLogRecPtr lsn);
 
 void
 rt_publish_install(void)
@@ -76,33 +100,87 @@ rt_publish_install(void)
 	RegisterSubXactCallback(on_subtransaction, NULL);
 }
 
+/* ---- adding ---- */
+
+bool
+rt_pending_fits(const RtEvent *event)
+{
+	Size		payload_len = payload_length(event);
+
+	return payload_len + payload_reserve(event) <= RT_FRAME_PAYLOAD_MAX &&
+		pending.size + entry_size(event, payload_len) <= rt_ring_capacity();
+}
+
 void
 rt_pending_add(const RtEvent *event)
 {
-	Size		most;
-	Size		size;
+	Size		payload_len = payload_length(event);
+	Size		size = entry_size(event, payload_len);
+	RtRingEntry *entry;
 
-	if (pending.closed)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-				 errmsg("cannot publish while the transaction commits")));
-
-	most = rt_ring_entry_size(event->topic_len,
-							  RT_FRAME_HEADROOM + RT_FRAME_OVERHEAD +
-							  event->topic_len + event->event_len +
-							  event->data_len);
-	make_room(most);
-	mark_subtransaction();
-	size = write_entry(pending.buffer + pending.size, event);
-	if (pending.size + size > rt_ring_capacity())
+	check_open();
+	if (payload_len + payload_reserve(event) > RT_FRAME_PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a transaction cannot publish more than %zu bytes",
-						rt_ring_capacity()),
-				 errdetail("This is half of realtime.ring_size."),
-				 errhint("Publish in several transactions, or publish one event that makes clients load again.")));
-	pending.size += size;
+				 errmsg("event is too long"),
+				 errdetail("The event takes %zu bytes, the most are %d.",
+						   payload_len + payload_reserve(event),
+						   RT_FRAME_PAYLOAD_MAX),
+				 errhint("Publish what has changed instead of everything, or only what tells clients to load again.")));
+	check_room(size);
+
+	entry = begin_entry(event, size);
+	write_event(entry, event, payload_len);
+	if (event->topic_class == RT_TOPIC_REPLAY)
+		note_unnumbered(event->event_len, event->replay_size);
+	end_entry(entry);
 }
+
+void
+rt_pending_add_lost(const RtEvent *event)
+{
+	Size		size = rt_ring_entry_size(event->topic_len, 0);
+	RtRingEntry *entry;
+
+	check_open();
+	check_room(size);
+	entry = begin_entry(event, size);
+	entry->flags = RT_RING_LOST;
+	if (event->topic_class == RT_TOPIC_REPLAY)
+		note_unnumbered(0, event->replay_size);
+	end_entry(entry);
+}
+
+void
+rt_pending_add_partition_lost(uint32 partition)
+{
+	RtEvent		nobodys = {.topic = "", .topic_class = RT_TOPIC_ORDERED};
+	Size		size = rt_ring_entry_size(0, 0);
+	RtRingEntry *entry;
+
+	check_open();
+	check_room(size);
+	entry = begin_entry(&nobodys, size);
+	entry->flags = RT_RING_LOST;
+	entry->topic_hash = partition;
+	note_unnumbered(0, 0);
+	end_entry(entry);
+}
+
+void
+rt_pending_raise_epoch(void)
+{
+	check_open();
+	pending.raise_epoch = true;
+}
+
+Size
+rt_pending_size(void)
+{
+	return pending.size + pending.unnumbered_count * sizeof(RtUnnumbered);
+}
+
+/* ---- life of the transaction ---- */
 
 static void
 on_transaction(XactEvent event, void *arg)
@@ -110,13 +188,15 @@ on_transaction(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			if (pending.size > 0)
+			if (pending.size > 0 || pending.raise_epoch)
 				precommit_publish();
 			pending.closed = true;
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			if (pending.size > 0)
 				preprepare_publish();
+			if (pending.raise_epoch)
+				give_numbers(rt_numbering_begin());
 			break;
 		case XACT_EVENT_COMMIT:
 			if (pending.size > 0)
@@ -147,7 +227,11 @@ on_subtransaction(SubXactEvent event, SubTransactionId my_id,
 static void
 precommit_publish(void)
 {
+	RtNumbering *numbering = NULL;
 	ErrorContextCallback callback;
+
+	if (pending.unnumbered_count > 0 || pending.raise_epoch)
+		numbering = rt_numbering_begin();
 
 	callback.callback = describe_lock_wait;
 	callback.arg = NULL;
@@ -155,6 +239,9 @@ precommit_publish(void)
 	error_context_stack = &callback;
 	lock_topics();
 	error_context_stack = callback.previous;
+
+	if (numbering != NULL)
+		give_numbers(numbering);
 }
 
 static void
@@ -168,25 +255,32 @@ preprepare_publish(void)
 
 /*
  * A commit that the executor flushes later must not be told before that; any
- * other has been made as durable as its session asked for.  A transaction
- * without an id has no commit record, and XactLastCommitEnd is not its own.
+ * other has been made as durable as its session asked for, which is not enough
+ * for a number: a crash could give it to another event.  A transaction without
+ * an id has no commit record, and XactLastCommitEnd is not its own.
  */
 static void
 atcommit_publish(void)
 {
-	if (rt_commit_is_pipelined &&
-		TransactionIdIsValid(GetTopTransactionIdIfAny()))
-	{
-		for (Size done = 0; done < pending.size;)
-		{
-			RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+	XLogRecPtr	lsn = InvalidXLogRecPtr;
 
-			entry->lsn = XactLastCommitEnd;
-			done += entry->size;
-		}
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		lsn = XactLastCommitEnd;
+
+	if (rt_commit_is_pipelined && lsn != InvalidXLogRecPtr)
+	{
+		set_lsn(lsn);
 		rt_commit_published = true;
+		rt_ring_append(pending.buffer, pending.size);
 	}
-	rt_ring_append(pending.buffer, pending.size);
+	else if (pending.unnumbered_count > 0 && lsn > GetFlushRecPtr(NULL))
+	{
+		set_lsn_unnumbered(lsn);
+		rt_ring_append(pending.buffer, pending.size);
+		rt_flush_request(lsn);
+	}
+	else
+		rt_ring_append(pending.buffer, pending.size);
 }
 
 /* The entries now belong to the parent. */
@@ -210,6 +304,9 @@ atsubabort_publish(int nest_level)
 	while (pending.mark_count > 0 &&
 		   pending.marks[pending.mark_count - 1].nest_level >= nest_level)
 		pending.size = pending.marks[--pending.mark_count].begin;
+	while (pending.unnumbered_count > 0 &&
+		   pending.unnumbered[pending.unnumbered_count - 1].begin >= pending.size)
+		pending.unnumbered_count--;
 }
 
 /* Notes where the entries of the current subtransaction begin. */
@@ -241,6 +338,52 @@ mark_subtransaction(void)
 	mark->begin = pending.size;
 }
 
+/* ---- writing entries ---- */
+
+/* Room for what is added to the payload later. */
+static Size
+payload_reserve(const RtEvent *event)
+{
+	return event->topic_class == RT_TOPIC_REPLAY ? RT_PAYLOAD_SEQ_MAX : 0;
+}
+
+static Size
+payload_length(const RtEvent *event)
+{
+	return rt_payload_event_length(event->topic_len, event->event_len,
+								   event->data_len);
+}
+
+static Size
+entry_size(const RtEvent *event, Size payload_len)
+{
+	Size		longest = payload_len + payload_reserve(event);
+
+	return rt_ring_entry_size(event->topic_len,
+							  rt_frame_header_length(longest) + longest);
+}
+
+static void
+check_open(void)
+{
+	if (pending.closed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("cannot publish while the transaction commits")));
+}
+
+static void
+check_room(Size size)
+{
+	if (pending.size + size > rt_ring_capacity())
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a transaction cannot publish more than %zu bytes",
+						rt_ring_capacity()),
+				 errdetail("This is half of realtime.ring_size."),
+				 errhint("Publish in several transactions, or publish one event that makes clients load again.")));
+}
+
 /* Makes the buffer long enough for as many bytes more. */
 static void
 make_room(Size more)
@@ -258,47 +401,105 @@ make_room(Size more)
 	pending.space = space;
 }
 
-/* Returns the entry's size. */
-static Size
-write_entry(char *to, const RtEvent *event)
+/* The next entry, its header and topic written.  end_entry() makes it count. */
+static RtRingEntry *
+begin_entry(const RtEvent *event, Size size)
 {
-	RtRingEntry *entry = (RtRingEntry *) to;
-	RtText		topic = {event->topic, event->topic_len};
-	RtText		name = {event->event, event->event_len};
-	RtText		data = {event->data, event->data_len};
-	Size		cap = RT_FRAME_OVERHEAD + event->topic_len +
-	event->event_len + event->data_len;
-	size_t		payload_len;
-	size_t		frame_len;
-	char	   *begin;
-	char	   *frame;
+	RtRingEntry *entry;
 
+	make_room(size);
+	mark_subtransaction();
+
+	entry = (RtRingEntry *) (pending.buffer + pending.size);
 	memset(entry, 0, sizeof(RtRingEntry));
+	entry->size = size;
 	entry->topic_len = event->topic_len;
 	entry->topic_hash = rt_topic_hash(event->topic, event->topic_len);
 	entry->topic_class = event->topic_class;
-	memcpy(to + sizeof(RtRingEntry), event->topic, event->topic_len);
-
-	begin = to + sizeof(RtRingEntry) + event->topic_len;
-	payload_len = rt_payload_event(begin + RT_FRAME_HEADROOM, cap,
-								   topic, name, data, 0);
-	if (payload_len == 0 || payload_len > RT_FRAME_PAYLOAD_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("event is too long"),
-				 errdetail("The event takes %zu bytes, the most are %d.",
-						   payload_len, RT_FRAME_PAYLOAD_MAX),
-				 errhint("Publish what has changed instead of everything, or only what tells clients to load again.")));
-	frame = rt_frame_seal(begin, payload_len, RT_OPCODE_TEXT, &frame_len);
-	memmove(begin, frame, frame_len);
-
-	entry->frame_len = frame_len;
-	entry->size = rt_ring_entry_size(event->topic_len, frame_len);
-	memset(begin + frame_len, 0, to + entry->size - (begin + frame_len));
-	return entry->size;
+	memcpy((char *) entry + sizeof(RtRingEntry), event->topic, event->topic_len);
+	return entry;
 }
 
-/* Takes the locks of all ordered topics, in ascending order. */
+static char *
+frame_begin(RtRingEntry *entry)
+{
+	return (char *) entry + sizeof(RtRingEntry) + entry->topic_len;
+}
+
+/* Writes the frame, or the payload alone if a number has to come. */
+static void
+write_event(RtRingEntry *entry, const RtEvent *event, Size payload_len)
+{
+	RtText		topic = {event->topic, event->topic_len};
+	RtText		name = {event->event, event->event_len};
+	RtText		data = {event->data, event->data_len};
+	char	   *payload;
+
+	if (event->topic_class == RT_TOPIC_REPLAY)
+	{
+		entry->frame_len = payload_len;
+		payload = rt_unnumbered_payload(entry);
+	}
+	else
+		payload = frame_begin(entry) +
+			rt_frame_header_length(payload_len);
+	(void) rt_payload_event(payload, payload_len, topic, name, data, 0);
+	if (event->topic_class != RT_TOPIC_REPLAY)
+		finish_frame(entry, payload, payload_len);
+}
+
+/* Makes a payload the entry's frame. */
+static void
+finish_frame(RtRingEntry *entry, char *payload, Size payload_len)
+{
+	char	   *begin = frame_begin(entry);
+	size_t		frame_len;
+	char	   *frame;
+
+	frame = rt_frame_seal(payload - RT_FRAME_HEADROOM, payload_len,
+						  RT_OPCODE_TEXT, &frame_len);
+	if (frame != begin)
+		memmove(begin, frame, frame_len);
+	memset(begin + frame_len, 0, (char *) entry + entry->size - (begin + frame_len));
+	entry->frame_len = frame_len;
+}
+
+/* The entry at the buffer's end counts from now on. */
+static void
+end_entry(const RtRingEntry *entry)
+{
+	pending.size += entry->size;
+}
+
+/* Notes that the entry at the buffer's end needs a number. */
+static void
+note_unnumbered(uint32 event_len, int replay_size)
+{
+	RtUnnumbered *note;
+
+	if (pending.unnumbered == NULL)
+	{
+		pending.unnumbered =
+			MemoryContextAlloc(TopTransactionContext,
+							   sizeof(RtUnnumbered) * UNNUMBERED_MIN);
+		pending.unnumbered_space = UNNUMBERED_MIN;
+	}
+	else if (pending.unnumbered_count == pending.unnumbered_space)
+	{
+		pending.unnumbered =
+			repalloc_huge(pending.unnumbered,
+						  sizeof(RtUnnumbered) * pending.unnumbered_space * 2);
+		pending.unnumbered_space *= 2;
+	}
+	note = &pending.unnumbered[pending.unnumbered_count++];
+	note->begin = pending.size;
+	note->event_len = event_len;
+	note->replay_size = replay_size;
+}
+
+/* ---- committing ---- */
+
+/* Takes the locks of all topics that have an order, in ascending order. */
 static void
 lock_topics(void)
 {
@@ -315,19 +516,14 @@ lock_topics(void)
 	}
 	for (uint32 partition = 0; partition < RT_TOPIC_PARTITIONS; partition++)
 	{
-		LOCKTAG		tag;
-
 		if (partition % BITS_PER_BYTE == 0 &&
 			wanted[partition / BITS_PER_BYTE] == 0)
 		{
 			partition += BITS_PER_BYTE - 1;
 			continue;
 		}
-		if ((wanted[partition / BITS_PER_BYTE] &
-			 (1 << (partition % BITS_PER_BYTE))) == 0)
-			continue;
-		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, partition, 0, TOPIC_LOCK_FIELD4);
-		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+		if (wanted[partition / BITS_PER_BYTE] & (1 << (partition % BITS_PER_BYTE)))
+			rt_partition_lock(partition, ExclusiveLock);
 	}
 }
 
@@ -335,4 +531,57 @@ static void
 describe_lock_wait(void *arg)
 {
 	errcontext("while taking the place of this transaction's events in the order of their topics");
+}
+
+/* Gives the entries numbers and rows, and finishes their frames. */
+static void
+give_numbers(RtNumbering *numbering)
+{
+	bool		raise_epoch = pending.raise_epoch;
+
+	for (int i = 0; i < pending.unnumbered_count && !raise_epoch; i++)
+		raise_epoch = unnumbered_entry(i)->topic_len == 0;
+	if (raise_epoch)
+		rt_numbering_raise_epoch(numbering);
+	rt_numbering_run(numbering, pending.buffer, pending.unnumbered,
+					 pending.unnumbered_count);
+	rt_numbering_end(numbering);
+
+	for (int i = 0; i < pending.unnumbered_count; i++)
+	{
+		RtRingEntry *entry = unnumbered_entry(i);
+		char	   *payload = rt_unnumbered_payload(entry);
+
+		if ((entry->flags & RT_RING_LOST) == 0)
+			finish_frame(entry, payload,
+						 rt_payload_event_add_seq(payload, entry->frame_len,
+												  entry->seq));
+	}
+}
+
+static RtRingEntry *
+unnumbered_entry(int i)
+{
+	return (RtRingEntry *) (pending.buffer + pending.unnumbered[i].begin);
+}
+
+/* All entries have to wait for the flush. */
+static void
+set_lsn(XLogRecPtr lsn)
+{
+	for (Size done = 0; done < pending.size;)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+
+		entry->lsn = lsn;
+		done += entry->size;
+	}
+}
+
+/* Those with numbers have to. */
+static void
+set_lsn_unnumbered(XLogRecPtr lsn)
+{
+	for (int i = 0; i < pending.unnumbered_count; i++)
+		unnumbered_entry(i)->lsn = lsn;
 }

@@ -43,14 +43,13 @@ enum
 	ENVELOPE_COLUMNS
 };
 
-static void check_session(void);
 static bool in_our_database(void);
 static void publish(text *topic, text *event, Jsonb *data);
 static void check_topic(const char *topic, Size len);
 static void check_event(const char *event, Size len);
 static void check_data(const RtEvent *event, Jsonb *data);
 static bool event_needs_data(const char *event, Size len);
-static RtTopicClass topic_class(const char *topic, Size len);
+static void refuse_read_only(const RtEvent *event);
 static const char *json_text(Jsonb *data, Size *len);
 static const char *in_utf8(const char *text, Size *len);
 static void publish_envelope(HeapTupleHeader envelope);
@@ -63,7 +62,7 @@ PG_FUNCTION_INFO_V1(realtime_publish_envelopes);
 Datum
 realtime_publish(PG_FUNCTION_ARGS)
 {
-	check_session();
+	rt_publish_check_session();
 	publish(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
 			PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
 			PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2));
@@ -77,7 +76,7 @@ realtime_publish_envelopes(PG_FUNCTION_ARGS)
 	Datum		element;
 	bool		is_null;
 
-	check_session();
+	rt_publish_check_session();
 	if (PG_ARGISNULL(0))
 		refuse_null("messages");
 	iterator = array_create_iterator(PG_GETARG_ARRAYTYPE_P(0), 0, NULL);
@@ -93,8 +92,8 @@ realtime_publish_envelopes(PG_FUNCTION_ARGS)
 
 /* ---- where it may be done ---- */
 
-static void
-check_session(void)
+void
+rt_publish_check_session(void)
 {
 	PreventCommandDuringRecovery("realtime.publish()");
 	PreventCommandIfParallelMode("realtime.publish()");
@@ -146,7 +145,8 @@ publish(text *topic, text *event, Jsonb *data)
 	check_event(new_event.event, new_event.event_len);
 
 	check_data(&new_event, data);
-	new_event.topic_class = topic_class(new_event.topic, new_event.topic_len);
+	rt_publish_resolve(&new_event);
+	refuse_read_only(&new_event);
 	new_event.data = json_text(data, &new_event.data_len);
 	rt_pending_add(&new_event);
 }
@@ -225,21 +225,31 @@ event_needs_data(const char *event, Size len)
 }
 
 /* A topic that nobody has declared is ordered. */
-static RtTopicClass
-topic_class(const char *topic, Size len)
+void
+rt_publish_resolve(RtEvent *event)
 {
-	const RtTopicDeclaration *declaration;
+	const RtTopicDeclaration *declaration = NULL;
 
-	if (!rt_declarations_refresh())
-		return RT_TOPIC_ORDERED;
-	declaration = rt_declaration_topic(topic, len);
+	event->topic_class = RT_TOPIC_ORDERED;
+	event->replay_size = 0;
+	if (rt_declarations_refresh())
+		declaration = rt_declaration_topic(event->topic, event->topic_len);
 	if (declaration == NULL)
-		return RT_TOPIC_ORDERED;
-	if (declaration->topic_class == RT_TOPIC_REPLAY)
+		return;
+	event->topic_class = declaration->topic_class;
+	event->replay_size = declaration->replay_size;
+}
+
+/* Only replay topics are written to a table. */
+static void
+refuse_read_only(const RtEvent *event)
+{
+	if (event->topic_class == RT_TOPIC_REPLAY && XactReadOnly)
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("topics of class \"replay\" are not supported yet")));
-	return declaration->topic_class;
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot publish on topic \"%s\" in a read-only transaction",
+						pnstrdup(event->topic, event->topic_len)),
+				 errdetail("Its class is \"replay\": events are stored.")));
 }
 
 /*

@@ -17,12 +17,40 @@ typedef struct RtEvent
 	Size		topic_len;
 	const char *event;			/* UTF-8 */
 	Size		event_len;
-	const char *data;			/* JSON in UTF-8 */
+	const char *data;			/* JSON in UTF-8, never empty */
 	Size		data_len;
-	RtTopicClass topic_class;
+	RtTopicClass topic_class;	/* from rt_publish_resolve() */
+	int			replay_size;	/* likewise, class replay only */
 } RtEvent;
 
-/* Adds an event to what this transaction will publish. */
+/* Raises an ERROR where nothing can be published: database, recovery ... */
+extern void rt_publish_check_session(void);
+
+/* Fills in the class and replay_size of the event's topic. */
+extern void rt_publish_resolve(RtEvent *event);
+
+/*
+ * Whether the event can be added: it is neither too long for a frame nor for
+ * what is left of the transaction's room.
+ */
+extern bool rt_pending_fits(const RtEvent *event);
+
+/* Adds an event to what this transaction will publish; ERROR if too long. */
 extern void rt_pending_add(const RtEvent *event);
+
+/*
+ * Adds that subscribers of the event's topic have lost something; its name
+ * and data are not looked at.  In a topic of class replay it takes a number.
+ */
+extern void rt_pending_add_lost(const RtEvent *event);
+
+/* The same for all topics of a partition, and an epoch of their numbers ends. */
+extern void rt_pending_add_partition_lost(uint32 partition);
+
+/* Once this commits, no number given before is good to resume from. */
+extern void rt_pending_raise_epoch(void);
+
+/* Bytes that this transaction's events take. */
+extern Size rt_pending_size(void);
 
 #endif							/* RT_BACKEND_PUBLISH_H */

@@ -48,6 +48,7 @@ static void on_relation_invalidation(Datum arg, Oid relation);
 static void on_function_invalidation(Datum arg, int cacheid, uint32 hash);
 static void on_schema_invalidation(Datum arg, int cacheid, uint32 hash);
 static void on_transaction_end(XactEvent event, void *arg);
+static const RtDeclarations *needed_declarations(void);
 static void load(void);
 static void free_retired(void);
 static const RtTopicTemplate *find_template(const char *topic, uint32 len);
@@ -171,6 +172,28 @@ rt_declaration_topics(void)
 	foreach(cell, current->templates)
 		topics = lappend(topics, &((RtTopicTemplate *) lfirst(cell))->declaration);
 	return topics;
+}
+
+static const RtDeclarations *
+needed_declarations(void)
+{
+	if (!rt_declarations_refresh())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"realtime\" is not installed in this database")));
+	return current;
+}
+
+Oid
+rt_message_table(void)
+{
+	return needed_declarations()->message_table;
+}
+
+Oid
+rt_epoch_table(void)
+{
+	return needed_declarations()->epoch_table;
 }
 
 const RtFunctionReference *

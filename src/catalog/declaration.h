@@ -129,6 +129,10 @@ extern const RtTopicDeclaration *rt_declaration_topic(const char *topic, Size le
 /* All declarations of topics (RtTopicDeclaration), in a new list. */
 extern List *rt_declaration_topics(void);
 
+/* The tables of replay topics; ERROR if the extension is not installed. */
+extern Oid	rt_message_table(void);
+extern Oid	rt_epoch_table(void);
+
 /* All functions that declarations name, in no order. */
 extern const RtFunctionReference *rt_declaration_references(int *count);
 

@@ -57,6 +57,8 @@ typedef struct RtDeclarations
 {
 	MemoryContext context;		/* holds all of this */
 	Oid			tables[RT_DECLARATION_TABLES];
+	Oid			message_table;	/* not of declarations, see replay.h */
+	Oid			epoch_table;
 
 	rt_names_hash *rpcs;		/* to RtRpcDeclaration */
 	rt_names_hash *streams;		/* to RtStreamDeclaration */

@@ -46,7 +46,8 @@ typedef void (*RowReader) (RtDeclarations *declarations, const Row *row);
 #define row_value(row, anum) ((row)->values[(anum) - 1])
 #define row_is_null(row, anum) ((row)->nulls[(anum) - 1])
 
-static bool find_tables(Oid *tables);
+static bool find_tables(RtDeclarations *declarations);
+static Oid	find_table(const char *name, Oid namespace, Oid extension);
 static bool read_table(RtDeclarations *declarations, Oid table, int natts,
 					   RowReader reader);
 static void read_rpc(RtDeclarations *declarations, const Row *row);
@@ -88,24 +89,24 @@ rt_declarations_load(void)
 	MemoryContext load_context;
 	MemoryContext old_context;
 	RtDeclarations *declarations;
-	Oid			tables[RT_DECLARATION_TABLES];
+	RtDeclarations tables = {0};
 	bool		found = true;
 
-	if (!find_tables(tables))
+	if (!find_tables(&tables))
 		return NULL;
 
 	load_context = AllocSetContextCreate(TopTransactionContext,
 										 "realtime declarations",
 										 ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(load_context);
-	declarations = palloc0(sizeof(RtDeclarations));
+	declarations = palloc(sizeof(RtDeclarations));
+	*declarations = tables;
 	declarations->context = load_context;
-	memcpy(declarations->tables, tables, sizeof(tables));
 	declarations->rpcs = rt_names_create(load_context, 64, NULL);
 	declarations->streams = rt_names_create(load_context, 16, NULL);
 
 	for (int i = 0; i < RT_DECLARATION_TABLES && found; i++)
-		found = read_table(declarations, tables[i], tables_read[i].natts,
+		found = read_table(declarations, tables.tables[i], tables_read[i].natts,
 						   tables_read[i].reader);
 	join_streams(declarations);
 	list_sort(declarations->templates, compare_templates);
@@ -122,7 +123,7 @@ rt_declarations_load(void)
 
 /* The extension's tables in this database. */
 static bool
-find_tables(Oid *tables)
+find_tables(RtDeclarations *declarations)
 {
 	Oid			namespace = get_namespace_oid(RT_SCHEMA, true);
 	Oid			extension = get_extension_oid(RT_EXTENSION, true);
@@ -131,12 +132,27 @@ find_tables(Oid *tables)
 		return false;
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
 	{
-		tables[i] = get_relname_relid(tables_read[i].name, namespace);
-		if (!OidIsValid(tables[i]) ||
-			getExtensionOfObject(RelationRelationId, tables[i]) != extension)
+		declarations->tables[i] = find_table(tables_read[i].name, namespace,
+											 extension);
+		if (!OidIsValid(declarations->tables[i]))
 			return false;
 	}
-	return true;
+	declarations->message_table = find_table(RT_MESSAGE_TABLE, namespace, extension);
+	declarations->epoch_table = find_table(RT_EPOCH_TABLE, namespace, extension);
+	return OidIsValid(declarations->message_table) &&
+		OidIsValid(declarations->epoch_table);
+}
+
+/* InvalidOid if there is none that belongs to the extension. */
+static Oid
+find_table(const char *name, Oid namespace, Oid extension)
+{
+	Oid			table = get_relname_relid(name, namespace);
+
+	if (OidIsValid(table) &&
+		getExtensionOfObject(RelationRelationId, table) != extension)
+		return InvalidOid;
+	return table;
 }
 
 /*

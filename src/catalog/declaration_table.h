@@ -73,5 +73,8 @@ enum
 	Anum_stream_shared,
 	Natts_stream = Anum_stream_shared
 };
+/* No declarations, but found with them; columns: src/catalog/replay.h. */
+#define RT_MESSAGE_TABLE "replay_message"
+#define RT_EPOCH_TABLE "replay_epoch"
 
 #endif							/* RT_CATALOG_DECLARATION_TABLE_H */

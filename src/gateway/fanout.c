@@ -66,13 +66,8 @@ deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
 
 /* Delivers an entry, the last one before the reader's position. */
 static void
-deliver_entry(const RtRingEntry *entry)
+deliver_to_topic(RtTopic *topic, const RtRingEntry *entry)
 {
-	RtTopic    *topic = rt_topic_find(rt_ring_entry_topic(entry),
-									  entry->topic_len, entry->topic_hash);
-
-	if (topic == NULL)
-		return;
 	for (uint32 i = 0; i < topic->subscriber_count; i++)
 	{
 		RtSubscription *subscription = topic->subscribers[i];
@@ -81,6 +76,31 @@ deliver_entry(const RtRingEntry *entry)
 			subscription->since < reader.position)
 			deliver_to(subscription, entry);
 	}
+}
+
+static void
+deliver_if_in_partition(RtTopic *topic, void *argument)
+{
+	const RtRingEntry *entry = argument;
+
+	if (rt_topic_partition(topic->hash) == rt_topic_partition(entry->topic_hash))
+		deliver_to_topic(topic, entry);
+}
+
+static void
+deliver_entry(const RtRingEntry *entry)
+{
+	RtTopic    *topic;
+
+	if (rt_ring_entry_is_partition(entry))
+	{
+		rt_topics_visit(deliver_if_in_partition, unconstify(RtRingEntry *, entry));
+		return;
+	}
+	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len,
+						  entry->topic_hash);
+	if (topic != NULL)
+		deliver_to_topic(topic, entry);
 }
 
 /* ---- overrun ---- */
@@ -164,17 +184,23 @@ has_moved(const RtSubscription *subscription)
 		subscription->since < rt_ring_partition_position(partition);
 }
 
+static bool
+concerns_topic(const RtRingEntry *entry, const RtTopic *topic)
+{
+	if (rt_ring_entry_is_partition(entry))
+		return rt_topic_partition(topic->hash) == rt_topic_partition(entry->topic_hash);
+	return entry->topic_hash == topic->hash &&
+		entry->topic_len == topic->name_len &&
+		memcmp(rt_ring_entry_topic(entry), topic->name, topic->name_len) == 0;
+}
+
 static void
 deliver_late(RtSubscription **subscriptions, int count,
 			 const RtRingEntry *entry, uint64 position)
 {
 	for (int i = 0; i < count; i++)
 	{
-		RtTopic    *topic = subscriptions[i]->topic;
-
-		if (entry->topic_hash == topic->hash &&
-			entry->topic_len == topic->name_len &&
-			memcmp(rt_ring_entry_topic(entry), topic->name, topic->name_len) == 0 &&
+		if (concerns_topic(entry, subscriptions[i]->topic) &&
 			subscriptions[i]->since < position)
 			deliver_to(subscriptions[i], entry);
 	}

@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
@@ -33,6 +34,7 @@ static const SharedArea areas[] = {
 	{rt_requests_size, rt_requests_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
+	{rt_flush_request_size, rt_flush_request_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;

@@ -45,6 +45,7 @@
 #include "utils/snapmgr.h"
 
 #include "src/guc.h"
+#include "src/ipc/flush_request.h"
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 #include "src/realtime.h"
@@ -52,6 +53,7 @@
 #define LOOK_MS 5000			/* between looks while something is missing */
 #define BUSY_LOOK_MS 200		/* while a database is being changed */
 #define IDLE_LOOK_MS 60000		/* while all is well */
+#define FLUSHING_LOOK_MS 50		/* while it flushes all the time */
 #define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
 #define NO_PLACE_MS 1000		/* that a place may be taken by one who leaves */
 #define SHORT_LIFE_MS 5000		/* a worker that lives less is held back */
@@ -432,6 +434,23 @@ rescue_answers(void)
 	}
 }
 
+/* ---- commits that nobody else flushes ---- */
+
+/* Returns whether there was anything to flush. */
+static bool
+flush_commits(void)
+{
+	static XLogRecPtr flushed = InvalidXLogRecPtr;
+	XLogRecPtr	wanted = rt_flush_requested();
+
+	if (wanted <= flushed)
+		return false;
+	XLogFlush(wanted);
+	flushed = wanted;
+	rt_worker_wake_all(RT_WORKER_GATEWAY);	/* events have waited for it */
+	return true;
+}
+
 /* ---- the process ---- */
 
 static void
@@ -448,10 +467,21 @@ recover_from_error(void)
 static void
 launcher_loop(void)
 {
-	long		timeout;
+	static TimestampTz last_look = 0;
+	static long timeout = 0;
+	TimestampTz now;
 
 	rescue_answers();
-	timeout = manage_executors();
+
+	/* sessions that commit all the time must not make us look all the time */
+	now = GetCurrentTimestamp();
+	if (!flush_commits() || TimestampDifferenceExceeds(last_look, now, FLUSHING_LOOK_MS))
+	{
+		last_look = now;
+		timeout = manage_executors();
+	}
+	else
+		timeout = Min(timeout, FLUSHING_LOOK_MS);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 timeout, RT_WAIT_EVENT("RealtimeLauncherMain"));
 	ResetLatch(MyLatch);

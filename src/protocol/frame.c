@@ -38,17 +38,9 @@ rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 			  size_t *frame_len)
 {
 	uint64_t	len = payload_len;
-	int			len_bytes;
-	char	   *frame;
+	int			len_bytes = (int) rt_frame_header_length(payload_len) - 2;
+	char	   *frame = buf + RT_FRAME_HEADROOM - 2 - len_bytes;
 
-	if (len < 126)
-		len_bytes = 0;
-	else if (len <= UINT16_MAX)
-		len_bytes = 2;
-	else
-		len_bytes = 8;
-
-	frame = buf + RT_FRAME_HEADROOM - 2 - len_bytes;
 	frame[0] = (char) opcode;
 	frame[1] = (char) (len_bytes == 0 ? len : len_bytes == 2 ? 126 : 127);
 	for (int i = len_bytes; i > 0; i--)
@@ -58,6 +50,14 @@ rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 	}
 	*frame_len = 2 + len_bytes + payload_len;
 	return frame;
+}
+
+size_t
+rt_frame_header_length(size_t payload_len)
+{
+	if (payload_len < 126)
+		return 2;
+	return payload_len <= UINT16_MAX ? 4 : 10;
 }
 
 size_t
@@ -131,6 +131,16 @@ rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
 	return end_writing(&w);
 }
 
+/*
+ * An event: the topic stands behind EVENT_TOPIC, its name behind EVENT_NAME,
+ * the data behind EVENT_DATA and the number, if any, behind EVENT_SEQ.
+ */
+#define EVENT_TOPIC "{\"topic\":\""
+#define EVENT_NAME "\",\"event\":\""
+#define EVENT_DATA "\",\"data\":"
+#define EVENT_SEQ ",\"seq\":"
+#define EVENT_END "}"
+
 /* The checks of topic.h leave nothing in the two names to be escaped. */
 size_t
 rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
@@ -138,19 +148,49 @@ rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
 {
 	Writer		w = begin_writing(dst, cap);
 
-	put_literal(&w, "{\"topic\":\"");
+	put_literal(&w, EVENT_TOPIC);
 	put_bytes(&w, topic.ptr, topic.len);
-	put_literal(&w, "\",\"event\":\"");
+	put_literal(&w, EVENT_NAME);
 	put_bytes(&w, event.ptr, event.len);
-	put_literal(&w, "\",\"data\":");
+	put_literal(&w, EVENT_DATA);
 	put_json(&w, data_json);
 	if (seq != 0)
 	{
-		put_literal(&w, ",\"seq\":");
+		put_literal(&w, EVENT_SEQ);
 		put_number(&w, seq);
 	}
-	put_literal(&w, "}");
+	put_literal(&w, EVENT_END);
 	return end_writing(&w);
+}
+
+size_t
+rt_payload_event_length(size_t topic_len, size_t event_len, size_t data_len)
+{
+	return strlen(EVENT_TOPIC EVENT_NAME EVENT_DATA EVENT_END) +
+		topic_len + event_len + data_len;
+}
+
+size_t
+rt_payload_event_add_seq(char *payload, size_t len, uint64_t seq)
+{
+	size_t		kept = len - strlen(EVENT_END);
+	Writer		w = begin_writing(payload + kept,
+								  strlen(EVENT_END) + RT_PAYLOAD_SEQ_MAX);
+
+	put_literal(&w, EVENT_SEQ);
+	put_number(&w, seq);
+	put_literal(&w, EVENT_END);
+	return kept + end_writing(&w);
+}
+
+void
+rt_payload_event_parts(const char *payload, size_t len, size_t topic_len,
+					   size_t event_len, RtText *event, RtText *data_json)
+{
+	event->ptr = payload + strlen(EVENT_TOPIC EVENT_NAME) + topic_len;
+	event->len = event_len;
+	data_json->ptr = event->ptr + event_len + strlen(EVENT_DATA);
+	data_json->len = payload + len - strlen(EVENT_END) - data_json->ptr;
 }
 
 size_t

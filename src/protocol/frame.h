@@ -50,6 +50,9 @@ typedef enum RtOpcode
 extern char *rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 						   size_t *frame_len);
 
+/* The length of the header that sealing puts before a payload. */
+extern size_t rt_frame_header_length(size_t payload_len);
+
 /* The length of a sealed frame, header and all. */
 extern size_t rt_frame_length(const char *frame);
 
@@ -68,6 +71,26 @@ extern size_t rt_payload_denied(char *dst, size_t cap, RtText topic_json,
 /* seq 0 = none.  topic and event must have passed their checks (topic.h). */
 extern size_t rt_payload_event(char *dst, size_t cap, RtText topic,
 							   RtText event, RtText data_json, uint64_t seq);
+
+/*
+ * The exact length of what rt_payload_event() writes without a number, if
+ * there is data, and the most that a number adds to it.
+ */
+extern size_t rt_payload_event_length(size_t topic_len, size_t event_len,
+									  size_t data_len);
+#define RT_PAYLOAD_SEQ_MAX 27
+
+/*
+ * For an event that was written without a number: adds the number, for which
+ * there must be room; returns the new length.
+ */
+extern size_t rt_payload_event_add_seq(char *payload, size_t len,
+									   uint64_t seq);
+
+/* Where event and data stand in an event that was written without a number. */
+extern void rt_payload_event_parts(const char *payload, size_t len,
+								   size_t topic_len, size_t event_len,
+								   RtText *event, RtText *data_json);
 
 /* data_json absent = the member is left out. */
 extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,

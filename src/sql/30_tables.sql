@@ -64,8 +64,7 @@ CREATE TABLE realtime.topic_declaration (
 	template text COLLATE pg_catalog."C" PRIMARY KEY
 		CONSTRAINT template_is_not_reserved CHECK (NOT starts_with(template, '__')),
 	class text NOT NULL DEFAULT 'ordered'
-		CONSTRAINT class_exists CHECK (class IN ('volatile', 'ordered', 'replay'))
-		CONSTRAINT replay_is_not_supported_yet CHECK (class <> 'replay'),
+		CONSTRAINT class_exists CHECK (class IN ('volatile', 'ordered', 'replay')),
 	open boolean NOT NULL DEFAULT false,
 	access text,
 	replay_size integer NOT NULL DEFAULT 1000
@@ -79,15 +78,15 @@ COMMENT ON TABLE realtime.topic_declaration IS
 COMMENT ON COLUMN realtime.topic_declaration.template IS
 	'Literal text with placeholders, such as chat:{room}';
 COMMENT ON COLUMN realtime.topic_declaration.class IS
-	'volatile: no order, may be lost; ordered: in commit order';
+	'volatile: no order, may be lost; ordered: in commit order; replay: numbered and stored as well';
 COMMENT ON COLUMN realtime.topic_declaration.open IS
 	'Whether anybody may subscribe';
 COMMENT ON COLUMN realtime.topic_declaration.access IS
 	'Signature of the function that says who may subscribe';
 COMMENT ON COLUMN realtime.topic_declaration.replay_size IS
-	'Events that are kept (class replay, not supported yet)';
+	'How many events of each topic are kept (class replay)';
 COMMENT ON COLUMN realtime.topic_declaration.replay_ttl IS
-	'How long events are kept (class replay, not supported yet)';
+	'How long events are kept, NULL is as long as replay_size allows (class replay)';
 COMMENT ON INDEX realtime.topic_declaration_pkey IS
 	'One declaration for each template';
 

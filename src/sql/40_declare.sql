@@ -39,10 +39,11 @@ AS 'MODULE_PATHNAME', 'realtime_topic';
 COMMENT ON FUNCTION realtime.topic(text, text, regprocedure, boolean, integer, interval) IS
 'Says how events of the topics that match a template are ordered and who may subscribe, or replaces what was declared for the template.
 template: literal text with placeholders that match one piece of a topic, such as chat:{room}. Of several that match a topic, the one with the longest text before its first placeholder counts.
-class: volatile (no order, may be lost) or ordered (commit order).
+class: volatile (no order, may be lost), ordered (commit order) or replay (commit order, numbered without gaps and stored, so that clients get what they missed).
 access: function that returns boolean; its parameters are named "topic" or like placeholders and get the text from the topic, converted to their types. Only true lets a client subscribe.
 open: anybody may subscribe. Without access and open nobody may.
-Errors: 22023 for an option that is wrong, 42939 for a template that begins with __, 42710 if another template matches the same topics, 42883, 42809 or 42P13 for a function that will not do, 0A000 for class replay.';
+replay_size, replay_ttl: how many events of each topic are kept, and how long; class replay only.
+Errors: 22023 for an option that is wrong, 42939 for a template that begins with __, 42710 if another template matches the same topics, 42883, 42809 or 42P13 for a function that will not do.';
 
 CREATE FUNCTION realtime.drop(path text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE

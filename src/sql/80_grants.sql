@@ -29,6 +29,10 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.stream_declaration
 	TO pg_database_owner, realtime_admin;
+GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
+	TO pg_database_owner, realtime_admin;
+GRANT SELECT ON realtime.replay_message, realtime.replay_epoch
+	TO pg_database_owner, realtime_admin;
 
 -- What is published goes to all subscribers, so not everybody may.
 GRANT EXECUTE ON FUNCTION
@@ -36,6 +40,12 @@ GRANT EXECUTE ON FUNCTION
 	realtime.publish(realtime.envelope[])
 	TO realtime_publisher;
 GRANT USAGE ON TYPE realtime.envelope, realtime.message TO realtime_publisher;
+
+-- These ask nobody who may see a topic.
+GRANT EXECUTE ON FUNCTION
+	realtime.replay(text, bigint),
+	realtime.seq(text)
+	TO realtime_publisher, pg_database_owner, realtime_admin;
 
 -- Statistics, as PostgreSQL's own are granted.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor

@@ -1,0 +1,42 @@
+/*
+ * topic_lock.c
+ *		The locks that put commits on topics in order.
+ *
+ * Advisory locks with a field4 that SQL cannot make: field2 is the partition,
+ * field3 tells the topics' locks from the epoch's.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+#include "src/ipc/topic_lock.h"
+
+#define LOCK_FIELD4 0x5254		/* "RT"; SQL makes 1 and 2 */
+
+typedef enum LockKind
+{
+	LOCK_PARTITION,
+	LOCK_EPOCH
+} LockKind;
+
+static void
+acquire(uint32 number, LockKind kind, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, number, kind, LOCK_FIELD4);
+	(void) LockAcquire(&tag, mode, false, false);
+}
+
+void
+rt_partition_lock(uint32 partition, LOCKMODE mode)
+{
+	acquire(partition, LOCK_PARTITION, mode);
+}
+
+void
+rt_epoch_lock(void)
+{
+	acquire(0, LOCK_EPOCH, ExclusiveLock);
+}

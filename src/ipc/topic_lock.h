@@ -1,0 +1,31 @@
+/*
+ * topic_lock.h
+ *		The locks that put commits on topics in order.
+ *
+ * Heavyweight, per database, kept to the end of the transaction.  A topic's
+ * lock is that of its partition.  Who publishes holds it exclusively from
+ * PRE_COMMIT until its entries are in the ring, so whoever gets it next sees
+ * all that was committed before and in the ring.
+ *
+ * Several are taken in ascending order of partition, and the epoch's after
+ * all of them, by everybody: then none of us can deadlock with another.
+ */
+#ifndef RT_IPC_TOPIC_LOCK_H
+#define RT_IPC_TOPIC_LOCK_H
+
+#include "src/compat.h"
+
+#include "storage/lockdefs.h"
+
+#include "src/ipc/publish_ring.h"
+
+/* Waits, with interrupts and lock_timeout. */
+extern void rt_partition_lock(uint32 partition, LOCKMODE mode);
+
+#define rt_topic_lock(topic_hash, mode) \
+	rt_partition_lock(rt_topic_partition(topic_hash), (mode))
+
+/* For whoever raises the epoch of the numbers. */
+extern void rt_epoch_lock(void);
+
+#endif							/* RT_IPC_TOPIC_LOCK_H */

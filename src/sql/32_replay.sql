@@ -1,0 +1,77 @@
+--
+-- Events of topics of class replay.  Written at commit by the server itself,
+-- without SQL; the order of columns is known to src/catalog/replay.h.
+--
+-- Numbers come from the newest row of a topic, so that row is never removed.
+-- Rows come and go all the time: vacuum by number of rows, not by share, and
+-- without giving pages back, for which publishers would have to wait.
+--
+CREATE TABLE realtime.replay_message (
+	topic text COLLATE pg_catalog."C" NOT NULL,
+	seq bigint NOT NULL
+		CONSTRAINT seq_is_positive CHECK (seq > 0),
+	event text,
+	data text,
+	created_at timestamptz NOT NULL,
+	PRIMARY KEY (topic, seq),
+	CONSTRAINT event_has_data CHECK ((event IS NULL) = (data IS NULL))
+) WITH (
+	autovacuum_vacuum_scale_factor = 0,
+	autovacuum_vacuum_threshold = 10000,
+	autovacuum_vacuum_insert_scale_factor = 0,
+	autovacuum_vacuum_insert_threshold = 100000,
+	autovacuum_analyze_scale_factor = 0,
+	autovacuum_analyze_threshold = 100000,
+	vacuum_truncate = off,
+	toast.autovacuum_vacuum_scale_factor = 0,
+	toast.autovacuum_vacuum_threshold = 10000,
+	toast.autovacuum_vacuum_insert_scale_factor = 0,
+	toast.autovacuum_vacuum_insert_threshold = 100000,
+	toast.vacuum_truncate = off
+);
+COMMENT ON TABLE realtime.replay_message IS
+	'Events of topics of class replay, as long as they are kept; see realtime.replay()';
+COMMENT ON COLUMN realtime.replay_message.topic IS
+	'Where it was published';
+COMMENT ON COLUMN realtime.replay_message.seq IS
+	'Its number in the topic: epoch * 2^32 + n, counted up in commit order';
+COMMENT ON COLUMN realtime.replay_message.event IS
+	'Name of the event; NULL if what stood at this number cannot be replayed: clients that have seen less load again';
+COMMENT ON COLUMN realtime.replay_message.data IS
+	'JSON, exactly as it was sent';
+COMMENT ON COLUMN realtime.replay_message.created_at IS
+	'When its transaction committed, as near as can be told';
+COMMENT ON INDEX realtime.replay_message_pkey IS
+	'Events by number; the newest of a topic is found here';
+
+CREATE TABLE realtime.replay_epoch (
+	singleton boolean PRIMARY KEY DEFAULT true
+		CONSTRAINT is_only_row CHECK (singleton),
+	epoch integer NOT NULL
+		CONSTRAINT epoch_fits CHECK (epoch BETWEEN 0 AND 2097151),
+	system_identifier bigint NOT NULL,
+	timeline integer NOT NULL,
+	database_oid oid NOT NULL,
+	table_oid oid NOT NULL
+);
+COMMENT ON TABLE realtime.replay_epoch IS
+	'Epoch of the numbers of events, and where they were given: numbers that are given elsewhere (promoted standby, restored backup or dump) begin a new epoch';
+COMMENT ON COLUMN realtime.replay_epoch.singleton IS
+	'There is one row at most; none before the first number';
+COMMENT ON COLUMN realtime.replay_epoch.epoch IS
+	'Numbers are epoch * 2^32 + n';
+COMMENT ON COLUMN realtime.replay_epoch.system_identifier IS
+	'Of the server, as in pg_control_system()';
+COMMENT ON COLUMN realtime.replay_epoch.timeline IS
+	'Of the server''s log';
+COMMENT ON COLUMN realtime.replay_epoch.database_oid IS
+	'Of the database';
+COMMENT ON COLUMN realtime.replay_epoch.table_oid IS
+	'Of this very table, which is another one after a restore';
+COMMENT ON INDEX realtime.replay_epoch_pkey IS
+	'One row at most';
+
+-- A dump carries the epoch, so that what restores it begins another one, and
+-- not the messages.
+SELECT pg_catalog.pg_extension_config_dump('realtime.replay_epoch', '');
+
