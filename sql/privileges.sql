@@ -35,6 +35,7 @@ BEGIN
 		$c$SELECT realtime.user_id(), realtime.user_data(), realtime.connection_id(), realtime.request_id(), realtime.cursor()$c$,
 		$c$SELECT * FROM realtime.stat_gateway$c$,
 		$c$SELECT * FROM realtime.stat_executor$c$,
+		$c$SELECT * FROM realtime.stat_scheduler$c$,
 		$c$SELECT realtime.service_state()$c$]
 	LOOP
 		EXECUTE format('SET LOCAL ROLE %I', role);

@@ -41,8 +41,11 @@ register_worker(const char *type, const char *name, const char *function,
 static void
 register_workers(void)
 {
-	/* the server's own launcher of logical replication takes one as well */
-	int			needed = 1 + realtime_gateways + realtime_executors +
+	/*
+	 * launcher and scheduler; the server's own launcher of logical
+	 * replication takes one as well
+	 */
+	int			needed = 2 + realtime_gateways + realtime_executors +
 		(max_logical_replication_workers > 0 ? 1 : 0);
 
 	if (IsBinaryUpgrade)

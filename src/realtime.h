@@ -12,5 +12,6 @@
 extern PGDLLEXPORT void rt_launcher_main(Datum main_arg);
 extern PGDLLEXPORT void rt_gateway_main(Datum main_arg);
 extern PGDLLEXPORT void rt_executor_main(Datum main_arg);
+extern PGDLLEXPORT void rt_scheduler_main(Datum main_arg);
 
 #endif							/* RT_REALTIME_H */

@@ -37,11 +37,15 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 		return;
 
 	if (changed)
+	{
 		rt_catalog_changed();
+		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
+	}
 	if (wake)
 	{
 		rt_worker_wake_all(RT_WORKER_LAUNCHER);
 		rt_worker_wake_all(RT_WORKER_EXECUTOR);
+		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
 	}
 }
 

@@ -87,6 +87,12 @@ rt_store_begin_stream(const char *path)
 }
 
 void
+rt_store_begin_bridge(void)
+{
+	LockRelationOid(table_oid(RT_BRIDGE_TABLE), RowExclusiveLock);
+}
+
+void
 rt_store_rpc(const RtRpcRow *row)
 {
 	Statement	statement = {
@@ -187,11 +193,32 @@ rt_store_stream(const RtStreamRow *row)
 }
 
 void
+rt_store_bridge(const RtBridgeRow *row)
+{
+	Statement	statement = {
+		.sql = "INSERT INTO realtime.bridge_declaration"
+		" (channel, topic, event, parse, invalidate)"
+		" VALUES ($1, $2, $3, $4, $5)"
+		" ON CONFLICT (channel) DO UPDATE SET"
+		" topic = EXCLUDED.topic, event = EXCLUDED.event,"
+		" parse = EXCLUDED.parse, invalidate = EXCLUDED.invalidate"
+	};
+
+	put_text(&statement, row->channel);
+	put_text(&statement, row->topic);
+	put_text(&statement, row->event);
+	put_text(&statement, row->parse);
+	put_text(&statement, row->invalidate);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
 rt_store_lock(void)
 {
 	LockRelationOid(table_oid(RT_RPC_TABLE), ShareRowExclusiveLock);
 	LockRelationOid(table_oid(RT_TOPIC_TABLE), ShareRowExclusiveLock);
 	LockRelationOid(table_oid(RT_STREAM_TABLE), ShareRowExclusiveLock);
+	LockRelationOid(table_oid(RT_BRIDGE_TABLE), ShareRowExclusiveLock);
 }
 
 static uint64
@@ -212,7 +239,9 @@ rt_store_drop(const char *path)
 		"DELETE FROM realtime.topic_declaration"
 		" WHERE template OPERATOR(pg_catalog.=) $1",
 		"DELETE FROM realtime.stream_declaration"
-		" WHERE path OPERATOR(pg_catalog.=) $1"
+		" WHERE path OPERATOR(pg_catalog.=) $1",
+		"DELETE FROM realtime.bridge_declaration"
+		" WHERE channel OPERATOR(pg_catalog.=) $1"
 	};
 	uint64		removed = 0;
 
@@ -240,7 +269,9 @@ rt_store_rename_function(const char *old_signature, const char *new_signature)
 		" WHERE access OPERATOR(pg_catalog.=) $1",
 		"UPDATE realtime.stream_declaration"
 		" SET guards = pg_catalog.array_replace(guards, $1, $2)"
-		" WHERE $1 OPERATOR(pg_catalog.=) ANY (guards)"
+		" WHERE $1 OPERATOR(pg_catalog.=) ANY (guards)",
+		"UPDATE realtime.bridge_declaration SET parse = $2"
+		" WHERE parse OPERATOR(pg_catalog.=) $1"
 	};
 
 	for (int i = 0; i < lengthof(commands); i++)

@@ -50,6 +50,16 @@ typedef struct RtStreamRow
 	List	   *guards;			/* of char * */
 } RtStreamRow;
 
+/* A row of realtime.bridge_declaration. */
+typedef struct RtBridgeRow
+{
+	const char *channel;
+	const char *topic;
+	const char *event;
+	const char *parse;
+	const char *invalidate;
+} RtBridgeRow;
+
 /*
  * To be called before the row is put together: from here to the end of the
  * transaction no schema or type is renamed (see dependency.c); for a topic or
@@ -59,11 +69,13 @@ typedef struct RtStreamRow
 extern void rt_store_begin_rpc(const char *path);
 extern void rt_store_begin_topic(void);
 extern void rt_store_begin_stream(const char *path);
+extern void rt_store_begin_bridge(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
 extern void rt_store_topic(const RtTopicRow *row);
 extern void rt_store_stream(const RtStreamRow *row);
+extern void rt_store_bridge(const RtBridgeRow *row);
 
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);

@@ -17,6 +17,7 @@
 #include "utils/syscache.h"
 
 #include "src/backend/function_check.h"
+#include "src/catalog/declaration_table.h"
 #include "src/catalog/signature.h"
 #include "src/catalog/stream_topic.h"
 #include "src/protocol/topic.h"
@@ -228,6 +229,30 @@ rt_function_check_stream_access(const RtCheckedFunction *function, const char *t
 	refuse_placeholder(function, tpl, fault, where);
 	return function != NULL && function->parameter_count > 0 ? function :
 		parameters_of_topic(&topic);
+}
+
+void
+rt_function_check_parse(const RtCheckedFunction *function)
+{
+	Oid			namespace = get_namespace_oid(RT_SCHEMA, false);
+	Oid			envelope = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+										   CStringGetDatum("envelope"),
+										   ObjectIdGetDatum(namespace));
+	bool		takes_text = function->parameter_count >= 1 &&
+		function->parameter_count <= 2 && !OidIsValid(function->variadic);
+
+	for (int i = 0; i < function->parameter_count; i++)
+		takes_text &= function->parameter_types[i] == TEXTOID;
+	if (!takes_text)
+		refuse(function, _("Its parameters are neither one text nor two."),
+			   _("It takes the payload and, if it wants it, the channel."));
+	if (function->result != envelope &&
+		(function->result != JSONBOID || function->returns_set))
+		refuse(function,
+			   psprintf(_("It returns %s%s."),
+						function->returns_set ? "SETOF " : "",
+						format_type_be(function->result)),
+			   _("It must return realtime.envelope, SETOF realtime.envelope or jsonb."));
 }
 
 static void

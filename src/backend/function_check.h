@@ -54,4 +54,7 @@ extern void rt_function_check_access(const RtCheckedFunction *function,
 extern const RtCheckedFunction *rt_function_check_stream_access(const RtCheckedFunction *function,
 																const char *tpl);
 
+/* Takes one or two texts; jsonb, or realtime.envelope or a set of it. */
+extern void rt_function_check_parse(const RtCheckedFunction *function);
+
 #endif							/* RT_BACKEND_FUNCTION_CHECK_H */

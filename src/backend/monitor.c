@@ -1,7 +1,7 @@
 /*
  * monitor.c
- *		What the views realtime.stat_gateway and realtime.stat_executor show,
- *		and the state of the service.
+ *		What the views realtime.stat_gateway, realtime.stat_executor and
+ *		realtime.stat_scheduler show, and the state of the service.
  *
  * Slots are read without a lock: a worker may come or go between two columns.
  * Counters are those of the worker that runs now, or ran last, in the slot.
@@ -22,10 +22,12 @@ static void show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
 						 int (*read_counters) (RtWorkerSlot *slot, Datum *values));
 static int	read_gateway_counters(RtWorkerSlot *slot, Datum *values);
 static int	read_executor_counters(RtWorkerSlot *slot, Datum *values);
+static int	read_scheduler_counters(RtWorkerSlot *slot, Datum *values);
 static const char *state_name(RtWorkerState state);
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_gateway);
 PG_FUNCTION_INFO_V1(realtime_stat_get_executor);
+PG_FUNCTION_INFO_V1(realtime_stat_get_scheduler);
 PG_FUNCTION_INFO_V1(realtime_service_state);
 
 Datum
@@ -39,6 +41,13 @@ Datum
 realtime_stat_get_executor(PG_FUNCTION_ARGS)
 {
 	show_workers(fcinfo, RT_WORKER_EXECUTOR, read_executor_counters);
+	return (Datum) 0;
+}
+
+Datum
+realtime_stat_get_scheduler(PG_FUNCTION_ARGS)
+{
+	show_workers(fcinfo, RT_WORKER_SCHEDULER, read_scheduler_counters);
 	return (Datum) 0;
 }
 
@@ -115,6 +124,24 @@ read_executor_counters(RtWorkerSlot *slot, Datum *values)
 	values[count++] = counter(&counters->errors);
 	values[count++] = counter(&counters->retries);
 	values[count++] = counter(&counters->flushes);
+	return count;
+}
+
+static int
+read_scheduler_counters(RtWorkerSlot *slot, Datum *values)
+{
+	RtSchedulerCounters *counters = &slot->scheduler;
+	int			count = 0;
+
+	values[count++] = counter(&counters->bridges);
+	values[count++] = counter(&counters->notifications);
+	values[count++] = counter(&counters->waiting);
+	values[count++] = counter(&counters->skipped);
+	values[count++] = counter(&counters->failed);
+	values[count++] = counter(&counters->dropped);
+	values[count++] = counter(&counters->passes);
+	values[count++] = counter(&counters->trimmed);
+	values[count++] = counter(&counters->errors);
 	return count;
 }
 

@@ -196,6 +196,28 @@ rt_epoch_table(void)
 	return needed_declarations()->epoch_table;
 }
 
+const List *
+rt_declaration_bridges(void)
+{
+	return current != NULL ? current->bridges : NIL;
+}
+
+const RtBridgeDeclaration *
+rt_declaration_bridge(const char *channel, Size len)
+{
+	const ListCell *cell;
+
+	foreach(cell, rt_declaration_bridges())
+	{
+		const RtBridgeDeclaration *bridge = lfirst(cell);
+
+		if (strlen(bridge->channel) == len &&
+			memcmp(bridge->channel, channel, len) == 0)
+			return bridge;
+	}
+	return NULL;
+}
+
 const RtFunctionReference *
 rt_declaration_references(int *count)
 {

@@ -82,14 +82,25 @@ typedef struct RtStreamDeclaration
 	Oid		   *guards;			/* InvalidOid: gone */
 } RtStreamDeclaration;
 
+/* A channel of NOTIFY whose notifications are published. */
+typedef struct RtBridgeDeclaration
+{
+	char	   *channel;
+	char	   *topic;			/* NULL = from the notification */
+	char	   *event;			/* NULL = the same, or "notify" */
+	Oid			parse;			/* InvalidOid = none, or gone */
+	char	   *parse_text;		/* its signature, NULL = none */
+	char	   *invalidate;		/* topic whose subscribers load anew, or NULL */
+} RtBridgeDeclaration;
+
 /* A function that a declaration names. */
 typedef struct RtFunctionReference
 {
 	const char *signature;		/* as stored */
 	Oid			function;		/* InvalidOid: gone */
-	const char *kind;			/* of the declaration: "rpc", "topic" or
-								 * "channel" */
-	const char *declaration;	/* its path or template */
+	const char *kind;			/* of the declaration: "rpc", "topic",
+								 * "channel" or "bridge" */
+	const char *declaration;	/* its path, template or channel of NOTIFY */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
 
@@ -132,6 +143,10 @@ extern List *rt_declaration_topics(void);
 /* The tables of replay topics; ERROR if the extension is not installed. */
 extern Oid	rt_message_table(void);
 extern Oid	rt_epoch_table(void);
+
+/* Bridges (RtBridgeDeclaration): all, in the cache's own list, or one or NULL. */
+extern const List *rt_declaration_bridges(void);
+extern const RtBridgeDeclaration *rt_declaration_bridge(const char *channel, Size len);
 
 /* All functions that declarations name, in no order. */
 extern const RtFunctionReference *rt_declaration_references(int *count);

@@ -51,7 +51,8 @@ typedef struct RtTopicTemplate
 	bool		exact;			/* without placeholders */
 } RtTopicTemplate;
 
-#define RT_DECLARATION_TABLES 3 /* that are read: rpcs, topics, streams */
+/* Those that are read: of rpcs, topics, streams, bridges. */
+#define RT_DECLARATION_TABLES 4
 
 typedef struct RtDeclarations
 {
@@ -62,6 +63,7 @@ typedef struct RtDeclarations
 
 	rt_names_hash *rpcs;		/* to RtRpcDeclaration */
 	rt_names_hash *streams;		/* to RtStreamDeclaration */
+	List	   *bridges;		/* RtBridgeDeclaration */
 
 	List	   *exact;			/* RtTopicTemplate */
 	List	   *templates;		/* RtTopicTemplate, longest prefix first */

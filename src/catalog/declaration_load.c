@@ -53,6 +53,7 @@ static bool read_table(RtDeclarations *declarations, Oid table, int natts,
 static void read_rpc(RtDeclarations *declarations, const Row *row);
 static void read_topic(RtDeclarations *declarations, const Row *row);
 static void read_stream(RtDeclarations *declarations, const Row *row);
+static void read_bridge(RtDeclarations *declarations, const Row *row);
 static void join_streams(RtDeclarations *declarations);
 static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
 									  const char *kind, const char *name);
@@ -80,7 +81,8 @@ static const struct
 {
 	{RT_RPC_TABLE, Natts_rpc, read_rpc},
 	{RT_TOPIC_TABLE, Natts_topic, read_topic},
-	{RT_STREAM_TABLE, Natts_stream, read_stream}
+	{RT_STREAM_TABLE, Natts_stream, read_stream},
+	{RT_BRIDGE_TABLE, Natts_bridge, read_bridge}
 };
 
 RtDeclarations *
@@ -121,7 +123,7 @@ rt_declarations_load(void)
 	return declarations;
 }
 
-/* The extension's tables in this database. */
+/* The extension's tables in this database; false unless all are there. */
 static bool
 find_tables(RtDeclarations *declarations)
 {
@@ -286,6 +288,22 @@ read_topic(RtDeclarations *declarations, const Row *row)
 							  "access function");
 	topic->replay_size = DatumGetInt32(row_value(row, Anum_topic_replay_size));
 	topic->replay_ttl_ms = row_ms(row, Anum_topic_replay_ttl, -1);
+}
+
+static void
+read_bridge(RtDeclarations *declarations, const Row *row)
+{
+	RtBridgeDeclaration *bridge = palloc0(sizeof(RtBridgeDeclaration));
+
+	bridge->channel = row_text(row, Anum_bridge_channel);
+	bridge->topic = row_text(row, Anum_bridge_topic);
+	bridge->event = row_text(row, Anum_bridge_event);
+	bridge->invalidate = row_text(row, Anum_bridge_invalidate);
+	bridge->parse_text = row_text(row, Anum_bridge_parse);
+	if (bridge->parse_text != NULL)
+		bridge->parse = refer(declarations, bridge->parse_text, "bridge",
+							  bridge->channel, "parse function");
+	declarations->bridges = lappend(declarations->bridges, bridge);
 }
 
 static void

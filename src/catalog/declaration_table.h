@@ -77,4 +77,15 @@ enum
 #define RT_MESSAGE_TABLE "replay_message"
 #define RT_EPOCH_TABLE "replay_epoch"
 
+#define RT_BRIDGE_TABLE "bridge_declaration"
+enum
+{
+	Anum_bridge_channel = 1,
+	Anum_bridge_topic,
+	Anum_bridge_event,
+	Anum_bridge_parse,
+	Anum_bridge_invalidate,
+	Natts_bridge = Anum_bridge_invalidate
+};
+
 #endif							/* RT_CATALOG_DECLARATION_TABLE_H */

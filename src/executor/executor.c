@@ -41,6 +41,7 @@
 #include "src/executor/function.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
+#include "src/executor/publish_request.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
 #include "src/ipc/request.h"
@@ -208,6 +209,21 @@ note_time(instr_time began, instr_time ended)
 		((double) INSTR_TIME_GET_MICROSEC(ended) - executor.mean_us) / 8;
 }
 
+static RtWorkResult
+run_kind(RtRequest *request)
+{
+	switch (request->kind)
+	{
+		case RT_REQUEST_CALL:
+			break;
+		case RT_REQUEST_SUBSCRIBE:
+			return rt_access_run(request);
+		case RT_REQUEST_PUBLISH:
+			return rt_publish_request_run(request);
+	}
+	return rt_call_run(request);
+}
+
 static void
 run_request(RtRequest *request)
 {
@@ -218,10 +234,7 @@ run_request(RtRequest *request)
 	INSTR_TIME_SET_CURRENT(began);
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
-	if (request->kind == RT_REQUEST_CALL)
-		result = rt_call_run(request);
-	else
-		result = rt_access_run(request);
+	result = run_kind(request);
 	rt_batch_add(request, result.ended);
 
 	count(&executor.counters->calls);

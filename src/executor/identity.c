@@ -280,6 +280,8 @@ rt_caller_request_id(void)
 
 	if (request == NULL)
 		return pstrdup("");
+	if (request->connection_id[0] == '\0')
+		return pstrdup("of the scheduler");
 	if (request->kind != RT_REQUEST_CALL || request->id.len <= 2)
 		return pstrdup(request->connection_id);
 

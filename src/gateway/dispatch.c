@@ -404,6 +404,7 @@ answer_call(RtConnection *connection, RtRequest *request)
 			break;
 		case RT_ANSWER_NONE:
 		case RT_ANSWER_VERDICTS:
+		case RT_ANSWER_ROLLED_BACK:
 			break;
 	}
 	if (request->tag != 0)

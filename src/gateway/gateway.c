@@ -272,7 +272,7 @@ static void
 leave(int code, Datum arg)
 {
 	rt_listener_close();
-	rt_requests_abandon_gateway(rt_gateway.index, rt_gateway.generation);
+	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);

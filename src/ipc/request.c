@@ -3,10 +3,10 @@
  *		The pool of request slots, the queue, and the lists of answers.
  *
  * Locks, all spinlocks, never held together: the pool's lock protects the
- * free list, the queue and the set of idle executors; each gateway's lock
- * protects its list of answers, each executor's what it holds back.  Chains are built before a lock is taken and
- * walked after it is released, so that a few instructions are all that runs
- * inside.
+ * free list, the queue and the set of idle executors; each owner's lock
+ * protects its list of answers, each executor's what it holds back.  Chains are
+ * built before a lock is taken and walked after it is released, so that a few
+ * instructions are all that runs inside.
  */
 #include "postgres.h"
 
@@ -29,9 +29,9 @@ typedef struct Chain
 typedef struct AnswerList
 {
 	slock_t		lock;			/* protects the rest, but not in_flight */
-	uint32		generation;		/* of the gateway that reads it; 0 = none */
+	uint32		generation;		/* of the owner that reads it; 0 = none */
 	Chain		answers;
-	pg_atomic_uint32 in_flight; /* slots taken for this gateway */
+	pg_atomic_uint32 in_flight; /* slots taken for this owner */
 } AnswerList;
 
 /* Of one executor. */
@@ -52,7 +52,7 @@ typedef struct RequestPool
 	Chain		queue;
 	uint64		idle;			/* bit i: executor i sleeps */
 	pg_atomic_uint32 in_use;
-	AnswerList	gateways[RT_GATEWAYS_MAX];
+	AnswerList	owners[RT_OWNERS];
 	HeldList	held[RT_EXECUTORS_MAX];
 	RtRequest	slots[FLEXIBLE_ARRAY_MEMBER];
 } RequestPool;
@@ -92,9 +92,9 @@ rt_requests_init(void)
 	pool->queue.head = pool->queue.tail = RT_REQUEST_NONE;
 	pool->idle = 0;
 	pg_atomic_init_u32(&pool->in_use, 0);
-	for (int i = 0; i < RT_GATEWAYS_MAX; i++)
+	for (int i = 0; i < RT_OWNERS; i++)
 	{
-		AnswerList *list = &pool->gateways[i];
+		AnswerList *list = &pool->owners[i];
 
 		SpinLockInit(&list->lock);
 		list->generation = 0;
@@ -165,20 +165,20 @@ owned_state(const RtRequest *request)
 	return state;
 }
 
-/* ---- gateway side ---- */
+/* ---- owner's side ---- */
 
 void
-rt_answers_open(int gateway, uint32 gateway_generation)
+rt_answers_open(int owner, uint32 owner_generation)
 {
-	AnswerList *list = &pool->gateways[gateway];
+	AnswerList *list = &pool->owners[owner];
 
 	SpinLockAcquire(&list->lock);
-	list->generation = gateway_generation;
+	list->generation = owner_generation;
 	SpinLockRelease(&list->lock);
 }
 
 RtRequest *
-rt_request_begin(int gateway, uint32 gateway_generation)
+rt_request_begin(int owner, uint32 owner_generation)
 {
 	RtRequest  *request = NULL;
 
@@ -192,13 +192,13 @@ rt_request_begin(int gateway, uint32 gateway_generation)
 	if (request == NULL)
 		return NULL;
 
-	request->gateway = gateway;
-	request->gateway_generation = gateway_generation;
+	request->owner = owner;
+	request->owner_generation = owner_generation;
 	set_owned_state(request, RT_REQUEST_FILLING);
 	request->answer_kind = RT_ANSWER_NONE;
 	request->answer_lsn = InvalidXLogRecPtr;
 	pg_atomic_fetch_add_u32(&pool->in_use, 1);
-	pg_atomic_fetch_add_u32(&pool->gateways[gateway].in_flight, 1);
+	pg_atomic_fetch_add_u32(&pool->owners[owner].in_flight, 1);
 	return request;
 }
 
@@ -276,9 +276,9 @@ rt_requests_submit(RtRequest **requests, int n)
 }
 
 int
-rt_answers_take(int gateway, RtRequest **out, int max)
+rt_answers_take(int owner, RtRequest **out, int max)
 {
-	AnswerList *list = &pool->gateways[gateway];
+	AnswerList *list = &pool->owners[owner];
 	Chain		taken;
 	int			n = 0;
 
@@ -309,14 +309,14 @@ rt_answers_take(int gateway, RtRequest **out, int max)
 }
 
 /*
- * An unlocked look is enough for a gateway about to sleep: an answer that is
- * added after it sets the gateway's latch.
+ * An unlocked look is enough for an owner about to sleep: an answer that is
+ * added after it sets the owner's latch.
  */
 bool
-rt_answers_pending(int gateway)
+rt_answers_pending(int owner)
 {
 	pg_read_barrier();
-	return pool->gateways[gateway].answers.head != RT_REQUEST_NONE;
+	return pool->owners[owner].answers.head != RT_REQUEST_NONE;
 }
 
 void
@@ -330,7 +330,7 @@ rt_requests_free(RtRequest **requests, int n)
 	{
 		rt_shared_text_free(&requests[i]->text);
 		rt_shared_text_free(&requests[i]->answer);
-		pg_atomic_fetch_sub_u32(&pool->gateways[requests[i]->gateway].in_flight, 1);
+		pg_atomic_fetch_sub_u32(&pool->owners[requests[i]->owner].in_flight, 1);
 		requests[i]->state = RT_REQUEST_FREE;
 		chain_push(&chain, requests[i]);
 	}
@@ -343,9 +343,9 @@ rt_requests_free(RtRequest **requests, int n)
 }
 
 int
-rt_requests_in_flight(int gateway)
+rt_requests_in_flight(int owner)
 {
-	return (int) pg_atomic_read_u32(&pool->gateways[gateway].in_flight);
+	return (int) pg_atomic_read_u32(&pool->owners[owner].in_flight);
 }
 
 int
@@ -389,16 +389,25 @@ rt_requests_queued(void)
 	return pool->queue.head != RT_REQUEST_NONE;
 }
 
+static void
+wake_owner(int owner)
+{
+	if (owner == RT_OWNER_SCHEDULER)
+		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
+	else
+		rt_worker_wake(RT_WORKER_GATEWAY, owner);
+}
+
 /*
- * Hands n answers, all for one gateway, over.  Those that were asked for by
- * an earlier life of that gateway are freed.
+ * Hands n answers, all for one owner, over.  Those that were asked for by an
+ * earlier life of that owner are freed.
  */
 static void
-answer_gateway(int gateway, RtRequest **requests, int n)
+answer_owner(int owner, RtRequest **requests, int n)
 {
-	AnswerList *list = &pool->gateways[gateway];
+	AnswerList *list = &pool->owners[owner];
 	Chain		chain = {RT_REQUEST_NONE, RT_REQUEST_NONE};
-	uint32		generation = requests[0]->gateway_generation;
+	uint32		generation = requests[0]->owner_generation;
 	bool		accepted;
 
 	for (int i = 0; i < n; i++)
@@ -414,7 +423,7 @@ answer_gateway(int gateway, RtRequest **requests, int n)
 	SpinLockRelease(&list->lock);
 
 	if (accepted)
-		rt_worker_wake(RT_WORKER_GATEWAY, gateway);
+		wake_owner(owner);
 	else
 		rt_requests_free(requests, n);
 }
@@ -424,24 +433,24 @@ rt_requests_answer(RtRequest **requests, int n)
 {
 	RtRequest  *group[64];
 
-	/* almost always one gateway and one generation: one pass */
+	/* almost always one owner and one generation: one pass */
 	while (n > 0)
 	{
-		int			gateway = requests[0]->gateway;
-		uint32		generation = requests[0]->gateway_generation;
+		int			owner = requests[0]->owner;
+		uint32		generation = requests[0]->owner_generation;
 		int			grouped = 0;
 		int			rest = 0;
 
 		for (int i = 0; i < n; i++)
 		{
-			if (requests[i]->gateway == gateway &&
-				requests[i]->gateway_generation == generation &&
+			if (requests[i]->owner == owner &&
+				requests[i]->owner_generation == generation &&
 				grouped < lengthof(group))
 				group[grouped++] = requests[i];
 			else
 				requests[rest++] = requests[i];
 		}
-		answer_gateway(gateway, group, grouped);
+		answer_owner(owner, group, grouped);
 		n = rest;
 	}
 }
@@ -529,11 +538,11 @@ rt_held_rescue(int executor, RtRequest **out, XLogRecPtr *lsn)
 /* ---- deaths ---- */
 
 /*
- * Takes the whole queue, hands those that belong to the gateway (any, if
- * gateway is -1) to the caller as a chain, and puts the others back in front.
+ * Takes the whole queue, hands those that belong to the owner (any, if owner
+ * is -1) to the caller as a chain, and puts the others back in front.
  */
 static Chain
-unqueue(int gateway, uint32 gateway_generation)
+unqueue(int owner, uint32 owner_generation)
 {
 	Chain		all;
 	Chain		kept = {RT_REQUEST_NONE, RT_REQUEST_NONE};
@@ -549,9 +558,9 @@ unqueue(int gateway, uint32 gateway_generation)
 		RtRequest  *request = &pool->slots[all.head];
 
 		all.head = request->next;
-		if (gateway == -1 ||
-			(request->gateway == gateway &&
-			 request->gateway_generation == gateway_generation))
+		if (owner == -1 ||
+			(request->owner == owner &&
+			 request->owner_generation == owner_generation))
 			chain_push(&removed, request);
 		else
 			chain_push(&kept, request);
@@ -580,9 +589,9 @@ free_chain(Chain chain)
 }
 
 void
-rt_requests_abandon_gateway(int gateway, uint32 gateway_generation)
+rt_requests_abandon(int owner, uint32 owner_generation)
 {
-	AnswerList *list = &pool->gateways[gateway];
+	AnswerList *list = &pool->owners[owner];
 	Chain		answered;
 
 	/* from here on executors free what they answer to us */
@@ -593,7 +602,7 @@ rt_requests_abandon_gateway(int gateway, uint32 gateway_generation)
 	SpinLockRelease(&list->lock);
 	free_chain(answered);
 
-	free_chain(unqueue(gateway, gateway_generation));
+	free_chain(unqueue(owner, owner_generation));
 
 	/* slots that this process was filling or reading: no one else has them */
 	for (int i = 0; i < realtime_queue_depth; i++)
@@ -602,8 +611,8 @@ rt_requests_abandon_gateway(int gateway, uint32 gateway_generation)
 		RtRequestState state = owned_state(request);
 
 		if ((state == RT_REQUEST_FILLING || state == RT_REQUEST_READING) &&
-			request->gateway == gateway &&
-			request->gateway_generation == gateway_generation)
+			request->owner == owner &&
+			request->owner_generation == owner_generation)
 			rt_requests_free(&request, 1);
 	}
 }

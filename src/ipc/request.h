@@ -1,16 +1,17 @@
 /*
  * request.h
- *		Requests of gateways to executors, and the answers: one slot in shared
- *		memory carries both.
+ *		Requests of gateways and the scheduler to executors, and the answers:
+ *		one slot in shared memory carries both.
  *
- * FREE -> FILLING -> QUEUED -> RUNNING -> ANSWERED -> READING -> FREE.  A gateway takes a free slot,
- * fills it and queues it; an executor takes it from the queue, runs it, puts
- * the answer into the same slot and the slot on its gateway's list of answers;
- * the gateway reads the answer and frees the slot.  So the way back cannot be
- * full, and calls in flight are counted from the slots.
+ * FREE -> FILLING -> QUEUED -> RUNNING -> ANSWERED -> READING -> FREE.  The
+ * owner, a gateway or the scheduler, takes a free slot, fills it and queues it;
+ * an executor takes it from the queue, runs it, puts the answer into the same
+ * slot and the slot on its owner's list of answers; the owner reads the answer
+ * and frees the slot.  So the way back cannot be full, and requests in flight
+ * are counted from the slots.
  *
  * Who frees when somebody dies:  an executor's exit answers its RUNNING slots
- * with RT_ANSWER_FAILED; a gateway's exit frees its QUEUED and ANSWERED slots
+ * with RT_ANSWER_FAILED; an owner's exit frees its QUEUED and ANSWERED slots
  * and orphans the RUNNING ones, which their executor frees when it answers.
  */
 #ifndef RT_IPC_REQUEST_H
@@ -22,23 +23,30 @@
 #include "utils/dsa.h"
 #include "utils/timestamp.h"
 
+#include "src/guc.h"
+
 #define RT_REQUEST_INLINE 1024	/* bytes of text kept in the slot itself */
 #define RT_REQUEST_NONE (-1)
+
+/* Owners are the gateways, by their index, and the scheduler. */
+#define RT_OWNER_SCHEDULER RT_GATEWAYS_MAX
+#define RT_OWNERS (RT_GATEWAYS_MAX + 1)
 
 typedef enum RtRequestKind
 {
 	RT_REQUEST_CALL,			/* text: the frame; answer: a server frame */
-	RT_REQUEST_SUBSCRIBE		/* text: topics, see below; answer: verdicts */
+	RT_REQUEST_SUBSCRIBE,		/* text: topics, see below; answer: verdicts */
+	RT_REQUEST_PUBLISH			/* text: messages, see packed_message.h */
 } RtRequestKind;
 
 typedef enum RtRequestState
 {
 	RT_REQUEST_FREE,
-	RT_REQUEST_FILLING,			/* taken by a gateway, not queued yet */
+	RT_REQUEST_FILLING,			/* taken by its owner, not queued yet */
 	RT_REQUEST_QUEUED,
 	RT_REQUEST_RUNNING,
-	RT_REQUEST_ANSWERED,		/* on its gateway's list */
-	RT_REQUEST_READING			/* taken off it by the gateway */
+	RT_REQUEST_ANSWERED,		/* on its owner's list */
+	RT_REQUEST_READING			/* taken off it by the owner */
 } RtRequestState;
 
 typedef enum RtAnswerKind
@@ -47,7 +55,8 @@ typedef enum RtAnswerKind
 	RT_ANSWER_VERDICTS,			/* the text holds verdicts */
 	RT_ANSWER_NONE,				/* nothing to send (fire and forget) */
 	RT_ANSWER_FAILED,			/* the executor died: INTERNAL_ERROR */
-	RT_ANSWER_UNAVAILABLE		/* no extension: SERVICE_UNAVAILABLE */
+	RT_ANSWER_UNAVAILABLE,		/* no extension: SERVICE_UNAVAILABLE */
+	RT_ANSWER_ROLLED_BACK		/* scheduler only: it surely did nothing */
 } RtAnswerKind;
 
 /* Positions in a request's text, as in src/protocol. */
@@ -69,23 +78,23 @@ typedef struct RtRequest
 {
 	/*
 	 * Changed only by whoever owns the slot at the moment: the free list and
-	 * the queue (under the pool's lock), the gateway while FILLING or READING,
+	 * the queue (under the pool's lock), the owner while FILLING or READING,
 	 * the executor while RUNNING, the answer list (under its lock) once
 	 * ANSWERED.
 	 */
 	RtRequestState state;
 	int			next;			/* in the free list, queue or answer list */
 
-	/* written by the gateway before QUEUED, constant until FREE */
+	/* written by the owner before QUEUED, constant until FREE */
 	RtRequestKind kind;
-	int			gateway;		/* index and generation of the asker */
-	uint32		gateway_generation;
+	int			owner;			/* number and generation of the asker */
+	uint32		owner_generation;
 	uint32		connection;		/* index in the gateway's table */
 	uint64		connection_serial;	/* unique in the gateway's life */
-	uint64		tag;			/* the gateway's own use, as is the next */
+	uint64		tag;			/* the owner's own use, as is the next */
 	uint32		catalog_generation; /* when it was asked */
 	int			session;		/* index of a session object, referenced */
-	char		connection_id[40];	/* uuid text */
+	char		connection_id[40];	/* uuid text; "" = of the scheduler */
 	int64		queued_us;		/* the gateway's clock; 0 = not timed */
 	RtRequestSpan path;			/* CALL: decoded path, behind the frame */
 	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer */
@@ -112,19 +121,35 @@ typedef enum RtVerdict
 	RT_VERDICT_OPEN				/* everybody until declarations change */
 } RtVerdict;
 
+/*
+ * BRIDGE: path is the channel, args the payloads of notifications on it, each a
+ * uint32 length and the bytes; the length RT_BRIDGE_GAP, without bytes, stands
+ * where notifications were lost.  The answer NONE holds an RtBridgeAnswer: an
+ * executor takes no more than it can do in a moment.  ROLLED_BACK and
+ * UNAVAILABLE say that nothing was done, FAILED that nobody knows.
+ */
+#define RT_BRIDGE_GAP PG_UINT32_MAX
+
+typedef struct RtBridgeAnswer
+{
+	uint32		taken;			/* payloads and gaps, from the first on */
+	uint32		skipped;		/* of these: left out by the parse function */
+	uint32		failed;			/* of these: could not be published */
+} RtBridgeAnswer;
+
 extern Size rt_requests_size(void);
 extern void rt_requests_init(void);
 
-/* A gateway opens its list of answers before its first request. */
-extern void rt_answers_open(int gateway, uint32 gateway_generation);
+/* An owner opens its list of answers before its first request. */
+extern void rt_answers_open(int owner, uint32 owner_generation);
 
 /*
- * Gateway side.  rt_request_begin() returns a FILLING slot, or NULL if there
+ * Owner's side.  rt_request_begin() returns a FILLING slot, or NULL if there
  * is none free.  rt_shared_text_set() returns false and
  * rt_shared_text_reserve() NULL if the payload memory is used up.  cancel gives a FILLING slot back.  submit queues n slots at once
  * and wakes as many idle executors as are needed.
  */
-extern RtRequest *rt_request_begin(int gateway, uint32 gateway_generation);
+extern RtRequest *rt_request_begin(int owner, uint32 owner_generation);
 extern bool rt_shared_text_set(RtSharedText *shared, const char *text, uint32 len);
 extern char *rt_shared_text_reserve(RtSharedText *shared, uint32 len);
 extern const char *rt_shared_text_get(RtSharedText *shared);
@@ -133,25 +158,25 @@ extern void rt_request_cancel(RtRequest *request);
 extern void rt_requests_submit(RtRequest **requests, int n);
 
 /*
- * Takes the list of answers to a gateway; the slots are READING until
+ * Takes the list of answers to an owner; the slots are READING until
  * rt_requests_free().  Returns how many were put into out (at most max).
  */
-extern int	rt_answers_take(int gateway, RtRequest **out, int max);
+extern int	rt_answers_take(int owner, RtRequest **out, int max);
 extern void rt_requests_free(RtRequest **requests, int n);
-extern bool rt_answers_pending(int gateway);
+extern bool rt_answers_pending(int owner);
 
-/* A gateway is leaving: see the top. */
-extern void rt_requests_abandon_gateway(int gateway, uint32 gateway_generation);
+/* An owner is leaving: see the top. */
+extern void rt_requests_abandon(int owner, uint32 owner_generation);
 
-/* How many requests of a gateway, or of all, are not FREE. */
-extern int	rt_requests_in_flight(int gateway);
+/* How many requests of an owner, or of all, are not FREE. */
+extern int	rt_requests_in_flight(int owner);
 extern int	rt_requests_in_use(void);
 
 /*
  * Executor side.  take returns the oldest queued request, now RUNNING, or
  * NULL; with NULL and mark_idle the executor is noted as idle in the same
  * moment, so that the next submit wakes it.  answer puts n requests on their
- * gateways' lists and wakes those gateways once each.
+ * owners' lists and wakes those owners once each.
  */
 extern RtRequest *rt_request_take(int executor, bool mark_idle);
 extern void rt_executor_not_idle(int executor);

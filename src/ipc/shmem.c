@@ -17,6 +17,7 @@
 #include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
+#include "src/ipc/retention.h"
 #include "src/ipc/session.h"
 #include "src/ipc/shmem.h"
 #include "src/ipc/worker_slot.h"
@@ -35,6 +36,7 @@ static const SharedArea areas[] = {
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_flush_request_size, rt_flush_request_init},
+	{rt_retention_size, rt_retention_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;

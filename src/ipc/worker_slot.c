@@ -53,21 +53,13 @@ rt_worker_slots_size(void)
 					mul_size(sizeof(RtWorkerSlot), slot_count()));
 }
 
+/* A struct of nothing but counters. */
 static void
-init_gateway_counters(RtGatewayCounters *counters)
+init_counters(void *counters, Size size)
 {
-	pg_atomic_uint64 *all = (pg_atomic_uint64 *) counters;
+	pg_atomic_uint64 *all = counters;
 
-	for (int i = 0; i < sizeof(*counters) / sizeof(*all); i++)
-		pg_atomic_init_u64(&all[i], 0);
-}
-
-static void
-init_executor_counters(RtExecutorCounters *counters)
-{
-	pg_atomic_uint64 *all = (pg_atomic_uint64 *) counters;
-
-	for (int i = 0; i < sizeof(*counters) / sizeof(*all); i++)
+	for (int i = 0; i < size / sizeof(*all); i++)
 		pg_atomic_init_u64(&all[i], 0);
 }
 
@@ -95,8 +87,9 @@ rt_worker_slots_init(void)
 		pg_atomic_init_u32(&slot->generation, 0);
 		pg_atomic_init_u32(&slot->database, InvalidOid);
 		slot->proc_number = RT_INVALID_PROC_NUMBER;
-		init_gateway_counters(&slot->gateway);
-		init_executor_counters(&slot->executor);
+		init_counters(&slot->gateway, sizeof(slot->gateway));
+		init_counters(&slot->executor, sizeof(slot->executor));
+		init_counters(&slot->scheduler, sizeof(slot->scheduler));
 	}
 }
 

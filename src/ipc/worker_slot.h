@@ -54,6 +54,19 @@ typedef struct RtExecutorCounters
 	pg_atomic_uint64 flushes;	/* XLogFlush calls made for pipelined commits */
 } RtExecutorCounters;
 
+typedef struct RtSchedulerCounters
+{
+	pg_atomic_uint64 bridges;	/* channels listened to now */
+	pg_atomic_uint64 notifications; /* received */
+	pg_atomic_uint64 waiting;	/* of them: waiting for an executor now */
+	pg_atomic_uint64 skipped;	/* left out by a parse function */
+	pg_atomic_uint64 failed;	/* could not be published */
+	pg_atomic_uint64 dropped;	/* lost for want of room or to a dead executor */
+	pg_atomic_uint64 passes;	/* of retention over all topics */
+	pg_atomic_uint64 trimmed;	/* rows that retention has removed */
+	pg_atomic_uint64 errors;	/* tasks that ended with an error */
+} RtSchedulerCounters;
+
 /*
  * state, pid, proc_number, generation: written under the slot's lock-free
  * protocol: only the launcher moves FREE <-> STARTING, only the worker moves
@@ -70,6 +83,7 @@ typedef struct RtWorkerSlot
 	TimestampTz started_at;
 	RtGatewayCounters gateway;	/* gateways only */
 	RtExecutorCounters executor;	/* executors only */
+	RtSchedulerCounters scheduler;	/* the scheduler only */
 } RtWorkerSlot;
 
 /* What keeps calls from being answered, worst first. */

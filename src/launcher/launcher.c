@@ -1,17 +1,11 @@
 /*
  * launcher.c
- *		Starts executors when they can run, and knows why when they cannot.
+ *		Has executors and the scheduler run when they can, and knows why when
+ *		they cannot.
  *
  * The launcher is connected to no database: it reads the shared catalogs only
- * and cannot be in the way of a DROP DATABASE.  Executors are dynamic workers
- * that the postmaster does not restart; the launcher does, from their slots:
- *
- *		FREE --register--> STARTING --attach--> RUNNING --exit--> FREE
- *
- * A slot's generation goes to the worker with its registration, so a worker
- * that turns up late, after the slot was given up, leaves again.  A launcher
- * that dies is restarted by the postmaster and finds the running executors in
- * their slots; what it finds STARTING it gives up.
+ * and cannot be in the way of a DROP DATABASE.  keeper.c starts and restarts
+ * the workers.
  *
  * While the database or the role is missing nothing is started and nothing is
  * logged again; the hooks in the backends set our latch when one is created,
@@ -48,30 +42,14 @@
 #include "src/ipc/flush_request.h"
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
+#include "src/launcher/keeper.h"
+#include "src/launcher/launcher.h"
 #include "src/realtime.h"
 
-#define LOOK_MS 5000			/* between looks while something is missing */
-#define BUSY_LOOK_MS 200		/* while a database is being changed */
-#define IDLE_LOOK_MS 60000		/* while all is well */
 #define FLUSHING_LOOK_MS 50		/* while it flushes all the time */
 #define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
-#define NO_PLACE_MS 1000		/* that a place may be taken by one who leaves */
-#define SHORT_LIFE_MS 5000		/* a worker that lives less is held back */
-#define MAX_DELAY_MS 30000
 
-/* What the launcher remembers of an executor. */
-typedef struct ExecutorMemory
-{
-	BackgroundWorkerHandle *handle; /* of the last registration */
-	TimestampTz started_at;		/* of the last registration, 0 = never */
-	TimestampTz not_before;		/* next start */
-	int			delay_ms;		/* grows with each short life */
-} ExecutorMemory;
-
-static ExecutorMemory *memory = NULL;
 static TimestampTz none_since = 0;	/* that no executor runs; 0 = some do */
-static TimestampTz no_workers_since = 0;	/* 0 = the last one got a place */
-static bool told_no_workers = false;
 
 /* ---- what is there ---- */
 
@@ -161,135 +139,6 @@ look(void)
 
 /* ---- executors ---- */
 
-static void
-give_up_starting(int index)
-{
-	RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, index);
-	uint32		starting = RT_WORKER_STARTING;
-
-	pg_atomic_fetch_add_u32(&slot->generation, 1);
-	(void) pg_atomic_compare_exchange_u32(&slot->state, &starting, RT_WORKER_FREE);
-}
-
-static bool
-register_executor(int index)
-{
-	RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, index);
-	BackgroundWorker worker;
-	uint32		generation = pg_atomic_add_fetch_u32(&slot->generation, 1);
-	uint32		expected = RT_WORKER_FREE;
-
-	memset(&worker, 0, sizeof(worker));
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, RT_LIBRARY, sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "rt_executor_main", sizeof(worker.bgw_function_name));
-	snprintf(worker.bgw_name, BGW_MAXLEN, "realtime executor %d", index);
-	strlcpy(worker.bgw_type, "realtime executor", BGW_MAXLEN);
-	worker.bgw_main_arg = Int32GetDatum(index);
-	memcpy(worker.bgw_extra, &generation, sizeof(generation));
-	worker.bgw_notify_pid = MyProcPid;
-
-	if (!pg_atomic_compare_exchange_u32(&slot->state, &expected, RT_WORKER_STARTING))
-		return true;
-	if (memory[index].handle != NULL)
-		pfree(memory[index].handle);
-	memory[index].handle = NULL;
-	if (RegisterDynamicBackgroundWorker(&worker, &memory[index].handle))
-		return true;
-	memory[index].handle = NULL;
-	give_up_starting(index);
-	return false;
-}
-
-/*
- * A worker that is ending keeps its place for a moment: only if there is none
- * for longer are they too few.
- */
-static void
-tell_no_workers(TimestampTz now)
-{
-	if (no_workers_since == 0)
-		no_workers_since = now;
-	if (told_no_workers ||
-		!TimestampDifferenceExceeds(no_workers_since, now, NO_PLACE_MS))
-		return;
-	told_no_workers = true;
-	ereport(WARNING,
-			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-			 errmsg("could not start a realtime executor: no worker process is left"),
-			 errhint("Increase max_worker_processes (now %d).", max_worker_processes)));
-}
-
-/* A worker that was registered and is gone before it attached. */
-static void
-notice_failed_start(int index)
-{
-	pid_t		pid;
-
-	if (memory[index].handle == NULL ||
-		GetBackgroundWorkerPid(memory[index].handle, &pid) == BGWH_STOPPED)
-		give_up_starting(index);
-}
-
-/*
- * A worker that did not live long is started again later and later; one that
- * did, at once.
- */
-static void
-hold_back(ExecutorMemory *executor, TimestampTz now)
-{
-	if (executor->started_at == 0 || executor->not_before >= executor->started_at)
-		return;
-	if (TimestampDifferenceExceeds(executor->started_at, now, SHORT_LIFE_MS))
-		executor->delay_ms = 0;
-	else
-		executor->delay_ms = executor->delay_ms == 0 ? 100 :
-			Min(executor->delay_ms * 2, MAX_DELAY_MS);
-	executor->not_before = TimestampTzPlusMilliseconds(now, executor->delay_ms);
-}
-
-/*
- * Starts what is not running.  Returns how long to sleep at most, in ms.
- */
-static long
-start_executors(void)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	long		sleep = IDLE_LOOK_MS;
-
-	for (int i = 0; i < realtime_executors; i++)
-	{
-		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
-		ExecutorMemory *executor = &memory[i];
-
-		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_STARTING)
-		{
-			notice_failed_start(i);
-			sleep = Min(sleep, LOOK_MS);
-		}
-		if (pg_atomic_read_u32(&slot->state) != RT_WORKER_FREE)
-			continue;
-
-		hold_back(executor, now);
-		if (executor->not_before > now)
-		{
-			sleep = Min(sleep, 1 + (executor->not_before - now) / 1000);
-			continue;
-		}
-		if (!register_executor(i))
-		{
-			tell_no_workers(now);
-			sleep = Min(sleep, told_no_workers ? LOOK_MS : BUSY_LOOK_MS);
-			continue;
-		}
-		no_workers_since = 0;
-		executor->started_at = now;
-	}
-	return sleep;
-}
-
 static bool
 any_is_connected(void)
 {
@@ -334,23 +183,7 @@ watch_executors(long sleep)
 		return Min(sleep, NO_EXECUTOR_MS);
 	rt_service_set_state(RT_SERVICE_NO_EXECUTOR);
 	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
-	return Min(sleep, LOOK_MS);
-}
-
-/*
- * Who had to leave because the database or the role is going away has not
- * failed, and is started again at once when it is back.
- */
-static void
-forget_failures(void)
-{
-	none_since = 0;
-	for (int i = 0; i < realtime_executors; i++)
-	{
-		memory[i].started_at = 0;
-		memory[i].not_before = 0;
-		memory[i].delay_ms = 0;
-	}
+	return Min(sleep, RT_LAUNCHER_LOOK_MS);
 }
 
 /* ---- the service's state ---- */
@@ -384,7 +217,7 @@ report_state(RtServiceState state)
 
 /* Returns how long to sleep at most, in ms. */
 static long
-manage_executors(void)
+manage_workers(void)
 {
 	RtServiceState state = look();
 
@@ -393,20 +226,21 @@ manage_executors(void)
 	{
 		if (is_launchers_state(rt_service_state()))
 			ask_executors();
-		return watch_executors(start_executors());
+		return watch_executors(rt_keeper_start_workers());
 	}
 
-	forget_failures();
+	none_since = 0;
+	rt_keeper_forget_failures();
 	if (state == RT_SERVICE_VACATED)
 	{
 		rt_service_set_state(state);
-		return BUSY_LOOK_MS;
+		return RT_LAUNCHER_BUSY_MS;
 	}
 	/* before gateways close the sockets, and what came in meanwhile */
 	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
 	rt_service_set_state(state);
 	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
-	return LOOK_MS;
+	return RT_LAUNCHER_LOOK_MS;
 }
 
 /* ---- stuck executors ---- */
@@ -478,7 +312,7 @@ launcher_loop(void)
 	if (!flush_commits() || TimestampDifferenceExceeds(last_look, now, FLUSHING_LOOK_MS))
 	{
 		last_look = now;
-		timeout = manage_executors();
+		timeout = manage_workers();
 	}
 	else
 		timeout = Min(timeout, FLUSHING_LOOK_MS);
@@ -509,8 +343,7 @@ rt_launcher_main(Datum main_arg)
 				 errmsg("the realtime launcher is running already")));
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	rt_payload_attach();
-	memory = MemoryContextAllocZero(TopMemoryContext,
-									realtime_executors * sizeof(ExecutorMemory));
+	rt_keeper_init();
 	pgstat_report_activity(STATE_IDLE, NULL);
 
 	if (sigsetjmp(on_error, 1) != 0)

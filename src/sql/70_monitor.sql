@@ -106,3 +106,53 @@ COMMENT ON COLUMN realtime.stat_executor.retries IS
 COMMENT ON COLUMN realtime.stat_executor.flushes IS
 	'Flushes of the write-ahead log made for calls that were committed together';
 
+CREATE FUNCTION realtime.stat_get_scheduler(
+	OUT number integer,
+	OUT pid integer,
+	OUT state text,
+	OUT started_at timestamptz,
+	OUT bridges bigint,
+	OUT notifications bigint,
+	OUT waiting bigint,
+	OUT skipped bigint,
+	OUT failed bigint,
+	OUT dropped bigint,
+	OUT passes bigint,
+	OUT trimmed bigint,
+	OUT errors bigint)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL SAFE ROWS 1
+AS 'MODULE_PATHNAME', 'realtime_stat_get_scheduler';
+COMMENT ON FUNCTION realtime.stat_get_scheduler() IS
+'Rows of the view realtime.stat_scheduler.';
+
+CREATE VIEW realtime.stat_scheduler AS
+	SELECT pid, state, started_at, bridges, notifications, waiting, skipped,
+		failed, dropped, passes, trimmed, errors
+	FROM realtime.stat_get_scheduler();
+COMMENT ON VIEW realtime.stat_scheduler IS
+	'The scheduler, the process that does what no client asks for, in one row; counters begin with the process';
+COMMENT ON COLUMN realtime.stat_scheduler.pid IS
+	'Process id; NULL if it is not running';
+COMMENT ON COLUMN realtime.stat_scheduler.state IS
+	'absent, starting or running';
+COMMENT ON COLUMN realtime.stat_scheduler.started_at IS
+	'When the process started; NULL if it is not running';
+COMMENT ON COLUMN realtime.stat_scheduler.bridges IS
+	'Channels that it listens to now';
+COMMENT ON COLUMN realtime.stat_scheduler.notifications IS
+	'Notifications received on these channels';
+COMMENT ON COLUMN realtime.stat_scheduler.waiting IS
+	'Notifications that wait to be published now';
+COMMENT ON COLUMN realtime.stat_scheduler.skipped IS
+	'Notifications that a parse function has left out';
+COMMENT ON COLUMN realtime.stat_scheduler.failed IS
+	'Notifications that could not be published because of an error, see the log';
+COMMENT ON COLUMN realtime.stat_scheduler.dropped IS
+	'Notifications lost because realtime.bridge_queue was full, or because an executor died';
+COMMENT ON COLUMN realtime.stat_scheduler.passes IS
+	'Looks at all topics of class replay for events that are too old or too many';
+COMMENT ON COLUMN realtime.stat_scheduler.trimmed IS
+	'Rows of realtime.replay_message removed';
+COMMENT ON COLUMN realtime.stat_scheduler.errors IS
+	'Tasks that ended with an error, see the log';

@@ -24,10 +24,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text),
 	realtime.topic(text, text, regprocedure, boolean, integer, interval),
 	realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[]),
+	realtime.bridge(text, text, text, regprocedure, text),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
-	realtime.stream_declaration
+	realtime.stream_declaration, realtime.bridge_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
@@ -48,11 +49,13 @@ GRANT EXECUTE ON FUNCTION
 	TO realtime_publisher, pg_database_owner, realtime_admin;
 
 -- Statistics, as PostgreSQL's own are granted.
-GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor
+GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
+	realtime.stat_scheduler
 	TO pg_monitor, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
 	realtime.stat_get_executor(),
+	realtime.stat_get_scheduler(),
 	realtime.service_state()
 	TO pg_monitor, realtime_admin;
 

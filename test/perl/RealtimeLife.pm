@@ -120,7 +120,7 @@ sub life_schema
 
 =item worker_pids($node, kind, database)
 
-The pids of the launcher, the gateways or the executors, in order.  The
+The pids of the launcher, the gateways, the executors or the scheduler, in order.  The
 database is the one with the extension (postgres).
 
 =cut

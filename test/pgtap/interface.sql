@@ -97,6 +97,9 @@ SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', '
 	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers',
 	'ring_overruns', 'bytes_out']);
 SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);
+SELECT columns_are('realtime', 'stat_scheduler', ARRAY['pid', 'state', 'started_at', 'bridges', 'notifications', 'waiting', 'skipped',
+	'failed', 'dropped', 'passes', 'trimmed', 'errors']);
+SELECT is(count(*)::integer, 1, 'one row for the scheduler') FROM realtime.stat_scheduler;
 SELECT is(count(*)::integer, current_setting('realtime.gateways')::integer, 'one row for each gateway') FROM realtime.stat_gateway;
 SELECT is(count(*)::integer, current_setting('realtime.executors')::integer, 'one row for each executor') FROM realtime.stat_executor;
 SELECT ok(state IN ('absent', 'starting', 'running') AND (pid IS NOT NULL) = (state = 'running'),

@@ -22,6 +22,8 @@ ok(poll_until(sub { worker_pids('realtime launcher') == 1 }),
 	'there is one launcher');
 ok(poll_until(sub { worker_pids('realtime executor') == 2 }),
 	'there are as many executors as realtime.executors says');
+ok(poll_until(sub { worker_pids('realtime scheduler') == 1 }),
+	'there is one scheduler');
 is($node->safe_psql('postgres',
 	q{SELECT DISTINCT usename FROM pg_stat_activity
 	  WHERE backend_type LIKE 'realtime executor%'}),
@@ -45,7 +47,7 @@ is_deeply([ worker_pids('realtime') ], \@before, 'and the workers go on');
 
 # Terminated workers come back alone.
 my $connection = ws_connect($node);
-for my $kind ('executor', 'launcher')
+for my $kind ('executor', 'launcher', 'scheduler')
 {
 	my ($victim) = worker_pids("realtime $kind");
 	my $number = worker_pids("realtime $kind");
@@ -66,6 +68,12 @@ is(ws_call($connection, 'no/such-path', [])->{code}, 'NOT_FOUND',
 	'calls work after pg_cancel_backend of an idle executor');
 ok((grep { $_ == $idle } worker_pids('realtime executor')),
 	'which is still the same process');
+
+# So does a cancelled scheduler.
+my ($scheduler) = worker_pids('realtime scheduler');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($scheduler)");
+is($node->safe_psql('postgres', 'SELECT pid FROM realtime.stat_scheduler'),
+	$scheduler, 'a cancelled scheduler goes on');
 
 # The end.
 my $began = time;

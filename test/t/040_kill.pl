@@ -12,9 +12,9 @@ use RealtimeTest;
 my $depth = 16;
 my $node = life_node('realtime.executors' => 2, 'realtime.queue_depth' => $depth);
 
-sub all_pids { return map { worker_pids($node, $_) } qw(launcher gateway executor); }
+sub all_pids { return map { worker_pids($node, $_) } qw(launcher gateway executor scheduler); }
 
-for my $kind (qw(launcher gateway executor))
+for my $kind (qw(launcher gateway executor scheduler))
 {
 	my $position = log_position($node);
 	my @clients = map { ws_connect($node) } 1 .. 3;
@@ -31,7 +31,7 @@ for my $kind (qw(launcher gateway executor))
 
 	wait_for_gateway($node);
 	wait_for_call($node, 'app/echo', ['x']);
-	ok(poll_until(sub { my @now = all_pids(); return @now == 4 }),
+	ok(poll_until(sub { my @now = all_pids(); return @now == 5 }),
 		'all workers are there again');
 	my @after = all_pids();
 	my %old = map { $_ => 1 } @before;

@@ -21,7 +21,7 @@ sub pids_of_others
 {
 	my ($kind, $victim) = @_;
 	return grep { $_ != $victim }
-	  map { worker_pids($node, $_) } grep { $_ ne $kind } qw(launcher gateway executor);
+	  map { worker_pids($node, $_) } grep { $_ ne $kind } qw(launcher gateway executor scheduler);
 }
 
 # An executor finishes what it runs, and others take what waits.
@@ -146,6 +146,17 @@ sub pids_of_others
 		'executors that die with the launcher are replaced');
 	is(ws_call($ws, 'app/echo', ['x'])->{data}, 'x', 'and serve the same connection');
 	ws_close($ws);
+}
+
+# The scheduler: nobody else notices.
+{
+	my ($victim) = worker_pids($node, 'scheduler');
+	my @others = pids_of_others('scheduler', $victim);
+
+	kill 'TERM', $victim;
+	ok(replaced($node, 'scheduler', [$victim]), 'a terminated scheduler is replaced');
+	is_deeply([ pids_of_others('scheduler', $victim) ], \@others,
+		'nobody else has noticed');
 }
 
 # A gateway: running calls are answered before the sockets are closed.

@@ -127,7 +127,7 @@ sub nobody_gets_in { return poll_until(sub { !tcp_connect($node) }); }
 # A reload changes limits for connections that are open.
 {
 	my $ws = ws_connect($node);
-	my @before = map { worker_pids($node, $_) } qw(launcher gateway executor);
+	my @before = map { worker_pids($node, $_) } qw(launcher gateway executor scheduler);
 
 	ws_subscribe($ws, 'news');
 	$node->safe_psql('postgres', q{SELECT realtime.topic('more', open => true)});
@@ -149,7 +149,7 @@ realtime.max_payload = '2kB'
 	ws_send($ws, { batch => [
 		map { { rpc => 'app/echo', id => "r$_", args => [$_] } } 1 .. 3 ] });
 	is(call_end($ws, 'r3')->{code}, 'INVALID_REQUEST', 'the size of batches');
-	is_deeply([ map { worker_pids($node, $_) } qw(launcher gateway executor) ],
+	is_deeply([ map { worker_pids($node, $_) } qw(launcher gateway executor scheduler) ],
 		\@before, 'and nobody restarts for it');
 	ws_raw($ws, ws_frame('text', 'x' x 3000));
 	like(ws_close_code($ws), qr/^(1009|1006)$/, 'the size of messages');

@@ -77,10 +77,10 @@ my $narrow = new_node(
 	'max_worker_processes' => 3, 'realtime.executors' => 2);
 $narrow->start;
 like(slurp_file($narrow->logfile),
-	qr/WARNING: .* realtime needs 5 worker processes, but max_worker_processes is 3.*HINT: .* Increase max_worker_processes/s,
+	qr/WARNING: .* realtime needs 6 worker processes, but max_worker_processes is 3.*HINT: .* Increase max_worker_processes/s,
 	'too few worker processes: a warning with a hint at the start');
 life_schema($narrow, 'postgres');
-ok(poll_until(sub { count_in_log($narrow, qr/could not start a realtime executor/) }),
+ok(poll_until(sub { count_in_log($narrow, qr/could not start realtime executor/) }),
 	'and one of the launcher');
 like(slurp_file($narrow->logfile), qr/HINT: .* Increase max_worker_processes \(now 3\)/,
 	'with a hint');
@@ -94,19 +94,26 @@ is(ws_call($ws, 'app/echo', ['x'])->{code}, 'SERVICE_UNAVAILABLE',
 cmp_ok(time - $began, '<', 8, 'that takes some seconds');
 is($narrow->safe_psql('postgres', 'SELECT realtime.service_state()'),
 	'no executor can be started', 'the state says why');
-is(count_in_log($narrow, qr/could not start a realtime executor/), 1,
+is(count_in_log($narrow, qr/could not start realtime executor/), 1,
 	'and the launcher does not repeat itself');
 ws_close($ws);
 
-# Just enough of them: a worker that is replaced needs no other's place.
+# One too few: the scheduler goes without.
 $narrow->adjust_conf('postgresql.conf', 'max_worker_processes', 5);
+$narrow->restart;
+wait_for_call($narrow, 'app/echo', ['x']);
+ok(poll_until(sub { count_in_log($narrow, qr/could not start realtime scheduler: no worker/) == 1 }),
+	'one worker process too few: calls are answered, the log says who is missing');
+
+# Just enough of them: a worker that is replaced needs no other's place.
+$narrow->adjust_conf('postgresql.conf', 'max_worker_processes', 6);
 $narrow->restart;
 wait_for_call($narrow, 'app/echo', ['x']);
 my $position = log_position($narrow);
 ok($narrow->poll_query_until('postgres',
 	q{SELECT min(now() - started_at) > '5.1s' FROM realtime.stat_executor}),
 	'executors that have lived for some time are replaced at once');
-for my $kind (qw(executor gateway launcher))
+for my $kind (qw(executor gateway launcher scheduler))
 {
 	my @old = worker_pids($narrow, $kind);
 	kill 'TERM', $_ for @old;

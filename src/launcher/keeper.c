@@ -1,0 +1,233 @@
+/*
+ * keeper.c
+ *		Keeps the workers alive that are not the postmaster's: the executors and
+ *		the scheduler.
+ *
+ * They are dynamic workers that the postmaster does not restart; the launcher
+ * does, from their slots:
+ *
+ *		FREE --register--> STARTING --attach--> RUNNING --exit--> FREE
+ *
+ * A slot's generation goes to the worker with its registration, so a worker
+ * that turns up late, after the slot was given up, leaves again.  A launcher
+ * that dies is restarted by the postmaster and finds the running workers in
+ * their slots; what it finds STARTING it gives up.
+ *
+ * Executors come first: if there are too few places for worker processes it
+ * is the scheduler that goes without.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "utils/memutils.h"
+
+#include "src/guc.h"
+#include "src/ipc/worker_slot.h"
+#include "src/launcher/keeper.h"
+#include "src/launcher/launcher.h"
+#include "src/realtime.h"
+
+#define NO_PLACE_MS 1000		/* that a place may be taken by one who leaves */
+#define SHORT_LIFE_MS 5000		/* a worker that lives less is held back */
+#define MAX_DELAY_MS 30000
+
+typedef struct KeptWorker
+{
+	RtWorkerKind kind;
+	int			index;			/* of its slot */
+	BackgroundWorkerHandle *handle; /* of the last registration */
+	TimestampTz started_at;		/* of the last registration, 0 = never */
+	TimestampTz not_before;		/* next start */
+	int			delay_ms;		/* grows with each short life */
+} KeptWorker;
+
+static KeptWorker *workers = NULL;
+static int	worker_count = 0;
+static TimestampTz no_place_since = 0;	/* 0 = the last one got a place */
+static bool told_no_place = false;
+
+void
+rt_keeper_init(void)
+{
+	workers = MemoryContextAllocZero(TopMemoryContext,
+									 (realtime_executors + 1) * sizeof(KeptWorker));
+	for (int i = 0; i < realtime_executors; i++)
+	{
+		workers[worker_count].kind = RT_WORKER_EXECUTOR;
+		workers[worker_count++].index = i;
+	}
+	workers[worker_count++].kind = RT_WORKER_SCHEDULER;
+}
+
+static RtWorkerSlot *
+slot_of(const KeptWorker *kept)
+{
+	return rt_worker_slot(kept->kind, kept->index);
+}
+
+/* ---- starting one ---- */
+
+static void
+name_worker(const KeptWorker *kept, BackgroundWorker *worker)
+{
+	const char *function;
+
+	if (kept->kind == RT_WORKER_SCHEDULER)
+	{
+		function = "rt_scheduler_main";
+		strlcpy(worker->bgw_type, "realtime scheduler", BGW_MAXLEN);
+		strlcpy(worker->bgw_name, "realtime scheduler", BGW_MAXLEN);
+	}
+	else
+	{
+		function = "rt_executor_main";
+		strlcpy(worker->bgw_type, "realtime executor", BGW_MAXLEN);
+		snprintf(worker->bgw_name, BGW_MAXLEN, "realtime executor %d", kept->index);
+	}
+	strlcpy(worker->bgw_library_name, RT_LIBRARY, sizeof(worker->bgw_library_name));
+	strlcpy(worker->bgw_function_name, function, sizeof(worker->bgw_function_name));
+}
+
+static void
+give_up_starting(KeptWorker *kept)
+{
+	RtWorkerSlot *slot = slot_of(kept);
+	uint32		starting = RT_WORKER_STARTING;
+
+	pg_atomic_fetch_add_u32(&slot->generation, 1);
+	(void) pg_atomic_compare_exchange_u32(&slot->state, &starting, RT_WORKER_FREE);
+}
+
+/* Returns false if there is no place for another worker process. */
+static bool
+register_worker(KeptWorker *kept)
+{
+	RtWorkerSlot *slot = slot_of(kept);
+	BackgroundWorker worker;
+	uint32		generation = pg_atomic_add_fetch_u32(&slot->generation, 1);
+	uint32		expected = RT_WORKER_FREE;
+
+	memset(&worker, 0, sizeof(worker));
+	name_worker(kept, &worker);
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_main_arg = Int32GetDatum(kept->index);
+	memcpy(worker.bgw_extra, &generation, sizeof(generation));
+	worker.bgw_notify_pid = MyProcPid;
+
+	if (!pg_atomic_compare_exchange_u32(&slot->state, &expected, RT_WORKER_STARTING))
+		return true;
+	if (kept->handle != NULL)
+		pfree(kept->handle);
+	kept->handle = NULL;
+	if (RegisterDynamicBackgroundWorker(&worker, &kept->handle))
+		return true;
+	kept->handle = NULL;
+	give_up_starting(kept);
+	return false;
+}
+
+/*
+ * A worker that is ending keeps its place for a moment: only if there is none
+ * for longer are they too few.
+ */
+static void
+tell_no_place(const KeptWorker *kept, TimestampTz now)
+{
+	BackgroundWorker worker;
+
+	if (no_place_since == 0)
+		no_place_since = now;
+	if (told_no_place ||
+		!TimestampDifferenceExceeds(no_place_since, now, NO_PLACE_MS))
+		return;
+	told_no_place = true;
+	name_worker(kept, &worker);
+	ereport(WARNING,
+			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+			 errmsg("could not start %s: no worker process is left",
+					worker.bgw_name),
+			 errhint("Increase max_worker_processes (now %d).", max_worker_processes)));
+}
+
+/* ---- watching them ---- */
+
+/* A worker that was registered and is gone before it attached. */
+static void
+notice_failed_start(KeptWorker *kept)
+{
+	pid_t		pid;
+
+	if (kept->handle == NULL ||
+		GetBackgroundWorkerPid(kept->handle, &pid) == BGWH_STOPPED)
+		give_up_starting(kept);
+}
+
+/*
+ * A worker that did not live long is started again later and later; one that
+ * did, at once.
+ */
+static void
+hold_back(KeptWorker *kept, TimestampTz now)
+{
+	if (kept->started_at == 0 || kept->not_before >= kept->started_at)
+		return;
+	if (TimestampDifferenceExceeds(kept->started_at, now, SHORT_LIFE_MS))
+		kept->delay_ms = 0;
+	else
+		kept->delay_ms = kept->delay_ms == 0 ? 100 :
+			Min(kept->delay_ms * 2, MAX_DELAY_MS);
+	kept->not_before = TimestampTzPlusMilliseconds(now, kept->delay_ms);
+}
+
+/* Starts one if it is not running.  Returns how long to sleep at most. */
+static long
+look_after(KeptWorker *kept, TimestampTz now)
+{
+	pg_atomic_uint32 *state = &slot_of(kept)->state;
+	long		sleep = RT_LAUNCHER_IDLE_MS;
+
+	if (pg_atomic_read_u32(state) == RT_WORKER_STARTING)
+	{
+		notice_failed_start(kept);
+		sleep = RT_LAUNCHER_LOOK_MS;
+	}
+	if (pg_atomic_read_u32(state) != RT_WORKER_FREE)
+		return sleep;
+
+	hold_back(kept, now);
+	if (kept->not_before > now)
+		return Min(sleep, 1 + (kept->not_before - now) / 1000);
+	if (!register_worker(kept))
+	{
+		tell_no_place(kept, now);
+		return told_no_place ? RT_LAUNCHER_LOOK_MS : RT_LAUNCHER_BUSY_MS;
+	}
+	no_place_since = 0;
+	kept->started_at = now;
+	return sleep;
+}
+
+long
+rt_keeper_start_workers(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	long		sleep = RT_LAUNCHER_IDLE_MS;
+
+	for (int i = 0; i < worker_count; i++)
+		sleep = Min(sleep, look_after(&workers[i], now));
+	return sleep;
+}
+
+void
+rt_keeper_forget_failures(void)
+{
+	for (int i = 0; i < worker_count; i++)
+	{
+		workers[i].started_at = 0;
+		workers[i].not_before = 0;
+		workers[i].delay_ms = 0;
+	}
+}
