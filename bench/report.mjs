@@ -4,7 +4,7 @@
 //
 // A line of samples is one measurement; those that differ in nothing but the
 // round are summed up by their medians.  In results.md the sections of the
-// measured parts are replaced, the others stay.
+// measured parts, known by their headings, are replaced; the others stay.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const [samplesFile, factsFile, outputFile] = process.argv.slice(2);
@@ -106,6 +106,78 @@ ${table(['call', 'synchronous commit', 'connections × in flight', 'realtime /s'
   troubles(groups, 'errors', 'errors')}`;
 }
 
+function publish() {
+  const groups = summary('publish', [0, 1], 2, ['rate', 'p50', 'p99', 'cpu', 'missing']);
+  const titles = {
+    'insert': 'INSERT', 'two-tables': 'INSERT into two tables', 'notify': 'INSERT and pg_notify()',
+    'ordered': 'INSERT and publish(), ordered topics', 'replay': 'INSERT and publish(), replay topics',
+  };
+  const rows = [];
+  for (const [key, systems] of groups) {
+    const [topics, sessions] = key.split('\t');
+    const rate = (system) => systems.get(system)?.rate;
+    for (const [system, values] of systems) {
+      const publishes = ['ordered', 'replay'].includes(system);
+      rows.push([topics, sessions, titles[system] ?? system, show(values.rate),
+        ...['notify', 'insert', 'two-tables'].map((other) => (publishes ? ratio(values.rate, rate(other)) : '')),
+        show(values.p50), show(values.p99), show(values.cpu)]);
+    }
+  }
+  return `## Publishing
+
+Durable transactions of \`pgbench -M prepared\` that insert a row with 200 bytes of text, alone or with its event: by
+\`realtime.publish()\` of a JSON object with that text to ordered or to replay topics, which store and number it, or by
+\`pg_notify()\` of the same object. The statements of a transaction are sent as a pipeline: each transaction is one round
+trip. One WebSocket client is subscribed to all topics and receives every event, one session LISTENs on all channels;
+neither of them is counted. "Into two tables" is the same row once more in a table of the same shape: about what a stored
+event must cost.
+
+Each transaction draws its topic at random. **With one topic and 16 sessions the commits wait for each other**: who
+publishes holds the topic's lock until the commit is flushed, because subscribers get the events in commit order; without
+events of that topic nobody waits. \`pg_notify()\` has one such lock for the whole cluster, so topics make no difference to
+it. What is aimed at with 64 topics and 16 sessions, also for replay topics: 3 times \`pg_notify()\`, half of the plain
+INSERT, 0.8 of the INSERT into two tables.
+
+${table(['topics', 'sessions', 'transaction', 'transactions /s', 'to pg_notify()', 'to INSERT', 'to two tables',
+    'p50 (µs)', 'p99 (µs)', 'CPU (µs)'], rows)}${troubles(groups, 'missing', 'events not received')}`;
+}
+
+function liveTable() {
+  const groups = summary('live-table', [0, 1, 2], 3, ['rate', 'p50', 'p99', 'time', 'cpu', 'missing']);
+  const titles = { none: 'no trigger', notify: 'PL/pgSQL trigger, pg_notify()', realtime: 'live table' };
+  const rows = [];
+  for (const [key, systems] of groups) {
+    const [count, sessions, sync] = key.split('\t');
+    const added = (system, name) => systems.get(system)?.[name] - systems.get('none')?.[name];
+    // Of several sessions a row's time is mostly that of waiting for the others.
+    const names = sessions === '1' ? ['time', 'cpu'] : [null, 'cpu'];
+    for (const [system, values] of systems) {
+      rows.push([Number(count).toLocaleString('en-US'), sessions, sync, titles[system] ?? system, show(values.rate),
+        ...names.flatMap((name) => [
+          name ? show(values[name]) : '',
+          name && system !== 'none' ? show(added(system, name)) : '',
+          name && system === 'realtime' ? ratio(added(system, name), added('notify', name)) : '',
+        ]), show(values.p50), show(values.p99)]);
+    }
+  }
+  return `## Live tables
+
+What it costs to insert a row (an identity, an integer, 200 bytes of text) into a table that is a live table with 64
+topics, into the same table with an AFTER ROW trigger in PL/pgSQL that runs \`pg_notify('live_1', row_to_json(NEW)::text)\`,
+and into the same table without either. A transaction is one INSERT, of one row or of 1,000 from a SELECT; in one session,
+20 transactions of one row share a round trip. Somebody receives every event: a WebSocket client that is subscribed to all
+topics, or a session that LISTENs; what the server does for them is part of the CPU time.
+
+"Added" is the difference to the table without trigger: of the time that a row takes in one session (the mean of the
+round trips without the slowest tenth) and of the CPU time of all server processes per row. **The aim is half of what the
+PL/pgSQL trigger adds.** Where commits wait for the disk, that hides what a trigger costs, so only the last case does; there
+the rows per second show what the locks of topics and of \`pg_notify()\` do to 16 sessions.
+
+${table(['rows each', 'sessions', 'synchronous commit', 'table', 'rows /s', 'time per row (µs)', 'added (µs)', "to the trigger's",
+    'CPU per row (µs)', 'added CPU (µs)', "to the trigger's", 'p50 of a round trip (µs)', 'p99 (µs)'], rows)}${
+  troubles(groups, 'missing', 'events not received')}`;
+}
+
 function fanout() {
   const groups = summary('fanout', [0], 1, ['rate', 'p50', 'p99', 'cpu', 'missing']);
   const rows = [];
@@ -153,22 +225,32 @@ ${table(['system', 'PSS per connection (kB)', 'USS per connection (kB)', 'time t
 
 // ---- the file ----
 
-const parts = { calls, fanout, memory };
+const parts = { calls, publish, 'live-table': liveTable, fanout, memory };
+const titles = {
+  'calls': 'Calls', 'publish': 'Publishing', 'live-table': 'Live tables', 'fanout': 'Fan-out', 'memory': 'Idle connections',
+};
 const measured = new Set(samples.map((sample) => sample[0]));
-const circumstances = `Measured ${facts.date} with \`${facts.command}\`: medians of ${facts.rounds} round(s). ${facts.cores} cores shared by servers and
-load generators (${facts.processor}, ${facts.memory}), ${facts.kernel}, PostgreSQL ${facts.postgres}, Node ${facts.node},
-nginx ${facts.nginx} with nchan ${facts.nchan}.`;
 
-const old = existsSync(outputFile) ? readFileSync(outputFile, 'utf8') : '';
+// What the measured parts used beside PostgreSQL.
+const others = [
+  (measured.has('calls') || measured.has('memory')) && `Node ${facts.node}`,
+  facts.nginx && `nginx ${facts.nginx} with nchan ${facts.nchan}`,
+].filter(Boolean);
+const circumstances = `Measured ${facts.date} with \`${facts.command}\`: medians of ${facts.rounds} round(s). ${facts.cores} cores shared by servers and
+load generators (${facts.processor}, ${facts.memory}), ${facts.kernel}, PostgreSQL ${facts.postgres}${others.length ? `,\n${others.join(', ')}` : ''}.`;
+
+// The sections that the file has, by their titles; they used to have marks.
+const old = existsSync(outputFile) ? readFileSync(outputFile, 'utf8').replace(/^<!-- .* -->\n/gm, '') : '';
+const kept = new Map(old.split(/^(?=## )/m).filter((text) => text.startsWith('## '))
+  .map((text) => [text.slice(3, text.indexOf('\n')), text.trim()]));
+
 const sections = [];
 for (const [name, make] of Object.entries(parts)) {
-  const [open, close] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
-  const kept = old.slice(old.indexOf(open) + open.length, old.indexOf(close)).trim();
-  let text = old.includes(open) && old.includes(close) ? kept : '';
+  let text = kept.get(titles[name]);
   if (measured.has(name)) {
     text = `${make()}\n\n${circumstances}`;
     console.log(`${text}\n`);
   }
-  if (text) sections.push(`${open}\n${text}\n${close}\n`);
+  if (text) sections.push(`${text}\n`);
 }
 writeFileSync(outputFile, `# Results\n\nWritten by \`./run bench\`; run it for your own machine. See [README.md](README.md).\n\n${sections.join('\n')}`);

@@ -34,8 +34,7 @@ TEXT
         client_min_messages=error log_min_messages=error \
         realtime.port="$GATEWAY_PORT" realtime.upgrade_rate=0 \
         realtime.max_connections=20000 realtime.max_sessions=20000
-    "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -d postgres -o /dev/null \
-        -f "$RT_TOP/bench/schema.sql" || die "could not load bench/schema.sql"
+    sql_file bench/schema.sql
     postgres_wait
 }
 
@@ -70,6 +69,12 @@ realtime_pids()
 {
     ps --ppid "$POSTMASTER_PID" -o pid=,args= | awk -v title="$1" '
         index($0, title) {print $1}'
+}
+
+sql_file()
+{
+    "$PG_BINDIR/psql" -X -q -v ON_ERROR_STOP=1 -d postgres -o /dev/null \
+        -f "$RT_TOP/$1" || die "could not load $1"
 }
 
 sql() { "$PG_BINDIR/psql" -X -q -At -v ON_ERROR_STOP=1 -d postgres -c "$1"; }

@@ -38,8 +38,10 @@ typedef struct Options
 	const char *args;
 	int			in_flight;
 
-	/* fanout */
+	/* fanout and watch */
 	const char *subscribe;		/* NULL: being connected is enough */
+	int			topics;			/* subscriptions of a connection, of watch only */
+	const char *listener;		/* NULL: watch topics */
 	const char *publisher;		/* NULL: somebody else publishes */
 	const char *message;
 	double		rate;			/* messages a second */
@@ -68,5 +70,6 @@ extern uint64_t own_cpu_us(void);
 extern int	run_calls(void);
 extern int	run_idle(void);
 extern int	run_fanout(void);
+extern int	run_watch(void);
 
 #endif							/* BENCH_LOAD_H */

@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -155,4 +156,33 @@ loop_connect(const char *host, int port, int source_number)
 		errno != EINPROGRESS)
 		fail(EXIT_CONNECTION, "could not connect to %s:%d: %m", host, port);
 	return fd;
+}
+
+void
+loop_wait_connected(int fd, const char *url)
+{
+	struct pollfd wanted = {.fd = fd,.events = POLLOUT};
+	int			error = ETIMEDOUT;
+	socklen_t	len = sizeof(error);
+
+	if (poll(&wanted, 1, 10000) > 0)
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	if (error != 0)
+		fail(EXIT_CONNECTION, "could not connect to %s: %s", url, strerror(error));
+}
+
+void
+loop_send_all(int fd, const char *text, size_t len)
+{
+	while (len > 0)
+	{
+		ssize_t		n = send(fd, text, len, MSG_NOSIGNAL);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;			/* rare and short: the server reads at once */
+		if (n < 0)
+			fail(EXIT_CONNECTION, "could not send: %m");
+		text += n;
+		len -= (size_t) n;
+	}
 }

@@ -20,6 +20,9 @@ static const char usage_text[] =
 "       load idle   [option ...]\n"
 "       load fanout --publisher URL --message TEXT [--subscribe TEXT]\n"
 "                   [--rate R] [--burst B] [option ...]\n"
+"       load watch  --subscribe TEXT [--topics N] [option ...]\n"
+"       load watch  --listener URL --message TEXT\n"
+"                   counts events until SIGTERM, for --seconds at most\n"
 "       load cpu    --cpu-of PID ...   prints the microseconds used so far\n"
 "\n"
 "  --url URL          ws://host:port/path (default ws://127.0.0.1:7432/ws)\n"
@@ -34,6 +37,9 @@ static const char usage_text[] =
 "  --args JSON        its arguments (default [])\n"
 "  --in-flight K      calls on each connection at once (default 1)\n"
 "  --subscribe TEXT   frame to subscribe with, acknowledged by the server\n"
+"  --topics N         to send it so many times on each connection (default 1)\n"
+"  --listener URL     sql://user@host:port/database to run the message in, which\n"
+"                     is a LISTEN\n"
 "  --publisher URL    sql://user@host:port/database or http://host:port/path\n"
 "  --message TEXT     statement to run, or body to post\n"
 "  --rate R           messages a second (default 100)\n"
@@ -123,6 +129,8 @@ enum
 	OPT_ARGS,
 	OPT_IN_FLIGHT,
 	OPT_SUBSCRIBE,
+	OPT_TOPICS,
+	OPT_LISTENER,
 	OPT_PUBLISHER,
 	OPT_MESSAGE,
 	OPT_RATE,
@@ -142,6 +150,8 @@ static const struct option long_options[] = {
 	{"args", required_argument, NULL, OPT_ARGS},
 	{"in-flight", required_argument, NULL, OPT_IN_FLIGHT},
 	{"subscribe", required_argument, NULL, OPT_SUBSCRIBE},
+	{"topics", required_argument, NULL, OPT_TOPICS},
+	{"listener", required_argument, NULL, OPT_LISTENER},
 	{"publisher", required_argument, NULL, OPT_PUBLISHER},
 	{"message", required_argument, NULL, OPT_MESSAGE},
 	{"rate", required_argument, NULL, OPT_RATE},
@@ -200,6 +210,8 @@ read_option(int option, const char *value)
 		case OPT_ARGS: options.args = value; break;
 		case OPT_IN_FLIGHT: options.in_flight = read_count(value, 100000); break;
 		case OPT_SUBSCRIBE: options.subscribe = value; break;
+		case OPT_TOPICS: options.topics = read_count(value, 1000000); break;
+		case OPT_LISTENER: options.listener = value; break;
 		case OPT_PUBLISHER: options.publisher = value; break;
 		case OPT_MESSAGE: options.message = value; break;
 		case OPT_RATE: options.rate = read_number(value, 0.01); break;
@@ -251,7 +263,7 @@ main(int argc, char **argv)
 	options = (Options) {
 		.host = "127.0.0.1",.port = 7432,.path = "/ws",.welcome = true,
 			.connections = 1,.opening = 100,.seconds = 5,.warmup = 1,
-			.args = "[]",.in_flight = 1,.rate = 100,.burst = 1
+			.args = "[]",.in_flight = 1,.rate = 100,.burst = 1,.topics = 1
 	};
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		read_option(option, optarg);
@@ -264,6 +276,8 @@ main(int argc, char **argv)
 		return run_idle();
 	if (strcmp(mode, "fanout") == 0)
 		return run_fanout();
+	if (strcmp(mode, "watch") == 0)
+		return run_watch();
 	if (strcmp(mode, "cpu") == 0)
 		return run_cpu();
 	fputs(usage_text, stderr);

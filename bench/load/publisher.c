@@ -3,8 +3,7 @@
  *		Publishes through SQL or HTTP.
  *
  *	sql://user@host:port/database	a message is a statement, sent with the
- *									simple query protocol; host may be the
- *									directory of a Unix socket, percent-encoded
+ *									simple query protocol (see sql.h)
  *	http://host:port/path			a message is the body of a POST
  *
  * One message goes out per tick of a timer, without waiting for the answer to
@@ -14,10 +13,7 @@
  */
 #define _GNU_SOURCE
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,29 +25,27 @@
 #include "load.h"
 #include "loop.h"
 #include "publisher.h"
+#include "sql.h"
 #include "template.h"
 
 #define BUFFER_SIZE (256 * 1024)
 
-typedef struct Target
-{
-	bool		sql;
-	char		user[64];
-	char		host[128];
-	int			port;
-	char		path[256];		/* SQL: database */
-} Target;
-
-static Target target;
 static Template message;
-static Source server;
 static Source timer = {-1, NULL};
-
 static char *out;				/* one tick's requests */
+static uint64_t sent_count;
+
+/* SQL */
+static bool is_sql;
+static SqlSession session;
+
+/* HTTP */
+static char host[128];
+static int	port;
+static char path[256];
+static Source server;
 static char in[BUFFER_SIZE];
 static size_t in_len;
-static bool is_ready;			/* SQL: the session has begun */
-static uint64_t sent_count;
 static uint64_t confirmed_count;
 
 uint64_t
@@ -63,95 +57,10 @@ publisher_sent(void)
 uint64_t
 publisher_confirmed(void)
 {
-	return confirmed_count;
-}
-
-/* ---- where to ---- */
-
-static void
-percent_decode(char *text)
-{
-	char	   *to = text;
-
-	for (char *from = text; *from != '\0'; from++)
-	{
-		unsigned	byte;
-
-		if (*from == '%' && isxdigit((unsigned char) from[1]) &&
-			sscanf(from + 1, "%2x", &byte) == 1)
-		{
-			*to++ = (char) byte;
-			from += 2;
-		}
-		else
-			*to++ = *from;
-	}
-	*to = '\0';
-}
-
-static void
-parse_target(const char *url)
-{
-	if (sscanf(url, "sql://%63[^@]@%127[^:]:%d/%255s", target.user, target.host,
-			   &target.port, target.path) == 4)
-		target.sql = true;
-	else if (sscanf(url, "http://%127[^:]:%d%255s", target.host, &target.port,
-					target.path) != 3)
-		fail(EXIT_USAGE, "the publisher must be sql://user@host:port/database "
-			 "or http://host:port/path, not \"%s\"", url);
-	percent_decode(target.host);
+	return is_sql ? session.completed : confirmed_count;
 }
 
 /* ---- requests ---- */
-
-static void
-send_all(const char *text, size_t len)
-{
-	while (len > 0)
-	{
-		ssize_t		n = send(server.fd, text, len, MSG_NOSIGNAL);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;			/* rare and short: the server reads at once */
-		if (n < 0)
-			fail(EXIT_CONNECTION, "publisher: could not send: %m");
-		text += n;
-		len -= (size_t) n;
-	}
-}
-
-static void
-put_length(char *at, size_t len)
-{
-	uint32_t	value = htonl((uint32_t) len);
-
-	memcpy(at, &value, 4);
-}
-
-static void
-send_startup(void)
-{
-	char		text[512];
-	size_t		len = 8;
-
-	put_length(text + 4, 196608);	/* protocol 3.0 */
-	len += (size_t) sprintf(text + len, "user%c%s%cdatabase%c%s%c", 0, target.user,
-							0, 0, target.path, 0);
-	text[len++] = '\0';
-	put_length(text, len);
-	send_all(text, len);
-}
-
-static size_t
-write_query(char *to)
-{
-	size_t		len = template_fill(&message, to + 5, 0);
-
-	to[0] = 'Q';
-	to[5 + len] = '\0';
-	put_length(to + 1, 4 + len + 1);
-	return 5 + len + 1;
-}
 
 static size_t
 write_post(char *to)
@@ -166,7 +75,7 @@ write_post(char *to)
 	head = (size_t) sprintf(to, "POST %s HTTP/1.1\r\nHost: %s:%d\r\n"
 							"Content-Type: application/json\r\n"
 							"Content-Length: %zu\r\n\r\n",
-							target.path, target.host, target.port, len);
+							path, host, port, len);
 	memcpy(to + head, body, len);
 	return head + len;
 }
@@ -176,70 +85,20 @@ publish(void)
 {
 	size_t		len = 0;
 
-	if (target.sql)
+	if (is_sql)
 	{
-		len = write_query(out);
+		sql_send(&session, out,
+				 template_fill(&message, out + SQL_QUERY_HEADER, 0));
 		sent_count++;
+		return;
 	}
-	else
-	{
-		for (int i = 0; i < options.burst; i++)
-			len += write_post(out + len);
-		sent_count += (uint64_t) options.burst;
-	}
-	send_all(out, len);
+	for (int i = 0; i < options.burst; i++)
+		len += write_post(out + len);
+	sent_count += (uint64_t) options.burst;
+	loop_send_all(server.fd, out, len);
 }
 
 /* ---- answers ---- */
-
-static const char *
-error_field(const char *body, size_t len, char field)
-{
-	const char *end = body + len;
-
-	while (body < end && *body != '\0')
-	{
-		if (*body == field)
-			return body + 1;
-		body += strlen(body) + 1;
-	}
-	return "";
-}
-
-/* One message of the server's; returns its length, 0 if it is not complete. */
-static size_t
-handle_sql(const char *text, size_t len)
-{
-	uint32_t	value;
-	size_t		total;
-
-	if (len < 5)
-		return 0;
-	memcpy(&value, text + 1, 4);
-	total = 1 + ntohl(value);
-	if (len < total)
-		return 0;
-	switch (text[0])
-	{
-		case 'R':
-			memcpy(&value, text + 5, 4);
-			if (value != 0)
-				fail(EXIT_USAGE, "publisher: the server asks user \"%s\" for a password, "
-					 "which is not supported", target.user);
-			break;
-		case 'E':
-			fail(EXIT_ANSWERS, "publisher: %s: %s", error_field(text + 5, total - 5, 'S'),
-				 error_field(text + 5, total - 5, 'M'));
-		case 'Z':
-			if (is_ready)
-				confirmed_count++;
-			is_ready = true;
-			break;
-		default:
-			break;
-	}
-	return total;
-}
 
 /* One answer; returns its length, 0 if it is not complete. */
 static size_t
@@ -283,8 +142,7 @@ on_server(Source *source, uint32_t events)
 			 strerror(errno));
 	in_len += (size_t) n;
 	in[in_len] = '\0';
-	while ((one = target.sql ? handle_sql(in + done, in_len - done) :
-			handle_http(in + done, in_len - done)) > 0)
+	while ((one = handle_http(in + done, in_len - done)) > 0)
 		done += one;
 	in_len -= done;
 	memmove(in, in + done, in_len);
@@ -330,43 +188,32 @@ publisher_stop(void)
 	set_timer(0);
 }
 
-static void
-wait_until_connected(void)
-{
-	struct pollfd wanted = {.fd = server.fd,.events = POLLOUT};
-	int			error = ETIMEDOUT;
-	socklen_t	len = sizeof(error);
+/* ---- opening ---- */
 
-	if (poll(&wanted, 1, 10000) > 0)
-		getsockopt(server.fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	if (error != 0)
-		fail(EXIT_CONNECTION, "could not connect to %s: %s", options.publisher,
-			 strerror(error));
+static void
+open_http(const char *url)
+{
+	if (sscanf(url, "http://%127[^:]:%d%255s", host, &port, path) != 3)
+		fail(EXIT_USAGE, "the publisher must be sql://user@host:port/database "
+			 "or http://host:port/path, not \"%s\"", url);
+	server.fd = loop_connect(host, port, 0);
+	server.on_ready = on_server;
+	loop_wait_connected(server.fd, url);
+	loop_add(&server, EPOLLIN);
 }
 
 void
 publisher_open(void)
 {
-	uint64_t	deadline = now_ns() + 10 * 1000000000ULL;
-
-	parse_target(options.publisher);
 	template_parse(&message, options.message);
 	out = allocate((size_t) options.burst * (message.max_len + 1024));
+	is_sql = sql_is_url(options.publisher);
+	if (is_sql)
+		sql_open(&session, options.publisher);
+	else
+		open_http(options.publisher);
 
-	server.fd = loop_connect(target.host, target.port, 0);
-	server.on_ready = on_server;
-	wait_until_connected();
-	if (target.sql)
-		send_startup();
-	loop_add(&server, EPOLLIN);
 	timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	timer.on_ready = on_tick;
 	loop_add(&timer, EPOLLIN);
-
-	while (target.sql && !is_ready)
-	{
-		if (now_ns() > deadline)
-			fail(EXIT_CONNECTION, "publisher: no session with %s", options.publisher);
-		loop_turn(100);
-	}
 }
