@@ -19,6 +19,8 @@
 #include "src/backend/function_check.h"
 #include "src/backend/parameter.h"
 #include "src/backend/template_check.h"
+#include "src/catalog/declaration.h"
+#include "src/protocol/topic.h"
 
 #define REPLAY_SIZE_DEFAULT 1000
 
@@ -117,6 +119,7 @@ realtime_topic(PG_FUNCTION_ARGS)
 
 	rt_template_check_names(row.template);
 	rt_template_check_class(row.template, row.topic_class, NULL);
+	rt_template_class_changes(row.template, row.topic_class);
 	rt_store_topic(&row);
 	PG_RETURN_VOID();
 }
@@ -125,8 +128,18 @@ Datum
 realtime_drop(PG_FUNCTION_ARGS)
 {
 	char	   *path = rt_parameter_text(fcinfo, 0, "path");
+	const RtStreamDeclaration *stream = NULL;
+	const char *tpl;
 
-	PG_RETURN_BOOL(rt_store_drop(path));
+	if (rt_declarations_refresh())
+		stream = rt_declaration_stream(path, strlen(path));
+	tpl = stream != NULL ? stream->topic : path;
+
+	if (!rt_store_drop(path))
+		PG_RETURN_BOOL(false);
+	if (rt_template_check(tpl, strlen(tpl)) == RT_TEMPLATE_OK)
+		rt_template_class_changes(tpl, NULL);
+	PG_RETURN_BOOL(true);
 }
 
 /* ---- checks of realtime.rpc() ---- */

@@ -57,6 +57,7 @@ realtime_channel(PG_FUNCTION_ARGS)
 	check_class(fcinfo, &row);
 	check_functions(fcinfo, &row);
 	rt_template_check_class(row.topic, class_of(&row), row.path);
+	rt_template_class_changes(row.topic, class_of(&row));
 
 	rt_store_stream(&row);
 	PG_RETURN_VOID();

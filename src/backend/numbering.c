@@ -201,7 +201,7 @@ agree_on_epoch(RtNumbering *numbering, bool raise)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("numbers of events are used up"),
-				 errdetail("There have been %d epochs.", RT_EPOCH_MAX)));
+				 errdetail("Epoch %d is the last one.", RT_EPOCH_MAX)));
 	write_epoch(numbering, epoch.epoch + 1, &epoch.tid);
 	return epoch.epoch + 1;
 }

@@ -1,11 +1,14 @@
 /*
  * template_check.c
- *		Whether a topic template goes with those that are declared already.
+ *		Whether a topic template goes with those that are declared already, and
+ *		what follows from a change of class.
  */
 #include "postgres.h"
 
+#include "src/backend/publish.h"
 #include "src/backend/template_check.h"
 #include "src/catalog/declaration.h"
+#include "src/catalog/replay.h"
 #include "src/protocol/topic.h"
 
 static bool
@@ -98,4 +101,23 @@ rt_template_check_class(const char *tpl, const char *topic_class,
 			check_against(tpl, topic_class, "channel", stream->path,
 						  stream->topic, stream->topic_class);
 	}
+}
+
+void
+rt_template_class_changes(const char *tpl, const char *topic_class)
+{
+	ListCell   *cell;
+
+	rt_declarations_refresh();
+	foreach(cell, rt_declaration_topics())
+	{
+		const RtTopicDeclaration *topic = lfirst(cell);
+
+		if (topic_class != NULL &&
+			strcmp(class_name(topic->topic_class), topic_class) == 0 &&
+			have_same_form(topic->template, tpl))
+			return;
+	}
+	if (rt_replay_any(tpl, strlen(tpl)))
+		rt_pending_raise_epoch();
 }

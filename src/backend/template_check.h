@@ -1,6 +1,7 @@
 /*
  * template_check.h
- *		Whether a topic template goes with those that are declared already.
+ *		Whether a topic template goes with those that are declared already, and
+ *		what follows from a change of class.
  */
 #ifndef RT_BACKEND_TEMPLATE_CHECK_H
 #define RT_BACKEND_TEMPLATE_CHECK_H
@@ -20,5 +21,13 @@ extern void rt_template_check_names(const char *tpl);
  */
 extern void rt_template_check_class(const char *tpl, const char *topic_class,
 									const char *path);
+
+/*
+ * To be called before a declaration is written, or when one has been removed
+ * (topic_class NULL).  If the template had another class and topics that it
+ * matches have events with numbers, no client may go on from such a number:
+ * events in between have none.
+ */
+extern void rt_template_class_changes(const char *tpl, const char *topic_class);
 
 #endif							/* RT_BACKEND_TEMPLATE_CHECK_H */

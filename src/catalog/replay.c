@@ -23,6 +23,7 @@
 
 #include "src/catalog/declaration.h"
 #include "src/catalog/replay.h"
+#include "src/protocol/topic.h"
 
 struct RtReplayScan
 {
@@ -34,7 +35,8 @@ struct RtReplayScan
 	MemoryContext row_context;	/* texts that had to be fetched */
 };
 
-static void init_topic_key(ScanKey key, const char *topic, Size len);
+static void init_topic_key(ScanKey key, StrategyNumber strategy,
+						   RegProcedure compare, const char *topic, Size len);
 static int64 slot_seq(TupleTableSlot *slot);
 static bool slot_is_lost(TupleTableSlot *slot);
 static int64 newest_of_table(const char *topic, Size len, Snapshot snapshot);
@@ -75,6 +77,39 @@ rt_replay_is_truncated(const char *topic, Size len, int64 since, int64 newest,
 	return expected <= newest;
 }
 
+/* From topic to topic: a descent of the index for each. */
+bool
+rt_replay_any(const char *tpl, Size len)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Relation	messages = table_open(rt_message_table(), AccessShareLock);
+	Relation	index = rt_message_index_open(messages, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(messages, NULL);
+	IndexScanDesc scan = rt_index_beginscan(messages, index, snapshot, 1);
+	ScanKeyData key;
+	bool		found = false;
+
+	init_topic_key(&key, BTGreaterStrategyNumber, F_TEXT_GT, "", 0);
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (!found && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		uint32		topic_len;
+		const char *topic = slot_text(slot, Anum_message_topic, &topic_len);
+
+		CHECK_FOR_INTERRUPTS();
+		found = rt_template_match(tpl, len, topic, topic_len, NULL);
+		pfree(DatumGetPointer(key.sk_argument));
+		init_topic_key(&key, BTGreaterStrategyNumber, F_TEXT_GT, topic, topic_len);
+		index_rescan(scan, &key, 1, NULL, 0);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(messages, AccessShareLock);
+	UnregisterSnapshot(snapshot);
+	return found;
+}
+
 /* ---- rows ---- */
 
 RtReplayScan *
@@ -89,7 +124,7 @@ rt_replay_begin(const char *topic, Size len, int64 since, Snapshot snapshot)
 											  "realtime replay row",
 											  ALLOCSET_DEFAULT_SIZES);
 
-	init_topic_key(&scan->keys[0], topic, len);
+	init_topic_key(&scan->keys[0], BTEqualStrategyNumber, F_TEXTEQ, topic, len);
 	ScanKeyInit(&scan->keys[1], Anum_message_seq, BTGreaterStrategyNumber,
 				F_INT8GT, Int64GetDatum(since));
 	scan->scan = rt_index_beginscan(scan->messages, scan->index, snapshot,
@@ -140,7 +175,7 @@ rt_message_newest(Relation messages, Relation index, TupleTableSlot *slot,
 	IndexScanDesc scan;
 	int64		newest = 0;
 
-	init_topic_key(&key, topic, len);
+	init_topic_key(&key, BTEqualStrategyNumber, F_TEXTEQ, topic, len);
 	scan = rt_index_beginscan(messages, index, snapshot, 1);
 	index_rescan(scan, &key, 1, NULL, 0);
 	if (index_getnext_slot(scan, BackwardScanDirection, slot))
@@ -184,10 +219,11 @@ newest_of_table(const char *topic, Size len, Snapshot snapshot)
  * has the collation C, whatever the database's is.
  */
 static void
-init_topic_key(ScanKey key, const char *topic, Size len)
+init_topic_key(ScanKey key, StrategyNumber strategy, RegProcedure compare,
+			   const char *topic, Size len)
 {
-	ScanKeyEntryInitialize(key, 0, Anum_message_topic, BTEqualStrategyNumber,
-						   InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+	ScanKeyEntryInitialize(key, 0, Anum_message_topic, strategy,
+						   InvalidOid, C_COLLATION_OID, compare,
 						   PointerGetDatum(cstring_to_text_with_len(topic, (int) len)));
 }
 
