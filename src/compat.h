@@ -15,6 +15,8 @@
 #error "realtime needs PostgreSQL 15 or later"
 #endif
 
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "storage/latch.h"
@@ -25,11 +27,15 @@
 #if PG_VERSION_NUM < 160000
 #define rt_object_ownercheck_database(oid, role) \
 	pg_database_ownercheck((oid), (role))
+#define rt_object_ownercheck_relation(oid, role) \
+	pg_class_ownercheck((oid), (role))
 #define rt_aclcheck_function(oid, role) \
 	pg_proc_aclcheck((oid), (role), ACL_EXECUTE)
 #else
 #define rt_object_ownercheck_database(oid, role) \
 	object_ownercheck(DatabaseRelationId, (oid), (role))
+#define rt_object_ownercheck_relation(oid, role) \
+	object_ownercheck(RelationRelationId, (oid), (role))
 #define rt_aclcheck_function(oid, role) \
 	object_aclcheck(ProcedureRelationId, (oid), (role), ACL_EXECUTE)
 #endif
@@ -82,6 +88,14 @@ typedef ProcNumber RtProcNumber;
 #define rt_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan((table), (index), (snapshot), NULL, (nkeys), 0)
 #define rt_primary_key_index(table) RelationGetPrimaryKeyIndex((table), false)
+#endif
+
+/* Generated columns without a stored value exist since 18. */
+#if PG_VERSION_NUM < 180000
+#define rt_attribute_is_virtual(attribute) false
+#else
+#define rt_attribute_is_virtual(attribute) \
+	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
 #endif
 
 /* MarkGUCPrefixReserved() exists since 15: nothing to do. */

@@ -27,6 +27,7 @@ int			realtime_handler_timeout = 25000;
 int			realtime_handshake_timeout = 10000;
 int			realtime_idle_timeout = 120000;
 char	   *realtime_listen_addresses = NULL;
+int			realtime_live_table_memory = 16 * 1024;
 int			realtime_max_backpressure = 1024 * 1024;
 int			realtime_max_batch = 50;
 int			realtime_max_connections = 10000;
@@ -181,7 +182,7 @@ define_processes(void)
 			   &realtime_queue_depth, 16, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.ring_size",
 			   "Shared memory for committed events on their way to the gateways.",
-			   &realtime_ring_size, 64, 64 * 1024 * 1024,
+			   &realtime_ring_size, 256, 64 * 1024 * 1024,
 			   PGC_POSTMASTER, GUC_UNIT_KB);
 }
 
@@ -197,6 +198,10 @@ define_limits(void)
 	define_int("realtime.idle_timeout",
 			   "Silence after which a connection is closed; 0 never closes it.",
 			   &realtime_idle_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.live_table_memory",
+			   "Memory for what a transaction changes in live tables.",
+			   &realtime_live_table_memory, 64, 16 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_KB);
 	define_int("realtime.max_backpressure",
 			   "Bytes that may wait for a slow reader.",
 			   &realtime_max_backpressure, 16 * 1024, 1024 * 1024 * 1024,

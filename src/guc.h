@@ -38,6 +38,7 @@ extern int	realtime_executors;
 extern int	realtime_queue_depth;
 extern int	realtime_ring_size; /* kB */
 extern int	realtime_payload_memory;	/* kB */
+extern int	realtime_live_table_memory; /* kB */
 extern int	realtime_max_sessions;
 
 /* Calls */

@@ -8,6 +8,7 @@
 #include "src/backend/backend.h"
 #include "src/backend/database_guard.h"
 #include "src/backend/dependency.h"
+#include "src/backend/live_table.h"
 #include "src/backend/publish.h"
 
 void
@@ -15,6 +16,7 @@ rt_backend_install(void)
 {
 	rt_at_commit_install();
 	rt_publish_install();
+	rt_live_table_install();
 	rt_dependency_install();
 	rt_database_guard_install();
 }

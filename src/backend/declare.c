@@ -17,6 +17,7 @@
 #include "src/backend/at_commit.h"
 #include "src/backend/declaration_store.h"
 #include "src/backend/function_check.h"
+#include "src/backend/live_table.h"
 #include "src/backend/parameter.h"
 #include "src/backend/template_check.h"
 #include "src/catalog/declaration.h"
@@ -135,8 +136,9 @@ realtime_drop(PG_FUNCTION_ARGS)
 		stream = rt_declaration_stream(path, strlen(path));
 	tpl = stream != NULL ? stream->topic : path;
 
+	/* a table that is named like a path or template goes second */
 	if (!rt_store_drop(path))
-		PG_RETURN_BOOL(false);
+		PG_RETURN_BOOL(rt_live_table_drop(path));
 	if (rt_template_check(tpl, strlen(tpl)) == RT_TEMPLATE_OK)
 		rt_template_class_changes(tpl, NULL);
 	PG_RETURN_BOOL(true);

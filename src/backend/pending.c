@@ -77,6 +77,7 @@ static Size payload_reserve(const RtEvent *event);
 static Size payload_length(const RtEvent *event);
 static Size entry_size(const RtEvent *event, Size payload_len);
 static void check_open(void);
+static Size capacity(void);
 static void check_room(Size size);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
@@ -108,7 +109,13 @@ rt_pending_fits(const RtEvent *event)
 	Size		payload_len = payload_length(event);
 
 	return payload_len + payload_reserve(event) <= RT_FRAME_PAYLOAD_MAX &&
-		pending.size + entry_size(event, payload_len) <= rt_ring_capacity();
+		pending.size + entry_size(event, payload_len) <= capacity();
+}
+
+bool
+rt_pending_fits_lost(const RtEvent *event)
+{
+	return pending.size + rt_ring_entry_size(event->topic_len, 0) <= capacity();
 }
 
 void
@@ -159,7 +166,7 @@ rt_pending_add_partition_lost(uint32 partition)
 	RtRingEntry *entry;
 
 	check_open();
-	check_room(size);
+	Assert(pending.size + size <= rt_ring_capacity());
 	entry = begin_entry(&nobodys, size);
 	entry->flags = RT_RING_LOST;
 	entry->topic_hash = partition;
@@ -372,15 +379,22 @@ check_open(void)
 				 errmsg("cannot publish while the transaction commits")));
 }
 
+/* Room for events: markers of all partitions must fit behind them. */
+static Size
+capacity(void)
+{
+	return rt_ring_capacity() - RT_TOPIC_PARTITIONS * rt_ring_entry_size(0, 0);
+}
+
 static void
 check_room(Size size)
 {
-	if (pending.size + size > rt_ring_capacity())
+	if (pending.size + size > capacity())
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a transaction cannot publish more than %zu bytes",
-						rt_ring_capacity()),
-				 errdetail("This is half of realtime.ring_size."),
+						capacity()),
+				 errdetail("This is about half of realtime.ring_size."),
 				 errhint("Publish in several transactions, or publish one event that makes clients load again.")));
 }
 

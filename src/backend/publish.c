@@ -43,7 +43,6 @@ enum
 	ENVELOPE_COLUMNS
 };
 
-static bool in_our_database(void);
 static void publish(text *topic, text *event, Jsonb *data);
 static void check_topic(const char *topic, Size len);
 static void check_event(const char *event, Size len);
@@ -97,7 +96,7 @@ rt_publish_check_session(void)
 {
 	PreventCommandDuringRecovery("realtime.publish()");
 	PreventCommandIfParallelMode("realtime.publish()");
-	if (!in_our_database())
+	if (!rt_publish_is_possible())
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cannot publish in database \"%s\"",
@@ -108,8 +107,8 @@ rt_publish_check_session(void)
 }
 
 /* A database that somebody is connected to cannot change its name. */
-static bool
-in_our_database(void)
+bool
+rt_publish_is_possible(void)
 {
 	static char my_database[NAMEDATALEN] = "";
 

@@ -26,6 +26,9 @@ typedef struct RtEvent
 /* Raises an ERROR where nothing can be published: database, recovery ... */
 extern void rt_publish_check_session(void);
 
+/* Whether clients are connected to this database. */
+extern bool rt_publish_is_possible(void);
+
 /* Fills in the class and replay_size of the event's topic. */
 extern void rt_publish_resolve(RtEvent *event);
 
@@ -43,8 +46,12 @@ extern void rt_pending_add(const RtEvent *event);
  * and data are not looked at.  In a topic of class replay it takes a number.
  */
 extern void rt_pending_add_lost(const RtEvent *event);
+extern bool rt_pending_fits_lost(const RtEvent *event);
 
-/* The same for all topics of a partition, and an epoch of their numbers ends. */
+/*
+ * The same for all topics of a partition, and an epoch of their numbers ends.
+ * Once for each partition always fits.
+ */
 extern void rt_pending_add_partition_lost(uint32 partition);
 
 /* Once this commits, no number given before is good to resume from. */

@@ -14,7 +14,7 @@
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 
-#include "src/executor/value_writer.h"
+#include "src/catalog/value_writer.h"
 
 typedef enum RtParameterKind
 {

@@ -49,5 +49,5 @@ CREATE FUNCTION realtime.drop(path text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_drop';
 COMMENT ON FUNCTION realtime.drop(text) IS
-'Removes what is declared under a path, topic template or channel, whatever its kind; returns whether there was something.';
+'Removes what is declared under a path, topic template or channel, whatever its kind, or else the live table of that name; returns whether there was something.';
 

@@ -35,6 +35,16 @@ GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 GRANT SELECT ON realtime.replay_message, realtime.replay_epoch
 	TO pg_database_owner, realtime_admin;
 
+-- Likewise, but only for tables of one's own: the triggers are made by the user.
+GRANT EXECUTE ON FUNCTION
+	realtime.live_table(regclass, text, text, name[], boolean),
+	realtime.drop_live_table(regclass),
+	realtime.live_table_changed(),
+	realtime.live_table_arguments(bytea)
+	TO pg_database_owner, realtime_admin;
+GRANT SELECT ON realtime.live_tables
+	TO pg_database_owner, realtime_admin;
+
 -- What is published goes to all subscribers, so not everybody may.
 GRANT EXECUTE ON FUNCTION
 	realtime.publish(text, text, jsonb),

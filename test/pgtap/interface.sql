@@ -12,6 +12,11 @@ SELECT results_eq('signatures', $$VALUES
 	('connection_id', '', 'text', 's', 'r'),
 	('cursor', '', 'jsonb', 's', 'r'),
 	('drop', 'path text', 'boolean', 'v', 'u'),
+	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
+	('live_table', 'relation regclass, topic text, key text DEFAULT NULL::text, columns name[] DEFAULT NULL::name[], '
+		'always boolean DEFAULT false', 'void', 'v', 'u'),
+	('live_table_arguments', 'arguments bytea', 'text[]', 'i', 's'),
+	('live_table_changed', '', 'trigger', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
@@ -57,6 +62,10 @@ PREPARE rights AS
 SELECT results_eq('rights', $$VALUES
 	('connection_id', 'public'), ('cursor', 'public'),
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
+	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
+	('live_table', 'pg_database_owner'), ('live_table', 'realtime_admin'),
+	('live_table_arguments', 'pg_database_owner'), ('live_table_arguments', 'realtime_admin'),
+	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),
 	('publish', 'realtime_publisher'),
 	('raise', 'public'), ('request_id', 'public'),
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),

@@ -8,7 +8,7 @@ use Test::More;
 
 use RealtimeTest;
 
-my $node = new_node('realtime.ring_size' => '64kB');
+my $node = new_node('realtime.ring_size' => '256kB');
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -34,7 +34,7 @@ sub publish
 {
 	my (@topics) = @_;
 	$node->safe_psql('postgres',
-		join ';', map { "SELECT realtime.publish('$_', 'n', to_jsonb(repeat('x', 4000)))" } @topics);
+		join ';', map { "SELECT realtime.publish('$_', 'n', to_jsonb(repeat('x', 16000)))" } @topics);
 	return;
 }
 

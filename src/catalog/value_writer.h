@@ -3,8 +3,8 @@
  *		Values and rows as JSON, the same text that PostgreSQL's to_json()
  *		makes, without finding out about the type each time.
  */
-#ifndef RT_EXECUTOR_VALUE_WRITER_H
-#define RT_EXECUTOR_VALUE_WRITER_H
+#ifndef RT_CATALOG_VALUE_WRITER_H
+#define RT_CATALOG_VALUE_WRITER_H
 
 #include "src/compat.h"
 
@@ -21,6 +21,8 @@ typedef enum RtValueKind
 	RT_VALUE_TEXT,
 	RT_VALUE_JSON,
 	RT_VALUE_JSONB,
+	RT_VALUE_NUMBER,			/* output function, quoted if it is no number */
+	RT_VALUE_DATETIME,			/* date, timestamp, timestamptz: ISO 8601 */
 	RT_VALUE_QUOTED,			/* output function, escaped */
 	RT_VALUE_OTHER				/* to_json() */
 } RtValueKind;
@@ -28,7 +30,8 @@ typedef enum RtValueKind
 typedef struct RtValueWriter
 {
 	RtValueKind kind;
-	FmgrInfo	function;		/* QUOTED, OTHER */
+	Oid			type;			/* without domains */
+	FmgrInfo	function;		/* NUMBER, QUOTED, OTHER */
 } RtValueWriter;
 
 typedef struct RtRowWriter RtRowWriter;
@@ -37,6 +40,14 @@ typedef struct RtRowWriter RtRowWriter;
 extern RtValueWriter *rt_value_writer(Oid type);
 extern void rt_value_write(RtValueWriter *writer, StringInfo out,
 						   Datum value, bool isnull);
+
+/*
+ * The text of a value that is not NULL: what a JSON string of it would hold,
+ * or else its JSON; for timestamptz always in UTC, whatever the session's time
+ * zone.  Not terminated, and valid as long as the value and the current
+ * context.
+ */
+extern const char *rt_value_text(RtValueWriter *writer, Datum value, Size *len);
 
 /* Makes a writer of rows, in a context of its own under the current one. */
 extern RtRowWriter *rt_row_writer(TupleDesc desc);
@@ -48,4 +59,4 @@ extern void rt_row_write(RtRowWriter *writer, StringInfo out,
 /* A JSON string. */
 extern void rt_text_write(StringInfo out, const char *text, Size len);
 
-#endif							/* RT_EXECUTOR_VALUE_WRITER_H */
+#endif							/* RT_CATALOG_VALUE_WRITER_H */

@@ -7,16 +7,20 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/pg_type.h"
+#include "common/jsonapi.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "src/executor/value_writer.h"
+#include "src/catalog/value_writer.h"
 
 typedef struct Column
 {
@@ -32,6 +36,22 @@ struct RtRowWriter
 	TupleDesc	desc;			/* a copy */
 	Column		columns[FLEXIBLE_ARRAY_MEMBER];
 };
+
+/* As json_categorize_type() of the server decides. */
+static RtValueKind
+kind_of_other_type(Oid type)
+{
+	Oid			cast;
+
+	if (OidIsValid(get_element_type(type)) || type_is_rowtype(type) ||
+		get_typtype(type) == TYPTYPE_PSEUDO)
+		return RT_VALUE_OTHER;
+	if (type >= FirstNormalObjectId &&
+		find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT,
+							  &cast) == COERCION_PATH_FUNC)
+		return RT_VALUE_OTHER;
+	return RT_VALUE_QUOTED;
+}
 
 static RtValueKind
 kind_of_type(Oid type)
@@ -53,17 +73,16 @@ kind_of_type(Oid type)
 			return RT_VALUE_JSON;
 		case JSONBOID:
 			return RT_VALUE_JSONB;
-		case BPCHAROID:
-		case NAMEOID:
-		case UUIDOID:
-		case BYTEAOID:
-		case TIMEOID:
-		case TIMETZOID:
-		case INTERVALOID:
-		case INETOID:
-			return RT_VALUE_QUOTED;
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+			return RT_VALUE_NUMBER;
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return RT_VALUE_DATETIME;
 		default:
-			return RT_VALUE_OTHER;
+			return kind_of_other_type(type);
 	}
 }
 
@@ -91,13 +110,14 @@ rt_value_writer(Oid type)
 {
 	RtValueWriter *writer = palloc0(sizeof(RtValueWriter));
 
-	writer->kind = kind_of_type(getBaseType(type));
-	if (writer->kind == RT_VALUE_QUOTED)
+	writer->type = getBaseType(type);
+	writer->kind = kind_of_type(writer->type);
+	if (writer->kind == RT_VALUE_QUOTED || writer->kind == RT_VALUE_NUMBER)
 	{
 		Oid			output;
 		bool		is_varlena;
 
-		getTypeOutputInfo(getBaseType(type), &output, &is_varlena);
+		getTypeOutputInfo(writer->type, &output, &is_varlena);
 		fmgr_info_cxt(output, &writer->function, CurrentMemoryContext);
 	}
 	else if (writer->kind == RT_VALUE_OTHER)
@@ -163,6 +183,30 @@ write_jsonb(StringInfo out, Datum value)
 	(void) JsonbToCString(out, &jsonb->root, VARSIZE(jsonb));
 }
 
+/* Without quotes where it is a number in JSON, too: not if it is infinite. */
+static void
+write_number(RtValueWriter *writer, StringInfo out, Datum value)
+{
+	char	   *text = OutputFunctionCall(&writer->function, value);
+	Size		len = strlen(text);
+
+	if (IsValidJsonNumber(text, len))
+		appendBinaryStringInfo(out, text, len);
+	else
+		rt_text_write(out, text, len);
+	pfree(text);
+}
+
+static void
+write_datetime(RtValueWriter *writer, StringInfo out, Datum value)
+{
+	enlargeStringInfo(out, MAXDATELEN + 3);
+	out->data[out->len++] = '"';
+	JsonEncodeDateTime(out->data + out->len, value, writer->type, NULL);
+	out->len += strlen(out->data + out->len);
+	appendStringInfoCharMacro(out, '"');
+}
+
 void
 rt_value_write(RtValueWriter *writer, StringInfo out, Datum value, bool isnull)
 {
@@ -197,6 +241,12 @@ rt_value_write(RtValueWriter *writer, StringInfo out, Datum value, bool isnull)
 		case RT_VALUE_JSONB:
 			write_jsonb(out, value);
 			break;
+		case RT_VALUE_NUMBER:
+			write_number(writer, out, value);
+			break;
+		case RT_VALUE_DATETIME:
+			write_datetime(writer, out, value);
+			break;
 		case RT_VALUE_QUOTED:
 			text = OutputFunctionCall(&writer->function, value);
 			rt_text_write(out, text, strlen(text));
@@ -206,6 +256,36 @@ rt_value_write(RtValueWriter *writer, StringInfo out, Datum value, bool isnull)
 			write_text_datum(out, FunctionCall1(&writer->function, value), true);
 			break;
 	}
+}
+
+const char *
+rt_value_text(RtValueWriter *writer, Datum value, Size *len)
+{
+	static const int utc = 0;
+	StringInfoData out;
+
+	if (writer->kind == RT_VALUE_TEXT)
+	{
+		text	   *t = DatumGetTextPP(value);
+
+		*len = VARSIZE_ANY_EXHDR(t);
+		return VARDATA_ANY(t);
+	}
+	initStringInfo(&out);
+	if (writer->kind == RT_VALUE_NUMBER || writer->kind == RT_VALUE_QUOTED)
+		appendStringInfoString(&out,
+							   OutputFunctionCall(&writer->function, value));
+	else if (writer->kind == RT_VALUE_DATETIME)
+	{
+		enlargeStringInfo(&out, MAXDATELEN + 1);
+		JsonEncodeDateTime(out.data, value, writer->type,
+						   writer->type == TIMESTAMPTZOID ? &utc : NULL);
+		out.len = strlen(out.data);
+	}
+	else
+		rt_value_write(writer, &out, value, false);
+	*len = out.len;
+	return out.data;
 }
 
 /* ---- rows ---- */
