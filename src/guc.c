@@ -18,6 +18,8 @@
 char	   *realtime_allowed_origins = NULL;
 char	   *realtime_anonymous_role = NULL;
 char	   *realtime_authenticated_role = NULL;
+int			realtime_bridge_queue = 64 * 1024;
+int			realtime_cleanup_interval = 60000;
 char	   *realtime_database = NULL;
 char	   *realtime_document_root = NULL;
 char	   *realtime_executor_role = NULL;
@@ -187,6 +189,18 @@ define_processes(void)
 }
 
 static void
+define_scheduler(void)
+{
+	define_int("realtime.bridge_queue",
+			   "Memory for notifications that wait to be published.",
+			   &realtime_bridge_queue, 16, 64 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.cleanup_interval",
+			   "Time between looks at all topics for events that are kept too long; 0 never looks.",
+			   &realtime_cleanup_interval, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+}
+
+static void
 define_limits(void)
 {
 	define_int("realtime.handler_timeout", "Time that a call may take.",
@@ -238,6 +252,7 @@ rt_guc_define(void)
 {
 	define_names();
 	define_processes();
+	define_scheduler();
 	define_limits();
 	MarkGUCPrefixReserved("realtime");
 }

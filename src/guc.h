@@ -47,6 +47,10 @@ extern int	realtime_shutdown_timeout;	/* ms */
 extern bool realtime_pipelined_commits;
 extern int	realtime_max_retries;
 
+/* The scheduler */
+extern int	realtime_bridge_queue;	/* kB */
+extern int	realtime_cleanup_interval;	/* ms, 0 = never */
+
 #define RT_GATEWAYS_MAX 16
 #define RT_EXECUTORS_MAX 64
 

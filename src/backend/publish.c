@@ -43,7 +43,6 @@ enum
 	ENVELOPE_COLUMNS
 };
 
-static void publish(text *topic, text *event, Jsonb *data);
 static void check_topic(const char *topic, Size len);
 static void check_event(const char *event, Size len);
 static void check_data(const RtEvent *event, Jsonb *data);
@@ -62,9 +61,9 @@ Datum
 realtime_publish(PG_FUNCTION_ARGS)
 {
 	rt_publish_check_session();
-	publish(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
-			PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
-			PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2));
+	rt_publish(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+			   PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
+			   PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2));
 	PG_RETURN_VOID();
 }
 
@@ -125,8 +124,8 @@ rt_publish_is_possible(void)
 
 /* ---- one event ---- */
 
-static void
-publish(text *topic, text *event, Jsonb *data)
+void
+rt_publish(text *topic, text *event, Jsonb *data)
 {
 	RtEvent		new_event;
 
@@ -325,12 +324,12 @@ publish_envelope(HeapTupleHeader envelope)
 	heap_deform_tuple(&tuple, desc, values, nulls);
 	ReleaseTupleDesc(desc);
 
-	publish(nulls[ENVELOPE_TOPIC] ? NULL :
-			DatumGetTextPP(values[ENVELOPE_TOPIC]),
-			nulls[ENVELOPE_EVENT] ? NULL :
-			DatumGetTextPP(values[ENVELOPE_EVENT]),
-			nulls[ENVELOPE_DATA] ? NULL :
-			DatumGetJsonbP(values[ENVELOPE_DATA]));
+	rt_publish(nulls[ENVELOPE_TOPIC] ? NULL :
+			   DatumGetTextPP(values[ENVELOPE_TOPIC]),
+			   nulls[ENVELOPE_EVENT] ? NULL :
+			   DatumGetTextPP(values[ENVELOPE_EVENT]),
+			   nulls[ENVELOPE_DATA] ? NULL :
+			   DatumGetJsonbP(values[ENVELOPE_DATA]));
 }
 
 static void

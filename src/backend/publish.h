@@ -5,6 +5,10 @@
 #ifndef RT_BACKEND_PUBLISH_H
 #define RT_BACKEND_PUBLISH_H
 
+#include "src/compat.h"
+
+#include "utils/jsonb.h"
+
 #include "src/ipc/publish_ring.h"
 
 /* Registers the transaction callbacks; once, from rt_backend_install(). */
@@ -22,6 +26,12 @@ typedef struct RtEvent
 	RtTopicClass topic_class;	/* from rt_publish_resolve() */
 	int			replay_size;	/* likewise, class replay only */
 } RtEvent;
+
+/*
+ * What realtime.publish() does: checks an event and adds it.  data NULL is
+ * null; another NULL is an ERROR, as is all that fails a check.
+ */
+extern void rt_publish(text *topic, text *event, Jsonb *data);
 
 /* Raises an ERROR where nothing can be published: database, recovery ... */
 extern void rt_publish_check_session(void);

@@ -185,6 +185,29 @@ rt_message_newest(Relation messages, Relation index, TupleTableSlot *slot,
 	return newest;
 }
 
+/* Skips what lies between, however many rows a topic has. */
+char *
+rt_message_next_topic(Relation messages, Relation index, TupleTableSlot *slot,
+					  const char *after, Snapshot snapshot)
+{
+	ScanKeyData key;
+	IndexScanDesc scan;
+	char	   *topic = NULL;
+	bool		is_null;
+
+	ScanKeyEntryInitialize(&key, 0, Anum_message_topic,
+						   BTGreaterStrategyNumber, InvalidOid, C_COLLATION_OID,
+						   F_TEXT_GT, CStringGetTextDatum(after));
+	scan = rt_index_beginscan(messages, index, snapshot, 1);
+	index_rescan(scan, &key, 1, NULL, 0);
+	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+		topic = TextDatumGetCString(slot_getattr(slot, Anum_message_topic,
+												 &is_null));
+	index_endscan(scan);
+	ExecClearTuple(slot);
+	return topic;
+}
+
 Relation
 rt_message_index_open(Relation messages, LOCKMODE mode)
 {

@@ -98,6 +98,11 @@ extern int64 rt_message_newest(Relation messages, Relation index,
 							   TupleTableSlot *slot, const char *topic,
 							   Size len, Snapshot snapshot);
 
+/* The first topic behind another one ("" = of all), or NULL. */
+extern char *rt_message_next_topic(Relation messages, Relation index,
+								   TupleTableSlot *slot, const char *after,
+								   Snapshot snapshot);
+
 /* The index of the primary key, opened. */
 extern Relation rt_message_index_open(Relation messages, LOCKMODE mode);
 

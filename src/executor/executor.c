@@ -36,6 +36,7 @@
 #include "src/catalog/declaration.h"
 #include "src/executor/access.h"
 #include "src/executor/batch.h"
+#include "src/executor/bridge.h"
 #include "src/executor/call.h"
 #include "src/executor/commit.h"
 #include "src/executor/function.h"
@@ -220,6 +221,8 @@ run_kind(RtRequest *request)
 			return rt_access_run(request);
 		case RT_REQUEST_PUBLISH:
 			return rt_publish_request_run(request);
+		case RT_REQUEST_BRIDGE:
+			return rt_bridge_run(request);
 	}
 	return rt_call_run(request);
 }

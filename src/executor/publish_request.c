@@ -29,8 +29,6 @@ static void
 publish_message(const RtPackedMessage *message)
 {
 	RtEvent		event;
-	const RtTopicDeclaration *declaration =
-		rt_declaration_topic(message->topic, message->topic_len);
 
 	memset(&event, 0, sizeof(event));
 	event.topic = message->topic;
@@ -39,9 +37,11 @@ publish_message(const RtPackedMessage *message)
 	event.event_len = message->event_len;
 	event.data = message->data;
 	event.data_len = message->data_len;
-	event.topic_class = declaration != NULL ? declaration->topic_class :
-		RT_TOPIC_ORDERED;
-	rt_pending_add(&event);
+	rt_publish_resolve(&event);
+	if (message->event_len > 0 && rt_pending_fits(&event))
+		rt_pending_add(&event);
+	else
+		rt_pending_add_lost(&event);
 }
 
 static void
@@ -52,6 +52,7 @@ run_publish(RtWork *work)
 	const char *end = next + request->text.len;
 
 	work->stage = RT_STAGE_HANDLER;
+	rt_publish_check_session();
 	while (next < end)
 	{
 		RtPackedMessage message;
@@ -74,9 +75,7 @@ rt_publish_request_run(RtRequest *request)
 	rt_work_run(&work);
 
 	rt_reply_reset(request);
-	if (work.unavailable)
-		request->answer_kind = RT_ANSWER_UNAVAILABLE;
-	else if (work.fault.code != NULL)
-		request->answer_kind = RT_ANSWER_ROLLED_BACK;
+	if (work.fault.code != NULL)
+		rt_reply_rolled_back(request, &work.fault);
 	return rt_work_result(&work);
 }

@@ -146,3 +146,13 @@ rt_reply_unavailable(RtRequest *request)
 	if (request->kind != RT_REQUEST_CALL || request->id.len > 0)
 		request->answer_kind = RT_ANSWER_UNAVAILABLE;
 }
+
+/* What another executor, or this one later, can do is worth trying again. */
+void
+rt_reply_rolled_back(RtRequest *request, const RtFault *fault)
+{
+	rt_reply_reset(request);
+	request->answer_kind =
+		strcmp(fault->code, rt_code_wire(RT_CODE_SERVICE_UNAVAILABLE)) == 0 ?
+		RT_ANSWER_UNAVAILABLE : RT_ANSWER_ROLLED_BACK;
+}

@@ -22,6 +22,9 @@ extern void rt_reply_failure(RtRequest *request, const RtFault *fault);
 /* The verdicts on a request's topics.  Never fails. */
 extern void rt_reply_verdicts(RtRequest *request, const char *verdicts, int len);
 
+/* What the scheduler asked for has not happened.  Never fails. */
+extern void rt_reply_rolled_back(RtRequest *request, const RtFault *fault);
+
 /* The extension is not there. */
 extern void rt_reply_unavailable(RtRequest *request);
 

@@ -20,23 +20,29 @@ typedef enum LockKind
 	LOCK_EPOCH
 } LockKind;
 
-static void
-acquire(uint32 number, LockKind kind, LOCKMODE mode)
+static bool
+acquire(uint32 number, LockKind kind, LOCKMODE mode, bool dont_wait)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, number, kind, LOCK_FIELD4);
-	(void) LockAcquire(&tag, mode, false, false);
+	return LockAcquire(&tag, mode, false, dont_wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void
 rt_partition_lock(uint32 partition, LOCKMODE mode)
 {
-	acquire(partition, LOCK_PARTITION, mode);
+	(void) acquire(partition, LOCK_PARTITION, mode, false);
+}
+
+bool
+rt_partition_try_lock(uint32 partition, LOCKMODE mode)
+{
+	return acquire(partition, LOCK_PARTITION, mode, true);
 }
 
 void
 rt_epoch_lock(void)
 {
-	acquire(0, LOCK_EPOCH, ExclusiveLock);
+	(void) acquire(0, LOCK_EPOCH, ExclusiveLock, false);
 }

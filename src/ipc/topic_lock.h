@@ -22,6 +22,9 @@
 /* Waits, with interrupts and lock_timeout. */
 extern void rt_partition_lock(uint32 partition, LOCKMODE mode);
 
+/* Does not wait; returns false if somebody holds it. */
+extern bool rt_partition_try_lock(uint32 partition, LOCKMODE mode);
+
 #define rt_topic_lock(topic_hash, mode) \
 	rt_partition_lock(rt_topic_partition(topic_hash), (mode))
 

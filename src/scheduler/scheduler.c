@@ -44,6 +44,8 @@
 #include "src/ipc/clock.h"
 #include "src/ipc/session.h"
 #include "src/realtime.h"
+#include "src/scheduler/notify_bridge.h"
+#include "src/scheduler/retention.h"
 #include "src/scheduler/scheduler.h"
 
 #define LOCK_TIMEOUT "200ms"
@@ -54,7 +56,10 @@
 
 /* The first is run first. */
 static const RtSchedulerTask tasks[] = {
-	{"nothing", NULL, NULL, RT_REQUEST_CALL, NULL},
+	{"notify bridge", rt_bridges_due, rt_bridges_run, rt_bridges_suspend,
+	RT_REQUEST_BRIDGE, rt_bridges_answered},
+	{"retention", rt_retention_due, rt_retention_run, NULL,
+	RT_REQUEST_CALL, NULL},
 };
 
 #define LOOK lengthof(tasks)	/* at the declarations; counted like a task */
@@ -187,6 +192,7 @@ init_scheduler(void)
 	loop_context = AllocSetContextCreate(TopMemoryContext, "realtime scheduler",
 										 ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(loop_context);
+	rt_bridges_init();
 }
 
 /* ---- the loop ---- */
@@ -212,6 +218,16 @@ leave_if_told(void)
 		proc_exit(rt_postmaster_is_stopping() ? 0 : 1);
 }
 
+static void
+suspend_tasks(void)
+{
+	for (int task = 0; task < lengthof(tasks); task++)
+	{
+		if (tasks[task].suspend != NULL)
+			tasks[task].suspend();
+	}
+}
+
 /*
  * Looks whether the extension is there, if that may have changed.  What fails,
  * for want of a lock, leaves what was known before.
@@ -230,9 +246,16 @@ look_for_extension(void)
 		return;
 	next_look = now + AFTER_ERROR_MS;
 	running = LOOK;
-	extension = rt_scheduler_begin();
-	if (extension)
+	if (rt_scheduler_begin())
+	{
 		rt_scheduler_end();
+		extension = true;
+	}
+	else if (extension)
+	{
+		extension = false;
+		suspend_tasks();
+	}
 	next_look = extension ? RT_NEVER : now + EXTENSION_LOOK_MS;
 }
 
@@ -266,6 +289,7 @@ run_tasks(void)
 {
 	for (int task = 0; task < lengthof(tasks); task++)
 	{
+		rt_bridges_drain();
 		if (task_due(task) > rt_clock_ms())
 			continue;
 		running = task;
@@ -314,6 +338,7 @@ turn(void)
 	MemoryContextReset(loop_context);
 	handle_interrupts();
 	leave_if_told();
+	rt_bridges_drain();
 	look_for_extension();
 	take_answers();
 	if (extension)

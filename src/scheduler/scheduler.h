@@ -22,13 +22,15 @@
  * due, run and answered are called while the extension is installed, due and
  * answered outside of transactions.  run begins and ends its own; an ERROR in
  * it is logged, its transaction rolled back, and the task not run again for a
- * second.  The others must not fail.
+ * second.  The others should not fail.
  */
 typedef struct RtSchedulerTask
 {
 	const char *name;
 	int64		(*due) (void);	/* when run is wanted next, or RT_NEVER */
 	void		(*run) (void);
+
+	void		(*suspend) (void);	/* the extension has gone; may be NULL */
 
 	/* requests of this kind are the task's; answered NULL = has none */
 	RtRequestKind kind;
