@@ -14,6 +14,7 @@
 #include "utils/varlena.h"
 
 #include "src/guc.h"
+#include "src/protocol/topic.h"
 
 char	   *realtime_allowed_origins = NULL;
 char	   *realtime_anonymous_role = NULL;
@@ -38,15 +39,27 @@ int			realtime_max_payload = 1024 * 1024;
 int			realtime_max_retries = 3;
 int			realtime_max_sessions = 10000;
 int			realtime_max_subscriptions = 1000000;
+int			realtime_max_timers = 5000;
+int			realtime_mode = RT_MODE_PRODUCTION;
 char	   *realtime_path = NULL;
 int			realtime_payload_memory = 64 * 1024;
 int			realtime_ping_interval = 60000;
 bool		realtime_pipelined_commits = true;
 int			realtime_port = 7432;
+int			realtime_publish_rate_interval = 5000;
+int			realtime_publish_rate_warning = 200;
 int			realtime_queue_depth = 4096;
 int			realtime_ring_size = 64 * 1024;
 int			realtime_shutdown_timeout = 5000;
+char	   *realtime_silent_topic_suppress = NULL;
+int			realtime_silent_topic_warning = 30000;
 int			realtime_upgrade_rate = 10;
+
+static const struct config_enum_entry mode_options[] = {
+	{"production", RT_MODE_PRODUCTION, false},
+	{"development", RT_MODE_DEVELOPMENT, false},
+	{NULL, 0, false}
+};
 
 static void
 define_string(const char *name, const char *description, char **variable,
@@ -125,6 +138,32 @@ check_allowed_origins(char **newval, void **extra, GucSource source)
 	return good;
 }
 
+static bool
+check_silent_topic_suppress(char **newval, void **extra, GucSource source)
+{
+	char	   *copy = pstrdup(*newval);
+	List	   *templates = NIL;
+	ListCell   *cell;
+	bool		good = SplitGUCList(copy, ',', &templates);
+
+	if (!good)
+		GUC_check_errdetail("List syntax is invalid.");
+	foreach(cell, templates)
+	{
+		const char *tpl = lfirst(cell);
+		RtTemplateFault fault = rt_template_check(tpl, strlen(tpl));
+
+		if (fault == RT_TEMPLATE_OK)
+			continue;
+		GUC_check_errdetail("Topic template \"%s\" %s.", tpl, rt_template_fault_text(fault));
+		good = false;
+		break;
+	}
+	list_free(templates);
+	pfree(copy);
+	return good;
+}
+
 static void
 define_names(void)
 {
@@ -174,6 +213,9 @@ define_processes(void)
 			   &realtime_max_connections, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.max_sessions", "Identities that can be connected at once.",
 			   &realtime_max_sessions, 1, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.max_timers",
+			   "Throttled and debounced events that can be under way.",
+			   &realtime_max_timers, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.payload_memory",
 			   "Shared memory for long requests and answers.",
 			   &realtime_payload_memory, 8 * 1024, 64 * 1024 * 1024,
@@ -247,6 +289,31 @@ define_limits(void)
 			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);
 }
 
+static void
+define_development(void)
+{
+	DefineCustomEnumVariable("realtime.mode",
+							 "Whether gateways warn of what developers want to know.",
+							 NULL, &realtime_mode, RT_MODE_PRODUCTION, mode_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	define_int("realtime.publish_rate_interval",
+			   "Time over which the events of a topic are counted (mode development).",
+			   &realtime_publish_rate_interval, 1000, 3600000,
+			   PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.publish_rate_warning",
+			   "Events per second of one topic that are warned of (mode development); 0 is never.",
+			   &realtime_publish_rate_warning, 0, INT_MAX, PGC_SIGHUP, 0);
+	DefineCustomStringVariable("realtime.silent_topic_suppress",
+							   "Topics, or templates, whose silence is not warned of.",
+							   NULL, &realtime_silent_topic_suppress, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT,
+							   check_silent_topic_suppress, NULL, NULL);
+	define_int("realtime.silent_topic_warning",
+			   "Time without any event on a subscribed topic that is warned of (mode development); 0 is never.",
+			   &realtime_silent_topic_warning, 0, INT_MAX,
+			   PGC_SIGHUP, GUC_UNIT_MS);
+}
+
 void
 rt_guc_define(void)
 {
@@ -254,5 +321,6 @@ rt_guc_define(void)
 	define_processes();
 	define_scheduler();
 	define_limits();
+	define_development();
 	MarkGUCPrefixReserved("realtime");
 }

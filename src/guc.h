@@ -40,6 +40,7 @@ extern int	realtime_ring_size; /* kB */
 extern int	realtime_payload_memory;	/* kB */
 extern int	realtime_live_table_memory; /* kB */
 extern int	realtime_max_sessions;
+extern int	realtime_max_timers;
 
 /* Calls */
 extern int	realtime_handler_timeout;	/* ms */
@@ -50,6 +51,19 @@ extern int	realtime_max_retries;
 /* The scheduler */
 extern int	realtime_bridge_queue;	/* kB */
 extern int	realtime_cleanup_interval;	/* ms, 0 = never */
+
+/* Development */
+typedef enum RtMode
+{
+	RT_MODE_PRODUCTION,
+	RT_MODE_DEVELOPMENT
+} RtMode;
+
+extern int	realtime_mode;		/* RtMode */
+extern int	realtime_publish_rate_warning;	/* events per second, 0 = off */
+extern int	realtime_publish_rate_interval; /* ms */
+extern int	realtime_silent_topic_warning;	/* ms, 0 = off */
+extern char *realtime_silent_topic_suppress;	/* list of templates */
 
 #define RT_GATEWAYS_MAX 16
 #define RT_EXECUTORS_MAX 64

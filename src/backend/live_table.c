@@ -38,6 +38,7 @@
 #include "src/backend/live_plan.h"
 #include "src/backend/live_table.h"
 #include "src/backend/parameter.h"
+#include "src/backend/topic_registry.h"
 #include "src/catalog/declaration_table.h"
 #include "src/guc.h"
 
@@ -73,6 +74,7 @@ static void drop_trigger(Relation relation, const Trigger *trigger);
 static void run_command(const char *command);
 static char *qualified_name(Relation relation);
 static void warn_database(void);
+static void warn_topic(Relation relation, const char *topic);
 static int	begin_short_waits(void);
 
 PG_FUNCTION_INFO_V1(realtime_live_table);
@@ -101,6 +103,7 @@ realtime_live_table(PG_FUNCTION_ARGS)
 	rt_live_check_table(relation, &table);
 	refuse_if_inherited(relation);
 	refuse_if_partition_is_live(relation);
+	warn_topic(relation, table.topic);
 	create_triggers(relation, &table);
 	table_close(relation, NoLock);
 	AtEOXact_GUC(true, guc_level);
@@ -442,6 +445,17 @@ qualified_name(Relation relation)
 {
 	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 									  RelationGetRelationName(relation));
+}
+
+/* One that is not declared though others are; once, as the old trigger tells. */
+static void
+warn_topic(Relation relation, const char *topic)
+{
+	const Trigger *before = rt_live_row_trigger(relation);
+
+	if (before == NULL || strcmp(before->tgargs[0], topic) != 0)
+		rt_topic_registry_check_template("live table", RelationGetRelationName(relation),
+										 topic);
 }
 
 static void

@@ -9,8 +9,9 @@
  *	- publish: the entry is written; what does not fit is refused here;
  *	- end of a subtransaction: its entries are the buffer's tail, because
  *	  subtransactions nest; a mark tells where the tail begins;
- *	- PRE_COMMIT: the locks of the ordered topics are taken, and events of
- *	  replay topics get their numbers and rows (numbering.c);
+ *	- PRE_COMMIT: events that have to wait are taken out (throttle.c); the
+ *	  locks of the ordered topics are taken, and events of replay topics get
+ *	  their numbers and rows (numbering.c);
  *	- COMMIT: the buffer goes to the ring.  Nothing there allocates, waits
  *	  or fails;
  *	- ABORT: it is forgotten.
@@ -32,6 +33,7 @@
 #include "src/backend/numbering.h"
 #include "src/backend/pending.h"
 #include "src/backend/publish.h"
+#include "src/backend/throttle.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/topic_lock.h"
 #include "src/protocol/frame.h"
@@ -39,6 +41,9 @@
 #define BUFFER_MIN 1024			/* bytes */
 #define MARKS_MIN 8
 #define UNNUMBERED_MIN 8
+
+/* Beside RT_RING_*: taken out again; never reaches the ring. */
+#define ENTRY_REMOVED 0x80
 
 /* Where the entries of a subtransaction begin. */
 typedef struct Mark
@@ -59,6 +64,7 @@ typedef struct Pending
 	int			mark_count;
 	int			mark_space;
 	bool		raise_epoch;
+	bool		any_removed;	/* some entries are ENTRY_REMOVED */
 	bool		closed;			/* PRE_COMMIT has been */
 } Pending;
 
@@ -67,6 +73,7 @@ static Pending pending;
 static void on_transaction(XactEvent event, void *arg);
 static void on_subtransaction(SubXactEvent event, SubTransactionId my_id,
 							  SubTransactionId parent_id, void *arg);
+static void drop_removed(void);
 static void precommit_publish(void);
 static void preprepare_publish(void);
 static void atcommit_publish(void);
@@ -119,11 +126,9 @@ rt_pending_fits_lost(const RtEvent *event)
 }
 
 void
-rt_pending_add(const RtEvent *event)
+rt_pending_check(const RtEvent *event)
 {
 	Size		payload_len = payload_length(event);
-	Size		size = entry_size(event, payload_len);
-	RtRingEntry *entry;
 
 	check_open();
 	if (payload_len + payload_reserve(event) > RT_FRAME_PAYLOAD_MAX)
@@ -134,6 +139,16 @@ rt_pending_add(const RtEvent *event)
 						   payload_len + payload_reserve(event),
 						   RT_FRAME_PAYLOAD_MAX),
 				 errhint("Publish what has changed instead of everything, or only what tells clients to load again.")));
+}
+
+void
+rt_pending_add(const RtEvent *event)
+{
+	Size		payload_len = payload_length(event);
+	Size		size = entry_size(event, payload_len);
+	RtRingEntry *entry;
+
+	rt_pending_check(event);
 	check_room(size);
 
 	entry = begin_entry(event, size);
@@ -187,6 +202,21 @@ rt_pending_size(void)
 	return pending.size + pending.unnumbered_count * sizeof(RtUnnumbered);
 }
 
+Size
+rt_pending_position(void)
+{
+	return pending.size;
+}
+
+void
+rt_pending_remove(Size position)
+{
+	Assert(position < pending.size && !pending.closed);
+
+	((RtRingEntry *) (pending.buffer + position))->flags |= ENTRY_REMOVED;
+	pending.any_removed = true;
+}
+
 /* ---- life of the transaction ---- */
 
 static void
@@ -195,6 +225,9 @@ on_transaction(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			rt_throttle_precommit();
+			if (pending.any_removed)
+				drop_removed();
 			if (pending.size > 0 || pending.raise_epoch)
 				precommit_publish();
 			pending.closed = true;
@@ -229,6 +262,39 @@ on_subtransaction(SubXactEvent event, SubTransactionId my_id,
 		atsubcommit_publish(GetCurrentTransactionNestLevel());
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 		atsubabort_publish(GetCurrentTransactionNestLevel());
+}
+
+/* Closes the gaps of entries that were removed. */
+static void
+drop_removed(void)
+{
+	Size		kept = 0;
+	int			kept_notes = 0;
+	int			note = 0;
+	Size		size;
+
+	for (Size done = 0; done < pending.size; done += size)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+		bool		noted = note < pending.unnumbered_count &&
+			pending.unnumbered[note].begin == done;
+		bool		removed = (entry->flags & ENTRY_REMOVED) != 0;
+
+		size = entry->size;
+		if (noted && !removed)
+		{
+			pending.unnumbered[kept_notes] = pending.unnumbered[note];
+			pending.unnumbered[kept_notes++].begin = kept;
+		}
+		note += noted;
+		if (removed)
+			continue;
+		if (kept != done)
+			memmove(pending.buffer + kept, entry, size);
+		kept += size;
+	}
+	pending.size = kept;
+	pending.unnumbered_count = kept_notes;
 }
 
 static void

@@ -125,28 +125,34 @@ rt_publish_is_possible(void)
 /* ---- one event ---- */
 
 void
-rt_publish(text *topic, text *event, Jsonb *data)
+rt_publish(text *topic, text *name, Jsonb *data)
 {
-	RtEvent		new_event;
+	RtEvent		event;
 
+	rt_publish_make_event(&event, topic, name, data);
+	rt_pending_add(&event);
+}
+
+void
+rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
+{
 	if (topic == NULL)
 		refuse_null("topic");
-	if (event == NULL)
+	if (name == NULL)
 		refuse_null("event");
 
-	new_event.topic = VARDATA_ANY(topic);
-	new_event.topic_len = VARSIZE_ANY_EXHDR(topic);
-	check_topic(new_event.topic, new_event.topic_len);
+	event->topic = VARDATA_ANY(topic);
+	event->topic_len = VARSIZE_ANY_EXHDR(topic);
+	check_topic(event->topic, event->topic_len);
 
-	new_event.event_len = VARSIZE_ANY_EXHDR(event);
-	new_event.event = in_utf8(VARDATA_ANY(event), &new_event.event_len);
-	check_event(new_event.event, new_event.event_len);
+	event->event_len = VARSIZE_ANY_EXHDR(name);
+	event->event = in_utf8(VARDATA_ANY(name), &event->event_len);
+	check_event(event->event, event->event_len);
 
-	check_data(&new_event, data);
-	rt_publish_resolve(&new_event);
-	refuse_read_only(&new_event);
-	new_event.data = json_text(data, &new_event.data_len);
-	rt_pending_add(&new_event);
+	check_data(event, data);
+	rt_publish_resolve(event);
+	refuse_read_only(event);
+	event->data = json_text(data, &event->data_len);
 }
 
 static void

@@ -31,7 +31,21 @@ typedef struct RtEvent
  * What realtime.publish() does: checks an event and adds it.  data NULL is
  * null; another NULL is an ERROR, as is all that fails a check.
  */
-extern void rt_publish(text *topic, text *event, Jsonb *data);
+extern void rt_publish(text *topic, text *name, Jsonb *data);
+
+/*
+ * Makes an event of what realtime.publish() and its like are given, NULL
+ * pointers being NULLs; whatever is wrong with it is an ERROR.  Valid as long
+ * as the arguments, and until the next call.
+ */
+extern void rt_publish_make_event(RtEvent *event, text *topic, text *name,
+								  Jsonb *data);
+
+/*
+ * Publishes what throttle() and debounce() have kept and is due, not necessarily
+ * all of it.  If the transaction is rolled back it waits again.
+ */
+extern void rt_publish_due(void);
 
 /* Raises an ERROR where nothing can be published: database, recovery ... */
 extern void rt_publish_check_session(void);
@@ -47,6 +61,9 @@ extern void rt_publish_resolve(RtEvent *event);
  * what is left of the transaction's room.
  */
 extern bool rt_pending_fits(const RtEvent *event);
+
+/* Raises an ERROR if rt_pending_add() would, but for want of room. */
+extern void rt_pending_check(const RtEvent *event);
 
 /* Adds an event to what this transaction will publish; ERROR if too long. */
 extern void rt_pending_add(const RtEvent *event);
@@ -69,5 +86,13 @@ extern void rt_pending_raise_epoch(void);
 
 /* Bytes that this transaction's events take. */
 extern Size rt_pending_size(void);
+
+/*
+ * Where the next event will be, and taking one out again.  Positions are good
+ * until the event's subtransaction is rolled back; events are taken out by
+ * rt_throttle_precommit() only.
+ */
+extern Size rt_pending_position(void);
+extern void rt_pending_remove(Size position);
 
 #endif							/* RT_BACKEND_PUBLISH_H */

@@ -1,11 +1,10 @@
 /*
  * publish_request.c
- *		Publishes what the scheduler has kept until its time came: messages
- *		packed as in packed_message.h, in one transaction.
+ *		Publishes what realtime.throttle() and realtime.debounce() have kept and
+ *		is due, in one transaction.  The scheduler asks for it.
  *
- * They have passed their checks already.  What has grown too large for a
- * transaction or a frame since becomes a refetch marker: nobody is there to
- * whom it could be refused.
+ * A transaction that waits for others is given up early: the messages are due
+ * again a little later, each by itself then.
  */
 #include "postgres.h"
 
@@ -13,11 +12,14 @@
 #include "src/catalog/declaration.h"
 #include "src/executor/publish_request.h"
 #include "src/executor/reply.h"
-#include "src/ipc/packed_message.h"
+#include "src/guc.h"
+
+#define TIMEOUT_MS 2000
 
 static bool
 prepare_publish(RtWork *work)
 {
+	work->timeout_ms = Min(realtime_handler_timeout, TIMEOUT_MS);
 	if (rt_declarations_refresh())
 		return true;
 	work->unavailable = true;
@@ -26,40 +28,10 @@ prepare_publish(RtWork *work)
 }
 
 static void
-publish_message(const RtPackedMessage *message)
-{
-	RtEvent		event;
-
-	memset(&event, 0, sizeof(event));
-	event.topic = message->topic;
-	event.topic_len = message->topic_len;
-	event.event = message->event;
-	event.event_len = message->event_len;
-	event.data = message->data;
-	event.data_len = message->data_len;
-	rt_publish_resolve(&event);
-	if (message->event_len > 0 && rt_pending_fits(&event))
-		rt_pending_add(&event);
-	else
-		rt_pending_add_lost(&event);
-}
-
-static void
 run_publish(RtWork *work)
 {
-	RtRequest  *request = work->request;
-	const char *next = rt_shared_text_get(&request->text);
-	const char *end = next + request->text.len;
-
 	work->stage = RT_STAGE_HANDLER;
-	rt_publish_check_session();
-	while (next < end)
-	{
-		RtPackedMessage message;
-
-		next = rt_packed_message_get(next, &message);
-		publish_message(&message);
-	}
+	rt_publish_due();
 }
 
 RtWorkResult

@@ -17,6 +17,7 @@
 #include "src/gateway/fanout.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/outbox.h"
+#include "src/gateway/topic_watch.h"
 #include "src/ipc/publish_ring.h"
 
 #define TURN_BYTES (512 * 1024) /* of the ring, before output is written */
@@ -99,8 +100,11 @@ deliver_entry(const RtRingEntry *entry)
 	}
 	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len,
 						  entry->topic_hash);
-	if (topic != NULL)
-		deliver_to_topic(topic, entry);
+	if (topic == NULL)
+		return;
+	if (unlikely(rt_topics_are_watched))
+		rt_topic_watch_event(entry);
+	deliver_to_topic(topic, entry);
 }
 
 /* ---- overrun ---- */

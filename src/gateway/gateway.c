@@ -35,6 +35,7 @@
 #include "src/gateway/listener.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/subscription.h"
+#include "src/gateway/topic_watch.h"
 #include "src/guc.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
@@ -73,6 +74,7 @@ reload_configuration(void)
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
 	rt_http_configure();
+	rt_topic_watch_configure();
 }
 
 /*
@@ -101,6 +103,7 @@ sweep_connections(void)
 		return;
 	last_sweep_ms = rt_gateway.now_ms;
 	rt_connections_sweep();
+	rt_topic_watch_sweep();
 }
 
 /* Until the port is free: once a second, quietly. */
@@ -334,6 +337,7 @@ init_gateway(int index)
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);
 	rt_http_configure();
+	rt_topic_watch_configure();
 	last_service = rt_service_state();
 }
 

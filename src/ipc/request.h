@@ -36,7 +36,7 @@ typedef enum RtRequestKind
 {
 	RT_REQUEST_CALL,			/* text: the frame; answer: a server frame */
 	RT_REQUEST_SUBSCRIBE,		/* text: topics, see below; answer: verdicts */
-	RT_REQUEST_PUBLISH,			/* text: messages, see packed_message.h */
+	RT_REQUEST_PUBLISH,			/* no text: what is due, see timer.h */
 	RT_REQUEST_BRIDGE			/* text: notifications, see below */
 } RtRequestKind;
 

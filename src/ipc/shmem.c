@@ -20,6 +20,7 @@
 #include "src/ipc/retention.h"
 #include "src/ipc/session.h"
 #include "src/ipc/shmem.h"
+#include "src/ipc/timer.h"
 #include "src/ipc/worker_slot.h"
 
 typedef struct SharedArea
@@ -37,6 +38,7 @@ static const SharedArea areas[] = {
 	{rt_ring_size, rt_ring_init},
 	{rt_flush_request_size, rt_flush_request_init},
 	{rt_retention_size, rt_retention_init},
+	{rt_timers_size, rt_timers_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;
@@ -53,6 +55,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimePublishRing", 1);
 	RequestNamedLWLockTranche("RealtimeSession", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
+	RequestNamedLWLockTranche("RealtimeTimer", 1);
 }
 
 static void

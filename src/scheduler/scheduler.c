@@ -9,6 +9,7 @@
  * is a table of tasks, each a little at a time:
  *
  *		notify bridge	reads notifications and has executors publish them
+ *		timers			has throttled and debounced events published
  *		retention		removes old events of replay topics
  *
  * The loop reads notifications before anything else, because a listener that
@@ -43,10 +44,12 @@
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/session.h"
+#include "src/ipc/timer.h"
 #include "src/realtime.h"
 #include "src/scheduler/notify_bridge.h"
 #include "src/scheduler/retention.h"
 #include "src/scheduler/scheduler.h"
+#include "src/scheduler/timers.h"
 
 #define LOCK_TIMEOUT "200ms"
 #define EXTENSION_LOOK_MS 5000	/* between looks for a missing extension */
@@ -58,6 +61,8 @@
 static const RtSchedulerTask tasks[] = {
 	{"notify bridge", rt_bridges_due, rt_bridges_run, rt_bridges_suspend,
 	RT_REQUEST_BRIDGE, rt_bridges_answered},
+	{"timers", rt_timers_task_due, rt_timers_task_run, rt_timers_forget,
+	RT_REQUEST_PUBLISH, rt_timers_task_answered},
 	{"retention", rt_retention_due, rt_retention_run, NULL,
 	RT_REQUEST_CALL, NULL},
 };

@@ -15,7 +15,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.request_id(),
 	realtime.cursor(),
 	realtime.shed(text),
-	realtime.raise(text, text, jsonb)
+	realtime.raise(text, text, jsonb),
+	realtime.topic_name(text, text[]),
+	realtime.topic_matches(text, text),
+	realtime.topic_example(text),
+	realtime.topic_fault(text)
 	TO PUBLIC;
 
 -- Whoever decides about the database decides what the world may call there.
@@ -45,10 +49,24 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON realtime.live_tables
 	TO pg_database_owner, realtime_admin;
 
+-- They also find out what is wrong; realtime.check() runs with their rights.
+GRANT EXECUTE ON FUNCTION
+	realtime.check(),
+	realtime.declared_topic(text),
+	realtime.declared_functions(),
+	realtime.service_state(),
+	realtime.stat_get_scheduler(),
+	realtime.stat_get_timer()
+	TO pg_database_owner, realtime_admin;
+GRANT SELECT ON realtime.topic_patterns, realtime.stat_timer
+	TO pg_database_owner, realtime_admin;
+
 -- What is published goes to all subscribers, so not everybody may.
 GRANT EXECUTE ON FUNCTION
 	realtime.publish(text, text, jsonb),
-	realtime.publish(realtime.envelope[])
+	realtime.publish(realtime.envelope[]),
+	realtime.throttle(text, text, jsonb, interval),
+	realtime.debounce(text, text, jsonb, interval)
 	TO realtime_publisher;
 GRANT USAGE ON TYPE realtime.envelope, realtime.message TO realtime_publisher;
 
@@ -60,12 +78,13 @@ GRANT EXECUTE ON FUNCTION
 
 -- Statistics, as PostgreSQL's own are granted.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
-	realtime.stat_scheduler
+	realtime.stat_scheduler, realtime.stat_timer
 	TO pg_monitor, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
 	realtime.stat_get_executor(),
 	realtime.stat_get_scheduler(),
+	realtime.stat_get_timer(),
 	realtime.service_state()
 	TO pg_monitor, realtime_admin;
 

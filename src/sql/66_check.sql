@@ -1,0 +1,256 @@
+--
+-- Topics by name, and what is wrong with declarations
+--
+CREATE FUNCTION realtime.topic_name(
+	template text,
+	VARIADIC args text[] DEFAULT '{}')
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'realtime_topic_name';
+COMMENT ON FUNCTION realtime.topic_name(text, text[]) IS
+'The topic that a template makes of values: topic_name(''chat:{room}'', ''Café 1'') is chat:Caf%C3%A9%201.
+args: a text for each placeholder in order, or, if all placeholders are numbers, {1} the first of args and so on. What a topic cannot hold is percent-encoded.
+NULL if the template or one of args is.
+Errors: 22023 for a template that is not valid, another number of args or an empty one, RT430 for a topic above 256 bytes.';
+
+CREATE FUNCTION realtime.topic_matches(
+	topic text,
+	template text)
+RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'realtime_topic_matches';
+COMMENT ON FUNCTION realtime.topic_matches(text, text) IS
+'Whether a topic is one of those that a template makes. Errors: 22023 for a template that is not valid.';
+
+CREATE FUNCTION realtime.topic_example(template text)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'realtime_topic_example';
+COMMENT ON FUNCTION realtime.topic_example(text) IS
+'A topic of a template, with "-" for each placeholder. Errors: 22023 for a template that is not valid.';
+
+CREATE FUNCTION realtime.topic_fault(template text)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'realtime_topic_fault';
+COMMENT ON FUNCTION realtime.topic_fault(text) IS
+'What is wrong with a template of topics, as the end of a sentence: "is empty"; NULL if nothing is.';
+
+CREATE FUNCTION realtime.declared_topic(topic text)
+RETURNS text
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_declared_topic';
+COMMENT ON FUNCTION realtime.declared_topic(text) IS
+'The declared template that counts for a topic; NULL if none matches.';
+
+CREATE FUNCTION realtime.declared_functions(
+	OUT kind text,
+	OUT declaration text,
+	OUT purpose text,
+	OUT signature text,
+	OUT function oid)
+RETURNS SETOF record
+LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 100
+AS 'MODULE_PATHNAME', 'realtime_declared_functions';
+COMMENT ON FUNCTION realtime.declared_functions() IS
+'Functions that declarations name: kind of the declaration, its path or template, what the function is for ("handler", "guard" ...), its signature as declared, and the function; NULL if it is gone.';
+
+CREATE FUNCTION realtime.topic_is_declared() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_topic_is_declared';
+COMMENT ON FUNCTION realtime.topic_is_declared() IS
+'Trigger of tables of declarations: warns if a new topic matches none that is declared with realtime.topic(). Says nothing while none is declared at all.';
+
+-- The declaring functions need not know of it, and it sees what was there before.
+CREATE TRIGGER topic_is_declared
+	AFTER INSERT OR UPDATE ON realtime.stream_declaration
+	FOR EACH ROW EXECUTE FUNCTION realtime.topic_is_declared('channel', 'path', 'topic', 'template');
+COMMENT ON TRIGGER topic_is_declared ON realtime.stream_declaration IS
+	'Warns of a topic that is not declared';
+
+CREATE TRIGGER topic_is_declared
+	AFTER INSERT OR UPDATE ON realtime.bridge_declaration
+	FOR EACH ROW EXECUTE FUNCTION realtime.topic_is_declared('bridge', 'channel', 'topic', 'topic');
+COMMENT ON TRIGGER topic_is_declared ON realtime.bridge_declaration IS
+	'Warns of a topic that is not declared';
+
+CREATE VIEW realtime.topic_patterns AS
+	SELECT template::text, class, 'topic'::text AS source, template AS declaration,
+		CASE
+			WHEN open THEN 'everybody'
+			WHEN access IS NOT NULL THEN 'whom ' || access || ' lets'
+			ELSE 'nobody'
+		END AS subscribers
+	FROM realtime.topic_declaration
+UNION ALL
+	SELECT topic,
+		CASE WHEN replay THEN 'replay' WHEN volatile THEN 'volatile' ELSE 'ordered' END,
+		'channel', path,
+		'who follows ' || path
+	FROM realtime.stream_declaration
+UNION ALL
+	SELECT topic, NULL, 'live table', relation::text, NULL
+	FROM realtime.live_tables;
+COMMENT ON VIEW realtime.topic_patterns IS
+	'All templates of topics that declarations have';
+COMMENT ON COLUMN realtime.topic_patterns.template IS
+	'Literal text with placeholders, such as chat:{room}';
+COMMENT ON COLUMN realtime.topic_patterns.class IS
+	'volatile, ordered or replay; NULL if this declaration does not say';
+COMMENT ON COLUMN realtime.topic_patterns.source IS
+	'Kind of the declaration: topic, channel or live table';
+COMMENT ON COLUMN realtime.topic_patterns.declaration IS
+	'What it declares, by its path or name';
+COMMENT ON COLUMN realtime.topic_patterns.subscribers IS
+	'Who may subscribe because of it; NULL if it has no say in that';
+
+CREATE FUNCTION realtime.check(
+	OUT severity text,
+	OUT object text,
+	OUT problem text,
+	OUT hint text)
+RETURNS SETOF record
+LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+WITH client_role AS (
+	SELECT current_setting(setting)::name AS rolname
+	FROM (VALUES ('realtime.anonymous_role'), ('realtime.authenticated_role')) AS settings (setting)
+),
+-- what realtime.topic() has declared
+declared AS (
+	SELECT template FROM realtime.topic_declaration WHERE realtime.topic_fault(template) IS NULL
+),
+-- declarations that use topics, each with an example
+other AS (
+	SELECT source, declaration, template, realtime.topic_example(template) AS example
+	FROM realtime.topic_patterns
+	WHERE source <> 'topic' AND realtime.topic_fault(template) IS NULL
+UNION ALL
+	SELECT 'bridge', channel, topic, topic
+	FROM realtime.bridge_declaration
+	WHERE topic IS NOT NULL
+),
+finding (rank, object, problem, hint) AS (
+	-- what keeps everything from working
+	SELECT 1, 'setting realtime.database',
+		format('clients are connected to database "%s", and this one is "%s"',
+			current_setting('realtime.database'), current_database()),
+		'Declare and publish there, or change realtime.database and restart the server.'
+	WHERE current_setting('realtime.database') <> current_database()
+UNION ALL
+	SELECT 1, 'executors', format('calls are not answered: %s', realtime.service_state()),
+		'The server''s log says more.'
+	WHERE realtime.service_state() <> 'ready'
+		AND current_setting('realtime.database') = current_database()
+UNION ALL
+	SELECT 1, 'scheduler', 'it does not run: nothing bridges notifications, publishes what is throttled, or removes old events',
+		'The server''s log says more.'
+	FROM realtime.stat_get_scheduler()
+	WHERE state <> 'running'
+		AND current_setting('realtime.database') = current_database()
+UNION ALL
+	SELECT 2, 'setting max_worker_processes',
+		format('it is %s, but realtime needs %s', current_setting('max_worker_processes'), needed),
+		'Raise it and restart the server; parallel queries and other extensions need some, too.'
+	FROM (SELECT 2 + current_setting('realtime.gateways')::integer
+			+ current_setting('realtime.executors')::integer
+			+ (current_setting('max_logical_replication_workers')::integer > 0)::integer AS needed) AS workers
+	WHERE current_setting('max_worker_processes')::integer < needed
+UNION ALL
+	-- roles
+	SELECT 1, format('role "%s"', rolname), 'it does not exist',
+		'Create the role, or change the setting that names it.'
+	FROM client_role
+	WHERE to_regrole(quote_ident(rolname)) IS NULL
+UNION ALL
+	SELECT 1, format('role "%s"', rolname),
+		format('executors cannot run calls as this role: role "%s" is not a member of it',
+			current_setting('realtime.executor_role')),
+		format('GRANT %I TO %I;', rolname, current_setting('realtime.executor_role'))
+	FROM client_role
+	WHERE CASE WHEN to_regrole(quote_ident(rolname)) IS NOT NULL
+			AND to_regrole(quote_ident(current_setting('realtime.executor_role'))) IS NOT NULL
+		THEN NOT pg_has_role(current_setting('realtime.executor_role')::name, rolname, 'MEMBER') END
+UNION ALL
+	SELECT 2, format('role "%s"', rolname), 'it is a superuser, so clients are',
+		format('ALTER ROLE %I NOSUPERUSER;', rolname)
+	FROM client_role JOIN pg_roles USING (rolname)
+	WHERE rolsuper
+UNION ALL
+	-- functions
+	SELECT 1, format('%s "%s"', kind, declaration),
+		format('its %s %s does not exist', purpose, signature),
+		format('Create the function, or remove the declaration: SELECT realtime.drop(%L);', declaration)
+	FROM realtime.declared_functions()
+	WHERE function IS NULL
+UNION ALL
+	SELECT 2, format('%s "%s"', kind, declaration),
+		format('no role of clients may execute its %s %s', purpose, signature),
+		format('GRANT EXECUTE ON FUNCTION %s TO %s;', signature,
+			(SELECT string_agg(quote_ident(rolname), ', ' ORDER BY rolname) FROM client_role))
+	FROM realtime.declared_functions()
+	WHERE function IS NOT NULL
+		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
+			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE'))
+UNION ALL
+	-- topics
+	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',
+		'Declare it with access or with open => true, or follow it through a stream.'
+	FROM realtime.topic_patterns
+	GROUP BY template
+	HAVING bool_and(subscribers = 'nobody') FILTER (WHERE subscribers IS NOT NULL)
+UNION ALL
+	SELECT 2, format('topic "%s"', template),
+		format('it never counts: its topics match "%s" first', counts),
+		'Of several templates the one with the longest text before its first placeholder counts: change one of the two.'
+	FROM (SELECT template, realtime.declared_topic(realtime.topic_example(template)) AS counts
+		FROM declared) AS topics
+	WHERE counts <> template
+UNION ALL
+	SELECT 1, format('%s "%s"', source, declaration),
+		format('its topic "%s" %s', template, realtime.topic_fault(template)),
+		'The table has been written by hand. Remove the declaration and declare it anew.'
+	FROM realtime.topic_patterns
+	WHERE realtime.topic_fault(template) IS NOT NULL
+UNION ALL
+	SELECT 2, format('%s "%s"', source, declaration),
+		format('nobody may subscribe to its topic "%s": it is not declared', template),
+		'Correct the topic, or declare it with realtime.topic() or realtime.channel().'
+	FROM other
+	WHERE realtime.declared_topic(example) IS NULL
+UNION ALL
+	SELECT 2, format('%s "%s"', source, declaration),
+		format('its topic "%s" is not declared, though other topics are', template),
+		'Correct the topic, or declare it with realtime.topic().'
+	FROM other
+	WHERE realtime.declared_topic(example) IS NOT NULL
+		AND EXISTS (SELECT FROM declared)
+		AND NOT EXISTS (SELECT FROM declared WHERE realtime.topic_matches(example, declared.template))
+UNION ALL
+	SELECT 2, 'setting realtime.cleanup_interval',
+		'events of replay topics are never removed for their age',
+		'Set it to a time, such as 60s.'
+	WHERE current_setting('realtime.cleanup_interval', true) = '0'
+		AND EXISTS (SELECT FROM realtime.topic_patterns WHERE class = 'replay')
+UNION ALL
+	-- live tables
+	SELECT 2, format('live table "%s"', relation), 'its triggers are disabled: nothing is published',
+		format('ALTER TABLE %s ENABLE TRIGGER realtime_live_table, ENABLE TRIGGER realtime_live_table_truncate;', relation)
+	FROM realtime.live_tables
+	WHERE NOT enabled
+UNION ALL
+	-- timers
+	SELECT 3, 'setting realtime.max_timers',
+		format('%s throttled or debounced events had to be published at once', overflowed),
+		'Raise realtime.max_timers or realtime.payload_memory, or throttle fewer topics.'
+	FROM realtime.stat_timer
+	WHERE overflowed > 0
+)
+SELECT (ARRAY['error', 'warning', 'info'])[rank], object, problem, hint
+FROM finding
+ORDER BY rank, object, problem
+$$;
+COMMENT ON FUNCTION realtime.check() IS
+'What cannot work, or hardly as meant: declarations, roles, settings, processes. No rows are a good sign.
+severity: error (something does not work), warning (somebody should look) or info. object: what it is about. problem, hint: in words.';
