@@ -109,6 +109,7 @@ read_gateway_counters(RtWorkerSlot *slot, Datum *values)
 	values[count++] = counter(&counters->deliveries);
 	values[count++] = counter(&counters->dropped);
 	values[count++] = counter(&counters->markers);
+	values[count++] = counter(&counters->repairs);
 	values[count++] = counter(&counters->ring_overruns);
 	values[count++] = counter(&counters->bytes_out);
 	return count;

@@ -28,68 +28,45 @@
 
 #define REASON_MAX 255			/* bytes; its length is one */
 
-typedef struct Topic
-{
-	const char *name;			/* terminated */
-	int			len;
-	bool		asks_function;	/* not decided by the declaration alone */
-	RtVerdict	verdict;
-	const char *reason;			/* DENY */
-} Topic;
-
 /* The look at all topics. */
 typedef struct Survey
 {
 	RtWork		work;			/* first */
 	int			count;
-	Topic	   *topics;
+	RtAccessTopic	   *topics;
 } Survey;
 
 /* The question about one. */
 typedef struct Question
 {
 	RtWork		work;			/* first */
-	Topic	   *topic;
+	RtAccessTopic	   *topic;
 	RtFunction *function;
 	const char *template;
 } Question;
 
+/*
+ * A stream's topic is never denied: its clients subscribe by name besides
+ * following it, before and after, and a denial would be an error to them.
+ */
 static void
-deny(Topic *topic, RtCode code)
+deny_because(RtAccessTopic *topic, const char *reason)
 {
 	topic->asks_function = false;
-	topic->verdict = RT_VERDICT_DENY;
-	topic->reason = rt_code_wire(code);
+	topic->verdict = topic->of_stream ? RT_VERDICT_STREAM : RT_VERDICT_DENY;
+	topic->reason = reason;
+}
+
+static void
+deny(RtAccessTopic *topic, RtCode code)
+{
+	deny_because(topic, rt_code_wire(code));
 }
 
 /* ---- the look at all topics ---- */
 
 static void
-read_topics(Survey *survey, RtRequest *request)
-{
-	const char *text = rt_shared_text_get(&request->text);
-	const char *end = text + request->args.len;
-	uint16		len;
-	int			space = 0;
-
-	for (const char *p = text; p < end; p += sizeof(len) + len)
-	{
-		memcpy(&len, p, sizeof(len));
-		space++;
-	}
-	survey->topics = palloc0(Max(1, space) * sizeof(Topic));
-	for (const char *p = text; p < end; p += sizeof(len) + len)
-	{
-		Topic	   *topic = &survey->topics[survey->count++];
-
-		memcpy(&len, p, sizeof(len));
-		topic->name = pnstrdup(p + sizeof(len), len);
-		topic->len = len;
-	}
-}
-
-static void
-survey_topic(Topic *topic)
+survey_topic(RtAccessTopic *topic)
 {
 	const RtTopicDeclaration *declaration;
 
@@ -102,8 +79,13 @@ survey_topic(Topic *topic)
 
 	declaration = rt_declaration_topic(topic->name, topic->len);
 	if (declaration == NULL)
+	{
 		deny(topic, RT_CODE_FORBIDDEN);
-	else if (declaration->open)
+		return;
+	}
+	topic->of_stream = declaration->stream;
+	topic->numbered = declaration->topic_class == RT_TOPIC_REPLAY;
+	if (declaration->open)
 		topic->verdict = RT_VERDICT_OPEN;
 	else if (OidIsValid(declaration->access))
 		topic->asks_function = true;
@@ -135,7 +117,7 @@ static bool
 prepare_question(RtWork *work)
 {
 	Question   *question = (Question *) work;
-	Topic	   *topic = question->topic;
+	RtAccessTopic	   *topic = question->topic;
 	const RtTopicDeclaration *declaration = NULL;
 
 	question->function = NULL;
@@ -158,7 +140,7 @@ prepare_question(RtWork *work)
  * they must be a text before they become the value of one.
  */
 static char *
-decode_value(const Topic *topic, RtSpan span)
+decode_value(const RtAccessTopic *topic, RtSpan span)
 {
 	char	   *text = palloc(span.len + 1);
 	int			len = rt_percent_decode(topic->name + span.off, span.len,
@@ -229,7 +211,7 @@ static void
 fill_arguments(Question *question, RtArguments *arguments)
 {
 	const char *template = question->template;
-	Topic	   *topic = question->topic;
+	RtAccessTopic	   *topic = question->topic;
 	RtSpan		names[RT_PLACEHOLDERS_MAX];
 	RtSpan		values[RT_PLACEHOLDERS_MAX];
 	int			count = rt_template_names(template, strlen(template), names);
@@ -263,7 +245,7 @@ run_question(RtWork *work)
 }
 
 static void
-ask_function(RtRequest *request, Topic *topic, RtWorkResult *result)
+ask_function(RtRequest *request, RtAccessTopic *topic, RtWorkResult *result)
 {
 	Question	question;
 
@@ -279,9 +261,8 @@ ask_function(RtRequest *request, Topic *topic, RtWorkResult *result)
 		rt_function_timed(question.function, rt_work_run_time(&question.work));
 	if (question.work.fault.code != NULL)
 	{
-		topic->verdict = RT_VERDICT_DENY;
+		deny_because(topic, question.work.fault.code);
 		/* a value that its parameter cannot be is a wrong name of a topic */
-		topic->reason = question.work.fault.code;
 		if (question.work.parameter != NULL &&
 			strcmp(topic->reason, rt_code_wire(RT_CODE_VALIDATION)) == 0)
 			topic->reason = rt_code_wire(RT_CODE_INVALID_TOPIC);
@@ -296,7 +277,7 @@ ask_function(RtRequest *request, Topic *topic, RtWorkResult *result)
 /* ---- the answer ---- */
 
 static void
-append_verdict(StringInfo out, const Topic *topic)
+append_verdict(StringInfo out, const RtAccessTopic *topic)
 {
 	int			len = 0;
 
@@ -309,46 +290,86 @@ append_verdict(StringInfo out, const Topic *topic)
 }
 
 static void
-reply(RtRequest *request, const Survey *survey)
+reply(RtRequest *request, const RtAccessTopic *topics, int count)
 {
 	StringInfoData verdicts;
 
 	initStringInfo(&verdicts);
-	for (int i = 0; i < survey->count; i++)
-		append_verdict(&verdicts, &survey->topics[i]);
+	for (int i = 0; i < count; i++)
+		append_verdict(&verdicts, &topics[i]);
 	rt_reply_verdicts(request, verdicts.data, verdicts.len);
 }
 
-RtWorkResult
-rt_access_run(RtRequest *request)
+/* ---- requests ---- */
+
+bool
+rt_access_decide(RtRequest *request, RtAccessTopic *topics, int count,
+				 RtWorkResult *result)
 {
 	Survey		survey;
-	RtWorkResult result;
 
 	memset(&survey, 0, sizeof(survey));
 	survey.work.request = request;
 	survey.work.activity = "subscribe";
 	survey.work.prepare = prepare_survey;
-	read_topics(&survey, request);
+	survey.topics = topics;
+	survey.count = count;
 
 	rt_work_run(&survey.work);
-	result = rt_work_result(&survey.work);
+	*result = rt_work_result(&survey.work);
 	if (survey.work.unavailable)
-	{
-		rt_reply_unavailable(request);
-		return result;
-	}
+		return false;
 
-	for (int i = 0; i < survey.count; i++)
+	for (int i = 0; i < count; i++)
 	{
-		Topic	   *topic = &survey.topics[i];
+		RtAccessTopic *topic = &topics[i];
 
-		if (result.session_is_spoiled ||
+		if (result->session_is_spoiled ||
 			(survey.work.fault.code != NULL && topic->reason == NULL))
 			deny(topic, RT_CODE_INTERNAL_ERROR);
 		else if (topic->asks_function)
-			ask_function(request, topic, &result);
+			ask_function(request, topic, result);
 	}
-	reply(request, &survey);
+	return true;
+}
+
+/* Returns how many there are. */
+static int
+read_topics(RtRequest *request, RtAccessTopic **topics)
+{
+	const char *text = rt_shared_text_get(&request->text);
+	const char *end = text + request->args.len;
+	uint16		len;
+	int			count = 0;
+
+	for (const char *p = text; p < end; p += sizeof(len) + len)
+	{
+		memcpy(&len, p, sizeof(len));
+		count++;
+	}
+	*topics = palloc0(Max(1, count) * sizeof(RtAccessTopic));
+	count = 0;
+	for (const char *p = text; p < end; p += sizeof(len) + len)
+	{
+		RtAccessTopic *topic = &(*topics)[count++];
+
+		memcpy(&len, p, sizeof(len));
+		topic->name = pnstrdup(p + sizeof(len), len);
+		topic->len = len;
+	}
+	return count;
+}
+
+RtWorkResult
+rt_access_run(RtRequest *request)
+{
+	RtAccessTopic *topics;
+	int			count = read_topics(request, &topics);
+	RtWorkResult result;
+
+	if (rt_access_decide(request, topics, count, &result))
+		reply(request, topics, count);
+	else
+		rt_reply_unavailable(request);
 	return result;
 }

@@ -3,37 +3,28 @@
  *		Runs one call of a declared function.
  *
  * Declaration, EXECUTE, guards, arguments, handler, result, in this order.
- * Guards that do not look at the arguments run before these are converted, so
- * that somebody who may not call at all does not learn what the arguments
- * should be.
+ * A path that is a stream's is not for here (stream.c).
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_proc.h"
-#include "utils/builtins.h"
-#include "utils/snapmgr.h"
+#include "lib/stringinfo.h"
 
 #include "src/catalog/declaration.h"
 #include "src/errcodes.h"
-#include "src/executor/arguments.h"
 #include "src/executor/call.h"
 #include "src/executor/function.h"
 #include "src/executor/guard.h"
-#include "src/executor/identity.h"
 #include "src/executor/invoke.h"
 #include "src/executor/reply.h"
+#include "src/executor/stream.h"
 #include "src/protocol/frame.h"
 
 typedef struct Call
 {
 	RtWork		work;			/* first */
-	const char *text;			/* the request's */
-	RtFunction *handler;		/* NULL until found */
-	int			guard_count;
-	RtFunction **guards;
-	bool		converted;		/* arguments are filled */
-	RtArguments arguments;
+	RtGuarded	guarded;		/* the handler */
+	bool		is_stream;		/* the path is none of a call */
 } Call;
 
 /* ---- as the executor ---- */
@@ -52,35 +43,17 @@ handler_of_declaration(RtRpcDeclaration *declaration)
 	return function;
 }
 
-/* A guard that is gone lets nobody pass. */
-static void
-get_guards(Call *call, RtRpcDeclaration *declaration)
-{
-	call->guard_count = 0;
-	if (declaration->guard_count == 0)
-		return;
-	call->guards = palloc(declaration->guard_count * sizeof(RtFunction *));
-	for (int i = 0; i < declaration->guard_count; i++)
-	{
-		if (!OidIsValid(declaration->guards[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_FUNCTION),
-					 errmsg("a guard of \"%s\" does not exist",
-							call->work.activity)));
-		call->guards[i] = rt_function_get(declaration->guards[i]);
-		call->guard_count++;
-	}
-}
-
 static bool
 prepare_call(RtWork *work)
 {
 	Call	   *call = (Call *) work;
 	RtRequest  *request = work->request;
 	RtRpcDeclaration *declaration;
+	RtFunction *handler;
 
-	call->handler = NULL;
-	call->converted = false;
+	call->guarded.function = NULL;
+	call->guarded.converted = false;
+	call->is_stream = false;
 	if (!rt_declarations_refresh())
 	{
 		work->unavailable = true;
@@ -88,134 +61,59 @@ prepare_call(RtWork *work)
 		return false;
 	}
 
-	declaration = rt_declaration_rpc(call->text + request->path.off,
+	declaration = rt_declaration_rpc(call->guarded.text + request->path.off,
 									 request->path.len);
+	if (declaration == NULL && request->kind == RT_REQUEST_CALL &&
+		rt_declaration_stream(call->guarded.text + request->path.off,
+							  request->path.len) != NULL)
+	{
+		call->is_stream = true;
+		return false;
+	}
 	if (declaration == NULL || !OidIsValid(declaration->handler))
 	{
 		rt_fault_set(&work->fault, RT_CODE_NOT_FOUND, NULL);
 		return false;
 	}
 
-	get_guards(call, declaration);
-	call->handler = handler_of_declaration(declaration);
-	work->mean_us = call->handler->mean_us;
+	rt_guarded_find(&call->guarded, declaration->guard_count,
+					declaration->guards);
+	handler = handler_of_declaration(declaration);
+	call->guarded.function = handler;
+	work->mean_us = handler->mean_us;
 	if (declaration->timeout_ms >= 0)
 		work->timeout_ms = declaration->timeout_ms;
 	work->read_only = declaration->read_only >= 0 ?
 		declaration->read_only != 0 :
-		call->handler->volatility != PROVOLATILE_VOLATILE;
+		handler->volatility != PROVOLATILE_VOLATILE;
 	return true;
 }
 
 /* ---- as the caller ---- */
 
 static void
-convert_arguments(Call *call)
-{
-	RtStage		stage = call->work.stage;
-
-	if (call->converted)
-		return;
-	call->work.stage = RT_STAGE_ARGUMENTS;
-	rt_arguments_convert(call->handler, call->text, call->work.request->args,
-						 &call->arguments, &call->work.parameter);
-	call->converted = true;
-	call->work.stage = stage;
-}
-
-static void
-refuse_call(void)
-{
-	RtCode		code = rt_caller()->anonymous ? RT_CODE_UNAUTHENTICATED :
-		RT_CODE_FORBIDDEN;
-
-	ereport(ERROR,
-			(errcode(code == RT_CODE_FORBIDDEN ?
-					 MAKE_SQLSTATE('R', 'T', '4', '0', '3') :
-					 MAKE_SQLSTATE('R', 'T', '4', '0', '1')),
-			 errmsg_internal("%s", rt_code_message(code))));
-}
-
-static void
-run_guard(Call *call, RtFunction *guard)
-{
-	RtArguments own;
-	RtArguments *arguments = &own;
-	NullableDatum result;
-
-	own.count = guard->nargs;
-	switch (rt_guard_input(guard, call->handler))
-	{
-		case RT_GUARD_NOTHING:
-			break;
-		case RT_GUARD_PATH:
-			own.values[0].value = CStringGetTextDatum(call->work.activity);
-			own.values[0].isnull = false;
-			break;
-		case RT_GUARD_ARGUMENTS:
-			convert_arguments(call);
-			arguments = &call->arguments;
-			break;
-	}
-
-	/* one that is not run has not agreed, even if it returns nothing */
-	if (rt_function_is_skipped(guard, arguments))
-		refuse_call();
-	result = rt_function_invoke(guard, arguments);
-	if (!rt_guard_passes(guard, result))
-		refuse_call();
-}
-
-/* The handler sees what the guards have done. */
-static void
-run_guards(Call *call)
-{
-	if (call->guard_count == 0)
-		return;
-	call->work.stage = RT_STAGE_GUARD;
-	for (int i = 0; i < call->guard_count; i++)
-	{
-		run_guard(call, call->guards[i]);
-		CommandCounterIncrement();
-		PopActiveSnapshot();
-		PushActiveSnapshot(GetTransactionSnapshot());
-	}
-}
-
-static void
 run_call(RtWork *work)
 {
-	Call	   *call = (Call *) work;
+	RtGuarded  *guarded = &((Call *) work)->guarded;
 	bool		wants_answer = work->request->id.len > 0;
 	StringInfoData result;
 
-	if (!rt_function_may_execute(call->handler))
+	if (!rt_function_may_execute(guarded->function))
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '0', '3')),
 				 errmsg_internal("%s", rt_code_message(RT_CODE_FORBIDDEN))));
-	run_guards(call);
-	convert_arguments(call);
+	rt_guarded_run(guarded);
+	rt_guarded_convert(guarded);
 
 	work->stage = RT_STAGE_HANDLER;
 	initStringInfo(&result);
-	rt_function_invoke_json(call->handler, &call->arguments,
+	rt_function_invoke_json(guarded->function, &guarded->arguments,
 							wants_answer ? &result : NULL,
 							RT_FRAME_PAYLOAD_MAX);
 	rt_reply_success(work->request, result.data, result.len);
 }
 
 /* ---- around it ---- */
-
-static void
-note_failure(Call *call)
-{
-	for (int i = 0; i < call->guard_count; i++)
-		rt_function_failed(call->guards[i]);
-	if (call->handler != NULL)
-		rt_function_failed(call->handler);
-	if (call->work.stage == RT_STAGE_ARGUMENTS)
-		rt_function_refused(call->handler);
-}
 
 RtWorkResult
 rt_call_run(RtRequest *request)
@@ -228,18 +126,21 @@ rt_call_run(RtRequest *request)
 	call->work.activity = pnstrdup(text + request->path.off, request->path.len);
 	call->work.prepare = prepare_call;
 	call->work.run = run_call;
-	call->text = text;
-	call->handler = NULL;
-	call->guard_count = 0;
-	call->guards = NULL;
+	call->guarded.work = &call->work;
+	call->guarded.text = text;
+	call->guarded.function = NULL;
+	call->guarded.guard_count = 0;
+	call->is_stream = false;
 
 	rt_work_run(&call->work);
 
-	if (call->handler != NULL)
-		rt_function_timed(call->handler, rt_work_run_time(&call->work));
+	if (call->is_stream && call->work.fault.code == NULL)
+		return rt_stream_run(request);
+	if (call->guarded.function != NULL)
+		rt_function_timed(call->guarded.function, rt_work_run_time(&call->work));
 	if (call->work.fault.code != NULL)
 	{
-		note_failure(call);
+		rt_guarded_failed(&call->guarded);
 		if (call->work.unavailable)
 			rt_reply_unavailable(request);
 		else

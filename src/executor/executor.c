@@ -43,6 +43,8 @@
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/publish_request.h"
+#include "src/executor/replay.h"
+#include "src/executor/stream.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
 #include "src/ipc/request.h"
@@ -223,6 +225,14 @@ run_kind(RtRequest *request)
 			return rt_publish_request_run(request);
 		case RT_REQUEST_BRIDGE:
 			return rt_bridge_run(request);
+		case RT_REQUEST_STREAM:
+			return rt_stream_run(request);
+		case RT_REQUEST_REPLAY:
+			return rt_replay_run(request);
+		case RT_REQUEST_RESUME:
+			return rt_resume_run(request);
+		case RT_REQUEST_REPAIR:
+			return rt_repair_run(request);
 	}
 	return rt_call_run(request);
 }

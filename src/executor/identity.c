@@ -282,7 +282,8 @@ rt_caller_request_id(void)
 		return pstrdup("");
 	if (request->connection_id[0] == '\0')
 		return pstrdup("of the scheduler");
-	if (request->kind != RT_REQUEST_CALL || request->id.len <= 2)
+	if ((request->kind != RT_REQUEST_CALL &&
+		 request->kind != RT_REQUEST_STREAM) || request->id.len <= 2)
 		return pstrdup(request->connection_id);
 
 	/* the id is a JSON string: what stands between its quotes will do */

@@ -72,10 +72,45 @@ rt_reply_success(RtRequest *request, const char *data, int data_len)
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
 				 errmsg("Result exceeds the frame limit")));
 	if (!set_frame(request, buffer, payload_len))
-		ereport(ERROR,
-				(errcode(MAKE_SQLSTATE('R', 'T', '5', '2', '9')),
-				 errmsg("Server is overloaded")));
+		rt_reply_refuse_overload();
 	pfree(buffer);
+}
+
+void
+rt_reply_refuse_overload(void)
+{
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE('R', 'T', '5', '2', '9')),
+			 errmsg("Server is overloaded")));
+}
+
+bool
+rt_reply_topics(RtRequest *request, RtAnswerKind kind,
+				const StringInfoData *topics,
+				const char *frames, Size frames_len)
+{
+	char	   *text;
+
+	rt_reply_reset(request);
+	text = rt_shared_text_reserve(&request->answer,
+								  (uint32) (topics->len + frames_len));
+	if (text == NULL)
+		return false;
+	memcpy(text, topics->data, topics->len);
+	memcpy(text + topics->len, frames, frames_len);
+	request->answer_topics_len = topics->len;
+	request->answer_kind = kind;
+	return true;
+}
+
+void
+rt_reply_add_topic(StringInfo topics, const char *topic, int len,
+				   int64 seq, uint8 flags)
+{
+	RtAnsweredTopic answered = {.seq = seq,.len = (uint16) len,.flags = flags};
+
+	appendBinaryStringInfo(topics, (char *) &answered, sizeof(answered));
+	appendBinaryStringInfo(topics, topic, len);
 }
 
 static size_t
@@ -142,8 +177,11 @@ rt_reply_verdicts(RtRequest *request, const char *verdicts, int len)
 void
 rt_reply_unavailable(RtRequest *request)
 {
+	bool		is_call = request->kind == RT_REQUEST_CALL ||
+		request->kind == RT_REQUEST_STREAM;
+
 	rt_reply_reset(request);
-	if (request->kind != RT_REQUEST_CALL || request->id.len > 0)
+	if (!is_call || request->id.len > 0)
 		request->answer_kind = RT_ANSWER_UNAVAILABLE;
 }
 

@@ -7,6 +7,8 @@
 
 #include "src/compat.h"
 
+#include "lib/stringinfo.h"
+
 #include "src/executor/errors.h"
 #include "src/ipc/request.h"
 
@@ -24,6 +26,21 @@ extern void rt_reply_verdicts(RtRequest *request, const char *verdicts, int len)
 
 /* What the scheduler asked for has not happened.  Never fails. */
 extern void rt_reply_rolled_back(RtRequest *request, const RtFault *fault);
+
+/*
+ * An answer of kind STREAM or REPLAY: topics as in request.h, then frames.
+ * Returns false if there is no room for it.
+ */
+extern bool rt_reply_topics(RtRequest *request, RtAnswerKind kind,
+							const StringInfoData *topics,
+							const char *frames, Size frames_len);
+
+/* Appends a topic as such an answer has it. */
+extern void rt_reply_add_topic(StringInfo topics, const char *topic, int len,
+							   int64 seq, uint8 flags);
+
+/* What a client gets for whom there is no memory. */
+extern void rt_reply_refuse_overload(void) pg_attribute_noreturn();
 
 /* The extension is not there. */
 extern void rt_reply_unavailable(RtRequest *request);

@@ -15,7 +15,9 @@
 #include "src/gateway/event_loop.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/outbox.h"
+#include "src/gateway/repair.h"
 #include "src/gateway/sequence.h"
+#include "src/gateway/stream.h"
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
 #include "src/ipc/session.h"
@@ -334,6 +336,8 @@ free_connection(RtConnection *connection)
 {
 	rt_unsubscribe_all(connection);
 	rt_sequences_drop(connection);
+	rt_streams_forget(connection);
+	rt_repair_forget(connection);
 	rt_outbox_forget(connection);
 	if (connection->in_ready)
 		dlist_delete(&connection->ready_node);

@@ -65,6 +65,17 @@ typedef struct RtConnection
 	uint32		lost_count;		/* subscriptions that lost events */
 	struct RtSequence *sequences;	/* sequential batches under way */
 	uint32		sequence_count;
+
+	uint32		reserved;		/* bytes of events that answers may bring */
+	uint32		streams;		/* requests to follow a stream in flight */
+	struct RtUnsubscribed *unsubscribed;	/* meanwhile; NULL = nothing */
+	uint32		unsubscribed_count;
+
+	uint64		repair;			/* ticket of the repair in flight; 0 = none */
+	int			repair_failures;	/* since the last one that worked */
+	int64		repair_after_ms;	/* not before this time */
+	bool		in_repair;		/* on the list of those that want one */
+	dlist_node	repair_node;
 } RtConnection;
 
 extern void rt_connections_init(void);

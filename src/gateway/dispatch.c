@@ -12,14 +12,22 @@
 
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/outbox.h"
+#include "src/gateway/repair.h"
+#include "src/gateway/replay.h"
 #include "src/gateway/sequence.h"
 #include "src/gateway/spin.h"
+#include "src/gateway/stream.h"
 #include "src/gateway/subscribe.h"
 #include "src/guc.h"
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 
 #define TURN_MAX 256			/* requests or answers handled at once */
+#define RESERVE_MIN 4096		/* bytes of events in an answer */
+#define RESERVE_MAX (RT_FRAME_PAYLOAD_MAX - 16 * 1024)	/* with what is around
+														 * them, one frame */
+#define PAYLOAD_PART 16			/* this part of the payload memory at most */
 
 static RtRequest *queued[TURN_MAX];
 static int	queued_count = 0;
@@ -41,6 +49,33 @@ bool
 rt_dispatch_is_full(const RtConnection *connection)
 {
 	return connection->in_flight >= realtime_queue_depth / 2;
+}
+
+/*
+ * Half of what is left each time.  What does not fit into an answer follows
+ * once the connection has drained (repair.c).
+ */
+void
+rt_dispatch_reserve(RtConnection *connection, RtRequest *request)
+{
+	size_t		room = realtime_max_backpressure;
+	size_t		taken = rt_outbox_pending(connection) + connection->reserved;
+	size_t		left = taken < room ? room - taken : 0;
+
+	left = Min(left / 2, RESERVE_MAX);
+	left = Min(left, (size_t) realtime_payload_memory * 1024 / PAYLOAD_PART);
+	request->limit = Max(left, RESERVE_MIN);
+	connection->reserved += request->limit;
+}
+
+bool
+rt_service_takes_requests(void)
+{
+	RtServiceState service = rt_service_state();
+
+	return !rt_gateway.stopping &&
+		(service == RT_SERVICE_READY || service == RT_SERVICE_STARTING ||
+		 service == RT_SERVICE_VACATED);
 }
 
 void
@@ -102,8 +137,6 @@ fill_call(RtRequest *request, const char *text, const RtCall *call)
 static RtCode
 check_call(const RtConnection *connection, const RtCall *call, const char **message)
 {
-	RtServiceState service = rt_service_state();
-
 	switch (call->fault)
 	{
 		case RT_CALL_TOO_DEEP:
@@ -121,9 +154,7 @@ check_call(const RtConnection *connection, const RtCall *call, const char **mess
 		case RT_CALL_OK:
 			break;
 	}
-	if (rt_gateway.stopping ||
-		(service != RT_SERVICE_READY && service != RT_SERVICE_STARTING &&
-		 service != RT_SERVICE_VACATED))
+	if (!rt_service_takes_requests())
 	{
 		*message = rt_code_message(RT_CODE_SERVICE_UNAVAILABLE);
 		return RT_CODE_SERVICE_UNAVAILABLE;
@@ -144,6 +175,9 @@ address_request(RtRequest *request, RtConnection *connection, RtRequestKind kind
 	request->connection_serial = connection->serial;
 	request->session = connection->session;
 	request->tag = 0;
+	request->since = RT_SINCE_NONE;
+	request->limit = 0;
+	request->load_more = false;
 	strlcpy(request->connection_id, connection->id, sizeof(request->connection_id));
 }
 
@@ -179,7 +213,8 @@ dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
 		rt_send_failure(connection, text, call->id, code, message);
 		return false;
 	}
-	request = rt_dispatch_begin(connection, RT_REQUEST_CALL);
+	request = rt_dispatch_begin(connection, call->stream ? RT_REQUEST_STREAM :
+								RT_REQUEST_CALL);
 	if (request != NULL && !fill_call(request, text, call))
 	{
 		rt_session_release(request->session);
@@ -193,6 +228,11 @@ dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
 		return false;
 	}
 	request->tag = sequence;
+	if (call->stream)
+	{
+		rt_stream_fill(connection, request, text, call);
+		rt_dispatch_reserve(connection, request);
+	}
 	rt_count(calls);
 	rt_dispatch_request(connection, request);
 	return true;
@@ -369,11 +409,12 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 			rt_unsubscribe(connection, text, &envelope);
 			break;
 		case RT_ENVELOPE_RESUME:
-			rt_connection_send_payload(connection,
-									   rt_payload_resumed(rt_frame_buffer(64), 64));
+			rt_resume_frame(connection, text, &envelope);
+			break;
+		case RT_ENVELOPE_REPLAY:
+			rt_replay_frame(connection, text, &envelope);
 			break;
 		case RT_ENVELOPE_REPLY:
-		case RT_ENVELOPE_REPLAY:
 		case RT_ENVELOPE_IGNORED:
 			rt_count(frames_ignored);
 			break;
@@ -402,8 +443,12 @@ answer_call(RtConnection *connection, RtRequest *request)
 			rt_send_failure(connection, text, id, RT_CODE_SERVICE_UNAVAILABLE,
 							rt_code_message(RT_CODE_SERVICE_UNAVAILABLE));
 			break;
+		case RT_ANSWER_STREAM:
+			rt_stream_grant(connection, request);
+			break;
 		case RT_ANSWER_NONE:
 		case RT_ANSWER_VERDICTS:
+		case RT_ANSWER_REPLAY:
 		case RT_ANSWER_ROLLED_BACK:
 			break;
 	}
@@ -416,21 +461,57 @@ answer_call(RtConnection *connection, RtRequest *request)
 	}
 }
 
-static void
-pass_answer_on(RtRequest *request)
+/* What has been counted is counted back, even if nobody is there any more. */
+static RtConnection *
+settle_accounts(RtRequest *request)
 {
 	RtConnection *connection = rt_connection_find(request->connection,
 												  request->connection_serial);
 
 	rt_spin_note_answered(request);
 	rt_session_release(request->session);
-	if (connection == NULL)
-		return;
-	connection->in_flight--;
-	if (request->kind == RT_REQUEST_SUBSCRIBE)
-		rt_subscribe_verdicts(connection, request);
-	else
-		answer_call(connection, request);
+	if (connection != NULL)
+	{
+		connection->in_flight--;
+		connection->reserved -= request->limit;
+	}
+	return connection;
+}
+
+static void
+answer_connection(RtConnection *connection, RtRequest *request)
+{
+	switch (request->kind)
+	{
+		case RT_REQUEST_SUBSCRIBE:
+			rt_subscribe_verdicts(connection, request);
+			break;
+		case RT_REQUEST_REPLAY:
+			rt_replay_answer(connection, request);
+			break;
+		case RT_REQUEST_RESUME:
+			rt_resume_answer(connection, request);
+			break;
+		case RT_REQUEST_REPAIR:
+			rt_repair_answer(connection, request);
+			break;
+		default:
+			answer_call(connection, request);
+			break;
+	}
+}
+
+static void
+pass_answer_on(RtRequest *request)
+{
+	RtConnection *connection = settle_accounts(request);
+
+	if (connection != NULL)
+		answer_connection(connection, request);
+	if (request->kind == RT_REQUEST_STREAM)
+		rt_stream_ended(connection);
+	else if (request->kind == RT_REQUEST_REPAIR)
+		rt_repair_ended();
 }
 
 bool

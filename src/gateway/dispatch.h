@@ -24,6 +24,15 @@ extern RtRequest *rt_dispatch_begin(RtConnection *connection, RtRequestKind kind
 /* Whether a connection has as many requests in flight as it may. */
 extern bool rt_dispatch_is_full(const RtConnection *connection);
 
+/*
+ * Says how many bytes of events the answer to a filled request may bring, so
+ * that the answers of a connection cannot be more than it can take.
+ */
+extern void rt_dispatch_reserve(RtConnection *connection, RtRequest *request);
+
+/* Whether an executor is there, or is expected. */
+extern bool rt_service_takes_requests(void);
+
 /* Queues a filled request; all of a turn are handed over at once. */
 extern void rt_dispatch_request(RtConnection *connection, RtRequest *request);
 

@@ -7,8 +7,9 @@
  * so that no client sees an event that a crash could undo, and order is kept.
  *
  * Whoever cannot take an event of an ordered topic is marked, gets nothing
- * more of that topic and, once drained, the marker that makes it fetch anew.
- * Volatile events are dropped.
+ * more of that topic and, once drained, the marker that makes it fetch anew,
+ * or, if the events have numbers, what it has missed (repair.c).  Volatile
+ * events are dropped.
  */
 #include "postgres.h"
 
@@ -17,6 +18,7 @@
 #include "src/gateway/fanout.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/outbox.h"
+#include "src/gateway/stream.h"
 #include "src/gateway/topic_watch.h"
 #include "src/ipc/publish_ring.h"
 
@@ -46,20 +48,66 @@ entry_is_flushed(const RtRingEntry *entry)
 	return entry->lsn <= flushed;
 }
 
+/*
+ * Whether the subscriber has all events before this one and not this one.
+ * What is missing before it is lost.
+ */
+static bool
+is_next(RtSubscription *subscription, int64 seq)
+{
+	int64		known = subscription->last_seq;
+
+	if (seq <= known)
+		return false;
+	if (known < 0)
+		known = subscription->base_seq;
+	if (known >= 0 && seq > known + 1)
+	{
+		rt_subscription_mark_lost(subscription);
+		return false;
+	}
+	return true;
+}
+
+/* Nothing of the topic can be told, or no more than that this is lost. */
+static void
+take_loss(RtSubscription *subscription, int64 seq)
+{
+	if (seq == 0 || seq > subscription->last_seq)
+		rt_subscription_mark_lost_for_good(subscription);
+}
+
+static void
+drop_event(RtSubscription *subscription, const RtRingEntry *entry)
+{
+	rt_count(dropped);
+	if (entry->topic_class == RT_TOPIC_VOLATILE)
+		return;
+	if (entry->seq == 0)
+	{
+		rt_subscription_mark_lost_for_good(subscription);
+		return;
+	}
+	subscription->last_seq = (int64) entry->seq - 1;
+	rt_subscription_mark_lost(subscription);
+}
+
 static void
 deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
 {
+	int64		seq = (int64) entry->seq;
+
 	if (subscription->lost)
 		return;
 	if (entry->flags & RT_RING_LOST)
-		rt_subscription_mark_lost(subscription);
+		take_loss(subscription, seq);
+	else if (seq != 0 && !is_next(subscription, seq))
+		 /* sent before, or lost */ ;
 	else if (!rt_connection_deliver(subscription->connection,
 									rt_ring_entry_frame(entry), entry->frame_len))
-	{
-		rt_count(dropped);
-		if (entry->topic_class != RT_TOPIC_VOLATILE)
-			rt_subscription_mark_lost(subscription);
-	}
+		drop_event(subscription, entry);
+	else if (seq != 0)
+		subscription->last_seq = seq;
 	/* a connection without output gets its markers at the next flush */
 	if (subscription->lost)
 		rt_connection_mark_dirty(subscription->connection);
@@ -150,8 +198,12 @@ rt_fanout_run(void)
 	uint64		stop;
 	const RtRingEntry *entry;
 
-	/* without subscribers there is nothing to read, nor to be overrun */
-	if (!rt_topics_any())
+	/*
+	 * Without subscribers there is nothing to read, nor to be overrun.  But
+	 * who is about to follow a stream gets events from before its reply: they
+	 * have to be read, if only to see that they are flushed.
+	 */
+	if (!rt_topics_any() && !rt_streams_in_flight())
 		reader.position = rt_ring_position();
 
 	stop = reader.position + TURN_BYTES;

@@ -33,6 +33,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/http.h"
 #include "src/gateway/listener.h"
+#include "src/gateway/repair.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/subscription.h"
 #include "src/gateway/topic_watch.h"
@@ -42,6 +43,7 @@
 #include "src/realtime.h"
 
 #define SWEEP_MS 1000			/* between looks at silent connections */
+#define REPAIR_POLL_MS 50		/* while a repair waits for a slot */
 #define FLUSH_POLL_MS 10		/* while an event waits for somebody's flush */
 #define SPARE_DESCRIPTORS 64	/* not for sockets */
 #define HTTP_SOCKETS 256		/* beside max_connections WebSockets */
@@ -143,6 +145,7 @@ run_turn(void)
 	rt_dispatch_submit();
 	sweep_connections();
 	rt_connections_flush();
+	rt_repairs_begin();			/* for those that have drained */
 	rt_connections_reap();
 	return fanout;
 }
@@ -189,6 +192,8 @@ next_timeout(RtFanoutResult fanout)
 		return FLUSH_POLL_MS;
 	if (rt_fanout_pending())
 		return 0;
+	if (rt_repairs_waiting())
+		return REPAIR_POLL_MS;
 	if (!listening)
 		return SWEEP_MS;
 	if (rt_connection_count() == 0)

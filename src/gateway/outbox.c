@@ -25,6 +25,7 @@
 #include "src/gateway/event_loop.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/outbox.h"
+#include "src/gateway/repair.h"
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
 #include "src/protocol/frame.h"
@@ -167,7 +168,8 @@ flush_connection(RtConnection *connection)
 	if (connection->lost_count > 0 && !connection->blocked &&
 		connection->state == RT_CONNECTION_OPEN)
 	{
-		rt_subscriptions_send_markers(connection);
+		if (rt_subscriptions_send_markers(connection) != NULL)
+			rt_repair_want(connection);
 		(void) write_outbox(connection);
 	}
 }

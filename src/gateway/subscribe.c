@@ -17,6 +17,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/fanout.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/stream.h"
 #include "src/gateway/subscribe.h"
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
@@ -160,14 +161,12 @@ deny_packed(RtConnection *connection, RtText ref, const char *reason)
 static void
 request_verdicts(RtConnection *connection, RtText ref)
 {
-	RtServiceState service = rt_service_state();
 	RtRequest  *request;
 	char	   *dst;
 
 	if (packed_len == 0)
 		return;
-	if (service != RT_SERVICE_READY && service != RT_SERVICE_STARTING &&
-		service != RT_SERVICE_VACATED)
+	if (!rt_service_takes_requests())
 	{
 		deny_packed(connection, ref, rt_code_wire(RT_CODE_SERVICE_UNAVAILABLE));
 		return;
@@ -251,6 +250,7 @@ rt_unsubscribe(RtConnection *connection, const char *text,
 	len = rt_json_string_decode(text, envelope->topic, name, sizeof(name));
 	if (len < 0)
 		return;
+	rt_stream_unsubscribed(connection, name, len);
 	subscription = rt_subscription_find(connection, name, len);
 	if (subscription != NULL)
 		rt_subscription_drop(subscription);
@@ -281,13 +281,17 @@ apply_verdict(RtConnection *connection, RtRequest *request, const char *name,
 	RtText		topic_json = quote_topic(quoted, name, name_len);
 	RtSubscription *subscription = rt_subscription_find(connection, name, name_len);
 
-	if (verdict == RT_VERDICT_DENY)
+	if (verdict == RT_VERDICT_DENY || verdict == RT_VERDICT_STREAM)
 	{
 		if (subscription != NULL &&
 			subscription->state == RT_SUBSCRIPTION_PENDING &&
 			subscription->ticket == request->tag)
 			rt_subscription_drop(subscription);
-		send_denial(connection, topic_json, ref, reason);
+		/* a stream's client says so beside following it: no error */
+		if (verdict == RT_VERDICT_STREAM)
+			send_ack(connection, topic_json, ref);
+		else
+			send_denial(connection, topic_json, ref, reason);
 		return;
 	}
 	send_ack(connection, topic_json, ref);

@@ -251,6 +251,8 @@ rt_subscription_make(RtConnection *connection, const char *name, size_t len)
 	subscription->connection = connection;
 	subscription->topic = topic;
 	subscription->state = RT_SUBSCRIPTION_PENDING;
+	subscription->last_seq = -1;
+	subscription->base_seq = -1;
 	pairs_insert(pair_table, key, &found)->subscription = subscription;
 	add_subscriber(topic, subscription);
 	link_to_connection(connection, subscription);
@@ -284,36 +286,72 @@ rt_subscription_mark_lost(RtSubscription *subscription)
 {
 	if (subscription->lost)
 		return;
+	if (subscription->last_seq < 0)
+		subscription->last_seq = subscription->base_seq;
 	subscription->lost = true;
 	subscription->connection->lost_count++;
+}
+
+void
+rt_subscription_mark_lost_for_good(RtSubscription *subscription)
+{
+	subscription->last_seq = -1;
+	subscription->base_seq = -1;
+	rt_subscription_mark_lost(subscription);
+}
+
+void
+rt_subscription_clear_lost(RtSubscription *subscription)
+{
+	if (!subscription->lost)
+		return;
+	subscription->lost = false;
+	subscription->connection->lost_count--;
 }
 
 /*
  * The marker of a stream client: a payload with "reqId" is never merged, and
  * "truncated" makes the stream fetch anew (protocol: lost events).
  */
-void
-rt_subscriptions_send_markers(RtConnection *connection)
+static void
+send_marker(RtSubscription *subscription)
 {
 	static const char data[] = "{\"reqId\":0,\"truncated\":true}";
-	RtSubscription *subscription = connection->subscriptions;
+	RtTopic    *topic = subscription->topic;
+	size_t		cap = topic->name_len + RT_FRAME_OVERHEAD;
 
-	for (; subscription != NULL && connection->lost_count > 0;
+	rt_subscription_clear_lost(subscription);
+	rt_connection_send_payload(subscription->connection,
+							   rt_payload_event(rt_frame_buffer(cap), cap,
+												((RtText) {topic->name, topic->name_len}),
+												RT_TEXT("truncated"),
+												((RtText) {data, sizeof(data) - 1}), 0));
+	rt_count(markers);
+}
+
+/*
+ * A client that waits for the reply of a stream would take a marker for an
+ * event of it: markers wait, too.
+ */
+RtSubscription *
+rt_subscriptions_send_markers(RtConnection *connection)
+{
+	RtSubscription *subscription = connection->subscriptions;
+	RtSubscription *repairable = NULL;
+	uint32		left = connection->lost_count;
+
+	for (; subscription != NULL && left > 0;
 		 subscription = subscription->next_of_connection)
 	{
-		RtTopic    *topic = subscription->topic;
-		size_t		cap = topic->name_len + RT_FRAME_OVERHEAD;
-
-		if (!subscription->lost ||
-			subscription->state != RT_SUBSCRIPTION_ACTIVE)
+		if (!subscription->lost)
 			continue;
-		subscription->lost = false;
-		connection->lost_count--;
-		rt_connection_send_payload(connection,
-								   rt_payload_event(rt_frame_buffer(cap), cap,
-													((RtText) {topic->name, topic->name_len}),
-													RT_TEXT("truncated"),
-													((RtText) {data, sizeof(data) - 1}), 0));
-		rt_count(markers);
+		left--;
+		if (subscription->state != RT_SUBSCRIPTION_ACTIVE)
+			continue;
+		if (subscription->last_seq >= 0)
+			repairable = subscription;
+		else if (connection->streams == 0)
+			send_marker(subscription);
 	}
+	return repairable;
 }

@@ -21,9 +21,17 @@ typedef struct RtSubscription
 	struct RtTopic *topic;
 	uint32		index;			/* in the topic's array */
 	RtSubscriptionState state;
-	bool		lost;			/* events were dropped, the marker is due */
+	bool		lost;			/* events were dropped: nothing more is sent
+								 * until they are repaired or marked */
 	uint64		since;			/* ring position when it was asked for */
 	uint64		ticket;			/* of the verdict awaited; 0 = not asked yet */
+
+	/* topics of class replay */
+	int64		last_seq;		/* number of the last event sent; -1 = not
+								 * known, and a loss cannot be repaired */
+	int64		base_seq;		/* while it is not: number up to which nothing
+								 * need be sent; -1 = not known either */
+	uint64		repair;			/* ticket of the repair in flight; 0 = none */
 	struct RtSubscription *next_of_connection;
 	struct RtSubscription *previous_of_connection;
 } RtSubscription;
@@ -59,10 +67,22 @@ extern RtSubscription *rt_subscription_make(RtConnection *connection,
 extern void rt_subscription_drop(RtSubscription *subscription);
 extern void rt_unsubscribe_all(RtConnection *connection);
 
-/* Notes that a subscriber misses events of its topic. */
+/*
+ * Notes that a subscriber misses events of its topic.  What is known of their
+ * numbers says whether they can be had later.
+ */
 extern void rt_subscription_mark_lost(RtSubscription *subscription);
 
-/* Appends the marker for each lost subscription of a drained connection. */
-extern void rt_subscriptions_send_markers(RtConnection *connection);
+/* The same for what cannot be repaired. */
+extern void rt_subscription_mark_lost_for_good(RtSubscription *subscription);
+
+/* What was missing has been sent. */
+extern void rt_subscription_clear_lost(RtSubscription *subscription);
+
+/*
+ * Appends the marker for each subscription of a drained connection that has
+ * lost what cannot be repaired.  Returns one that can be, or NULL.
+ */
+extern RtSubscription *rt_subscriptions_send_markers(RtConnection *connection);
 
 #endif							/* RT_GATEWAY_SUBSCRIPTION_H */

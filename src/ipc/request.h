@@ -37,7 +37,11 @@ typedef enum RtRequestKind
 	RT_REQUEST_CALL,			/* text: the frame; answer: a server frame */
 	RT_REQUEST_SUBSCRIBE,		/* text: topics, see below; answer: verdicts */
 	RT_REQUEST_PUBLISH,			/* no text: what is due, see timer.h */
-	RT_REQUEST_BRIDGE			/* text: notifications, see below */
+	RT_REQUEST_BRIDGE,			/* text: notifications, see below */
+	RT_REQUEST_STREAM,			/* as CALL; answer: a server frame, or STREAM */
+	RT_REQUEST_REPLAY,			/* path: topic; answer: REPLAY */
+	RT_REQUEST_RESUME,			/* args: topics, see below; answer: REPLAY */
+	RT_REQUEST_REPAIR			/* path: topic; answer: REPLAY */
 } RtRequestKind;
 
 typedef enum RtRequestState
@@ -54,6 +58,9 @@ typedef enum RtAnswerKind
 {
 	RT_ANSWER_FRAME,			/* the text is a complete WebSocket frame */
 	RT_ANSWER_VERDICTS,			/* the text holds verdicts */
+	RT_ANSWER_STREAM,			/* a topic and the reply to who is now
+								 * subscribed to it, see below */
+	RT_ANSWER_REPLAY,			/* topics and frames, see below */
 	RT_ANSWER_NONE,				/* nothing to send (fire and forget) */
 	RT_ANSWER_FAILED,			/* the executor died: INTERNAL_ERROR */
 	RT_ANSWER_UNAVAILABLE,		/* no extension: SERVICE_UNAVAILABLE */
@@ -92,23 +99,37 @@ typedef struct RtRequest
 	uint32		owner_generation;
 	uint32		connection;		/* index in the gateway's table */
 	uint64		connection_serial;	/* unique in the gateway's life */
-	uint64		tag;			/* the owner's own use, as is the next */
+	uint64		tag;			/* the owner's own use, as are the next */
+	uint64		ticket;
+	uint64		position;		/* of the ring when it was asked */
 	uint32		catalog_generation; /* when it was asked */
 	int			session;		/* index of a session object, referenced */
 	char		connection_id[40];	/* uuid text; "" = of the scheduler */
 	int64		queued_us;		/* the gateway's clock; 0 = not timed */
 	RtRequestSpan path;			/* CALL: decoded path, behind the frame */
-	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer */
+	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer.
+								 * REPLAY: JSON number, may be absent */
 	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
 	RtRequestSpan idempotency_key;	/* CALL: JSON string */
+	int64		since;			/* STREAM, REPLAY, REPAIR: number up to which the
+								 * client has the topic's events; RT_SINCE_* */
+	uint32		limit;			/* STREAM, REPLAY, RESUME, REPAIR: bytes of
+								 * events in the answer */
+	bool		load_more;		/* STREAM: more of a value, not a subscription */
 	RtSharedText text;
 
 	/* written by the executor while RUNNING */
 	int			executor;
 	RtAnswerKind answer_kind;
 	XLogRecPtr	answer_lsn;		/* not to be sent before this is flushed */
+	uint64		answer_position;	/* STREAM, REPLAY: of the ring, from before
+									 * the rows were looked at */
+	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
 	RtSharedText answer;
 } RtRequest;
+
+#define RT_SINCE_NONE (-1)		/* the client has not said */
+#define RT_SINCE_UNKNOWN (-2)	/* it has, but it is no number of ours */
 
 /*
  * SUBSCRIBE: the text is a sequence of topics, each a uint16 length and the
@@ -119,7 +140,9 @@ typedef enum RtVerdict
 {
 	RT_VERDICT_DENY,
 	RT_VERDICT_ALLOW,			/* this identity, this time */
-	RT_VERDICT_OPEN				/* everybody until declarations change */
+	RT_VERDICT_OPEN,			/* everybody until declarations change */
+	RT_VERDICT_STREAM			/* who follows the stream is subscribed, and
+								 * nobody else: acknowledged, no more */
 } RtVerdict;
 
 /*
@@ -137,6 +160,36 @@ typedef struct RtBridgeAnswer
 	uint32		skipped;		/* of these: left out by the parse function */
 	uint32		failed;			/* of these: could not be published */
 } RtBridgeAnswer;
+
+/*
+ * RESUME: args is a sequence of topics, each an RtAskedTopic and the bytes of
+ * its name.
+ */
+typedef struct RtAskedTopic
+{
+	int64		since;
+	uint16		len;
+} RtAskedTopic;
+
+/*
+ * Answers STREAM and REPLAY begin with topics, in all answer_topics_len bytes,
+ * each an RtAnsweredTopic and the bytes of its name; the rest are complete
+ * frames, one behind the other.  STREAM and REPAIR have one topic, REPLAY one
+ * or, if it is denied, none (then the rest is the code), RESUME those whose
+ * events it has.
+ */
+typedef struct RtAnsweredTopic
+{
+	int64		seq;			/* the number up to which the client then has the
+								 * events; -1 = they have none */
+	uint16		len;
+	uint8		flags;			/* RT_TOPIC_* below */
+} RtAnsweredTopic;
+
+#define RT_TOPIC_FROM_NOW 0x01	/* nothing from before was asked for: what has
+								 * been published since the request is new */
+#define RT_TOPIC_MORE 0x02		/* there are more events than the answer holds */
+#define RT_TOPIC_TRUNCATED 0x04 /* events are missing and cannot be had */
 
 extern Size rt_requests_size(void);
 extern void rt_requests_init(void);

@@ -30,6 +30,7 @@ static void put_string(Writer *w, RtText text);
 static void put_escape(Writer *w, unsigned char c);
 static void put_ref(Writer *w, RtText ref_json);
 static void put_reply_head(Writer *w, RtText id_json);
+static void put_replay_head(Writer *w, RtText topic_json);
 
 #define put_literal(w, literal) put_bytes(w, literal, sizeof(literal) - 1)
 
@@ -210,6 +211,139 @@ rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json)
 }
 
 size_t
+rt_payload_stream(char *dst, size_t cap, RtText id_json,
+				  const RtStreamReply *reply)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_reply_head(&w, id_json);
+	put_literal(&w, ",\"ok\":true,\"data\":");
+	put_json(&w, reply->data_json);
+	put_literal(&w, ",\"topic\":");
+	put_string(&w, reply->topic);
+	put_literal(&w, ",\"merge\":");
+	put_string(&w, reply->merge);
+	if (reply->key.len > 0)
+	{
+		put_literal(&w, ",\"key\":");
+		put_string(&w, reply->key);
+	}
+	if (reply->prepend)
+		put_literal(&w, ",\"prepend\":true");
+	if (reply->max > 0)
+	{
+		put_literal(&w, ",\"max\":");
+		put_number(&w, (uint64_t) reply->max);
+	}
+	if (reply->seq >= 0)
+	{
+		put_literal(&w, ",\"seq\":");
+		put_number(&w, (uint64_t) reply->seq);
+	}
+	if (reply->replay == RT_REPLAYED_YES)
+		put_literal(&w, ",\"replay\":true");
+	else if (reply->replay == RT_REPLAYED_NO)
+		put_literal(&w, ",\"replay\":false");
+	if (reply->channel)
+		put_literal(&w, ",\"channel\":true");
+	put_literal(&w, "}}");
+	return end_writing(&w);
+}
+
+size_t
+rt_frame_replay_item(char *dst, size_t cap, uint64_t seq, RtText topic,
+					 RtText event, RtText data_json)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"seq\":");
+	put_number(&w, seq);
+	put_literal(&w, ",\"topic\":\"");
+	put_bytes(&w, topic.ptr, topic.len);
+	put_literal(&w, "\",\"event\":\"");
+	put_bytes(&w, event.ptr, event.len);
+	put_literal(&w, "\",\"data\":");
+	put_json(&w, data_json);
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_replay_message(char *dst, size_t cap, RtText topic_json,
+						  uint64_t seq, RtText event, RtText data_json,
+						  RtText req_id_json)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_replay_head(&w, topic_json);
+	put_literal(&w, "msg\",\"data\":{\"seq\":");
+	put_number(&w, seq);
+	put_literal(&w, ",\"event\":\"");
+	put_bytes(&w, event.ptr, event.len);
+	put_literal(&w, "\",\"data\":");
+	put_json(&w, data_json);
+	if (req_id_json.len > 0)
+	{
+		put_literal(&w, ",\"reqId\":");
+		put_json(&w, req_id_json);
+	}
+	put_literal(&w, "}}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_replay_truncated(char *dst, size_t cap, RtText topic_json)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_replay_head(&w, topic_json);
+	put_literal(&w, "truncated\",\"data\":null}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_replay_denied(char *dst, size_t cap, RtText topic_json,
+						 RtText code, RtText req_id_json)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_replay_head(&w, topic_json);
+	put_literal(&w, "denied\",\"data\":{\"code\":");
+	put_string(&w, code);
+	if (req_id_json.len > 0)
+	{
+		put_literal(&w, ",\"reqId\":");
+		put_json(&w, req_id_json);
+	}
+	put_literal(&w, "}}");
+	return end_writing(&w);
+}
+
+/* Clients take null for an end with nothing to say. */
+size_t
+rt_payload_replay_end(char *dst, size_t cap, RtText topic_json,
+					  RtText req_id_json, bool truncated)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_replay_head(&w, topic_json);
+	put_literal(&w, "end\",\"data\":");
+	if (req_id_json.len > 0)
+	{
+		put_literal(&w, "{\"reqId\":");
+		put_json(&w, req_id_json);
+		if (truncated)
+			put_literal(&w, ",\"truncated\":true");
+		put_literal(&w, "}}");
+	}
+	else if (truncated)
+		put_literal(&w, "{\"truncated\":true}}");
+	else
+		put_literal(&w, "null}");
+	return end_writing(&w);
+}
+
+size_t
 rt_payload_failure(char *dst, size_t cap, RtText id_json, RtText code,
 				   RtText message, RtText issues_json, int64_t retry_after_ms)
 {
@@ -368,4 +502,16 @@ put_reply_head(Writer *w, RtText id_json)
 	put_json(w, id_json);
 	put_literal(w, ",\"data\":{\"id\":");
 	put_json(w, id_json);
+}
+
+/* An event of "__replay:<topic>" up to the event's name. */
+static void
+put_replay_head(Writer *w, RtText topic_json)
+{
+	put_literal(w, "{\"topic\":\"__replay:");
+	if (topic_json.len > 0)
+		put_bytes(w, topic_json.ptr + 1, topic_json.len - 1);
+	else
+		put_literal(w, "\"");
+	put_literal(w, ",\"event\":\"");
 }

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RT_FRAME_HEADROOM 10	/* bytes before the payload */
-#define RT_FRAME_OVERHEAD 160	/* the most that a payload adds to its parts */
+#define RT_FRAME_OVERHEAD 256	/* the most that a payload adds to its parts */
 #define RT_FRAME_PAYLOAD_MAX (1024 * 1024)	/* clients drop longer ones */
 
 /* A text with its length; not terminated. */
@@ -95,6 +95,54 @@ extern void rt_payload_event_parts(const char *payload, size_t len,
 /* data_json absent = the member is left out. */
 extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,
 								 RtText data_json);
+
+/*
+ * The reply to whoever subscribes to a stream.  max 0, seq < 0 and an absent
+ * key = the member is left out.
+ */
+typedef enum RtReplayed
+{
+	RT_REPLAYED_UNSAID,			/* nobody has asked */
+	RT_REPLAYED_NO,				/* data is the value */
+	RT_REPLAYED_YES				/* data are the events that were missed */
+} RtReplayed;
+
+typedef struct RtStreamReply
+{
+	RtText		data_json;
+	RtText		topic;			/* has passed its check */
+	RtText		merge;
+	RtText		key;
+	bool		prepend;
+	int64_t		max;
+	int64_t		seq;
+	RtReplayed	replay;
+	bool		channel;
+} RtStreamReply;
+
+extern size_t rt_payload_stream(char *dst, size_t cap, RtText id_json,
+								const RtStreamReply *reply);
+
+/* Not a payload: one of the events that such a reply lists. */
+extern size_t rt_frame_replay_item(char *dst, size_t cap, uint64_t seq,
+								   RtText topic, RtText event,
+								   RtText data_json);
+
+/*
+ * Events of "__replay:<topic>".  topic_json is the topic as a JSON string;
+ * req_id_json absent = the member is left out.
+ */
+extern size_t rt_payload_replay_message(char *dst, size_t cap,
+										RtText topic_json, uint64_t seq,
+										RtText event, RtText data_json,
+										RtText req_id_json);
+extern size_t rt_payload_replay_truncated(char *dst, size_t cap,
+										  RtText topic_json);
+extern size_t rt_payload_replay_denied(char *dst, size_t cap,
+									   RtText topic_json, RtText code,
+									   RtText req_id_json);
+extern size_t rt_payload_replay_end(char *dst, size_t cap, RtText topic_json,
+									RtText req_id_json, bool truncated);
 
 /* issues_json absent and retry_after_ms < 0 = the member is left out. */
 extern size_t rt_payload_failure(char *dst, size_t cap, RtText id_json,

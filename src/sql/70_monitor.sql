@@ -23,6 +23,7 @@ CREATE FUNCTION realtime.stat_get_gateway(
 	OUT deliveries bigint,
 	OUT dropped bigint,
 	OUT markers bigint,
+	OUT repairs bigint,
 	OUT ring_overruns bigint,
 	OUT bytes_out bigint)
 RETURNS SETOF record
@@ -65,6 +66,8 @@ COMMENT ON COLUMN realtime.stat_gateway.dropped IS
 	'Events not sent because a subscriber read too slowly';
 COMMENT ON COLUMN realtime.stat_gateway.markers IS
 	'Messages sent that tell a subscriber to load again because it has lost events';
+COMMENT ON COLUMN realtime.stat_gateway.repairs IS
+	'Times that connections got events of replay topics that they had lost';
 COMMENT ON COLUMN realtime.stat_gateway.ring_overruns IS
 	'Times that more events were committed than the gateway could read: raise realtime.ring_size';
 COMMENT ON COLUMN realtime.stat_gateway.bytes_out IS

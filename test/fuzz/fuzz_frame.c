@@ -15,6 +15,7 @@ typedef struct Input
 	RtText		json[2];
 	RtText		text[2];
 	RtText		topic;
+	RtText		topic_json;
 	RtText		event;
 	uint64_t	number;
 	char	   *reason;			/* text[0], terminated */
@@ -60,9 +61,58 @@ write_failure(char *dst, size_t cap, const Input *in)
 							  in->json[1], (int64_t) in->number);
 }
 
+static size_t
+write_stream(char *dst, size_t cap, const Input *in)
+{
+	RtStreamReply reply = {
+		.data_json = in->json[1],.topic = in->topic,.merge = in->text[0],
+		.key = in->text[1],.prepend = (in->number & 1) != 0,
+		.max = (int64_t) in->number,.seq = (int64_t) in->number,
+		.replay = (RtReplayed) (in->number % 3),
+		.channel = (in->number & 2) != 0
+	};
+
+	return rt_payload_stream(dst, cap, in->json[0], &reply);
+}
+
+static size_t
+write_replay_item(char *dst, size_t cap, const Input *in)
+{
+	return rt_frame_replay_item(dst, cap, in->number, in->topic, in->event,
+								in->json[0]);
+}
+
+static size_t
+write_replay_message(char *dst, size_t cap, const Input *in)
+{
+	return rt_payload_replay_message(dst, cap, in->topic_json, in->number,
+									 in->event, in->json[0], in->json[1]);
+}
+
+static size_t
+write_replay_truncated(char *dst, size_t cap, const Input *in)
+{
+	return rt_payload_replay_truncated(dst, cap, in->topic_json);
+}
+
+static size_t
+write_replay_denied(char *dst, size_t cap, const Input *in)
+{
+	return rt_payload_replay_denied(dst, cap, in->topic_json, in->text[1],
+									in->json[0]);
+}
+
+static size_t
+write_replay_end(char *dst, size_t cap, const Input *in)
+{
+	return rt_payload_replay_end(dst, cap, in->topic_json, in->json[0],
+								 (in->number & 1) != 0);
+}
+
 static const WritePayload payloads[] = {
 	write_welcome, write_subscribed, write_denied, write_event, write_success,
-	write_failure
+	write_failure, write_stream, write_replay_item, write_replay_message,
+	write_replay_truncated, write_replay_denied, write_replay_end
 };
 
 /* The header that was written says what follows it. */
@@ -93,7 +143,7 @@ check_payload(WritePayload write, const Input *in)
 {
 	size_t		enough = RT_FRAME_OVERHEAD + in->json[0].len * 2 +
 		in->json[1].len + 6 * (in->text[0].len + in->text[1].len) +
-		in->topic.len + in->event.len;
+		in->topic.len + 2 + in->event.len;
 	char	   *dst = fuzz_alloc(enough);
 	size_t		len = write(dst, enough, in);
 	size_t		caps[] = {0, 1, len / 2, len - 1, len};
@@ -147,6 +197,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *pos = (const char *) data;
 	const char *end = pos + size;
+	char		quoted[RT_TOPIC_MAX + 2];
 	Input		in = {.topic = RT_TEXT("t"),.event = RT_TEXT("e")};
 
 	for (int i = 0; i < PARTS; i++)
@@ -163,6 +214,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		in.topic = in.text[0];
 	if (rt_event_is_valid(in.text[1].ptr, in.text[1].len))
 		in.event = in.text[1];
+	quoted[0] = '"';
+	memcpy(quoted + 1, in.topic.ptr, in.topic.len);
+	quoted[in.topic.len + 1] = '"';
+	in.topic_json = (RtText) {quoted, in.topic.len + 2};
 	memcpy(&in.number, data, size < 8 ? size : 8);
 	in.reason = fuzz_alloc(in.text[0].len + 1);
 	memcpy(in.reason, in.text[0].ptr, in.text[0].len);

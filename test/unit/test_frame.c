@@ -125,6 +125,112 @@ write_failure_hostile(char *dst, size_t cap)
 }
 
 static size_t
+write_stream(char *dst, size_t cap)
+{
+	RtStreamReply reply = {
+		.data_json = RT_TEXT("[]"),.topic = RT_TEXT("todos"),
+		.merge = RT_TEXT("crud"),.key = RT_TEXT("k\""),.prepend = true,
+		.max = 50,.seq = 0,.replay = RT_REPLAYED_YES,.channel = false
+	};
+
+	return rt_payload_stream(dst, cap, RT_TEXT("\"j7\""), &reply);
+}
+
+static size_t
+write_stream_bare(char *dst, size_t cap)
+{
+	RtStreamReply reply = {
+		.topic = RT_TEXT("t"),.merge = RT_TEXT("set"),.seq = -1,
+		.channel = true
+	};
+
+	return rt_payload_stream(dst, cap, RT_TEXT("\"j7\""), &reply);
+}
+
+static size_t
+write_stream_full(char *dst, size_t cap)
+{
+	RtStreamReply reply = {
+		.data_json = RT_TEXT("[1]"),.topic = RT_TEXT("t"),
+		.merge = RT_TEXT("latest"),.max = INT64_MAX,.seq = INT64_MAX,
+		.replay = RT_REPLAYED_NO
+	};
+
+	return rt_payload_stream(dst, cap, RT_TEXT("\"j7\""), &reply);
+}
+
+static size_t
+write_replay_item(char *dst, size_t cap)
+{
+	return rt_frame_replay_item(dst, cap, UINT64_MAX, RT_TEXT("t"),
+								RT_TEXT("\xc3\xa9"), RT_TEXT("{}"));
+}
+
+static size_t
+write_replay_message(char *dst, size_t cap)
+{
+	return rt_payload_replay_message(dst, cap, RT_TEXT("\"t\""), 7,
+									 RT_TEXT("e"), RT_TEXT("[1]"),
+									 RT_TEXT("3"));
+}
+
+static size_t
+write_replay_message_bare(char *dst, size_t cap)
+{
+	return rt_payload_replay_message(dst, cap, RT_TEXT_NONE, 7,
+									 RT_TEXT("e"), RT_TEXT_NONE,
+									 RT_TEXT_NONE);
+}
+
+static size_t
+write_replay_truncated(char *dst, size_t cap)
+{
+	return rt_payload_replay_truncated(dst, cap, RT_TEXT("\"a\\\"b\""));
+}
+
+static size_t
+write_replay_denied(char *dst, size_t cap)
+{
+	return rt_payload_replay_denied(dst, cap, RT_TEXT("\"t\""),
+									RT_TEXT("FORBIDDEN"), RT_TEXT("3"));
+}
+
+static size_t
+write_replay_denied_bare(char *dst, size_t cap)
+{
+	return rt_payload_replay_denied(dst, cap, RT_TEXT("\"t\""),
+									RT_TEXT(HOSTILE), RT_TEXT_NONE);
+}
+
+static size_t
+write_replay_end(char *dst, size_t cap)
+{
+	return rt_payload_replay_end(dst, cap, RT_TEXT("\"t\""), RT_TEXT("3"),
+								 false);
+}
+
+static size_t
+write_replay_end_truncated(char *dst, size_t cap)
+{
+	return rt_payload_replay_end(dst, cap, RT_TEXT("\"t\""), RT_TEXT("3"),
+								 true);
+}
+
+static size_t
+write_replay_end_bare(char *dst, size_t cap)
+{
+	return rt_payload_replay_end(dst, cap, RT_TEXT("\"t\""), RT_TEXT_NONE,
+								 false);
+}
+
+static size_t
+write_replay_end_bare_truncated(char *dst, size_t cap)
+{
+	return rt_payload_replay_end(dst, cap, RT_TEXT("\"t\""), RT_TEXT_NONE,
+								 true);
+}
+
+static size_t
 write_close(char *dst, size_t cap)
 {
 	return rt_payload_close(dst, cap, 4401, "bad token");
@@ -182,6 +288,49 @@ static const struct
 		"{\"topic\":\"__rpc\",\"event\":\"\\\"\",\"data\":{\"id\":\"\\\"\","
 		"\"ok\":false,\"code\":\"\\\"\\\\\",\"error\":" HOSTILE_JSON ","
 	"\"retryAfter\":0}}", true},
+	{write_stream,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+		"\"ok\":true,\"data\":[],\"topic\":\"todos\",\"merge\":\"crud\","
+		"\"key\":\"k\\\"\",\"prepend\":true,\"max\":50,\"seq\":0,"
+	"\"replay\":true}}", true},
+	{write_stream_bare,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+		"\"ok\":true,\"data\":null,\"topic\":\"t\",\"merge\":\"set\","
+	"\"channel\":true}}", true},
+	{write_stream_full,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+		"\"ok\":true,\"data\":[1],\"topic\":\"t\",\"merge\":\"latest\","
+		"\"max\":9223372036854775807,\"seq\":9223372036854775807,"
+	"\"replay\":false}}", true},
+	{write_replay_item,
+		"{\"seq\":18446744073709551615,\"topic\":\"t\","
+	"\"event\":\"\xc3\xa9\",\"data\":{}}", true},
+	{write_replay_message,
+		"{\"topic\":\"__replay:t\",\"event\":\"msg\",\"data\":{\"seq\":7,"
+	"\"event\":\"e\",\"data\":[1],\"reqId\":3}}", true},
+	{write_replay_message_bare,
+		"{\"topic\":\"__replay:\",\"event\":\"msg\",\"data\":{\"seq\":7,"
+	"\"event\":\"e\",\"data\":null}}", true},
+	{write_replay_truncated,
+		"{\"topic\":\"__replay:a\\\"b\",\"event\":\"truncated\","
+	"\"data\":null}", true},
+	{write_replay_denied,
+		"{\"topic\":\"__replay:t\",\"event\":\"denied\","
+	"\"data\":{\"code\":\"FORBIDDEN\",\"reqId\":3}}", true},
+	{write_replay_denied_bare,
+		"{\"topic\":\"__replay:t\",\"event\":\"denied\","
+	"\"data\":{\"code\":" HOSTILE_JSON "}}", true},
+	{write_replay_end,
+		"{\"topic\":\"__replay:t\",\"event\":\"end\","
+	"\"data\":{\"reqId\":3}}", true},
+	{write_replay_end_truncated,
+		"{\"topic\":\"__replay:t\",\"event\":\"end\","
+	"\"data\":{\"reqId\":3,\"truncated\":true}}", true},
+	{write_replay_end_bare,
+	"{\"topic\":\"__replay:t\",\"event\":\"end\",\"data\":null}", true},
+	{write_replay_end_bare_truncated,
+		"{\"topic\":\"__replay:t\",\"event\":\"end\","
+	"\"data\":{\"truncated\":true}}", true},
 	{write_close, "\x11\x31" "bad token", false},
 	{write_close_bare, "\x03\xf4", false}
 };
@@ -285,6 +434,13 @@ fits_into_its_overhead(void)
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len;
 	CHECK(rt_payload_denied(dst, cap, id_json, id_json, text) > 0);
 	CHECK(rt_payload_welcome(dst, RT_FRAME_OVERHEAD, "") > 0);
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 3 + json.len;
+	CHECK(rt_payload_stream(dst, cap, id_json,
+							&(RtStreamReply) {json, text, text, text, true,
+							INT64_MAX, INT64_MAX, RT_REPLAYED_NO, true}) > 0);
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len + json.len;
+	CHECK(rt_payload_replay_message(dst, cap, id_json, UINT64_MAX, text, json,
+									id_json) > 0);
 
 	memset(name, '\x01', sizeof(name));
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 12 + json.len;
