@@ -20,7 +20,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -39,6 +38,7 @@
 #include "src/backend/numbering.h"
 #include "src/catalog/declaration.h"
 #include "src/catalog/replay.h"
+#include "src/ipc/newest_hint.h"
 #include "src/ipc/topic_lock.h"
 
 #define BATCH_ROWS 200			/* inserted at once, at most */
@@ -71,8 +71,8 @@ struct RtNumbering
 	MemoryContext batch_context;	/* values of the rows to be inserted */
 	Relation	epochs;
 	Relation	messages;
-	Relation	index;			/* of the primary key */
 	ResultRelInfo *target;		/* the messages with all their indexes */
+	Relation	index;			/* that of the primary key among them */
 	EState	   *estate;
 	CommandId	command;
 	TimestampTz now;
@@ -83,6 +83,7 @@ struct RtNumbering
 	Size		row_bytes;
 };
 
+static Relation find_primary_key(const ResultRelInfo *target);
 static int	agree_on_epoch(RtNumbering *numbering, bool raise);
 static bool epoch_is_ours(RtNumbering *numbering, const RtEpoch *epoch);
 static void write_epoch(RtNumbering *numbering, int number, ItemPointer old);
@@ -110,7 +111,11 @@ rt_numbering_begin(void)
 	numbering->epoch = -1;
 	numbering->epochs = table_open(rt_epoch_table(), RowExclusiveLock);
 	numbering->messages = table_open(rt_message_table(), RowExclusiveLock);
-	numbering->index = rt_message_index_open(numbering->messages, RowExclusiveLock);
+	numbering->target = makeNode(ResultRelInfo);
+	InitResultRelInfo(numbering->target, numbering->messages, 1, NULL, 0);
+	ExecOpenIndices(numbering->target, false);
+	numbering->index = find_primary_key(numbering->target);
+	numbering->estate = CreateExecutorState();
 	MemoryContextSwitchTo(old_context);
 	return numbering;
 }
@@ -134,10 +139,6 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (numbering->epoch < 0)
 		numbering->epoch = agree_on_epoch(numbering, false);
-	numbering->estate = CreateExecutorState();
-	numbering->target = makeNode(ResultRelInfo);
-	InitResultRelInfo(numbering->target, numbering->messages, 1, NULL, 0);
-	ExecOpenIndices(numbering->target, false);
 	numbering->command = GetCurrentCommandId(true);
 	numbering->now = GetCurrentTimestamp();
 	numbering->topics = numbers_create(numbering->context, 16, NULL);
@@ -152,9 +153,6 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 		add_row(numbering, entry, unnumbered[i].event_len);
 	}
 	insert_rows(numbering);
-
-	ExecCloseIndices(numbering->target);
-	FreeExecutorState(numbering->estate);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old_context);
 }
@@ -165,10 +163,26 @@ rt_numbering_end(RtNumbering *numbering)
 {
 	for (int i = 0; i < BATCH_ROWS && numbering->slots[i] != NULL; i++)
 		ExecDropSingleTupleTableSlot(numbering->slots[i]);
-	index_close(numbering->index, NoLock);
+	FreeExecutorState(numbering->estate);
+	ExecCloseIndices(numbering->target);
 	table_close(numbering->messages, NoLock);
 	table_close(numbering->epochs, NoLock);
 	MemoryContextDelete(numbering->context);
+}
+
+/* The opened index that finds the newest number. */
+static Relation
+find_primary_key(const ResultRelInfo *target)
+{
+	Oid			wanted = rt_message_index(target->ri_RelationDesc);
+
+	for (int i = 0; i < target->ri_NumIndices; i++)
+	{
+		if (RelationGetRelid(target->ri_IndexRelationDescs[i]) == wanted)
+			return target->ri_IndexRelationDescs[i];
+	}
+	elog(ERROR, "primary key of table \"%s\" is not among its indexes",
+		 RelationGetRelationName(target->ri_RelationDesc));
 }
 
 /* ---- the epoch ---- */
@@ -260,6 +274,7 @@ next_number(RtNumbering *numbering, const RtRingEntry *entry)
 	if (topic->last == rt_seq_before_epoch(numbering->epoch + 1) - 1)
 		numbering->epoch = agree_on_epoch(numbering, true);
 	topic->last = Max(topic->last, rt_seq_before_epoch(numbering->epoch)) + 1;
+	rt_newest_hint_set(entry->topic_hash, topic->last);
 	return topic->last;
 }
 

@@ -35,12 +35,14 @@
 #include "src/backend/publish.h"
 #include "src/backend/throttle.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
 #include "src/protocol/frame.h"
 
 #define BUFFER_MIN 1024			/* bytes */
 #define MARKS_MIN 8
 #define UNNUMBERED_MIN 8
+#define HINT_EVENTS_MIN 64		/* on a topic, between hints for retention */
 
 /* Beside RT_RING_*: taken out again; never reaches the ring. */
 #define ENTRY_REMOVED 0x80
@@ -98,6 +100,7 @@ static void lock_topics(void);
 static void describe_lock_wait(void *arg);
 static void give_numbers(RtNumbering *numbering);
 static RtRingEntry *unnumbered_entry(int i);
+static void hint_retention(void);
 static void set_lsn(XLogRecPtr lsn);
 static void set_lsn_unnumbered(XLogRecPtr lsn);
 
@@ -354,6 +357,7 @@ atcommit_publish(void)
 	}
 	else
 		rt_ring_append(pending.buffer, pending.size);
+	hint_retention();
 }
 
 /* The entries now belong to the parent. */
@@ -643,6 +647,20 @@ static RtRingEntry *
 unnumbered_entry(int i)
 {
 	return (RtRingEntry *) (pending.buffer + pending.unnumbered[i].begin);
+}
+
+/* Every so many events their topic is looked at whether it keeps too many. */
+static void
+hint_retention(void)
+{
+	for (int i = 0; i < pending.unnumbered_count; i++)
+	{
+		const RtRingEntry *entry = unnumbered_entry(i);
+		int			often = Max(HINT_EVENTS_MIN, pending.unnumbered[i].replay_size / 8);
+
+		if (entry->topic_len > 0 && entry->seq % often == 0)
+			rt_retention_hint(rt_ring_entry_topic(entry), entry->topic_len);
+	}
 }
 
 /* All entries have to wait for the flush. */

@@ -23,6 +23,8 @@
 
 #include "src/catalog/declaration.h"
 #include "src/catalog/replay.h"
+#include "src/ipc/newest_hint.h"
+#include "src/ipc/publish_ring.h"
 #include "src/protocol/topic.h"
 
 struct RtReplayScan
@@ -77,7 +79,6 @@ rt_replay_is_truncated(const char *topic, Size len, int64 since, int64 newest,
 	return expected <= newest;
 }
 
-/* From topic to topic: a descent of the index for each. */
 bool
 rt_replay_any(const char *tpl, Size len)
 {
@@ -85,24 +86,15 @@ rt_replay_any(const char *tpl, Size len)
 	Relation	messages = table_open(rt_message_table(), AccessShareLock);
 	Relation	index = rt_message_index_open(messages, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(messages, NULL);
-	IndexScanDesc scan = rt_index_beginscan(messages, index, snapshot, 1);
-	ScanKeyData key;
+	char	   *topic = "";
 	bool		found = false;
 
-	init_topic_key(&key, BTGreaterStrategyNumber, F_TEXT_GT, "", 0);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (!found && index_getnext_slot(scan, ForwardScanDirection, slot))
+	while (!found &&
+		   (topic = rt_message_next_topic(messages, index, slot, topic, snapshot)) != NULL)
 	{
-		uint32		topic_len;
-		const char *topic = slot_text(slot, Anum_message_topic, &topic_len);
-
 		CHECK_FOR_INTERRUPTS();
-		found = rt_template_match(tpl, len, topic, topic_len, NULL);
-		pfree(DatumGetPointer(key.sk_argument));
-		init_topic_key(&key, BTGreaterStrategyNumber, F_TEXT_GT, topic, topic_len);
-		index_rescan(scan, &key, 1, NULL, 0);
+		found = rt_template_match(tpl, len, topic, strlen(topic), NULL);
 	}
-	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, AccessShareLock);
 	table_close(messages, AccessShareLock);
@@ -166,21 +158,31 @@ rt_replay_end(RtReplayScan *scan)
 	pfree(scan);
 }
 
-/* The newest row is the last one of its topic in the index. */
+/*
+ * The newest row is the last one of its topic in the index.  Read backwards
+ * an index gives, and checks, all of a page that belongs to the topic at once,
+ * unless there is a number to stop at.
+ */
 int64
 rt_message_newest(Relation messages, Relation index, TupleTableSlot *slot,
 				  const char *topic, Size len, Snapshot snapshot)
 {
-	ScanKeyData key;
+	int64		hint = rt_newest_hint(rt_topic_hash(topic, len));
+	ScanKeyData keys[2];
 	IndexScanDesc scan;
 	int64		newest = 0;
 
-	init_topic_key(&key, BTEqualStrategyNumber, F_TEXTEQ, topic, len);
-	scan = rt_index_beginscan(messages, index, snapshot, 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	if (index_getnext_slot(scan, BackwardScanDirection, slot))
-		newest = slot_seq(slot);
-	index_endscan(scan);
+	init_topic_key(&keys[0], BTEqualStrategyNumber, F_TEXTEQ, topic, len);
+	ScanKeyInit(&keys[1], Anum_message_seq, BTGreaterEqualStrategyNumber,
+				F_INT8GE, Int64GetDatum(hint));
+	for (int count = hint > 0 ? 2 : 1; count > 0 && newest == 0; count--)
+	{
+		scan = rt_index_beginscan(messages, index, snapshot, count);
+		index_rescan(scan, keys, count, NULL, 0);
+		if (index_getnext_slot(scan, BackwardScanDirection, slot))
+			newest = slot_seq(slot);
+		index_endscan(scan);
+	}
 	ExecClearTuple(slot);
 	return newest;
 }
@@ -195,9 +197,7 @@ rt_message_next_topic(Relation messages, Relation index, TupleTableSlot *slot,
 	char	   *topic = NULL;
 	bool		is_null;
 
-	ScanKeyEntryInitialize(&key, 0, Anum_message_topic,
-						   BTGreaterStrategyNumber, InvalidOid, C_COLLATION_OID,
-						   F_TEXT_GT, CStringGetTextDatum(after));
+	init_topic_key(&key, BTGreaterStrategyNumber, F_TEXT_GT, after, strlen(after));
 	scan = rt_index_beginscan(messages, index, snapshot, 1);
 	index_rescan(scan, &key, 1, NULL, 0);
 	if (index_getnext_slot(scan, ForwardScanDirection, slot))
@@ -208,8 +208,8 @@ rt_message_next_topic(Relation messages, Relation index, TupleTableSlot *slot,
 	return topic;
 }
 
-Relation
-rt_message_index_open(Relation messages, LOCKMODE mode)
+Oid
+rt_message_index(Relation messages)
 {
 	Oid			index = rt_primary_key_index(messages);
 
@@ -219,7 +219,13 @@ rt_message_index_open(Relation messages, LOCKMODE mode)
 				 errmsg("table \"%s\" has no primary key",
 						RelationGetRelationName(messages)),
 				 errhint("ALTER TABLE realtime.replay_message ADD PRIMARY KEY (topic, seq)")));
-	return index_open(index, mode);
+	return index;
+}
+
+Relation
+rt_message_index_open(Relation messages, LOCKMODE mode)
+{
+	return index_open(rt_message_index(messages), mode);
 }
 
 static int64

@@ -91,8 +91,8 @@ extern void rt_replay_end(RtReplayScan *scan);
 /* ---- for who writes ---- */
 
 /*
- * The newest number in the table, 0 if there is none; the slot is of the
- * table's kind.
+ * The newest number of a topic in the table, 0 if there is none; the slot is
+ * of the table's kind.
  */
 extern int64 rt_message_newest(Relation messages, Relation index,
 							   TupleTableSlot *slot, const char *topic,
@@ -103,7 +103,8 @@ extern char *rt_message_next_topic(Relation messages, Relation index,
 								   TupleTableSlot *slot, const char *after,
 								   Snapshot snapshot);
 
-/* The index of the primary key, opened. */
+/* The index of the primary key. */
+extern Oid	rt_message_index(Relation messages);
 extern Relation rt_message_index_open(Relation messages, LOCKMODE mode);
 
 /* The row of realtime.replay_epoch. */

@@ -15,6 +15,7 @@
 #include "storage/shmem.h"
 
 #include "src/ipc/flush_request.h"
+#include "src/ipc/newest_hint.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
 #include "src/ipc/retention.h"
@@ -37,6 +38,7 @@ static const SharedArea areas[] = {
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_flush_request_size, rt_flush_request_init},
+	{rt_newest_hints_size, rt_newest_hints_init},
 	{rt_retention_size, rt_retention_init},
 	{rt_timers_size, rt_timers_init},
 };

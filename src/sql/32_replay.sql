@@ -29,6 +29,15 @@ CREATE TABLE realtime.replay_message (
 	toast.autovacuum_vacuum_insert_threshold = 100000,
 	toast.vacuum_truncate = off
 );
+-- Long events are compressed while others wait for the topic: quickly, if the
+-- server can.
+DO $$
+BEGIN
+	ALTER TABLE realtime.replay_message ALTER COLUMN data SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+	NULL;
+END
+$$;
 COMMENT ON TABLE realtime.replay_message IS
 	'Events of topics of class replay, as long as they are kept; see realtime.replay()';
 COMMENT ON COLUMN realtime.replay_message.topic IS
