@@ -448,6 +448,42 @@ fits_into_its_overhead(void)
 							 INT64_MAX) > 0);
 }
 
+/* An event that gets its number later is the same as one that has it at once. */
+static void
+adds_numbers(void)
+{
+	static const uint64_t numbers[] = {1, 9, 10, 4294967296, 9007199254740991, UINT64_MAX};
+	static const char *const data[] = {"null", "{\"id\":50}", "\"}\"", "[{}]"};
+	RtText		topic = RT_TEXT("chat:1");
+
+	for (size_t i = 0; i < COUNT_OF(numbers) * COUNT_OF(data) * 2; i++)
+	{
+		uint64_t	number = numbers[i % COUNT_OF(numbers)];
+		RtText		json = RT_TEXT(data[i / 2 / COUNT_OF(numbers)]);
+		RtText		event = i % 2 == 0 ? RT_TEXT("e") : RT_TEXT("gr\xc3\xb6\xc3\x9f" "er");
+		size_t		len = rt_payload_event_length(topic.len, event.len, json.len);
+		char	   *payload = malloc(len + RT_PAYLOAD_SEQ_MAX);
+		char		expected[200];
+		size_t		expected_len;
+		RtText		event_there;
+		RtText		json_there;
+
+		CHECK(rt_payload_event(payload, len, topic, event, json, 0) == len);
+		rt_payload_event_parts(payload, len, topic.len, event.len, &event_there,
+							   &json_there);
+		CHECK(event_there.len == event.len &&
+			  memcmp(event_there.ptr, event.ptr, event.len) == 0);
+		CHECK(json_there.len == json.len &&
+			  memcmp(json_there.ptr, json.ptr, json.len) == 0);
+
+		expected_len = rt_payload_event(expected, sizeof(expected), topic,
+										event, json, number);
+		CHECK(rt_payload_event_add_seq(payload, len, number) == expected_len);
+		CHECK(memcmp(payload, expected, expected_len) == 0);
+		free(payload);
+	}
+}
+
 static void
 cuts_close_reasons(void)
 {
@@ -562,6 +598,7 @@ main(void)
 	RUN(stays_within_its_room);
 	RUN(escapes_every_byte);
 	RUN(fits_into_its_overhead);
+	RUN(adds_numbers);
 	RUN(cuts_close_reasons);
 	RUN(cuts_hostile_close_reasons);
 	RUN(seals_frames);
