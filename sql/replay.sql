@@ -22,7 +22,7 @@ AS 'SELECT epoch FROM realtime.replay_epoch';
 CREATE FUNCTION kept(topic text) RETURNS TABLE (n bigint, event text, data jsonb) LANGUAGE sql STABLE
 AS 'SELECT n(seq), event, data FROM realtime.replay(topic, 0)';
 
-SELECT realtime.topic('log:{name}', class => 'replay');
+SELECT realtime.topic('log:{name}', class => 'replay', replay_size => 100000);
 SELECT realtime.topic('fast:{name}', class => 'volatile');
 
 -- before there is anything
