@@ -36,8 +36,10 @@ static void updated(RtLivePlan *plan, TupleTableSlot *old_slot,
 static void deleted(RtLivePlan *plan, TupleTableSlot *slot);
 static bool find_topic(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event,
 					   char *buffer);
-static void publish(RtEvent *event, const char *name, const StringInfo data);
-static void publish_lost(RtEvent *event);
+static void publish_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event);
+static void publish_deleted_row(RtLivePlan *plan, TupleTableSlot *slot,
+								RtEvent *event);
+static bool publish(RtEvent *event, const StringInfo data);
 static bool fits(const RtEvent *event);
 static bool is_superseded(HeapTuple tuple);
 static TupleTableSlot *newest_version(Relation relation, HeapTuple tuple);
@@ -136,21 +138,18 @@ rt_live_truncated(const char *tpl)
 	}
 	event.topic = topic;
 	event.topic_len = rt_live_plan_literal(tpl, 0, strlen(tpl), topic);
-	publish_lost(&event);
+	rt_publish_resolve(&event);
+	rt_live_lost_add(&event);
 }
 
 static void
 created(RtLivePlan *plan, TupleTableSlot *slot)
 {
 	char		topic[RT_TOPIC_MAX];
-	StringInfoData data;
-	RtEvent		event;
+	RtEvent		event = {.event = "created"};
 
-	if (!find_topic(plan, slot, &event, topic))
-		return;
-	rt_live_plan_begin(plan, &data);
-	publish(&event, "created",
-			rt_live_plan_row(plan, slot, &data) ? &data : NULL);
+	if (find_topic(plan, slot, &event, topic))
+		publish_row(plan, slot, &event);
 }
 
 /* The new slot is NULL if the row was deleted meanwhile. */
@@ -158,50 +157,34 @@ static void
 updated(RtLivePlan *plan, TupleTableSlot *old_slot, TupleTableSlot *new_slot)
 {
 	char		topic[RT_TOPIC_MAX];
-	StringInfoData data;
-	RtEvent		event;
+	RtEvent		event = {.event = "updated"};
 
 	if (new_slot == NULL || !rt_live_plan_same_place(plan, old_slot, new_slot))
 	{
 		deleted(plan, old_slot);
 		if (new_slot != NULL)
 			created(plan, new_slot);
-		return;
 	}
-	if (rt_live_plan_same_row(plan, old_slot, new_slot) ||
-		!find_topic(plan, new_slot, &event, topic))
-		return;
-	rt_live_plan_begin(plan, &data);
-	publish(&event, "updated",
-			rt_live_plan_row(plan, new_slot, &data) ? &data : NULL);
+	else if (!rt_live_plan_same_row(plan, old_slot, new_slot) &&
+			 find_topic(plan, new_slot, &event, topic))
+		publish_row(plan, new_slot, &event);
 }
 
-/* A row that is too long can still be deleted by its key. */
 static void
 deleted(RtLivePlan *plan, TupleTableSlot *slot)
 {
 	char		topic[RT_TOPIC_MAX];
-	StringInfoData data;
-	RtEvent		event;
-	bool		good;
+	RtEvent		event = {.event = "deleted"};
 
-	if (!find_topic(plan, slot, &event, topic))
-		return;
-	rt_live_plan_begin(plan, &data);
-	good = rt_live_plan_row(plan, slot, &data);
-	if (!good)
-	{
-		resetStringInfo(&data);
-		good = rt_live_plan_key(plan, slot, &data);
-	}
-	publish(&event, "deleted", good ? &data : NULL);
+	if (find_topic(plan, slot, &event, topic))
+		publish_deleted_row(plan, slot, &event);
 }
 
 /* ---- publishing ---- */
 
 /*
- * Returns false if no event is needed: the row has no topic, or subscribers
- * of it will have to load again anyway.
+ * Fills in the topic.  Returns false if no event is needed: the row has none,
+ * or subscribers of it will have to load again anyway.
  */
 static bool
 find_topic(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event, char *buffer)
@@ -214,34 +197,45 @@ find_topic(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event, char *buffer)
 		return false;
 	event->topic = buffer;
 	event->topic_len = len;
+	rt_publish_resolve(event);
 	return true;
 }
 
-/* data is NULL if there is none that clients could be sent. */
 static void
-publish(RtEvent *event, const char *name, const StringInfo data)
+publish_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event)
 {
-	if (unlikely(data == NULL))
-	{
-		publish_lost(event);
-		return;
-	}
-	event->event = name;
-	event->event_len = strlen(name);
-	event->data = data->data;
-	event->data_len = data->len;
-	rt_publish_resolve(event);
-	if (likely(fits(event)))
-		rt_pending_add(event);
-	else
+	StringInfoData data;
+
+	rt_live_plan_begin(plan, &data);
+	if (unlikely(!rt_live_plan_row(plan, slot, &data) || !publish(event, &data)))
 		rt_live_lost_add(event);
 }
 
+/* A row that is too long can still be deleted by its key. */
 static void
-publish_lost(RtEvent *event)
+publish_deleted_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event)
 {
-	rt_publish_resolve(event);
-	rt_live_lost_add(event);
+	StringInfoData data;
+
+	rt_live_plan_begin(plan, &data);
+	if (likely(rt_live_plan_row(plan, slot, &data) && publish(event, &data)))
+		return;
+	resetStringInfo(&data);
+	if (!rt_live_plan_key(plan, slot, &data) || !publish(event, &data))
+		rt_live_lost_add(event);
+}
+
+/* Returns false if it does not fit. */
+static bool
+publish(RtEvent *event, const StringInfo data)
+{
+	event->event_len = strlen(event->event);
+	event->data = data->data;
+	event->data_len = data->len;
+	if (unlikely(!fits(event)))
+		return false;
+	rt_pending_add(event);
+	return true;
 }
 
 static bool

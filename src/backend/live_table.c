@@ -65,12 +65,14 @@ static void describe_lock_wait(void *arg);
 static void refuse_if_inherited(Relation relation);
 static void refuse_if_partition_is_live(Relation relation);
 static void create_triggers(Relation relation, const RtLiveTable *table);
+static char *trigger_name(const Trigger *trigger);
+static void create_trigger(const char *old_name, const char *name,
+						   const char *events, const char *table,
+						   const char *level, const char *arguments,
+						   bool always);
 static char *trigger_arguments(const RtLiveTable *table);
-static const char *create_trigger(const Trigger *old, const char *name,
-								  const char *events, const char *table,
-								  const char *level, const char *arguments);
 static bool drop_live_table(Oid oid);
-static void drop_trigger(Relation relation, const Trigger *trigger);
+static void drop_triggers(Relation relation);
 static void run_command(const char *command);
 static char *qualified_name(Relation relation);
 static void warn_database(void);
@@ -105,7 +107,6 @@ realtime_live_table(PG_FUNCTION_ARGS)
 	refuse_if_partition_is_live(relation);
 	warn_topic(relation, table.topic);
 	create_triggers(relation, &table);
-	table_close(relation, NoLock);
 	AtEOXact_GUC(true, guc_level);
 	warn_database();
 	PG_RETURN_VOID();
@@ -308,14 +309,24 @@ static void
 refuse_if_inherited(Relation relation)
 {
 	const Trigger *trigger = rt_live_row_trigger(relation);
+	ListCell   *cell;
 
-	if (trigger != NULL && trigger->tgisclone)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("partition \"%s\" is live because its partitioned table is",
-						RelationGetRelationName(relation)),
-				 errhint("Declare the partitioned table \"%s\" instead.",
-						 get_rel_name(get_partition_parent(RelationGetRelid(relation), true)))));
+	if (trigger == NULL || !trigger->tgisclone)
+		return;
+	foreach(cell, get_partition_ancestors(RelationGetRelid(relation)))
+	{
+		Relation	ancestor = table_open(lfirst_oid(cell), AccessShareLock);
+
+		trigger = rt_live_row_trigger(ancestor);
+		if (trigger != NULL && !trigger->tgisclone)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("partition \"%s\" is live because its partitioned table \"%s\" is",
+							RelationGetRelationName(relation),
+							RelationGetRelationName(ancestor)),
+					 errhint("Declare the partitioned table instead.")));
+		table_close(ancestor, AccessShareLock);
+	}
 }
 
 static void
@@ -346,37 +357,45 @@ refuse_if_partition_is_live(Relation relation)
 
 /* ---- the triggers ---- */
 
+/* Closes the relation: it must not be open when its triggers are altered. */
 static void
 create_triggers(Relation relation, const RtLiveTable *table)
 {
 	char	   *name = qualified_name(relation);
 	char	   *arguments = trigger_arguments(table);
-	const char *row = create_trigger(rt_live_row_trigger(relation),
-									 RT_LIVE_TRIGGER,
-									 "INSERT OR UPDATE OR DELETE", name,
-									 "ROW", arguments);
-	const char *truncate = create_trigger(rt_live_truncate_trigger(relation),
-										  RT_LIVE_TRUNCATE_TRIGGER,
-										  "TRUNCATE", name,
-										  "STATEMENT", arguments);
+	char	   *old_row = trigger_name(rt_live_row_trigger(relation));
+	char	   *old_truncate = trigger_name(rt_live_truncate_trigger(relation));
 
-	if (table->always)
-		run_command(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s, ENABLE ALWAYS TRIGGER %s",
-							 name, row, truncate));
+	table_close(relation, NoLock);
+	create_trigger(old_row, RT_LIVE_TRIGGER, "INSERT OR UPDATE OR DELETE",
+				   name, "ROW", arguments, table->always);
+	create_trigger(old_truncate, RT_LIVE_TRUNCATE_TRIGGER, "TRUNCATE",
+				   name, "STATEMENT", arguments, table->always);
 }
 
-/* Makes one, or replaces one that is there.  Returns its quoted name. */
-static const char *
-create_trigger(const Trigger *old, const char *name, const char *events,
-			   const char *table, const char *level, const char *arguments)
+/* Quoted; NULL if there is none. */
+static char *
+trigger_name(const Trigger *trigger)
 {
-	name = pstrdup(quote_identifier(old != NULL ? old->tgname : name));
+	return trigger != NULL ? pstrdup(quote_identifier(trigger->tgname)) : NULL;
+}
+
+/* Makes one, or replaces one that is there. */
+static void
+create_trigger(const char *old_name, const char *name, const char *events,
+			   const char *table, const char *level, const char *arguments,
+			   bool always)
+{
+	if (old_name != NULL)
+		name = old_name;
 	run_command(psprintf("CREATE %s TRIGGER %s AFTER %s ON %s"
 						 " FOR EACH %s EXECUTE FUNCTION "
 						 RT_SCHEMA "." RT_LIVE_FUNCTION "(%s)",
-						 old != NULL ? "OR REPLACE" : "", name, events, table,
-						 level, arguments));
-	return name;
+						 old_name != NULL ? "OR REPLACE" : "", name, events,
+						 table, level, arguments));
+	if (always)
+		run_command(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s",
+							 table, name));
 }
 
 static char *
@@ -407,24 +426,28 @@ drop_live_table(Oid oid)
 	if (relation != NULL)
 		relation_close(relation, AccessShareLock);
 	if (live)
-	{
-		relation = open_relation(oid, AccessExclusiveLock);
-		refuse_if_inherited(relation);
-		drop_trigger(relation, rt_live_truncate_trigger(relation));
-		drop_trigger(relation, rt_live_row_trigger(relation));
-		relation_close(relation, NoLock);
-	}
+		drop_triggers(open_relation(oid, AccessExclusiveLock));
 	AtEOXact_GUC(true, guc_level);
 	return live;
 }
 
+/* Closes the relation, like create_triggers(). */
 static void
-drop_trigger(Relation relation, const Trigger *trigger)
+drop_triggers(Relation relation)
 {
-	if (trigger != NULL)
-		run_command(psprintf("DROP TRIGGER %s ON %s",
-							 quote_identifier(trigger->tgname),
-							 qualified_name(relation)));
+	char	   *name = qualified_name(relation);
+	char	   *triggers[] = {
+		trigger_name(rt_live_row_trigger(relation)),
+		trigger_name(rt_live_truncate_trigger(relation))
+	};
+
+	refuse_if_inherited(relation);
+	relation_close(relation, NoLock);
+	for (int i = 0; i < lengthof(triggers); i++)
+	{
+		if (triggers[i] != NULL)
+			run_command(psprintf("DROP TRIGGER %s ON %s", triggers[i], name));
+	}
 }
 
 static void
