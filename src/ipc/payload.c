@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/dsa.h"
@@ -56,6 +57,8 @@ rt_payload_attach(void)
 	payload = dsa_attach_in_place(place, NULL);
 	dsa_pin_mapping(payload);
 	MemoryContextSwitchTo(old);
+	/* attachments are counted, and any session may make one */
+	on_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
 }
 
 dsa_area *

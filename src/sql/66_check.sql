@@ -104,12 +104,8 @@ COMMENT ON COLUMN realtime.topic_patterns.declaration IS
 COMMENT ON COLUMN realtime.topic_patterns.subscribers IS
 	'Who may subscribe because of it; NULL if it has no say in that';
 
-CREATE FUNCTION realtime.check(
-	OUT severity text,
-	OUT object text,
-	OUT problem text,
-	OUT hint text)
-RETURNS SETOF record
+CREATE FUNCTION realtime.check()
+RETURNS TABLE (severity text, object text, problem text, hint text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $$

@@ -9,8 +9,19 @@ PREPARE signatures AS
 	WHERE pronamespace = 'realtime'::regnamespace AND proname <> 'declaration_changed' AND proname !~ '^stat_get_'
 	ORDER BY 1, 2;
 SELECT results_eq('signatures', $$VALUES
+	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
+		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('channel', 'path text, topic text, merge text DEFAULT ''set''::text, key text DEFAULT ''id''::text, '
+		'prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, replay boolean DEFAULT false, '
+		'replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, volatile boolean DEFAULT false, '
+		'access regprocedure DEFAULT NULL::regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[]', 'void', 'v', 'u'),
+	('check', '', 'TABLE(severity text, object text, problem text, hint text)', 'v', 'u'),
+	('clear_replay', 'topic text DEFAULT NULL::text', 'bigint', 'v', 'u'),
 	('connection_id', '', 'text', 's', 'r'),
 	('cursor', '', 'jsonb', 's', 'r'),
+	('debounce', 'topic text, event text, data jsonb, after interval', 'void', 'v', 'u'),
+	('declared_functions', 'OUT kind text, OUT declaration text, OUT purpose text, OUT signature text, OUT function oid', 'SETOF record', 's', 'r'),
+	('declared_topic', 'topic text', 'text', 's', 'r'),
 	('drop', 'path text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('live_table', 'relation regclass, topic text, key text DEFAULT NULL::text, columns name[] DEFAULT NULL::name[], '
@@ -20,6 +31,7 @@ SELECT results_eq('signatures', $$VALUES
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
+	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 's'),
 	('request_id', '', 'text', 's', 'r'),
 	('rpc', 'path text, handler regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
 		'timeout interval DEFAULT NULL::interval, read_only boolean DEFAULT NULL::boolean, '
@@ -27,10 +39,17 @@ SELECT results_eq('signatures', $$VALUES
 		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
 		'class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('seq', 'topic text', 'bigint', 's', 's'),
 	('service_state', '', 'text', 'v', 's'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
+	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
 	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '
 		'open boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval', 'void', 'v', 'u'),
+	('topic_example', 'template text', 'text', 'i', 's'),
+	('topic_fault', 'template text', 'text', 'i', 's'),
+	('topic_is_declared', '', 'trigger', 'v', 'u'),
+	('topic_matches', 'topic text, template text', 'boolean', 'i', 's'),
+	('topic_name', 'template text, VARIADIC args text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
 	('user_data', '', 'jsonb', 's', 'r'),
 	('user_id', '', 'text', 's', 'r')
 	$$, 'functions have exactly these signatures');
@@ -60,21 +79,40 @@ PREPARE rights AS
 	WHERE p.pronamespace = 'realtime'::regnamespace AND a.grantee <> p.proowner
 	GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT results_eq('rights', $$VALUES
-	('connection_id', 'public'), ('cursor', 'public'),
+	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
+	('channel', 'pg_database_owner'), ('channel', 'realtime_admin'),
+	('check', 'pg_database_owner'), ('check', 'realtime_admin'),
+	('clear_replay', 'pg_database_owner'), ('clear_replay', 'realtime_admin'),
+	('connection_id', 'public'),
+	('cursor', 'public'),
+	('debounce', 'realtime_publisher'),
+	('declared_functions', 'pg_database_owner'), ('declared_functions', 'realtime_admin'),
+	('declared_topic', 'pg_database_owner'), ('declared_topic', 'realtime_admin'),
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
 	('live_table', 'pg_database_owner'), ('live_table', 'realtime_admin'),
 	('live_table_arguments', 'pg_database_owner'), ('live_table_arguments', 'realtime_admin'),
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),
 	('publish', 'realtime_publisher'),
-	('raise', 'public'), ('request_id', 'public'),
+	('raise', 'public'),
+	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),
+	('request_id', 'public'),
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
-	('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
+	('seq', 'pg_database_owner'), ('seq', 'realtime_admin'), ('seq', 'realtime_publisher'),
+	('service_state', 'pg_database_owner'), ('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
 	('shed', 'public'),
 	('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
+	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
+	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
+	('throttle', 'realtime_publisher'),
 	('topic', 'pg_database_owner'), ('topic', 'realtime_admin'),
-	('user_data', 'public'), ('user_id', 'public')
+	('topic_example', 'public'),
+	('topic_fault', 'public'),
+	('topic_matches', 'public'),
+	('topic_name', 'public'),
+	('user_data', 'public'),
+	('user_id', 'public')
 	$$, 'functions are granted to nobody else');
 SELECT schema_privs_are('realtime', 'public', ARRAY['USAGE'], 'anybody may use the schema');
 SELECT ok(pg_has_role('realtime_anonymous', 'realtime_publisher', 'USAGE'), 'anonymous calls may publish');
@@ -88,26 +126,29 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration'], 'tables of declarations are dumped');
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration',
+	'realtime.replay_epoch'], 'tables of declarations, and the epoch, are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
 	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-	WHERE relnamespace = 'realtime'::regnamespace AND relkind = 'r'
+	WHERE relnamespace = 'realtime'::regnamespace AND relkind = 'r' AND relname ~ '_declaration$'
 		AND atttypid IN ('regproc'::regtype, 'regprocedure'::regtype, 'oid'::regtype) AND attnum > 0;
 
 -- statistics
 SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'connections', 'subscriptions',
-	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers',
+	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers', 'repairs',
 	'ring_overruns', 'bytes_out']);
 SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);
 SELECT columns_are('realtime', 'stat_scheduler', ARRAY['pid', 'state', 'started_at', 'bridges', 'notifications', 'waiting', 'skipped',
 	'failed', 'dropped', 'passes', 'trimmed', 'errors']);
+SELECT columns_are('realtime', 'stat_timer', ARRAY['active', 'waiting', 'published', 'failed', 'overflowed']);
+SELECT columns_are('realtime', 'topic_patterns', ARRAY['template', 'class', 'source', 'declaration', 'subscribers']);
 SELECT is(count(*)::integer, 1, 'one row for the scheduler') FROM realtime.stat_scheduler;
 SELECT is(count(*)::integer, current_setting('realtime.gateways')::integer, 'one row for each gateway') FROM realtime.stat_gateway;
 SELECT is(count(*)::integer, current_setting('realtime.executors')::integer, 'one row for each executor') FROM realtime.stat_executor;
@@ -128,6 +169,10 @@ SELECT lives_ok($$SELECT realtime.publish(ARRAY[('t', 'e', '1')]::realtime.envel
 SELECT throws_ok($$SELECT realtime.publish('__x', 'e')$$, 'RT430', NULL, 'a reserved topic is refused');
 SELECT throws_ok($$SELECT realtime.publish('t', 'created')$$, '22023', NULL, 'data that clients cannot merge is refused');
 SELECT throws_ok($$SELECT realtime.publish('t', 'e', '{"reqId": 1}')$$, '22023', NULL, 'so is a member reqId');
+
+-- throttle and debounce
+SELECT lives_ok($$SELECT realtime.throttle(topic => 't', event => 'e', data => '1', every => '1 s')$$, 'named parameters');
+SELECT lives_ok($$SELECT realtime.debounce(topic => 't', event => 'e', data => '1', after => '1 s')$$, 'named parameters');
 
 SELECT * FROM finish();
 ROLLBACK;
