@@ -308,8 +308,7 @@ add_row(RtNumbering *numbering, RtRingEntry *entry, uint32 event_len)
 		TimestampTzGetDatum(numbering->now);
 	if (event_len > 0)
 	{
-		rt_payload_event_parts(rt_unnumbered_payload(entry), entry->frame_len,
-							   entry->topic_len, event_len, &event, &data);
+		rt_entry_parts(entry, event_len, &event, &data);
 		slot->tts_values[Anum_message_event - 1] = text_datum(event.ptr, event.len);
 		slot->tts_values[Anum_message_data - 1] = text_datum(data.ptr, data.len);
 	}

@@ -5,7 +5,7 @@
 #ifndef RT_BACKEND_NUMBERING_H
 #define RT_BACKEND_NUMBERING_H
 
-#include "src/backend/pending.h"
+#include "src/backend/entry.h"
 
 typedef struct RtNumbering RtNumbering;
 

@@ -30,14 +30,13 @@
 #include "access/xlog.h"
 #include "utils/memutils.h"
 
+#include "src/backend/entry.h"
 #include "src/backend/numbering.h"
-#include "src/backend/pending.h"
 #include "src/backend/publish.h"
 #include "src/backend/throttle.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
-#include "src/protocol/frame.h"
 
 #define BUFFER_MIN 1024			/* bytes */
 #define MARKS_MIN 8
@@ -82,18 +81,11 @@ static void atcommit_publish(void);
 static void atsubcommit_publish(int nest_level);
 static void atsubabort_publish(int nest_level);
 static void mark_subtransaction(void);
-static Size payload_reserve(const RtEvent *event);
-static Size payload_length(const RtEvent *event);
-static Size entry_size(const RtEvent *event, Size payload_len);
 static void check_open(void);
 static Size capacity(void);
 static void check_room(Size size);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
-static char *frame_begin(RtRingEntry *entry);
-static void write_event(RtRingEntry *entry, const RtEvent *event,
-						Size payload_len);
-static void finish_frame(RtRingEntry *entry, char *payload, Size payload_len);
 static void end_entry(const RtRingEntry *entry);
 static void note_unnumbered(uint32 event_len, int replay_size);
 static void lock_topics(void);
@@ -116,46 +108,42 @@ rt_publish_install(void)
 bool
 rt_pending_fits(const RtEvent *event)
 {
-	Size		payload_len = payload_length(event);
-
-	return payload_len + payload_reserve(event) <= RT_FRAME_PAYLOAD_MAX &&
-		pending.size + entry_size(event, payload_len) <= capacity();
+	return rt_entry_payload_max(event) <= RT_FRAME_PAYLOAD_MAX &&
+		pending.size + rt_entry_size(event) <= capacity();
 }
 
 bool
 rt_pending_fits_lost(const RtEvent *event)
 {
-	return pending.size + rt_ring_entry_size(event->topic_len, 0) <= capacity();
+	return pending.size + rt_entry_size_lost(event) <= capacity();
 }
 
 void
 rt_pending_check(const RtEvent *event)
 {
-	Size		payload_len = payload_length(event);
+	Size		longest = rt_entry_payload_max(event);
 
 	check_open();
-	if (payload_len + payload_reserve(event) > RT_FRAME_PAYLOAD_MAX)
+	if (longest > RT_FRAME_PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("event is too long"),
 				 errdetail("The event takes %zu bytes, the most are %d.",
-						   payload_len + payload_reserve(event),
-						   RT_FRAME_PAYLOAD_MAX),
+						   longest, RT_FRAME_PAYLOAD_MAX),
 				 errhint("Publish what has changed instead of everything, or only what tells clients to load again.")));
 }
 
 void
 rt_pending_add(const RtEvent *event)
 {
-	Size		payload_len = payload_length(event);
-	Size		size = entry_size(event, payload_len);
+	Size		size = rt_entry_size(event);
 	RtRingEntry *entry;
 
 	rt_pending_check(event);
 	check_room(size);
 
 	entry = begin_entry(event, size);
-	write_event(entry, event, payload_len);
+	rt_entry_write(entry, event);
 	if (event->topic_class == RT_TOPIC_REPLAY)
 		note_unnumbered(event->event_len, event->replay_size);
 	end_entry(entry);
@@ -164,7 +152,7 @@ rt_pending_add(const RtEvent *event)
 void
 rt_pending_add_lost(const RtEvent *event)
 {
-	Size		size = rt_ring_entry_size(event->topic_len, 0);
+	Size		size = rt_entry_size_lost(event);
 	RtRingEntry *entry;
 
 	check_open();
@@ -415,30 +403,7 @@ mark_subtransaction(void)
 	mark->begin = pending.size;
 }
 
-/* ---- writing entries ---- */
-
-/* Room for what is added to the payload later. */
-static Size
-payload_reserve(const RtEvent *event)
-{
-	return event->topic_class == RT_TOPIC_REPLAY ? RT_PAYLOAD_SEQ_MAX : 0;
-}
-
-static Size
-payload_length(const RtEvent *event)
-{
-	return rt_payload_event_length(event->topic_len, event->event_len,
-								   event->data_len);
-}
-
-static Size
-entry_size(const RtEvent *event, Size payload_len)
-{
-	Size		longest = payload_len + payload_reserve(event);
-
-	return rt_ring_entry_size(event->topic_len,
-							  rt_frame_header_length(longest) + longest);
-}
+/* ---- the buffer ---- */
 
 static void
 check_open(void)
@@ -495,57 +460,8 @@ begin_entry(const RtEvent *event, Size size)
 	mark_subtransaction();
 
 	entry = (RtRingEntry *) (pending.buffer + pending.size);
-	memset(entry, 0, sizeof(RtRingEntry));
-	entry->size = size;
-	entry->topic_len = event->topic_len;
-	entry->topic_hash = rt_topic_hash(event->topic, event->topic_len);
-	entry->topic_class = event->topic_class;
-	memcpy((char *) entry + sizeof(RtRingEntry), event->topic, event->topic_len);
+	rt_entry_begin(entry, event, size);
 	return entry;
-}
-
-static char *
-frame_begin(RtRingEntry *entry)
-{
-	return (char *) entry + sizeof(RtRingEntry) + entry->topic_len;
-}
-
-/* Writes the frame, or the payload alone if a number has to come. */
-static void
-write_event(RtRingEntry *entry, const RtEvent *event, Size payload_len)
-{
-	RtText		topic = {event->topic, event->topic_len};
-	RtText		name = {event->event, event->event_len};
-	RtText		data = {event->data, event->data_len};
-	char	   *payload;
-
-	if (event->topic_class == RT_TOPIC_REPLAY)
-	{
-		entry->frame_len = payload_len;
-		payload = rt_unnumbered_payload(entry);
-	}
-	else
-		payload = frame_begin(entry) +
-			rt_frame_header_length(payload_len);
-	(void) rt_payload_event(payload, payload_len, topic, name, data, 0);
-	if (event->topic_class != RT_TOPIC_REPLAY)
-		finish_frame(entry, payload, payload_len);
-}
-
-/* Makes a payload the entry's frame. */
-static void
-finish_frame(RtRingEntry *entry, char *payload, Size payload_len)
-{
-	char	   *begin = frame_begin(entry);
-	size_t		frame_len;
-	char	   *frame;
-
-	frame = rt_frame_seal(payload - RT_FRAME_HEADROOM, payload_len,
-						  RT_OPCODE_TEXT, &frame_len);
-	if (frame != begin)
-		memmove(begin, frame, frame_len);
-	memset(begin + frame_len, 0, (char *) entry + entry->size - (begin + frame_len));
-	entry->frame_len = frame_len;
 }
 
 /* The entry at the buffer's end counts from now on. */
@@ -634,12 +550,9 @@ give_numbers(RtNumbering *numbering)
 	for (int i = 0; i < pending.unnumbered_count; i++)
 	{
 		RtRingEntry *entry = unnumbered_entry(i);
-		char	   *payload = rt_unnumbered_payload(entry);
 
 		if ((entry->flags & RT_RING_LOST) == 0)
-			finish_frame(entry, payload,
-						 rt_payload_event_add_seq(payload, entry->frame_len,
-												  entry->seq));
+			rt_entry_finish(entry);
 	}
 }
 
