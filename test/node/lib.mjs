@@ -21,9 +21,10 @@ import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import pg from 'pg';
 import WebSocket from 'ws';
 
-export { WebSocket };
+export { pg, WebSocket };
 
 // Milliseconds that anything may take before a test gives up.
 export const patience = Number(process.env.RT_TEST_PATIENCE || 30) * 1000;
@@ -84,8 +85,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 	process.once(signal, () => process.exit(1));
 
 export class Server {
-	constructor({ settings = {} }) {
+	constructor({ settings = {}, extension = true }) {
 		this.settings = settings;
+		this.extension = extension;
 		this.user = serverUser();
 	}
 
@@ -114,8 +116,10 @@ export class Server {
 			...this.settings,
 		});
 		await this.pgCtl('start');
-		await this.psql('CREATE EXTENSION realtime');
-		await this.ready();
+		if (this.extension) {
+			await this.psql('CREATE EXTENSION realtime');
+			await this.ready();
+		}
 	}
 
 	// Waits until the gateway answers that it and the executors are at work.
@@ -182,6 +186,8 @@ export class Server {
 			child.stdout.setEncoding('utf8').on('data', (text) => { out += text; });
 			child.stderr.setEncoding('utf8').on('data', (text) => { err += text; });
 			child.once('error', reject);
+			// A psql that could not connect reads nothing; its status tells.
+			child.stdin.on('error', () => {});
 			child.once('close', (code) => {
 				if (code === 0)
 					resolve(out.trimEnd());
