@@ -15,7 +15,7 @@ typedef struct RtNumbering RtNumbering;
  */
 extern RtNumbering *rt_numbering_begin(void);
 
-/* Ends the epoch, with the locks of topics held. */
+/* Ends the epoch, with the locks of all topics held. */
 extern void rt_numbering_raise_epoch(RtNumbering *numbering);
 
 /*

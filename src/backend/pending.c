@@ -88,7 +88,8 @@ static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
 static void end_entry(const RtRingEntry *entry);
 static void note_unnumbered(uint32 event_len, int replay_size);
-static void lock_topics(void);
+static bool epoch_ends(void);
+static void lock_topics(bool all);
 static void describe_lock_wait(void *arg);
 static void give_numbers(RtNumbering *numbering);
 static RtRingEntry *unnumbered_entry(int i);
@@ -224,10 +225,7 @@ on_transaction(XactEvent event, void *arg)
 			pending.closed = true;
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			if (pending.size > 0)
-				preprepare_publish();
-			if (pending.raise_epoch)
-				give_numbers(rt_numbering_begin());
+			preprepare_publish();
 			break;
 		case XACT_EVENT_COMMIT:
 			if (pending.size > 0)
@@ -291,30 +289,51 @@ drop_removed(void)
 static void
 precommit_publish(void)
 {
+	bool		raise_epoch = epoch_ends();
 	RtNumbering *numbering = NULL;
 	ErrorContextCallback callback;
 
-	if (pending.unnumbered_count > 0 || pending.raise_epoch)
+	if (pending.unnumbered_count > 0 || raise_epoch)
 		numbering = rt_numbering_begin();
 
 	callback.callback = describe_lock_wait;
 	callback.arg = NULL;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	lock_topics();
+	lock_topics(raise_epoch);
 	error_context_stack = callback.previous;
 
+	if (raise_epoch)
+		rt_numbering_raise_epoch(numbering);
 	if (numbering != NULL)
 		give_numbers(numbering);
+}
+
+/* Entries of lost partitions are noted with those that need numbers. */
+static bool
+epoch_ends(void)
+{
+	for (int i = 0; i < pending.unnumbered_count; i++)
+	{
+		if (unnumbered_entry(i)->topic_len == 0)
+			return true;
+	}
+	return pending.raise_epoch;
 }
 
 static void
 preprepare_publish(void)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot PREPARE a transaction that has published events"),
-			 errhint("Use COMMIT, or publish in a transaction of its own.")));
+	if (pending.size > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has published events"),
+				 errhint("Use COMMIT, or publish in a transaction of its own.")));
+	if (pending.raise_epoch)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has changed the class of topics whose events are kept"),
+				 errhint("Use COMMIT, or declare in a transaction of its own.")));
 }
 
 /*
@@ -499,12 +518,17 @@ note_unnumbered(uint32 event_len, int replay_size)
 
 /* ---- committing ---- */
 
-/* Takes the locks of all topics that have an order, in ascending order. */
+/*
+ * Takes the locks of the topics that have an order, in ascending order.  All of
+ * them, if an epoch is to end: nobody may commit a number of it afterwards,
+ * because it would be taken for an old one by who has loaded meanwhile.
+ */
 static void
-lock_topics(void)
+lock_topics(bool all)
 {
-	bits8		wanted[RT_TOPIC_PARTITIONS / BITS_PER_BYTE] = {0};
+	bits8		wanted[RT_TOPIC_PARTITIONS / BITS_PER_BYTE];
 
+	memset(wanted, all ? 0xFF : 0, sizeof(wanted));
 	for (Size done = 0; done < pending.size;)
 	{
 		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
@@ -537,12 +561,6 @@ describe_lock_wait(void *arg)
 static void
 give_numbers(RtNumbering *numbering)
 {
-	bool		raise_epoch = pending.raise_epoch;
-
-	for (int i = 0; i < pending.unnumbered_count && !raise_epoch; i++)
-		raise_epoch = unnumbered_entry(i)->topic_len == 0;
-	if (raise_epoch)
-		rt_numbering_raise_epoch(numbering);
 	rt_numbering_run(numbering, pending.buffer, pending.unnumbered,
 					 pending.unnumbered_count);
 	rt_numbering_end(numbering);
