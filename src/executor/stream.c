@@ -33,6 +33,8 @@
 #define LATEST_MAX 50			/* rows, if the declaration does not say */
 #define NO_EVENTS ((RtText) {"[]", 2})
 
+static double mean_us = -1;		/* of streams that ask nobody; < 0 = not known */
+
 typedef struct Stream
 {
 	RtWork		work;			/* first */
@@ -71,6 +73,8 @@ find_functions(Stream *stream)
 	for (int i = 0; i < stream->guarded.guard_count; i++)
 		changes |= stream->guarded.guards[i]->volatility == PROVOLATILE_VOLATILE;
 	stream->work.read_only = !changes;
+	stream->work.mean_us = stream->access != NULL ? stream->access->mean_us :
+		stream->guarded.guard_count == 0 ? mean_us : -1;
 }
 
 static bool
@@ -383,6 +387,17 @@ note_failure(Stream *stream)
 		rt_function_failed(stream->access);
 }
 
+static void
+note_time(Stream *stream)
+{
+	double		us = rt_work_run_time(&stream->work);
+
+	if (stream->access != NULL)
+		rt_function_timed(stream->access, us);
+	else if (stream->guarded.guard_count == 0)
+		mean_us = mean_us < 0 ? us : mean_us + (us - mean_us) / 8;
+}
+
 RtWorkResult
 rt_stream_run(RtRequest *request)
 {
@@ -400,6 +415,8 @@ rt_stream_run(RtRequest *request)
 
 	if (stream->is_call && stream->work.fault.code == NULL)
 		return rt_call_run(request);
+	if (stream->guarded.function != NULL)
+		note_time(stream);
 	if (stream->work.fault.code != NULL)
 	{
 		note_failure(stream);

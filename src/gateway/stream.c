@@ -26,7 +26,7 @@
  * Beyond these the oldest is forgotten, and a reply may grant what nobody
  * wants any more: events that the client ignores.
  */
-#define UNSUBSCRIBED_MAX 1024
+#define UNSUBSCRIBED_MAX 256
 
 /* Topics are told apart by two hashes. */
 typedef struct RtUnsubscribed
