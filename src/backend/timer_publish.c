@@ -49,7 +49,8 @@ rt_publish_due(void)
 	Assert(IsTransactionState() && taken_count == 0);
 
 	rt_publish_check_session();
-	taken_count = rt_timers_take(MyDatabaseId, taken, TAKEN_MAX, TAKEN_BYTES);
+	taken_count = rt_timers_take(MyDatabaseId, taken, TAKEN_MAX,
+								 Min(TAKEN_BYTES, rt_ring_capacity()));
 	flush_for(taken_count);
 	for (int i = 0; i < taken_count; i++)
 		publish_message(&taken[i]);

@@ -110,9 +110,10 @@ typedef struct RtTimerMessage
 extern int64 rt_timers_next_due(void);
 
 /*
- * Takes messages that are due, in the order in which they are, at most max and
- * about max_bytes of them.  One that could not be published before is taken
- * alone, so that it cannot fail others.  Returns how many.
+ * Takes messages that are due, in the order in which they are, at most max of
+ * them, and of max_bytes as events, unless it is a single one.  One that could
+ * not be published before is taken alone, so that it cannot fail others.
+ * Returns how many.
  */
 extern int	rt_timers_take(Oid database, RtTimerMessage *out, int max,
 						   Size max_bytes);
@@ -130,7 +131,7 @@ extern void rt_timers_forget(void);
 typedef struct RtTimerStats
 {
 	uint64		active;			/* timers in use, now */
-	uint64		waiting;		/* messages kept or being published, now */
+	uint64		waiting;		/* messages kept or under way, now */
 	uint64		published;		/* by executors, since the server's start */
 	uint64		failed;			/* attempts to publish that were to be
 								 * repeated */

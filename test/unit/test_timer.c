@@ -13,6 +13,7 @@ static int64 now_us = 1000000000;
 
 #define rt_clock_us() now_us
 
+#include "src/ipc/timer_heap.c"
 #include "src/ipc/timer.c"
 #undef printf
 #undef fprintf
@@ -21,6 +22,7 @@ static int64 now_us = 1000000000;
 
 #define DATABASE 5
 #define MS 1000
+#define BYTES 10000
 
 /* ---- the server ---- */
 
@@ -206,7 +208,7 @@ debounce(const char *name, const char *value, int64 after_us)
 static bool
 take_one(RtTimerMessage *message, const char *name, const char *value)
 {
-	return rt_timers_take(DATABASE, message, 1, 1000) == 1 &&
+	return rt_timers_take(DATABASE, message, 1, BYTES) == 1 &&
 		message->topic_len == strlen(name) &&
 		memcmp(message->topic, name, message->topic_len) == 0 &&
 		message->data_len == strlen(value) &&
@@ -229,7 +231,7 @@ nothing_is_due(void)
 {
 	RtTimerMessage message;
 
-	return rt_timers_take(DATABASE, &message, 1, 1000) == 0;
+	return rt_timers_take(DATABASE, &message, 1, BYTES) == 0;
 }
 
 /* ---- tests ---- */
@@ -344,7 +346,7 @@ keeps_what_could_not_be_published(void)
 	debounce("b", "1", 101 * MS);
 	debounce("c", "1", 102 * MS);
 	now_us += 200 * MS;
-	CHECK(rt_timers_take(DATABASE, all, 4, 1000) == 3);
+	CHECK(rt_timers_take(DATABASE, all, 4, BYTES) == 3);
 	CHECK(nothing_is_due());
 	debounce("c", "2", 1 * MS); /* newer than what is being published */
 	rt_timers_failed(all, 3);
@@ -356,10 +358,21 @@ keeps_what_could_not_be_published(void)
 	CHECK(now_us > began);
 	for (int i = 0; i < 3; i++)
 	{
-		CHECK(rt_timers_take(DATABASE, &all[i], 4, 1000) == 1);
+		CHECK(rt_timers_take(DATABASE, &all[i], 4, BYTES) == 1);
 		rt_timers_published(&all[i], 1);
 	}
 	CHECK(nothing_is_due() && messages == 0);
+
+	/* nor is it taken behind another one */
+	debounce("a", "x", 1 * MS);
+	now_us += 1 * MS;
+	CHECK(take_one(&message, "a", "x"));
+	rt_timers_failed(&message, 1);
+	debounce("b", "y", 1 * MS);
+	now_us += 1000 * MS;
+	CHECK(rt_timers_take(DATABASE, all, 4, BYTES) == 1 && all[0].topic[0] == 'b');
+	rt_timers_published(all, 1);
+	CHECK(publishes("a", "x"));
 
 	/* later and later, but not for ever */
 	debounce("a", "2", 100 * MS);
@@ -441,6 +454,23 @@ leaves_memory_to_others(void)
 }
 
 static void
+publishes_no_more_than_fits(void)
+{
+	RtTimerMessage all[4];
+
+	begin(10);
+	debounce("a", "1", 1 * MS);
+	debounce("b", "1", 2 * MS);
+	debounce("c", "1", 3 * MS);
+	now_us += 10 * MS;
+	CHECK(rt_timers_take(DATABASE, all, 4, 2 * (PUBLISHED_OVERHEAD + 4)) == 2);
+	rt_timers_published(all, 2);
+	CHECK(rt_timers_take(DATABASE, all, 4, 1) == 1);
+	rt_timers_published(all, 1);
+	CHECK(nothing_is_due() && messages == 0);
+}
+
+static void
 belongs_to_one_database(void)
 {
 	RtTimerMessage message;
@@ -449,7 +479,7 @@ belongs_to_one_database(void)
 	debounce("a", "1", 1 * MS);
 	debounce("b", "1", 1 * MS);
 	now_us += 1 * MS;
-	CHECK(rt_timers_take(DATABASE + 1, &message, 1, 1000) == 0);
+	CHECK(rt_timers_take(DATABASE + 1, &message, 1, BYTES) == 0);
 	CHECK(messages == 1);
 	rt_timers_forget();
 	CHECK(messages == 0 && rt_timers_next_due() == RT_TIMER_NEVER);
@@ -526,7 +556,7 @@ agrees_with_a_list(void)
 
 			snprintf(name, sizeof(name), "key %d", k);
 			snprintf(text, sizeof(text), "%d", value[k]);
-			if (!CHECK(rt_timers_take(DATABASE, &message, 1, 1000) == 1))
+			if (!CHECK(rt_timers_take(DATABASE, &message, 1, BYTES) == 1))
 				break;
 			/* of several that are due at the same moment any may come first */
 			if (message.topic_len != strlen(name) ||
@@ -558,6 +588,7 @@ main(void)
 	RUN(keeps_what_could_not_be_published);
 	RUN(is_bounded);
 	RUN(leaves_memory_to_others);
+	RUN(publishes_no_more_than_fits);
 	RUN(belongs_to_one_database);
 	RUN(wakes_the_scheduler_when_it_must);
 	RUN(agrees_with_a_list);
