@@ -39,6 +39,7 @@
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/scheduler/notify_bridge.h"
+#include "src/scheduler/payload_queue.h"
 #include "src/scheduler/scheduler.h"
 
 #define BATCH_PAYLOADS 256		/* of one request */
@@ -47,15 +48,6 @@
 #define UNAVAILABLE_MS 1000		/* until the next try for an executor */
 #define WARNING_MS 60000		/* between warnings about one bridge */
 
-typedef struct Notification
-{
-	struct Notification *next;
-	uint32		len;			/* RT_BRIDGE_GAP = lost ones */
-	char		payload[FLEXIBLE_ARRAY_MEMBER];
-} Notification;
-
-#define NOTIFICATION_COST (offsetof(Notification, payload) + 16)	/* and its chunk */
-
 typedef struct Bridge
 {
 	char		channel[NAMEDATALEN];	/* hash key */
@@ -63,10 +55,8 @@ typedef struct Bridge
 	uint64		serial;			/* another one for the next of that channel */
 	bool		declared;		/* when declarations were read last */
 
-	Notification *first;
-	Notification *last;
-	Size		size;			/* bytes */
-	uint32		in_flight;		/* notifications from the first on */
+	RtPayloadQueue queue;
+	uint32		in_flight;		/* of the queue, from the first on */
 	uint32		single;			/* to be sent one at a time */
 	int64		not_before;		/* next request */
 
@@ -78,7 +68,6 @@ static HTAB *by_channel = NULL;
 static dlist_head bridges = DLIST_STATIC_INIT(bridges);
 static int	bridge_count = 0;
 static int	requests = 0;		/* in flight */
-static MemoryContext queue_context = NULL;
 static uint64 last_serial = 0;
 static uint32 synced_with = 0;	/* generation of declarations */
 static bool first_sync = true;
@@ -108,78 +97,14 @@ rt_bridges_init(void)
 	ctl.entrysize = sizeof(Bridge);
 	by_channel = hash_create("realtime bridges", 16, &ctl,
 							 HASH_ELEM | HASH_STRINGS);
-	/* first in, first out */
-	queue_context = GenerationContextCreate(TopMemoryContext,
-											"realtime bridge queue",
-											ALLOCSET_DEFAULT_SIZES);
+	rt_payload_queue_init();
 	PqCommMethods = &comm_methods;
 	FrontendProtocol = PG_PROTOCOL_LATEST;
 }
 
-/* ---- queues ---- */
+/* ---- reading notifications ---- */
 
-static void
-append(Bridge *bridge, Notification *notification)
-{
-	notification->next = NULL;
-	if (bridge->last == NULL)
-		bridge->first = notification;
-	else
-		bridge->last->next = notification;
-	bridge->last = notification;
-}
-
-static Size
-cost(const Notification *notification)
-{
-	return NOTIFICATION_COST +
-		(notification->len == RT_BRIDGE_GAP ? 0 : notification->len + 1);
-}
-
-/* Returns whether there was memory for it. */
-static bool
-enqueue(Bridge *bridge, const char *payload, uint32 len)
-{
-	Size		bytes = len == RT_BRIDGE_GAP ? 0 : (Size) len + 1;
-	Notification *notification =
-		MemoryContextAllocExtended(queue_context,
-								   offsetof(Notification, payload) + bytes,
-								   MCXT_ALLOC_NO_OOM);
-
-	if (notification == NULL)
-		return false;
-	notification->len = len;
-	memcpy(notification->payload, payload, bytes);
-	append(bridge, notification);
-	bridge->size += cost(notification);
-	if (len != RT_BRIDGE_GAP)
-		rt_scheduler_count(waiting, 1);
-	return true;
-}
-
-/* Takes the first out. */
-static void
-dequeue(Bridge *bridge)
-{
-	Notification *notification = bridge->first;
-
-	bridge->first = notification->next;
-	if (bridge->first == NULL)
-		bridge->last = NULL;
-	bridge->size -= cost(notification);
-	if (notification->len != RT_BRIDGE_GAP)
-		rt_scheduler_count(waiting, -1);
-	pfree(notification);
-}
-
-/* One gap stands for all that is lost until something comes again. */
-static void
-enqueue_gap(Bridge *bridge)
-{
-	if (bridge->last == NULL || bridge->last->len != RT_BRIDGE_GAP)
-		(void) enqueue(bridge, "", RT_BRIDGE_GAP);
-}
-
+/* Nothing may fail here. */
 static void
 receive(const char *channel, const char *payload)
 {
@@ -189,15 +114,27 @@ receive(const char *channel, const char *payload)
 	if (bridge == NULL)
 		return;
 	rt_scheduler_count(notifications, 1);
-	if (bridge->size + NOTIFICATION_COST + strlen(payload) < share &&
-		enqueue(bridge, payload, strlen(payload)))
+	if (rt_payload_queue_add(&bridge->queue, payload, share))
+	{
+		rt_scheduler_count(waiting, 1);
 		return;
+	}
 	bridge->dropped++;
 	rt_scheduler_count(dropped, 1);
-	enqueue_gap(bridge);
+	rt_payload_queue_add_gap(&bridge->queue);
 }
 
-/* ---- reading notifications ---- */
+/* Takes up to n out of a queue; returns how many were notifications. */
+static uint32
+take_out(Bridge *bridge, uint32 n)
+{
+	uint32		count = 0;
+
+	while (n-- > 0 && bridge->queue.first != NULL)
+		count += rt_payload_queue_remove(&bridge->queue);
+	rt_scheduler_count(waiting, -(int64) count);
+	return count;
+}
 
 static void
 comm_reset(void)
@@ -265,7 +202,7 @@ add_bridge(const char *channel)
 		dlist_push_tail(&bridges, &bridge->node);
 		bridge_count++;
 		if (first_sync)
-			enqueue_gap(bridge);
+			rt_payload_queue_add_gap(&bridge->queue);
 	}
 	bridge->declared = true;
 }
@@ -273,8 +210,7 @@ add_bridge(const char *channel)
 static void
 remove_bridge(Bridge *bridge)
 {
-	while (bridge->first != NULL)
-		dequeue(bridge);
+	(void) take_out(bridge, PG_UINT32_MAX);
 	if (bridge->in_flight > 0)
 		requests--;
 	dlist_delete(&bridge->node);
@@ -373,46 +309,8 @@ requests_max(void)
 static bool
 may_send(const Bridge *bridge, int64 now)
 {
-	return bridge->first != NULL && bridge->in_flight == 0 &&
+	return bridge->queue.first != NULL && bridge->in_flight == 0 &&
 		bridge->not_before <= now;
-}
-
-/* How many notifications fit into a request, and the bytes of their text. */
-static uint32
-measure_batch(const Bridge *bridge, uint32 *bytes)
-{
-	uint32		most = bridge->single > 0 ? 1 : BATCH_PAYLOADS;
-	uint32		count = 0;
-
-	*bytes = 0;
-	for (const Notification *notification = bridge->first;
-		 notification != NULL && count < most && *bytes < BATCH_BYTES;
-		 notification = notification->next)
-	{
-		*bytes += sizeof(uint32);
-		if (notification->len != RT_BRIDGE_GAP)
-			*bytes += notification->len;
-		count++;
-	}
-	return count;
-}
-
-static void
-write_batch(const Bridge *bridge, uint32 count, char *to)
-{
-	const Notification *notification = bridge->first;
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		memcpy(to, &notification->len, sizeof(uint32));
-		to += sizeof(uint32);
-		if (notification->len != RT_BRIDGE_GAP)
-		{
-			memcpy(to, notification->payload, notification->len);
-			to += notification->len;
-		}
-		notification = notification->next;
-	}
 }
 
 /* Returns false if there is no room for another request. */
@@ -422,7 +320,9 @@ send_batch(Bridge *bridge)
 	RtRequest  *request = rt_scheduler_request(RT_REQUEST_BRIDGE);
 	uint32		channel_len = strlen(bridge->channel);
 	uint32		bytes;
-	uint32		count = measure_batch(bridge, &bytes);
+	uint32		count = rt_payload_queue_measure(&bridge->queue,
+												 bridge->single > 0 ? 1 : BATCH_PAYLOADS,
+												 BATCH_BYTES, &bytes);
 	char	   *text;
 
 	if (request == NULL)
@@ -439,7 +339,7 @@ send_batch(Bridge *bridge)
 	request->args.len = bytes;
 	request->tag = bridge->serial;
 	memcpy(text, bridge->channel, channel_len);
-	write_batch(bridge, count, text + channel_len);
+	rt_payload_queue_write(&bridge->queue, count, text + channel_len);
 	rt_scheduler_submit(request);
 
 	bridge->in_flight = count;
@@ -483,8 +383,7 @@ done(Bridge *bridge, RtRequest *request)
 	rt_scheduler_count(skipped, answer.skipped);
 	rt_scheduler_count(failed, answer.failed);
 	bridge->single -= Min(bridge->single, answer.taken);
-	for (uint32 i = 0; i < answer.taken && bridge->first != NULL; i++)
-		dequeue(bridge);
+	(void) take_out(bridge, answer.taken);
 }
 
 /* Nothing was done: one after the other, and without the one to blame. */
@@ -502,39 +401,19 @@ rolled_back(Bridge *bridge)
 			 errdetail("Its transaction failed or took longer than \"realtime.handler_timeout\".")));
 	rt_scheduler_count(failed, 1);
 	bridge->single -= Min(bridge->single, 1);
-	dequeue(bridge);
+	(void) take_out(bridge, 1);
 }
 
 /* Published or not: who may have lost something loads again. */
 static void
 unknown(Bridge *bridge)
 {
-	Notification *rest;
-	Notification *last;
+	uint32		lost = take_out(bridge, bridge->in_flight);
 
-	for (uint32 i = 0; i < bridge->in_flight; i++)
-	{
-		if (bridge->first->len != RT_BRIDGE_GAP)
-		{
-			bridge->dropped++;
-			rt_scheduler_count(dropped, 1);
-		}
-		dequeue(bridge);
-	}
+	bridge->dropped += lost;
+	rt_scheduler_count(dropped, lost);
 	bridge->single = 0;
-
-	/* the gap comes first */
-	rest = bridge->first;
-	last = bridge->last;
-	bridge->first = bridge->last = NULL;
-	enqueue_gap(bridge);
-	if (rest == NULL)
-		return;
-	if (bridge->last == NULL)
-		bridge->first = rest;
-	else
-		bridge->last->next = rest;
-	bridge->last = last;
+	rt_payload_queue_add_gap_first(&bridge->queue);
 }
 
 void
@@ -603,7 +482,7 @@ rt_bridges_due(void)
 		if (bridge->dropped > 0)
 			due = Min(due, bridge->warned_at == 0 ? now :
 					  bridge->warned_at + WARNING_MS);
-		if (requests < requests_max() && bridge->first != NULL &&
+		if (requests < requests_max() && bridge->queue.first != NULL &&
 			bridge->in_flight == 0)
 			due = Min(due, Max(bridge->not_before, no_slot_until));
 	}

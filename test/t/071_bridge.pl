@@ -204,6 +204,23 @@ sql(q{ALTER SYSTEM RESET realtime.handler_timeout; SELECT pg_reload_conf()});
 	sql(q{CREATE OR REPLACE FUNCTION app.note(payload text) RETURNS jsonb LANGUAGE sql AS
 		$$ SELECT jsonb_build_object('data', payload) $$});
 	is_deeply(event('feed'), [ 'notify', 'slow' ], 'a notification survives its executor');
+
+	# One that dies leaves nobody who knows.
+	my $dropped = counter('dropped');
+	sql(q{
+CREATE OR REPLACE FUNCTION app.note(payload text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	IF payload = 'stubborn' THEN
+		PERFORM app.stubborn();
+	END IF;
+	RETURN jsonb_build_object('data', payload);
+END $$});
+	sql(q{NOTIFY note, 'stubborn'});
+	kill 'TERM', busy_executor($node, 'bridge note');
+	is(event('feed')->[0], 'truncated', 'without an executor that knows, subscribers load again');
+	sql(q{NOTIFY note, 'next'});
+	is(event('feed')->[1], 'next', 'and the next notification follows');
+	is(counter('dropped') - $dropped, 1, 'the lost one is counted');
 	sql(q{ALTER SYSTEM RESET realtime.shutdown_timeout; SELECT pg_reload_conf()});
 }
 
