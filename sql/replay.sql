@@ -247,7 +247,21 @@ SELECT realtime.drop('turn:{x}'), realtime.publish('log:a', 'e');
 COMMIT;
 SELECT epoch() - :before AS epoch, (realtime.seq('log:a') >> 32) - :before AS a, n(realtime.seq('log:a'));
 
-SELECT realtime.drop('log:{name}'), realtime.drop('fast:{name}');
+-- nobody knows which events a TRUNCATE of a live table would have been
+SELECT realtime.topic('row:{name}', class => 'replay');
+CREATE TABLE one (id integer PRIMARY KEY, name text);
+CREATE TABLE other (id integer PRIMARY KEY, name text);
+SELECT realtime.live_table('one', 'row:{name}'), realtime.live_table('other', 'other:{name}');
+INSERT INTO one VALUES (1, 'a');
+SELECT epoch() AS before \gset
+TRUNCATE other;
+SELECT epoch() - :before AS epoch;
+TRUNCATE one;
+INSERT INTO one VALUES (2, 'a');
+SELECT (seq >> 32) - :before AS epoch, n(seq), data FROM realtime.replay('row:a', 0);
+DROP TABLE one, other;
+
+SELECT realtime.drop('log:{name}'), realtime.drop('fast:{name}'), realtime.drop('row:{name}');
 TRUNCATE realtime.replay_message;
 DROP PROCEDURE publish_elsewhere(text);
 DROP FUNCTION try(text), n(bigint), epoch(), kept(text);

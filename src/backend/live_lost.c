@@ -92,9 +92,17 @@ rt_live_lost_add(const RtEvent *event)
 		push_partition(rt_topic_partition(hash));
 }
 
+/* If there is room for one marker; else of all topics, for which there is. */
 void
-rt_live_lost_add_all(void)
+rt_live_lost_add_template(const char *tpl)
 {
+	RtEvent		event = {.topic = tpl, .topic_len = strlen(tpl)};
+
+	if (rt_pending_fits_lost(&event))
+	{
+		rt_pending_add_template_lost(event.topic, event.topic_len);
+		return;
+	}
 	begin_lost();
 	for (uint32 partition = 0; partition < RT_TOPIC_PARTITIONS; partition++)
 	{

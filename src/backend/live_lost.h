@@ -19,7 +19,7 @@ extern bool rt_live_lost_covers(const char *topic, Size len);
 /* Publishes a marker instead of events of a topic; its name and data do not matter. */
 extern void rt_live_lost_add(const RtEvent *event);
 
-/* Publishes markers for all topics. */
-extern void rt_live_lost_add_all(void);
+/* Publishes markers for all topics that match a checked template. */
+extern void rt_live_lost_add_template(const char *tpl);
 
 #endif							/* RT_BACKEND_LIVE_LOST_H */

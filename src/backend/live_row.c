@@ -133,7 +133,7 @@ rt_live_truncated(const char *tpl)
 		return;
 	if (rt_template_names(tpl, strlen(tpl), names) > 0)
 	{
-		rt_live_lost_add_all();
+		rt_live_lost_add_template(tpl);
 		return;
 	}
 	event.topic = topic;

@@ -147,8 +147,6 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 	{
 		RtRingEntry *entry = (RtRingEntry *) (buffer + unnumbered[i].begin);
 
-		if (entry->topic_len == 0)
-			continue;			/* a lost partition */
 		entry->seq = next_number(numbering, entry);
 		add_row(numbering, entry, unnumbered[i].event_len);
 	}

@@ -34,6 +34,7 @@
 #include "src/backend/numbering.h"
 #include "src/backend/publish.h"
 #include "src/backend/throttle.h"
+#include "src/catalog/replay.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
@@ -65,6 +66,7 @@ typedef struct Pending
 	int			mark_count;
 	int			mark_space;
 	bool		raise_epoch;
+	bool		any_many;		/* there may be an RT_RING_MANY */
 	bool		any_removed;	/* some entries are ENTRY_REMOVED */
 	bool		closed;			/* PRE_COMMIT has been */
 } Pending;
@@ -87,6 +89,7 @@ static void check_room(Size size);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
 static void end_entry(const RtRingEntry *entry);
+static void end_many(RtRingEntry *entry);
 static void note_unnumbered(uint32 event_len, int replay_size);
 static bool epoch_ends(void);
 static void lock_topics(bool all);
@@ -168,17 +171,30 @@ rt_pending_add_lost(const RtEvent *event)
 void
 rt_pending_add_partition_lost(uint32 partition)
 {
-	RtEvent		nobodys = {.topic = "", .topic_class = RT_TOPIC_ORDERED};
-	Size		size = rt_ring_entry_size(0, 0);
+	RtEvent		many = {.topic = "", .topic_class = RT_TOPIC_ORDERED};
+	Size		size = rt_entry_size_lost(&many);
 	RtRingEntry *entry;
 
 	check_open();
 	Assert(pending.size + size <= rt_ring_capacity());
-	entry = begin_entry(&nobodys, size);
-	entry->flags = RT_RING_LOST;
+	entry = begin_entry(&many, size);
 	entry->topic_hash = partition;
-	note_unnumbered(0, 0);
-	end_entry(entry);
+	end_many(entry);
+}
+
+/*
+ * Takes no lock: whoever loads after it sees what this transaction has done,
+ * so its place among events of others does not matter.
+ */
+void
+rt_pending_add_template_lost(const char *tpl, Size len)
+{
+	RtEvent		many = {.topic = tpl, .topic_len = len, .topic_class = RT_TOPIC_VOLATILE};
+	Size		size = rt_entry_size_lost(&many);
+
+	check_open();
+	check_room(size);
+	end_many(begin_entry(&many, size));
 }
 
 void
@@ -309,14 +325,17 @@ precommit_publish(void)
 		give_numbers(numbering);
 }
 
-/* Entries of lost partitions are noted with those that need numbers. */
 static bool
 epoch_ends(void)
 {
-	for (int i = 0; i < pending.unnumbered_count; i++)
+	for (Size done = 0; done < pending.size && pending.any_many;)
 	{
-		if (unnumbered_entry(i)->topic_len == 0)
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+
+		if ((entry->flags & RT_RING_MANY) != 0 &&
+			rt_replay_any(rt_ring_entry_topic(entry), entry->topic_len))
 			return true;
+		done += entry->size;
 	}
 	return pending.raise_epoch;
 }
@@ -490,6 +509,14 @@ end_entry(const RtRingEntry *entry)
 	pending.size += entry->size;
 }
 
+static void
+end_many(RtRingEntry *entry)
+{
+	entry->flags = RT_RING_LOST | RT_RING_MANY;
+	pending.any_many = true;
+	end_entry(entry);
+}
+
 /* Notes that the entry at the buffer's end needs a number. */
 static void
 note_unnumbered(uint32 event_len, int replay_size)
@@ -589,7 +616,7 @@ hint_retention(void)
 		const RtRingEntry *entry = unnumbered_entry(i);
 		int			often = Max(HINT_EVENTS_MIN, pending.unnumbered[i].replay_size / 8);
 
-		if (entry->topic_len > 0 && entry->seq % often == 0)
+		if (entry->seq % often == 0)
 			rt_retention_hint(rt_ring_entry_topic(entry), entry->topic_len);
 	}
 }

@@ -76,10 +76,12 @@ extern void rt_pending_add_lost(const RtEvent *event);
 extern bool rt_pending_fits_lost(const RtEvent *event);
 
 /*
- * The same for all topics of a partition, and an epoch of their numbers ends.
- * Once for each partition always fits.
+ * The same for all topics of a partition (once for each there is always room),
+ * or all that match a checked template.  If any of them has numbers the epoch
+ * of all numbers ends.
  */
 extern void rt_pending_add_partition_lost(uint32 partition);
+extern void rt_pending_add_template_lost(const char *tpl, Size len);
 
 /* Once this commits, no number given before is good to resume from. */
 extern void rt_pending_raise_epoch(void);

@@ -93,7 +93,7 @@ rt_replay_any(const char *tpl, Size len)
 		   (topic = rt_message_next_topic(messages, index, slot, topic, snapshot)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
-		found = rt_template_match(tpl, len, topic, strlen(topic), NULL);
+		found = len == 0 || rt_template_match(tpl, len, topic, strlen(topic), NULL);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, AccessShareLock);

@@ -66,7 +66,7 @@ extern int64 rt_replay_newest(const char *topic, Size len, Snapshot snapshot);
 extern bool rt_replay_is_truncated(const char *topic, Size len, int64 since,
 								   int64 newest, Snapshot snapshot);
 
-/* Whether there are rows of any topic that a checked template matches. */
+/* Whether there are rows of any topic that a checked template matches, or "". */
 extern bool rt_replay_any(const char *tpl, Size len);
 
 /* A row; texts are not terminated and valid until the next one is read. */

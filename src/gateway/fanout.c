@@ -21,6 +21,7 @@
 #include "src/gateway/stream.h"
 #include "src/gateway/topic_watch.h"
 #include "src/ipc/publish_ring.h"
+#include "src/protocol/topic.h"
 
 #define TURN_BYTES (512 * 1024) /* of the ring, before output is written */
 
@@ -127,12 +128,27 @@ deliver_to_topic(RtTopic *topic, const RtRingEntry *entry)
 	}
 }
 
+static bool
+concerns_topic(const RtRingEntry *entry, const RtTopic *topic)
+{
+	const char *name = rt_ring_entry_topic(entry);
+
+	if ((entry->flags & RT_RING_MANY) == 0)
+		return entry->topic_hash == topic->hash &&
+			entry->topic_len == topic->name_len &&
+			memcmp(name, topic->name, topic->name_len) == 0;
+	if (entry->topic_len > 0)
+		return rt_template_match(name, entry->topic_len, topic->name,
+								 topic->name_len, NULL);
+	return rt_topic_partition(entry->topic_hash) == rt_topic_partition(topic->hash);
+}
+
 static void
-deliver_if_in_partition(RtTopic *topic, void *argument)
+deliver_if_concerned(RtTopic *topic, void *argument)
 {
 	const RtRingEntry *entry = argument;
 
-	if (rt_topic_partition(topic->hash) == rt_topic_partition(entry->topic_hash))
+	if (concerns_topic(entry, topic))
 		deliver_to_topic(topic, entry);
 }
 
@@ -141,9 +157,9 @@ deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
 
-	if (rt_ring_entry_is_partition(entry))
+	if (entry->flags & RT_RING_MANY)
 	{
-		rt_topics_visit(deliver_if_in_partition, unconstify(RtRingEntry *, entry));
+		rt_topics_visit(deliver_if_concerned, unconstify(RtRingEntry *, entry));
 		return;
 	}
 	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len,
@@ -238,16 +254,6 @@ has_moved(const RtSubscription *subscription)
 
 	return subscription->since < reader.position &&
 		subscription->since < rt_ring_partition_position(partition);
-}
-
-static bool
-concerns_topic(const RtRingEntry *entry, const RtTopic *topic)
-{
-	if (rt_ring_entry_is_partition(entry))
-		return rt_topic_partition(topic->hash) == rt_topic_partition(entry->topic_hash);
-	return entry->topic_hash == topic->hash &&
-		entry->topic_len == topic->name_len &&
-		memcmp(rt_ring_entry_topic(entry), topic->name, topic->name_len) == 0;
 }
 
 static void

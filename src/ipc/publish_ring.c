@@ -122,6 +122,13 @@ copy_in(uint64 position, const char *bytes, Size size)
 	memcpy(ring->data, bytes + first, size - first);
 }
 
+/* Whether it may concern any partition. */
+static bool
+is_for_all(const RtRingEntry *entry)
+{
+	return (entry->flags & RT_RING_MANY) != 0 && entry->topic_len > 0;
+}
+
 /* Notes where the partitions of new entries end. */
 static void
 note_partitions(uint64 position, const char *entries, Size size)
@@ -133,6 +140,8 @@ note_partitions(uint64 position, const char *entries, Size size)
 		done += entry->size;
 		pg_atomic_write_u64(&ring->partitions[rt_topic_partition(entry->topic_hash)],
 							position + done);
+		for (int i = 0; i < RT_TOPIC_PARTITIONS && is_for_all(entry); i++)
+			pg_atomic_write_u64(&ring->partitions[i], position + done);
 	}
 }
 
@@ -143,7 +152,8 @@ gateway_is_interested(int gateway, const char *entries, Size size)
 	{
 		const RtRingEntry *entry = (const RtRingEntry *) (entries + done);
 
-		if (pg_atomic_read_u32(&ring->interest[gateway][rt_topic_partition(entry->topic_hash)]) > 0)
+		if (pg_atomic_read_u32(&ring->interest[gateway][rt_topic_partition(entry->topic_hash)]) > 0 ||
+			is_for_all(entry))
 			return true;
 		done += entry->size;
 	}

@@ -43,16 +43,17 @@ typedef struct RtRingEntry
 } RtRingEntry;
 
 /*
- * No frame: subscribers of the topic are told that they lost events; without
- * a topic, those of all topics in the partition of topic_hash.
+ * No frame: subscribers of the topic are told that they lost events.  Of many
+ * topics: of all that match the template that stands in the topic's place, or,
+ * if there is none, of all in the partition of topic_hash.
  */
 #define RT_RING_LOST 0x01
+#define RT_RING_MANY 0x02		/* with LOST */
 
 #define rt_ring_entry_topic(e) ((const char *) (e) + sizeof(RtRingEntry))
 #define rt_ring_entry_frame(e) (rt_ring_entry_topic(e) + (e)->topic_len)
 #define rt_ring_entry_size(topic_len, frame_len) \
 	MAXALIGN(sizeof(RtRingEntry) + (topic_len) + (frame_len))
-#define rt_ring_entry_is_partition(e) ((e)->topic_len == 0)
 #define rt_topic_partition(hash) ((hash) % RT_TOPIC_PARTITIONS)
 
 /*

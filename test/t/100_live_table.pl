@@ -159,8 +159,11 @@ sql('TRUNCATE counter');
 is_marker('all', 'TRUNCATE with one topic');
 sql('TRUNCATE todo');
 is_marker('list:a', 'TRUNCATE with many topics');
-ws_subscribe($ws, $_) for 'list:b', 'all', 'parts';
-ws_quiet($ws);
+is_deeply([ map { "$_->{topic} $_->{event}" } ws_quiet($ws) ], [ 'list:b truncated' ],
+	'and for no others');
+ws_subscribe($ws, 'list:b');
+sql(q{BEGIN; SAVEPOINT s; TRUNCATE todo; ROLLBACK TO s; COMMIT});
+is_deeply([ ws_quiet($ws) ], [ ], 'none if it is rolled back');
 
 # ---- partitions ----
 
