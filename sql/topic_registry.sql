@@ -96,6 +96,10 @@ ALTER TABLE app.item DISABLE TRIGGER ALL;
 SELECT realtime.live_table('app.item', 'article:{shop}/{id}');
 ALTER TABLE app.item DISABLE TRIGGER ALL;
 REVOKE EXECUTE ON FUNCTION app.hello() FROM PUBLIC;
+CREATE FUNCTION app.parse(payload text) RETURNS realtime.envelope LANGUAGE sql AS $$SELECT ('news', 'e', NULL)::realtime.envelope$$;
+SELECT realtime.bridge('parsed', parse => 'app.parse(text)');
+REVOKE EXECUTE ON FUNCTION app.parse(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.parse(text) TO realtime_authenticated;
 INSERT INTO realtime.rpc_declaration (path, handler) VALUES ('app/gone', 'app.gone(integer)');
 -- a table written by hand: two templates of which one never counts
 INSERT INTO realtime.topic_declaration (template, open) VALUES ('chat:{never}', true);
@@ -106,7 +110,7 @@ SELECT * FROM realtime.check() WHERE object ~ '^role';
 ALTER ROLE realtime_authenticated NOSUPERUSER;
 GRANT EXECUTE ON FUNCTION app.hello() TO realtime_authenticated;
 DELETE FROM realtime.topic_declaration WHERE template IN ('chat:{never}', '{');
-SELECT realtime.drop('from_afar');
+SELECT realtime.drop('from_afar'), realtime.drop('parsed');
 DROP TABLE app.item;
 SELECT * FROM realtime.check() WHERE object !~ '^(executors|scheduler|setting)';
 

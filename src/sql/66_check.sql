@@ -188,7 +188,9 @@ UNION ALL
 	FROM realtime.declared_functions()
 	WHERE function IS NOT NULL
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
-			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE'))
+			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
+				-- nobody calls these but realtime, as anonymous
+				AND (kind <> 'bridge' OR rolname = current_setting('realtime.anonymous_role')))
 UNION ALL
 	-- topics
 	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',

@@ -8,10 +8,11 @@ use warnings;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-use RealtimeLife qw(call_begin call_end no_crash service_state);
+use RealtimeLife qw(call_begin call_end count_in_log no_crash service_state worker_pids);
 use RealtimeTest;
 
-my $node = new_node('realtime.max_timers' => 16, 'realtime.executors' => 2);
+my $node = new_node('realtime.max_timers' => 16, 'realtime.executors' => 2,
+	'restart_after_crash' => 'on');
 
 $node->safe_psql('postgres', q{
 SELECT realtime.topic('t', open => true), realtime.topic('other', open => true),
@@ -54,7 +55,7 @@ sub so_far
 	{
 		my $frame = ws_wait($ws, sub { exists $_->{event} });
 		return \@seen if $frame->{event} eq 'canary' && $frame->{data} == $canary;
-		push @seen, "$frame->{event} $frame->{data}";
+		push @seen, join(' ', $frame->{event}, $frame->{data} // '');
 	}
 }
 
@@ -222,6 +223,19 @@ cmp_ok(stat_timer('overflowed'), '>=', 3, 'which is counted');
 is(sql(q{SELECT severity FROM realtime.check() WHERE object = 'setting realtime.max_timers'}),
 	'info', 'and found by realtime.check()');
 
+# A crash forgets what waits, and the intervals.
+no_crash($node);
+kill 'KILL', (worker_pids($node, 'executor'))[0];
+ok(poll_until(sub { count_in_log($node, qr/all server processes terminated; reinitializing/) }),
+	'a crash');
+ok(poll_until(sub { (($node->psql('postgres', 'SELECT waiting FROM realtime.stat_timer'))[1] // '') eq '0' }),
+	'forgets all that waits');
+wait_for_gateway($node);
+$ws = ws_connect($node);
+ws_subscribe($ws, 't');
+sql(throttle('t', 'a', 'null', '1 h'), throttle('t', 'a', 1, '1 h'));
+is_deeply(so_far(), ['a '], 'and intervals begin anew');
+
 # Without the extension nothing waits any more.
 cmp_ok(waiting(), '>', 0, 'events wait');
 ok(poll_until(sub {
@@ -237,5 +251,5 @@ sql(debounce('t', 'end', 1, '1 ms'));
 is(next_event(), 'end 1', 'with it everything goes on');
 
 $node->stop('fast');
-no_crash($node);
+is(count_in_log($node, qr/PANIC|TRAP:/), 0, 'that was the only crash');
 done_testing();
