@@ -20,14 +20,12 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/indexing.h"
-#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -203,8 +201,8 @@ agree_on_epoch(RtNumbering *numbering, bool raise)
 	rt_epoch_lock();
 	if (!rt_epoch_read(numbering->epochs, SnapshotSelf, &epoch))
 	{
-		write_epoch(numbering, 0, NULL);
-		return 0;
+		write_epoch(numbering, raise ? 1 : 0, NULL);
+		return raise ? 1 : 0;
 	}
 	if (!raise && epoch_is_ours(numbering, &epoch))
 		return epoch.epoch;
