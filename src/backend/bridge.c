@@ -4,15 +4,14 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "src/backend/declaration_store.h"
 #include "src/backend/function_check.h"
-#include "src/errcodes.h"
-#include "src/protocol/topic.h"
+#include "src/backend/parameter.h"
+#include "src/backend/publish.h"
 
 #define QUOTED_MAX 100			/* bytes of a bad text in a message */
 
@@ -68,12 +67,8 @@ optional_text(FunctionCallInfo fcinfo, int number)
 static char *
 checked_channel(FunctionCallInfo fcinfo)
 {
-	char	   *channel = optional_text(fcinfo, BRIDGE_CHANNEL);
+	char	   *channel = rt_parameter_text(fcinfo, BRIDGE_CHANNEL, "channel");
 
-	if (channel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("channel must not be null")));
 	if (channel[0] == '\0' || strlen(channel) >= NAMEDATALEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -88,24 +83,9 @@ static char *
 checked_topic(FunctionCallInfo fcinfo, int number)
 {
 	char	   *topic = optional_text(fcinfo, number);
-	const char *sqlstate = rt_code_sqlstate(RT_CODE_INVALID_TOPIC);
-	int			code = MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
-									 sqlstate[3], sqlstate[4]);
 
-	if (topic == NULL)
-		return NULL;
-	if (!rt_topic_is_valid(topic, strlen(topic)))
-		ereport(ERROR,
-				(errcode(code),
-				 errmsg("topic \"%s\" is not valid",
-						pnstrdup(topic, pg_mbcliplen(topic, strlen(topic), QUOTED_MAX))),
-				 errdetail("A topic is 1 to %d bytes of printable ASCII without '\"' and '\\'.",
-						   RT_TOPIC_MAX)));
-	if (rt_topic_is_system(topic, strlen(topic)))
-		ereport(ERROR,
-				(errcode(code),
-				 errmsg("topic \"%s\" is reserved", topic),
-				 errdetail("Topics that begin with \"__\" belong to the server.")));
+	if (topic != NULL)
+		rt_publish_check_topic(topic, strlen(topic));
 	return topic;
 }
 
@@ -114,12 +94,8 @@ checked_event(FunctionCallInfo fcinfo)
 {
 	char	   *event = optional_text(fcinfo, BRIDGE_EVENT);
 
-	if (event != NULL && !rt_event_is_valid(event, strlen(event)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("name of the event is not valid"),
-				 errdetail("It is 1 to %d bytes of UTF-8 without '\"', '\\' and control characters.",
-						   RT_EVENT_MAX)));
+	if (event != NULL)
+		rt_publish_check_name(event, strlen(event));
 	return event;
 }
 

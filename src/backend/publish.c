@@ -43,8 +43,6 @@ enum
 	ENVELOPE_COLUMNS
 };
 
-static void check_topic(const char *topic, Size len);
-static void check_event(const char *event, Size len);
 static void check_data(const RtEvent *event, Jsonb *data);
 static bool event_needs_data(const char *event, Size len);
 static void refuse_read_only(const RtEvent *event);
@@ -143,11 +141,11 @@ rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 
 	event->topic = VARDATA_ANY(topic);
 	event->topic_len = VARSIZE_ANY_EXHDR(topic);
-	check_topic(event->topic, event->topic_len);
+	rt_publish_check_topic(event->topic, event->topic_len);
 
 	event->event_len = VARSIZE_ANY_EXHDR(name);
 	event->event = in_utf8(VARDATA_ANY(name), &event->event_len);
-	check_event(event->event, event->event_len);
+	rt_publish_check_name(event->event, event->event_len);
 
 	check_data(event, data);
 	rt_publish_resolve(event);
@@ -155,8 +153,8 @@ rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 	event->data = json_text(data, &event->data_len);
 }
 
-static void
-check_topic(const char *topic, Size len)
+void
+rt_publish_check_topic(const char *topic, Size len)
 {
 	if (!rt_topic_is_valid(topic, len))
 		ereport(ERROR,
@@ -172,8 +170,8 @@ check_topic(const char *topic, Size len)
 				 errdetail("Topics that begin with \"__\" belong to the server.")));
 }
 
-static void
-check_event(const char *event, Size len)
+void
+rt_publish_check_name(const char *event, Size len)
 {
 	if (!rt_event_is_valid(event, len))
 		ereport(ERROR,

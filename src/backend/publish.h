@@ -41,6 +41,10 @@ extern void rt_publish(text *topic, text *name, Jsonb *data);
 extern void rt_publish_make_event(RtEvent *event, text *topic, text *name,
 								  Jsonb *data);
 
+/* Raise an ERROR unless it can be a topic, or the name of an event. */
+extern void rt_publish_check_topic(const char *topic, Size len);
+extern void rt_publish_check_name(const char *name, Size len);
+
 /*
  * Publishes what throttle() and debounce() have kept and is due, not necessarily
  * all of it.  If the transaction is rolled back it waits again.

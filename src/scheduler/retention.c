@@ -23,7 +23,8 @@
  *
  * A topic that is not of class replay any more keeps its newest row.
  *
- * Rows are removed as the owner of their table, without triggers of users.
+ * Rows are removed as the owner of their table: whatever somebody may have
+ * attached to it runs with no more rights than his.
  */
 #include "postgres.h"
 

@@ -10,7 +10,8 @@ use Time::HiRes qw(time);
 use RealtimeLife;
 use RealtimeTest;
 
-my $node = life_node('realtime.executors' => 2);
+my $depth = 16;
+my $node = life_node('realtime.executors' => 2, 'realtime.queue_depth' => $depth);
 my $ws = ws_connect($node);
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
@@ -276,14 +277,23 @@ listens(3, q{SELECT realtime.bridge('slow', topic => 'other', parse => 'app.slow
 # Another scheduler listens again, and subscribers are told what it may have
 # missed.
 ws_quiet($ws);
+sql(q{CREATE OR REPLACE FUNCTION app.slow(payload text) RETURNS jsonb LANGUAGE sql AS
+	$$ SELECT pg_sleep(0.5); SELECT NULL::jsonb $$});
 {
 	my ($victim) = worker_pids($node, 'scheduler');
+	sql(q{NOTIFY slow, 'x'});
+	busy_executor($node, 'bridge slow');
 	kill 'TERM', $victim;
 	ok(replaced($node, 'scheduler', [$victim]), 'the scheduler is replaced');
 	is(event($_)->[0], 'truncated', "subscribers of $_ load again") for qw(feed other);
 	listens(3);
 	sql(q{NOTIFY feed, '"again"'});
 	ok(poll_until(sub { (event('feed')->[1] // '') eq 'again' }), 'and the next one listens');
+	ok($node->poll_query_until('postgres', q{
+		SELECT count(*) = 0 FROM pg_stat_activity
+		WHERE backend_type = 'realtime executor' AND query = 'bridge slow' AND state = 'active'}),
+		'what the old one had asked for ends');
+	ok(slots_are_free($node, $depth), 'and frees its slot');
 }
 
 # Without the extension nobody listens.
