@@ -217,9 +217,9 @@ my $dump = $node->backup_dir . '/dump.sql';
 mkdir $node->backup_dir;
 $node->command_ok([ 'pg_dump', '--file', $dump, '-d', $node->connstr('postgres') ], 'pg_dump');
 my $text = slurp_file($dump);
-my $count = () = $text =~ /^COPY realtime\./mg;
-is($count, 2, 'a dump carries both tables');
-$count = () = $text =~ /^app\/g\t/mg;
+is_deeply([ sort $text =~ /^COPY realtime\.(\w+_declaration) /mg ],
+	[ map { "${_}_declaration" } qw(bridge rpc stream topic) ], 'a dump carries all tables');
+my $count = () = $text =~ /^app\/g\t/mg;
 is($count, 1, 'and each declaration once');
 unlike($text, qr/CREATE (TABLE|FUNCTION) realtime\./, 'but nothing of the extension');
 
