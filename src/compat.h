@@ -90,6 +90,11 @@ typedef ProcNumber RtProcNumber;
 #define rt_primary_key_index(table) RelationGetPrimaryKeyIndex((table), false)
 #endif
 
+/* Long values were described in postgres.h before 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* Generated columns without a stored value exist since 18. */
 #if PG_VERSION_NUM < 180000
 #define rt_attribute_is_virtual(attribute) false

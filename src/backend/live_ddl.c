@@ -62,7 +62,7 @@ static void on_utility(PlannedStmt *pstmt, const char *query_string,
 					   DestReceiver *dest, QueryCompletion *qc);
 static void note(Oid relation_id, int attnum);
 static void settle(List *work);
-static void settle_truncated(const Note *entry);
+static List *settle_truncated(const Note *entry, List *told);
 static void settle_renamed(const Note *entry, const char *new_name);
 static bool fires(const Trigger *trigger);
 static List *renamed_arguments(const Trigger *trigger, const char *old_name,
@@ -156,6 +156,7 @@ note(Oid relation_id, int attnum)
 static void
 settle(List *work)
 {
+	List	   *told = NIL;		/* templates */
 	ListCell   *cell;
 
 	CommandCounterIncrement();
@@ -164,7 +165,7 @@ settle(List *work)
 		const Note *entry = lfirst(cell);
 
 		if (entry->attnum == 0)
-			settle_truncated(entry);
+			told = settle_truncated(entry, told);
 		else
 		{
 			char	   *name = get_attname(entry->relation, entry->attnum, true);
@@ -176,22 +177,35 @@ settle(List *work)
 }
 
 /*
- * A partition tells what its partitioned table would.  If that one was
- * truncated, too, it has told it already, and twice is as good as once.
+ * A partition tells what its partitioned table would, once for each template
+ * that partitions have.  If the partitioned table was truncated, too, it has
+ * told it already, and twice is as good as once.
  */
-static void
-settle_truncated(const Note *entry)
+static List *
+settle_truncated(const Note *entry, List *told)
 {
 	Relation	relation = try_relation_open(entry->relation, NoLock);
 	const Trigger *trigger;
+	char	   *tpl = NULL;
+	ListCell   *cell;
 
 	if (relation == NULL)
-		return;
+		return told;
 	trigger = rt_live_row_trigger(relation);
 	if (trigger != NULL && trigger->tgisclone && trigger->tgnargs > 0 &&
 		fires(trigger))
-		rt_live_truncated(pstrdup(trigger->tgargs[RT_LIVE_TOPIC]));
+		tpl = pstrdup(trigger->tgargs[RT_LIVE_TOPIC]);
 	relation_close(relation, NoLock);
+	if (tpl == NULL)
+		return told;
+
+	foreach(cell, told)
+	{
+		if (strcmp(lfirst(cell), tpl) == 0)
+			return told;
+	}
+	rt_live_truncated(tpl);
+	return lappend(told, tpl);
 }
 
 /* As the trigger manager decides. */

@@ -271,6 +271,7 @@ open_relation(Oid oid, LOCKMODE lock_mode)
 	callback.arg = get_rel_name(oid);
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
+	LockRelationOid(oid, lock_mode);
 	(void) find_all_inheritors(oid, lock_mode, NULL);
 	error_context_stack = callback.previous;
 

@@ -28,6 +28,17 @@
 static RtRingReader reader;
 static XLogRecPtr flushed = InvalidXLogRecPtr;
 
+/*
+ * Partitions whose topics are all lost.  Such entries come in long rows, so
+ * they are collected and the topics visited once for all of them.
+ */
+static struct
+{
+	bool		any;
+	uint64		position;		/* behind the last of the entries */
+	bits8		partitions[RT_TOPIC_PARTITIONS / BITS_PER_BYTE];
+} lost;
+
 void
 rt_fanout_init(void)
 {
@@ -153,10 +164,56 @@ deliver_if_concerned(RtTopic *topic, void *argument)
 }
 
 static void
+collect_partition(const RtRingEntry *entry)
+{
+	uint32		partition = rt_topic_partition(entry->topic_hash);
+
+	lost.any = true;
+	lost.position = reader.position;
+	lost.partitions[partition / BITS_PER_BYTE] |= 1 << (partition % BITS_PER_BYTE);
+}
+
+static void
+mark_if_partition_lost(RtTopic *topic, void *argument)
+{
+	uint32		partition = rt_topic_partition(topic->hash);
+
+	if ((lost.partitions[partition / BITS_PER_BYTE] &
+		 (1 << (partition % BITS_PER_BYTE))) == 0)
+		return;
+	for (uint32 i = 0; i < topic->subscriber_count; i++)
+	{
+		RtSubscription *subscription = topic->subscribers[i];
+
+		if (subscription->state != RT_SUBSCRIPTION_ACTIVE ||
+			subscription->since >= lost.position || subscription->lost)
+			continue;
+		rt_subscription_mark_lost_for_good(subscription);
+		rt_connection_mark_dirty(subscription->connection);
+	}
+}
+
+/* Before any other entry is delivered, and at the end of a turn. */
+static void
+mark_collected_partitions(void)
+{
+	if (likely(!lost.any))
+		return;
+	rt_topics_visit(mark_if_partition_lost, NULL);
+	memset(&lost, 0, sizeof(lost));
+}
+
+static void
 deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
 
+	if ((entry->flags & RT_RING_MANY) != 0 && entry->topic_len == 0)
+	{
+		collect_partition(entry);
+		return;
+	}
+	mark_collected_partitions();
 	if (entry->flags & RT_RING_MANY)
 	{
 		rt_topics_visit(deliver_if_concerned, unconstify(RtRingEntry *, entry));
@@ -208,8 +265,8 @@ recover_from_overrun(void)
 
 /* ---- running ---- */
 
-RtFanoutResult
-rt_fanout_run(void)
+static RtFanoutResult
+deliver_turn(void)
 {
 	uint64		stop;
 	const RtRingEntry *entry;
@@ -244,6 +301,15 @@ rt_fanout_run(void)
 		if (reader.position >= stop || rt_outbox_is_time_to_write())
 			return RT_FANOUT_MORE;
 	}
+}
+
+RtFanoutResult
+rt_fanout_run(void)
+{
+	RtFanoutResult result = deliver_turn();
+
+	mark_collected_partitions();
+	return result;
 }
 
 /* Whether a new subscription may have missed something, told cheaply. */

@@ -213,6 +213,20 @@ sql(q{ALTER TABLE elsewhere.task RENAME COLUMN owner TO "reqId";
 is_marker('list:a', 'a column that clients stumble over');
 ws_subscribe($ws, 'all');
 
+# ---- a table in use ----
+
+my $writer = $node->background_psql('postgres');
+$writer->query_safe('BEGIN; INSERT INTO counter VALUES (-1, 0)');
+for my $call (q{live_table('counter', 'all')}, q{drop_live_table('counter')})
+{
+	my ($status, undef, $stderr) = $node->psql('postgres',
+		"SET lock_timeout = '20ms'; SELECT realtime.$call");
+	like($stderr, qr/ERROR:  canceling statement due to lock timeout\nHINT:  Somebody has been using table "counter"/,
+		"$call does not wait for long");
+}
+$writer->query_safe('ROLLBACK');
+$writer->quit;
+
 # ---- many writers of one row ----
 
 sql(q{INSERT INTO counter VALUES (1, 0)});
