@@ -72,6 +72,47 @@ check_match(const char *tpl, size_t len, const char *topic, size_t topic_len,
 	FUZZ_ASSERT(memcmp(expanded, topic, topic_len) == 0);
 }
 
+/* Filling makes of the same values what expanding the encoded ones does. */
+static void
+check_fill(const char *tpl, size_t len, const char *bytes, size_t size,
+		   int count, const char *expanded, size_t expanded_len)
+{
+	const char *values[RT_PLACEHOLDERS_MAX];
+	size_t		lens[RT_PLACEHOLDERS_MAX];
+	char	   *exact = fuzz_alloc(expanded_len);
+	char	   *small = fuzz_alloc(expanded_len - 1);
+
+	for (int i = 0; i < count; i++)
+	{
+		values[i] = bytes + size * i / count;
+		lens[i] = size * (i + 1) / count - size * i / count;
+	}
+	FUZZ_ASSERT(rt_template_fill(tpl, len, values, lens, exact,
+								 expanded_len) == (int) expanded_len);
+	FUZZ_ASSERT(memcmp(exact, expanded, expanded_len) == 0);
+	FUZZ_ASSERT(rt_template_fill(tpl, len, values, lens, small,
+								 expanded_len - 1) == -1);
+	free(exact);
+	free(small);
+}
+
+/* A form is the template without the names, and has one itself. */
+static void
+check_form(const char *tpl, size_t len)
+{
+	char	   *form = fuzz_alloc(len);
+	size_t		form_len = rt_template_form(tpl, len, form);
+	RtSpan		names[RT_PLACEHOLDERS_MAX];
+	int			count = rt_template_names(tpl, len, names);
+	size_t		name_bytes = 0;
+
+	for (int i = 0; i < count; i++)
+		name_bytes += names[i].len;
+	FUZZ_ASSERT(form_len + name_bytes == len);
+	FUZZ_ASSERT(rt_template_names(form, form_len, names) == count);
+	free(form);
+}
+
 /* Values cut out of some bytes come back from the topic that they make. */
 static void
 check_expansion(const char *tpl, size_t len, const char *bytes, size_t size,
@@ -96,6 +137,7 @@ check_expansion(const char *tpl, size_t len, const char *bytes, size_t size,
 		values[i].len = encoded_len;
 	}
 	expanded_len = expand(tpl, len, values, expanded);
+	check_fill(tpl, len, bytes, size, count, expanded, expanded_len);
 	FUZZ_ASSERT(rt_template_match(tpl, len, expanded, expanded_len, spans));
 	for (int i = 0; i < count; i++)
 	{
@@ -129,6 +171,7 @@ check_template(const char *tpl, size_t len, const char *topic,
 			(void) rt_template_match(tpl, len, topic, topic_len, spans);
 		return;
 	}
+	check_form(tpl, len);
 	check_match(tpl, len, topic, topic_len, count);
 	check_expansion(tpl, len, topic, topic_len, count);
 }

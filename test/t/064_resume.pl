@@ -219,6 +219,21 @@ is($seen, $node->safe_psql('postgres', q{SELECT realtime.seq('kept:burst')}), 'e
 cmp_ok($seen, '>', 2000, 'which is a lot');
 $burst->quit;
 
+# A crash of the server: what was committed is there, and has its number.
+publish('kept:crash', 2);
+is(follow($ws, 'kept/rows', ['crash'])->{seq}, 2, 'before the crash');
+publish('kept:crash', 1);
+is(ws_wait($ws, sub { ($_->{topic} // '') eq 'kept:crash' })->{seq}, 3, 'an event');
+publish('kept:crash', 1);
+$node->stop('immediate');
+$node->start;
+wait_for_call($node, 'kept/rows', ['x']);
+$ws = ws_connect($node);
+$reply = follow($ws, 'kept/rows', ['crash'], seq => 3);
+is(numbers(@{ $reply->{data} }), 4, 'what was missed is there after it');
+publish('kept:crash', 1);
+is(numbers(ws_quiet($ws)), 5, 'and numbers go on');
+
 # A number of another time
 my $before = follow($ws, 'kept/rows', ['a'])->{seq};
 $node->safe_psql('postgres', 'UPDATE realtime.replay_epoch SET system_identifier = 1');
