@@ -219,6 +219,7 @@ resume(Stream *stream, int64 newest, Snapshot snapshot)
 	{
 		/* what it has is out of date, and there is nothing to load */
 		reply->replay = RT_REPLAYED_NO;
+		stream->flags |= RT_TOPIC_FROM_NOW;
 		return;
 	}
 	else

@@ -63,6 +63,7 @@ typedef struct RtConnection
 	struct RtSubscription *subscriptions;	/* list through next_of_connection */
 	uint32		subscription_count;
 	uint32		lost_count;		/* subscriptions that lost events */
+	bool		marked;			/* a marker has been sent, once at least */
 	struct RtSequence *sequences;	/* sequential batches under way */
 	uint32		sequence_count;
 

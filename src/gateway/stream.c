@@ -51,7 +51,11 @@ void
 rt_stream_fill(RtConnection *connection, RtRequest *request, const char *text,
 			   const RtCall *call)
 {
-	request->since = RT_SINCE_NONE;
+	/*
+	 * After a marker the client forgets its number and asks again: that is no
+	 * first time, it has a value which is out of date.
+	 */
+	request->since = connection->marked ? RT_SINCE_UNKNOWN : RT_SINCE_NONE;
 	if (call->seq.len > 0)
 	{
 		request->since = rt_json_integer(text, call->seq);

@@ -321,6 +321,7 @@ send_marker(RtSubscription *subscription)
 	size_t		cap = topic->name_len + RT_FRAME_OVERHEAD;
 
 	rt_subscription_clear_lost(subscription);
+	subscription->connection->marked = true;
 	rt_connection_send_payload(subscription->connection,
 							   rt_payload_event(rt_frame_buffer(cap), cap,
 												((RtText) {topic->name, topic->name_len}),

@@ -129,7 +129,8 @@ typedef struct RtRequest
 } RtRequest;
 
 #define RT_SINCE_NONE (-1)		/* the client has not said */
-#define RT_SINCE_UNKNOWN (-2)	/* it has, but it is no number of ours */
+#define RT_SINCE_UNKNOWN (-2)	/* it has, but it is no number of ours; or it was
+								 * told to forget it */
 
 /*
  * SUBSCRIBE: the text is a sequence of topics, each a uint16 length and the
