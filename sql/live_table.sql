@@ -122,7 +122,7 @@ SELECT realtime.live_table('todo', 'all', columns => '{title,done}', always => t
 SELECT tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'todo'::regclass ORDER BY 1;
 SELECT * FROM realtime.live_tables ORDER BY relation::text;
 -- renamed triggers are still ours
-ALTER TRIGGER realtime_live_table ON todo RENAME TO "other ""name""";
+ALTER TRIGGER __realtime_live_table ON todo RENAME TO "other ""name""";
 SELECT realtime.live_table('todo', E'it''s:\\{list}', key => 'id', columns => '{title}');
 SELECT (try($$SELECT realtime.live_table('todo', E'it''s:{list}', key => 'id', columns => '{title}')$$)).state;
 SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'todo'::regclass ORDER BY 1;
@@ -299,18 +299,34 @@ CREATE TRIGGER a AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION a
 INSERT INTO again VALUES (1, 0), (2, 0);
 SELECT event, data FROM news();
 DROP TRIGGER a ON again;
-CREATE TRIGGER a AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION again('rolled back');
+-- ours comes before theirs, unless the name begins with a capital letter
+CREATE TRIGGER "A" AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION again('update');
+INSERT INTO again VALUES (5, 0), (6, 0);
+SELECT event, data FROM news();
+DELETE FROM again WHERE id > 2;
+SELECT FROM news();
+DROP TRIGGER "A" ON again;
+CREATE TRIGGER "A" AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION again('rolled back');
 UPDATE again SET n = 7;
 SELECT event, data FROM news();
-DROP TRIGGER a ON again;
-CREATE TRIGGER a AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION again('key');
+DROP TRIGGER "A" ON again;
+CREATE TRIGGER "A" AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION again('key');
 INSERT INTO again VALUES (3, 3);
 UPDATE again SET n = 8 WHERE id = 1;
 SELECT event, data FROM news();
-DROP TRIGGER a ON again;
-CREATE TRIGGER a AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION again('delete');
+DROP TRIGGER "A" ON again;
+CREATE TRIGGER "A" AFTER INSERT OR UPDATE ON again FOR EACH ROW EXECUTE FUNCTION again('delete');
 INSERT INTO again VALUES (4, 4);
 UPDATE again SET n = 9 WHERE id = 2;
+SELECT event, data FROM news();
+DROP TRIGGER "A" ON again;
+CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO again SELECT OLD.id, OLD.n + 1;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER back AFTER DELETE ON again FOR EACH ROW EXECUTE FUNCTION back();
+DELETE FROM again WHERE id = 101;
 SELECT event, data FROM news();
 DROP TABLE again;
 
@@ -377,7 +393,7 @@ SELECT realtime.drop_live_table('whole_a');
 SELECT realtime.live_table('whole', 'all', key => 'number', always => true);
 ALTER TABLE whole_b ATTACH PARTITION whole_b1 FOR VALUES FROM (0) TO (100);
 SELECT * FROM realtime.live_tables ORDER BY relation::text;
-SELECT tgrelid::regclass, tgname, tgenabled, tgparentid <> 0 AS cloned FROM pg_trigger WHERE tgname ~ '^realtime' ORDER BY 1, 2;
+SELECT tgrelid::regclass, tgname, tgenabled, tgparentid <> 0 AS cloned FROM pg_trigger WHERE tgname ~ '^__realtime' ORDER BY 1, 2;
 SELECT (try($$SELECT realtime.live_table('whole_a', 'all', key => 'number')$$)).*;
 SELECT (try($$SELECT realtime.drop_live_table('whole_b1')$$)).*;
 INSERT INTO whole VALUES (1, 'a', 'one'), (2, 'b', 'two');
@@ -397,7 +413,7 @@ SELECT event, data FROM news();
 SELECT realtime.live_table('whole', 'all', key => 'id', columns => '{kind}');
 INSERT INTO whole VALUES (5, 'b', 'five');
 SELECT event, data FROM news();
-SELECT tgrelid::regclass, tgenabled FROM pg_trigger WHERE tgname ~ '^realtime' ORDER BY 1, tgname;
+SELECT tgrelid::regclass, tgenabled FROM pg_trigger WHERE tgname ~ '^__realtime' ORDER BY 1, tgname;
 ALTER TABLE whole DETACH PARTITION whole_a;
 INSERT INTO whole_a VALUES (6, 'a');
 SELECT event, data FROM news();
@@ -475,7 +491,7 @@ DROP TYPE mood, pair, composite CASCADE;
 DROP TYPE opaque_pair CASCADE;
 DROP DOMAIN positive, words;
 DROP SEQUENCE counts;
-DROP FUNCTION try, news, again(), same_as_row_to_json();
+DROP FUNCTION try, news, again(), back(), same_as_row_to_json();
 SELECT realtime.drop('list:{list}'), realtime.drop('all');
 -- leave nothing to other tests
 DELETE FROM realtime.replay_message;

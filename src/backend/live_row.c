@@ -9,9 +9,11 @@
  * those of any statement: cancelled, out of memory.
  *
  * An event tells the newest version of its row.  Triggers run after the
- * statement, and one of the user may have changed the row once more by then:
- * that change has been published by the time ours is called for the first one.
- * To tell now what the row was like then would leave clients with it.
+ * statement, and one of the user, called for the same row or an earlier one,
+ * may have changed the row once more by then: that change has been published
+ * by the time ours is called for the first one.  To tell now what the row was
+ * like then would leave clients with it.  (For one row ours is called before
+ * those of the user, because its name comes first.)
  */
 #include "postgres.h"
 
@@ -30,10 +32,14 @@
 #include "src/protocol/frame.h"
 
 static void row_changed(RtLivePlan *plan, TriggerData *data);
+static void superseded(RtLivePlan *plan, Relation relation,
+					   TupleTableSlot *old_slot, TupleTableSlot *new_slot,
+					   HeapTuple new_tuple);
 static void created(RtLivePlan *plan, TupleTableSlot *slot);
 static void updated(RtLivePlan *plan, TupleTableSlot *old_slot,
 					TupleTableSlot *new_slot);
 static void deleted(RtLivePlan *plan, TupleTableSlot *slot);
+static void lost(RtLivePlan *plan, TupleTableSlot *slot);
 static bool find_topic(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event,
 					   char *buffer);
 static void publish_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event);
@@ -98,25 +104,48 @@ row_changed(RtLivePlan *plan, TriggerData *data)
 	TupleTableSlot *old_slot = data->tg_trigslot;
 	TupleTableSlot *new_slot = is_update ? data->tg_newslot : data->tg_trigslot;
 	HeapTuple	new_tuple = is_update ? data->tg_newtuple : data->tg_trigtuple;
-	TupleTableSlot *newest = NULL;
 
 	slot_getsomeattrs(old_slot, plan->last_attnum);
+	slot_getsomeattrs(new_slot, plan->last_attnum);
 	if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
-	{
 		deleted(plan, old_slot);
-		return;
-	}
-
-	if (plan->heap && unlikely(is_superseded(new_tuple)))
-		new_slot = newest = newest_version(data->tg_relation, new_tuple);
-	if (new_slot != NULL)
-		slot_getsomeattrs(new_slot, plan->last_attnum);
-	if (is_update)
+	else if (plan->heap && unlikely(is_superseded(new_tuple)))
+		superseded(plan, data->tg_relation, is_update ? old_slot : NULL,
+				   new_slot, new_tuple);
+	else if (is_update)
 		updated(plan, old_slot, new_slot);
-	else if (new_slot != NULL)
+	else
 		created(plan, new_slot);
+}
+
+/*
+ * The new row has been changed again, or deleted, and that has been told: also
+ * that it is gone from where it was in between.  Whether something else has
+ * come to the place of the old row since is not known, so rather than saying
+ * that it is gone from there clients are made to load again.  old_slot is
+ * NULL if the row was inserted.
+ */
+static void
+superseded(RtLivePlan *plan, Relation relation, TupleTableSlot *old_slot,
+		   TupleTableSlot *new_slot, HeapTuple new_tuple)
+{
+	TupleTableSlot *newest = newest_version(relation, new_tuple);
+
 	if (newest != NULL)
-		ExecDropSingleTupleTableSlot(newest);
+		slot_getsomeattrs(newest, plan->last_attnum);
+	if (old_slot != NULL &&
+		!rt_live_plan_same_place(plan, old_slot, newest != NULL ? newest : new_slot))
+	{
+		lost(plan, old_slot);
+		old_slot = NULL;
+	}
+	if (newest == NULL)
+		return;
+	if (old_slot != NULL)
+		updated(plan, old_slot, newest);
+	else
+		created(plan, newest);
+	ExecDropSingleTupleTableSlot(newest);
 }
 
 /* Nobody knows any more which topics the rows had. */
@@ -152,18 +181,16 @@ created(RtLivePlan *plan, TupleTableSlot *slot)
 		publish_row(plan, slot, &event);
 }
 
-/* The new slot is NULL if the row was deleted meanwhile. */
 static void
 updated(RtLivePlan *plan, TupleTableSlot *old_slot, TupleTableSlot *new_slot)
 {
 	char		topic[RT_TOPIC_MAX];
 	RtEvent		event = {.event = "updated"};
 
-	if (new_slot == NULL || !rt_live_plan_same_place(plan, old_slot, new_slot))
+	if (!rt_live_plan_same_place(plan, old_slot, new_slot))
 	{
 		deleted(plan, old_slot);
-		if (new_slot != NULL)
-			created(plan, new_slot);
+		created(plan, new_slot);
 	}
 	else if (!rt_live_plan_same_row(plan, old_slot, new_slot) &&
 			 find_topic(plan, new_slot, &event, topic))
@@ -178,6 +205,17 @@ deleted(RtLivePlan *plan, TupleTableSlot *slot)
 
 	if (find_topic(plan, slot, &event, topic))
 		publish_deleted_row(plan, slot, &event);
+}
+
+/* What has become of the row cannot be told. */
+static void
+lost(RtLivePlan *plan, TupleTableSlot *slot)
+{
+	char		topic[RT_TOPIC_MAX];
+	RtEvent		event = {0};
+
+	if (find_topic(plan, slot, &event, topic))
+		rt_live_lost_add(&event);
 }
 
 /* ---- publishing ---- */

@@ -10,8 +10,9 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
-#define RT_LIVE_TRIGGER "realtime_live_table"
-#define RT_LIVE_TRUNCATE_TRIGGER "realtime_live_table_truncate"
+/* Triggers are called by name: these come before all in lower-case letters. */
+#define RT_LIVE_TRIGGER "__realtime_live_table"
+#define RT_LIVE_TRUNCATE_TRIGGER "__realtime_live_table_truncate"
 #define RT_LIVE_FUNCTION "live_table_changed"
 
 /* What is declared for a live table. */

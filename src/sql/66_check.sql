@@ -234,7 +234,7 @@ UNION ALL
 UNION ALL
 	-- live tables
 	SELECT 2, format('live table "%s"', relation), 'its triggers are disabled: nothing is published',
-		format('ALTER TABLE %s ENABLE TRIGGER realtime_live_table, ENABLE TRIGGER realtime_live_table_truncate;', relation)
+		format('ALTER TABLE %s ENABLE TRIGGER __realtime_live_table, ENABLE TRIGGER __realtime_live_table_truncate;', relation)
 	FROM realtime.live_tables
 	WHERE NOT enabled
 UNION ALL

@@ -51,7 +51,7 @@ both('the declarations are the same',
 	'SELECT * FROM realtime.live_tables ORDER BY relation::text');
 both('so are the triggers, in partitions too', q{
 	SELECT tgrelid::regclass, tgname, tgenabled, tgparentid <> 0, pg_get_triggerdef(oid)
-	FROM pg_trigger WHERE tgname ~ '^realtime_live' ORDER BY tgrelid::regclass::text, tgname});
+	FROM pg_trigger WHERE tgname ~ '^__realtime_live' ORDER BY tgrelid::regclass::text, tgname});
 both('and the rows', 'SELECT * FROM todo, part ORDER BY 1, 4');
 is($node->safe_psql('restored', 'SELECT count(*) FROM realtime.replay_message'), 0,
 	'a restore publishes nothing');
@@ -61,10 +61,10 @@ $node->command_ok([ 'pg_dump', '-f', "$dump.sql", $node->connstr('original') ], 
 my $sql = slurp_file("$dump.sql");
 my @triggers = $sql =~ /^CREATE TRIGGER (\w+ .* ON \S+)/mg;
 is_deeply([ sort @triggers ], [
-	'realtime_live_table AFTER INSERT OR DELETE OR UPDATE ON public.part',
-	'realtime_live_table AFTER INSERT OR DELETE OR UPDATE ON public.todo',
-	'realtime_live_table_truncate AFTER TRUNCATE ON public.part',
-	'realtime_live_table_truncate AFTER TRUNCATE ON public.todo' ],
+	'__realtime_live_table AFTER INSERT OR DELETE OR UPDATE ON public.part',
+	'__realtime_live_table AFTER INSERT OR DELETE OR UPDATE ON public.todo',
+	'__realtime_live_table_truncate AFTER TRUNCATE ON public.part',
+	'__realtime_live_table_truncate AFTER TRUNCATE ON public.todo' ],
 	'a dump carries each trigger once');
 
 # And they work.
@@ -90,7 +90,7 @@ is($node->safe_psql('restored', 'SELECT topic FROM realtime.live_tables WHERE re
 # DROP EXTENSION
 ($status, undef, $stderr) = $node->psql('restored', 'DROP EXTENSION realtime');
 isnt($status, 0, 'the extension cannot be dropped while tables are live');
-like($stderr, qr/trigger realtime_live_table on table todo depends on function realtime\.live_table_changed\(\)/,
+like($stderr, qr/trigger __realtime_live_table on table todo depends on function realtime\.live_table_changed\(\)/,
 	'the error names them');
 $node->safe_psql('restored', 'DROP EXTENSION realtime CASCADE');
 is($node->safe_psql('restored', 'SELECT count(*) FROM todo'), 1, 'CASCADE leaves the tables');
