@@ -17,10 +17,11 @@ void
 rt_backend_install(void)
 {
 	rt_at_commit_install();
+	/* called in the reverse order: what is published comes before timers */
 	rt_timer_publish_install();
+	rt_throttle_install();
 	rt_publish_install();
 	rt_live_table_install();
-	rt_throttle_install();
 	rt_dependency_install();
 	rt_database_guard_install();
 }

@@ -447,6 +447,9 @@ preprepare_throttle(void)
 }
 
 /*
+ * What leads is in the ring already (see backend.c), so nothing that waits can
+ * overtake it.
+ *
  * What one transaction leaves is newer than what another one does if its commit
  * is behind the other's in the log.  One without a commit record, which has
  * changed nothing that others could have seen, stands where the log ends.

@@ -84,7 +84,7 @@ publish_message(const RtTimerMessage *message)
 		rt_pending_add_lost(&event);
 }
 
-/* At COMMIT after the events are in the ring: the order of registration. */
+/* At COMMIT the events are in the ring already (see backend.c). */
 static void
 on_transaction(XactEvent event, void *arg)
 {
