@@ -146,7 +146,8 @@ rt_replay_frame(RtConnection *connection, const char *text,
 
 /*
  * What was delivered behind the answer's number, before the answer, has been
- * dropped by the client: it comes again.
+ * dropped by the client: it comes again.  A subscription that waits for its
+ * verdict gets what did not fit once it is granted.
  */
 static void
 continue_behind(RtSubscription *subscription, const RtRequest *request,
@@ -154,9 +155,9 @@ continue_behind(RtSubscription *subscription, const RtRequest *request,
 {
 	if (answered->seq < 0)
 		return;
+	rt_subscription_clear_lost(subscription);
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
 	{
-		rt_subscription_clear_lost(subscription);
 		subscription->repair = 0;
 		subscription->last_seq = PG_INT64_MAX;	/* whatever it was */
 		rt_stream_continue(subscription, request, answered);
@@ -164,6 +165,8 @@ continue_behind(RtSubscription *subscription, const RtRequest *request,
 	}
 	subscription->since = request->answer_position;
 	subscription->last_seq = answered->seq;
+	if (answered->flags & RT_TOPIC_MORE)
+		rt_subscription_mark_lost(subscription);
 }
 
 /* The frames of an answer and what they mean for a subscription. */
@@ -175,22 +178,17 @@ send_replay(RtConnection *connection, RtRequest *request, RtText topic_json,
 	const char *topic = answer + sizeof(RtAnsweredTopic);
 	RtAnsweredTopic answered;
 	RtSubscription *subscription;
-	bool		follows;
 
 	memcpy(&answered, answer, sizeof(answered));
 	subscription = rt_subscription_find(connection, topic, answered.len);
-	follows = subscription != NULL &&
-		subscription->state == RT_SUBSCRIPTION_ACTIVE;
 
 	if (request->answer.len > request->answer_topics_len)
 		rt_connection_send(connection, answer + request->answer_topics_len,
 						   request->answer.len - request->answer_topics_len);
 	send_end(connection, topic_json, req_id,
 			 (answered.flags & RT_TOPIC_TRUNCATED) != 0 ||
-			 (!follows && (answered.flags & RT_TOPIC_MORE) != 0));
-	if (connection->state != RT_CONNECTION_OPEN || subscription == NULL)
-		return;
-	if (follows || (answered.flags & RT_TOPIC_MORE) == 0)
+			 (subscription == NULL && (answered.flags & RT_TOPIC_MORE) != 0));
+	if (connection->state == RT_CONNECTION_OPEN && subscription != NULL)
 		continue_behind(subscription, request, &answered);
 }
 

@@ -196,6 +196,9 @@ void
 rt_stream_continue(RtSubscription *subscription, const RtRequest *request,
 				   const RtAnsweredTopic *answered)
 {
+	/* one that was asked for by name, too, and not granted, begins here */
+	if (subscription->state == RT_SUBSCRIPTION_PENDING)
+		rt_subscription_clear_lost(subscription);
 	/* one that has lost events goes on once these are there */
 	if (!subscription->lost && set_start(subscription, request, answered) &&
 		(answered->flags & RT_TOPIC_MORE) == 0)

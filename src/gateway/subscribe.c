@@ -89,6 +89,15 @@ pack_topic(RtSubscription *subscription)
 	asked[asked_count++] = subscription;
 }
 
+/* A replay may have told it less than there is: the rest is to be sent now. */
+static void
+activate(RtSubscription *subscription)
+{
+	subscription->state = RT_SUBSCRIPTION_ACTIVE;
+	if (subscription->lost)
+		rt_connection_mark_dirty(subscription->connection);
+}
+
 /*
  * Answers what can be answered at once and packs the rest.  All topics of a
  * frame share a ticket.  The position is taken after the subscription has been
@@ -125,7 +134,7 @@ subscribe_topic(RtConnection *connection, const char *text, RtSpan value, RtText
 	}
 	if (subscription->state == RT_SUBSCRIPTION_PENDING &&
 		subscription->topic->open_generation == rt_catalog_generation())
-		subscription->state = RT_SUBSCRIPTION_ACTIVE;
+		activate(subscription);
 
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
 		send_ack(connection, topic_json, ref);
@@ -269,7 +278,7 @@ grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE ||
 		subscription->ticket != request->tag)
 		return;
-	subscription->state = RT_SUBSCRIPTION_ACTIVE;
+	activate(subscription);
 	granted[granted_count++] = subscription;
 }
 

@@ -22,12 +22,23 @@ $$BEGIN RETURN CASE room WHEN 'error' THEN 1 / (length(room) - 5) = 1 ELSE room 
 -- waits as long as the test holds the lock
 CREATE FUNCTION app.gate(room text) RETURNS boolean LANGUAGE sql AS
 'SELECT true FROM pg_advisory_xact_lock_shared(1)';
+-- so does the first time of this one
+CREATE SEQUENCE app.turn;
+GRANT USAGE ON app.turn TO realtime_anonymous;
+CREATE FUNCTION app.turn(room text) RETURNS boolean LANGUAGE plpgsql AS
+$$BEGIN
+	IF nextval('app.turn') = 1 THEN
+		PERFORM pg_advisory_xact_lock_shared(2);
+	END IF;
+	RETURN true;
+END$$;
 CREATE FUNCTION app.say(topic text) RETURNS void LANGUAGE sql AS
 $$SELECT realtime.publish(topic, 'said', '{}')$$;
 SELECT realtime.rpc('app/say', 'app.say(text)'),
 	realtime.topic('open:{room}', class => 'replay', open => true, replay_size => 10000),
 	realtime.topic('asked:{room}', class => 'replay', access => 'app.may(text)'),
 	realtime.topic('gate:{room}', class => 'replay', access => 'app.gate(text)'),
+	realtime.topic('turn:{room}', class => 'replay', access => 'app.turn(text)'),
 	realtime.topic('plain:{room}', open => true),
 	realtime.channel('kept/rows', 'kept:{room}', replay => true);
 });
@@ -170,8 +181,25 @@ is(join(' ', map { /(\d+)$/ ? $1 : $_ } @long), join(' ', 1 .. 100), 'the rest f
 publish('open:long', 1);
 is(arrived($ws), 'open:long n 101', 'and then what is new');
 
-# Without executors to ask
+# The first question waits, so the replay is answered before the subscription.
 my $lock = $node->background_psql('postgres');
+publish('turn:a', 100, 2000);
+$lock->query_safe('SELECT pg_advisory_lock(2)');
+ws_send($ws, '{"type":"subscribe","topic":"turn:a","ref":1}');
+ok(poll_until(sub { $node->safe_psql('postgres',
+	q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) }), 'a verdict waits');
+@long = split /, /, replay($ws, 'turn:a', 0);
+is(pop @long, '<turn:a end reqId=5', 'with a subscription that is not granted yet it is not truncated either');
+cmp_ok(scalar @long, '<', 50, 'although not all fits');
+is(arrived($ws), '', 'nothing more comes without the verdict');
+$lock->query_safe('SELECT pg_advisory_unlock(2)');
+is(ws_wait($ws, sub { ($_->{ref} // '') eq 1 })->{type}, 'subscribed', 'it is granted');
+push @long, short(ws_wait($ws, sub { ($_->{topic} // '') eq 'turn:a' })) for @long + 1 .. 100;
+is(join(' ', map { /(\d+)$/ ? $1 : $_ } @long), join(' ', 1 .. 100), 'and the rest follows');
+publish('turn:a', 1);
+is(arrived($ws), 'turn:a n 101', 'and then what is new');
+
+# Without executors to ask
 $lock->query_safe('SELECT pg_advisory_lock(1)');
 ws_raw($ws, join '', map { ws_frame('text', qq({"type":"replay","topic":"gate:$_","since":0,"reqId":$_})) } 1 .. 8);
 ws_send($ws, '{"type":"replay","topic":"gate:9","since":0,"reqId":9}');
