@@ -1,15 +1,26 @@
-// A short run of test/torture: a few things are killed, nothing is lost.
+// Short runs of test/torture: clients and processes are killed, nothing is lost.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
+import { describe, it } from 'node:test';
 import { torture } from '../torture/round.mjs';
 
 const seed = Number(process.env.RT_SEED || 1);
 
-it(`every committed event is seen once, in order (RT_SEED=${seed})`, { timeout: 180000 }, async (t) => {
-	const { failures, counts } = await torture({
-		seed, events: 12000, every: 600, log: (text) => t.diagnostic(text),
+describe(`every committed event is seen once, in order (RT_SEED=${seed})`, () => {
+	async function passes(t, options) {
+		const { failures, counts } = await torture({ seed, log: (text) => t.diagnostic(text), ...options });
+
+		assert.deepEqual(failures.slice(0, 5), []);
+		assert.ok(counts.get('events committed') >= options.events);
+	}
+
+	it('by clients that are killed 1,000 times', { timeout: 180000 }, async (t) => {
+		await passes(t, { events: 10000, every: Infinity, kills: 1000, life: 100 });
 	});
 
-	assert.deepEqual(failures.slice(0, 5), []);
-	assert.ok(counts.get('events committed') >= 12000);
+	it('whatever process of the server is ended', { timeout: 180000 }, async (t) => {
+		await passes(t, {
+			events: 12000, every: 600,
+			settings: { 'realtime.ring_size': '256kB', 'realtime.max_backpressure': '64kB' },
+		});
+	});
 });

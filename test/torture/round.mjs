@@ -66,10 +66,13 @@ const schema = `
 `;
 
 class Round {
-	constructor({ seed, events, every, milliseconds, log }) {
+	constructor({ seed, events, every, kills, life, milliseconds, settings, log }) {
 		this.seed = seed;
 		this.events = events;
 		this.every = every;
+		this.kills = kills;
+		this.life = life;
+		this.settings = settings;
 		this.endsAt = Date.now() + milliseconds;
 		this.log = log;
 		this.failures = [];
@@ -109,7 +112,8 @@ class Round {
 
 	// No more transactions are to be begun.
 	get stopping() {
-		return this.committed >= this.events || Date.now() > this.endsAt || this.failures.length >= failuresShown;
+		return (this.committed >= this.events && (this.counts.get('clients killed') ?? 0) >= this.kills) ||
+			Date.now() > this.endsAt || this.failures.length >= failuresShown;
 	}
 
 	isSession(publisher) {
@@ -145,6 +149,7 @@ class Round {
 			// Small ones are written round now and then.
 			'realtime.ring_size': random.pick(['256kB', '1MB', '64MB']),
 			'realtime.max_backpressure': random.pick(['64kB', '1MB']),
+			...this.settings,
 		};
 
 		this.server = await startServer({ settings, extension: false });
@@ -234,10 +239,13 @@ class Round {
 	}
 }
 
-// Options: seed, events to commit, every (so many of them something is killed),
-// milliseconds that it may take, log.
-export async function torture({ seed, events, every = 2000, milliseconds = 3600000, log = () => {} }) {
-	const round = new Round({ seed, events, every, milliseconds, log });
+// Options: seed, events to commit, every (so many of them a process is ended),
+// kills of clients that there are at least, life (frames that a client receives
+// at most before it is killed), milliseconds that it may take, settings of the
+// server, log.
+export async function torture({ seed, events, every = 2000, kills = 0, life = 3000,
+	milliseconds = 3600000, settings = {}, log = () => {} }) {
+	const round = new Round({ seed, events, every, kills, life, milliseconds, settings, log });
 
 	try {
 		await round.run();

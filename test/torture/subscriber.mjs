@@ -82,7 +82,7 @@ export class Subscriber {
 		this.socket = socket;
 		this.pending = new Map();	// id of a call or a replay → question
 		// Some die soon, with all they have asked for unanswered.
-		this.framesToLive = this.random.chance(0.2) ? this.random.between(1, 20) : this.random.between(20, 3000);
+		this.framesToLive = this.random.between(1, this.random.chance(0.2) ? 20 : this.round.life);
 		for (const topic of this.topics.values())
 			topic.state = 'away';
 		socket.on('open', () => {
