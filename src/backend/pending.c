@@ -84,7 +84,6 @@ static void atsubcommit_publish(int nest_level);
 static void atsubabort_publish(int nest_level);
 static void mark_subtransaction(void);
 static void check_open(void);
-static Size capacity(void);
 static void check_room(Size size);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
@@ -113,13 +112,13 @@ bool
 rt_pending_fits(const RtEvent *event)
 {
 	return rt_entry_payload_max(event) <= RT_FRAME_PAYLOAD_MAX &&
-		pending.size + rt_entry_size(event) <= capacity();
+		pending.size + rt_entry_size(event) <= rt_pending_capacity();
 }
 
 bool
 rt_pending_fits_lost(const RtEvent *event)
 {
-	return pending.size + rt_entry_size_lost(event) <= capacity();
+	return pending.size + rt_entry_size_lost(event) <= rt_pending_capacity();
 }
 
 void
@@ -452,9 +451,9 @@ check_open(void)
 				 errmsg("cannot publish while the transaction commits")));
 }
 
-/* Room for events: markers of all partitions must fit behind them. */
-static Size
-capacity(void)
+/* Markers of all partitions must fit behind the events. */
+Size
+rt_pending_capacity(void)
 {
 	return rt_ring_capacity() - RT_TOPIC_PARTITIONS * rt_ring_entry_size(0, 0);
 }
@@ -462,11 +461,11 @@ capacity(void)
 static void
 check_room(Size size)
 {
-	if (pending.size + size > capacity())
+	if (pending.size + size > rt_pending_capacity())
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a transaction cannot publish more than %zu bytes",
-						capacity()),
+						rt_pending_capacity()),
 				 errdetail("This is about half of realtime.ring_size."),
 				 errhint("Publish in several transactions, or publish one event that makes clients load again.")));
 }

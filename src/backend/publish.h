@@ -93,6 +93,9 @@ extern void rt_pending_raise_epoch(void);
 /* Bytes that this transaction's events take. */
 extern Size rt_pending_size(void);
 
+/* What they may take. */
+extern Size rt_pending_capacity(void);
+
 /*
  * Where the next event will be, and taking one out again.  Positions are good
  * until the event's subtransaction is rolled back; events are taken out by

@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "src/backend/entry.h"
 #include "src/backend/publish.h"
 #include "src/backend/throttle.h"
 #include "src/catalog/interval.h"
@@ -268,12 +269,12 @@ check_room(const RtEvent *event)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("cannot publish while the transaction commits")));
-	if (throttled.bytes + sizeof(Value) + event->data_len > rt_ring_capacity())
+	if (throttled.bytes + rt_entry_size(event) > rt_pending_capacity())
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a transaction cannot publish more than %zu bytes",
-						rt_ring_capacity()),
-				 errdetail("This is half of realtime.ring_size."),
+						rt_pending_capacity()),
+				 errdetail("This is about half of realtime.ring_size."),
 				 errhint("Publish in several transactions, or publish one event that makes clients load again.")));
 }
 

@@ -25,7 +25,7 @@
 #include "src/ipc/timer.h"
 
 #define TAKEN_MAX 128			/* messages in a transaction */
-#define TAKEN_BYTES (256 * 1024)
+#define TAKEN_BYTES (256 * 1024)	/* less if the ring is small */
 #define STAT_COLUMNS 5
 
 static RtTimerMessage taken[TAKEN_MAX];
@@ -50,7 +50,7 @@ rt_publish_due(void)
 
 	rt_publish_check_session();
 	taken_count = rt_timers_take(MyDatabaseId, taken, TAKEN_MAX,
-								 Min(TAKEN_BYTES, rt_ring_capacity()));
+								 Min(TAKEN_BYTES, rt_pending_capacity() / 4));
 	flush_for(taken_count);
 	for (int i = 0; i < taken_count; i++)
 		publish_message(&taken[i]);
