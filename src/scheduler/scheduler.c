@@ -32,6 +32,7 @@
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
+#include "storage/lwlock.h"
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
@@ -384,6 +385,7 @@ recover(void)
 	disable_all_timeouts(false);
 	QueryCancelPending = false;
 	log_error(state);
+	LWLockReleaseAll();
 	state->not_before = rt_clock_ms() + AFTER_ERROR_MS;
 	rt_scheduler_count(errors, 1);
 	AbortCurrentTransaction();

@@ -65,6 +65,7 @@ publish($primary, 'log:a', 6);
 $primary->wait_for_catchup($standby);
 is(kept($standby, 'log:a'), kept($primary, 'log:a'), 'a standby can be asked for what is kept');
 is($standby->safe_psql('postgres', q{SELECT realtime.seq('log:a'), realtime.seq('log:none')}), '6|0', 'and for the newest number');
+is($standby->safe_psql('postgres', 'SELECT state FROM realtime.stat_scheduler'), 'absent', 'it has no scheduler');
 my ($result, $out, $err) = $standby->psql('postgres', q{SELECT realtime.publish('log:a', 'e')});
 like($err, qr/cannot execute realtime\.publish\(\) during recovery/, 'but not to publish');
 ($result, $out, $err) = $standby->psql('postgres', 'SELECT realtime.clear_replay()');
@@ -76,6 +77,8 @@ publish($primary, 'log:a', 'unknown to the standby');
 $primary->stop;
 $standby->start;
 $standby->promote;
+ok($standby->poll_query_until('postgres', q{SELECT state = 'running' FROM realtime.stat_scheduler}),
+	'promoted, the standby has a scheduler');
 is($standby->safe_psql('postgres', q{SELECT realtime.seq('log:a')}), 6, 'promoted, the standby knows what it knows');
 
 # Many at once find out that there is to be a new epoch.
