@@ -232,7 +232,7 @@ class Round {
 	checkLog() {
 		const unexpected = this.server.log().split('\n').filter((line) =>
 			/ (ERROR|FATAL|PANIC|WARNING): |TRAP:|was terminated by signal/.test(line) &&
-			!/division by zero|terminating|the database system is|signal 9: Killed|connection to client lost/.test(line));
+			!/division by zero|terminating|canceling authentication|the database system is|signal 9: Killed|connection to client lost/.test(line));
 
 		for (const line of unexpected.slice(0, failuresShown))
 			this.fail(`in the log: ${line}`);
