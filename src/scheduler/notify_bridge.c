@@ -48,6 +48,22 @@
 #define UNAVAILABLE_MS 1000		/* until the next try for an executor */
 #define WARNING_MS 60000		/* between warnings about one bridge */
 
+/* What an operator should know of, each kind now and then. */
+typedef enum TroubleKind
+{
+	TROUBLE_DROPPED,			/* no room */
+	TROUBLE_UNKNOWN,			/* the executor died */
+	TROUBLE_FAILED				/* the transaction did */
+} TroubleKind;
+
+#define TROUBLES 3
+
+typedef struct Trouble
+{
+	uint64		count;			/* of notifications, since the last warning */
+	int64		warned_at;		/* 0 = never */
+} Trouble;
+
 typedef struct Bridge
 {
 	char		channel[NAMEDATALEN];	/* hash key */
@@ -59,9 +75,7 @@ typedef struct Bridge
 	uint32		in_flight;		/* of the queue, from the first on */
 	uint32		single;			/* to be sent one at a time */
 	int64		not_before;		/* next request */
-
-	uint64		dropped;		/* since the last warning */
-	int64		warned_at;		/* 0 = never */
+	Trouble		troubles[TROUBLES]; /* by TroubleKind */
 } Bridge;
 
 static HTAB *by_channel = NULL;
@@ -119,7 +133,7 @@ receive(const char *channel, const char *payload)
 		rt_scheduler_count(waiting, 1);
 		return;
 	}
-	bridge->dropped++;
+	bridge->troubles[TROUBLE_DROPPED].count++;
 	rt_scheduler_count(dropped, 1);
 	rt_payload_queue_add_gap(&bridge->queue);
 }
@@ -395,10 +409,7 @@ rolled_back(Bridge *bridge)
 		bridge->single = bridge->in_flight;
 		return;
 	}
-	ereport(WARNING,
-			(errmsg("a notification on channel \"%s\" was not published",
-					bridge->channel),
-			 errdetail("Its transaction failed or took longer than \"realtime.handler_timeout\".")));
+	bridge->troubles[TROUBLE_FAILED].count++;
 	rt_scheduler_count(failed, 1);
 	bridge->single -= Min(bridge->single, 1);
 	(void) take_out(bridge, 1);
@@ -410,7 +421,7 @@ unknown(Bridge *bridge)
 {
 	uint32		lost = take_out(bridge, bridge->in_flight);
 
-	bridge->dropped += lost;
+	bridge->troubles[TROUBLE_UNKNOWN].count += lost;
 	rt_scheduler_count(dropped, lost);
 	bridge->single = 0;
 	rt_payload_queue_add_gap_first(&bridge->queue);
@@ -451,25 +462,62 @@ rt_bridges_answered(RtRequest *request)
 /* ---- the task ---- */
 
 static void
-warn_of_dropped(Bridge *bridge, int64 now)
+warn(const Bridge *bridge, TroubleKind kind)
 {
-	if (bridge->dropped == 0 ||
-		(bridge->warned_at != 0 && now - bridge->warned_at < WARNING_MS))
-		return;
-	ereport(WARNING,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("%llu notifications on channel \"%s\" were dropped",
-					(unsigned long long) bridge->dropped, bridge->channel),
-			 errdetail("They came faster than they could be published."),
-			 errhint("Make the parse function faster, or increase \"realtime.executors\" or \"realtime.bridge_queue\".")));
-	bridge->dropped = 0;
-	bridge->warned_at = now;
+	unsigned long long count = bridge->troubles[kind].count;
+
+	switch (kind)
+	{
+		case TROUBLE_DROPPED:
+			ereport(WARNING,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("%llu notifications on channel \"%s\" were dropped",
+							count, bridge->channel),
+					 errdetail("They came faster than they could be published."),
+					 errhint("Make the parse function faster, or increase \"realtime.executors\" or \"realtime.bridge_queue\".")));
+			break;
+		case TROUBLE_UNKNOWN:
+			ereport(WARNING,
+					(errmsg("%llu notifications on channel \"%s\" may be lost",
+							count, bridge->channel),
+					 errdetail("The executor that was publishing them has died.")));
+			break;
+		case TROUBLE_FAILED:
+			ereport(WARNING,
+					(errmsg("%llu notifications on channel \"%s\" were not published",
+							count, bridge->channel),
+					 errdetail("Their transactions failed or took longer than \"realtime.handler_timeout\".")));
+			break;
+	}
+}
+
+/* When there is something to warn of, or RT_NEVER. */
+static int64
+warning_due(const Trouble *trouble)
+{
+	if (trouble->count == 0)
+		return RT_NEVER;
+	return trouble->warned_at == 0 ? 0 : trouble->warned_at + WARNING_MS;
+}
+
+static void
+warn_if_due(Bridge *bridge, int64 now)
+{
+	for (int kind = 0; kind < TROUBLES; kind++)
+	{
+		Trouble    *trouble = &bridge->troubles[kind];
+
+		if (warning_due(trouble) > now)
+			continue;
+		warn(bridge, kind);
+		trouble->count = 0;
+		trouble->warned_at = now;
+	}
 }
 
 int64
 rt_bridges_due(void)
 {
-	int64		now = rt_clock_ms();
 	int64		due = RT_NEVER;
 	dlist_iter	iter;
 
@@ -479,9 +527,8 @@ rt_bridges_due(void)
 	{
 		Bridge	   *bridge = dlist_container(Bridge, node, iter.cur);
 
-		if (bridge->dropped > 0)
-			due = Min(due, bridge->warned_at == 0 ? now :
-					  bridge->warned_at + WARNING_MS);
+		for (int kind = 0; kind < TROUBLES; kind++)
+			due = Min(due, warning_due(&bridge->troubles[kind]));
 		if (requests < requests_max() && bridge->queue.first != NULL &&
 			bridge->in_flight == 0)
 			due = Min(due, Max(bridge->not_before, no_slot_until));
@@ -500,5 +547,5 @@ rt_bridges_run(void)
 	if (now >= no_slot_until)
 		send_batches(now);
 	dlist_foreach(iter, &bridges)
-		warn_of_dropped(dlist_container(Bridge, node, iter.cur), now);
+		warn_if_due(dlist_container(Bridge, node, iter.cur), now);
 }

@@ -140,6 +140,12 @@ SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a f
 	WHERE relnamespace = 'realtime'::regnamespace AND relkind = 'r' AND relname ~ '_declaration$'
 		AND atttypid IN ('regproc'::regtype, 'regprocedure'::regtype, 'oid'::regtype) AND attnum > 0;
 
+-- bridges
+SELECT has_function('realtime', 'bridge', ARRAY['text', 'text', 'text', 'regprocedure', 'text']);
+SELECT function_returns('realtime'::name, 'bridge'::name, 'void');
+SELECT columns_are('realtime', 'bridge_declaration', ARRAY['channel', 'topic', 'event', 'parse', 'invalidate']);
+SELECT col_is_pk('realtime', 'bridge_declaration', 'channel', 'a channel is declared once');
+
 -- statistics
 SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'connections', 'subscriptions',
 	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers', 'repairs',

@@ -194,6 +194,8 @@ sql(q{INSERT INTO app.seen VALUES ('twice')});
 	ok(poll_until(sub { counter('failed') - $failed == 2 }), 'are left out');
 	is(sql(q{SELECT string_agg(what, ' ' ORDER BY what) FROM app.seen}), 'a b c twice',
 		'and the others are there once');
+	is(count_in_log($node, qr/WARNING:.*1 notifications on channel "note" were not published/), 1,
+		'the log has the first');
 }
 sql(q{ALTER SYSTEM RESET realtime.handler_timeout; SELECT pg_reload_conf()});
 
@@ -222,6 +224,9 @@ END $$});
 	sql(q{NOTIFY note, 'next'});
 	is(event('feed')->[1], 'next', 'and the next notification follows');
 	is(counter('dropped') - $dropped, 1, 'the lost one is counted');
+	ok(poll_until(sub {
+		count_in_log($node, qr/WARNING:.*1 notifications on channel "note" may be lost/) == 1 }),
+		'and the log says so');
 	sql(q{ALTER SYSTEM RESET realtime.shutdown_timeout; SELECT pg_reload_conf()});
 }
 
