@@ -365,6 +365,34 @@ UPDATE large SET j = '2' WHERE id = 1;
 COMMIT;
 SELECT event, length(data) FROM news();
 DROP TABLE large;
+-- marks go with their savepoints, however these nest
+CREATE TABLE nested (id integer PRIMARY KEY, list text, body text);
+SELECT realtime.live_table('nested', 'list:{list}');
+BEGIN;
+INSERT INTO nested VALUES (1, 'n1', repeat('x', 2000000));
+SAVEPOINT a;
+INSERT INTO nested VALUES (2, 'n2', repeat('x', 2000000));
+SAVEPOINT b;
+INSERT INTO nested VALUES (3, 'n3', repeat('x', 2000000)), (4, 'n4', 'short');
+RELEASE b;
+INSERT INTO nested VALUES (5, 'n5', repeat('x', 2000000));
+ROLLBACK TO a;
+INSERT INTO nested VALUES (2, 'n2', 'two'), (6, 'n3', repeat('x', 2000000)), (7, 'n3', 'late'), (8, 'n1', 'late'), (9, 'n5', 'five');
+SAVEPOINT c;
+INSERT INTO nested VALUES (10, 'n6', repeat('x', 2000000));
+RELEASE c;
+INSERT INTO nested VALUES (11, 'n6', 'late');
+COMMIT;
+SELECT * FROM news();
+-- more topics than are marked one by one, taken back, and again
+BEGIN;
+SAVEPOINT a;
+INSERT INTO nested SELECT i, 'm' || i, repeat('x', 2000000) FROM generate_series(101, 1300) i;
+ROLLBACK TO a;
+INSERT INTO nested VALUES (101, 'm101', 'short'), (1300, 'm1300', 'short');
+COMMIT;
+SELECT * FROM news();
+DROP TABLE nested;
 -- publish() that has used up everything
 CREATE TABLE small (id integer PRIMARY KEY);
 SELECT realtime.live_table('small', 'all');
