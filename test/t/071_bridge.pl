@@ -78,6 +78,19 @@ is_quiet('feed', 'each comes once');
 	is(count_in_log($node, qr/WARNING/, $position), 0, 'without a warning');
 }
 
+# So they do while executors come and go.
+{
+	for my $round (0 .. 4)
+	{
+		my @victims = worker_pids($node, 'executor');
+		sql("SELECT pg_notify('feed', (1000 * $round + g)::text) FROM generate_series(1, 1000) g");
+		kill 'TERM', @victims;
+		ok(replaced($node, 'executor', \@victims), 'executors are replaced');
+	}
+	my @seen = map { event('feed')->[1] } 1 .. 5000;
+	is_deeply(\@seen, [ 1 .. 5000 ], 'all arrive once and in order');
+}
+
 # What is not committed is not notified.
 sql(q{BEGIN; NOTIFY feed, '"lost"'; ROLLBACK; NOTIFY feed, '"kept"'});
 is_deeply(event('feed'), [ 'news', 'kept' ], 'a notification that is rolled back never comes');

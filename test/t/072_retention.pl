@@ -92,6 +92,22 @@ ok(poll_until(sub { kept('aging') eq '1|6|6|t' }), 'that one ages, too');
 publish('aging', 1500);
 ok(poll_until(sub { kept('aging') eq '1|1506|1506|t' }), 'and many at once');
 
+# Who holds the lock of a topic, as publishers do, is not waited for.
+sql(q{SELECT realtime.topic('held', class => 'replay', replay_ttl => '1 hour')});
+publish('held', 1);
+{
+	my $holder = $node->background_psql('postgres');
+	$holder->query_safe(q{BEGIN; SELECT realtime.clear_replay('held')});
+	sql(q{SELECT realtime.topic('held', class => 'replay', replay_ttl => '1 ms')});
+	my ($passes, $errors) = (counter('passes'), counter('errors'));
+	ok(poll_until(sub { counter('passes') > $passes + 2 }), 'passes go on while the lock of a topic is held');
+	is(counter('errors'), $errors, 'without an error');
+	is(kept('held'), '1|1|1|f', 'the newest number is left alone');
+	$holder->query_safe('ROLLBACK');
+	$holder->quit;
+	ok(poll_until(sub { kept('held') eq '1|1|1|t' }), 'until the lock is free');
+}
+
 # A smaller size
 sql(q{SELECT realtime.topic('young', class => 'replay', replay_size => 2)});
 ok(poll_until(sub { kept('young') eq '2|4|5|f' }), 'a smaller size counts for what is there');
