@@ -20,7 +20,6 @@
 
 #include "src/catalog/declaration.h"
 #include "src/catalog/replay.h"
-#include "src/errcodes.h"
 #include "src/executor/call.h"
 #include "src/executor/commit.h"
 #include "src/executor/guard.h"

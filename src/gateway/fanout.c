@@ -350,7 +350,15 @@ rt_fanout_catch_up(RtSubscription **subscriptions, int count)
 		subscriptions[moved++] = subscriptions[i];
 	}
 	while ((result = rt_ring_read(&behind, reader.position, &entry)) == RT_RING_ENTRY)
+	{
+		if (!entry_is_flushed(entry))
+		{
+			/* an overrun has put the reader behind it, and here nobody waits */
+			result = RT_RING_OVERRUN;
+			break;
+		}
 		deliver_late(subscriptions, moved, entry, behind.position);
+	}
 	for (int i = 0; i < moved && result == RT_RING_OVERRUN; i++)
 	{
 		rt_subscription_mark_lost(subscriptions[i]);

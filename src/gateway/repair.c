@@ -17,7 +17,6 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/fanout.h"
 #include "src/gateway/gateway.h"
-#include "src/gateway/outbox.h"
 #include "src/gateway/repair.h"
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
