@@ -39,6 +39,7 @@ BEGIN
 		$c$SELECT * FROM realtime.stat_gateway$c$,
 		$c$SELECT * FROM realtime.stat_executor$c$,
 		$c$SELECT * FROM realtime.stat_scheduler$c$,
+		$c$SELECT * FROM realtime.stat_timer$c$,
 		$c$SELECT realtime.service_state()$c$]
 	LOOP
 		EXECUTE format('SET LOCAL ROLE %I', role);

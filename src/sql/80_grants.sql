@@ -53,12 +53,9 @@ GRANT SELECT ON realtime.live_tables
 GRANT EXECUTE ON FUNCTION
 	realtime.check(),
 	realtime.declared_topic(text),
-	realtime.declared_functions(),
-	realtime.service_state(),
-	realtime.stat_get_scheduler(),
-	realtime.stat_get_timer()
+	realtime.declared_functions()
 	TO pg_database_owner, realtime_admin;
-GRANT SELECT ON realtime.topic_patterns, realtime.stat_timer
+GRANT SELECT ON realtime.topic_patterns
 	TO pg_database_owner, realtime_admin;
 
 -- What is published goes to all subscribers, so not everybody may.
@@ -76,17 +73,17 @@ GRANT EXECUTE ON FUNCTION
 	realtime.seq(text)
 	TO realtime_publisher, pg_database_owner, realtime_admin;
 
--- Statistics, as PostgreSQL's own are granted.
+-- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer
-	TO pg_monitor, realtime_admin;
+	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
 	realtime.stat_get_executor(),
 	realtime.stat_get_scheduler(),
 	realtime.stat_get_timer(),
 	realtime.service_state()
-	TO pg_monitor, realtime_admin;
+	TO pg_monitor, pg_database_owner, realtime_admin;
 
 -- Memberships belong to the server like the roles.  Handlers publish; and an
 -- executor can run calls as those roles only that its own is a member of.  It
