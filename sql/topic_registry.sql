@@ -95,6 +95,16 @@ SELECT * FROM realtime.check() WHERE object !~ '^(executors|scheduler|setting)';
 ALTER TABLE app.item DISABLE TRIGGER ALL;
 SELECT realtime.live_table('app.item', 'article:{shop}/{id}');
 ALTER TABLE app.item DISABLE TRIGGER ALL;
+CREATE TABLE app.half (id integer PRIMARY KEY);
+CREATE TABLE app.other_half (id integer PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE app.other_half_of_it PARTITION OF app.other_half DEFAULT;
+CREATE TABLE app.narrow (id integer PRIMARY KEY, gone integer, there integer);
+SELECT realtime.live_table('app.half', 'news'), realtime.live_table('app.other_half', 'news'),
+	realtime.live_table('app.narrow', 'news', columns => '{gone, there}');
+DROP TRIGGER __realtime_live_table ON app.half;
+DROP TRIGGER __realtime_live_table_truncate ON app.other_half;
+ALTER TABLE app.narrow DROP COLUMN gone;
+SELECT realtime.bridge('loses', invalidate => 'a:{b}');
 REVOKE EXECUTE ON FUNCTION app.hello() FROM PUBLIC;
 CREATE FUNCTION app.parse(payload text) RETURNS realtime.envelope LANGUAGE sql AS $$SELECT ('news', 'e', NULL)::realtime.envelope$$;
 SELECT realtime.bridge('parsed', parse => 'app.parse(text)');
@@ -110,8 +120,9 @@ SELECT * FROM realtime.check() WHERE object ~ '^role';
 ALTER ROLE realtime_authenticated NOSUPERUSER;
 GRANT EXECUTE ON FUNCTION app.hello() TO realtime_authenticated;
 DELETE FROM realtime.topic_declaration WHERE template IN ('chat:{never}', '{');
-SELECT realtime.drop('from_afar'), realtime.drop('parsed');
-DROP TABLE app.item;
+SELECT realtime.drop('from_afar'), realtime.drop('parsed'), realtime.drop('loses');
+SELECT realtime.drop_live_table('app.half'), realtime.live_table('app.other_half', 'news');
+DROP TABLE app.item, app.narrow;
 SELECT * FROM realtime.check() WHERE object !~ '^(executors|scheduler|setting)';
 
 -- in another database

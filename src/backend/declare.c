@@ -220,7 +220,8 @@ check_replay(FunctionCallInfo fcinfo, const char *topic_class)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("replay_size and replay_ttl need class \"replay\""),
-				 errdetail("The class is \"%s\".", topic_class)));
+				 errdetail("The class is \"%s\".", topic_class),
+				 errhint("Add class => 'replay'.")));
 }
 
 static void

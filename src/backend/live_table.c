@@ -413,7 +413,7 @@ trigger_arguments(const RtLiveTable *table)
 	return list.data;
 }
 
-/* Returns whether it was one. */
+/* Returns whether it was one, or half of one: triggers can be dropped one by one. */
 static bool
 drop_live_table(Oid oid)
 {
@@ -423,7 +423,8 @@ drop_live_table(Oid oid)
 
 	/* what is not live needs no strong lock and no right */
 	relation = try_relation_open(oid, AccessShareLock);
-	live = relation != NULL && rt_live_row_trigger(relation) != NULL;
+	live = relation != NULL && (rt_live_row_trigger(relation) != NULL ||
+								rt_live_truncate_trigger(relation) != NULL);
 	if (relation != NULL)
 		relation_close(relation, AccessShareLock);
 	if (live)

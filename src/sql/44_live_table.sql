@@ -19,5 +19,5 @@ CREATE FUNCTION realtime.drop_live_table(relation regclass) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_drop_live_table';
 COMMENT ON FUNCTION realtime.drop_live_table(regclass) IS
-'Ends the publishing of what changes in a table; returns whether it was live. Only its owner can.
+'Ends the publishing of what changes in a table; returns whether it was live, be it with one of its two triggers. Only its owner can.
 Errors: 42501 if the table is somebody else''s, 55000 for a partition of a live table, 55P03 if the table was in use for 5 s.';

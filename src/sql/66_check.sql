@@ -126,6 +126,10 @@ UNION ALL
 	SELECT 'bridge', channel, topic, topic
 	FROM realtime.bridge_declaration
 	WHERE topic IS NOT NULL
+UNION ALL
+	SELECT 'bridge', channel, invalidate, invalidate
+	FROM realtime.bridge_declaration
+	WHERE invalidate IS DISTINCT FROM topic AND invalidate IS NOT NULL
 ),
 finding (rank, object, problem, hint) AS (
 	-- what keeps everything from working
@@ -194,7 +198,7 @@ UNION ALL
 UNION ALL
 	-- topics
 	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',
-		'Declare it with access or with open => true, or follow it through a stream.'
+		'Declare it with access or with open => true, or let clients follow it with realtime.channel().'
 	FROM realtime.topic_patterns
 	GROUP BY template
 	HAVING bool_and(subscribers = 'nobody') FILTER (WHERE subscribers IS NOT NULL)
@@ -237,6 +241,22 @@ UNION ALL
 		format('ALTER TABLE %s ENABLE TRIGGER __realtime_live_table, ENABLE TRIGGER __realtime_live_table_truncate;', relation)
 	FROM realtime.live_tables
 	WHERE NOT enabled
+UNION ALL
+	SELECT 2, format('live table "%s"', relation),
+		CASE WHEN for_truncate THEN 'its trigger for rows is missing: nothing is published but TRUNCATE'
+			ELSE 'its trigger for TRUNCATE is missing: clients keep rows that are gone' END,
+		format('Declare it again with realtime.live_table(), or end it: SELECT realtime.drop_live_table(%L);', relation)
+	FROM (SELECT tgrelid::regclass AS relation, bool_or(tgtype & 1 = 1) AS for_rows, bool_or(tgtype & 1 = 0) AS for_truncate
+		FROM pg_trigger
+		WHERE tgfoid = 'realtime.live_table_changed()'::regprocedure AND tgparentid = 0
+		GROUP BY tgrelid) AS triggers
+	WHERE NOT (for_rows AND for_truncate)
+UNION ALL
+	SELECT 3, format('live table "%s"', relation),
+		format('column "%s" is to be published, but does not exist', name),
+		'Declare it again without the column, or a later one of this name will be published.'
+	FROM realtime.live_tables, unnest(columns) AS name
+	WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = name)
 UNION ALL
 	-- timers
 	SELECT 3, 'setting realtime.max_timers',
