@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -209,9 +210,12 @@ CREATE FUNCTION app.one_more() RETURNS text LANGUAGE sql AS $$ SELECT 'one more,
 CREATE FUNCTION app.pass() RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE FUNCTION app.pass_path(path text) RETURNS boolean LANGUAGE sql AS $$ SELECT path = 'app/g' $$;
 CREATE FUNCTION app.enter(room text) RETURNS boolean LANGUAGE sql AS $$ SELECT room = 'lobby' $$;
+CREATE FUNCTION app.enter_any(room text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 SELECT realtime.rpc('app/g', 'app.one_more()', guard => '{app.pass(),"app.pass_path(text)"}', timeout => '1 min', read_only => true),
 	realtime.topic('open:{what}', class => 'volatile', open => true),
-	realtime.topic('room:{room}', access => 'app.enter(text)');
+	realtime.topic('room:{room}', access => 'app.enter(text)'),
+	realtime.channel('app/channel', 'channel:{room}', merge => 'crud', key => 'name', max => 7, replay => true,
+		replay_size => 5, replay_ttl => '1 day', access => 'app.enter_any(text)');
 });
 my $dump = $node->backup_dir . '/dump.sql';
 mkdir $node->backup_dir;
@@ -229,7 +233,8 @@ sub rows
 {
 	my ($database) = @_;
 	return $node->safe_psql($database, 'SELECT * FROM realtime.rpc_declaration ORDER BY 1')
-	  . $node->safe_psql($database, 'SELECT * FROM realtime.topic_declaration ORDER BY 1');
+	  . $node->safe_psql($database, 'SELECT * FROM realtime.topic_declaration ORDER BY 1')
+	  . $node->safe_psql($database, 'SELECT * FROM realtime.stream_declaration ORDER BY 1');
 }
 sql('CREATE DATABASE copy');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', $dump, '-d', $node->connstr('copy') ],
@@ -260,6 +265,8 @@ is(answers('app/feel', '["blue"]'), 'blue', 'with types of its own');
 $node->safe_psql('copy', q{CREATE FUNCTION app.path() RETURNS text LANGUAGE sql AS $$ SELECT current_setting('search_path') $$;
 	SELECT realtime.rpc('app/path', 'app.path()')});
 is(answers('app/path'), 'app', "settings of the executors' role hold in calls");
+my $channel = ws_call($ws, 'app/channel', ['a'], stream => JSON::PP::true);
+is_deeply([ @$channel{qw(topic merge key max seq)} ], [ 'channel:a', 'crud', 'name', 7, 0 ], 'a restored channel');
 is(ws_subscribe($ws, 'open:a')->{type}, 'subscribed', 'a restored topic');
 is(ws_subscribe($ws, 'room:lobby')->{type}, 'subscribed', 'with an access function');
 is(ws_subscribe($ws, 'room:other')->{reason}, 'UNAUTHENTICATED', 'that refuses');
