@@ -33,8 +33,8 @@
 #include "src/backend/entry.h"
 #include "src/backend/numbering.h"
 #include "src/backend/publish.h"
+#include "src/backend/template_check.h"
 #include "src/backend/throttle.h"
-#include "src/catalog/replay.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
@@ -332,7 +332,8 @@ epoch_ends(void)
 		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
 
 		if ((entry->flags & RT_RING_MANY) != 0 &&
-			rt_replay_any(rt_ring_entry_topic(entry), entry->topic_len))
+			rt_template_may_be_numbered(rt_ring_entry_topic(entry),
+										entry->topic_len))
 			return true;
 		done += entry->size;
 	}

@@ -121,3 +121,47 @@ rt_template_class_changes(const char *tpl, const char *topic_class)
 	if (rt_replay_any(tpl, strlen(tpl)))
 		rt_pending_raise_epoch();
 }
+
+/* Topics that a template makes are of one class; "-" stands for any value. */
+static bool
+makes_replay_topics(const char *tpl, Size len)
+{
+	const char *values[RT_PLACEHOLDERS_MAX];
+	size_t		lens[RT_PLACEHOLDERS_MAX];
+	char		topic[RT_TOPIC_MAX];
+	const RtTopicDeclaration *declaration;
+	int			topic_len;
+
+	for (int i = 0; i < RT_PLACEHOLDERS_MAX; i++)
+	{
+		values[i] = "-";
+		lens[i] = 1;
+	}
+	topic_len = rt_template_fill(tpl, len, values, lens, topic, sizeof(topic));
+	if (topic_len < 0)
+		return false;
+	declaration = rt_declaration_topic(topic, topic_len);
+	return declaration != NULL && declaration->topic_class == RT_TOPIC_REPLAY;
+}
+
+static bool
+any_replay_topics(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, rt_declaration_topics())
+	{
+		if (((RtTopicDeclaration *) lfirst(cell))->topic_class == RT_TOPIC_REPLAY)
+			return true;
+	}
+	return false;
+}
+
+bool
+rt_template_may_be_numbered(const char *tpl, Size len)
+{
+	if (!rt_declarations_refresh())
+		return false;
+	return (len > 0 ? makes_replay_topics(tpl, len) : any_replay_topics()) ||
+		rt_replay_any(tpl, len);
+}
