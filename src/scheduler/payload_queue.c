@@ -88,7 +88,8 @@ add_gap(RtPayloadQueue *queue, RtPayload *behind, const RtPayload *neighbour)
 {
 	RtPayload  *gap;
 
-	if (neighbour != NULL && neighbour->len == RT_BRIDGE_GAP)
+	if (neighbour != NULL && neighbour->len == RT_BRIDGE_GAP &&
+		neighbour != queue->last_written)
 		return;
 	gap = make_payload("", RT_BRIDGE_GAP);
 	if (gap != NULL)
@@ -116,6 +117,8 @@ rt_payload_queue_remove(RtPayloadQueue *queue)
 	queue->first = payload->next;
 	if (queue->first == NULL)
 		queue->last = NULL;
+	if (queue->last_written == payload)
+		queue->last_written = NULL;
 	queue->size -= PAYLOAD_COST + text_bytes(payload);
 	pfree(payload);
 	return !is_gap;
@@ -139,7 +142,7 @@ rt_payload_queue_measure(const RtPayloadQueue *queue, uint32 most,
 }
 
 void
-rt_payload_queue_write(const RtPayloadQueue *queue, uint32 count, char *to)
+rt_payload_queue_write(RtPayloadQueue *queue, uint32 count, char *to)
 {
 	const RtPayload *payload = queue->first;
 
@@ -149,6 +152,7 @@ rt_payload_queue_write(const RtPayloadQueue *queue, uint32 count, char *to)
 		to += sizeof(uint32);
 		memcpy(to, payload->text, text_bytes(payload));
 		to += text_bytes(payload);
+		queue->last_written = payload;
 		payload = payload->next;
 	}
 }

@@ -16,6 +16,7 @@ typedef struct RtPayloadQueue
 {
 	RtPayload  *first;			/* NULL = empty */
 	RtPayload  *last;
+	const RtPayload *last_written;	/* of the last request; NULL = gone */
 	Size		size;			/* bytes */
 } RtPayloadQueue;
 
@@ -29,7 +30,10 @@ extern void rt_payload_queue_init(void);
 extern bool rt_payload_queue_add(RtPayloadQueue *queue, const char *payload,
 								 Size limit);
 
-/* Adds a gap at the end, or before the first, unless one is there already. */
+/*
+ * Adds a gap at the end, or before the first, unless one is there already.  One
+ * in a request does not count: it may be told before what is lost now.
+ */
 extern void rt_payload_queue_add_gap(RtPayloadQueue *queue);
 extern void rt_payload_queue_add_gap_first(RtPayloadQueue *queue);
 
@@ -42,7 +46,6 @@ extern bool rt_payload_queue_remove(RtPayloadQueue *queue);
  */
 extern uint32 rt_payload_queue_measure(const RtPayloadQueue *queue, uint32 count,
 									   uint32 max_bytes, uint32 *bytes);
-extern void rt_payload_queue_write(const RtPayloadQueue *queue, uint32 count,
-								   char *to);
+extern void rt_payload_queue_write(RtPayloadQueue *queue, uint32 count, char *to);
 
 #endif							/* RT_SCHEDULER_PAYLOAD_QUEUE_H */

@@ -292,6 +292,31 @@ listens(3, q{SELECT realtime.bridge('slow', topic => 'other', parse => 'app.slow
 	sql(q{ALTER SYSTEM RESET realtime.bridge_queue; SELECT pg_reload_conf()});
 }
 
+# What is dropped behind a marker that has been told is told again, even if the
+# scheduler does not know yet.
+sql(q{ALTER SYSTEM SET realtime.bridge_queue = '16kB'; SELECT pg_reload_conf()});
+ok($node->poll_query_until('postgres', q{SELECT current_setting('realtime.bridge_queue') = '16kB'}),
+	'a queue that is too small for a long payload');
+ws_quiet($ws);
+{
+	my $dropped = counter('dropped');
+	my $holder = $node->background_psql('postgres', on_error_stop => 1);
+	my ($scheduler) = worker_pids($node, 'scheduler');
+	my $long = q{SELECT pg_notify('slow', repeat('x', 7900))};
+
+	$holder->query_safe(q{BEGIN; SELECT realtime.clear_replay('other')});
+	ok(poll_until(sub { sql($long); counter('dropped') > $dropped }), 'one is dropped');
+	busy_executor($node, 'bridge slow');
+	kill 'STOP', $scheduler;
+	$holder->query_safe('COMMIT');
+	is(event('other')->[0], 'truncated', 'which subscribers are told');
+	sql($long);
+	kill 'CONT', $scheduler;
+	is(event('other')->[0], 'truncated', 'and so they are of the next one');
+	$holder->quit;
+	sql(q{ALTER SYSTEM RESET realtime.bridge_queue; SELECT pg_reload_conf()});
+}
+
 # Another scheduler listens again, and subscribers are told what it may have
 # missed.
 ws_quiet($ws);
