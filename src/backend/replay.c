@@ -4,7 +4,9 @@
  *		that are kept, for SQL.
  *
  * The reading functions honour the snapshot of the statement and write
- * nothing.  They ask nobody who may see a topic: EXECUTE on them does.
+ * nothing.  They ask nobody who may see a topic: EXECUTE on them does.  What a
+ * call tells of them waits until it is flushed, as numbers do everywhere: a
+ * crash could give them to other events.
  */
 #include "postgres.h"
 
@@ -21,6 +23,7 @@
 
 #include "src/catalog/declaration.h"
 #include "src/catalog/replay.h"
+#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/topic_lock.h"
 
@@ -72,6 +75,7 @@ realtime_replay(PG_FUNCTION_ARGS)
 	MemoryContext old_context;
 
 	InitMaterializedSRF(fcinfo, 0);
+	rt_flush_note_reading();
 	scan = rt_replay_begin(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic), since,
 						   GetActiveSnapshot());
 	row_context = AllocSetContextCreate(CurrentMemoryContext,
@@ -93,6 +97,7 @@ realtime_seq(PG_FUNCTION_ARGS)
 {
 	text	   *topic = PG_GETARG_TEXT_PP(0);
 
+	rt_flush_note_reading();
 	PG_RETURN_INT64(rt_replay_newest(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic),
 									 GetActiveSnapshot()));
 }

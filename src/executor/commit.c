@@ -20,7 +20,6 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "access/xlog_internal.h"
 #include "miscadmin.h"
 #include "replication/syncrep.h"
 #include "utils/guc.h"
@@ -29,6 +28,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/session_reset.h"
 #include "src/guc.h"
+#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 
 /* The transaction that is being committed. */
@@ -37,7 +37,6 @@ static int	base_level;			/* to put back, if overridden */
 static int	wanted_level;
 static bool wrote_wal;			/* before PRE_COMMIT */
 static XLogRecPtr commit_lsn = InvalidXLogRecPtr;
-static XLogRecPtr read_lsn = InvalidXLogRecPtr; /* what it tells is older */
 
 static const char *
 level_name(int level)
@@ -121,37 +120,16 @@ rt_commit_init(void)
 	RegisterXactCallback(on_transaction_event, NULL);
 }
 
-/*
- * At the beginning of a page the position of the next record is behind the
- * page's header, which nobody has written: the log's end is before it.
- */
-static XLogRecPtr
-end_of_log(void)
-{
-	XLogRecPtr	lsn = GetXLogInsertRecPtr();
-
-	if (XLogSegmentOffset(lsn, wal_segment_size) == SizeOfXLogLongPHD)
-		return lsn - SizeOfXLogLongPHD;
-	if (lsn % XLOG_BLCKSZ == SizeOfXLogShortPHD)
-		return lsn - SizeOfXLogShortPHD;
-	return lsn;
-}
-
-void
-rt_commit_note_reading(void)
-{
-	read_lsn = end_of_log();
-}
-
 void
 rt_commit_end(RtDurability *durability)
 {
+	XLogRecPtr	read_lsn = rt_flush_take_reading();
+
 	if (read_lsn != InvalidXLogRecPtr && read_lsn > GetFlushRecPtr(NULL))
 	{
 		durability->lsn = Max(durability->lsn, read_lsn);
 		durability->level = Max(durability->level, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
 	}
-	read_lsn = InvalidXLogRecPtr;
 
 	/*
 	 * As in PostgreSQL, a transaction that only wrote to temporary and

@@ -24,13 +24,6 @@ extern void rt_commit_init(void);
  */
 extern void rt_commit_end(RtDurability *durability);
 
-/*
- * The transaction tells what it reads with a snapshot that has been taken
- * before this call: others' commits that are not flushed yet may be among it,
- * and the answer has to wait for them.
- */
-extern void rt_commit_note_reading(void);
-
 /* Whether it takes more than a flush. */
 extern bool rt_durability_needs_standbys(const RtDurability *durability);
 

@@ -20,9 +20,9 @@
 #include "src/catalog/replay.h"
 #include "src/errcodes.h"
 #include "src/executor/access.h"
-#include "src/executor/commit.h"
 #include "src/executor/replay.h"
 #include "src/executor/reply.h"
+#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/frame.h"
@@ -210,7 +210,7 @@ prepare_replay(RtWork *work)
 	resetStringInfo(&replay->frames);
 	work->request->answer_position = rt_ring_position();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	rt_commit_note_reading();
+	rt_flush_note_reading();
 	for (int i = 0; i < replay->count; i++)
 	{
 		Reading    *reading = &replay->readings[i];

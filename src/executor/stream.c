@@ -21,11 +21,11 @@
 #include "src/catalog/declaration.h"
 #include "src/catalog/replay.h"
 #include "src/executor/call.h"
-#include "src/executor/commit.h"
 #include "src/executor/guard.h"
 #include "src/executor/reply.h"
 #include "src/executor/stream.h"
 #include "src/executor/stream_name.h"
+#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/frame.h"
 
@@ -239,7 +239,7 @@ read_numbers(Stream *stream)
 
 	request->answer_position = rt_ring_position();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	rt_commit_note_reading();
+	rt_flush_note_reading();
 	newest = rt_replay_newest(stream->topic, stream->topic_len, snapshot);
 	stream->reply.seq = newest;
 	if (request->since == RT_SINCE_NONE)

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "port/atomics.h"
 #include "storage/shmem.h"
 
@@ -19,6 +21,7 @@ typedef struct FlushRequest
 } FlushRequest;
 
 static FlushRequest *flush_request = NULL;
+static XLogRecPtr read_lsn = InvalidXLogRecPtr; /* what is told is older */
 
 Size
 rt_flush_request_size(void)
@@ -60,4 +63,38 @@ XLogRecPtr
 rt_flush_requested(void)
 {
 	return pg_atomic_read_u64(&flush_request->lsn);
+}
+
+/* ---- what is told from rows ---- */
+
+/*
+ * At the beginning of a page the position of the next record is behind the
+ * page's header, which nobody has written: the log's end is before it.
+ */
+static XLogRecPtr
+end_of_log(void)
+{
+	XLogRecPtr	lsn = GetXLogInsertRecPtr();
+
+	if (XLogSegmentOffset(lsn, wal_segment_size) == SizeOfXLogLongPHD)
+		return lsn - SizeOfXLogLongPHD;
+	if (lsn % XLOG_BLCKSZ == SizeOfXLogShortPHD)
+		return lsn - SizeOfXLogShortPHD;
+	return lsn;
+}
+
+void
+rt_flush_note_reading(void)
+{
+	if (!RecoveryInProgress())
+		read_lsn = end_of_log();
+}
+
+XLogRecPtr
+rt_flush_take_reading(void)
+{
+	XLogRecPtr	lsn = read_lsn;
+
+	read_lsn = InvalidXLogRecPtr;
+	return lsn;
 }

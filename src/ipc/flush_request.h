@@ -4,7 +4,8 @@
  *
  * Events of replay topics are not told before their commit is durable.  A
  * session with synchronous_commit = off does not flush, and the WAL writer
- * may take its time: so the launcher does, and wakes the gateways.
+ * may take its time: so the launcher does, and wakes the gateways.  Nor is a
+ * number told to who asks for it.
  */
 #ifndef RT_IPC_FLUSH_REQUEST_H
 #define RT_IPC_FLUSH_REQUEST_H
@@ -24,5 +25,15 @@ extern void rt_flush_request(XLogRecPtr lsn);
 
 /* How far the log is wanted flushed; 0 = nobody has asked yet. */
 extern XLogRecPtr rt_flush_requested(void);
+
+/*
+ * This process tells what it reads with a snapshot that has been taken before
+ * this call: others' commits that are not flushed yet may be among it.  An
+ * executor's answer waits for them.
+ */
+extern void rt_flush_note_reading(void);
+
+/* The log's end at that time, 0 = nothing was noted; forgets it. */
+extern XLogRecPtr rt_flush_take_reading(void);
 
 #endif							/* RT_IPC_FLUSH_REQUEST_H */

@@ -3,7 +3,7 @@
 --
 CREATE FUNCTION realtime.replay(topic text, since bigint)
 RETURNS SETOF realtime.message
-LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 100
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 100
 AS 'MODULE_PATHNAME', 'realtime_replay';
 COMMENT ON FUNCTION realtime.replay(text, bigint) IS
 'Events of a topic of class replay with numbers above since, in order, as far as they are kept.
@@ -11,7 +11,7 @@ A row whose event is NULL stands for something that cannot be replayed; so does 
 Errors: 55000 if the tables of the extension are not there.';
 
 CREATE FUNCTION realtime.seq(topic text) RETURNS bigint
-LANGUAGE c STABLE STRICT PARALLEL SAFE
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_seq';
 COMMENT ON FUNCTION realtime.seq(text) IS
 'Number of the newest event of a topic of class replay, from which realtime.replay() goes on; where a topic has none in this epoch of numbers, the one before its first: 0, or a multiple of 2^32 after a failover or a restore.';

@@ -31,7 +31,7 @@ SELECT results_eq('signatures', $$VALUES
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
-	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 's'),
+	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 'r'),
 	('request_id', '', 'text', 's', 'r'),
 	('rpc', 'path text, handler regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
 		'timeout interval DEFAULT NULL::interval, read_only boolean DEFAULT NULL::boolean, '
@@ -39,7 +39,7 @@ SELECT results_eq('signatures', $$VALUES
 		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
 		'class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
-	('seq', 'topic text', 'bigint', 's', 's'),
+	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),

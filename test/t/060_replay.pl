@@ -28,6 +28,11 @@ CREATE FUNCTION app.say(what jsonb) RETURNS void LANGUAGE sql AS
 $$ SELECT realtime.publish('log:a', 'said', what) $$;
 CREATE FUNCTION app.look() RETURNS bigint LANGUAGE plpgsql STABLE AS
 $$ BEGIN PERFORM realtime.publish('log:a', 'looked'); RETURN 1; END $$;
+CREATE FUNCTION app.newest() RETURNS bigint LANGUAGE sql STABLE AS
+$$ SELECT realtime.seq('log:a') $$;
+CREATE FUNCTION app.kept() RETURNS bigint LANGUAGE sql STABLE AS
+$$ SELECT max(seq) FROM realtime.replay('log:a', 0) $$;
+SELECT realtime.rpc('app/newest', 'app.newest()'), realtime.rpc('app/kept', 'app.kept()');
 SELECT realtime.topic('log:{name}', class => 'replay', open => true, replay_size => 1000000);
 SELECT realtime.topic('plain:{name}', open => true);
 SELECT realtime.rpc('app/say', 'app.say(jsonb)'), realtime.rpc('app/look', 'app.look()');
@@ -117,6 +122,18 @@ is(next_event(5), '{"topic":"plain:a","event":"e","data":2}', 'what came after i
 kill CONT => $flushers[1];
 publish_async('log:a', $_) for 2 .. 20;
 is(scalar(grep { next_event(5) =~ /"seq":\d+\}$/ } 2 .. 20), 19, 'again and again');
+
+# Nor is it told to who asks for it.
+for my $path (qw(app/newest app/kept))
+{
+	my $seq = ws_call($ws, $path, [])->{data};
+	kill STOP => @flushers;
+	publish_async('log:a', 0);
+	my $before = sql('SELECT pg_current_wal_flush_lsn()');
+	is(ws_call($ws, $path, [])->{data}, $seq + 1, "$path tells the number");
+	is(sql("SELECT pg_current_wal_flush_lsn() > '$before'"), 't', 'of an event that is durable then');
+	kill CONT => @flushers;
+}
 
 # The launcher does its other work meanwhile.
 my $pid = pid_of('realtime executor');
