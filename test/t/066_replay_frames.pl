@@ -187,7 +187,7 @@ publish('turn:a', 100, 2000);
 $lock->query_safe('SELECT pg_advisory_lock(2)');
 ws_send($ws, '{"type":"subscribe","topic":"turn:a","ref":1}');
 ok(poll_until(sub { $node->safe_psql('postgres',
-	q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) }), 'a verdict waits');
+	q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND objsubid = 1 AND NOT granted}) }), 'a verdict waits');
 @long = split /, /, replay($ws, 'turn:a', 0);
 is(pop @long, '<turn:a end reqId=5', 'with a subscription that is not granted yet it is not truncated either');
 cmp_ok(scalar @long, '<', 50, 'although not all fits');
