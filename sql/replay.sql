@@ -246,6 +246,17 @@ BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT realtime.drop('turn:{x}'), realtime.publish('log:a', 'e');
 COMMIT;
 SELECT epoch() - :before AS epoch, (realtime.seq('log:a') >> 32) - :before AS a, n(realtime.seq('log:a'));
+-- not while another declaration says the same of the topics
+SELECT realtime.topic('twice:{x}', class => 'replay'), realtime.channel('twice/a', 'twice:{1}', replay => true),
+	realtime.channel('twice/b', 'twice:{1}', replay => true);
+SELECT realtime.publish('twice:1', 'e');
+SELECT epoch() AS before \gset
+SELECT realtime.drop('twice/a');
+SELECT epoch() - :before AS epoch;
+SELECT realtime.drop('twice:{x}');
+SELECT epoch() - :before AS epoch;
+SELECT realtime.drop('twice/b');
+SELECT epoch() - :before AS epoch;
 
 -- nobody knows which events a TRUNCATE of a live table would have been
 SELECT realtime.topic('row:{name}', class => 'replay');

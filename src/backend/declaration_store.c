@@ -92,6 +92,14 @@ rt_store_begin_bridge(void)
 	LockRelationOid(table_oid(RT_BRIDGE_TABLE), RowExclusiveLock);
 }
 
+/* Of anything; whether its topics keep their class depends on others. */
+void
+rt_store_begin_drop(void)
+{
+	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+	rt_store_begin_topic();
+}
+
 void
 rt_store_rpc(const RtRpcRow *row)
 {

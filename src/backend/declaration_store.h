@@ -70,6 +70,7 @@ extern void rt_store_begin_rpc(const char *path);
 extern void rt_store_begin_topic(void);
 extern void rt_store_begin_stream(const char *path);
 extern void rt_store_begin_bridge(void);
+extern void rt_store_begin_drop(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);

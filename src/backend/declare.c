@@ -132,6 +132,8 @@ realtime_drop(PG_FUNCTION_ARGS)
 	const RtStreamDeclaration *stream = NULL;
 	const char *tpl;
 
+	/* of two that drop what is declared twice, the second sees it */
+	rt_store_begin_drop();
 	if (rt_declarations_refresh())
 		stream = rt_declaration_stream(path, strlen(path));
 	tpl = stream != NULL ? stream->topic : path;

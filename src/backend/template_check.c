@@ -103,6 +103,7 @@ rt_template_check_class(const char *tpl, const char *topic_class,
 	}
 }
 
+/* After a drop, without a class: what is left for the same topics has it still. */
 void
 rt_template_class_changes(const char *tpl, const char *topic_class)
 {
@@ -113,8 +114,8 @@ rt_template_class_changes(const char *tpl, const char *topic_class)
 	{
 		const RtTopicDeclaration *topic = lfirst(cell);
 
-		if (topic_class != NULL &&
-			strcmp(class_name(topic->topic_class), topic_class) == 0 &&
+		if ((topic_class == NULL ||
+			 strcmp(class_name(topic->topic_class), topic_class) == 0) &&
 			have_same_form(topic->template, tpl))
 			return;
 	}
