@@ -272,6 +272,13 @@ INSERT INTO one VALUES (2, 'a');
 SELECT (seq >> 32) - :before AS epoch, n(seq), data FROM realtime.replay('row:a', 0);
 DROP TABLE one, other;
 
+-- what json can hold and jsonb cannot
+CREATE TABLE odd (id integer PRIMARY KEY, j json);
+SELECT realtime.live_table('odd', 'row:odd');
+INSERT INTO odd VALUES (1, '"\u0000"'), (2, '1e1000000'), (3, '3');
+SELECT n(seq), event, data FROM realtime.replay('row:odd', 0);
+DROP TABLE odd;
+
 SELECT realtime.drop('log:{name}'), realtime.drop('fast:{name}'), realtime.drop('row:{name}');
 TRUNCATE realtime.replay_message;
 DROP PROCEDURE publish_elsewhere(text);

@@ -42,6 +42,33 @@ PG_FUNCTION_INFO_V1(realtime_replay);
 PG_FUNCTION_INFO_V1(realtime_seq);
 PG_FUNCTION_INFO_V1(realtime_clear_replay);
 
+/*
+ * Columns of type json hold what jsonb cannot, such as \u0000, and so do events
+ * of live tables.  Nothing but memory is taken before that shows.
+ */
+static bool
+is_jsonb(const RtReplayRow *row, Datum *data)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool fits = true;
+
+	PG_TRY();
+	{
+		*data = DirectFunctionCall1(jsonb_in,
+									CStringGetDatum(pnstrdup(row->data, row->data_len)));
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		fits = false;
+	}
+	PG_END_TRY();
+	return fits;
+}
+
 static void
 show_row(ReturnSetInfo *result, Datum topic, const RtReplayRow *row)
 {
@@ -51,14 +78,9 @@ show_row(ReturnSetInfo *result, Datum topic, const RtReplayRow *row)
 	values[MESSAGE_TOPIC] = topic;
 	values[MESSAGE_SEQ] = Int64GetDatum(row->seq);
 	values[MESSAGE_CREATED_AT] = TimestampTzGetDatum(row->created_at);
-	if (row->event != NULL)
-	{
+	if (row->event != NULL && is_jsonb(row, &values[MESSAGE_DATA]))
 		values[MESSAGE_EVENT] =
 			PointerGetDatum(cstring_to_text_with_len(row->event, row->event_len));
-		values[MESSAGE_DATA] =
-			DirectFunctionCall1(jsonb_in,
-								CStringGetDatum(pnstrdup(row->data, row->data_len)));
-	}
 	else
 		nulls[MESSAGE_EVENT] = nulls[MESSAGE_DATA] = true;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
