@@ -28,6 +28,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 
 #include "src/backend/entry.h"
@@ -35,6 +36,7 @@
 #include "src/backend/publish.h"
 #include "src/backend/template_check.h"
 #include "src/backend/throttle.h"
+#include "src/catalog/declaration.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
@@ -65,6 +67,7 @@ typedef struct Pending
 	Mark	   *marks;			/* of ever deeper levels, all above 1 */
 	int			mark_count;
 	int			mark_space;
+	uint64		version;		/* of the declarations that the first saw */
 	bool		raise_epoch;
 	bool		any_many;		/* there may be an RT_RING_MANY */
 	bool		any_removed;	/* some entries are ENTRY_REMOVED */
@@ -91,6 +94,7 @@ static void end_entry(const RtRingEntry *entry);
 static void end_many(RtRingEntry *entry);
 static void note_unnumbered(uint32 event_len, int replay_size);
 static bool epoch_ends(void);
+static bool any_should_be_numbered(void);
 static void lock_topics(bool all);
 static void describe_lock_wait(void *arg);
 static void give_numbers(RtNumbering *numbering);
@@ -337,7 +341,33 @@ epoch_ends(void)
 			return true;
 		done += entry->size;
 	}
-	return pending.raise_epoch;
+	return pending.raise_epoch || any_should_be_numbered();
+}
+
+/*
+ * Whether a topic has become one of class replay since it was published on.
+ * Who has a number of it would not be told of an event without one.
+ */
+static bool
+any_should_be_numbered(void)
+{
+	AcceptInvalidationMessages();
+	if (pending.size == 0 || !rt_declarations_refresh() ||
+		rt_declarations_version() == pending.version)
+		return false;
+	for (Size done = 0; done < pending.size;)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+		const RtTopicDeclaration *declaration;
+
+		declaration = rt_declaration_topic(rt_ring_entry_topic(entry),
+										   entry->topic_len);
+		if (declaration != NULL && entry->topic_class != RT_TOPIC_REPLAY &&
+			declaration->topic_class == RT_TOPIC_REPLAY)
+			return true;
+		done += entry->size;
+	}
+	return false;
 }
 
 static void
@@ -496,6 +526,8 @@ begin_entry(const RtEvent *event, Size size)
 
 	make_room(size);
 	mark_subtransaction();
+	if (pending.version == 0)
+		pending.version = rt_declarations_version();
 
 	entry = (RtRingEntry *) (pending.buffer + pending.size);
 	rt_entry_begin(entry, event, size);

@@ -250,6 +250,17 @@ is($reply->{seq}, 4294967297, 'the new ones are far above');
 publish('kept:a', 1);
 is(numbers(ws_quiet($ws)), 4294967298, 'and go on');
 
+# A class that changes while an event is on its way without a number
+my $late = $node->background_psql('postgres', on_error_stop => 1);
+$late->query_safe(q{BEGIN; SELECT realtime.publish('late:a', 'created', '{"id": 1}')});
+$node->safe_psql('postgres', q{SELECT realtime.channel('kept/late', 'late:{room}', replay => true)});
+$before = follow($ws, 'kept/late', ['a'])->{seq};
+ws_close($ws);
+$late->query_safe('COMMIT');
+$late->quit;
+$ws = ws_connect($node);
+is(follow($ws, 'kept/late', ['a'], seq => $before)->{replay}, $false, 'who has not got it has to load');
+
 # TRUNCATE, when no topic of the template has had an event: who has a number
 # has rows that were there before the table was live.
 $node->safe_psql('postgres', q{
