@@ -95,8 +95,8 @@ SELECT * FROM try($$SELECT realtime.rpc('a/b', 'app.yes()', guard => NULL)$$);
 CREATE FUNCTION app.key() RETURNS text LANGUAGE sql AS 'SELECT NULL::text';
 SELECT o, t.* FROM unnest(ARRAY[
 		$$timeout => '0'$$, $$timeout => '-1 s'$$, $$timeout => '0.0009 s'$$, $$timeout => '1 ms'$$, $$timeout => '25 days'$$, $$timeout => '1000000 years'$$,
-		$$rate_limit => 0$$, $$rate_limit => 5$$, $$rate_window => '0'$$,
-		$$idempotency_key => 'app.key()'$$, $$idempotency_key => 'app.yes()'$$, $$idempotency_key => 'app.check_path(text)'$$, $$idempotency_ttl => '-1 h'$$,
+		$$rate_limit => 0$$, $$rate_limit => 5$$, $$rate_window => '0'$$, $$rate_window => '10 s'$$, $$rate_window => '1 min'$$,
+		$$idempotency_key => 'app.key()'$$, $$idempotency_key => 'app.yes()'$$, $$idempotency_key => 'app.check_path(text)'$$, $$idempotency_ttl => '-1 h'$$, $$idempotency_ttl => '2 days'$$,
 		$$lock_key => 'app.key()'$$, $$lock_key => 'app.proc()'$$, $$lock_wait => '1 s'$$, $$lock_wait => '0'$$,
 		$$class_of_service => 'low'$$]) o,
 	try(format('SELECT realtime.rpc(%L, %L, %s)', 'a/b', 'app.yes()', o)) t;
@@ -121,7 +121,7 @@ SELECT template, class, open, access FROM realtime.topic_declaration WHERE templ
 SELECT a, t.* FROM unnest(ARRAY[
 		$$NULL$$, $$''$$, $$'a"b'$$, $$'ä'$$, $$'a{b'$$, $$'a}b'$$, $$'{}'$$, $$'{a b}'$$, $$'{a}{b}'$$, $$'{a}:{a}'$$, $$repeat('x', 2000)$$,
 		$$'__rpc'$$, $$'__{x}'$$,
-		$$'t', class => 'fast'$$, $$'t', class => NULL$$,
+		$$'t', class => 'fast'$$, $$'t', class => NULL$$, $$'t', open => NULL$$,
 		$$'t', replay_size => 10$$, $$'t', replay_ttl => '1 h'$$, $$'t', class => 'replay', replay_size => 0$$,
 		$$'t', class => 'replay', replay_ttl => '-1 h'$$,
 		$$'t:{room}', open => true, access => 'app.may(text)'$$,

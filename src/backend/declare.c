@@ -23,7 +23,10 @@
 #include "src/catalog/declaration.h"
 #include "src/protocol/topic.h"
 
+/* Defaults of parameters, as in src/sql */
 #define REPLAY_SIZE_DEFAULT 1000
+#define RATE_WINDOW_DEFAULT (10 * USECS_PER_SEC)
+#define IDEMPOTENCY_TTL_DEFAULT (48 * USECS_PER_HOUR)
 
 /* Positions of parameters, as in src/sql */
 enum
@@ -99,7 +102,9 @@ realtime_topic(PG_FUNCTION_ARGS)
 	rt_store_begin_topic();
 	row.template = rt_parameter_template(fcinfo, TOPIC_TEMPLATE, "template");
 	row.topic_class = checked_class(fcinfo);
-	row.open = !PG_ARGISNULL(TOPIC_OPEN) && PG_GETARG_BOOL(TOPIC_OPEN);
+	if (PG_ARGISNULL(TOPIC_OPEN))
+		rt_parameter_refuse_null("open");
+	row.open = PG_GETARG_BOOL(TOPIC_OPEN);
 	if (!PG_ARGISNULL(TOPIC_ACCESS))
 	{
 		RtCheckedFunction *access = rt_function_check_any(PG_GETARG_OID(TOPIC_ACCESS),
@@ -148,12 +153,22 @@ realtime_drop(PG_FUNCTION_ARGS)
 
 /* ---- checks of realtime.rpc() ---- */
 
+static bool
+is_default(const Interval *interval, int64 default_us)
+{
+	return interval == NULL || (interval->month == 0 && interval->day == 0 &&
+								interval->time == default_us);
+}
+
 /* Options whose behaviour is not there yet: never accepted silently. */
 static void
 check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
 {
-	rt_parameter_interval(fcinfo, RPC_RATE_WINDOW, "rate_window", PG_INT32_MAX);
-	rt_parameter_interval(fcinfo, RPC_IDEMPOTENCY_TTL, "idempotency_ttl", PG_INT64_MAX);
+	Interval   *rate_window = rt_parameter_interval(fcinfo, RPC_RATE_WINDOW,
+													"rate_window", PG_INT32_MAX);
+	Interval   *idempotency_ttl = rt_parameter_interval(fcinfo, RPC_IDEMPOTENCY_TTL,
+														"idempotency_ttl", PG_INT64_MAX);
+
 	rt_parameter_interval(fcinfo, RPC_LOCK_WAIT, "lock_wait", PG_INT32_MAX);
 	if (!PG_ARGISNULL(RPC_RATE_LIMIT))
 	{
@@ -171,6 +186,16 @@ check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("lock_wait needs lock_key"),
 				 errdetail("It is how long a call waits for the lock that lock_key names.")));
+	if (!is_default(rate_window, RATE_WINDOW_DEFAULT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rate_window needs rate_limit"),
+				 errdetail("It is the time in which rate_limit counts.")));
+	if (!is_default(idempotency_ttl, IDEMPOTENCY_TTL_DEFAULT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("idempotency_ttl needs idempotency_key"),
+				 errdetail("It is how long the answers of calls with that key are kept.")));
 	if (!PG_ARGISNULL(RPC_CLASS_OF_SERVICE))
 		refuse_later("class_of_service");
 }
