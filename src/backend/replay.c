@@ -140,7 +140,7 @@ lock_for_clearing(text *topic)
 
 /* As the table's owner, like the declaring functions. */
 static int64
-clear_messages(text *topic)
+clear_messages(Relation messages, text *topic)
 {
 	static const char *const command =
 		"WITH newest AS ("
@@ -157,7 +157,6 @@ clear_messages(text *topic)
 		" RETURNING m.seq)"
 		" SELECT (SELECT pg_catalog.count(event) FROM removed)"
 		" OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM marked)";
-	Relation	messages = table_open(rt_message_table(), RowExclusiveLock);
 	Oid			types[1] = {TEXTOID};
 	Datum		values[1] = {PointerGetDatum(topic)};
 	char		nulls[1] = {topic == NULL ? 'n' : ' '};
@@ -178,7 +177,6 @@ clear_messages(text *topic)
 										  SPI_tuptable->tupdesc, 1, &is_null));
 	SPI_finish();
 	SetUserIdAndSecContext(user, security);
-	table_close(messages, NoLock);
 	return removed;
 }
 
@@ -186,9 +184,16 @@ Datum
 realtime_clear_replay(PG_FUNCTION_ARGS)
 {
 	text	   *topic = PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0);
+	Relation	messages;
+	int64		removed;
 
 	PreventCommandIfReadOnly("realtime.clear_replay()");
 	PreventCommandDuringRecovery("realtime.clear_replay()");
+
+	/* the table before the topics, as publishers do */
+	messages = table_open(rt_message_table(), RowExclusiveLock);
 	lock_for_clearing(topic);
-	PG_RETURN_INT64(clear_messages(topic));
+	removed = clear_messages(messages, topic);
+	table_close(messages, NoLock);
+	PG_RETURN_INT64(removed);
 }
