@@ -27,6 +27,7 @@
 
 static RtRingReader reader;
 static XLogRecPtr flushed = InvalidXLogRecPtr;
+static uint64 events = 0;		/* read */
 
 /*
  * Partitions whose topics are all lost.  Such entries come in long rows, so
@@ -49,6 +50,12 @@ bool
 rt_fanout_pending(void)
 {
 	return rt_ring_position() > reader.position;
+}
+
+uint64
+rt_fanout_events(void)
+{
+	return events;
 }
 
 static bool
@@ -295,6 +302,7 @@ deliver_turn(void)
 					reader.position -= entry->size;
 					return RT_FANOUT_WAITING;
 				}
+				events++;
 				deliver_entry(entry);
 				break;
 		}

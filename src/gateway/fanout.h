@@ -24,6 +24,9 @@ extern RtFanoutResult rt_fanout_run(void);
  */
 extern bool rt_fanout_pending(void);
 
+/* How many events have been read, with and without subscribers. */
+extern uint64 rt_fanout_events(void);
+
 /*
  * Delivers to subscriptions of a connection that have just become active what
  * their topics saw since they were asked for.  One reading serves them all;

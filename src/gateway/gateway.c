@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/ps_status.h"
 
+#include "src/gateway/coalesce.h"
 #include "src/gateway/connection.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/event_loop.h"
@@ -184,12 +185,14 @@ run_turn_safely(void)
 
 /* How long to sleep: -1 = until something happens. */
 static long
-next_timeout(RtFanoutResult fanout)
+next_timeout(RtFanoutResult fanout, bool polls)
 {
 	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index))
 		return 0;
 	if (fanout == RT_FANOUT_WAITING)
 		return FLUSH_POLL_MS;
+	if (polls)
+		return RT_COALESCE_MS;
 	if (rt_fanout_pending())
 		return 0;
 	if (rt_repairs_waiting())
@@ -207,10 +210,16 @@ run_until_stopped(void)
 	while (!ShutdownRequestPending)
 	{
 		RtFanoutResult fanout = run_turn_safely();
-		long		timeout = next_timeout(fanout);
+		bool		polls = rt_coalesce_wanted();
+		long		timeout = next_timeout(fanout, polls);
 
-		if (timeout != 0 && !rt_spin_for_answers())
-			rt_event_loop_wait(timeout);
+		if (timeout == 0 || rt_spin_for_answers())
+			continue;
+		if (polls)
+			rt_ring_set_polling(rt_gateway.index, true);
+		rt_event_loop_wait(timeout);
+		if (polls)
+			rt_ring_set_polling(rt_gateway.index, false);
 	}
 }
 

@@ -18,6 +18,10 @@
  * by what does not concern it, it could not tell what else it has missed.  So
  * all are woken now and then as the ring fills.
  *
+ * A gateway that polls, because events come fast, is woken only as the ring
+ * fills.  A wake-up that it misses costs no more than the time for which it has
+ * chosen to sleep.
+ *
  * If a writer dies by a signal the server restarts and so does the ring; it
  * cannot die otherwise between the steps, because nothing there can fail.
  */
@@ -44,6 +48,7 @@ typedef struct PublishRing
 	pg_atomic_uint64 end;		/* positions from here are not written */
 	pg_atomic_uint64 partitions[RT_TOPIC_PARTITIONS];
 	pg_atomic_uint32 interest[RT_GATEWAYS_MAX][RT_TOPIC_PARTITIONS];
+	pg_atomic_uint32 polling[RT_GATEWAYS_MAX];	/* not to be woken */
 	char		data[FLEXIBLE_ARRAY_MEMBER];
 } PublishRing;
 
@@ -83,6 +88,8 @@ rt_ring_init(void)
 		for (int gateway = 0; gateway < RT_GATEWAYS_MAX; gateway++)
 			pg_atomic_init_u32(&ring->interest[gateway][i], 0);
 	}
+	for (int gateway = 0; gateway < RT_GATEWAYS_MAX; gateway++)
+		pg_atomic_init_u32(&ring->polling[gateway], 0);
 }
 
 uint32
@@ -184,7 +191,9 @@ rt_ring_append(const char *entries, Size size)
 	wake_all = position / stretch != (position + size) / stretch;
 	for (int gateway = 0; gateway < realtime_gateways; gateway++)
 	{
-		if (wake_all || gateway_is_interested(gateway, entries, size))
+		if (wake_all ||
+			(pg_atomic_read_u32(&ring->polling[gateway]) == 0 &&
+			 gateway_is_interested(gateway, entries, size)))
 			rt_worker_wake(RT_WORKER_GATEWAY, gateway);
 	}
 }
@@ -302,4 +311,11 @@ rt_ring_interest_reset(int gateway)
 {
 	for (int i = 0; i < RT_TOPIC_PARTITIONS; i++)
 		pg_atomic_write_u32(&ring->interest[gateway][i], 0);
+	pg_atomic_write_u32(&ring->polling[gateway], 0);
+}
+
+void
+rt_ring_set_polling(int gateway, bool polls)
+{
+	pg_atomic_write_u32(&ring->polling[gateway], polls ? 1 : 0);
 }

@@ -125,4 +125,10 @@ extern void rt_ring_interest_add(int gateway, uint32 topic_hash);
 extern void rt_ring_interest_remove(int gateway, uint32 topic_hash);
 extern void rt_ring_interest_reset(int gateway);
 
+/*
+ * While a gateway polls it is not woken for events (but as the ring fills).
+ * It must look at the ring by itself, soon after it has said so.
+ */
+extern void rt_ring_set_polling(int gateway, bool polls);
+
 #endif							/* RT_IPC_PUBLISH_RING_H */
