@@ -178,6 +178,10 @@ address_request(RtRequest *request, RtConnection *connection, RtRequestKind kind
 	request->since = RT_SINCE_NONE;
 	request->limit = 0;
 	request->load_more = false;
+	request->path = (RtRequestSpan) {0, 0};
+	request->id = (RtRequestSpan) {0, 0};
+	request->args = (RtRequestSpan) {0, 0};
+	request->idempotency_key = (RtRequestSpan) {0, 0};
 	strlcpy(request->connection_id, connection->id, sizeof(request->connection_id));
 }
 
@@ -199,6 +203,13 @@ rt_dispatch_begin(RtConnection *connection, RtRequestKind kind)
 	return request;
 }
 
+void
+rt_dispatch_cancel(RtRequest *request)
+{
+	rt_session_release(request->session);
+	rt_request_cancel(request);
+}
+
 /* Returns whether a request is under way; if not, the client has its answer. */
 static bool
 dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
@@ -217,8 +228,7 @@ dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
 								RT_REQUEST_CALL);
 	if (request != NULL && !fill_call(request, text, call))
 	{
-		rt_session_release(request->session);
-		rt_request_cancel(request);
+		rt_dispatch_cancel(request);
 		request = NULL;
 	}
 	if (request == NULL)

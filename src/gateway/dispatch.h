@@ -21,6 +21,9 @@ extern void rt_dispatch_message(RtConnection *connection, const char *text,
  */
 extern RtRequest *rt_dispatch_begin(RtConnection *connection, RtRequestKind kind);
 
+/* Gives back a request that was begun and is not to be asked. */
+extern void rt_dispatch_cancel(RtRequest *request);
+
 /* Whether a connection has as many requests in flight as it may. */
 extern bool rt_dispatch_is_full(const RtConnection *connection);
 

@@ -20,7 +20,6 @@
 #include "src/gateway/repair.h"
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
-#include "src/ipc/session.h"
 
 #define SLOTS_PART 8			/* this part of the slots at most */
 #define RETRY_MS 100			/* when there was no slot, or it failed */
@@ -64,9 +63,6 @@ fill_repair(RtRequest *request, const RtSubscription *subscription)
 	if (!rt_shared_text_set(&request->text, topic->name, topic->name_len))
 		return false;
 	request->path = (RtRequestSpan) {0, topic->name_len};
-	request->id = (RtRequestSpan) {0, 0};
-	request->args = (RtRequestSpan) {0, 0};
-	request->idempotency_key = (RtRequestSpan) {0, 0};
 	request->since = subscription->last_seq;
 	return true;
 }
@@ -84,8 +80,7 @@ begin_repair(RtConnection *connection, RtSubscription *subscription)
 		return false;
 	if (!fill_repair(request, subscription))
 	{
-		rt_session_release(request->session);
-		rt_request_cancel(request);
+		rt_dispatch_cancel(request);
 		return false;
 	}
 	request->ticket = ++last_ticket;

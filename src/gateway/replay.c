@@ -17,7 +17,6 @@
 #include "src/gateway/replay.h"
 #include "src/gateway/stream.h"
 #include "src/gateway/subscription.h"
-#include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
 
@@ -81,8 +80,6 @@ fill_replay(RtRequest *request, const char *topic, int len, RtText req_id)
 		memcpy(dst + len, req_id.ptr, req_id.len);
 	request->path = (RtRequestSpan) {0, len};
 	request->id = (RtRequestSpan) {len, req_id.len};
-	request->args = (RtRequestSpan) {0, 0};
-	request->idempotency_key = (RtRequestSpan) {0, 0};
 	return true;
 }
 
@@ -92,13 +89,6 @@ begin_request(RtConnection *connection, RtRequestKind kind)
 {
 	return rt_dispatch_is_full(connection) ? NULL :
 		rt_dispatch_begin(connection, kind);
-}
-
-static void
-cancel_request(RtRequest *request)
-{
-	rt_session_release(request->session);
-	rt_request_cancel(request);
 }
 
 void
@@ -131,7 +121,7 @@ rt_replay_frame(RtConnection *connection, const char *text,
 	request = begin_request(connection, RT_REQUEST_REPLAY);
 	if (request != NULL && !fill_replay(request, topic, len, req_id))
 	{
-		cancel_request(request);
+		rt_dispatch_cancel(request);
 		request = NULL;
 	}
 	if (request == NULL)
@@ -262,7 +252,7 @@ rt_resume_frame(RtConnection *connection, const char *text,
 		request = begin_request(connection, RT_REQUEST_RESUME);
 	if (request != NULL && !rt_shared_text_set(&request->text, asked_topics, len))
 	{
-		cancel_request(request);
+		rt_dispatch_cancel(request);
 		request = NULL;
 	}
 	if (request == NULL)
@@ -270,10 +260,7 @@ rt_resume_frame(RtConnection *connection, const char *text,
 		send_resumed(connection);
 		return;
 	}
-	request->path = (RtRequestSpan) {0, 0};
-	request->id = (RtRequestSpan) {0, 0};
 	request->args = (RtRequestSpan) {0, len};
-	request->idempotency_key = (RtRequestSpan) {0, 0};
 	rt_dispatch_reserve(connection, request);
 	rt_dispatch_request(connection, request);
 }

@@ -22,7 +22,6 @@
 #include "src/gateway/subscription.h"
 #include "src/guc.h"
 #include "src/ipc/publish_ring.h"
-#include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
 
@@ -190,17 +189,14 @@ request_verdicts(RtConnection *connection, RtText ref)
 	dst = rt_shared_text_reserve(&request->text, packed_len + ref.len);
 	if (dst == NULL)
 	{
-		rt_session_release(request->session);
-		rt_request_cancel(request);
+		rt_dispatch_cancel(request);
 		deny_packed(connection, ref, rt_code_wire(RT_CODE_OVERLOADED));
 		return;
 	}
 	memcpy(dst, packed, packed_len);
 	memcpy(dst + packed_len, ref.ptr, ref.len);
-	request->path = (RtRequestSpan) {0, 0};
 	request->args = (RtRequestSpan) {0, packed_len};
 	request->id = (RtRequestSpan) {packed_len, ref.len};
-	request->idempotency_key = (RtRequestSpan) {0, 0};
 	request->tag = last_ticket;
 	request->catalog_generation = rt_catalog_generation();
 	for (int i = 0; i < asked_count; i++)
