@@ -99,12 +99,8 @@ prepare_survey(RtWork *work)
 {
 	Survey	   *survey = (Survey *) work;
 
-	if (!rt_declarations_refresh())
-	{
-		work->unavailable = true;
-		rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	if (!rt_work_refresh_declarations(work))
 		return false;
-	}
 	for (int i = 0; i < survey->count; i++)
 		survey_topic(&survey->topics[i]);
 	return false;

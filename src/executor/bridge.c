@@ -405,12 +405,8 @@ prepare_bridge(RtWork *work)
 
 	memset(&bridge->answer, 0, sizeof(bridge->answer));
 	bridge->parse = NULL;
-	if (!rt_declarations_refresh())
-	{
-		work->unavailable = true;
-		rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	if (!rt_work_refresh_declarations(work))
 		return false;
-	}
 	bridge->declaration = rt_declaration_bridge(bridge->channel,
 												strlen(bridge->channel));
 	if (bridge->declaration == NULL)

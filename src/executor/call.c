@@ -54,12 +54,8 @@ prepare_call(RtWork *work)
 	call->guarded.function = NULL;
 	call->guarded.converted = false;
 	call->is_stream = false;
-	if (!rt_declarations_refresh())
-	{
-		work->unavailable = true;
-		rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	if (!rt_work_refresh_declarations(work))
 		return false;
-	}
 
 	declaration = rt_declaration_rpc(call->guarded.text + request->path.off,
 									 request->path.len);
@@ -141,10 +137,7 @@ rt_call_run(RtRequest *request)
 	if (call->work.fault.code != NULL)
 	{
 		rt_guarded_failed(&call->guarded);
-		if (call->work.unavailable)
-			rt_reply_unavailable(request);
-		else
-			rt_reply_failure(request, &call->work.fault);
+		rt_work_reply_fault(&call->work);
 	}
 	return rt_work_result(&call->work);
 }

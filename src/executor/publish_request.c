@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "src/backend/publish.h"
-#include "src/catalog/declaration.h"
 #include "src/executor/publish_request.h"
 #include "src/executor/reply.h"
 #include "src/guc.h"
@@ -20,11 +19,7 @@ static bool
 prepare_publish(RtWork *work)
 {
 	work->timeout_ms = Min(realtime_handler_timeout, TIMEOUT_MS);
-	if (rt_declarations_refresh())
-		return true;
-	work->unavailable = true;
-	rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
-	return false;
+	return rt_work_refresh_declarations(work);
 }
 
 static void

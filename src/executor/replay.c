@@ -16,7 +16,6 @@
 #include "lib/stringinfo.h"
 #include "utils/snapmgr.h"
 
-#include "src/catalog/declaration.h"
 #include "src/catalog/replay.h"
 #include "src/errcodes.h"
 #include "src/executor/access.h"
@@ -201,12 +200,8 @@ prepare_replay(RtWork *work)
 	bool		resume = work->request->kind == RT_REQUEST_RESUME;
 	Snapshot	snapshot;
 
-	if (!rt_declarations_refresh())
-	{
-		work->unavailable = true;
-		rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	if (!rt_work_refresh_declarations(work))
 		return false;
-	}
 	resetStringInfo(&replay->frames);
 	work->request->answer_position = rt_ring_position();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());

@@ -87,12 +87,8 @@ prepare_stream(RtWork *work)
 	stream->guarded.converted = false;
 	stream->declaration = NULL;
 	stream->is_call = false;
-	if (!rt_declarations_refresh())
-	{
-		work->unavailable = true;
-		rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	if (!rt_work_refresh_declarations(work))
 		return false;
-	}
 
 	if (rt_declaration_rpc(path, request->path.len) == NULL)
 		stream->declaration = rt_declaration_stream(path, request->path.len);
@@ -420,10 +416,7 @@ rt_stream_run(RtRequest *request)
 	if (stream->work.fault.code != NULL)
 	{
 		note_failure(stream);
-		if (stream->work.unavailable)
-			rt_reply_unavailable(request);
-		else
-			rt_reply_failure(request, &stream->work.fault);
+		rt_work_reply_fault(&stream->work);
 	}
 	return rt_work_result(&stream->work);
 }

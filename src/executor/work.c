@@ -24,6 +24,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
 
+#include "src/catalog/declaration.h"
 #include "src/executor/batch.h"
 #include "src/executor/commit.h"
 #include "src/executor/identity.h"
@@ -245,6 +246,25 @@ rt_work_run(RtWork *work)
 							pg_atomic_read_u64(&counters->retries) + 1);
 	}
 	debug_query_string = NULL;
+}
+
+bool
+rt_work_refresh_declarations(RtWork *work)
+{
+	if (rt_declarations_refresh())
+		return true;
+	work->unavailable = true;
+	rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	return false;
+}
+
+void
+rt_work_reply_fault(RtWork *work)
+{
+	if (work->unavailable)
+		rt_reply_unavailable(work->request);
+	else
+		rt_reply_failure(work->request, &work->fault);
 }
 
 RtWorkResult

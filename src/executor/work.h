@@ -66,6 +66,15 @@ extern void rt_work_init(RtExecutorCounters *counters);
  * committed, or fault says what became of it; nothing is raised.
  */
 extern void rt_work_run(RtWork *work);
+
+/*
+ * For prepare: brings the declarations up to date.  Returns false, with the
+ * fault noted, if the extension is not there.
+ */
+extern bool rt_work_refresh_declarations(RtWork *work);
+
+/* Answers the client of a work that has failed. */
+extern void rt_work_reply_fault(RtWork *work);
 extern RtWorkResult rt_work_result(const RtWork *work);
 
 /* How long the last attempt took once prepared, in microseconds. */
