@@ -87,7 +87,6 @@ static void atsubcommit_publish(int nest_level);
 static void atsubabort_publish(int nest_level);
 static void mark_subtransaction(void);
 static void check_open(void);
-static void check_room(Size size);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
 static void end_entry(const RtRingEntry *entry);
@@ -147,7 +146,7 @@ rt_pending_add(const RtEvent *event)
 	RtRingEntry *entry;
 
 	rt_pending_check(event);
-	check_room(size);
+	rt_pending_check_size(pending.size + size);
 
 	entry = begin_entry(event, size);
 	rt_entry_write(entry, event);
@@ -163,7 +162,7 @@ rt_pending_add_lost(const RtEvent *event)
 	RtRingEntry *entry;
 
 	check_open();
-	check_room(size);
+	rt_pending_check_size(pending.size + size);
 	entry = begin_entry(event, size);
 	entry->flags = RT_RING_LOST;
 	if (event->topic_class == RT_TOPIC_REPLAY)
@@ -196,7 +195,7 @@ rt_pending_add_template_lost(const char *tpl, Size len)
 	Size		size = rt_entry_size_lost(&many);
 
 	check_open();
-	check_room(size);
+	rt_pending_check_size(pending.size + size);
 	end_many(begin_entry(&many, size));
 }
 
@@ -489,10 +488,10 @@ rt_pending_capacity(void)
 	return rt_ring_capacity() - RT_TOPIC_PARTITIONS * rt_ring_entry_size(0, 0);
 }
 
-static void
-check_room(Size size)
+void
+rt_pending_check_size(Size size)
 {
-	if (pending.size + size > rt_pending_capacity())
+	if (size > rt_pending_capacity())
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a transaction cannot publish more than %zu bytes",

@@ -96,6 +96,9 @@ extern Size rt_pending_size(void);
 /* What they may take. */
 extern Size rt_pending_capacity(void);
 
+/* Raises an ERROR if as many bytes are more than that. */
+extern void rt_pending_check_size(Size size);
+
 /*
  * Where the next event will be, and taking one out again.  Positions are good
  * until the event's subtransaction is rolled back; events are taken out by

@@ -269,13 +269,7 @@ check_room(const RtEvent *event)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("cannot publish while the transaction commits")));
-	if (throttled.bytes + rt_entry_size(event) > rt_pending_capacity())
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a transaction cannot publish more than %zu bytes",
-						rt_pending_capacity()),
-				 errdetail("This is about half of realtime.ring_size."),
-				 errhint("Publish in several transactions, or publish one event that makes clients load again.")));
+	rt_pending_check_size(throttled.bytes + rt_entry_size(event));
 }
 
 static void
