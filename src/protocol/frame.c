@@ -31,6 +31,7 @@ static void put_escape(Writer *w, unsigned char c);
 static void put_ref(Writer *w, RtText ref_json);
 static void put_reply_head(Writer *w, RtText id_json);
 static void put_replay_head(Writer *w, RtText topic_json);
+static void put_req_id(Writer *w, RtText req_id_json);
 
 #define put_literal(w, literal) put_bytes(w, literal, sizeof(literal) - 1)
 
@@ -282,11 +283,7 @@ rt_payload_replay_message(char *dst, size_t cap, RtText topic_json,
 	put_bytes(&w, event.ptr, event.len);
 	put_literal(&w, "\",\"data\":");
 	put_json(&w, data_json);
-	if (req_id_json.len > 0)
-	{
-		put_literal(&w, ",\"reqId\":");
-		put_json(&w, req_id_json);
-	}
+	put_req_id(&w, req_id_json);
 	put_literal(&w, "}}");
 	return end_writing(&w);
 }
@@ -310,11 +307,7 @@ rt_payload_replay_denied(char *dst, size_t cap, RtText topic_json,
 	put_replay_head(&w, topic_json);
 	put_literal(&w, "denied\",\"data\":{\"code\":");
 	put_string(&w, code);
-	if (req_id_json.len > 0)
-	{
-		put_literal(&w, ",\"reqId\":");
-		put_json(&w, req_id_json);
-	}
+	put_req_id(&w, req_id_json);
 	put_literal(&w, "}}");
 	return end_writing(&w);
 }
@@ -514,4 +507,14 @@ put_replay_head(Writer *w, RtText topic_json)
 	else
 		put_literal(w, "\"");
 	put_literal(w, ",\"event\":\"");
+}
+
+/* Behind another member; nothing if it is absent. */
+static void
+put_req_id(Writer *w, RtText req_id_json)
+{
+	if (req_id_json.len == 0)
+		return;
+	put_literal(w, ",\"reqId\":");
+	put_json(w, req_id_json);
 }
