@@ -20,7 +20,7 @@ EXTENSION = realtime
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(dir $(lastword $(MAKEFILE_LIST)))realtime.control)
 
 MODULE_big = realtime
-SOURCES = $(sort $(wildcard src/*.c src/*/*.c))
+SOURCES = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJS = $(SOURCES:.c=.o)
 PGFILEDESC = "realtime - WebSocket server inside PostgreSQL"
 SHLIB_LINK = -lwebsockets -luv
@@ -86,7 +86,7 @@ test-output:
 	$(MKDIR_P) $(TEST_OUTPUT)/regress $(TEST_OUTPUT)/isolation
 
 format:
-	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch])
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch])
 
 # For test/lint and other scripts: make -s print-REGRESS
 print-%:

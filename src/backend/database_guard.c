@@ -24,7 +24,7 @@
 #include "utils/acl.h"
 #include "utils/syscache.h"
 
-#include "src/backend/at_commit.h"
+#include "src/backend/after_commit.h"
 #include "src/backend/database_guard.h"
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
@@ -75,7 +75,7 @@ on_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
 
 	/* what a prepared transaction has done is not noted with it */
 	if (commits_prepared && invalidations != rt_declarations_invalidations())
-		rt_at_commit_declarations_changed();
+		rt_after_commit_declarations_changed();
 }
 
 /* Has our workers leave the database that a command needs for itself. */
@@ -101,7 +101,7 @@ begin_vacating(Node *statement, ProcessUtilityContext context)
 		return;
 
 	/* ends with the transaction, however this goes on */
-	rt_at_end_vacate_end();
+	rt_after_end_vacate_end();
 	if (!rt_database_vacate_begin(database, VACATE_TIMEOUT_MS))
 		ereport(DEBUG1,
 				(errmsg_internal("workers are still connected to database \"%s\"",
@@ -204,12 +204,12 @@ note_news(Node *statement)
 			if (((DropStmt *) statement)->removeType != OBJECT_EXTENSION &&
 				((DropStmt *) statement)->removeType != OBJECT_SCHEMA)
 				return;
-			rt_at_commit_declarations_changed();
+			rt_after_commit_declarations_changed();
 			break;
 
 		case T_CreateExtensionStmt:
 		case T_AlterExtensionStmt:
-			rt_at_commit_declarations_changed();
+			rt_after_commit_declarations_changed();
 			break;
 
 		case T_CreatedbStmt:
@@ -223,5 +223,5 @@ note_news(Node *statement)
 		default:
 			return;
 	}
-	rt_at_commit_wake_workers();
+	rt_after_commit_wake_workers();
 }

@@ -34,17 +34,17 @@
 #include "utils/timeout.h"
 
 #include "src/catalog/declaration.h"
-#include "src/executor/access.h"
-#include "src/executor/batch.h"
-#include "src/executor/bridge.h"
-#include "src/executor/call.h"
 #include "src/executor/commit.h"
-#include "src/executor/function.h"
+#include "src/executor/function/function.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
-#include "src/executor/publish_request.h"
-#include "src/executor/replay.h"
-#include "src/executor/stream.h"
+#include "src/executor/outgoing.h"
+#include "src/executor/request/access.h"
+#include "src/executor/request/bridge.h"
+#include "src/executor/request/call.h"
+#include "src/executor/request/publish.h"
+#include "src/executor/request/resume.h"
+#include "src/executor/request/stream.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
 #include "src/ipc/request.h"
@@ -188,7 +188,7 @@ init_executor(int index)
 	MemoryContextSwitchTo(executor.context);
 
 	rt_interrupt_init_timer();
-	rt_batch_init(executor.index, executor.counters);
+	rt_outgoing_init(executor.index, executor.counters);
 	rt_work_init(executor.counters);
 	rt_commit_init();
 	rt_functions_init();
@@ -248,7 +248,7 @@ run_request(RtRequest *request)
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
 	result = run_kind(request);
-	rt_batch_add(request, result.ended);
+	rt_outgoing_add(request, result.ended);
 
 	count(&executor.counters->calls);
 	if (result.failed)
@@ -256,8 +256,8 @@ run_request(RtRequest *request)
 	note_time(began, result.ended);
 	note_extension(!result.unavailable, false);
 	executor.leaving |= result.session_is_spoiled;
-	if (rt_batch_is_due(result.ended) || executor.leaving)
-		rt_batch_push();
+	if (rt_outgoing_is_due(result.ended) || executor.leaving)
+		rt_outgoing_push();
 	MemoryContextReset(executor.context);
 }
 
@@ -353,7 +353,7 @@ leave_if_told(void)
 		proc_exit(1);
 	if (rt_database_is_vacated(MyDatabaseId))
 	{
-		rt_batch_push();
+		rt_outgoing_push();
 		proc_exit(0);
 	}
 	if (!rt_shutdown_is_requested())
@@ -361,7 +361,7 @@ leave_if_told(void)
 	stopping = rt_postmaster_is_stopping();
 	if (stopping && rt_requests_queued() && !rt_grace_is_over())
 		return;
-	rt_batch_push();
+	rt_outgoing_push();
 	proc_exit(stopping ? 0 : 1);
 }
 
@@ -373,14 +373,14 @@ turn(void)
 	handle_interrupts();
 	leave_if_told();
 
-	request = rt_request_take(executor.index, rt_batch_is_empty());
+	request = rt_request_take(executor.index, rt_outgoing_is_empty());
 	if (request != NULL)
 		run_request(request);
-	else if (rt_batch_is_empty())
+	else if (rt_outgoing_is_empty())
 		wait_for_request();
 	else
 	{
-		rt_batch_push();
+		rt_outgoing_push();
 		pgstat_report_stat(false);
 	}
 }

@@ -28,8 +28,8 @@
 #include "tcop/tcopprot.h"
 #include "utils/timeout.h"
 
-#include "src/executor/batch.h"
 #include "src/executor/interrupt.h"
+#include "src/executor/outgoing.h"
 #include "src/guc.h"
 #include "src/ipc/worker_slot.h"
 
@@ -106,7 +106,7 @@ on_tick(void)
 	}
 	else if (has_passed(call_deadline, LAST_GRACE_MS))
 		cancel_what_runs();
-	rt_batch_alarm();
+	rt_outgoing_alarm();
 }
 
 void
@@ -148,7 +148,7 @@ rt_deadline_arm(TimestampTz deadline)
 	call_deadline = deadline;
 	timeouts[n].id = tick_timeout;
 	timeouts[n].type = TMPARAM_EVERY;
-	timeouts[n++].delay_ms = rt_batch_is_empty() ? TICK_MS : HOLDING_TICK_MS;
+	timeouts[n++].delay_ms = rt_outgoing_is_empty() ? TICK_MS : HOLDING_TICK_MS;
 	if (deadline != 0)
 	{
 		timeouts[n].id = STATEMENT_TIMEOUT;

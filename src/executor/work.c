@@ -25,10 +25,10 @@
 #include "utils/timeout.h"
 
 #include "src/catalog/declaration.h"
-#include "src/executor/batch.h"
 #include "src/executor/commit.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
+#include "src/executor/outgoing.h"
 #include "src/executor/reply.h"
 #include "src/executor/session_reset.h"
 #include "src/executor/work.h"
@@ -86,7 +86,7 @@ prepare_work(RtWork *work)
 	if (!work->prepare(work))
 		return false;
 
-	pushed = rt_batch_before(work->mean_us);
+	pushed = rt_outgoing_before(work->mean_us);
 	if (pushed || work->timeout_ms != realtime_handler_timeout)
 		arm_deadline(work);
 	INSTR_TIME_SET_CURRENT(work->began);
@@ -202,7 +202,7 @@ attempt(RtWork *work)
 	error_context_stack = callback.previous;
 	INSTR_TIME_SET_CURRENT(work->ended);
 	rt_identity_end();
-	rt_commit_end(rt_batch_durability());
+	rt_commit_end(rt_outgoing_durability());
 	if (!rt_session_reset())
 		work->session_is_spoiled = true;
 	return outcome;

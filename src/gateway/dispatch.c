@@ -11,14 +11,14 @@
 #include "mb/pg_wchar.h"
 
 #include "src/gateway/dispatch.h"
+#include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
-#include "src/gateway/outbox.h"
-#include "src/gateway/repair.h"
-#include "src/gateway/replay.h"
-#include "src/gateway/sequence.h"
+#include "src/gateway/sequential.h"
 #include "src/gateway/spin.h"
-#include "src/gateway/stream.h"
-#include "src/gateway/subscribe.h"
+#include "src/gateway/topic/repair.h"
+#include "src/gateway/topic/resume.h"
+#include "src/gateway/topic/stream.h"
+#include "src/gateway/topic/subscribe.h"
 #include "src/guc.h"
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
@@ -32,7 +32,7 @@
 static RtRequest *queued[TURN_MAX];
 static int	queued_count = 0;
 
-static void continue_sequence(RtConnection *connection, RtSequence *sequence);
+static void continue_sequence(RtConnection *connection, RtSequentialBatch *sequence);
 
 /* ---- requests ---- */
 
@@ -330,7 +330,7 @@ dispatch_batch(RtConnection *connection, const char *text, uint32 len,
 	}
 	if (envelope->sequential)
 	{
-		RtSequence *sequence = rt_sequence_make(connection, text, len,
+		RtSequentialBatch *sequence = rt_sequential_make(connection, text, len,
 												envelope->batch);
 
 		if (sequence == NULL)
@@ -347,7 +347,7 @@ dispatch_batch(RtConnection *connection, const char *text, uint32 len,
 
 /* Begins the next entry that needs an executor; frees the batch at its end. */
 static void
-continue_sequence(RtConnection *connection, RtSequence *sequence)
+continue_sequence(RtConnection *connection, RtSequentialBatch *sequence)
 {
 	RtSpan		value;
 
@@ -356,7 +356,7 @@ continue_sequence(RtConnection *connection, RtSequence *sequence)
 		if (dispatch_entry(connection, sequence->text, value, sequence->ticket))
 			return;
 	}
-	rt_sequence_free(connection, sequence);
+	rt_sequential_free(connection, sequence);
 }
 
 /* ---- messages ---- */
@@ -464,7 +464,7 @@ answer_call(RtConnection *connection, RtRequest *request)
 	}
 	if (request->tag != 0)
 	{
-		RtSequence *sequence = rt_sequence_find(connection, request->tag);
+		RtSequentialBatch *sequence = rt_sequential_find(connection, request->tag);
 
 		if (sequence != NULL)
 			continue_sequence(connection, sequence);

@@ -6,9 +6,9 @@
 #ifndef RT_GATEWAY_DISPATCH_H
 #define RT_GATEWAY_DISPATCH_H
 
-#include "src/gateway/connection.h"
-#include "src/ipc/request.h"
 #include "src/errcodes.h"
+#include "src/gateway/door/connection.h"
+#include "src/ipc/request.h"
 #include "src/protocol/envelope.h"
 
 /* A RtMessageHandler. */

@@ -42,7 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "src/catalog/declaration.h"
-#include "src/catalog/replay.h"
+#include "src/catalog/message_store.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/retention.h"

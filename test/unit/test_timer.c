@@ -13,8 +13,8 @@ static int64 now_us = 1000000000;
 
 #define rt_clock_us() now_us
 
-#include "src/ipc/timer_heap.c"
 #include "src/ipc/timer.c"
+#include "src/ipc/timer_heap.c"
 #undef printf
 #undef fprintf
 #undef snprintf

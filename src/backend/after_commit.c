@@ -1,0 +1,74 @@
+/*
+ * after_commit.c
+ *		What has to be told to our processes when a transaction is over.
+ *
+ * It must be told late: a process that looks again at once must find the new
+ * state.  At XACT_EVENT_COMMIT the invalidation messages are not sent and the
+ * locks not released yet, so an executor could still answer from its cache
+ * and a worker would wait for the lock on a database.  Therefore a callback
+ * of the resource owner does it, in the phase after the locks.
+ *
+ * Nothing here may fail.
+ */
+#include "postgres.h"
+
+#include "utils/resowner.h"
+
+#include "src/backend/after_commit.h"
+#include "src/ipc/worker_slot.h"
+
+static bool declarations_changed = false;
+static bool wake_workers = false;
+static bool vacate_end = false;
+
+static void
+on_resource_release(ResourceReleasePhase phase, bool is_commit,
+					bool is_top_level, void *arg)
+{
+	bool		changed = declarations_changed;
+	bool		wake = wake_workers;
+
+	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
+		return;
+	if (vacate_end)
+		rt_database_vacate_end();
+	vacate_end = declarations_changed = wake_workers = false;
+	if (!is_commit)
+		return;
+
+	if (changed)
+	{
+		rt_catalog_changed();
+		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
+	}
+	if (wake)
+	{
+		rt_worker_wake_all(RT_WORKER_LAUNCHER);
+		rt_worker_wake_all(RT_WORKER_EXECUTOR);
+		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
+	}
+}
+
+void
+rt_after_commit_install(void)
+{
+	RegisterResourceReleaseCallback(on_resource_release, NULL);
+}
+
+void
+rt_after_commit_declarations_changed(void)
+{
+	declarations_changed = true;
+}
+
+void
+rt_after_commit_wake_workers(void)
+{
+	wake_workers = true;
+}
+
+void
+rt_after_end_vacate_end(void)
+{
+	vacate_end = true;
+}

@@ -1,0 +1,22 @@
+/*
+ * after_commit.h
+ *		What has to be told to our processes when a transaction is over.
+ *
+ * Each function may be called any number of times in a transaction.
+ */
+#ifndef RT_BACKEND_AFTER_COMMIT_H
+#define RT_BACKEND_AFTER_COMMIT_H
+
+/* Registers the callback; once, from rt_backend_install(). */
+extern void rt_after_commit_install(void);
+
+/* Once this commits, declarations have changed. */
+extern void rt_after_commit_declarations_changed(void);
+
+/* Once this commits, waiting workers shall look again. */
+extern void rt_after_commit_wake_workers(void);
+
+/* Once this ends, the vacated database may be connected to again. */
+extern void rt_after_end_vacate_end(void);
+
+#endif							/* RT_BACKEND_AFTER_COMMIT_H */

@@ -1,0 +1,279 @@
+/*
+ * declare.c
+ *		realtime.rpc(), realtime.topic(), realtime.drop(): what stands in a
+ *		declaration is checked here, once, and not when a client calls.
+ *
+ * The tables can also be written directly (a restored dump does); a statement
+ * trigger on them, at the end of this file, makes any change known.
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "src/backend/after_commit.h"
+#include "src/backend/declare/function_check.h"
+#include "src/backend/declare/parameter.h"
+#include "src/backend/declare/store.h"
+#include "src/backend/declare/template_check.h"
+#include "src/backend/live/table.h"
+#include "src/catalog/declaration.h"
+#include "src/protocol/topic.h"
+
+/* Defaults of parameters, as in src/sql */
+#define REPLAY_SIZE_DEFAULT 1000
+#define RATE_WINDOW_DEFAULT (10 * USECS_PER_SEC)
+#define IDEMPOTENCY_TTL_DEFAULT (48 * USECS_PER_HOUR)
+
+/* Positions of parameters, as in src/sql */
+enum
+{
+	RPC_PATH,
+	RPC_HANDLER,
+	RPC_GUARD,
+	RPC_TIMEOUT,
+	RPC_READ_ONLY,
+	RPC_RATE_LIMIT,
+	RPC_RATE_WINDOW,
+	RPC_IDEMPOTENCY_KEY,
+	RPC_IDEMPOTENCY_TTL,
+	RPC_LOCK_KEY,
+	RPC_LOCK_WAIT,
+	RPC_CLASS_OF_SERVICE
+};
+
+enum
+{
+	TOPIC_TEMPLATE,
+	TOPIC_CLASS,
+	TOPIC_ACCESS,
+	TOPIC_OPEN,
+	TOPIC_REPLAY_SIZE,
+	TOPIC_REPLAY_TTL
+};
+
+static void check_key(FunctionCallInfo fcinfo, int number, const char *name,
+					  const RtCheckedFunction *handler);
+static void check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler);
+static char *checked_class(FunctionCallInfo fcinfo);
+static void check_replay(FunctionCallInfo fcinfo, const char *topic_class);
+static void refuse_later(const char *option) pg_attribute_noreturn();
+
+PG_FUNCTION_INFO_V1(realtime_rpc);
+PG_FUNCTION_INFO_V1(realtime_topic);
+PG_FUNCTION_INFO_V1(realtime_drop);
+PG_FUNCTION_INFO_V1(realtime_declaration_changed);
+
+Datum
+realtime_rpc(PG_FUNCTION_ARGS)
+{
+	RtRpcRow	row = {0};
+	RtCheckedFunction *handler;
+	bool		read_only;
+
+	row.path = rt_parameter_path(fcinfo, RPC_PATH);
+	rt_store_begin_rpc(row.path);
+	if (PG_ARGISNULL(RPC_HANDLER))
+		rt_parameter_refuse_null("handler");
+	handler = rt_function_check_any(PG_GETARG_OID(RPC_HANDLER), "a handler");
+	rt_function_check_handler(handler);
+	row.handler = handler->signature;
+	row.guards = rt_parameter_guards(fcinfo, RPC_GUARD, handler);
+	row.timeout = rt_parameter_interval(fcinfo, RPC_TIMEOUT, "timeout", PG_INT32_MAX);
+	if (!PG_ARGISNULL(RPC_READ_ONLY))
+	{
+		read_only = PG_GETARG_BOOL(RPC_READ_ONLY);
+		row.read_only = &read_only;
+	}
+	check_rpc_later(fcinfo, handler);
+
+	rt_store_rpc(&row);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_topic(PG_FUNCTION_ARGS)
+{
+	RtTopicRow	row = {0};
+
+	rt_store_begin_topic();
+	row.template = rt_parameter_template(fcinfo, TOPIC_TEMPLATE, "template");
+	row.topic_class = checked_class(fcinfo);
+	if (PG_ARGISNULL(TOPIC_OPEN))
+		rt_parameter_refuse_null("open");
+	row.open = PG_GETARG_BOOL(TOPIC_OPEN);
+	if (!PG_ARGISNULL(TOPIC_ACCESS))
+	{
+		RtCheckedFunction *access = rt_function_check_any(PG_GETARG_OID(TOPIC_ACCESS),
+												 "an access function");
+
+		rt_function_check_access(access, row.template);
+		row.access = access->signature;
+		if (row.open)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a topic cannot be open and have an access function"),
+					 errhint("Leave out one of \"open\" and \"access\".")));
+	}
+	check_replay(fcinfo, row.topic_class);
+	row.replay_size = PG_GETARG_INT32(TOPIC_REPLAY_SIZE);
+	row.replay_ttl = PG_ARGISNULL(TOPIC_REPLAY_TTL) ? NULL :
+		PG_GETARG_INTERVAL_P(TOPIC_REPLAY_TTL);
+
+	rt_template_check_names(row.template);
+	rt_template_check_class(row.template, row.topic_class, NULL);
+	rt_template_class_changes(row.template, row.topic_class);
+	rt_store_topic(&row);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_drop(PG_FUNCTION_ARGS)
+{
+	char	   *path = rt_parameter_text(fcinfo, 0, "path");
+	const RtStreamDeclaration *stream = NULL;
+	const char *tpl;
+
+	/* of two that drop what is declared twice, the second sees it */
+	rt_store_begin_drop();
+	if (rt_declarations_refresh())
+		stream = rt_declaration_stream(path, strlen(path));
+	tpl = stream != NULL ? stream->topic : path;
+
+	/* a table that is named like a path or template goes second */
+	if (!rt_store_drop(path))
+		PG_RETURN_BOOL(rt_live_table_drop(path));
+	if (rt_template_check(tpl, strlen(tpl)) == RT_TEMPLATE_OK)
+		rt_template_class_changes(tpl, NULL);
+	PG_RETURN_BOOL(true);
+}
+
+/* ---- checks of realtime.rpc() ---- */
+
+static bool
+is_default(const Interval *interval, int64 default_us)
+{
+	return interval == NULL || (interval->month == 0 && interval->day == 0 &&
+								interval->time == default_us);
+}
+
+/* Options whose behaviour is not there yet: never accepted silently. */
+static void
+check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
+{
+	Interval   *rate_window = rt_parameter_interval(fcinfo, RPC_RATE_WINDOW,
+													"rate_window", PG_INT32_MAX);
+	Interval   *idempotency_ttl = rt_parameter_interval(fcinfo, RPC_IDEMPOTENCY_TTL,
+														"idempotency_ttl", PG_INT64_MAX);
+
+	rt_parameter_interval(fcinfo, RPC_LOCK_WAIT, "lock_wait", PG_INT32_MAX);
+	if (!PG_ARGISNULL(RPC_RATE_LIMIT))
+	{
+		if (PG_GETARG_INT32(RPC_RATE_LIMIT) <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("rate_limit must be greater than 0"),
+					 errhint("Leave it out to have no limit.")));
+		refuse_later("rate_limit");
+	}
+	check_key(fcinfo, RPC_IDEMPOTENCY_KEY, "idempotency_key", handler);
+	check_key(fcinfo, RPC_LOCK_KEY, "lock_key", handler);
+	if (!PG_ARGISNULL(RPC_LOCK_WAIT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lock_wait needs lock_key"),
+				 errdetail("It is how long a call waits for the lock that lock_key names.")));
+	if (!is_default(rate_window, RATE_WINDOW_DEFAULT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rate_window needs rate_limit"),
+				 errdetail("It is the time in which rate_limit counts.")));
+	if (!is_default(idempotency_ttl, IDEMPOTENCY_TTL_DEFAULT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("idempotency_ttl needs idempotency_key"),
+				 errdetail("It is how long the answers of calls with that key are kept.")));
+	if (!PG_ARGISNULL(RPC_CLASS_OF_SERVICE))
+		refuse_later("class_of_service");
+}
+
+static void
+check_key(FunctionCallInfo fcinfo, int number, const char *name,
+		  const RtCheckedFunction *handler)
+{
+	if (PG_ARGISNULL(number))
+		return;
+	rt_function_check_key(rt_function_check_any(PG_GETARG_OID(number),
+											  "a key function"),
+						  handler);
+	refuse_later(name);
+}
+
+/* ---- checks of realtime.topic() ---- */
+
+static char *
+checked_class(FunctionCallInfo fcinfo)
+{
+	char	   *topic_class = rt_parameter_text(fcinfo, TOPIC_CLASS, "class");
+
+	if (strcmp(topic_class, "volatile") != 0 &&
+		strcmp(topic_class, "ordered") != 0 &&
+		strcmp(topic_class, "replay") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic class \"%s\" does not exist", topic_class),
+				 errhint("Classes are \"volatile\", \"ordered\" and \"replay\".")));
+	return topic_class;
+}
+
+static void
+check_replay(FunctionCallInfo fcinfo, const char *topic_class)
+{
+	bool		replay = strcmp(topic_class, "replay") == 0;
+
+	if (PG_ARGISNULL(TOPIC_REPLAY_SIZE))
+		rt_parameter_refuse_null("replay_size");
+	if (PG_GETARG_INT32(TOPIC_REPLAY_SIZE) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("replay_size must be greater than 0"),
+				 errhint("It is the number of events that are kept.")));
+	rt_parameter_interval(fcinfo, TOPIC_REPLAY_TTL, "replay_ttl", PG_INT64_MAX);
+	if (!replay && (!PG_ARGISNULL(TOPIC_REPLAY_TTL) ||
+					PG_GETARG_INT32(TOPIC_REPLAY_SIZE) != REPLAY_SIZE_DEFAULT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("replay_size and replay_ttl need class \"replay\""),
+				 errdetail("The class is \"%s\".", topic_class),
+				 errhint("Add class => 'replay'.")));
+}
+
+static void
+refuse_later(const char *option)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s is not supported yet", option),
+			 errhint("Declare it without this option.")));
+}
+
+/* ---- the trigger on the tables ---- */
+
+Datum
+realtime_declaration_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by trigger manager",
+						"realtime.declaration_changed")));
+
+	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigger->tg_relation));
+	rt_after_commit_declarations_changed();
+	PG_RETURN_POINTER(NULL);
+}

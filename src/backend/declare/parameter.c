@@ -1,0 +1,134 @@
+/*
+ * parameter.c
+ *		Parameters of the declaring functions.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "src/backend/declare/parameter.h"
+#include "src/catalog/interval.h"
+#include "src/protocol/envelope.h"
+#include "src/protocol/topic.h"
+
+#define QUOTED_MAX 100			/* bytes of a bad text in a message */
+
+char *
+rt_parameter_text(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		rt_parameter_refuse_null(name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+bool
+rt_parameter_bool(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		rt_parameter_refuse_null(name);
+	return PG_GETARG_BOOL(number);
+}
+
+char *
+rt_parameter_path(FunctionCallInfo fcinfo, int number)
+{
+	char	   *path = rt_parameter_text(fcinfo, number, "path");
+	size_t		len = strlen(path);
+
+	if (len > RT_PATH_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("path is too long"),
+				 errdetail("The path has %zu bytes, the most are %d.",
+						   len, RT_PATH_MAX)));
+	if (!rt_path_is_valid(path, len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("path \"%s\" is not valid", path),
+				 errdetail("A path is two or more words of letters, digits, \"_\" and \"-\", joined by \"/\"."),
+				 errhint("For example: \"chat/send\".")));
+	return path;
+}
+
+char *
+rt_parameter_template(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	char	   *tpl = rt_parameter_text(fcinfo, number, name);
+	RtTemplateFault fault = rt_template_check(tpl, strlen(tpl));
+
+	if (fault != RT_TEMPLATE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic template \"%s\" is not valid",
+						pnstrdup(tpl, pg_mbcliplen(tpl, strlen(tpl), QUOTED_MAX))),
+				 errdetail("The template %s.", rt_template_fault_text(fault)),
+				 errhint("For example: \"chat:{room}\".")));
+	if (rt_topic_is_system(tpl, strlen(tpl)))
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("topic template \"%s\" is reserved", tpl),
+				 errdetail("Topics that begin with \"__\" belong to the server.")));
+	return tpl;
+}
+
+Interval *
+rt_parameter_interval(FunctionCallInfo fcinfo, int number, const char *name,
+					  int64 longest_ms)
+{
+	Interval   *interval;
+	int64		ms;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	interval = PG_GETARG_INTERVAL_P(number);
+	if (!rt_interval_ms(interval, &ms) || ms > longest_ms)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is too long", name),
+				 errdetail("The longest is %lld days.",
+						   (long long) (longest_ms / (24 * 60 * 60 * 1000)))));
+	if (ms < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be at least one millisecond", name),
+				 errhint("For example: %s => '2 s'.", name)));
+	return interval;
+}
+
+List *
+rt_parameter_guards(FunctionCallInfo fcinfo, int number,
+					const RtCheckedFunction *guarded)
+{
+	List	   *signatures = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	if (PG_ARGISNULL(number))
+		return NIL;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), REGPROCEDUREOID,
+					  sizeof(Oid), true, TYPALIGN_INT,
+					  &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		RtCheckedFunction *guard;
+
+		if (nulls[i])
+			rt_parameter_refuse_null("guard");
+		guard = rt_function_check_any(DatumGetObjectId(elements[i]), "a guard");
+		rt_function_check_guard(guard, guarded);
+		signatures = lappend(signatures, guard->signature);
+	}
+	return signatures;
+}
+
+void
+rt_parameter_refuse_null(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+			 errmsg("%s must not be null", name)));
+}

@@ -1,0 +1,42 @@
+/*
+ * parameter.h
+ *		Parameters of the declaring functions.
+ *
+ * All of these raise, with DETAIL and HINT, if the parameter is wrong; name is
+ * what the user calls it.
+ */
+#ifndef RT_BACKEND_DECLARE_PARAMETER_H
+#define RT_BACKEND_DECLARE_PARAMETER_H
+
+#include "src/compat.h"
+
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/timestamp.h"
+
+#include "src/backend/declare/function_check.h"
+
+/* Not NULL. */
+extern char *rt_parameter_text(FunctionCallInfo fcinfo, int number,
+							   const char *name);
+extern bool rt_parameter_bool(FunctionCallInfo fcinfo, int number,
+							  const char *name);
+
+/* The path of what clients call. */
+extern char *rt_parameter_path(FunctionCallInfo fcinfo, int number);
+
+/* A topic template that is not reserved. */
+extern char *rt_parameter_template(FunctionCallInfo fcinfo, int number,
+								   const char *name);
+
+/* NULL, or an interval of at least a millisecond. */
+extern Interval *rt_parameter_interval(FunctionCallInfo fcinfo, int number,
+									   const char *name, int64 longest_ms);
+
+/* Functions that can guard another one; returns their signatures. */
+extern List *rt_parameter_guards(FunctionCallInfo fcinfo, int number,
+								 const RtCheckedFunction *guarded);
+
+extern void rt_parameter_refuse_null(const char *name) pg_attribute_noreturn();
+
+#endif							/* RT_BACKEND_DECLARE_PARAMETER_H */

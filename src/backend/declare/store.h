@@ -1,0 +1,91 @@
+/*
+ * store.h
+ *		Writing the tables of declarations.
+ *
+ * All of these write as the owner of the tables, whoever is the user.
+ */
+#ifndef RT_BACKEND_DECLARE_STORE_H
+#define RT_BACKEND_DECLARE_STORE_H
+
+#include "src/compat.h"
+
+#include "nodes/pg_list.h"
+#include "utils/timestamp.h"
+
+/* A row of realtime.rpc_declaration; NULL pointers are NULLs. */
+typedef struct RtRpcRow
+{
+	const char *path;
+	const char *handler;
+	List	   *guards;			/* of char * */
+	Interval   *timeout;
+	bool	   *read_only;
+} RtRpcRow;
+
+/* A row of realtime.topic_declaration. */
+typedef struct RtTopicRow
+{
+	const char *template;
+	const char *topic_class;
+	bool		open;
+	const char *access;
+	int			replay_size;
+	Interval   *replay_ttl;
+} RtTopicRow;
+
+/* A row of realtime.stream_declaration. */
+typedef struct RtStreamRow
+{
+	const char *path;
+	const char *topic;
+	const char *merge;
+	const char *key;
+	bool		prepend;
+	int			max;			/* 0 = NULL */
+	bool		replay;
+	int			replay_size;
+	Interval   *replay_ttl;
+	bool		is_volatile;
+	const char *access;
+	List	   *guards;			/* of char * */
+} RtStreamRow;
+
+/* A row of realtime.bridge_declaration. */
+typedef struct RtBridgeRow
+{
+	const char *channel;
+	const char *topic;
+	const char *event;
+	const char *parse;
+	const char *invalidate;
+} RtBridgeRow;
+
+/*
+ * To be called before the row is put together: from here to the end of the
+ * transaction no schema or type is renamed (see dependency.c); for a topic or
+ * a stream also nobody else declares one, and for an rpc or a stream nobody
+ * else declares anything of that path.
+ */
+extern void rt_store_begin_rpc(const char *path);
+extern void rt_store_begin_topic(void);
+extern void rt_store_begin_stream(const char *path);
+extern void rt_store_begin_bridge(void);
+extern void rt_store_begin_drop(void);
+
+/* Inserts or replaces, also what had the same path as something else. */
+extern void rt_store_rpc(const RtRpcRow *row);
+extern void rt_store_topic(const RtTopicRow *row);
+extern void rt_store_stream(const RtStreamRow *row);
+extern void rt_store_bridge(const RtBridgeRow *row);
+
+/* Waits for those who are declaring, and keeps others from beginning. */
+extern void rt_store_lock(void);
+
+/* Returns whether there was such a declaration. */
+extern bool rt_store_drop(const char *path);
+
+/* Replaces a function's signature wherever it is stored. */
+extern void rt_store_rename_function(const char *old_signature,
+									 const char *new_signature);
+
+#endif							/* RT_BACKEND_DECLARE_STORE_H */

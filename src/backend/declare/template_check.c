@@ -1,0 +1,168 @@
+/*
+ * template_check.c
+ *		Whether a topic template goes with those that are declared already, and
+ *		what follows from a change of class.
+ */
+#include "postgres.h"
+
+#include "src/backend/declare/template_check.h"
+#include "src/backend/publish/publish.h"
+#include "src/catalog/declaration.h"
+#include "src/catalog/message_store.h"
+#include "src/protocol/topic.h"
+
+static bool
+have_same_form(const char *a, const char *b)
+{
+	char	   *form_a = palloc(strlen(a) + 1);
+	char	   *form_b = palloc(strlen(b) + 1);
+	size_t		len = rt_template_form(a, strlen(a), form_a);
+	bool		same = rt_template_form(b, strlen(b), form_b) == len &&
+		memcmp(form_a, form_b, len) == 0;
+
+	pfree(form_a);
+	pfree(form_b);
+	return same;
+}
+
+/*
+ * Two of them would match the same topics, and nobody could tell which of the
+ * two says who may subscribe.
+ */
+void
+rt_template_check_names(const char *tpl)
+{
+	ListCell   *cell;
+
+	rt_declarations_refresh();
+	foreach(cell, rt_declaration_topics())
+	{
+		const RtTopicDeclaration *other = lfirst(cell);
+
+		if (other->declared && strcmp(other->template, tpl) != 0 &&
+			have_same_form(other->template, tpl))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("topic template \"%s\" matches the same topics as \"%s\"",
+							tpl, other->template),
+					 errdetail("They differ in nothing but the names of placeholders."),
+					 errhint("Remove the other declaration first: SELECT realtime.drop('%s');",
+							 other->template)));
+	}
+}
+
+static const char *
+class_name(RtTopicClass topic_class)
+{
+	return topic_class == RT_TOPIC_REPLAY ? "replay" :
+		topic_class == RT_TOPIC_VOLATILE ? "volatile" : "ordered";
+}
+
+static void
+check_against(const char *tpl, const char *topic_class, const char *kind,
+			  const char *name, const char *other_template,
+			  RtTopicClass other_class)
+{
+	if (strcmp(class_name(other_class), topic_class) == 0 ||
+		!have_same_form(tpl, other_template))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("topic template \"%s\" is declared with another class", tpl),
+			 errdetail("It is %s here and %s in %s \"%s\".", topic_class,
+					   class_name(other_class), kind, name),
+			 errhint("Declare both alike, or remove the other declaration first: SELECT realtime.drop('%s');",
+					 name)));
+}
+
+void
+rt_template_check_class(const char *tpl, const char *topic_class,
+						const char *path)
+{
+	ListCell   *cell;
+
+	rt_declarations_refresh();
+	if (path != NULL)
+	{
+		foreach(cell, rt_declaration_topics())
+		{
+			const RtTopicDeclaration *topic = lfirst(cell);
+
+			if (topic->declared)
+				check_against(tpl, topic_class, "topic", topic->template,
+							  topic->template, topic->topic_class);
+		}
+	}
+	foreach(cell, rt_declaration_streams())
+	{
+		const RtStreamDeclaration *stream = lfirst(cell);
+
+		if (path == NULL || strcmp(stream->path, path) != 0)
+			check_against(tpl, topic_class, "channel", stream->path,
+						  stream->topic, stream->topic_class);
+	}
+}
+
+/* After a drop, without a class: what is left for the same topics has it still. */
+void
+rt_template_class_changes(const char *tpl, const char *topic_class)
+{
+	ListCell   *cell;
+
+	rt_declarations_refresh();
+	foreach(cell, rt_declaration_topics())
+	{
+		const RtTopicDeclaration *topic = lfirst(cell);
+
+		if ((topic_class == NULL ||
+			 strcmp(class_name(topic->topic_class), topic_class) == 0) &&
+			have_same_form(topic->template, tpl))
+			return;
+	}
+	if (rt_replay_any(tpl, strlen(tpl)))
+		rt_pending_raise_epoch();
+}
+
+/* Topics that a template makes are of one class; "-" stands for any value. */
+static bool
+makes_replay_topics(const char *tpl, Size len)
+{
+	const char *values[RT_PLACEHOLDERS_MAX];
+	size_t		lens[RT_PLACEHOLDERS_MAX];
+	char		topic[RT_TOPIC_MAX];
+	const RtTopicDeclaration *declaration;
+	int			topic_len;
+
+	for (int i = 0; i < RT_PLACEHOLDERS_MAX; i++)
+	{
+		values[i] = "-";
+		lens[i] = 1;
+	}
+	topic_len = rt_template_fill(tpl, len, values, lens, topic, sizeof(topic));
+	if (topic_len < 0)
+		return false;
+	declaration = rt_declaration_topic(topic, topic_len);
+	return declaration != NULL && declaration->topic_class == RT_TOPIC_REPLAY;
+}
+
+static bool
+any_replay_topics(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, rt_declaration_topics())
+	{
+		if (((RtTopicDeclaration *) lfirst(cell))->topic_class == RT_TOPIC_REPLAY)
+			return true;
+	}
+	return false;
+}
+
+bool
+rt_template_may_be_numbered(const char *tpl, Size len)
+{
+	if (!rt_declarations_refresh())
+		return false;
+	return (len > 0 ? makes_replay_topics(tpl, len) : any_replay_topics()) ||
+		rt_replay_any(tpl, len);
+}

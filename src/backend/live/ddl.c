@@ -1,0 +1,376 @@
+/*
+ * ddl.c
+ *		Keeps live tables in step with commands that change tables.
+ *
+ * The arguments of a live table's triggers name columns, and PostgreSQL knows
+ * nothing of it.  So object_access_hook notices when a column
+ *
+ *	- is renamed: the arguments are rewritten, in partitions as well;
+ *	- is dropped, and the topic or the key needs it: ERROR.  Any other column
+ *	  is just no longer published.
+ *
+ * It also notices TRUNCATE of a partition: partitions have their partitioned
+ * table's trigger for rows, but not its trigger for TRUNCATE.
+ *
+ * What is noticed is settled when the command is done (ProcessUtility_hook),
+ * because the new name cannot be seen before.  Notes belong to their command: a
+ * command inside of it has its own, and an error takes them along.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "src/backend/live/plan.h"
+#include "src/backend/live/table.h"
+
+/* What a command has done. */
+typedef struct Note
+{
+	Oid			relation;
+	int			attnum;			/* of a column, perhaps renamed; 0: truncated */
+	char	   *old_name;
+} Note;
+
+static List *notes = NIL;		/* of the current command */
+static bool noting = false;
+
+static object_access_hook_type previous_access_hook = NULL;
+static ProcessUtility_hook_type previous_utility_hook = NULL;
+
+static void on_object_access(ObjectAccessType access, Oid class_id,
+							 Oid object_id, int sub_id, void *arg);
+static void on_utility(PlannedStmt *pstmt, const char *query_string,
+					   bool read_only_tree, ProcessUtilityContext context,
+					   ParamListInfo params, QueryEnvironment *query_env,
+					   DestReceiver *dest, QueryCompletion *qc);
+static void note(Oid relation_id, int attnum);
+static void settle(List *work);
+static List *settle_truncated(const Note *entry, List *told);
+static void settle_renamed(const Note *entry, const char *new_name);
+static bool fires(const Trigger *trigger);
+static List *renamed_arguments(const Trigger *trigger, const char *old_name,
+							   const char *new_name);
+static char *renamed_topic(const char *tpl, const char *old_name,
+						   const char *new_name);
+static void store_arguments(Oid trigger, List *arguments);
+static void refuse_if_needed(Oid relation_id, int attnum);
+static bool topic_needs(const char *tpl, const char *name);
+
+void
+rt_live_ddl_install(void)
+{
+	previous_access_hook = object_access_hook;
+	object_access_hook = on_object_access;
+	previous_utility_hook = ProcessUtility_hook;
+	ProcessUtility_hook = on_utility;
+}
+
+/* ---- hooks ---- */
+
+/* After a rename the old name can still be seen, before a drop the column. */
+static void
+on_object_access(ObjectAccessType access, Oid class_id, Oid object_id,
+				 int sub_id, void *arg)
+{
+	if (previous_access_hook)
+		previous_access_hook(access, class_id, object_id, sub_id, arg);
+
+	if (class_id != RelationRelationId || IsBinaryUpgrade ||
+		!IsNormalProcessingMode())
+		return;
+	if (access == OAT_DROP && sub_id > 0)
+		refuse_if_needed(object_id, sub_id);
+	else if (noting && ((access == OAT_POST_ALTER && sub_id > 0) ||
+						access == OAT_TRUNCATE))
+		note(object_id, access == OAT_TRUNCATE ? 0 : sub_id);
+}
+
+static void
+on_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
+		   ProcessUtilityContext context, ParamListInfo params,
+		   QueryEnvironment *query_env, DestReceiver *dest,
+		   QueryCompletion *qc)
+{
+	ProcessUtility_hook_type next =
+	previous_utility_hook ? previous_utility_hook : standard_ProcessUtility;
+	List	   *outer_notes = notes;
+	bool		outer_noting = noting;
+
+	if (!IsA(pstmt->utilityStmt, RenameStmt) &&
+		!IsA(pstmt->utilityStmt, TruncateStmt))
+	{
+		next(pstmt, query_string, read_only_tree, context, params, query_env,
+			 dest, qc);
+		return;
+	}
+	notes = NIL;
+	noting = true;
+	PG_TRY();
+	{
+		next(pstmt, query_string, read_only_tree, context, params, query_env,
+			 dest, qc);
+		if (notes != NIL)
+			settle(notes);
+	}
+	PG_FINALLY();
+	{
+		notes = outer_notes;
+		noting = outer_noting;
+	}
+	PG_END_TRY();
+}
+
+static void
+note(Oid relation_id, int attnum)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
+	Note	   *entry = palloc0(sizeof(Note));
+
+	entry->relation = relation_id;
+	entry->attnum = attnum;
+	if (attnum > 0)
+		entry->old_name = get_attname(relation_id, attnum, false);
+	notes = lappend(notes, entry);
+	MemoryContextSwitchTo(old_context);
+}
+
+/* ---- when the command is done ---- */
+
+static void
+settle(List *work)
+{
+	List	   *told = NIL;		/* templates */
+	ListCell   *cell;
+
+	CommandCounterIncrement();
+	foreach(cell, work)
+	{
+		const Note *entry = lfirst(cell);
+
+		if (entry->attnum == 0)
+			told = settle_truncated(entry, told);
+		else
+		{
+			char	   *name = get_attname(entry->relation, entry->attnum, true);
+
+			if (name != NULL && strcmp(name, entry->old_name) != 0)
+				settle_renamed(entry, name);
+		}
+	}
+}
+
+/*
+ * A partition tells what its partitioned table would, once for each template
+ * that partitions have.  If the partitioned table was truncated, too, it has
+ * told it already, and twice is as good as once.
+ */
+static List *
+settle_truncated(const Note *entry, List *told)
+{
+	Relation	relation = try_relation_open(entry->relation, NoLock);
+	const Trigger *trigger;
+	char	   *tpl = NULL;
+	ListCell   *cell;
+
+	if (relation == NULL)
+		return told;
+	trigger = rt_live_row_trigger(relation);
+	if (trigger != NULL && trigger->tgisclone && trigger->tgnargs > 0 &&
+		fires(trigger))
+		tpl = pstrdup(trigger->tgargs[RT_LIVE_TOPIC]);
+	relation_close(relation, NoLock);
+	if (tpl == NULL)
+		return told;
+
+	foreach(cell, told)
+	{
+		if (strcmp(lfirst(cell), tpl) == 0)
+			return told;
+	}
+	rt_live_truncated(tpl);
+	return lappend(told, tpl);
+}
+
+/* As the trigger manager decides. */
+static bool
+fires(const Trigger *trigger)
+{
+	return trigger->tgenabled == TRIGGER_FIRES_ALWAYS ||
+		trigger->tgenabled ==
+		(SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA ?
+		 TRIGGER_FIRES_ON_REPLICA : TRIGGER_FIRES_ON_ORIGIN);
+}
+
+static void
+settle_renamed(const Note *entry, const char *new_name)
+{
+	Relation	relation = relation_open(entry->relation, NoLock);
+	const Trigger *triggers[] = {
+		rt_live_row_trigger(relation),
+		rt_live_truncate_trigger(relation)
+	};
+	Oid			oids[lengthof(triggers)] = {InvalidOid};
+	List	   *arguments[lengthof(triggers)] = {NIL};
+
+	/* writing to the catalog may rebuild the relation's description */
+	for (int i = 0; i < lengthof(triggers); i++)
+	{
+		if (triggers[i] == NULL || triggers[i]->tgnargs < RT_LIVE_COLUMNS)
+			continue;
+		oids[i] = triggers[i]->tgoid;
+		arguments[i] = renamed_arguments(triggers[i], entry->old_name, new_name);
+	}
+	for (int i = 0; i < lengthof(triggers); i++)
+	{
+		if (OidIsValid(oids[i]))
+			store_arguments(oids[i], arguments[i]);
+	}
+	CacheInvalidateRelcache(relation);
+	relation_close(relation, NoLock);
+	CommandCounterIncrement();
+}
+
+static List *
+renamed_arguments(const Trigger *trigger, const char *old_name,
+				  const char *new_name)
+{
+	List	   *arguments = list_make1(renamed_topic(trigger->tgargs[RT_LIVE_TOPIC],
+													 old_name, new_name));
+
+	for (int i = RT_LIVE_KEY; i < trigger->tgnargs; i++)
+		arguments = lappend(arguments,
+							pstrdup(strcmp(trigger->tgargs[i], old_name) == 0 ?
+									new_name : trigger->tgargs[i]));
+	return arguments;
+}
+
+static char *
+renamed_topic(const char *tpl, const char *old_name, const char *new_name)
+{
+	RtSpan		names[RT_PLACEHOLDERS_MAX];
+	StringInfoData renamed;
+	size_t		from = 0;
+	int			count = 0;
+
+	if (rt_template_check(tpl, strlen(tpl)) == RT_TEMPLATE_OK)
+		count = rt_template_names(tpl, strlen(tpl), names);
+	initStringInfo(&renamed);
+	for (int i = 0; i < count; i++)
+	{
+		if (names[i].len != strlen(old_name) ||
+			memcmp(tpl + names[i].off, old_name, names[i].len) != 0)
+			continue;
+		appendBinaryStringInfo(&renamed, tpl + from, names[i].off - from);
+		appendStringInfoString(&renamed, new_name);
+		from = names[i].off + names[i].len;
+	}
+	appendStringInfoString(&renamed, tpl + from);
+
+	if (from > 0 &&
+		rt_template_check(renamed.data, renamed.len) != RT_TEMPLATE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("column \"%s\" cannot be renamed to \"%s\"",
+						old_name, new_name),
+				 errdetail("It is part of the topic \"%s\" of a live table, where names are words of letters, digits and \"_\".",
+						   tpl)));
+	return renamed.data;
+}
+
+/* Writes what CREATE TRIGGER would have written. */
+static void
+store_arguments(Oid trigger, List *arguments)
+{
+	Relation	catalog = table_open(TriggerRelationId, RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	StringInfoData packed;
+	ListCell   *cell;
+	Datum		values[Natts_pg_trigger] = {0};
+	bool		nulls[Natts_pg_trigger] = {0};
+	bool		replaces[Natts_pg_trigger] = {0};
+
+	initStringInfo(&packed);
+	foreach(cell, arguments)
+		appendBinaryStringInfo(&packed, lfirst(cell), strlen(lfirst(cell)) + 1);
+	values[Anum_pg_trigger_tgargs - 1] =
+		PointerGetDatum(cstring_to_text_with_len(packed.data, packed.len));
+	replaces[Anum_pg_trigger_tgargs - 1] = true;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(catalog, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "could not find trigger %u", trigger);
+	tuple = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls,
+							  replaces);
+	CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
+	systable_endscan(scan);
+	table_close(catalog, RowExclusiveLock);
+}
+
+/* ---- dropping a column ---- */
+
+static void
+refuse_if_needed(Oid relation_id, int attnum)
+{
+	Relation	relation = try_relation_open(relation_id, NoLock);
+	const Trigger *trigger;
+	const char *name;
+
+	if (relation == NULL)
+		return;
+	trigger = rt_live_row_trigger(relation);
+	if (trigger != NULL && trigger->tgnargs >= RT_LIVE_COLUMNS)
+	{
+		name = NameStr(TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attname);
+		if (strcmp(trigger->tgargs[RT_LIVE_KEY], name) == 0 ||
+			topic_needs(trigger->tgargs[RT_LIVE_TOPIC], name))
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("cannot drop column \"%s\" of live table \"%s\"",
+							name, RelationGetRelationName(relation)),
+					 errdetail("The topic is \"%s\", the key is \"%s\".",
+							   trigger->tgargs[RT_LIVE_TOPIC],
+							   trigger->tgargs[RT_LIVE_KEY]),
+					 errhint("Declare the table with another topic and key first, or use realtime.drop_live_table().")));
+	}
+	relation_close(relation, NoLock);
+}
+
+static bool
+topic_needs(const char *tpl, const char *name)
+{
+	RtSpan		names[RT_PLACEHOLDERS_MAX];
+	int			count;
+
+	if (rt_template_check(tpl, strlen(tpl)) != RT_TEMPLATE_OK)
+		return false;
+	count = rt_template_names(tpl, strlen(tpl), names);
+	for (int i = 0; i < count; i++)
+	{
+		if (names[i].len == strlen(name) &&
+			memcmp(tpl + names[i].off, name, names[i].len) == 0)
+			return true;
+	}
+	return false;
+}

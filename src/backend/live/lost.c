@@ -1,0 +1,230 @@
+/*
+ * lost.c
+ *		Topics whose subscribers must load again.
+ *
+ * A trigger of a live table rejects no row.  What does not fit, one row into a
+ * frame or all of them into the transaction's share of memory, becomes a marker
+ * of its topic, and that topic needs no further events in this transaction.
+ *
+ * How many markers there can be is bounded: TOPICS_MAX topics, and from then on
+ * partitions of topics, of which there are RT_TOPIC_PARTITIONS.
+ *
+ * Markers are pending events and go with their savepoint, so what is known
+ * here must go along.  Subtransactions nest: the entries are a stack whose tail
+ * belongs to the innermost.  Taking them off the hash table in the reverse
+ * order of their coming is as if they had never been there, so a slot is just
+ * emptied.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+
+#include "src/backend/live/lost.h"
+
+#define TOPICS_MAX 1000
+#define SLOTS 2048				/* a power of two, about twice as many */
+#define NO_ENTRY (-1)
+
+typedef struct LostEntry
+{
+	int			nest_level;		/* of the (sub)transaction with the marker */
+	uint32		hash;			/* of the topic; of a partition its number */
+	int16		slot;			/* NO_ENTRY: it is a partition */
+	uint16		topic_len;
+	char	   *topic;
+} LostEntry;
+
+typedef struct Lost
+{
+	int			count;
+	int			topic_count;
+	LostEntry	entries[TOPICS_MAX + RT_TOPIC_PARTITIONS];
+	int16		slots[SLOTS];	/* of topics, to entries; NO_ENTRY = none */
+	bits8		partitions[RT_TOPIC_PARTITIONS / BITS_PER_BYTE];
+} Lost;
+
+static Lost *lost = NULL;		/* in TopTransactionContext */
+
+static void on_transaction_end(XactEvent event, void *arg);
+static void on_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
+								  SubTransactionId parent_id, void *arg);
+static void begin_lost(void);
+static bool partition_is_lost(uint32 partition);
+static int	find_slot(const char *topic, Size len, uint32 hash);
+static void push_topic(const RtEvent *event, uint32 hash);
+static void push_partition(uint32 partition);
+static void pop_entry(void);
+
+void
+rt_live_lost_install(void)
+{
+	RegisterXactCallback(on_transaction_end, NULL);
+	RegisterSubXactCallback(on_subtransaction_end, NULL);
+}
+
+bool
+rt_live_lost_covers(const char *topic, Size len)
+{
+	uint32		hash;
+
+	if (likely(lost == NULL || lost->count == 0))
+		return false;
+	hash = rt_topic_hash(topic, len);
+	return partition_is_lost(rt_topic_partition(hash)) ||
+		lost->slots[find_slot(topic, len, hash)] != NO_ENTRY;
+}
+
+void
+rt_live_lost_add(const RtEvent *event)
+{
+	uint32		hash = rt_topic_hash(event->topic, event->topic_len);
+
+	if (rt_live_lost_covers(event->topic, event->topic_len))
+		return;
+	begin_lost();
+	if (lost->topic_count < TOPICS_MAX && rt_pending_fits_lost(event))
+	{
+		rt_pending_add_lost(event);
+		push_topic(event, hash);
+	}
+	else
+		push_partition(rt_topic_partition(hash));
+}
+
+/* If there is room for one marker; else of all topics, for which there is. */
+void
+rt_live_lost_add_template(const char *tpl)
+{
+	RtEvent		event = {.topic = tpl, .topic_len = strlen(tpl)};
+
+	if (rt_pending_fits_lost(&event))
+	{
+		rt_pending_add_template_lost(event.topic, event.topic_len);
+		return;
+	}
+	begin_lost();
+	for (uint32 partition = 0; partition < RT_TOPIC_PARTITIONS; partition++)
+	{
+		if (!partition_is_lost(partition))
+			push_partition(partition);
+	}
+}
+
+/* ---- the stack and its hash table ---- */
+
+static void
+begin_lost(void)
+{
+	if (lost != NULL)
+		return;
+	lost = MemoryContextAlloc(TopTransactionContext, sizeof(Lost));
+	lost->count = lost->topic_count = 0;
+	for (int i = 0; i < SLOTS; i++)
+		lost->slots[i] = NO_ENTRY;
+	memset(lost->partitions, 0, sizeof(lost->partitions));
+}
+
+static bool
+partition_is_lost(uint32 partition)
+{
+	return (lost->partitions[partition / BITS_PER_BYTE] &
+			(1 << (partition % BITS_PER_BYTE))) != 0;
+}
+
+/* Where a topic stands, or would stand. */
+static int
+find_slot(const char *topic, Size len, uint32 hash)
+{
+	int			slot = hash % SLOTS;
+
+	while (lost->slots[slot] != NO_ENTRY)
+	{
+		const LostEntry *entry = &lost->entries[lost->slots[slot]];
+
+		if (entry->hash == hash && entry->topic_len == len &&
+			memcmp(entry->topic, topic, len) == 0)
+			break;
+		slot = (slot + 1) % SLOTS;
+	}
+	return slot;
+}
+
+static void
+push_topic(const RtEvent *event, uint32 hash)
+{
+	LostEntry  *entry = &lost->entries[lost->count];
+
+	entry->nest_level = GetCurrentTransactionNestLevel();
+	entry->hash = hash;
+	entry->slot = find_slot(event->topic, event->topic_len, hash);
+	entry->topic_len = event->topic_len;
+	entry->topic = MemoryContextAlloc(TopTransactionContext, event->topic_len);
+	memcpy(entry->topic, event->topic, event->topic_len);
+	lost->slots[entry->slot] = lost->count;
+	lost->count++;
+	lost->topic_count++;
+}
+
+static void
+push_partition(uint32 partition)
+{
+	LostEntry  *entry = &lost->entries[lost->count];
+
+	rt_pending_add_partition_lost(partition);
+	entry->nest_level = GetCurrentTransactionNestLevel();
+	entry->hash = partition;
+	entry->slot = NO_ENTRY;
+	lost->partitions[partition / BITS_PER_BYTE] |=
+		1 << (partition % BITS_PER_BYTE);
+	lost->count++;
+}
+
+static void
+pop_entry(void)
+{
+	LostEntry  *entry = &lost->entries[--lost->count];
+
+	if (entry->slot == NO_ENTRY)
+		lost->partitions[entry->hash / BITS_PER_BYTE] &=
+			~(1 << (entry->hash % BITS_PER_BYTE));
+	else
+	{
+		lost->slots[entry->slot] = NO_ENTRY;
+		lost->topic_count--;
+		pfree(entry->topic);
+	}
+}
+
+/* ---- transactions ---- */
+
+static void
+on_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		lost = NULL;
+}
+
+/* Entries of an inner subtransaction are those of a deeper level. */
+static void
+on_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
+					  SubTransactionId parent_id, void *arg)
+{
+	int			nest_level = GetCurrentTransactionNestLevel();
+
+	if (lost == NULL)
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		while (lost->count > 0 &&
+			   lost->entries[lost->count - 1].nest_level >= nest_level)
+			pop_entry();
+	}
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (int i = lost->count - 1;
+			 i >= 0 && lost->entries[i].nest_level >= nest_level; i--)
+			lost->entries[i].nest_level = nest_level - 1;
+	}
+}

@@ -1,0 +1,42 @@
+/*
+ * entry.h
+ *		Putting an entry of the ring together.
+ *
+ * The entry of an event on a replay topic waits for its number: the payload is
+ * there without one, entry->frame_len is its length, and behind it is room.
+ */
+#ifndef RT_BACKEND_PUBLISH_ENTRY_H
+#define RT_BACKEND_PUBLISH_ENTRY_H
+
+#include "src/backend/publish/publish.h"
+#include "src/protocol/frame.h"
+
+/* The longest payload that the event can get, with its number. */
+extern Size rt_entry_payload_max(const RtEvent *event);
+
+/* The size of an event's entry, and of one that marks its topic as lost. */
+extern Size rt_entry_size(const RtEvent *event);
+#define rt_entry_size_lost(event) rt_ring_entry_size((event)->topic_len, 0)
+
+/* Writes header and topic; size is one of the two. */
+extern void rt_entry_begin(RtRingEntry *entry, const RtEvent *event, Size size);
+
+/* Writes the frame, or all of it but the number. */
+extern void rt_entry_write(RtRingEntry *entry, const RtEvent *event);
+
+/* What is noted of an entry that waits for its number. */
+typedef struct RtUnnumbered
+{
+	Size		begin;			/* of the entry in its buffer */
+	uint32		event_len;		/* of its name; 0 = no event but a lost mark */
+	int			replay_size;	/* of its topic */
+} RtUnnumbered;
+
+/* The parts of such an event; valid until it is finished. */
+extern void rt_entry_parts(RtRingEntry *entry, uint32 event_len,
+						   RtText *event, RtText *data);
+
+/* Adds the number, entry->seq, which makes the frame complete. */
+extern void rt_entry_finish(RtRingEntry *entry);
+
+#endif							/* RT_BACKEND_PUBLISH_ENTRY_H */

@@ -1,0 +1,370 @@
+/*
+ * numbering.c
+ *		Numbers for the events of replay topics, and their rows.
+ *
+ * Runs before the commit, where it may still fail, with the topics' locks
+ * held.  A topic's next number is that of its newest row and one: read with
+ * SnapshotSelf, which sees what is committed at this moment whatever the
+ * transaction's isolation level is, and nobody else can commit on this topic
+ * while we hold its lock.  So there is no counter that could be behind, and a
+ * rollback leaves no gap.
+ *
+ * Rows go into the table and its indexes directly: no rights of the user are
+ * needed, no triggers run, and SERIALIZABLE transactions read nothing here
+ * that could conflict.
+ *
+ * Numbers that a crash, a failover or a restore may have given away twice are
+ * told apart by their epoch.  The row of realtime.replay_epoch says where its
+ * epoch has been in use: server, timeline, database and table.  Whoever finds
+ * itself elsewhere begins a new epoch first.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/indexing.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "src/backend/publish/numbering.h"
+#include "src/catalog/declaration.h"
+#include "src/catalog/message_store.h"
+#include "src/ipc/newest_hint.h"
+#include "src/ipc/topic_lock.h"
+
+#define BATCH_ROWS 200			/* inserted at once, at most */
+#define BATCH_BYTES (64 * 1024)
+
+/* The last number of a topic. */
+typedef struct TopicNumber
+{
+	const RtRingEntry *entry;	/* one on this topic */
+	int64		last;
+	char		status;
+} TopicNumber;
+
+#define SH_PREFIX numbers
+#define SH_ELEMENT_TYPE TopicNumber
+#define SH_KEY_TYPE const RtRingEntry *
+#define SH_KEY entry
+#define SH_HASH_KEY(table, key) (key)->topic_hash
+#define SH_EQUAL(table, a, b) \
+	((a)->topic_len == (b)->topic_len && \
+	 memcmp(rt_ring_entry_topic(a), rt_ring_entry_topic(b), (a)->topic_len) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+struct RtNumbering
+{
+	MemoryContext context;		/* holds all of this */
+	MemoryContext batch_context;	/* values of the rows to be inserted */
+	Relation	epochs;
+	Relation	messages;
+	ResultRelInfo *target;		/* the messages with all their indexes */
+	Relation	index;			/* that of the primary key among them */
+	EState	   *estate;
+	CommandId	command;
+	TimestampTz now;
+	int			epoch;			/* of the numbers to be given; -1 = not known */
+	numbers_hash *topics;
+	TupleTableSlot *slots[BATCH_ROWS];	/* made when needed */
+	int			row_count;		/* in the slots */
+	Size		row_bytes;
+};
+
+static Relation find_primary_key(const ResultRelInfo *target);
+static int	agree_on_epoch(RtNumbering *numbering, bool raise);
+static bool epoch_is_ours(RtNumbering *numbering, const RtEpoch *epoch);
+static void write_epoch(RtNumbering *numbering, int number, ItemPointer old);
+static int64 next_number(RtNumbering *numbering, const RtRingEntry *entry);
+static int64 newest_number(RtNumbering *numbering, const RtRingEntry *entry);
+static void add_row(RtNumbering *numbering, RtRingEntry *entry,
+					uint32 event_len);
+static Datum text_datum(const char *text, Size len);
+static TupleTableSlot *next_slot(RtNumbering *numbering);
+static void insert_rows(RtNumbering *numbering);
+
+RtNumbering *
+rt_numbering_begin(void)
+{
+	MemoryContext context = AllocSetContextCreate(TopTransactionContext,
+												  "realtime numbering",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	RtNumbering *numbering = palloc0(sizeof(RtNumbering));
+
+	numbering->context = context;
+	numbering->batch_context = AllocSetContextCreate(context,
+													 "realtime numbered rows",
+													 ALLOCSET_DEFAULT_SIZES);
+	numbering->epoch = -1;
+	numbering->epochs = table_open(rt_epoch_table(), RowExclusiveLock);
+	numbering->messages = table_open(rt_message_table(), RowExclusiveLock);
+	numbering->target = makeNode(ResultRelInfo);
+	InitResultRelInfo(numbering->target, numbering->messages, 1, NULL, 0);
+	ExecOpenIndices(numbering->target, false);
+	numbering->index = find_primary_key(numbering->target);
+	numbering->estate = CreateExecutorState();
+	MemoryContextSwitchTo(old_context);
+	return numbering;
+}
+
+void
+rt_numbering_raise_epoch(RtNumbering *numbering)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(numbering->context);
+
+	numbering->epoch = agree_on_epoch(numbering, true);
+	MemoryContextSwitchTo(old_context);
+}
+
+void
+rt_numbering_run(RtNumbering *numbering, char *buffer,
+				 const RtUnnumbered *unnumbered, int count)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(numbering->context);
+
+	/* what is stored out of line wants a snapshot */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (numbering->epoch < 0)
+		numbering->epoch = agree_on_epoch(numbering, false);
+	numbering->command = GetCurrentCommandId(true);
+	numbering->now = GetCurrentTimestamp();
+	numbering->topics = numbers_create(numbering->context, 16, NULL);
+
+	for (int i = 0; i < count; i++)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (buffer + unnumbered[i].begin);
+
+		entry->seq = next_number(numbering, entry);
+		add_row(numbering, entry, unnumbered[i].event_len);
+	}
+	insert_rows(numbering);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old_context);
+}
+
+/* The locks of the tables are kept, as those of any that is written. */
+void
+rt_numbering_end(RtNumbering *numbering)
+{
+	for (int i = 0; i < BATCH_ROWS && numbering->slots[i] != NULL; i++)
+		ExecDropSingleTupleTableSlot(numbering->slots[i]);
+	FreeExecutorState(numbering->estate);
+	ExecCloseIndices(numbering->target);
+	table_close(numbering->messages, NoLock);
+	table_close(numbering->epochs, NoLock);
+	MemoryContextDelete(numbering->context);
+}
+
+/* The opened index that finds the newest number. */
+static Relation
+find_primary_key(const ResultRelInfo *target)
+{
+	Oid			wanted = rt_message_index(target->ri_RelationDesc);
+
+	for (int i = 0; i < target->ri_NumIndices; i++)
+	{
+		if (RelationGetRelid(target->ri_IndexRelationDescs[i]) == wanted)
+			return target->ri_IndexRelationDescs[i];
+	}
+	elog(ERROR, "primary key of table \"%s\" is not among its indexes",
+		 RelationGetRelationName(target->ri_RelationDesc));
+}
+
+/* ---- the epoch ---- */
+
+/*
+ * The epoch to be used, which is another one than that of the table if that
+ * one has been in use elsewhere or is to end.  Whoever changes the row keeps
+ * the lock until its transaction ends.
+ */
+static int
+agree_on_epoch(RtNumbering *numbering, bool raise)
+{
+	RtEpoch		epoch;
+
+	if (!raise && rt_epoch_read(numbering->epochs, SnapshotSelf, &epoch) &&
+		epoch_is_ours(numbering, &epoch))
+		return epoch.epoch;
+
+	/* look again: somebody may have been quicker */
+	rt_epoch_lock();
+	if (!rt_epoch_read(numbering->epochs, SnapshotSelf, &epoch))
+	{
+		write_epoch(numbering, raise ? 1 : 0, NULL);
+		return raise ? 1 : 0;
+	}
+	if (!raise && epoch_is_ours(numbering, &epoch))
+		return epoch.epoch;
+
+	if (epoch.epoch >= RT_EPOCH_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("numbers of events are used up"),
+				 errdetail("Epoch %d is the last one.", RT_EPOCH_MAX)));
+	write_epoch(numbering, epoch.epoch + 1, &epoch.tid);
+	return epoch.epoch + 1;
+}
+
+static bool
+epoch_is_ours(RtNumbering *numbering, const RtEpoch *epoch)
+{
+	return epoch->system_identifier == GetSystemIdentifier() &&
+		epoch->timeline == GetWALInsertionTimeLine() &&
+		epoch->database == MyDatabaseId &&
+		epoch->table == RelationGetRelid(numbering->epochs);
+}
+
+/* Inserts the row, or updates the old one. */
+static void
+write_epoch(RtNumbering *numbering, int number, ItemPointer old)
+{
+	TupleDesc	desc = RelationGetDescr(numbering->epochs);
+	Datum	   *values = palloc0(sizeof(Datum) * desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * desc->natts);
+	HeapTuple	tuple;
+
+	for (int i = 0; i < desc->natts; i++)
+		nulls[i] = i >= Natts_epoch;
+	values[Anum_epoch_singleton - 1] = BoolGetDatum(true);
+	values[Anum_epoch_epoch - 1] = Int32GetDatum(number);
+	values[Anum_epoch_system_identifier - 1] =
+		Int64GetDatum((int64) GetSystemIdentifier());
+	values[Anum_epoch_timeline - 1] =
+		Int32GetDatum((int32) GetWALInsertionTimeLine());
+	values[Anum_epoch_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
+	values[Anum_epoch_table_oid - 1] =
+		ObjectIdGetDatum(RelationGetRelid(numbering->epochs));
+
+	tuple = heap_form_tuple(desc, values, nulls);
+	if (old != NULL)
+		CatalogTupleUpdate(numbering->epochs, old, tuple);
+	else
+		CatalogTupleInsert(numbering->epochs, tuple);
+	heap_freetuple(tuple);
+}
+
+/* ---- numbers ---- */
+
+static int64
+next_number(RtNumbering *numbering, const RtRingEntry *entry)
+{
+	TopicNumber *topic;
+	bool		found;
+
+	topic = numbers_insert(numbering->topics, entry, &found);
+	if (!found)
+		topic->last = newest_number(numbering, entry);
+
+	/* an epoch has its last number, too */
+	if (topic->last == rt_seq_before_epoch(numbering->epoch + 1) - 1)
+		numbering->epoch = agree_on_epoch(numbering, true);
+	topic->last = Max(topic->last, rt_seq_before_epoch(numbering->epoch)) + 1;
+	rt_newest_hint_set(entry->topic_hash, topic->last);
+	return topic->last;
+}
+
+static int64
+newest_number(RtNumbering *numbering, const RtRingEntry *entry)
+{
+	TupleTableSlot *slot = next_slot(numbering);
+
+	return rt_message_newest(numbering->messages, numbering->index, slot,
+							 rt_ring_entry_topic(entry), entry->topic_len,
+							 SnapshotSelf);
+}
+
+/* ---- rows ---- */
+
+/* Rows of one topic are inserted in the order of their numbers. */
+static void
+add_row(RtNumbering *numbering, RtRingEntry *entry, uint32 event_len)
+{
+	TupleTableSlot *slot = next_slot(numbering);
+	MemoryContext old_context = MemoryContextSwitchTo(numbering->batch_context);
+	RtText		event;
+	RtText		data;
+
+	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
+		slot->tts_isnull[i] = i >= Natts_message;
+	slot->tts_values[Anum_message_topic - 1] =
+		text_datum(rt_ring_entry_topic(entry), entry->topic_len);
+	slot->tts_values[Anum_message_seq - 1] = Int64GetDatum((int64) entry->seq);
+	slot->tts_values[Anum_message_created_at - 1] =
+		TimestampTzGetDatum(numbering->now);
+	if (event_len > 0)
+	{
+		rt_entry_parts(entry, event_len, &event, &data);
+		slot->tts_values[Anum_message_event - 1] = text_datum(event.ptr, event.len);
+		slot->tts_values[Anum_message_data - 1] = text_datum(data.ptr, data.len);
+	}
+	else
+	{
+		slot->tts_isnull[Anum_message_event - 1] = true;
+		slot->tts_isnull[Anum_message_data - 1] = true;
+	}
+	ExecStoreVirtualTuple(slot);
+	MemoryContextSwitchTo(old_context);
+
+	numbering->row_count++;
+	numbering->row_bytes += entry->size;
+	if (numbering->row_count == BATCH_ROWS || numbering->row_bytes > BATCH_BYTES)
+		insert_rows(numbering);
+}
+
+static Datum
+text_datum(const char *text, Size len)
+{
+	return PointerGetDatum(cstring_to_text_with_len(text, (int) len));
+}
+
+static TupleTableSlot *
+next_slot(RtNumbering *numbering)
+{
+	TupleTableSlot **slot = &numbering->slots[numbering->row_count];
+
+	if (*slot == NULL)
+		*slot = table_slot_create(numbering->messages, NULL);
+	else
+		ExecClearTuple(*slot);
+	return *slot;
+}
+
+/* Inserts what has been added. */
+static void
+insert_rows(RtNumbering *numbering)
+{
+	int			count = numbering->row_count;
+
+	if (count == 1)
+		table_tuple_insert(numbering->messages, numbering->slots[0],
+						   numbering->command, 0, NULL);
+	else if (count > 1)
+		table_multi_insert(numbering->messages, numbering->slots, count,
+						   numbering->command, 0, NULL);
+
+	for (int i = 0; i < count; i++)
+	{
+		TupleTableSlot *slot = numbering->slots[i];
+		ExprContext *expressions = GetPerTupleExprContext(numbering->estate);
+
+		expressions->ecxt_scantuple = slot;
+		list_free(rt_insert_index_tuples(numbering->target, slot,
+										 numbering->estate));
+		ResetPerTupleExprContext(numbering->estate);
+		ExecClearTuple(slot);
+	}
+	numbering->row_count = 0;
+	numbering->row_bytes = 0;
+	MemoryContextReset(numbering->batch_context);
+}

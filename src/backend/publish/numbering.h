@@ -1,0 +1,30 @@
+/*
+ * numbering.h
+ *		Numbers for the events of replay topics, and their rows.
+ */
+#ifndef RT_BACKEND_PUBLISH_NUMBERING_H
+#define RT_BACKEND_PUBLISH_NUMBERING_H
+
+#include "src/backend/publish/entry.h"
+
+typedef struct RtNumbering RtNumbering;
+
+/*
+ * Opens the tables.  To be called before the locks of topics are taken, as
+ * locks of tables come first.
+ */
+extern RtNumbering *rt_numbering_begin(void);
+
+/* Ends the epoch, with the locks of all topics held. */
+extern void rt_numbering_raise_epoch(RtNumbering *numbering);
+
+/*
+ * Gives each entry its number, in entry->seq, and stores its row.  The locks
+ * of all the topics must be held.
+ */
+extern void rt_numbering_run(RtNumbering *numbering, char *buffer,
+							 const RtUnnumbered *unnumbered, int count);
+
+extern void rt_numbering_end(RtNumbering *numbering);
+
+#endif							/* RT_BACKEND_PUBLISH_NUMBERING_H */

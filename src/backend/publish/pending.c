@@ -1,0 +1,674 @@
+/*
+ * pending.c
+ *		The events that the current transaction will publish.
+ *
+ * They are kept as they will lie in the ring: entries with complete frames, one
+ * after the other in a buffer of TopTransactionContext, in the order in which
+ * they were published.  So at commit there is nothing left to build:
+ *
+ *	- publish: the entry is written; what does not fit is refused here;
+ *	- end of a subtransaction: its entries are the buffer's tail, because
+ *	  subtransactions nest; a mark tells where the tail begins;
+ *	- PRE_COMMIT: events that have to wait are taken out (throttle.c); the
+ *	  locks of the ordered topics are taken, and events of replay topics get
+ *	  their numbers and rows (numbering.c);
+ *	- COMMIT: the buffer goes to the ring.  Nothing there allocates, waits
+ *	  or fails;
+ *	- ABORT: it is forgotten.
+ *
+ * A frame of a replay topic ends with its number, so its entry is written
+ * with room for one and its frame is finished when the number is known.
+ *
+ * The locks (src/ipc/topic_lock.h) are taken in one ascending pass, so
+ * publishers do not deadlock among themselves.  They are kept until the
+ * transaction is over: whoever commits next on the topic gets the lock after
+ * our entries are in the ring.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+
+#include "src/backend/declare/template_check.h"
+#include "src/backend/publish/entry.h"
+#include "src/backend/publish/numbering.h"
+#include "src/backend/publish/publish.h"
+#include "src/backend/publish/throttle.h"
+#include "src/catalog/declaration.h"
+#include "src/ipc/flush_request.h"
+#include "src/ipc/retention.h"
+#include "src/ipc/topic_lock.h"
+
+#define BUFFER_MIN 1024			/* bytes */
+#define MARKS_MIN 8
+#define UNNUMBERED_MIN 8
+#define HINT_EVENTS_MIN 64		/* on a topic, between hints for retention */
+
+/* Beside RT_RING_*: taken out again; never reaches the ring. */
+#define ENTRY_REMOVED 0x80
+
+/* Where the entries of a subtransaction begin. */
+typedef struct Mark
+{
+	int			nest_level;
+	Size		begin;
+} Mark;
+
+typedef struct Pending
+{
+	char	   *buffer;			/* whole entries; NULL = nothing published */
+	Size		size;
+	Size		space;
+	RtUnnumbered *unnumbered;	/* those that need numbers, in order */
+	int			unnumbered_count;
+	int			unnumbered_space;
+	Mark	   *marks;			/* of ever deeper levels, all above 1 */
+	int			mark_count;
+	int			mark_space;
+	uint64		version;		/* of the declarations that the first saw */
+	bool		raise_epoch;
+	bool		any_many;		/* there may be an RT_RING_MANY */
+	bool		any_removed;	/* some entries are ENTRY_REMOVED */
+	bool		closed;			/* PRE_COMMIT has been */
+} Pending;
+
+static Pending pending;
+
+static void on_transaction(XactEvent event, void *arg);
+static void on_subtransaction(SubXactEvent event, SubTransactionId my_id,
+							  SubTransactionId parent_id, void *arg);
+static void drop_removed(void);
+static void precommit_publish(void);
+static void preprepare_publish(void);
+static void atcommit_publish(void);
+static void atsubcommit_publish(int nest_level);
+static void atsubabort_publish(int nest_level);
+static void mark_subtransaction(void);
+static void check_open(void);
+static void make_room(Size more);
+static RtRingEntry *begin_entry(const RtEvent *event, Size size);
+static void end_entry(const RtRingEntry *entry);
+static void end_many(RtRingEntry *entry);
+static void note_unnumbered(uint32 event_len, int replay_size);
+static bool epoch_ends(void);
+static bool any_should_be_numbered(void);
+static void lock_topics(bool all);
+static void describe_lock_wait(void *arg);
+static void give_numbers(RtNumbering *numbering);
+static RtRingEntry *unnumbered_entry(int i);
+static void hint_retention(void);
+static void set_lsn(XLogRecPtr lsn);
+static void set_lsn_unnumbered(XLogRecPtr lsn);
+
+void
+rt_publish_install(void)
+{
+	RegisterXactCallback(on_transaction, NULL);
+	RegisterSubXactCallback(on_subtransaction, NULL);
+}
+
+/* ---- adding ---- */
+
+bool
+rt_pending_fits(const RtEvent *event)
+{
+	return rt_entry_payload_max(event) <= RT_FRAME_PAYLOAD_MAX &&
+		pending.size + rt_entry_size(event) <= rt_pending_capacity();
+}
+
+bool
+rt_pending_fits_lost(const RtEvent *event)
+{
+	return pending.size + rt_entry_size_lost(event) <= rt_pending_capacity();
+}
+
+void
+rt_pending_check(const RtEvent *event)
+{
+	Size		longest = rt_entry_payload_max(event);
+
+	check_open();
+	if (longest > RT_FRAME_PAYLOAD_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("event is too long"),
+				 errdetail("The event takes %zu bytes, the most are %d.",
+						   longest, RT_FRAME_PAYLOAD_MAX),
+				 errhint("Publish what has changed instead of everything, or only what tells clients to load again.")));
+}
+
+void
+rt_pending_add(const RtEvent *event)
+{
+	Size		size = rt_entry_size(event);
+	RtRingEntry *entry;
+
+	rt_pending_check(event);
+	rt_pending_check_size(pending.size + size);
+
+	entry = begin_entry(event, size);
+	rt_entry_write(entry, event);
+	if (event->topic_class == RT_TOPIC_REPLAY)
+		note_unnumbered(event->event_len, event->replay_size);
+	end_entry(entry);
+}
+
+void
+rt_pending_add_lost(const RtEvent *event)
+{
+	Size		size = rt_entry_size_lost(event);
+	RtRingEntry *entry;
+
+	check_open();
+	rt_pending_check_size(pending.size + size);
+	entry = begin_entry(event, size);
+	entry->flags = RT_RING_LOST;
+	if (event->topic_class == RT_TOPIC_REPLAY)
+		note_unnumbered(0, event->replay_size);
+	end_entry(entry);
+}
+
+void
+rt_pending_add_partition_lost(uint32 partition)
+{
+	RtEvent		many = {.topic = "", .topic_class = RT_TOPIC_ORDERED};
+	Size		size = rt_entry_size_lost(&many);
+	RtRingEntry *entry;
+
+	check_open();
+	Assert(pending.size + size <= rt_ring_capacity());
+	entry = begin_entry(&many, size);
+	entry->topic_hash = partition;
+	end_many(entry);
+}
+
+/*
+ * Takes no lock: whoever loads after it sees what this transaction has done,
+ * so its place among events of others does not matter.
+ */
+void
+rt_pending_add_template_lost(const char *tpl, Size len)
+{
+	RtEvent		many = {.topic = tpl, .topic_len = len, .topic_class = RT_TOPIC_VOLATILE};
+	Size		size = rt_entry_size_lost(&many);
+
+	check_open();
+	rt_pending_check_size(pending.size + size);
+	end_many(begin_entry(&many, size));
+}
+
+void
+rt_pending_raise_epoch(void)
+{
+	check_open();
+	pending.raise_epoch = true;
+}
+
+Size
+rt_pending_size(void)
+{
+	return pending.size + pending.unnumbered_count * sizeof(RtUnnumbered);
+}
+
+Size
+rt_pending_position(void)
+{
+	return pending.size;
+}
+
+void
+rt_pending_remove(Size position)
+{
+	Assert(position < pending.size && !pending.closed);
+
+	((RtRingEntry *) (pending.buffer + position))->flags |= ENTRY_REMOVED;
+	pending.any_removed = true;
+}
+
+/* ---- life of the transaction ---- */
+
+static void
+on_transaction(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			rt_throttle_precommit();
+			if (pending.any_removed)
+				drop_removed();
+			if (pending.size > 0 || pending.raise_epoch)
+				precommit_publish();
+			pending.closed = true;
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			preprepare_publish();
+			break;
+		case XACT_EVENT_COMMIT:
+			if (pending.size > 0)
+				atcommit_publish();
+			memset(&pending, 0, sizeof(pending));
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			memset(&pending, 0, sizeof(pending));
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+on_subtransaction(SubXactEvent event, SubTransactionId my_id,
+				  SubTransactionId parent_id, void *arg)
+{
+	if (pending.mark_count == 0)
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		atsubcommit_publish(GetCurrentTransactionNestLevel());
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		atsubabort_publish(GetCurrentTransactionNestLevel());
+}
+
+/* Closes the gaps of entries that were removed. */
+static void
+drop_removed(void)
+{
+	Size		kept = 0;
+	int			kept_notes = 0;
+	int			note = 0;
+	Size		size;
+
+	for (Size done = 0; done < pending.size; done += size)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+		bool		noted = note < pending.unnumbered_count &&
+			pending.unnumbered[note].begin == done;
+		bool		removed = (entry->flags & ENTRY_REMOVED) != 0;
+
+		size = entry->size;
+		if (noted && !removed)
+		{
+			pending.unnumbered[kept_notes] = pending.unnumbered[note];
+			pending.unnumbered[kept_notes++].begin = kept;
+		}
+		note += noted;
+		if (removed)
+			continue;
+		if (kept != done)
+			memmove(pending.buffer + kept, entry, size);
+		kept += size;
+	}
+	pending.size = kept;
+	pending.unnumbered_count = kept_notes;
+}
+
+static void
+precommit_publish(void)
+{
+	bool		raise_epoch = epoch_ends();
+	RtNumbering *numbering = NULL;
+	ErrorContextCallback callback;
+
+	if (pending.unnumbered_count > 0 || raise_epoch)
+		numbering = rt_numbering_begin();
+
+	callback.callback = describe_lock_wait;
+	callback.arg = NULL;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	lock_topics(raise_epoch);
+	error_context_stack = callback.previous;
+
+	if (raise_epoch)
+		rt_numbering_raise_epoch(numbering);
+	if (numbering != NULL)
+		give_numbers(numbering);
+}
+
+static bool
+epoch_ends(void)
+{
+	for (Size done = 0; done < pending.size && pending.any_many;)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+
+		if ((entry->flags & RT_RING_MANY) != 0 &&
+			rt_template_may_be_numbered(rt_ring_entry_topic(entry),
+										entry->topic_len))
+			return true;
+		done += entry->size;
+	}
+	return pending.raise_epoch || any_should_be_numbered();
+}
+
+/*
+ * Whether a topic has become one of class replay since it was published on.
+ * Who has a number of it would not be told of an event without one.
+ */
+static bool
+any_should_be_numbered(void)
+{
+	AcceptInvalidationMessages();
+	if (pending.size == 0 || !rt_declarations_refresh() ||
+		rt_declarations_version() == pending.version)
+		return false;
+	for (Size done = 0; done < pending.size;)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+		const RtTopicDeclaration *declaration;
+
+		declaration = rt_declaration_topic(rt_ring_entry_topic(entry),
+										   entry->topic_len);
+		if (declaration != NULL && entry->topic_class != RT_TOPIC_REPLAY &&
+			declaration->topic_class == RT_TOPIC_REPLAY)
+			return true;
+		done += entry->size;
+	}
+	return false;
+}
+
+static void
+preprepare_publish(void)
+{
+	if (pending.size > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has published events"),
+				 errhint("Use COMMIT, or publish in a transaction of its own.")));
+	if (pending.raise_epoch)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has changed the class of topics whose events are kept"),
+				 errhint("Use COMMIT, or declare in a transaction of its own.")));
+}
+
+/*
+ * A commit that the executor flushes later must not be told before that; any
+ * other has been made as durable as its session asked for, which is not enough
+ * for a number: a crash could give it to another event.  A transaction without
+ * an id has no commit record, and XactLastCommitEnd is not its own.
+ */
+static void
+atcommit_publish(void)
+{
+	XLogRecPtr	lsn = InvalidXLogRecPtr;
+
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		lsn = XactLastCommitEnd;
+
+	if (rt_commit_is_pipelined && lsn != InvalidXLogRecPtr)
+	{
+		set_lsn(lsn);
+		rt_commit_published = true;
+		rt_ring_append(pending.buffer, pending.size);
+	}
+	else if (pending.unnumbered_count > 0 && lsn > GetFlushRecPtr(NULL))
+	{
+		set_lsn_unnumbered(lsn);
+		rt_ring_append(pending.buffer, pending.size);
+		rt_flush_request(lsn);
+	}
+	else
+		rt_ring_append(pending.buffer, pending.size);
+	hint_retention();
+}
+
+/* The entries now belong to the parent. */
+static void
+atsubcommit_publish(int nest_level)
+{
+	Mark	   *top = &pending.marks[pending.mark_count - 1];
+
+	if (top->nest_level < nest_level)
+		return;
+	if (nest_level == 2 ||
+		(pending.mark_count > 1 && top[-1].nest_level == nest_level - 1))
+		pending.mark_count--;
+	else
+		top->nest_level--;
+}
+
+static void
+atsubabort_publish(int nest_level)
+{
+	while (pending.mark_count > 0 &&
+		   pending.marks[pending.mark_count - 1].nest_level >= nest_level)
+		pending.size = pending.marks[--pending.mark_count].begin;
+	while (pending.unnumbered_count > 0 &&
+		   pending.unnumbered[pending.unnumbered_count - 1].begin >= pending.size)
+		pending.unnumbered_count--;
+}
+
+/* Notes where the entries of the current subtransaction begin. */
+static void
+mark_subtransaction(void)
+{
+	int			nest_level = GetCurrentTransactionNestLevel();
+	Mark	   *mark;
+
+	if (nest_level == 1 ||
+		(pending.mark_count > 0 &&
+		 pending.marks[pending.mark_count - 1].nest_level == nest_level))
+		return;
+
+	if (pending.marks == NULL)
+	{
+		pending.marks = MemoryContextAlloc(TopTransactionContext,
+										   sizeof(Mark) * MARKS_MIN);
+		pending.mark_space = MARKS_MIN;
+	}
+	else if (pending.mark_count == pending.mark_space)
+	{
+		pending.marks = repalloc(pending.marks,
+								 sizeof(Mark) * pending.mark_space * 2);
+		pending.mark_space *= 2;
+	}
+	mark = &pending.marks[pending.mark_count++];
+	mark->nest_level = nest_level;
+	mark->begin = pending.size;
+}
+
+/* ---- the buffer ---- */
+
+static void
+check_open(void)
+{
+	if (pending.closed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+				 errmsg("cannot publish while the transaction commits")));
+}
+
+/* Markers of all partitions must fit behind the events. */
+Size
+rt_pending_capacity(void)
+{
+	return rt_ring_capacity() - RT_TOPIC_PARTITIONS * rt_ring_entry_size(0, 0);
+}
+
+void
+rt_pending_check_size(Size size)
+{
+	if (size > rt_pending_capacity())
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a transaction cannot publish more than %zu bytes",
+						rt_pending_capacity()),
+				 errdetail("This is about half of realtime.ring_size."),
+				 errhint("Publish in several transactions, or publish one event that makes clients load again.")));
+}
+
+/* Makes the buffer long enough for as many bytes more. */
+static void
+make_room(Size more)
+{
+	Size		space = Max(pending.space, BUFFER_MIN);
+
+	if (pending.space - pending.size >= more)
+		return;
+	while (space - pending.size < more)
+		space *= 2;
+	if (pending.buffer == NULL)
+		pending.buffer = MemoryContextAllocHuge(TopTransactionContext, space);
+	else
+		pending.buffer = repalloc_huge(pending.buffer, space);
+	pending.space = space;
+}
+
+/* The next entry, its header and topic written.  end_entry() makes it count. */
+static RtRingEntry *
+begin_entry(const RtEvent *event, Size size)
+{
+	RtRingEntry *entry;
+
+	make_room(size);
+	mark_subtransaction();
+	if (pending.version == 0)
+		pending.version = rt_declarations_version();
+
+	entry = (RtRingEntry *) (pending.buffer + pending.size);
+	rt_entry_begin(entry, event, size);
+	return entry;
+}
+
+/* The entry at the buffer's end counts from now on. */
+static void
+end_entry(const RtRingEntry *entry)
+{
+	pending.size += entry->size;
+}
+
+static void
+end_many(RtRingEntry *entry)
+{
+	entry->flags = RT_RING_LOST | RT_RING_MANY;
+	pending.any_many = true;
+	end_entry(entry);
+}
+
+/* Notes that the entry at the buffer's end needs a number. */
+static void
+note_unnumbered(uint32 event_len, int replay_size)
+{
+	RtUnnumbered *note;
+
+	if (pending.unnumbered == NULL)
+	{
+		pending.unnumbered =
+			MemoryContextAlloc(TopTransactionContext,
+							   sizeof(RtUnnumbered) * UNNUMBERED_MIN);
+		pending.unnumbered_space = UNNUMBERED_MIN;
+	}
+	else if (pending.unnumbered_count == pending.unnumbered_space)
+	{
+		pending.unnumbered =
+			repalloc_huge(pending.unnumbered,
+						  sizeof(RtUnnumbered) * pending.unnumbered_space * 2);
+		pending.unnumbered_space *= 2;
+	}
+	note = &pending.unnumbered[pending.unnumbered_count++];
+	note->begin = pending.size;
+	note->event_len = event_len;
+	note->replay_size = replay_size;
+}
+
+/* ---- committing ---- */
+
+/*
+ * Takes the locks of the topics that have an order, in ascending order.  All of
+ * them, if an epoch is to end: nobody may commit a number of it afterwards,
+ * because it would be taken for an old one by who has loaded meanwhile.
+ */
+static void
+lock_topics(bool all)
+{
+	bits8		wanted[RT_TOPIC_PARTITIONS / BITS_PER_BYTE];
+
+	memset(wanted, all ? 0xFF : 0, sizeof(wanted));
+	for (Size done = 0; done < pending.size;)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+		uint32		partition = rt_topic_partition(entry->topic_hash);
+
+		if (entry->topic_class != RT_TOPIC_VOLATILE)
+			wanted[partition / BITS_PER_BYTE] |= 1 << (partition % BITS_PER_BYTE);
+		done += entry->size;
+	}
+	for (uint32 partition = 0; partition < RT_TOPIC_PARTITIONS; partition++)
+	{
+		if (partition % BITS_PER_BYTE == 0 &&
+			wanted[partition / BITS_PER_BYTE] == 0)
+		{
+			partition += BITS_PER_BYTE - 1;
+			continue;
+		}
+		if (wanted[partition / BITS_PER_BYTE] & (1 << (partition % BITS_PER_BYTE)))
+			rt_partition_lock(partition, ExclusiveLock);
+	}
+}
+
+static void
+describe_lock_wait(void *arg)
+{
+	errcontext("while taking the place of this transaction's events in the order of their topics");
+}
+
+/* Gives the entries numbers and rows, and finishes their frames. */
+static void
+give_numbers(RtNumbering *numbering)
+{
+	rt_numbering_run(numbering, pending.buffer, pending.unnumbered,
+					 pending.unnumbered_count);
+	rt_numbering_end(numbering);
+
+	for (int i = 0; i < pending.unnumbered_count; i++)
+	{
+		RtRingEntry *entry = unnumbered_entry(i);
+
+		if ((entry->flags & RT_RING_LOST) == 0)
+			rt_entry_finish(entry);
+	}
+}
+
+static RtRingEntry *
+unnumbered_entry(int i)
+{
+	return (RtRingEntry *) (pending.buffer + pending.unnumbered[i].begin);
+}
+
+/* Every so many events their topic is looked at whether it keeps too many. */
+static void
+hint_retention(void)
+{
+	for (int i = 0; i < pending.unnumbered_count; i++)
+	{
+		const RtRingEntry *entry = unnumbered_entry(i);
+		int			often = Max(HINT_EVENTS_MIN, pending.unnumbered[i].replay_size / 8);
+
+		if (entry->seq % often == 0)
+			rt_retention_hint(rt_ring_entry_topic(entry), entry->topic_len);
+	}
+}
+
+/* All entries have to wait for the flush. */
+static void
+set_lsn(XLogRecPtr lsn)
+{
+	for (Size done = 0; done < pending.size;)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
+
+		entry->lsn = lsn;
+		done += entry->size;
+	}
+}
+
+/* Those with numbers have to. */
+static void
+set_lsn_unnumbered(XLogRecPtr lsn)
+{
+	for (int i = 0; i < pending.unnumbered_count; i++)
+		unnumbered_entry(i)->lsn = lsn;
+}

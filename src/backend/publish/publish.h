@@ -1,0 +1,110 @@
+/*
+ * publish.h
+ *		Events that transactions publish.
+ */
+#ifndef RT_BACKEND_PUBLISH_PUBLISH_H
+#define RT_BACKEND_PUBLISH_PUBLISH_H
+
+#include "src/compat.h"
+
+#include "utils/jsonb.h"
+
+#include "src/ipc/publish_ring.h"
+
+/* Registers the transaction callbacks; once, from rt_backend_install(). */
+extern void rt_publish_install(void);
+
+/* An event whose topic, event name and data have passed their checks. */
+typedef struct RtEvent
+{
+	const char *topic;
+	Size		topic_len;
+	const char *event;			/* UTF-8 */
+	Size		event_len;
+	const char *data;			/* JSON in UTF-8, never empty */
+	Size		data_len;
+	RtTopicClass topic_class;	/* from rt_publish_resolve() */
+	int			replay_size;	/* likewise, class replay only */
+} RtEvent;
+
+/*
+ * What realtime.publish() does: checks an event and adds it.  data NULL is
+ * null; another NULL is an ERROR, as is all that fails a check.
+ */
+extern void rt_publish(text *topic, text *name, Jsonb *data);
+
+/*
+ * Makes an event of what realtime.publish() and its like are given, NULL
+ * pointers being NULLs; whatever is wrong with it is an ERROR.  Valid as long
+ * as the arguments, and until the next call.
+ */
+extern void rt_publish_make_event(RtEvent *event, text *topic, text *name,
+								  Jsonb *data);
+
+/* Raise an ERROR unless it can be a topic, or the name of an event. */
+extern void rt_publish_check_topic(const char *topic, Size len);
+extern void rt_publish_check_name(const char *name, Size len);
+
+/*
+ * Publishes what throttle() and debounce() have kept and is due, not necessarily
+ * all of it.  If the transaction is rolled back it waits again.
+ */
+extern void rt_publish_due(void);
+
+/* Raises an ERROR where nothing can be published: database, recovery ... */
+extern void rt_publish_check_session(void);
+
+/* Whether clients are connected to this database. */
+extern bool rt_publish_is_possible(void);
+
+/* Fills in the class and replay_size of the event's topic. */
+extern void rt_publish_resolve(RtEvent *event);
+
+/*
+ * Whether the event can be added: it is neither too long for a frame nor for
+ * what is left of the transaction's room.
+ */
+extern bool rt_pending_fits(const RtEvent *event);
+
+/* Raises an ERROR if rt_pending_add() would, but for want of room. */
+extern void rt_pending_check(const RtEvent *event);
+
+/* Adds an event to what this transaction will publish; ERROR if too long. */
+extern void rt_pending_add(const RtEvent *event);
+
+/*
+ * Adds that subscribers of the event's topic have lost something; its name
+ * and data are not looked at.  In a topic of class replay it takes a number.
+ */
+extern void rt_pending_add_lost(const RtEvent *event);
+extern bool rt_pending_fits_lost(const RtEvent *event);
+
+/*
+ * The same for all topics of a partition (once for each there is always room),
+ * or all that match a checked template.  If any of them has numbers the epoch
+ * of all numbers ends.
+ */
+extern void rt_pending_add_partition_lost(uint32 partition);
+extern void rt_pending_add_template_lost(const char *tpl, Size len);
+
+/* Once this commits, no number given before is good to resume from. */
+extern void rt_pending_raise_epoch(void);
+
+/* Bytes that this transaction's events take. */
+extern Size rt_pending_size(void);
+
+/* What they may take. */
+extern Size rt_pending_capacity(void);
+
+/* Raises an ERROR if as many bytes are more than that. */
+extern void rt_pending_check_size(Size size);
+
+/*
+ * Where the next event will be, and taking one out again.  Positions are good
+ * until the event's subtransaction is rolled back; events are taken out by
+ * rt_throttle_precommit() only.
+ */
+extern Size rt_pending_position(void);
+extern void rt_pending_remove(Size position);
+
+#endif							/* RT_BACKEND_PUBLISH_PUBLISH_H */

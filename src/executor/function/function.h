@@ -1,0 +1,135 @@
+/*
+ * function.h
+ *		What the executor knows about a function it calls: found out once,
+ *		kept until the function changes.
+ */
+#ifndef RT_EXECUTOR_FUNCTION_FUNCTION_H
+#define RT_EXECUTOR_FUNCTION_FUNCTION_H
+
+#include "src/compat.h"
+
+#include "access/tupdesc.h"
+#include "executor/functions.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+
+#include "src/catalog/value_writer.h"
+
+typedef enum RtParameterKind
+{
+	RT_PARAMETER_TEXT,
+	RT_PARAMETER_JSON,
+	RT_PARAMETER_JSONB,
+	RT_PARAMETER_SCALAR,		/* through the type's input function */
+	RT_PARAMETER_STRUCTURED		/* arrays, rows and domains over them */
+} RtParameterKind;
+
+typedef struct RtParameter
+{
+	const char *name;			/* or "$1" */
+	Oid			type;
+	RtParameterKind kind;
+	bool		is_domain;		/* NULL is checked too */
+	FmgrInfo	input;			/* SCALAR */
+	Oid			io_param;
+	FmgrInfo	populate;		/* STRUCTURED: jsonb_populate_record */
+	TupleDesc	row;			/* its one column has the type */
+	bool		keeps_populate; /* what populate caches cannot become stale */
+} RtParameter;
+
+typedef enum RtResultKind
+{
+	RT_RESULT_VOID,
+	RT_RESULT_SCALAR,
+	RT_RESULT_NAMED_SCALAR,		/* one OUT parameter: an object of one member */
+	RT_RESULT_ROW
+} RtResultKind;
+
+#define RT_PRIVILEGES_KEPT 4
+
+/* What a role may do; void once privileges have changed. */
+typedef struct RtPrivileges
+{
+	Oid			role;
+	uint64		generation;		/* of privileges; 0 = nothing known */
+	bool		may_execute;
+	bool		may_use_schema;
+} RtPrivileges;
+
+/* The body of an SQL function, prepared as one role; see sql_body.c. */
+typedef struct RtSqlPlan
+{
+	Oid			role;
+	uint64		generation;		/* of privileges */
+	SPIPlanPtr	plan;			/* NULL = none */
+	bool		refused;		/* it is for PostgreSQL's own handler */
+	int			returning;		/* statements that return rows */
+	bool		stops_early;	/* the last needs to give one row only */
+} RtSqlPlan;
+
+typedef struct RtFunction
+{
+	Oid			oid;			/* hash key */
+	bool		valid;			/* what follows is up to date */
+	uint32		syscache_hash;	/* of the function in PROCOID */
+	MemoryContext context;		/* holds all that follows */
+	double		mean_us;		/* of a call; < 0 = not known */
+
+	const char *schema;
+	const char *name;
+	Oid			namespace;
+	char		volatility;		/* PROVOLATILE_* */
+	bool		strict;
+	bool		returns_set;
+	bool		state_is_safe;	/* an error leaves nothing odd in flinfo */
+	FmgrInfo	flinfo;
+	Oid			collation;
+
+	int			nargs;
+	RtParameter *parameters;
+	bool		variadic;		/* the last parameter takes the rest */
+	bool		checks_values;	/* by something that is kept, see refused() */
+	List	   *defaults;		/* expressions of the last parameters */
+	bool		defaults_folded;	/* what is constant in them is computed */
+
+	Oid			result_type;
+	int16		result_len;		/* of sql_body */
+	bool		result_by_value;
+	RtResultKind result;
+	const char *result_name;	/* NAMED_SCALAR, escaped, with colon */
+	RtValueWriter *result_value;	/* SCALAR, NAMED_SCALAR */
+	TupleDesc	result_row;		/* ROW: NULL = to be asked for each time */
+	RtRowWriter *row_writer;	/* ROW: of the last row type met */
+
+	bool		inlinable;		/* a query around it would be planned whole */
+	SPIPlanPtr	plan;			/* of that query; NULL = not made yet */
+	TupleDesc	plan_row;		/* row type when it was made */
+
+	const char *sql_body;		/* NULL = not one that we plan */
+	SQLFunctionParseInfoPtr sql_names;	/* of its parameters */
+	RtSqlPlan	sql_plans[RT_PRIVILEGES_KEPT];	/* by role */
+
+	RtPrivileges privileges[RT_PRIVILEGES_KEPT];	/* by role */
+} RtFunction;
+
+extern void rt_functions_init(void);
+
+/*
+ * The function, described.  Raises if it cannot be called.  The pointer stays
+ * good for ever, what it points to until the next transaction.
+ */
+extern RtFunction *rt_function_get(Oid oid);
+
+/* An error has passed through it, or through the conversion of an argument. */
+extern void rt_function_failed(RtFunction *function);
+extern void rt_function_refused(RtFunction *function);
+
+/* Whether the current role may call it, or name it in a query. */
+extern bool rt_function_may_execute(RtFunction *function);
+extern bool rt_function_may_use_schema(RtFunction *function);
+
+/* Keeps the mean of run times. */
+extern void rt_function_timed(RtFunction *function, double us);
+
+#endif							/* RT_EXECUTOR_FUNCTION_FUNCTION_H */

@@ -1,0 +1,28 @@
+/*
+ * stream_name.h
+ *		From a client's arguments to the topic of a stream.
+ */
+#ifndef RT_EXECUTOR_REQUEST_STREAM_NAME_H
+#define RT_EXECUTOR_REQUEST_STREAM_NAME_H
+
+#include "src/compat.h"
+
+#include "src/catalog/declaration.h"
+#include "src/executor/function/guard.h"
+
+/*
+ * The function whose parameters a stream's arguments have: its access
+ * function, or, if that takes nothing or there is none (NULL), one that stands
+ * for the placeholders of the topic and cannot be called.
+ */
+extern RtFunction *rt_stream_signature(const RtStreamDeclaration *stream,
+									   RtFunction *access);
+
+/*
+ * The topic for converted arguments, terminated.  Raises what the client is
+ * told if there is none for them.
+ */
+extern char *rt_stream_topic_name(const RtStreamDeclaration *stream,
+								  RtGuarded *guarded);
+
+#endif							/* RT_EXECUTOR_REQUEST_STREAM_NAME_H */

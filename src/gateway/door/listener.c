@@ -1,0 +1,351 @@
+/*
+ * listener.c
+ *		Listening and accepting; several gateways share the port.
+ *
+ * The sockets are our own, not the library's: so we accept no more than we
+ * can hold (it would spin on a full descriptor table), refuse politely, and
+ * stop listening before the last answers are written.  Every gateway binds
+ * with SO_REUSEPORT and the kernel spreads connections among them.
+ */
+#include "postgres.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/varlena.h"
+
+#include "src/gateway/door/event_loop.h"
+#include "src/gateway/door/listener.h"
+#include "src/gateway/gateway.h"
+#include "src/guc.h"
+#include "src/ipc/worker_slot.h"
+
+#define MAX_LISTENERS 16
+#define BACKLOG 4096
+#define ACCEPTS_PER_TURN 128
+#define RETRY_MS 200			/* after accept() failed for want of resources */
+
+static struct
+{
+	int			fd;
+	uv_poll_t	poll;
+}			listeners[MAX_LISTENERS];
+static int	listener_count = 0;
+static int	socket_limit = 0;
+static uv_timer_t retry_timer;
+
+static void on_connection(uv_poll_t *handle, int status, int events);
+
+/* ---- accepting ---- */
+
+static const char busy_answer[] =
+"HTTP/1.1 503 Service Unavailable\r\n"
+"Connection: close\r\nContent-Type: text/plain\r\nContent-Length: 22\r\n\r\n"
+"Too many connections.\n";
+
+static void
+refuse_socket(int fd)
+{
+	ssize_t		ignored = send(fd, busy_answer, sizeof(busy_answer) - 1,
+							   MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	(void) ignored;
+	close(fd);
+	rt_count(refused);
+}
+
+static void
+on_retry(uv_timer_t *timer)
+{
+	for (int i = 0; i < listener_count; i++)
+		uv_poll_start(&listeners[i].poll, UV_READABLE, on_connection);
+}
+
+/* Out of descriptors or memory: leave the queue alone for a moment. */
+static void
+pause_accepting(void)
+{
+	for (int i = 0; i < listener_count; i++)
+		uv_poll_stop(&listeners[i].poll);
+	uv_timer_start(&retry_timer, on_retry, RETRY_MS, 0);
+}
+
+static void
+on_connection(uv_poll_t *handle, int status, int events)
+{
+	int			listener = *(int *) handle->data;
+
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++)
+	{
+		int			one = 1;
+		int			fd = accept4(listener, NULL, NULL,
+								 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+		{
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				pause_accepting();
+			return;
+		}
+		if (rt_event_loop_sockets() >= socket_limit)
+		{
+			refuse_socket(fd);
+			continue;
+		}
+		(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		(void) rt_event_loop_adopt(fd);
+	}
+}
+
+/* ---- binding ---- */
+
+/*
+ * SO_REUSEPORT lets another server of the same user bind the port as well, and
+ * clients would reach either.  So while none of ours listens the first gateway
+ * binds without it, to see whether the port is free; the others wait for it.
+ */
+static int
+bind_address(const struct addrinfo *address, bool shared)
+{
+	int			one = 1;
+	int			fd = socket(address->ai_family,
+							SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+		(shared &&
+		 setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0) ||
+		(address->ai_family == AF_INET6 &&
+		 setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
+		bind(fd, address->ai_addr, address->ai_addrlen) != 0 ||
+		listen(fd, BACKLOG) != 0)
+	{
+		int			saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+static void
+add_listener(int fd)
+{
+	int			i = listener_count++;
+
+	listeners[i].fd = fd;
+	uv_poll_init(rt_event_loop_uv(), &listeners[i].poll, fd);
+	listeners[i].poll.data = &listeners[i].fd;
+	uv_poll_start(&listeners[i].poll, UV_READABLE, on_connection);
+}
+
+/* All addresses that a name stands for; "*" is any.  NULL if there are none. */
+static struct addrinfo *
+resolve_name(const char *name, int level)
+{
+	struct addrinfo hints;
+	struct addrinfo *found = NULL;
+	char		port[16];
+	int			result;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_family = AF_UNSPEC;
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_PASSIVE;
+	snprintf(port, sizeof(port), "%d", realtime_port);
+	result = getaddrinfo(strcmp(name, "*") == 0 ? NULL : name, port, &hints, &found);
+	if (result == 0)
+		return found;
+	ereport(level,
+			(errmsg("could not translate realtime listen address \"%s\": %s",
+					name, gai_strerror(result))));
+	return NULL;
+}
+
+/* A machine without IPv6 still resolves localhost to ::1. */
+static bool
+address_is_absent(int error)
+{
+	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+}
+
+/* Listens on a name's addresses; probing only binds them for a moment. */
+static bool
+bind_name(const char *name, bool probe, int level)
+{
+	struct addrinfo *found = resolve_name(name, level);
+	bool		good = true;
+
+	for (struct addrinfo *a = found; a != NULL && listener_count < MAX_LISTENERS;
+		 a = a->ai_next)
+	{
+		int			fd = bind_address(a, !probe);
+
+		if (fd >= 0 && probe)
+			close(fd);
+		else if (fd >= 0)
+			add_listener(fd);
+		else if (!address_is_absent(errno))
+		{
+			good = false;
+			ereport(level,
+					(errcode_for_socket_access(),
+					 errmsg("could not listen on \"%s\", port %d: %m",
+							name, realtime_port),
+					 errhint("Is another server running on that port? If not, wait a few seconds; it is tried again.")));
+		}
+	}
+	if (found != NULL)
+		freeaddrinfo(found);
+	return good;
+}
+
+static bool
+bind_names(List *names, bool probe, int level)
+{
+	bool		good = true;
+	ListCell   *cell;
+
+	foreach(cell, names)
+		good = bind_name((char *) lfirst(cell), probe, level) && good;
+	return good;
+}
+
+bool
+rt_listener_open(int max_sockets)
+{
+	static bool failed_before = false;
+	int			level = failed_before ? DEBUG1 : LOG;
+	char	   *copy = pstrdup(realtime_listen_addresses);
+	List	   *names = NIL;
+
+	socket_limit = max_sockets;
+	if (!SplitGUCList(copy, ',', &names))
+		ereport(FATAL,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid list syntax in parameter \"%s\"",
+						"realtime.listen_addresses")));
+	if (!failed_before)
+		uv_timer_init(rt_event_loop_uv(), &retry_timer);
+
+	if (rt_port_is_ours() ||
+		(rt_gateway.index == 0 && bind_names(names, true, level)))
+		(void) bind_names(names, false, level);
+	if (listener_count > 0)
+		rt_port_taken();
+
+	failed_before = true;
+	list_free(names);
+	pfree(copy);
+	return listener_count > 0;
+}
+
+void
+rt_listener_close(void)
+{
+	if (listener_count == 0)
+		return;
+	uv_timer_stop(&retry_timer);
+	for (int i = 0; i < listener_count; i++)
+	{
+		uv_poll_stop(&listeners[i].poll);
+		close(listeners[i].fd);
+	}
+	listener_count = 0;
+	rt_port_left();
+}
+
+/* ---- the rate of one address ---- */
+
+#define RATE_SLOTS 4096			/* addresses remembered */
+#define RATE_PROBES 8			/* slots looked at for one address */
+#define RATE_WINDOW_MS 10000
+
+/* Sliding window: this window's count and a share of the last one's. */
+typedef struct RateSlot
+{
+	uint8		address[16];
+	int64		window;			/* number of the window that counts are for */
+	uint32		current;
+	uint32		previous;
+} RateSlot;
+
+static RateSlot rate_slots[RATE_SLOTS];
+
+static bool
+peer_address(int fd, uint8 *address)
+{
+	struct sockaddr_storage peer;
+	socklen_t	len = sizeof(peer);
+
+	memset(address, 0, 16);
+	if (getpeername(fd, (struct sockaddr *) &peer, &len) != 0)
+		return false;
+	if (peer.ss_family == AF_INET)
+		memcpy(address, &((struct sockaddr_in *) &peer)->sin_addr, 4);
+	else if (peer.ss_family == AF_INET6)
+		memcpy(address, &((struct sockaddr_in6 *) &peer)->sin6_addr, 16);
+	return true;
+}
+
+/* The address's slot; if it has none, the one unused for the longest time. */
+static RateSlot *
+find_rate_slot(const uint8 *address, int64 window)
+{
+	uint32		hash = 2166136261u;
+	RateSlot   *oldest = NULL;
+
+	for (int i = 0; i < 16; i++)
+		hash = (hash ^ address[i]) * 16777619u;
+	for (int i = 0; i < RATE_PROBES; i++)
+	{
+		RateSlot   *slot = &rate_slots[(hash + i) % RATE_SLOTS];
+
+		if (slot->window > 0 && memcmp(slot->address, address, 16) == 0)
+			return slot;
+		if (oldest == NULL || slot->window < oldest->window)
+			oldest = slot;
+	}
+	memcpy(oldest->address, address, 16);
+	oldest->window = window;
+	oldest->current = 0;
+	oldest->previous = 0;
+	return oldest;
+}
+
+bool
+rt_upgrade_is_allowed(int fd)
+{
+	int64		window = 1 + rt_gateway.now_ms / RATE_WINDOW_MS;
+	int64		elapsed = rt_gateway.now_ms % RATE_WINDOW_MS;
+	uint8		address[16];
+	RateSlot   *slot;
+	double		estimate;
+
+	if (realtime_upgrade_rate == 0 || !peer_address(fd, address))
+		return true;
+	slot = find_rate_slot(address, window);
+	if (slot->window != window)
+	{
+		slot->previous = slot->window == window - 1 ? slot->current : 0;
+		slot->current = 0;
+		slot->window = window;
+	}
+	estimate = slot->current +
+		slot->previous * (1.0 - (double) elapsed / RATE_WINDOW_MS);
+	if (estimate >= realtime_upgrade_rate)
+		return false;
+	slot->current++;
+	return true;
+}

@@ -1,0 +1,27 @@
+/*
+ * listener.h
+ *		The listening sockets, and how fast one address may connect.
+ */
+#ifndef RT_GATEWAY_DOOR_LISTENER_H
+#define RT_GATEWAY_DOOR_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/*
+ * Tries to bind every address of realtime.listen_addresses.  Returns whether
+ * we listen on any; if not, try again later.  Logs the first failure.
+ * max_sockets is the most the process may hold.
+ */
+extern bool rt_listener_open(int max_sockets);
+
+/* No new sockets from here on. */
+extern void rt_listener_close(void);
+
+/*
+ * callback: counts an upgrade of the peer of a socket.  Returns false if its
+ * address has used up realtime.upgrade_rate.
+ */
+extern bool rt_upgrade_is_allowed(int fd);
+
+#endif							/* RT_GATEWAY_DOOR_LISTENER_H */

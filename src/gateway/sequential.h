@@ -1,0 +1,31 @@
+/*
+ * sequential.h
+ *		Sequential batches: calls of which each waits for the one before.
+ */
+#ifndef RT_GATEWAY_SEQUENTIAL_H
+#define RT_GATEWAY_SEQUENTIAL_H
+
+#include "src/gateway/door/connection.h"
+#include "src/protocol/json.h"
+
+#define RT_SEQUENTIAL_MAX 16		/* of one connection at a time */
+
+typedef struct RtSequentialBatch
+{
+	uint64		ticket;			/* names it in requests */
+	struct RtSequentialBatch *next;	/* of the same connection */
+	char	   *text;			/* a copy of the frame */
+	RtJsonWalk	rest;			/* entries not begun */
+} RtSequentialBatch;
+
+/*
+ * Copies the frame and stands before its first entry.  NULL if the
+ * connection has too many under way or there is no memory.
+ */
+extern RtSequentialBatch *rt_sequential_make(RtConnection *connection, const char *text,
+									uint32 len, RtSpan batch);
+extern RtSequentialBatch *rt_sequential_find(RtConnection *connection, uint64 ticket);
+extern void rt_sequential_free(RtConnection *connection, RtSequentialBatch *sequence);
+extern void rt_sequential_drop_all(RtConnection *connection);
+
+#endif							/* RT_GATEWAY_SEQUENTIAL_H */

@@ -1,0 +1,376 @@
+/*
+ * fanout.c
+ *		Delivers committed events in ring order.
+ *
+ * The frame in the ring goes to every subscriber as it is.  An entry whose
+ * commit is not flushed yet stops the reading: what is behind it waits too,
+ * so that no client sees an event that a crash could undo, and order is kept.
+ *
+ * Whoever cannot take an event of an ordered topic is marked, gets nothing
+ * more of that topic and, once drained, the marker that makes it fetch anew,
+ * or, if the events have numbers, what it has missed (repair.c).  Volatile
+ * events are dropped.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+
+#include "src/gateway/door/outbox.h"
+#include "src/gateway/gateway.h"
+#include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/stream.h"
+#include "src/gateway/topic/topic_watch.h"
+#include "src/ipc/publish_ring.h"
+#include "src/protocol/topic.h"
+
+#define TURN_BYTES (512 * 1024) /* of the ring, before output is written */
+
+static RtRingReader reader;
+static XLogRecPtr flushed = InvalidXLogRecPtr;
+static uint64 events = 0;		/* read */
+
+/*
+ * Partitions whose topics are all lost.  Such entries come in long rows, so
+ * they are collected and the topics visited once for all of them.
+ */
+static struct
+{
+	bool		any;
+	uint64		position;		/* behind the last of the entries */
+	bits8		partitions[RT_TOPIC_PARTITIONS / BITS_PER_BYTE];
+} lost;
+
+void
+rt_fanout_init(void)
+{
+	reader.position = rt_ring_position();
+}
+
+bool
+rt_fanout_pending(void)
+{
+	return rt_ring_position() > reader.position;
+}
+
+uint64
+rt_fanout_events(void)
+{
+	return events;
+}
+
+static bool
+entry_is_flushed(const RtRingEntry *entry)
+{
+	if (entry->lsn == InvalidXLogRecPtr || entry->lsn <= flushed)
+		return true;
+	flushed = GetFlushRecPtr(NULL);
+	return entry->lsn <= flushed;
+}
+
+/*
+ * Whether the subscriber has all events before this one and not this one.
+ * What is missing before it is lost.
+ */
+static bool
+is_next(RtSubscription *subscription, int64 seq)
+{
+	int64		known = subscription->last_seq;
+
+	if (seq <= known)
+		return false;
+	if (known < 0)
+		known = subscription->base_seq;
+	if (known >= 0 && seq > known + 1)
+	{
+		rt_subscription_mark_lost(subscription);
+		return false;
+	}
+	return true;
+}
+
+/* Nothing of the topic can be told, or no more than that this is lost. */
+static void
+take_loss(RtSubscription *subscription, int64 seq)
+{
+	if (seq == 0 || seq > subscription->last_seq)
+		rt_subscription_mark_lost_for_good(subscription);
+}
+
+static void
+drop_event(RtSubscription *subscription, const RtRingEntry *entry)
+{
+	rt_count(dropped);
+	if (entry->topic_class == RT_TOPIC_VOLATILE)
+		return;
+	if (entry->seq == 0)
+	{
+		rt_subscription_mark_lost_for_good(subscription);
+		return;
+	}
+	subscription->last_seq = (int64) entry->seq - 1;
+	rt_subscription_mark_lost(subscription);
+}
+
+static void
+deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
+{
+	int64		seq = (int64) entry->seq;
+
+	if (subscription->lost)
+		return;
+	if (entry->flags & RT_RING_LOST)
+		take_loss(subscription, seq);
+	else if (seq != 0 && !is_next(subscription, seq))
+		 /* sent before, or lost */ ;
+	else if (!rt_connection_deliver(subscription->connection,
+									rt_ring_entry_frame(entry), entry->frame_len))
+		drop_event(subscription, entry);
+	else if (seq != 0)
+		subscription->last_seq = seq;
+	/* a connection without output gets its markers at the next flush */
+	if (subscription->lost)
+		rt_connection_mark_dirty(subscription->connection);
+}
+
+/* Delivers an entry, the last one before the reader's position. */
+static void
+deliver_to_topic(RtTopic *topic, const RtRingEntry *entry)
+{
+	for (uint32 i = 0; i < topic->subscriber_count; i++)
+	{
+		RtSubscription *subscription = topic->subscribers[i];
+
+		if (subscription->state == RT_SUBSCRIPTION_ACTIVE &&
+			subscription->since < reader.position)
+			deliver_to(subscription, entry);
+	}
+}
+
+static bool
+concerns_topic(const RtRingEntry *entry, const RtTopic *topic)
+{
+	const char *name = rt_ring_entry_topic(entry);
+
+	if ((entry->flags & RT_RING_MANY) == 0)
+		return entry->topic_hash == topic->hash &&
+			entry->topic_len == topic->name_len &&
+			memcmp(name, topic->name, topic->name_len) == 0;
+	if (entry->topic_len > 0)
+		return rt_template_match(name, entry->topic_len, topic->name,
+								 topic->name_len, NULL);
+	return rt_topic_partition(entry->topic_hash) == rt_topic_partition(topic->hash);
+}
+
+static void
+deliver_if_concerned(RtTopic *topic, void *argument)
+{
+	const RtRingEntry *entry = argument;
+
+	if (concerns_topic(entry, topic))
+		deliver_to_topic(topic, entry);
+}
+
+static void
+collect_partition(const RtRingEntry *entry)
+{
+	uint32		partition = rt_topic_partition(entry->topic_hash);
+
+	lost.any = true;
+	lost.position = reader.position;
+	lost.partitions[partition / BITS_PER_BYTE] |= 1 << (partition % BITS_PER_BYTE);
+}
+
+static void
+mark_if_partition_lost(RtTopic *topic, void *argument)
+{
+	uint32		partition = rt_topic_partition(topic->hash);
+
+	if ((lost.partitions[partition / BITS_PER_BYTE] &
+		 (1 << (partition % BITS_PER_BYTE))) == 0)
+		return;
+	for (uint32 i = 0; i < topic->subscriber_count; i++)
+	{
+		RtSubscription *subscription = topic->subscribers[i];
+
+		if (subscription->state != RT_SUBSCRIPTION_ACTIVE ||
+			subscription->since >= lost.position || subscription->lost)
+			continue;
+		rt_subscription_mark_lost_for_good(subscription);
+		rt_connection_mark_dirty(subscription->connection);
+	}
+}
+
+/* Before any other entry is delivered, and at the end of a turn. */
+static void
+mark_collected_partitions(void)
+{
+	if (likely(!lost.any))
+		return;
+	rt_topics_visit(mark_if_partition_lost, NULL);
+	memset(&lost, 0, sizeof(lost));
+}
+
+static void
+deliver_entry(const RtRingEntry *entry)
+{
+	RtTopic    *topic;
+
+	if ((entry->flags & RT_RING_MANY) != 0 && entry->topic_len == 0)
+	{
+		collect_partition(entry);
+		return;
+	}
+	mark_collected_partitions();
+	if (entry->flags & RT_RING_MANY)
+	{
+		rt_topics_visit(deliver_if_concerned, unconstify(RtRingEntry *, entry));
+		return;
+	}
+	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len,
+						  entry->topic_hash);
+	if (topic == NULL)
+		return;
+	if (unlikely(rt_topics_are_watched))
+		rt_topic_watch_event(entry);
+	deliver_to_topic(topic, entry);
+}
+
+/* ---- overrun ---- */
+
+/* Those that are not active yet will read for themselves. */
+static void
+mark_topic_lost(RtTopic *topic, void *argument)
+{
+	uint64		lost_from = *(uint64 *) argument;
+	uint64		moved = rt_ring_partition_position(rt_topic_partition(topic->hash));
+
+	if (moved <= lost_from)
+		return;
+	for (uint32 i = 0; i < topic->subscriber_count; i++)
+	{
+		RtSubscription *subscription = topic->subscribers[i];
+
+		if (subscription->state != RT_SUBSCRIPTION_ACTIVE ||
+			subscription->since >= moved)
+			continue;
+		rt_subscription_mark_lost(subscription);
+		rt_connection_mark_dirty(subscription->connection);
+	}
+}
+
+/* We were overtaken: whatever moved since is unknown to its subscribers. */
+static void
+recover_from_overrun(void)
+{
+	uint64		lost_from = reader.position;
+
+	reader.position = rt_ring_position();
+	pg_memory_barrier();
+	rt_topics_visit(mark_topic_lost, &lost_from);
+	rt_count(ring_overruns);
+}
+
+/* ---- running ---- */
+
+static RtFanoutResult
+deliver_turn(void)
+{
+	uint64		stop;
+	const RtRingEntry *entry;
+
+	/*
+	 * Without subscribers there is nothing to read, nor to be overrun.  But
+	 * who is about to follow a stream gets events from before its reply: they
+	 * have to be read, if only to see that they are flushed.
+	 */
+	if (!rt_topics_any() && !rt_streams_in_flight())
+		reader.position = rt_ring_position();
+
+	stop = reader.position + TURN_BYTES;
+	for (;;)
+	{
+		switch (rt_ring_read(&reader, PG_UINT64_MAX, &entry))
+		{
+			case RT_RING_EMPTY:
+				return RT_FANOUT_IDLE;
+			case RT_RING_OVERRUN:
+				recover_from_overrun();
+				break;
+			case RT_RING_ENTRY:
+				if (!entry_is_flushed(entry))
+				{
+					reader.position -= entry->size;
+					return RT_FANOUT_WAITING;
+				}
+				events++;
+				deliver_entry(entry);
+				break;
+		}
+		if (reader.position >= stop || rt_outbox_is_time_to_write())
+			return RT_FANOUT_MORE;
+	}
+}
+
+RtFanoutResult
+rt_fanout_run(void)
+{
+	RtFanoutResult result = deliver_turn();
+
+	mark_collected_partitions();
+	return result;
+}
+
+/* Whether a new subscription may have missed something, told cheaply. */
+static bool
+has_moved(const RtSubscription *subscription)
+{
+	uint32		partition = rt_topic_partition(subscription->topic->hash);
+
+	return subscription->since < reader.position &&
+		subscription->since < rt_ring_partition_position(partition);
+}
+
+static void
+deliver_late(RtSubscription **subscriptions, int count,
+			 const RtRingEntry *entry, uint64 position)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (concerns_topic(entry, subscriptions[i]->topic) &&
+			subscriptions[i]->since < position)
+			deliver_to(subscriptions[i], entry);
+	}
+}
+
+void
+rt_fanout_catch_up(RtSubscription **subscriptions, int count)
+{
+	RtRingReader behind = {.position = reader.position};
+	const RtRingEntry *entry;
+	RtRingRead	result;
+	int			moved = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (!has_moved(subscriptions[i]))
+			continue;
+		behind.position = Min(behind.position, subscriptions[i]->since);
+		subscriptions[moved++] = subscriptions[i];
+	}
+	while ((result = rt_ring_read(&behind, reader.position, &entry)) == RT_RING_ENTRY)
+	{
+		if (!entry_is_flushed(entry))
+		{
+			/* an overrun has put the reader behind it, and here nobody waits */
+			result = RT_RING_OVERRUN;
+			break;
+		}
+		deliver_late(subscriptions, moved, entry, behind.position);
+	}
+	for (int i = 0; i < moved && result == RT_RING_OVERRUN; i++)
+	{
+		rt_subscription_mark_lost(subscriptions[i]);
+		rt_connection_mark_dirty(subscriptions[i]->connection);
+	}
+	rt_ring_reader_free(&behind);
+}

@@ -1,0 +1,208 @@
+/*
+ * repair.c
+ *		Gives subscriptions to replay topics the events they have lost.
+ *
+ * A connection that read too slowly, and any after the gateway was overrun,
+ * has subscriptions that are marked as lost.  Those whose last number is known
+ * need no marker: once the connection has drained an executor reads the rows
+ * behind that number, in pieces that a connection can take, until one of them
+ * reaches the newest.  Then the subscription goes on from the ring's position
+ * at which that was looked up.
+ *
+ * A connection has one repair in flight, a gateway a part of the slots: calls
+ * go on meanwhile.
+ */
+#include "postgres.h"
+
+#include "src/gateway/dispatch.h"
+#include "src/gateway/gateway.h"
+#include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/repair.h"
+#include "src/gateway/topic/subscription.h"
+#include "src/guc.h"
+
+#define SLOTS_PART 8			/* this part of the slots at most */
+#define RETRY_MS 100			/* when there was no slot, or it failed */
+#define FAILURES_MAX 20			/* then there is a marker after all */
+
+static dlist_head waiting = DLIST_STATIC_INIT(waiting);
+static uint64 last_ticket = 0;
+static int	in_flight = 0;
+
+void
+rt_repair_want(RtConnection *connection)
+{
+	if (connection->in_repair || connection->repair != 0)
+		return;
+	dlist_push_tail(&waiting, &connection->repair_node);
+	connection->in_repair = true;
+}
+
+void
+rt_repair_forget(RtConnection *connection)
+{
+	if (!connection->in_repair)
+		return;
+	dlist_delete(&connection->repair_node);
+	connection->in_repair = false;
+}
+
+bool
+rt_repairs_waiting(void)
+{
+	return !dlist_is_empty(&waiting);
+}
+
+/* ---- requests ---- */
+
+static bool
+fill_repair(RtRequest *request, const RtSubscription *subscription)
+{
+	const RtTopic *topic = subscription->topic;
+
+	if (!rt_shared_text_set(&request->text, topic->name, topic->name_len))
+		return false;
+	request->path = (RtRequestSpan) {0, topic->name_len};
+	request->since = subscription->last_seq;
+	return true;
+}
+
+/* Returns false if it has to be tried again later. */
+static bool
+begin_repair(RtConnection *connection, RtSubscription *subscription)
+{
+	RtRequest  *request;
+
+	if (!rt_service_takes_requests() || rt_dispatch_is_full(connection))
+		return false;
+	request = rt_dispatch_begin(connection, RT_REQUEST_REPAIR);
+	if (request == NULL)
+		return false;
+	if (!fill_repair(request, subscription))
+	{
+		rt_dispatch_cancel(request);
+		return false;
+	}
+	request->ticket = ++last_ticket;
+	connection->repair = request->ticket;
+	subscription->repair = request->ticket;
+	rt_dispatch_reserve(connection, request);
+	in_flight++;
+	rt_dispatch_request(connection, request);
+	return true;
+}
+
+/*
+ * Returns false if the connection has to wait on.  One that has not drained
+ * comes back when it has.
+ */
+static bool
+serve(RtConnection *connection)
+{
+	RtSubscription *subscription;
+
+	if (rt_gateway.now_ms < connection->repair_after_ms)
+		return false;
+	if (connection->state != RT_CONNECTION_OPEN || connection->blocked ||
+		connection->lost_count == 0)
+		return true;
+	subscription = rt_subscriptions_send_markers(connection);
+	if (subscription == NULL || begin_repair(connection, subscription))
+		return true;
+	connection->repair_after_ms = rt_gateway.now_ms + RETRY_MS;
+	return false;
+}
+
+void
+rt_repairs_begin(void)
+{
+	dlist_mutable_iter iterator;
+
+	if (dlist_is_empty(&waiting))
+		return;
+	dlist_foreach_modify(iterator, &waiting)
+	{
+		RtConnection *connection = dlist_container(RtConnection, repair_node,
+												   iterator.cur);
+
+		if (in_flight >= Max(1, realtime_queue_depth / SLOTS_PART))
+			break;
+		if (serve(connection))
+			rt_repair_forget(connection);
+	}
+	rt_dispatch_submit();
+}
+
+/* ---- answers ---- */
+
+static void
+apply_answer(RtSubscription *subscription, RtRequest *request)
+{
+	RtConnection *connection = subscription->connection;
+	const char *answer = rt_shared_text_get(&request->answer);
+	RtAnsweredTopic answered;
+
+	memcpy(&answered, answer, sizeof(answered));
+	connection->repair_failures = 0;
+	if (answered.flags & RT_TOPIC_TRUNCATED)
+	{
+		subscription->last_seq = -1;
+		subscription->base_seq = -1;
+		return;
+	}
+
+	rt_count(repairs);
+	if (request->answer.len > request->answer_topics_len)
+		rt_connection_send(connection, answer + request->answer_topics_len,
+						   request->answer.len - request->answer_topics_len);
+	if (connection->state != RT_CONNECTION_OPEN)
+		return;
+	subscription->last_seq = answered.seq;
+	if (answered.flags & RT_TOPIC_MORE)
+		return;
+	rt_subscription_clear_lost(subscription);
+	subscription->since = request->answer_position;
+	rt_fanout_catch_up(&subscription, 1);
+}
+
+/* Somebody else may be luckier, or it, later. */
+static void
+note_failure(RtSubscription *subscription)
+{
+	RtConnection *connection = subscription->connection;
+
+	connection->repair_after_ms = rt_gateway.now_ms + RETRY_MS;
+	if (++connection->repair_failures < FAILURES_MAX)
+		return;
+	connection->repair_failures = 0;
+	subscription->last_seq = -1;
+	subscription->base_seq = -1;
+}
+
+void
+rt_repair_answer(RtConnection *connection, RtRequest *request)
+{
+	const char *text = rt_shared_text_get(&request->text);
+	RtSubscription *subscription;
+
+	connection->repair = 0;
+	subscription = rt_subscription_find(connection, text, request->path.len);
+
+	/* it may have ended meanwhile, or begun anew */
+	if (subscription != NULL && subscription->repair == request->ticket)
+	{
+		subscription->repair = 0;
+		if (request->answer_kind == RT_ANSWER_REPLAY)
+			apply_answer(subscription, request);
+		else
+			note_failure(subscription);
+	}
+	if (connection->lost_count > 0)
+		rt_connection_mark_dirty(connection);
+}
+
+void
+rt_repair_ended(void)
+{
+	in_flight--;
+}

@@ -1,0 +1,248 @@
+/*
+ * stream.c
+ *		Clients that follow streams.
+ *
+ * Which topic a stream has is known to the executor only, so there is no
+ * subscription before its answer.  That brings a position of the ring: what
+ * was published behind it is not in the reply and is delivered after it.
+ *
+ * An unsubscribe frame names the topic, too late or too early: whatever
+ * requests are in flight then must not grant it any more.  So while there are
+ * such requests these frames are noted, with their place among the requests.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+
+#include "src/gateway/dispatch.h"
+#include "src/gateway/gateway.h"
+#include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/stream.h"
+#include "src/gateway/topic/subscription.h"
+#include "src/guc.h"
+#include "src/ipc/publish_ring.h"
+
+/*
+ * Beyond these the oldest is forgotten, and a reply may grant what nobody
+ * wants any more: events that the client ignores.
+ */
+#define UNSUBSCRIBED_MAX 256
+
+/* Topics are told apart by two hashes. */
+typedef struct RtUnsubscribed
+{
+	uint32		hash;
+	uint32		check;
+	uint64		ticket;
+} RtUnsubscribed;
+
+static uint64 last_ticket = 0;	/* orders requests and unsubscribe frames */
+static uint32 in_flight = 0;
+
+bool
+rt_streams_in_flight(void)
+{
+	return in_flight > 0;
+}
+
+/* ---- requests ---- */
+
+void
+rt_stream_fill(RtConnection *connection, RtRequest *request, const char *text,
+			   const RtCall *call)
+{
+	/*
+	 * After a marker the client forgets its number and asks again: that is no
+	 * first time, it has a value which is out of date.
+	 */
+	request->since = connection->marked ? RT_SINCE_UNKNOWN : RT_SINCE_NONE;
+	if (call->seq.len > 0)
+	{
+		request->since = rt_json_integer(text, call->seq);
+		if (request->since < 0)
+			request->since = RT_SINCE_UNKNOWN;
+	}
+	request->load_more = call->cursor.len > 0 &&
+		!rt_json_is_null(text, call->cursor);
+	request->ticket = ++last_ticket;
+	request->position = rt_ring_position();
+	connection->streams++;
+	in_flight++;
+}
+
+void
+rt_stream_ended(RtConnection *connection)
+{
+	in_flight--;
+	if (connection == NULL)
+		return;
+	connection->streams--;
+	if (connection->streams > 0)
+		return;
+	rt_streams_forget(connection);
+	/* markers have waited for this */
+	if (connection->lost_count > 0)
+		rt_connection_mark_dirty(connection);
+}
+
+void
+rt_streams_forget(RtConnection *connection)
+{
+	free(connection->unsubscribed);
+	connection->unsubscribed = NULL;
+	connection->unsubscribed_count = 0;
+}
+
+/* ---- unsubscribe frames ---- */
+
+static RtUnsubscribed
+identify(const char *topic, size_t len)
+{
+	RtUnsubscribed entry = {.hash = rt_topic_hash(topic, len)};
+
+	entry.check = hash_bytes_extended((const unsigned char *) topic, (int) len, 1) >> 32;
+	return entry;
+}
+
+static RtUnsubscribed *
+find_unsubscribed(RtConnection *connection, const RtUnsubscribed *wanted)
+{
+	uint32		count = Min(connection->unsubscribed_count, UNSUBSCRIBED_MAX);
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		RtUnsubscribed *entry = &connection->unsubscribed[i];
+
+		if (entry->hash == wanted->hash && entry->check == wanted->check)
+			return entry;
+	}
+	return NULL;
+}
+
+/* The place of the next entry: a new one, or that of the oldest. */
+static RtUnsubscribed *
+next_unsubscribed(RtConnection *connection)
+{
+	if (connection->unsubscribed == NULL)
+		connection->unsubscribed =
+			malloc(UNSUBSCRIBED_MAX * sizeof(RtUnsubscribed));
+	if (connection->unsubscribed == NULL)
+		return NULL;
+	return &connection->unsubscribed[connection->unsubscribed_count++ % UNSUBSCRIBED_MAX];
+}
+
+void
+rt_stream_unsubscribed(RtConnection *connection, const char *topic, size_t len)
+{
+	RtUnsubscribed wanted;
+	RtUnsubscribed *entry;
+
+	if (connection->streams == 0)
+		return;
+	wanted = identify(topic, len);
+	wanted.ticket = ++last_ticket;
+	entry = find_unsubscribed(connection, &wanted);
+	if (entry == NULL)
+		entry = next_unsubscribed(connection);
+	if (entry != NULL)
+		*entry = wanted;
+}
+
+static bool
+was_unsubscribed(RtConnection *connection, const char *topic, size_t len,
+				 uint64 ticket)
+{
+	RtUnsubscribed wanted = identify(topic, len);
+	RtUnsubscribed *entry = find_unsubscribed(connection, &wanted);
+
+	return entry != NULL && entry->ticket > ticket;
+}
+
+/* ---- answers ---- */
+
+/*
+ * A connection may have the topic already, for another of its streams.  What
+ * that one has not seen yet must come all the same, and what the new one
+ * could not take before its reply must come again: so it goes on from the
+ * earlier of the two.  Returns whether it begins anew.
+ */
+static bool
+set_start(RtSubscription *subscription, const RtRequest *request,
+		  const RtAnsweredTopic *answered)
+{
+	bool		active = subscription->state == RT_SUBSCRIPTION_ACTIVE;
+	int64		last = subscription->last_seq;
+
+	subscription->state = RT_SUBSCRIPTION_ACTIVE;
+	if (answered->flags & RT_TOPIC_FROM_NOW)
+	{
+		subscription->since = request->position;
+		subscription->last_seq = -1;
+		subscription->base_seq = active && last >= 0 ?
+			Min(last, answered->seq) : answered->seq;
+	}
+	else if (!active || last > answered->seq)
+	{
+		subscription->since = request->answer_position;
+		subscription->last_seq = answered->seq;
+		subscription->base_seq = -1;
+	}
+	else
+		return false;
+	return true;
+}
+
+void
+rt_stream_continue(RtSubscription *subscription, const RtRequest *request,
+				   const RtAnsweredTopic *answered)
+{
+	/* one that was asked for by name, too, and not granted, begins here */
+	if (subscription->state == RT_SUBSCRIPTION_PENDING)
+		rt_subscription_clear_lost(subscription);
+	/* one that has lost events goes on once these are there */
+	if (!subscription->lost && set_start(subscription, request, answered) &&
+		(answered->flags & RT_TOPIC_MORE) == 0)
+		rt_fanout_catch_up(&subscription, 1);
+	if ((answered->flags & RT_TOPIC_MORE) == 0)
+		return;
+
+	/* the rest comes like what others have lost */
+	if (subscription->last_seq < 0 || subscription->last_seq > answered->seq)
+	{
+		subscription->last_seq = answered->seq;
+		subscription->repair = 0;
+	}
+	rt_subscription_mark_lost(subscription);
+	rt_connection_mark_dirty(subscription->connection);
+}
+
+void
+rt_stream_grant(RtConnection *connection, RtRequest *request)
+{
+	const char *text = rt_shared_text_get(&request->text);
+	const char *answer = rt_shared_text_get(&request->answer);
+	const char *topic = answer + sizeof(RtAnsweredTopic);
+	RtSpan		id = {request->id.off, request->id.len};
+	RtAnsweredTopic answered;
+	RtSubscription *subscription;
+	bool		wanted;
+
+	memcpy(&answered, answer, sizeof(answered));
+	wanted = !was_unsubscribed(connection, topic, answered.len, request->ticket);
+	subscription = rt_subscription_find(connection, topic, answered.len);
+	if (wanted && subscription == NULL &&
+		connection->subscription_count >= realtime_max_subscriptions)
+	{
+		rt_send_failure(connection, text, id, RT_CODE_RATE_LIMITED,
+						rt_code_message(RT_CODE_RATE_LIMITED));
+		return;
+	}
+
+	rt_connection_send(connection, answer + request->answer_topics_len,
+					   request->answer.len - request->answer_topics_len);
+	if (!wanted || connection->state != RT_CONNECTION_OPEN)
+		return;
+	if (subscription == NULL)
+		subscription = rt_subscription_make(connection, topic, answered.len);
+	rt_stream_continue(subscription, request, &answered);
+}

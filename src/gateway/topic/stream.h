@@ -1,0 +1,43 @@
+/*
+ * stream.h
+ *		Clients that follow streams: what their requests need, and what the
+ *		replies grant.
+ */
+#ifndef RT_GATEWAY_TOPIC_STREAM_H
+#define RT_GATEWAY_TOPIC_STREAM_H
+
+#include "src/gateway/door/connection.h"
+#include "src/ipc/request.h"
+#include "src/protocol/envelope.h"
+
+struct RtSubscription;
+
+/* Fills in what a request of kind STREAM has besides the call. */
+extern void rt_stream_fill(RtConnection *connection, RtRequest *request,
+						   const char *text, const RtCall *call);
+
+/* Such a request has been answered; connection NULL = it is gone. */
+extern void rt_stream_ended(RtConnection *connection);
+
+/* An answer of kind STREAM: sends the reply and subscribes the connection. */
+extern void rt_stream_grant(RtConnection *connection, RtRequest *request);
+
+/*
+ * Makes a subscription go on behind what an answer has brought (its topic as
+ * in request.h), and delivers what has come since.
+ */
+extern void rt_stream_continue(struct RtSubscription *subscription,
+							   const RtRequest *request,
+							   const RtAnsweredTopic *answered);
+
+/* An unsubscribe frame: requests that are in flight no longer grant it. */
+extern void rt_stream_unsubscribed(RtConnection *connection, const char *topic,
+								   size_t len);
+
+/* Whether anybody waits for the reply of a stream. */
+extern bool rt_streams_in_flight(void);
+
+/* The connection is about to be freed. */
+extern void rt_streams_forget(RtConnection *connection);
+
+#endif							/* RT_GATEWAY_TOPIC_STREAM_H */

@@ -1,0 +1,254 @@
+/*
+ * topic_watch.c
+ *		Watches topics while an application is developed.
+ *
+ * A table of its own, by name, remembers what has been seen of a topic also
+ * when its last subscriber has left, so that it is warned about once in the
+ * life of the gateway, and never for silence once it has been live.  It holds
+ * WATCHED_MAX topics; others are not watched.
+ *
+ * Each gateway sees the events of the topics that it has subscribers for, all
+ * of them, however many subscribers there are.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "nodes/pg_list.h"
+#include "utils/memutils.h"
+#include "utils/varlena.h"
+
+#include "src/gateway/gateway.h"
+#include "src/gateway/topic/subscription.h"
+#include "src/gateway/topic/topic_watch.h"
+#include "src/guc.h"
+#include "src/protocol/topic.h"
+
+#define WATCHED_MAX 10000
+
+typedef struct Watched
+{
+	uint32		hash;
+	uint16		name_len;
+	bool		live;			/* an event has been seen */
+	bool		is_volatile;	/* the last one was */
+	bool		told_rate;
+	bool		told_silence;
+	uint32		events;			/* since the last sample */
+	int64		since_ms;		/* subscribed without a break */
+	uint64		sweep;			/* number of the last one that found it so */
+	char		name[RT_TOPIC_MAX + 1];
+} Watched;
+
+typedef struct WatchedKey
+{
+	uint32		hash;
+	uint32		len;
+	const char *name;			/* in a stored entry: the topic's own */
+} WatchedKey;
+
+typedef struct WatchedEntry
+{
+	WatchedKey	key;
+	Watched    *watched;
+	char		status;
+} WatchedEntry;
+
+#define SH_PREFIX watched_table
+#define SH_ELEMENT_TYPE WatchedEntry
+#define SH_KEY_TYPE WatchedKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, key) (key).hash
+#define SH_EQUAL(tb, a, b) \
+	((a).hash == (b).hash && (a).len == (b).len && \
+	 memcmp((a).name, (b).name, (a).len) == 0)
+#define SH_SCOPE static inline
+#define SH_DEFINE
+#define SH_DECLARE
+#include "lib/simplehash.h"
+
+bool		rt_topics_are_watched = false;
+
+static MemoryContext context = NULL;
+static watched_table_hash *table = NULL;
+static MemoryContext suppress_context = NULL;
+static List *suppressed = NIL;	/* templates (char *), in suppress_context */
+static uint64 sweep_number = 1;	/* the first one is not next to 0 */
+static int64 sampled_ms = 0;	/* when events were last compared */
+
+/* ---- settings ---- */
+
+static void
+read_suppressed(void)
+{
+	MemoryContext old_context;
+
+	if (suppress_context == NULL)
+		suppress_context = AllocSetContextCreate(rt_gateway.context,
+												 "realtime suppressed topics",
+												 ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(suppress_context);
+	suppressed = NIL;
+	old_context = MemoryContextSwitchTo(suppress_context);
+	if (!SplitGUCList(pstrdup(realtime_silent_topic_suppress), ',', &suppressed))
+		suppressed = NIL;
+	MemoryContextSwitchTo(old_context);
+}
+
+void
+rt_topic_watch_configure(void)
+{
+	rt_topics_are_watched = realtime_mode == RT_MODE_DEVELOPMENT &&
+		(realtime_publish_rate_warning > 0 || realtime_silent_topic_warning > 0);
+	if (!rt_topics_are_watched)
+	{
+		if (context != NULL)
+			MemoryContextDelete(context);
+		context = NULL;
+		return;
+	}
+
+	read_suppressed();
+	if (context != NULL)
+		return;
+	context = AllocSetContextCreate(rt_gateway.context, "realtime watched topics",
+									ALLOCSET_DEFAULT_SIZES);
+	table = watched_table_create(context, 256, NULL);
+	sampled_ms = rt_gateway.now_ms;
+}
+
+static bool
+is_suppressed(const Watched *watched)
+{
+	ListCell   *cell;
+
+	foreach(cell, suppressed)
+	{
+		const char *tpl = lfirst(cell);
+
+		if (rt_template_match(tpl, strlen(tpl), watched->name, watched->name_len, NULL))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the table ---- */
+
+/* Returns NULL if the topic is not to be watched. */
+static Watched *
+watch(const char *name, uint16 len, uint32 hash)
+{
+	WatchedKey	key = {hash, len, name};
+	WatchedEntry *entry = watched_table_lookup(table, key);
+	Watched    *watched;
+	bool		found;
+
+	if (entry != NULL)
+		return entry->watched;
+	if (table->members >= WATCHED_MAX || rt_topic_is_system(name, len))
+		return NULL;
+
+	watched = MemoryContextAllocZero(context, sizeof(Watched));
+	watched->hash = hash;
+	watched->name_len = len;
+	memcpy(watched->name, name, len);
+	key.name = watched->name;
+	watched_table_insert(table, key, &found)->watched = watched;
+	return watched;
+}
+
+void
+rt_topic_watch_event(const RtRingEntry *entry)
+{
+	Watched    *watched = watch(rt_ring_entry_topic(entry), entry->topic_len,
+								entry->topic_hash);
+
+	if (watched == NULL)
+		return;
+	watched->live = true;
+	watched->is_volatile = (entry->topic_class == RT_TOPIC_VOLATILE);
+	watched->events++;
+}
+
+/* ---- warnings ---- */
+
+static void
+warn_of_rate(Watched *watched, int64 elapsed_ms)
+{
+	double		rate = watched->events * 1000.0 / elapsed_ms;
+
+	if (watched->told_rate || watched->is_volatile ||
+		rate <= realtime_publish_rate_warning)
+		return;
+	watched->told_rate = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("topic \"%s\" has %.0f events per second", watched->name, rate),
+			 errdetail("realtime.publish_rate_warning is %d.",
+					   realtime_publish_rate_warning),
+			 errhint("Declare the topic with class => 'volatile' if some of them may be lost, publish with realtime.throttle(), or publish one event for many changes.")));
+}
+
+static void
+warn_of_silence(Watched *watched)
+{
+	int64		silent_ms = rt_gateway.now_ms - watched->since_ms;
+
+	if (watched->live || watched->told_silence ||
+		realtime_silent_topic_warning == 0 ||
+		silent_ms < realtime_silent_topic_warning ||
+		is_suppressed(watched))
+		return;
+	watched->told_silence = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("nothing has been published on topic \"%s\"", watched->name),
+			 errdetail("A client has been subscribed for %.0f s.", silent_ms / 1000.0),
+			 errhint("Do publishers commit, in database \"%s\", and to the same topic byte for byte? Is the trigger there and enabled? \"SELECT * FROM realtime.check()\" finds what cannot work. If silence is right, add the topic to realtime.silent_topic_suppress.",
+					 realtime_database)));
+}
+
+/* ---- looking ---- */
+
+static void
+look_at_topic(RtTopic *topic, void *argument)
+{
+	Watched    *watched = watch(topic->name, topic->name_len, topic->hash);
+
+	if (watched == NULL)
+		return;
+	if (watched->sweep + 1 != sweep_number)
+		watched->since_ms = rt_gateway.now_ms;
+	watched->sweep = sweep_number;
+	warn_of_silence(watched);
+}
+
+static void
+compare_rates(int64 elapsed_ms)
+{
+	watched_table_iterator iterator;
+	WatchedEntry *entry;
+
+	watched_table_start_iterate(table, &iterator);
+	while ((entry = watched_table_iterate(table, &iterator)) != NULL)
+	{
+		if (realtime_publish_rate_warning > 0)
+			warn_of_rate(entry->watched, elapsed_ms);
+		entry->watched->events = 0;
+	}
+}
+
+void
+rt_topic_watch_sweep(void)
+{
+	int64		elapsed_ms = rt_gateway.now_ms - sampled_ms;
+
+	if (!rt_topics_are_watched)
+		return;
+	sweep_number++;
+	rt_topics_visit(look_at_topic, NULL);
+	if (elapsed_ms >= realtime_publish_rate_interval)
+	{
+		compare_rates(elapsed_ms);
+		sampled_ms = rt_gateway.now_ms;
+	}
+}
