@@ -47,6 +47,7 @@
 #include "src/executor/request/stream.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
+#include "src/ipc/held_answers.h"
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 
@@ -137,7 +138,11 @@ look_for_extension(void)
 static void
 fail_requests(int code, Datum arg)
 {
-	rt_requests_fail_executor(DatumGetInt32(arg));
+	RtRequest  *held[RT_HELD_MAX];
+	int			executor_index = DatumGetInt32(arg);
+
+	(void) rt_held_take(executor_index, held);	/* they are RUNNING as well */
+	rt_requests_fail_executor(executor_index);
 }
 
 /*

@@ -17,6 +17,7 @@
 
 #include "src/executor/outgoing.h"
 #include "src/guc.h"
+#include "src/ipc/held_answers.h"
 #include "src/ipc/publish_ring.h"
 
 #define BATCH_MAX RT_HELD_MAX	/* answers, if they wait for a flush */

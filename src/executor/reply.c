@@ -15,7 +15,7 @@
 #include "src/protocol/frame.h"
 
 /* The longest that a failure's frame gets once it is cut down. */
-#define BARE_FAILURE_MAX RT_REQUEST_INLINE
+#define BARE_FAILURE_MAX RT_TEXT_IN_PLACE
 
 static RtText
 request_id(RtRequest *request)

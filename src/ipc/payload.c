@@ -16,7 +16,7 @@
 #include "utils/memutils.h"
 
 #include "src/guc.h"
-#include "src/ipc/request.h"
+#include "src/ipc/payload.h"
 
 static void *place = NULL;
 static dsa_area *payload = NULL;	/* this process's attachment */
@@ -67,12 +67,19 @@ rt_payload_area(void)
 	return payload;
 }
 
+void
+rt_shared_text_init(RtSharedText *shared)
+{
+	shared->len = 0;
+	shared->dsa = InvalidDsaPointer;
+}
+
 char *
 rt_shared_text_reserve(RtSharedText *shared, uint32 len)
 {
 	Assert(!DsaPointerIsValid(shared->dsa));
 
-	if (len <= RT_REQUEST_INLINE)
+	if (len <= RT_TEXT_IN_PLACE)
 	{
 		shared->len = len;
 		return shared->in_place;

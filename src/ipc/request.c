@@ -4,9 +4,9 @@
  *
  * Locks, all spinlocks, never held together: the pool's lock protects the
  * free list, the queue and the set of idle executors; each owner's lock
- * protects its list of answers, each executor's what it holds back.  Chains are
- * built before a lock is taken and walked after it is released, so that a few
- * instructions are all that runs inside.
+ * protects its list of answers.  Chains are built before a lock is taken and
+ * walked after it is released, so that a few instructions are all that runs
+ * inside.
  */
 #include "postgres.h"
 
@@ -34,17 +34,6 @@ typedef struct AnswerList
 	pg_atomic_uint32 in_flight; /* slots taken for this owner */
 } AnswerList;
 
-/* Of one executor. */
-typedef struct HeldList
-{
-	slock_t		lock;			/* protects the rest, but not alarm */
-	int			count;
-	int			requests[RT_HELD_MAX];
-	XLogRecPtr	lsn;			/* the highest of their commits */
-	bool		rescuable;
-	pg_atomic_uint32 alarm;
-} HeldList;
-
 typedef struct RequestPool
 {
 	slock_t		lock;			/* protects free, queue, idle */
@@ -53,13 +42,22 @@ typedef struct RequestPool
 	uint64		idle;			/* bit i: executor i sleeps */
 	pg_atomic_uint32 in_use;
 	AnswerList	owners[RT_OWNERS];
-	HeldList	held[RT_EXECUTORS_MAX];
 	RtRequest	slots[FLEXIBLE_ARRAY_MEMBER];
 } RequestPool;
 
 static RequestPool *pool = NULL;
 
-#define slot_index(request) ((int) ((request) - pool->slots))
+int
+rt_request_number(const RtRequest *request)
+{
+	return (int) (request - pool->slots);
+}
+
+RtRequest *
+rt_request_at(int number)
+{
+	return &pool->slots[number];
+}
 
 Size
 rt_requests_size(void)
@@ -73,10 +71,8 @@ init_slot(RtRequest *request, int next)
 {
 	request->state = RT_REQUEST_FREE;
 	request->next = next;
-	request->text.len = 0;
-	request->text.dsa = InvalidDsaPointer;
-	request->answer.len = 0;
-	request->answer.dsa = InvalidDsaPointer;
+	rt_shared_text_init(&request->text);
+	rt_shared_text_init(&request->answer);
 }
 
 void
@@ -101,12 +97,6 @@ rt_requests_init(void)
 		list->answers.head = list->answers.tail = RT_REQUEST_NONE;
 		pg_atomic_init_u32(&list->in_flight, 0);
 	}
-	for (int i = 0; i < RT_EXECUTORS_MAX; i++)
-	{
-		SpinLockInit(&pool->held[i].lock);
-		pool->held[i].count = 0;
-		pg_atomic_init_u32(&pool->held[i].alarm, 0);
-	}
 	pool->free = 0;
 	for (int i = 0; i < realtime_queue_depth; i++)
 		init_slot(&pool->slots[i],
@@ -118,7 +108,7 @@ rt_requests_init(void)
 static void
 chain_push(Chain *chain, RtRequest *request)
 {
-	int			index = slot_index(request);
+	int			index = rt_request_number(request);
 
 	request->next = RT_REQUEST_NONE;
 	if (chain->head == RT_REQUEST_NONE)
@@ -455,86 +445,6 @@ rt_requests_answer(RtRequest **requests, int n)
 	}
 }
 
-/* ---- what an executor holds back ---- */
-
-void
-rt_held_add(int executor, RtRequest *request, XLogRecPtr lsn, bool rescuable)
-{
-	HeldList   *held = &pool->held[executor];
-
-	Assert(held->count < RT_HELD_MAX);
-	SpinLockAcquire(&held->lock);
-	if (held->count == 0)
-	{
-		held->lsn = InvalidXLogRecPtr;
-		held->rescuable = true;
-	}
-	held->requests[held->count++] = slot_index(request);
-	held->lsn = Max(held->lsn, lsn);
-	held->rescuable &= rescuable;
-	SpinLockRelease(&held->lock);
-}
-
-/*
- * The executor's own requests carry its number; those that are taken over do
- * not, so that its exit leaves them alone.
- */
-static int
-empty_held(HeldList *held, int new_owner, RtRequest **out)
-{
-	int			n = held->count;
-
-	for (int i = 0; i < n; i++)
-	{
-		out[i] = &pool->slots[held->requests[i]];
-		out[i]->executor = new_owner;
-	}
-	held->count = 0;
-	return n;
-}
-
-int
-rt_held_take(int executor, RtRequest **out)
-{
-	HeldList   *held = &pool->held[executor];
-	int			n;
-
-	SpinLockAcquire(&held->lock);
-	n = empty_held(held, executor, out);
-	SpinLockRelease(&held->lock);
-	return n;
-}
-
-void
-rt_held_alarm(int executor)
-{
-	HeldList   *held = &pool->held[executor];
-
-	/* without the lock: this process alone adds, and the next tick looks again */
-	if (held->count == 0 || !held->rescuable)
-		return;
-	pg_atomic_write_u32(&held->alarm, 1);
-	rt_worker_wake(RT_WORKER_LAUNCHER, 0);
-}
-
-int
-rt_held_rescue(int executor, RtRequest **out, XLogRecPtr *lsn)
-{
-	HeldList   *held = &pool->held[executor];
-	int			n = 0;
-
-	if (pg_atomic_exchange_u32(&held->alarm, 0) == 0)
-		return 0;
-	SpinLockAcquire(&held->lock);
-	if (held->rescuable)
-	{
-		*lsn = held->lsn;
-		n = empty_held(held, -1, out);
-	}
-	SpinLockRelease(&held->lock);
-	return n;
-}
-
 /* ---- deaths ---- */
 
 /*
@@ -620,12 +530,9 @@ rt_requests_abandon(int owner, uint32 owner_generation)
 void
 rt_requests_fail_executor(int executor)
 {
-	RtRequest  *held[RT_HELD_MAX];
-
 	/* a submit may have woken us and nobody else */
 	rt_executor_not_idle(executor);
 	wake_for_queue();
-	(void) rt_held_take(executor, held);	/* they are RUNNING as well */
 	for (int i = 0; i < realtime_queue_depth; i++)
 	{
 		RtRequest  *request = &pool->slots[i];

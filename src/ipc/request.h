@@ -20,12 +20,11 @@
 #include "src/compat.h"
 
 #include "access/xlogdefs.h"
-#include "utils/dsa.h"
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/payload.h"
 
-#define RT_REQUEST_INLINE 1024	/* bytes of text kept in the slot itself */
 #define RT_REQUEST_NONE (-1)
 
 /* Owners are the gateways, by their index, and the scheduler. */
@@ -73,14 +72,6 @@ typedef struct RtRequestSpan
 	uint32		off;
 	uint32		len;
 } RtRequestSpan;
-
-/* A text in shared memory: in place or, if longer, in DSA. */
-typedef struct RtSharedText
-{
-	uint32		len;
-	dsa_pointer dsa;			/* InvalidDsaPointer = in place */
-	char		in_place[RT_REQUEST_INLINE];
-} RtSharedText;
 
 typedef struct RtRequest
 {
@@ -200,15 +191,10 @@ extern void rt_answers_open(int owner, uint32 owner_generation);
 
 /*
  * Owner's side.  rt_request_begin() returns a FILLING slot, or NULL if there
- * is none free.  rt_shared_text_set() returns false and
- * rt_shared_text_reserve() NULL if the payload memory is used up.  cancel gives a FILLING slot back.  submit queues n slots at once
- * and wakes as many idle executors as are needed.
+ * is none free.  cancel gives a FILLING slot back.  submit queues n slots at
+ * once and wakes as many idle executors as are needed.
  */
 extern RtRequest *rt_request_begin(int owner, uint32 owner_generation);
-extern bool rt_shared_text_set(RtSharedText *shared, const char *text, uint32 len);
-extern char *rt_shared_text_reserve(RtSharedText *shared, uint32 len);
-extern const char *rt_shared_text_get(RtSharedText *shared);
-extern void rt_shared_text_free(RtSharedText *shared);
 extern void rt_request_cancel(RtRequest *request);
 extern void rt_requests_submit(RtRequest **requests, int n);
 
@@ -238,24 +224,9 @@ extern void rt_executor_not_idle(int executor);
 extern bool rt_requests_queued(void);
 extern void rt_requests_answer(RtRequest **requests, int n);
 
-/*
- * Finished requests that an executor holds back until their commits are
- * flushed, at most RT_HELD_MAX.  If it gets stuck in its next call (a lock, a
- * slow query) it raises the alarm from its timer, which sets the launcher's
- * latch, and the launcher flushes and answers in its place.  A request that
- * must wait for standbys keeps the list from being rescued.
- *
- * add and take are the executor's, alarm may be called in a signal handler,
- * rescue is the launcher's: it returns how many requests it has taken over
- * and up to where the log must be flushed before they are answered.
- */
-#define RT_HELD_MAX 64
-
-extern void rt_held_add(int executor, RtRequest *request, XLogRecPtr lsn,
-						bool rescuable);
-extern int	rt_held_take(int executor, RtRequest **out);
-extern void rt_held_alarm(int executor);
-extern int	rt_held_rescue(int executor, RtRequest **out, XLogRecPtr *lsn);
+/* A slot's number, and its slot: for structures in shared memory. */
+extern int	rt_request_number(const RtRequest *request);
+extern RtRequest *rt_request_at(int number);
 
 /* An executor is leaving: its running requests are answered FAILED. */
 extern void rt_requests_fail_executor(int executor);
@@ -265,11 +236,5 @@ extern void rt_requests_fail_executor(int executor);
  * Used by the launcher when the service ends.
  */
 extern void rt_requests_refuse_queued(RtAnswerKind kind);
-
-/* Every process that touches texts attaches once. */
-extern void rt_payload_attach(void);
-extern Size rt_payload_size(void);
-extern void rt_payload_init(void);
-extern dsa_area *rt_payload_area(void);
 
 #endif							/* RT_IPC_REQUEST_H */

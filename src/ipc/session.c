@@ -14,7 +14,7 @@
 #include "storage/shmem.h"
 
 #include "src/guc.h"
-#include "src/ipc/request.h"
+#include "src/ipc/payload.h"
 #include "src/ipc/session.h"
 
 typedef struct SessionTable

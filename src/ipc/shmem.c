@@ -15,7 +15,9 @@
 #include "storage/shmem.h"
 
 #include "src/ipc/flush_request.h"
+#include "src/ipc/held_answers.h"
 #include "src/ipc/newest_hint.h"
+#include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
 #include "src/ipc/retention.h"
@@ -35,6 +37,7 @@ static const SharedArea areas[] = {
 	{rt_worker_slots_size, rt_worker_slots_init},
 	{rt_payload_size, rt_payload_init},
 	{rt_requests_size, rt_requests_init},
+	{rt_held_size, rt_held_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_flush_request_size, rt_flush_request_init},

@@ -23,7 +23,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/clock.h"
-#include "src/ipc/request.h"
+#include "src/ipc/payload.h"
 #include "src/ipc/timer_table.h"
 #include "src/ipc/worker_slot.h"
 

@@ -40,6 +40,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/held_answers.h"
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 #include "src/launcher/keeper.h"
