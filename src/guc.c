@@ -21,10 +21,12 @@ char	   *realtime_anonymous_role = NULL;
 char	   *realtime_authenticated_role = NULL;
 int			realtime_bridge_queue = 64 * 1024;
 int			realtime_cleanup_interval = 60000;
+int			realtime_connection_memory = 16 * 1024;
 char	   *realtime_database = NULL;
 char	   *realtime_document_root = NULL;
 char	   *realtime_executor_role = NULL;
 int			realtime_executors = 2;
+int			realtime_gateway_memory = 256 * 1024;
 int			realtime_gateways = 1;
 int			realtime_handler_timeout = 25000;
 int			realtime_handshake_timeout = 10000;
@@ -245,6 +247,14 @@ define_scheduler(void)
 static void
 define_limits(void)
 {
+	define_int("realtime.connection_memory",
+			   "Memory of a gateway that one connection may use for subscriptions and calls that wait.",
+			   &realtime_connection_memory, 64, 16 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.gateway_memory",
+			   "Memory of a gateway that all its connections may use.",
+			   &realtime_gateway_memory, 4 * 1024, 1024 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_KB);
 	define_int("realtime.handler_timeout", "Time that a call may take.",
 			   &realtime_handler_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.handshake_timeout",

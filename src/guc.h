@@ -25,7 +25,9 @@ extern int	realtime_handshake_timeout; /* ms */
 extern int	realtime_idle_timeout;	/* ms, 0 = never */
 extern int	realtime_ping_interval; /* ms, 0 = never */
 
-/* Limits of a connection */
+/* Limits of a connection, and of all of a gateway */
+extern int	realtime_connection_memory; /* kB */
+extern int	realtime_gateway_memory;	/* kB */
 extern int	realtime_max_payload;	/* bytes */
 extern int	realtime_max_backpressure;	/* bytes */
 extern int	realtime_max_subscriptions;

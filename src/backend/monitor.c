@@ -112,6 +112,8 @@ read_gateway_counters(RtWorkerSlot *slot, Datum *values)
 	values[count++] = counter(&counters->repairs);
 	values[count++] = counter(&counters->ring_overruns);
 	values[count++] = counter(&counters->bytes_out);
+	values[count++] = counter(&counters->memory);
+	values[count++] = counter(&counters->stalled);
 	return count;
 }
 

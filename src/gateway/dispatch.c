@@ -306,7 +306,7 @@ dispatch_entry(RtConnection *connection, const char *text, RtSpan value,
 }
 
 static void
-dispatch_batch(RtConnection *connection, const char *text, uint32 len,
+dispatch_batch(RtConnection *connection, const char *text,
 			   const RtEnvelope *envelope)
 {
 	RtJsonWalk	walk;
@@ -330,12 +330,14 @@ dispatch_batch(RtConnection *connection, const char *text, uint32 len,
 	}
 	if (envelope->sequential)
 	{
-		RtSequentialBatch *sequence = rt_sequential_make(connection, text, len,
-												envelope->batch);
+		RtCode		refusal;
+		RtSequentialBatch *sequence = rt_sequential_make(connection, text,
+														 envelope->batch,
+														 &refusal);
 
 		if (sequence == NULL)
-			refuse_batch(connection, text, envelope->batch, RT_CODE_OVERLOADED,
-						 rt_code_message(RT_CODE_OVERLOADED));
+			refuse_batch(connection, text, envelope->batch, refusal,
+						 rt_code_message(refusal));
 		else
 			continue_sequence(connection, sequence);
 		return;
@@ -404,7 +406,7 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 			(void) dispatch_call(connection, text, &envelope.call, 0);
 			break;
 		case RT_ENVELOPE_BATCH:
-			dispatch_batch(connection, text, len, &envelope);
+			dispatch_batch(connection, text, &envelope);
 			break;
 		case RT_ENVELOPE_HELLO:
 			connection->caps_batch = envelope.caps_batch;

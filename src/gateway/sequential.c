@@ -8,28 +8,36 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/budget.h"
 #include "src/gateway/sequential.h"
 
+static size_t
+size_of(uint32 len)
+{
+	return offsetof(RtSequentialBatch, text) + len;
+}
+
 RtSequentialBatch *
-rt_sequential_make(RtConnection *connection, const char *text, uint32 len,
-				 RtSpan batch)
+rt_sequential_make(RtConnection *connection, const char *text, RtSpan batch,
+				   RtCode *refusal)
 {
 	static uint64 last_ticket = 0;
 	RtSequentialBatch *sequence;
+	RtBudgetVerdict verdict;
 
+	*refusal = RT_CODE_OVERLOADED;
 	if (connection->sequence_count >= RT_SEQUENTIAL_MAX)
 		return NULL;
-	sequence = calloc(1, sizeof(RtSequentialBatch));
+	sequence = rt_budget_alloc(&connection->budget, size_of(batch.len), &verdict);
 	if (sequence == NULL)
-		return NULL;
-	sequence->text = malloc(len);
-	if (sequence->text == NULL)
 	{
-		free(sequence);
+		*refusal = rt_budget_code(verdict);
 		return NULL;
 	}
-	memcpy(sequence->text, text, len);
-	(void) rt_json_walk_array(&sequence->rest, sequence->text, batch);
+	sequence->len = batch.len;
+	memcpy(sequence->text, text + batch.off, batch.len);
+	(void) rt_json_walk_array(&sequence->rest, sequence->text,
+							  (RtSpan) {0, batch.len});
 	sequence->ticket = ++last_ticket;
 	sequence->next = connection->sequences;
 	connection->sequences = sequence;
@@ -57,8 +65,7 @@ rt_sequential_free(RtConnection *connection, RtSequentialBatch *sequence)
 		link = &(*link)->next;
 	*link = sequence->next;
 	connection->sequence_count--;
-	free(sequence->text);
-	free(sequence);
+	rt_budget_free(&connection->budget, sequence, size_of(sequence->len));
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef RT_GATEWAY_SEQUENTIAL_H
 #define RT_GATEWAY_SEQUENTIAL_H
 
+#include "src/errcodes.h"
 #include "src/gateway/door/connection.h"
 #include "src/protocol/json.h"
 
@@ -14,16 +15,18 @@ typedef struct RtSequentialBatch
 {
 	uint64		ticket;			/* names it in requests */
 	struct RtSequentialBatch *next;	/* of the same connection */
-	char	   *text;			/* a copy of the frame */
 	RtJsonWalk	rest;			/* entries not begun */
+	uint32		len;
+	char		text[FLEXIBLE_ARRAY_MEMBER];	/* a copy of the array */
 } RtSequentialBatch;
 
 /*
- * Copies the frame and stands before its first entry.  NULL if the
- * connection has too many under way or there is no memory.
+ * Copies the array of calls and stands before the first.  NULL, and why, if
+ * the connection has too many under way or its budget is used up.
  */
-extern RtSequentialBatch *rt_sequential_make(RtConnection *connection, const char *text,
-									uint32 len, RtSpan batch);
+extern RtSequentialBatch *rt_sequential_make(RtConnection *connection,
+											 const char *text, RtSpan batch,
+											 RtCode *refusal);
 extern RtSequentialBatch *rt_sequential_find(RtConnection *connection, uint64 ticket);
 extern void rt_sequential_free(RtConnection *connection, RtSequentialBatch *sequence);
 extern void rt_sequential_drop_all(RtConnection *connection);

@@ -44,6 +44,8 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 repairs;	/* pieces of lost events sent instead */
 	pg_atomic_uint64 bytes_out;
 	pg_atomic_uint64 subscriptions; /* held now */
+	pg_atomic_uint64 memory;	/* bytes kept for clients now */
+	pg_atomic_uint64 stalled;	/* connections ended for not reading */
 	pg_atomic_uint64 ring_overruns;
 } RtGatewayCounters;
 

@@ -25,7 +25,9 @@ CREATE FUNCTION realtime.stat_get_gateway(
 	OUT markers bigint,
 	OUT repairs bigint,
 	OUT ring_overruns bigint,
-	OUT bytes_out bigint)
+	OUT bytes_out bigint,
+	OUT memory bigint,
+	OUT stalled bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'realtime_stat_get_gateway';
@@ -72,6 +74,10 @@ COMMENT ON COLUMN realtime.stat_gateway.ring_overruns IS
 	'Times that more events were committed than the gateway could read: raise realtime.ring_size';
 COMMENT ON COLUMN realtime.stat_gateway.bytes_out IS
 	'Bytes sent';
+COMMENT ON COLUMN realtime.stat_gateway.memory IS
+	'Bytes that clients make the gateway keep now, of realtime.gateway_memory';
+COMMENT ON COLUMN realtime.stat_gateway.stalled IS
+	'Connections ended because they did not read';
 
 CREATE FUNCTION realtime.stat_get_executor(
 	OUT number integer,

@@ -149,7 +149,7 @@ SELECT col_is_pk('realtime', 'bridge_declaration', 'channel', 'a channel is decl
 -- statistics
 SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'connections', 'subscriptions',
 	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers', 'repairs',
-	'ring_overruns', 'bytes_out']);
+	'ring_overruns', 'bytes_out', 'memory', 'stalled']);
 SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);
 SELECT columns_are('realtime', 'stat_scheduler', ARRAY['pid', 'state', 'started_at', 'bridges', 'notifications', 'waiting', 'skipped',
 	'failed', 'dropped', 'passes', 'trimmed', 'errors']);

@@ -4,8 +4,7 @@
  *
  * A connection is born in a callback of libwebsockets and dies in the loop:
  * the callback that reports its end only cuts the tie to the socket and puts
- * it on the list of the gone.  Buffers are malloc'd, because callbacks fill
- * them and must not throw; an idle connection has none.
+ * it on the list of the gone.  An idle connection has no buffers.
  */
 #include "postgres.h"
 
@@ -24,6 +23,7 @@
 #include "src/protocol/frame.h"
 
 #define CLOSE_TIMEOUT_SECS 3	/* for the peer to answer our close frame */
+#define INBOX_PART 4			/* of the memory that a gateway has left */
 
 /* Precedes each message in an inbox. */
 typedef struct MessageHeader
@@ -67,47 +67,6 @@ rt_connection_take_current(void)
 
 	current = NULL;
 	return connection;
-}
-
-/* ---- buffers ---- */
-
-/* Makes room for len more bytes; false without memory. */
-static bool
-reserve_buffer(RtBuffer *buffer, size_t len)
-{
-	size_t		used = buffer->end - buffer->start;
-	size_t		size = buffer->size;
-	char	   *data;
-
-	if (buffer->end + len <= buffer->size)
-		return true;
-	if (buffer->start > 0)
-	{
-		memmove(buffer->data, buffer->data + buffer->start, used);
-		buffer->start = 0;
-		buffer->end = used;
-		if (used + len <= buffer->size)
-			return true;
-	}
-	if (size == 0)
-		size = 512;
-	while (size < used + len)
-		size *= 2;
-	if (size > PG_UINT32_MAX)
-		return false;
-	data = realloc(buffer->data, size);
-	if (data == NULL)
-		return false;
-	buffer->data = data;
-	buffer->size = size;
-	return true;
-}
-
-static void
-free_buffer(RtBuffer *buffer)
-{
-	free(buffer->data);
-	memset(buffer, 0, sizeof(*buffer));
 }
 
 /* ---- birth ---- */
@@ -184,52 +143,71 @@ mark_ready(RtConnection *connection)
 	connection->in_ready = true;
 }
 
-bool
+/* Begins a message with the place for its header; false without memory. */
+static bool
+begin_message(RtConnection *connection, bool binary)
+{
+	RtBuffer   *inbox = &connection->inbox;
+	MessageHeader header = {.len = 0,.binary = binary};
+
+	if (!rt_buffer_reserve(inbox, &connection->budget, sizeof(header), INBOX_PART))
+		return false;
+	connection->message_at = rt_buffer_used(inbox);
+	memcpy(inbox->data + inbox->end, &header, sizeof(header));
+	inbox->end += sizeof(header);
+	connection->in_message = true;
+	return true;
+}
+
+static uint32
+message_length(const RtConnection *connection)
+{
+	return rt_buffer_used(&connection->inbox) - connection->message_at -
+		sizeof(MessageHeader);
+}
+
+static void
+end_message(RtConnection *connection)
+{
+	RtBuffer   *inbox = &connection->inbox;
+	uint32		len = message_length(connection);
+
+	memcpy(inbox->data + inbox->start + connection->message_at, &len, sizeof(len));
+	connection->in_message = false;
+	mark_ready(connection);
+}
+
+/* Nothing more of it is taken; the connection ends once it is handled. */
+static void
+refuse_message(RtConnection *connection, uint16 close_code)
+{
+	connection->refusal = close_code;
+	mark_ready(connection);
+}
+
+void
 rt_connection_receive(RtConnection *connection, const char *bytes, size_t len,
 					  bool first, bool last, bool binary)
 {
 	RtBuffer   *inbox = &connection->inbox;
-	MessageHeader header;
-	uint32		have;
 
 	connection->last_received_ms = rt_gateway.now_ms;
-	if (connection->state != RT_CONNECTION_OPEN || connection->too_long)
-		return true;
+	if (connection->state != RT_CONNECTION_OPEN || connection->refusal != 0)
+		return;
 
-	if (first || !connection->in_message)
+	if ((first || !connection->in_message) && !begin_message(connection, binary))
+		refuse_message(connection, 1013);
+	else if (message_length(connection) + len > (size_t) realtime_max_payload)
+		refuse_message(connection, 1009);
+	else if (!rt_buffer_reserve(inbox, &connection->budget, len, INBOX_PART))
+		refuse_message(connection, 1013);
+	else
 	{
-		header.len = 0;
-		header.binary = binary;
-		if (!reserve_buffer(inbox, sizeof(header)))
-			return false;
-		connection->message_at = inbox->end - inbox->start;
-		memcpy(inbox->data + inbox->end, &header, sizeof(header));
-		inbox->end += sizeof(header);
-		connection->in_message = true;
+		memcpy(inbox->data + inbox->end, bytes, len);
+		inbox->end += len;
+		if (last)
+			end_message(connection);
 	}
-
-	have = inbox->end - inbox->start - connection->message_at - sizeof(header);
-	if (have + len > (size_t) realtime_max_payload)
-	{
-		connection->too_long = true;
-		mark_ready(connection);
-		return true;
-	}
-	if (!reserve_buffer(inbox, len))
-		return false;
-	memcpy(inbox->data + inbox->end, bytes, len);
-	inbox->end += len;
-
-	if (last)
-	{
-		uint32		whole = have + len;
-
-		memcpy(inbox->data + inbox->start + connection->message_at,
-			   &whole, sizeof(whole));
-		connection->in_message = false;
-		mark_ready(connection);
-	}
-	return true;
 }
 
 void
@@ -257,10 +235,12 @@ handle_inbox(RtConnection *connection, RtMessageHandler handle)
 		rt_count(frames_in);
 		handle(connection, text, header.len, header.binary != 0);
 	}
-	if (connection->too_long)
-		rt_connection_close(connection, 1009, "Message too large");
+	if (connection->refusal != 0)
+		rt_connection_close(connection, connection->refusal,
+							connection->refusal == 1009 ?
+							"Message too large" : "Out of memory");
 	if (!connection->in_message)
-		free_buffer(inbox);
+		rt_buffer_release(inbox, &connection->budget);
 	else
 		connection->message_at = 0;
 }
@@ -318,7 +298,7 @@ rt_connection_kill(RtConnection *connection)
 		return;
 	if (connection->state == RT_CONNECTION_OPEN)
 		connection->state = RT_CONNECTION_CLOSING;
-	rt_event_loop_close_after(connection->wsi, 0);
+	rt_event_loop_kill(connection->wsi);
 }
 
 void
@@ -342,8 +322,8 @@ free_connection(RtConnection *connection)
 	if (connection->in_ready)
 		dlist_delete(&connection->ready_node);
 	rt_session_release(connection->session);
-	free_buffer(&connection->inbox);
-	free_buffer(&connection->outbox);
+	rt_buffer_release(&connection->inbox, &connection->budget);
+	Assert(connection->budget.kept == 0 && connection->budget.buffered == 0);
 	table[connection->index] = NULL;
 	free_indexes[free_count++] = connection->index;
 	pg_atomic_write_u64(&rt_gateway.counters->connections, rt_connection_count());

@@ -12,6 +12,9 @@
 
 #include "lib/ilist.h"
 
+#include "src/gateway/budget.h"
+#include "src/gateway/door/buffer.h"
+
 struct lws;
 struct RtSubscription;
 struct RtSequentialBatch;
@@ -23,15 +26,6 @@ typedef enum RtConnectionState
 	RT_CONNECTION_GONE			/* no socket any more; freed at the turn's end */
 } RtConnectionState;
 
-/* Bytes that grow at the end and are used up from the beginning. */
-typedef struct RtBuffer
-{
-	char	   *data;			/* malloc'd; NULL while empty */
-	uint32		start;
-	uint32		end;
-	uint32		size;
-} RtBuffer;
-
 typedef struct RtConnection
 {
 	struct lws *wsi;			/* NULL once GONE */
@@ -42,6 +36,7 @@ typedef struct RtConnection
 	bool		in_ready;		/* on the list of those with messages */
 	bool		in_dirty;		/* on the list of those with output */
 	bool		blocked;		/* the socket takes no more at the moment */
+	bool		is_behind;		/* has not taken all its output */
 	int			session;		/* identity, referenced */
 	char		id[37];			/* uuid text */
 	uint32		in_flight;		/* requests that executors have not answered */
@@ -50,14 +45,18 @@ typedef struct RtConnection
 	int64		last_ping_ms;
 	int64		unread_seen_ms; /* when a sweep saw input that nobody has read */
 
+	RtBudget	budget;			/* what it makes us keep */
 	RtBuffer	inbox;			/* whole messages and perhaps a part of one */
 	uint32		message_at;		/* where the unfinished message begins */
 	bool		in_message;
-	bool		too_long;		/* the unfinished message exceeds the limit */
+	uint16		refusal;		/* close code: the message is too long; 0 = not */
 	RtBuffer	outbox;
+	uint32		handed_over;	/* bytes that the library may hold of it */
+	int64		behind_since_ms;
 
 	dlist_node	ready_node;
 	dlist_node	dirty_node;
+	dlist_node	behind_node;
 	dlist_node	gone_node;
 
 	struct RtSubscription *subscriptions;	/* list through next_of_connection */
@@ -86,10 +85,10 @@ extern int	rt_connection_count(void);
 extern RtConnection *rt_connection_open(struct lws *wsi);
 
 /*
- * callback: a piece of a message.  Returns false if there is no memory; one
- * that is longer than realtime.max_payload ends the connection later.
+ * callback: a piece of a message.  One that is longer than
+ * realtime.max_payload, or than there is memory for, ends the connection later.
  */
-extern bool rt_connection_receive(RtConnection *connection, const char *bytes,
+extern void rt_connection_receive(RtConnection *connection, const char *bytes,
 								  size_t len, bool first, bool last, bool binary);
 
 /* callback: the socket takes output again; a pong came; the socket is gone. */

@@ -14,6 +14,7 @@
 
 #include <libwebsockets.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "miscadmin.h"
@@ -54,13 +55,13 @@ on_established(struct lws *wsi)
 static int
 on_receive(struct lws *wsi, RtConnection *connection, const char *bytes, size_t len)
 {
-	if (connection != NULL &&
-		rt_connection_receive(connection, bytes, len,
-							  lws_is_first_fragment(wsi) != 0,
-							  lws_is_final_fragment(wsi) != 0,
-							  lws_frame_is_binary(wsi) != 0))
-		return 0;
-	return -1;
+	if (connection == NULL)
+		return -1;
+	rt_connection_receive(connection, bytes, len,
+						  lws_is_first_fragment(wsi) != 0,
+						  lws_is_final_fragment(wsi) != 0,
+						  lws_frame_is_binary(wsi) != 0);
+	return 0;
 }
 
 /*
@@ -235,9 +236,23 @@ rt_event_loop_adopt(int fd)
 void
 rt_event_loop_close_after(struct lws *wsi, int seconds)
 {
-	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND,
-					seconds > 0 ? seconds : LWS_TO_KILL_ASYNC);
+	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, seconds);
 	lws_cancel_service(context);
+}
+
+/*
+ * Left to itself the library would try for five seconds to write what it has,
+ * and the kernel for minutes.
+ */
+void
+rt_event_loop_kill(struct lws *wsi)
+{
+	struct linger reset = {.l_onoff = 1,.l_linger = 0};
+	int			fd = lws_get_socket_fd(wsi);
+
+	(void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	(void) shutdown(fd, SHUT_RDWR);
+	rt_event_loop_close_after(wsi, LWS_TO_KILL_ASYNC);
 }
 
 bool

@@ -22,10 +22,12 @@ extern uv_loop_t *rt_event_loop_uv(void);
 extern bool rt_event_loop_adopt(int fd);
 
 /*
- * Has the library close a socket by force after some seconds, 0 = now.  The
- * socket's callbacks do not run before this returns.
+ * Has the library close a socket by force, after some seconds or now.  Now is
+ * without a word: the peer sees a reset.  The socket's callbacks do not run
+ * before this returns.
  */
 extern void rt_event_loop_close_after(struct lws *wsi, int seconds);
+extern void rt_event_loop_kill(struct lws *wsi);
 
 /* Whether the kernel holds input of a socket. */
 extern bool rt_event_loop_has_input(struct lws *wsi);

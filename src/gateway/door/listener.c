@@ -77,6 +77,20 @@ pause_accepting(void)
 	uv_timer_start(&retry_timer, on_retry, RETRY_MS, 0);
 }
 
+/*
+ * What the kernel has not sent yet waits with us, where it is counted; left to
+ * itself it takes megabytes for a peer that does not read.
+ */
+static void
+configure_socket(int fd)
+{
+	int			one = 1;
+	int			unsent = RT_WRITE_CHUNK;
+
+	(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	(void) setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+}
+
 static void
 on_connection(uv_poll_t *handle, int status, int events)
 {
@@ -84,7 +98,6 @@ on_connection(uv_poll_t *handle, int status, int events)
 
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++)
 	{
-		int			one = 1;
 		int			fd = accept4(listener, NULL, NULL,
 								 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -101,7 +114,7 @@ on_connection(uv_poll_t *handle, int status, int events)
 			refuse_socket(fd);
 			continue;
 		}
-		(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		configure_socket(fd);
 		(void) rt_event_loop_adopt(fd);
 	}
 }

@@ -15,6 +15,11 @@
  * An outbox larger than FLUSH_AT is written at once, and all of them when they
  * hold UNWRITTEN_MAX together, so that one large event to many subscribers
  * does not stand in memory as many times.
+ *
+ * What others do not read is bounded for all of them together (budget.h).  For
+ * an answer that finds no memory those are ended who have not read for the
+ * longest time, for an event only those who have not for a while: otherwise it
+ * is lost, which can be made good.
  */
 #include "postgres.h"
 
@@ -35,69 +40,80 @@
 											 * fan-out */
 #define UNWRITTEN_MAX (16 * 1024 * 1024)	/* before all are written in the
 											 * middle of one event */
-#define SMALL_SIZE 4096			/* buffers of this size are kept for reuse */
-#define SMALL_KEPT 1024			/* how many at most */
+#define DEAF_MS 1000			/* not to have read for so long may cost the
+								 * connection when events need its memory */
 
 static dlist_head dirty = DLIST_STATIC_INIT(dirty);
+static dlist_head behind = DLIST_STATIC_INIT(behind);	/* the deafest first */
 static size_t unwritten = 0;	/* bytes appended since the last flush */
-static char *small_buffers[SMALL_KEPT];
-static int	small_count = 0;
 
 static char *frame_buffer = NULL;
 static size_t frame_buffer_size = 0;
 
-/* ---- memory ---- */
+/* ---- those who do not read ---- */
 
-static char *
-take_small(void)
+static void
+drop_output(RtConnection *connection)
 {
-	if (small_count > 0)
-		return small_buffers[--small_count];
-	return malloc(SMALL_SIZE);
+	rt_buffer_release(&connection->outbox, &connection->budget);
+	rt_connection_kill(connection);
+}
+
+/* What the library has not written yet is a copy of its own. */
+static void
+note_handed_over(RtConnection *connection, size_t bytes)
+{
+	rt_budget_resize_buffer(&connection->budget, connection->handed_over, bytes);
+	connection->handed_over = bytes;
 }
 
 static void
-release_outbox(RtBuffer *outbox)
+note_behind(RtConnection *connection)
 {
-	if (outbox->size == SMALL_SIZE && small_count < SMALL_KEPT)
-		small_buffers[small_count++] = outbox->data;
-	else
-		free(outbox->data);
-	memset(outbox, 0, sizeof(*outbox));
+	if (connection->is_behind)
+		return;
+	connection->is_behind = true;
+	connection->behind_since_ms = rt_gateway.now_ms;
+	dlist_push_tail(&behind, &connection->behind_node);
 }
 
-static bool
-reserve_outbox(RtBuffer *outbox, size_t len)
+static void
+note_drained(RtConnection *connection)
 {
-	size_t		used = outbox->end - outbox->start;
-	size_t		size;
-	char	   *data;
+	note_handed_over(connection, 0);
+	if (!connection->is_behind)
+		return;
+	connection->is_behind = false;
+	dlist_delete(&connection->behind_node);
+}
 
-	if (outbox->end + len <= outbox->size)
-		return true;
-	if (outbox->data == NULL && len <= SMALL_SIZE)
+/* Returns false if there is nobody but the one for whom it is done. */
+static bool
+end_deafest(const RtConnection *beneficiary, int64 patience_ms)
+{
+	RtConnection *deafest;
+
+	if (dlist_is_empty(&behind))
+		return false;
+	deafest = dlist_head_element(RtConnection, behind_node, &behind);
+	if (deafest == beneficiary ||
+		rt_gateway.now_ms - deafest->behind_since_ms < patience_ms)
+		return false;
+	note_drained(deafest);
+	drop_output(deafest);
+	rt_count(stalled);
+	return true;
+}
+
+/* If need be, at the cost of those who have not read for the longest time. */
+static bool
+make_room(RtConnection *connection, size_t len, int64 patience_ms)
+{
+	while (!rt_buffer_reserve(&connection->outbox, &connection->budget, len, 1))
 	{
-		outbox->data = take_small();
-		outbox->size = outbox->data != NULL ? SMALL_SIZE : 0;
-		return outbox->data != NULL;
+		if (!end_deafest(connection, patience_ms))
+			return false;
 	}
-
-	size = Max(outbox->size, SMALL_SIZE);
-	while (size < used + len)
-		size *= 2;
-	if (size > PG_UINT32_MAX)
-		return false;
-	data = malloc(size);
-	if (data == NULL)
-		return false;
-	if (used > 0)
-		memcpy(data, outbox->data + outbox->start, used);
-	if (outbox->data != NULL)
-		release_outbox(outbox);
-	outbox->data = data;
-	outbox->size = size;
-	outbox->start = 0;
-	outbox->end = used;
 	return true;
 }
 
@@ -131,26 +147,27 @@ write_outbox(RtConnection *connection)
 {
 	RtBuffer   *outbox = &connection->outbox;
 
-	while (outbox->start < outbox->end)
+	connection->blocked = lws_partial_buffered(connection->wsi) != 0;
+	while (outbox->start < outbox->end && !connection->blocked)
 	{
 		size_t		len = next_write(outbox);
 
-		if (lws_partial_buffered(connection->wsi))
-		{
-			connection->blocked = true;
-			return true;
-		}
 		if (lws_write(connection->wsi,
 					  (unsigned char *) outbox->data + outbox->start,
 					  len, LWS_WRITE_RAW) < 0)
 			return false;
 		outbox->start += len;
 		rt_count_add(bytes_out, len);
+		connection->last_sent_ms = rt_gateway.now_ms;
+		connection->blocked = lws_partial_buffered(connection->wsi) != 0;
+		note_handed_over(connection, connection->blocked ? len : 0);
 	}
-	connection->blocked = lws_partial_buffered(connection->wsi) != 0;
-	connection->last_sent_ms = rt_gateway.now_ms;
-	if (outbox->data != NULL)
-		release_outbox(outbox);
+	if (outbox->start == outbox->end)
+		rt_buffer_release(outbox, &connection->budget);
+	if (connection->blocked)
+		note_behind(connection);
+	else
+		note_drained(connection);
 	return true;
 }
 
@@ -161,8 +178,7 @@ flush_connection(RtConnection *connection)
 		return;
 	if (!write_outbox(connection))
 	{
-		release_outbox(&connection->outbox);
-		rt_connection_kill(connection);
+		drop_output(connection);
 		return;
 	}
 	if (connection->lost_count > 0 && !connection->blocked &&
@@ -204,6 +220,8 @@ rt_connection_writable(RtConnection *connection)
 	connection->blocked = false;
 	if (rt_outbox_pending(connection) > 0 || connection->lost_count > 0)
 		rt_connection_mark_dirty(connection);
+	else
+		note_drained(connection);
 }
 
 bool
@@ -215,7 +233,7 @@ rt_outbox_is_time_to_write(void)
 size_t
 rt_outbox_pending(const RtConnection *connection)
 {
-	return connection->outbox.end - connection->outbox.start;
+	return rt_buffer_used(&connection->outbox);
 }
 
 void
@@ -226,8 +244,8 @@ rt_outbox_forget(RtConnection *connection)
 		dlist_delete(&connection->dirty_node);
 		connection->in_dirty = false;
 	}
-	if (connection->outbox.data != NULL)
-		release_outbox(&connection->outbox);
+	note_drained(connection);
+	rt_buffer_release(&connection->outbox, &connection->budget);
 }
 
 void
@@ -235,9 +253,9 @@ rt_outbox_append(RtConnection *connection, const char *bytes, size_t len)
 {
 	if (connection->wsi == NULL)
 		return;
-	if (!reserve_outbox(&connection->outbox, len))
+	if (!make_room(connection, len, 0))
 	{
-		rt_connection_kill(connection);
+		drop_output(connection);
 		return;
 	}
 	memcpy(connection->outbox.data + connection->outbox.end, bytes, len);
@@ -259,8 +277,8 @@ rt_connection_send(RtConnection *connection, const char *frame, size_t len)
 	if (rt_outbox_pending(connection) + len >
 		(size_t) realtime_max_backpressure + 2 * RT_FRAME_PAYLOAD_MAX)
 	{
-		release_outbox(&connection->outbox);
-		rt_connection_kill(connection);
+		drop_output(connection);
+		rt_count(stalled);
 		return;
 	}
 	rt_outbox_append(connection, frame, len);
@@ -274,6 +292,8 @@ rt_connection_deliver(RtConnection *connection, const char *frame, size_t len)
 	/* a single frame may always wait, however small the limit is */
 	if (rt_outbox_pending(connection) > 0 &&
 		rt_outbox_pending(connection) + len > (size_t) realtime_max_backpressure)
+		return false;
+	if (!make_room(connection, len, DEAF_MS))
 		return false;
 	rt_outbox_append(connection, frame, len);
 	rt_count(deliveries);

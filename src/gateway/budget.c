@@ -1,0 +1,111 @@
+/*
+ * budget.c
+ *		Counts what clients make a gateway keep.
+ *
+ * All of it is counted at its size, without what malloc adds.  Nothing here
+ * fails or calls anybody: callbacks of libwebsockets may use it.
+ */
+#include "postgres.h"
+
+#include "src/gateway/budget.h"
+#include "src/gateway/gateway.h"
+#include "src/guc.h"
+
+#define KEPT_PART \
+	4 /* a connection gets at most this part of what
+								 * is left */
+
+static size_t kept = 0; /* of all connections */
+static size_t buffered = 0;
+
+static void
+show_memory(void)
+{
+	pg_atomic_write_u64(&rt_gateway.counters->memory, kept + buffered);
+}
+
+static size_t
+gateway_limit(void)
+{
+	return (size_t) realtime_gateway_memory * 1024;
+}
+
+RtCode
+rt_budget_code(RtBudgetVerdict refusal)
+{
+	Assert(refusal != RT_BUDGET_GRANTED);
+	return refusal == RT_BUDGET_SPENT ? RT_CODE_RATE_LIMITED
+									  : RT_CODE_OVERLOADED;
+}
+
+/* ---- what connections ask for ---- */
+
+RtBudgetVerdict
+rt_budget_charge(RtBudget *budget, size_t bytes)
+{
+	size_t limit = gateway_limit() / 2;
+	size_t left = limit > kept ? limit - kept : 0;
+	size_t wanted = budget->kept + bytes;
+
+	if (wanted > (size_t) realtime_connection_memory * 1024)
+		return RT_BUDGET_SPENT;
+	if (wanted > left / KEPT_PART)
+		return RT_BUDGET_SCARCE;
+	budget->kept += bytes;
+	kept += bytes;
+	show_memory();
+	return RT_BUDGET_GRANTED;
+}
+
+void
+rt_budget_refund(RtBudget *budget, size_t bytes)
+{
+	Assert(budget->kept >= bytes && kept >= bytes);
+	budget->kept -= bytes;
+	kept -= bytes;
+	show_memory();
+}
+
+void *
+rt_budget_alloc(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict)
+{
+	void *memory;
+
+	*verdict = rt_budget_charge(budget, bytes);
+	if (*verdict != RT_BUDGET_GRANTED)
+		return NULL;
+	memory = malloc(bytes);
+	if (memory == NULL)
+	{
+		rt_budget_refund(budget, bytes);
+		*verdict = RT_BUDGET_SCARCE;
+	}
+	return memory;
+}
+
+void
+rt_budget_free(RtBudget *budget, void *memory, size_t bytes)
+{
+	free(memory);
+	rt_budget_refund(budget, bytes);
+}
+
+/* ---- buffers ---- */
+
+bool
+rt_budget_allows_buffer(size_t from, size_t to, int part)
+{
+	size_t others = kept + buffered - from;
+	size_t left = gateway_limit() > others ? gateway_limit() - others : 0;
+
+	return to <= RT_BUDGET_SMALL_BUFFER || to <= left / part;
+}
+
+void
+rt_budget_resize_buffer(RtBudget *budget, size_t from, size_t to)
+{
+	Assert(budget->buffered >= from && buffered >= from);
+	budget->buffered += to - from;
+	buffered += to - from;
+	show_memory();
+}
