@@ -30,10 +30,4 @@ extern void rt_template_check_class(const char *tpl, const char *topic_class,
  */
 extern void rt_template_class_changes(const char *tpl, const char *topic_class);
 
-/*
- * Whether clients may have a number of a topic that a checked template matches,
- * or of any ("").  One of a topic without events, too.
- */
-extern bool rt_template_may_be_numbered(const char *tpl, Size len);
-
 #endif							/* RT_BACKEND_DECLARE_TEMPLATE_CHECK_H */

@@ -28,11 +28,10 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 
-#include "src/backend/declare/template_check.h"
 #include "src/backend/publish/entry.h"
+#include "src/backend/publish/epoch_end.h"
 #include "src/backend/publish/numbering.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/throttle.h"
@@ -93,7 +92,6 @@ static void end_entry(const RtRingEntry *entry);
 static void end_many(RtRingEntry *entry);
 static void note_unnumbered(uint32 event_len, int replay_size);
 static bool epoch_ends(void);
-static bool any_should_be_numbered(void);
 static void lock_topics(bool all);
 static void describe_lock_wait(void *arg);
 static void give_numbers(RtNumbering *numbering);
@@ -330,43 +328,10 @@ precommit_publish(void)
 static bool
 epoch_ends(void)
 {
-	for (Size done = 0; done < pending.size && pending.any_many;)
-	{
-		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
-
-		if ((entry->flags & RT_RING_MANY) != 0 &&
-			rt_template_may_be_numbered(rt_ring_entry_topic(entry),
-										entry->topic_len))
-			return true;
-		done += entry->size;
-	}
-	return pending.raise_epoch || any_should_be_numbered();
-}
-
-/*
- * Whether a topic has become one of class replay since it was published on.
- * Who has a number of it would not be told of an event without one.
- */
-static bool
-any_should_be_numbered(void)
-{
-	AcceptInvalidationMessages();
-	if (pending.size == 0 || !rt_declarations_refresh() ||
-		rt_declarations_version() == pending.version)
-		return false;
-	for (Size done = 0; done < pending.size;)
-	{
-		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
-		const RtTopicDeclaration *declaration;
-
-		declaration = rt_declaration_topic(rt_ring_entry_topic(entry),
-										   entry->topic_len);
-		if (declaration != NULL && entry->topic_class != RT_TOPIC_REPLAY &&
-			declaration->topic_class == RT_TOPIC_REPLAY)
-			return true;
-		done += entry->size;
-	}
-	return false;
+	return (pending.any_many &&
+			rt_epoch_ends_by_marks(pending.buffer, pending.size)) ||
+		pending.raise_epoch ||
+		rt_epoch_ends_by_class(pending.buffer, pending.size, pending.version);
 }
 
 static void
