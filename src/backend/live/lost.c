@@ -10,9 +10,8 @@
  * partitions of topics, of which there are RT_TOPIC_PARTITIONS.
  *
  * Markers are pending events and go with their savepoint, so what is known
- * here must go along.  Subtransactions nest: the entries are a stack whose tail
- * belongs to the innermost.  Taking them off the hash table in the reverse
- * order of their coming is as if they had never been there, so a slot is just
+ * here must go along.  Taking entries off the hash table in the reverse order
+ * of their coming is as if they had never been there, so a slot is just
  * emptied.
  */
 #include "postgres.h"
@@ -21,6 +20,7 @@
 #include "utils/memutils.h"
 
 #include "src/backend/live/lost.h"
+#include "src/backend/txn_stack.h"
 
 #define TOPICS_MAX 1000
 #define SLOTS 2048				/* a power of two, about twice as many */
@@ -28,7 +28,6 @@
 
 typedef struct LostEntry
 {
-	int			nest_level;		/* of the (sub)transaction with the marker */
 	uint32		hash;			/* of the topic; of a partition its number */
 	int16		slot;			/* NO_ENTRY: it is a partition */
 	uint16		topic_len;
@@ -44,23 +43,22 @@ typedef struct Lost
 	bits8		partitions[RT_TOPIC_PARTITIONS / BITS_PER_BYTE];
 } Lost;
 
-static Lost *lost = NULL;		/* in TopTransactionContext */
-
 static void on_transaction_end(XactEvent event, void *arg);
-static void on_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
-								  SubTransactionId parent_id, void *arg);
 static void begin_lost(void);
 static bool partition_is_lost(uint32 partition);
 static int	find_slot(const char *topic, Size len, uint32 hash);
 static void push_topic(const RtEvent *event, uint32 hash);
 static void push_partition(uint32 partition);
-static void pop_entry(void);
+static void cut_entries(uint64 begin);
+
+static Lost *lost = NULL;		/* in TopTransactionContext */
+static RtTxnStack entries = {.cut = cut_entries};
 
 void
 rt_live_lost_install(void)
 {
 	RegisterXactCallback(on_transaction_end, NULL);
-	RegisterSubXactCallback(on_subtransaction_end, NULL);
+	rt_txn_stack_install(&entries);
 }
 
 bool
@@ -150,12 +148,18 @@ find_slot(const char *topic, Size len, uint32 hash)
 	return slot;
 }
 
+static LostEntry *
+next_entry(void)
+{
+	rt_txn_stack_note(&entries, lost->count);
+	return &lost->entries[lost->count];
+}
+
 static void
 push_topic(const RtEvent *event, uint32 hash)
 {
-	LostEntry  *entry = &lost->entries[lost->count];
+	LostEntry  *entry = next_entry();
 
-	entry->nest_level = GetCurrentTransactionNestLevel();
 	entry->hash = hash;
 	entry->slot = find_slot(event->topic, event->topic_len, hash);
 	entry->topic_len = event->topic_len;
@@ -169,10 +173,10 @@ push_topic(const RtEvent *event, uint32 hash)
 static void
 push_partition(uint32 partition)
 {
-	LostEntry  *entry = &lost->entries[lost->count];
+	LostEntry  *entry;
 
 	rt_pending_add_partition_lost(partition);
-	entry->nest_level = GetCurrentTransactionNestLevel();
+	entry = next_entry();
 	entry->hash = partition;
 	entry->slot = NO_ENTRY;
 	lost->partitions[partition / BITS_PER_BYTE] |=
@@ -206,25 +210,9 @@ on_transaction_end(XactEvent event, void *arg)
 		lost = NULL;
 }
 
-/* Entries of an inner subtransaction are those of a deeper level. */
 static void
-on_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
-					  SubTransactionId parent_id, void *arg)
+cut_entries(uint64 begin)
 {
-	int			nest_level = GetCurrentTransactionNestLevel();
-
-	if (lost == NULL)
-		return;
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-	{
-		while (lost->count > 0 &&
-			   lost->entries[lost->count - 1].nest_level >= nest_level)
-			pop_entry();
-	}
-	else if (event == SUBXACT_EVENT_COMMIT_SUB)
-	{
-		for (int i = lost->count - 1;
-			 i >= 0 && lost->entries[i].nest_level >= nest_level; i--)
-			lost->entries[i].nest_level = nest_level - 1;
-	}
+	while (lost->count > begin)
+		pop_entry();
 }

@@ -8,7 +8,7 @@
  *
  *	- publish: the entry is written; what does not fit is refused here;
  *	- end of a subtransaction: its entries are the buffer's tail, because
- *	  subtransactions nest; a mark tells where the tail begins;
+ *	  subtransactions nest (src/backend/txn_stack.h);
  *	- PRE_COMMIT: events that have to wait are taken out (throttle.c); the
  *	  locks of the ordered topics are taken, and events of replay topics get
  *	  their numbers and rows (numbering.c);
@@ -35,25 +35,18 @@
 #include "src/backend/publish/numbering.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/throttle.h"
+#include "src/backend/txn_stack.h"
 #include "src/catalog/declaration.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
 
 #define BUFFER_MIN 1024			/* bytes */
-#define MARKS_MIN 8
 #define UNNUMBERED_MIN 8
 #define HINT_EVENTS_MIN 64		/* on a topic, between hints for retention */
 
 /* Beside RT_RING_*: taken out again; never reaches the ring. */
 #define ENTRY_REMOVED 0x80
-
-/* Where the entries of a subtransaction begin. */
-typedef struct Mark
-{
-	int			nest_level;
-	Size		begin;
-} Mark;
 
 typedef struct Pending
 {
@@ -63,9 +56,6 @@ typedef struct Pending
 	RtUnnumbered *unnumbered;	/* those that need numbers, in order */
 	int			unnumbered_count;
 	int			unnumbered_space;
-	Mark	   *marks;			/* of ever deeper levels, all above 1 */
-	int			mark_count;
-	int			mark_space;
 	uint64		version;		/* of the declarations that the first saw */
 	bool		raise_epoch;
 	bool		any_many;		/* there may be an RT_RING_MANY */
@@ -73,18 +63,13 @@ typedef struct Pending
 	bool		closed;			/* PRE_COMMIT has been */
 } Pending;
 
-static Pending pending;
 
 static void on_transaction(XactEvent event, void *arg);
-static void on_subtransaction(SubXactEvent event, SubTransactionId my_id,
-							  SubTransactionId parent_id, void *arg);
+static void cut_entries(uint64 begin);
 static void drop_removed(void);
 static void precommit_publish(void);
 static void preprepare_publish(void);
 static void atcommit_publish(void);
-static void atsubcommit_publish(int nest_level);
-static void atsubabort_publish(int nest_level);
-static void mark_subtransaction(void);
 static void check_open(void);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
@@ -100,11 +85,14 @@ static void hint_retention(void);
 static void set_lsn(XLogRecPtr lsn);
 static void set_lsn_unnumbered(XLogRecPtr lsn);
 
+static Pending pending;
+static RtTxnStack entries = {.cut = cut_entries};	/* bytes of the buffer */
+
 void
 rt_publish_install(void)
 {
 	RegisterXactCallback(on_transaction, NULL);
-	RegisterSubXactCallback(on_subtransaction, NULL);
+	rt_txn_stack_install(&entries);
 }
 
 /* ---- adding ---- */
@@ -258,15 +246,12 @@ on_transaction(XactEvent event, void *arg)
 }
 
 static void
-on_subtransaction(SubXactEvent event, SubTransactionId my_id,
-				  SubTransactionId parent_id, void *arg)
+cut_entries(uint64 begin)
 {
-	if (pending.mark_count == 0)
-		return;
-	if (event == SUBXACT_EVENT_COMMIT_SUB)
-		atsubcommit_publish(GetCurrentTransactionNestLevel());
-	else if (event == SUBXACT_EVENT_ABORT_SUB)
-		atsubabort_publish(GetCurrentTransactionNestLevel());
+	pending.size = begin;
+	while (pending.unnumbered_count > 0 &&
+		   pending.unnumbered[pending.unnumbered_count - 1].begin >= begin)
+		pending.unnumbered_count--;
 }
 
 /* Closes the gaps of entries that were removed. */
@@ -380,61 +365,6 @@ atcommit_publish(void)
 	hint_retention();
 }
 
-/* The entries now belong to the parent. */
-static void
-atsubcommit_publish(int nest_level)
-{
-	Mark	   *top = &pending.marks[pending.mark_count - 1];
-
-	if (top->nest_level < nest_level)
-		return;
-	if (nest_level == 2 ||
-		(pending.mark_count > 1 && top[-1].nest_level == nest_level - 1))
-		pending.mark_count--;
-	else
-		top->nest_level--;
-}
-
-static void
-atsubabort_publish(int nest_level)
-{
-	while (pending.mark_count > 0 &&
-		   pending.marks[pending.mark_count - 1].nest_level >= nest_level)
-		pending.size = pending.marks[--pending.mark_count].begin;
-	while (pending.unnumbered_count > 0 &&
-		   pending.unnumbered[pending.unnumbered_count - 1].begin >= pending.size)
-		pending.unnumbered_count--;
-}
-
-/* Notes where the entries of the current subtransaction begin. */
-static void
-mark_subtransaction(void)
-{
-	int			nest_level = GetCurrentTransactionNestLevel();
-	Mark	   *mark;
-
-	if (nest_level == 1 ||
-		(pending.mark_count > 0 &&
-		 pending.marks[pending.mark_count - 1].nest_level == nest_level))
-		return;
-
-	if (pending.marks == NULL)
-	{
-		pending.marks = MemoryContextAlloc(TopTransactionContext,
-										   sizeof(Mark) * MARKS_MIN);
-		pending.mark_space = MARKS_MIN;
-	}
-	else if (pending.mark_count == pending.mark_space)
-	{
-		pending.marks = repalloc(pending.marks,
-								 sizeof(Mark) * pending.mark_space * 2);
-		pending.mark_space *= 2;
-	}
-	mark = &pending.marks[pending.mark_count++];
-	mark->nest_level = nest_level;
-	mark->begin = pending.size;
-}
-
 /* ---- the buffer ---- */
 
 static void
@@ -489,7 +419,7 @@ begin_entry(const RtEvent *event, Size size)
 	RtRingEntry *entry;
 
 	make_room(size);
-	mark_subtransaction();
+	rt_txn_stack_note(&entries, pending.size);
 	if (pending.version == 0)
 		pending.version = rt_declarations_version();
 

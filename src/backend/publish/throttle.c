@@ -35,6 +35,7 @@
 #include "src/backend/publish/entry.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/throttle.h"
+#include "src/backend/txn_stack.h"
 #include "src/catalog/interval.h"
 #include "src/ipc/timer.h"
 #include "src/protocol/topic.h"
@@ -50,7 +51,7 @@ typedef struct Call
 {
 	RtTimerKey	key;
 	dlist_node	node;			/* in calls */
-	dlist_head	values;			/* Value, of ever deeper levels */
+	dlist_head	values;			/* Value, in the order of their numbers */
 
 	/* from PRE_COMMIT on */
 	bool		held;			/* the timer is */
@@ -62,7 +63,7 @@ typedef struct Value
 	dlist_node	node;			/* in the call's values */
 	dlist_node	order;			/* in values */
 	Call	   *call;
-	int			nest_level;
+	uint64		number;			/* counted in this transaction */
 	bool		pending;		/* a pending event, too: the first of a throttle */
 	Size		position;		/* of that */
 	int64		wait_us;
@@ -99,16 +100,18 @@ typedef struct Throttled
 	MemoryContext context;
 	call_table_hash *table;
 	dlist_head	calls;			/* in the order of their first calls */
-	dlist_head	values;			/* of all, in the order of their levels */
+	dlist_head	values;			/* of all, in the order of their numbers */
+	uint64		next_number;
 	Size		bytes;			/* of values */
 	bool		closed;			/* PRE_COMMIT has been */
 } Throttled;
 
-static Throttled throttled;
-
 static void on_transaction(XactEvent event, void *arg);
-static void on_subtransaction(SubXactEvent event, SubTransactionId my_id,
-							  SubTransactionId parent_id, void *arg);
+static void cut_values(uint64 begin);
+static void join_values(uint64 begin, uint64 parent_begin);
+
+static Throttled throttled;
+static RtTxnStack value_stack = {.cut = cut_values, .join = join_values};
 
 PG_FUNCTION_INFO_V1(realtime_throttle);
 PG_FUNCTION_INFO_V1(realtime_debounce);
@@ -117,7 +120,7 @@ void
 rt_throttle_install(void)
 {
 	RegisterXactCallback(on_transaction, NULL);
-	RegisterSubXactCallback(on_subtransaction, NULL);
+	rt_txn_stack_install(&value_stack);
 }
 
 /* ---- values ---- */
@@ -205,16 +208,16 @@ drop_value(Value *value)
 	pfree(value);
 }
 
-/* Drops a value that another one of the same level has replaced. */
+/* Drops a value that another one of the same level, from begin on, replaces. */
 static void
-drop_replaced(Value *by)
+drop_replaced(Value *by, uint64 begin)
 {
 	Value	   *before;
 
 	if (!dlist_has_prev(&by->call->values, &by->node))
 		return;
 	before = dlist_container(Value, node, dlist_prev_node(&by->call->values, &by->node));
-	if (!before->pending && before->nest_level == by->nest_level)
+	if (!before->pending && before->number >= begin)
 		drop_value(before);
 }
 
@@ -226,7 +229,7 @@ add_value(Call *call, const RtEvent *event, int64 wait_us, bool is_pending,
 											   offsetof(Value, data) + event->data_len);
 
 	value->call = call;
-	value->nest_level = GetCurrentTransactionNestLevel();
+	value->number = throttled.next_number;
 	value->pending = is_pending;
 	value->position = position;
 	value->wait_us = wait_us;
@@ -235,7 +238,8 @@ add_value(Call *call, const RtEvent *event, int64 wait_us, bool is_pending,
 	dlist_push_tail(&call->values, &value->node);
 	dlist_push_tail(&throttled.values, &value->order);
 	throttled.bytes += sizeof(Value) + value->data_len;
-	drop_replaced(value);
+	rt_txn_stack_note(&value_stack, throttled.next_number++);
+	drop_replaced(value, rt_txn_stack_begin(&value_stack));
 }
 
 /* ---- the calls ---- */
@@ -329,38 +333,22 @@ value_before(Value *value)
 		dlist_container(Value, order, dlist_prev_node(&throttled.values, &value->order));
 }
 
-/* The values now belong to the parent. */
 static void
-atsubcommit_throttle(int nest_level)
+join_values(uint64 begin, uint64 parent_begin)
 {
 	for (Value *value = newest_value();
-		 value != NULL && value->nest_level >= nest_level;
+		 value != NULL && value->number >= begin;
 		 value = value_before(value))
-	{
-		value->nest_level = nest_level - 1;
-		drop_replaced(value);
-	}
+		drop_replaced(value, parent_begin);
 }
 
 static void
-atsubabort_throttle(int nest_level)
+cut_values(uint64 begin)
 {
 	Value	   *value;
 
-	while ((value = newest_value()) != NULL && value->nest_level >= nest_level)
+	while ((value = newest_value()) != NULL && value->number >= begin)
 		drop_value(value);
-}
-
-static void
-on_subtransaction(SubXactEvent event, SubTransactionId my_id,
-				  SubTransactionId parent_id, void *arg)
-{
-	if (throttled.context == NULL)
-		return;
-	if (event == SUBXACT_EVENT_COMMIT_SUB)
-		atsubcommit_throttle(GetCurrentTransactionNestLevel());
-	else if (event == SUBXACT_EVENT_ABORT_SUB)
-		atsubabort_throttle(GetCurrentTransactionNestLevel());
 }
 
 /* ---- the end of the transaction ---- */
