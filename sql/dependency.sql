@@ -77,6 +77,15 @@ EXCEPTION WHEN division_by_zero THEN
 END $$;
 CREATE EVENT TRIGGER regress_realtime_drop ON sql_drop EXECUTE FUNCTION application.on_drop();
 DROP FUNCTION application.may_enter(text);
+-- nor do commands of its own
+CREATE OR REPLACE FUNCTION application.on_drop() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN
+	CREATE TEMPORARY TABLE dropped_at AS SELECT now();
+	PERFORM 1 / 0;
+EXCEPTION WHEN OTHERS THEN
+	NULL;
+END $$;
+DROP FUNCTION application.may_enter(text);
 DROP EVENT TRIGGER regress_realtime_drop;
 DROP FUNCTION application.on_drop();
 

@@ -6,8 +6,7 @@
 
 #include "src/backend/after_commit.h"
 #include "src/backend/backend.h"
-#include "src/backend/database_guard.h"
-#include "src/backend/declare/dependency.h"
+#include "src/backend/command.h"
 #include "src/backend/live/table.h"
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/publish.h"
@@ -22,6 +21,5 @@ rt_backend_install(void)
 	rt_throttle_install();
 	rt_publish_install();
 	rt_live_table_install();
-	rt_dependency_install();
-	rt_database_guard_install();
+	rt_command_install();
 }

@@ -20,7 +20,6 @@
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
 
@@ -32,55 +31,52 @@
 
 #define VACATE_TIMEOUT_MS 10000
 
-static ProcessUtility_hook_type previous_hook = NULL;
-
-static void on_utility(PlannedStmt *pstmt, const char *query_string,
-					   bool read_only_tree, ProcessUtilityContext context,
-					   ParamListInfo params, QueryEnvironment *query_env,
-					   DestReceiver *dest, QueryCompletion *qc);
-static void begin_vacating(Node *statement, ProcessUtilityContext context);
+static void before_command(RtCommand *command, void **notes);
+static void after_command(RtCommand *command, void **notes);
+static void begin_vacating(Node *statement, bool top_level);
 static const char *database_to_vacate(Node *statement, bool *is_template,
 									  bool *allowed_in_block);
 static bool may_take(Oid database, bool is_template);
 static bool has_createdb(Oid role);
 static void note_news(Node *statement);
 
-void
-rt_database_guard_install(void)
-{
-	previous_hook = ProcessUtility_hook;
-	ProcessUtility_hook = on_utility;
-}
+const RtCommandWatcher rt_database_watcher = {
+	.before = before_command,
+	.after = after_command
+};
 
 static void
-on_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
-		   ProcessUtilityContext context, ParamListInfo params,
-		   QueryEnvironment *query_env, DestReceiver *dest,
-		   QueryCompletion *qc)
+before_command(RtCommand *command, void **notes)
 {
-	Node	   *statement = pstmt->utilityStmt;
-	ProcessUtility_hook_type next =
-	previous_hook ? previous_hook : standard_ProcessUtility;
+	Node	   *statement = command->statement;
 
-	bool		commits_prepared = IsA(statement, TransactionStmt) &&
-		((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
-	uint64		invalidations = 0;
+	if (IsA(statement, TransactionStmt) &&
+		((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED)
+	{
+		uint64	   *invalidations = MemoryContextAlloc(rt_command_memory(command),
+													   sizeof(uint64));
 
-	if (commits_prepared)
-		invalidations = rt_declarations_invalidations();
+		*invalidations = rt_declarations_invalidations();
+		*notes = invalidations;
+	}
 	note_news(statement);
-	begin_vacating(statement, context);
-	next(pstmt, query_string, read_only_tree, context, params, query_env,
-		 dest, qc);
+	begin_vacating(statement, command->top_level);
+}
 
-	/* what a prepared transaction has done is not noted with it */
-	if (commits_prepared && invalidations != rt_declarations_invalidations())
+/* What a prepared transaction has done is not noted with it. */
+static void
+after_command(RtCommand *command, void **notes)
+{
+	const uint64 *invalidations = *notes;
+
+	if (invalidations != NULL &&
+		*invalidations != rt_declarations_invalidations())
 		rt_after_commit_declarations_changed();
 }
 
 /* Has our workers leave the database that a command needs for itself. */
 static void
-begin_vacating(Node *statement, ProcessUtilityContext context)
+begin_vacating(Node *statement, bool top_level)
 {
 	bool		is_template;
 	bool		allowed_in_block;
@@ -91,7 +87,7 @@ begin_vacating(Node *statement, ProcessUtilityContext context)
 	if (name == NULL || RecoveryInProgress())
 		return;
 	if (!allowed_in_block &&
-		IsInTransactionBlock(context == PROCESS_UTILITY_TOPLEVEL))
+		IsInTransactionBlock(top_level))
 		return;
 	database = get_database_oid(name, true);
 	if (!OidIsValid(database) ||

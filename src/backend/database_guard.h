@@ -5,7 +5,8 @@
 #ifndef RT_BACKEND_DATABASE_GUARD_H
 #define RT_BACKEND_DATABASE_GUARD_H
 
-/* Installs the hook; once, from rt_backend_install(). */
-extern void rt_database_guard_install(void);
+#include "src/backend/command.h"
+
+extern const RtCommandWatcher rt_database_watcher;
 
 #endif							/* RT_BACKEND_DATABASE_GUARD_H */

@@ -3,10 +3,10 @@
  *		Keeps declarations in step with the functions that they name.
  *
  * A declaration names a function by its signature, and PostgreSQL knows
- * nothing of it.  So object_access_hook notes each declared function that a
- * command drops, renames or moves, also by way of its schema or a parameter's
- * type; and when the command is done, ProcessUtility_hook looks at what has
- * become of those functions:
+ * nothing of it.  So each declared function is noted that a command drops,
+ * renames or moves, also by way of its schema or a parameter's type; and when
+ * the command is done (src/backend/command.h) it shows what has become of those
+ * functions:
  *
  *	- gone, and still declared: ERROR.  Looking afterwards lets
  *	  DROP EXTENSION realtime CASCADE pass, which takes the declarations along;
@@ -17,21 +17,14 @@
  * holds a lock on each function, so that dropping or renaming it waits and then
  * sees the declaration.  Schemas and types have no such lock; renaming one of
  * them waits for all who are declaring instead, by a lock on the tables.
- *
- * The notes live in the transaction.  They never outlive their command:
- * either it is settled or its failure aborts a (sub)transaction.  One that is
- * aborted inside of the command, by an event trigger, takes its own along.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/objectaccess.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "tcop/utility.h"
 #include "utils/memutils.h"
 
 #include "src/backend/declare/dependency.h"
@@ -46,115 +39,43 @@ typedef struct TouchedFunction
 {
 	Oid			function;
 	char	   *signature;		/* as stored */
-	int			nest_level;		/* of the (sub)transaction that noted it */
 } TouchedFunction;
 
-static List *touched = NIL;		/* in TopTransactionContext */
-
-static object_access_hook_type previous_access_hook = NULL;
-static ProcessUtility_hook_type previous_utility_hook = NULL;
-
-static void on_object_access(ObjectAccessType access, Oid class_id,
-							 Oid object_id, int sub_id, void *arg);
-static void on_utility(PlannedStmt *pstmt, const char *query_string,
-					   bool read_only_tree, ProcessUtilityContext context,
-					   ParamListInfo params, QueryEnvironment *query_env,
-					   DestReceiver *dest, QueryCompletion *qc);
-static void on_transaction_end(XactEvent event, void *arg);
-static void on_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
-								  SubTransactionId parent_id, void *arg);
-static void touch_functions(Oid function);
-static void touch(const RtFunctionReference *reference);
-static void settle_touched(void);
+static void on_object(RtCommand *command, void **notes,
+					  const RtObjectAccess *access);
+static void after_command(RtCommand *command, void **notes);
+static void touch_functions(RtCommand *command, void **notes, Oid function);
+static void touch(RtCommand *command, void **notes,
+				  const RtFunctionReference *reference);
+static void settle(const TouchedFunction *entry);
 static void refuse_if_declared(const char *signature);
 
-void
-rt_dependency_install(void)
-{
-	previous_access_hook = object_access_hook;
-	object_access_hook = on_object_access;
-	previous_utility_hook = ProcessUtility_hook;
-	ProcessUtility_hook = on_utility;
-	RegisterXactCallback(on_transaction_end, NULL);
-	RegisterSubXactCallback(on_subtransaction_end, NULL);
-}
-
-/*
- * Runs before the object is dropped, and after its row was changed but before
- * that can be seen: in both cases its signature is still the old one.
- */
-static void
-on_object_access(ObjectAccessType access, Oid class_id, Oid object_id,
-				 int sub_id, void *arg)
-{
-	if (previous_access_hook)
-		previous_access_hook(access, class_id, object_id, sub_id, arg);
-
-	if (access == OAT_DROP && class_id == ProcedureRelationId)
-		touch_functions(object_id);
-	else if (access == OAT_POST_ALTER)
-	{
-		if (class_id == ProcedureRelationId)
-			touch_functions(object_id);
-		else if (class_id == NamespaceRelationId || class_id == TypeRelationId)
-			touch_functions(InvalidOid);
-	}
-}
+const RtCommandWatcher rt_dependency_watcher = {
+	.object = on_object,
+	.after = after_command
+};
 
 static void
-on_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
-		   ProcessUtilityContext context, ParamListInfo params,
-		   QueryEnvironment *query_env, DestReceiver *dest,
-		   QueryCompletion *qc)
+on_object(RtCommand *command, void **notes, const RtObjectAccess *access)
 {
-	ProcessUtility_hook_type next =
-	previous_utility_hook ? previous_utility_hook : standard_ProcessUtility;
-
-	next(pstmt, query_string, read_only_tree, context, params, query_env,
-		 dest, qc);
-	if (touched != NIL)
-		settle_touched();
-}
-
-static void
-on_transaction_end(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
-		event == XACT_EVENT_PREPARE)
-		touched = NIL;
-}
-
-static void
-on_subtransaction_end(SubXactEvent event, SubTransactionId my_id,
-					  SubTransactionId parent_id, void *arg)
-{
-	int			nest_level = GetCurrentTransactionNestLevel();
-	ListCell   *cell;
-
-	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+	if (command == NULL || access->type == OAT_TRUNCATE)
 		return;
-	foreach(cell, touched)
-	{
-		TouchedFunction *entry = lfirst(cell);
-
-		if (entry->nest_level < nest_level)
-			continue;
-		if (event == SUBXACT_EVENT_COMMIT_SUB)
-			entry->nest_level = nest_level - 1;
-		else
-			touched = foreach_delete_current(touched, cell);
-	}
+	if (access->class_id == ProcedureRelationId)
+		touch_functions(command, notes, access->object_id);
+	else if (access->type == OAT_POST_ALTER &&
+			 (access->class_id == NamespaceRelationId ||
+			  access->class_id == TypeRelationId))
+		touch_functions(command, notes, InvalidOid);
 }
 
 /* Notes a function if it is declared; InvalidOid: all that are. */
 static void
-touch_functions(Oid function)
+touch_functions(RtCommand *command, void **notes, Oid function)
 {
 	const RtFunctionReference *references;
 	int			count;
 
-	if (IsBinaryUpgrade || !IsNormalProcessingMode() ||
-		!rt_declarations_refresh())
+	if (!rt_declarations_refresh())
 		return;
 	if (!OidIsValid(function))
 	{
@@ -166,18 +87,18 @@ touch_functions(Oid function)
 	{
 		if (OidIsValid(references[i].function) &&
 			(!OidIsValid(function) || references[i].function == function))
-			touch(&references[i]);
+			touch(command, notes, &references[i]);
 	}
 }
 
 static void
-touch(const RtFunctionReference *reference)
+touch(RtCommand *command, void **notes, const RtFunctionReference *reference)
 {
 	MemoryContext old_context;
 	TouchedFunction *entry;
 	ListCell   *cell;
 
-	foreach(cell, touched)
+	foreach(cell, (List *) *notes)
 	{
 		entry = lfirst(cell);
 		if (entry->function == reference->function &&
@@ -185,34 +106,35 @@ touch(const RtFunctionReference *reference)
 			return;
 	}
 
-	old_context = MemoryContextSwitchTo(TopTransactionContext);
+	old_context = MemoryContextSwitchTo(rt_command_memory(command));
 	entry = palloc(sizeof(TouchedFunction));
 	entry->function = reference->function;
 	entry->signature = pstrdup(reference->signature);
-	entry->nest_level = GetCurrentTransactionNestLevel();
-	touched = lappend(touched, entry);
+	*notes = lappend(*notes, entry);
 	MemoryContextSwitchTo(old_context);
 }
 
 static void
-settle_touched(void)
+after_command(RtCommand *command, void **notes)
 {
-	List	   *work = touched;
 	ListCell   *cell;
 
-	/* rewriting runs commands of its own */
-	touched = NIL;
+	if (*notes == NULL)
+		return;
 	CommandCounterIncrement();
-	foreach(cell, work)
-	{
-		const TouchedFunction *entry = lfirst(cell);
-		char	   *signature = rt_signature(entry->function);
+	foreach(cell, (List *) *notes)
+		settle(lfirst(cell));
+}
 
-		if (signature == NULL)
-			refuse_if_declared(entry->signature);
-		else if (!rt_signatures_equal(signature, entry->signature))
-			rt_store_rename_function(entry->signature, signature);
-	}
+static void
+settle(const TouchedFunction *entry)
+{
+	char	   *signature = rt_signature(entry->function);
+
+	if (signature == NULL)
+		refuse_if_declared(entry->signature);
+	else if (!rt_signatures_equal(signature, entry->signature))
+		rt_store_rename_function(entry->signature, signature);
 }
 
 /* ERROR if declarations still name a function that is gone. */

@@ -5,7 +5,8 @@
 #ifndef RT_BACKEND_DECLARE_DEPENDENCY_H
 #define RT_BACKEND_DECLARE_DEPENDENCY_H
 
-/* Installs the hooks; once, from rt_backend_install(). */
-extern void rt_dependency_install(void);
+#include "src/backend/command.h"
+
+extern const RtCommandWatcher rt_dependency_watcher;
 
 #endif							/* RT_BACKEND_DECLARE_DEPENDENCY_H */

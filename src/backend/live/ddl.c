@@ -3,18 +3,17 @@
  *		Keeps live tables in step with commands that change tables.
  *
  * The arguments of a live table's triggers name columns, and PostgreSQL knows
- * nothing of it.  So object_access_hook notices when a column
+ * nothing of it.  So it is noticed here when a column
  *
  *	- is renamed: the arguments are rewritten, in partitions as well;
  *	- is dropped, and the topic or the key needs it: ERROR.  Any other column
  *	  is just no longer published.
  *
- * It also notices TRUNCATE of a partition: partitions have their partitioned
+ * So is TRUNCATE of a partition: partitions have their partitioned
  * table's trigger for rows, but not its trigger for TRUNCATE.
  *
- * What is noticed is settled when the command is done (ProcessUtility_hook),
- * because the new name cannot be seen before.  Notes belong to their command: a
- * command inside of it has its own, and an error takes them along.
+ * Except for what is refused at once this is settled when the command is done
+ * (src/backend/command.h), because the new name cannot be seen before.
  */
 #include "postgres.h"
 
@@ -24,12 +23,9 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/indexing.h"
-#include "catalog/objectaccess.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -48,20 +44,10 @@ typedef struct Note
 	char	   *old_name;
 } Note;
 
-static List *notes = NIL;		/* of the current command */
-static bool noting = false;
-
-static object_access_hook_type previous_access_hook = NULL;
-static ProcessUtility_hook_type previous_utility_hook = NULL;
-
-static void on_object_access(ObjectAccessType access, Oid class_id,
-							 Oid object_id, int sub_id, void *arg);
-static void on_utility(PlannedStmt *pstmt, const char *query_string,
-					   bool read_only_tree, ProcessUtilityContext context,
-					   ParamListInfo params, QueryEnvironment *query_env,
-					   DestReceiver *dest, QueryCompletion *qc);
-static void note(Oid relation_id, int attnum);
-static void settle(List *work);
+static void on_object(RtCommand *command, void **notes,
+					  const RtObjectAccess *access);
+static void after_command(RtCommand *command, void **notes);
+static void note(RtCommand *command, void **notes, const RtObjectAccess *access);
 static List *settle_truncated(const Note *entry, List *told);
 static void settle_renamed(const Note *entry, const char *new_name);
 static bool fires(const Trigger *trigger);
@@ -73,94 +59,56 @@ static void store_arguments(Oid trigger, List *arguments);
 static void refuse_if_needed(Oid relation_id, int attnum);
 static bool topic_needs(const char *tpl, const char *name);
 
-void
-rt_live_ddl_install(void)
-{
-	previous_access_hook = object_access_hook;
-	object_access_hook = on_object_access;
-	previous_utility_hook = ProcessUtility_hook;
-	ProcessUtility_hook = on_utility;
-}
-
-/* ---- hooks ---- */
+const RtCommandWatcher rt_live_watcher = {
+	.object = on_object,
+	.after = after_command
+};
 
 /* After a rename the old name can still be seen, before a drop the column. */
 static void
-on_object_access(ObjectAccessType access, Oid class_id, Oid object_id,
-				 int sub_id, void *arg)
+on_object(RtCommand *command, void **notes, const RtObjectAccess *access)
 {
-	if (previous_access_hook)
-		previous_access_hook(access, class_id, object_id, sub_id, arg);
-
-	if (class_id != RelationRelationId || IsBinaryUpgrade ||
-		!IsNormalProcessingMode())
+	if (access->class_id != RelationRelationId)
 		return;
-	if (access == OAT_DROP && sub_id > 0)
-		refuse_if_needed(object_id, sub_id);
-	else if (noting && ((access == OAT_POST_ALTER && sub_id > 0) ||
-						access == OAT_TRUNCATE))
-		note(object_id, access == OAT_TRUNCATE ? 0 : sub_id);
+	if (access->type == OAT_DROP)
+	{
+		if (access->sub_id > 0)
+			refuse_if_needed(access->object_id, access->sub_id);
+	}
+	else if (command != NULL &&
+			 ((IsA(command->statement, RenameStmt) && access->sub_id > 0) ||
+			  access->type == OAT_TRUNCATE))
+		note(command, notes, access);
 }
 
 static void
-on_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
-		   ProcessUtilityContext context, ParamListInfo params,
-		   QueryEnvironment *query_env, DestReceiver *dest,
-		   QueryCompletion *qc)
+note(RtCommand *command, void **notes, const RtObjectAccess *access)
 {
-	ProcessUtility_hook_type next =
-	previous_utility_hook ? previous_utility_hook : standard_ProcessUtility;
-	List	   *outer_notes = notes;
-	bool		outer_noting = noting;
-
-	if (!IsA(pstmt->utilityStmt, RenameStmt) &&
-		!IsA(pstmt->utilityStmt, TruncateStmt))
-	{
-		next(pstmt, query_string, read_only_tree, context, params, query_env,
-			 dest, qc);
-		return;
-	}
-	notes = NIL;
-	noting = true;
-	PG_TRY();
-	{
-		next(pstmt, query_string, read_only_tree, context, params, query_env,
-			 dest, qc);
-		if (notes != NIL)
-			settle(notes);
-	}
-	PG_FINALLY();
-	{
-		notes = outer_notes;
-		noting = outer_noting;
-	}
-	PG_END_TRY();
-}
-
-static void
-note(Oid relation_id, int attnum)
-{
-	MemoryContext old_context = MemoryContextSwitchTo(TopTransactionContext);
+	MemoryContext old_context = MemoryContextSwitchTo(rt_command_memory(command));
 	Note	   *entry = palloc0(sizeof(Note));
 
-	entry->relation = relation_id;
-	entry->attnum = attnum;
-	if (attnum > 0)
-		entry->old_name = get_attname(relation_id, attnum, false);
-	notes = lappend(notes, entry);
+	entry->relation = access->object_id;
+	if (access->type != OAT_TRUNCATE)
+	{
+		entry->attnum = access->sub_id;
+		entry->old_name = get_attname(entry->relation, entry->attnum, false);
+	}
+	*notes = lappend(*notes, entry);
 	MemoryContextSwitchTo(old_context);
 }
 
 /* ---- when the command is done ---- */
 
 static void
-settle(List *work)
+after_command(RtCommand *command, void **notes)
 {
 	List	   *told = NIL;		/* templates */
 	ListCell   *cell;
 
+	if (*notes == NULL)
+		return;
 	CommandCounterIncrement();
-	foreach(cell, work)
+	foreach(cell, (List *) *notes)
 	{
 		const Note *entry = lfirst(cell);
 

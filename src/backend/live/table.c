@@ -88,7 +88,6 @@ rt_live_table_install(void)
 {
 	rt_live_plan_install();
 	rt_live_lost_install();
-	rt_live_ddl_install();
 }
 
 Datum

@@ -10,6 +10,8 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
+#include "src/backend/command.h"
+
 /* Triggers are called by name: these come before all in lower-case letters. */
 #define RT_LIVE_TRIGGER "__realtime_live_table"
 #define RT_LIVE_TRUNCATE_TRIGGER "__realtime_live_table_truncate"
@@ -34,8 +36,8 @@ extern const Trigger *rt_live_truncate_trigger(Relation relation);
 /* Removes the live table of that name, if it is one; returns whether it was. */
 extern bool rt_live_table_drop(const char *name);
 
-/* Installs the hooks of live_ddl.c; once, from rt_live_table_install(). */
-extern void rt_live_ddl_install(void);
+/* Of ddl.c */
+extern const RtCommandWatcher rt_live_watcher;
 
 /* Publishes that all rows are gone that had topics of a template. */
 extern void rt_live_truncated(const char *tpl);
