@@ -43,6 +43,7 @@
 
 #include "src/catalog/declaration.h"
 #include "src/catalog/message_store.h"
+#include "src/catalog/statement.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/retention.h"
@@ -146,26 +147,11 @@ static uint64
 run_statement(Relation messages, const char *sql, const Topic *topic,
 			  int64 number, int expected)
 {
-	Oid			types[2] = {TEXTOID, INT8OID};
-	Datum		values[2] = {
-		CStringGetTextDatum(topic->name), Int64GetDatum(number)
-	};
-	Oid			user;
-	int			security;
-	uint64		processed;
-	int			result;
+	RtStatement statement = {.sql = sql};
 
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(messages->rd_rel->relowner,
-						   security | SECURITY_RESTRICTED_OPERATION);
-	SPI_connect();
-	result = SPI_execute_with_args(sql, 2, types, values, NULL, false, 0);
-	if (result != expected)
-		elog(ERROR, "could not trim a topic: %s", SPI_result_code_string(result));
-	processed = SPI_processed;
-	SPI_finish();
-	SetUserIdAndSecContext(user, security);
-	return processed;
+	rt_statement_put_text(&statement, topic->name);
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(number), false);
+	return rt_statement_run(&statement, RelationGetRelid(messages), expected);
 }
 
 static void

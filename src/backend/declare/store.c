@@ -2,54 +2,31 @@
  * store.c
  *		Writing the tables of declarations.
  *
- * SQL through SPI, so that constraints and triggers do their work and two
- * sessions that declare the same path wait for each other.  It runs as the
- * tables' owner in a security context in which the user cannot change roles;
- * an ERROR restores the identity with the end of the (sub)transaction.
+ * SQL, so that constraints and triggers do their work and two sessions that
+ * declare the same path wait for each other.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "src/backend/declare/store.h"
 #include "src/catalog/declaration_table.h"
-
-#define ARGUMENTS_MAX 12
+#include "src/catalog/statement.h"
 
 /* An advisory lock that SQL cannot take, as those of topics; of paths. */
 #define PATH_LOCK_FIELD3 1
 #define PATH_LOCK_FIELD4 0x5250
 
-/* A statement of fixed text and its arguments. */
-typedef struct Statement
-{
-	const char *sql;
-	int			count;
-	Oid			types[ARGUMENTS_MAX];
-	Datum		values[ARGUMENTS_MAX];
-	char		nulls[ARGUMENTS_MAX];
-} Statement;
-
 static void lock_path(const char *path);
 static uint64 delete_path(const char *sql, const char *path);
-static uint64 run(Statement *statement, int expected);
+static uint64 run(RtStatement *statement, int expected);
 static Oid	table_oid(const char *name);
-static Oid	table_owner(Oid table);
-static void put(Statement *statement, Oid type, Datum value, bool is_null);
-static void put_text(Statement *statement, const char *text);
-static void put_text_array(Statement *statement, List *texts);
-static void put_interval(Statement *statement, Interval *interval);
 
 /* The two tables of paths have no constraint in common. */
 static void
@@ -103,7 +80,7 @@ rt_store_begin_drop(void)
 void
 rt_store_rpc(const RtRpcRow *row)
 {
-	Statement	statement = {
+	RtStatement statement = {
 		.sql = "INSERT INTO realtime.rpc_declaration"
 		" (path, handler, guards, timeout, read_only)"
 		" VALUES ($1, $2, $3, $4, $5)"
@@ -118,11 +95,11 @@ rt_store_rpc(const RtRpcRow *row)
 		" class_of_service = EXCLUDED.class_of_service"
 	};
 
-	put_text(&statement, row->path);
-	put_text(&statement, row->handler);
-	put_text_array(&statement, row->guards);
-	put_interval(&statement, row->timeout);
-	put(&statement, BOOLOID,
+	rt_statement_put_text(&statement, row->path);
+	rt_statement_put_text(&statement, row->handler);
+	rt_statement_put_text_array(&statement, row->guards);
+	rt_statement_put_interval(&statement, row->timeout);
+	rt_statement_put(&statement, BOOLOID,
 		BoolGetDatum(row->read_only != NULL && *row->read_only),
 		row->read_only == NULL);
 	run(&statement, SPI_OK_INSERT);
@@ -133,7 +110,7 @@ rt_store_rpc(const RtRpcRow *row)
 void
 rt_store_topic(const RtTopicRow *row)
 {
-	Statement	statement = {
+	RtStatement statement = {
 		.sql = "INSERT INTO realtime.topic_declaration"
 		" (template, class, open, access, replay_size, replay_ttl)"
 		" VALUES ($1, $2, $3, $4, $5, $6)"
@@ -143,12 +120,12 @@ rt_store_topic(const RtTopicRow *row)
 		" replay_ttl = EXCLUDED.replay_ttl"
 	};
 
-	put_text(&statement, row->template);
-	put_text(&statement, row->topic_class);
-	put(&statement, BOOLOID, BoolGetDatum(row->open), false);
-	put_text(&statement, row->access);
-	put(&statement, INT4OID, Int32GetDatum(row->replay_size), false);
-	put_interval(&statement, row->replay_ttl);
+	rt_statement_put_text(&statement, row->template);
+	rt_statement_put_text(&statement, row->topic_class);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->open), false);
+	rt_statement_put_text(&statement, row->access);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(row->replay_size), false);
+	rt_statement_put_interval(&statement, row->replay_ttl);
 	run(&statement, SPI_OK_INSERT);
 }
 
@@ -156,7 +133,7 @@ rt_store_topic(const RtTopicRow *row)
 void
 rt_store_stream(const RtStreamRow *row)
 {
-	Statement	statement = {
+	RtStatement statement = {
 		.sql = "INSERT INTO realtime.stream_declaration"
 		" (path, topic, merge, key, prepend, max, replay, replay_size,"
 		" replay_ttl, volatile, access, guards)"
@@ -183,18 +160,18 @@ rt_store_stream(const RtStreamRow *row)
 		" shared = EXCLUDED.shared"
 	};
 
-	put_text(&statement, row->path);
-	put_text(&statement, row->topic);
-	put_text(&statement, row->merge);
-	put_text(&statement, row->key);
-	put(&statement, BOOLOID, BoolGetDatum(row->prepend), false);
-	put(&statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
-	put(&statement, BOOLOID, BoolGetDatum(row->replay), false);
-	put(&statement, INT4OID, Int32GetDatum(row->replay_size), false);
-	put_interval(&statement, row->replay_ttl);
-	put(&statement, BOOLOID, BoolGetDatum(row->is_volatile), false);
-	put_text(&statement, row->access);
-	put_text_array(&statement, row->guards);
+	rt_statement_put_text(&statement, row->path);
+	rt_statement_put_text(&statement, row->topic);
+	rt_statement_put_text(&statement, row->merge);
+	rt_statement_put_text(&statement, row->key);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->prepend), false);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->replay), false);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(row->replay_size), false);
+	rt_statement_put_interval(&statement, row->replay_ttl);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->is_volatile), false);
+	rt_statement_put_text(&statement, row->access);
+	rt_statement_put_text_array(&statement, row->guards);
 	run(&statement, SPI_OK_INSERT);
 	delete_path("DELETE FROM realtime.rpc_declaration"
 				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
@@ -203,7 +180,7 @@ rt_store_stream(const RtStreamRow *row)
 void
 rt_store_bridge(const RtBridgeRow *row)
 {
-	Statement	statement = {
+	RtStatement statement = {
 		.sql = "INSERT INTO realtime.bridge_declaration"
 		" (channel, topic, event, parse, invalidate)"
 		" VALUES ($1, $2, $3, $4, $5)"
@@ -212,11 +189,11 @@ rt_store_bridge(const RtBridgeRow *row)
 		" parse = EXCLUDED.parse, invalidate = EXCLUDED.invalidate"
 	};
 
-	put_text(&statement, row->channel);
-	put_text(&statement, row->topic);
-	put_text(&statement, row->event);
-	put_text(&statement, row->parse);
-	put_text(&statement, row->invalidate);
+	rt_statement_put_text(&statement, row->channel);
+	rt_statement_put_text(&statement, row->topic);
+	rt_statement_put_text(&statement, row->event);
+	rt_statement_put_text(&statement, row->parse);
+	rt_statement_put_text(&statement, row->invalidate);
 	run(&statement, SPI_OK_INSERT);
 }
 
@@ -232,9 +209,9 @@ rt_store_lock(void)
 static uint64
 delete_path(const char *sql, const char *path)
 {
-	Statement	statement = {.sql = sql};
+	RtStatement statement = {.sql = sql};
 
-	put_text(&statement, path);
+	rt_statement_put_text(&statement, path);
 	return run(&statement, SPI_OK_DELETE);
 }
 
@@ -284,37 +261,19 @@ rt_store_rename_function(const char *old_signature, const char *new_signature)
 
 	for (int i = 0; i < lengthof(commands); i++)
 	{
-		Statement	statement = {.sql = commands[i]};
+		RtStatement statement = {.sql = commands[i]};
 
-		put_text(&statement, old_signature);
-		put_text(&statement, new_signature);
+		rt_statement_put_text(&statement, old_signature);
+		rt_statement_put_text(&statement, new_signature);
 		run(&statement, SPI_OK_UPDATE);
 	}
 }
 
-/* Runs a statement as the tables' owner.  Returns the number of rows. */
+/* All tables have the same owner.  Returns the number of rows. */
 static uint64
-run(Statement *statement, int expected)
+run(RtStatement *statement, int expected)
 {
-	Oid			user;
-	int			security;
-	int			result;
-	uint64		processed;
-
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(table_owner(table_oid(RT_RPC_TABLE)),
-						   security | SECURITY_LOCAL_USERID_CHANGE);
-	SPI_connect();
-	result = SPI_execute_with_args(statement->sql, statement->count,
-								   statement->types, statement->values,
-								   statement->nulls, false, 0);
-	if (result != expected)
-		elog(ERROR, "declaration statement failed: %s",
-			 SPI_result_code_string(result));
-	processed = SPI_processed;
-	SPI_finish();
-	SetUserIdAndSecContext(user, security);
-	return processed;
+	return rt_statement_run(statement, table_oid(RT_RPC_TABLE), expected);
 }
 
 static Oid
@@ -328,56 +287,4 @@ table_oid(const char *name)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"%s.%s\" does not exist", RT_SCHEMA, name)));
 	return table;
-}
-
-static Oid
-table_owner(Oid table)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", table);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-static void
-put(Statement *statement, Oid type, Datum value, bool is_null)
-{
-	int			number = statement->count++;
-
-	Assert(number < ARGUMENTS_MAX);
-	statement->types[number] = type;
-	statement->values[number] = value;
-	statement->nulls[number] = is_null ? 'n' : ' ';
-}
-
-static void
-put_text(Statement *statement, const char *text)
-{
-	put(statement, TEXTOID,
-		text != NULL ? CStringGetTextDatum(text) : (Datum) 0, text == NULL);
-}
-
-static void
-put_text_array(Statement *statement, List *texts)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(texts), 1));
-	ListCell   *cell;
-	int			count = 0;
-
-	foreach(cell, texts)
-		elements[count++] = CStringGetTextDatum((char *) lfirst(cell));
-	put(statement, TEXTARRAYOID,
-		PointerGetDatum(construct_array(elements, count, TEXTOID, -1, false,
-										TYPALIGN_INT)),
-		false);
-}
-
-static void
-put_interval(Statement *statement, Interval *interval)
-{
-	put(statement, INTERVALOID, IntervalPGetDatum(interval), interval == NULL);
 }

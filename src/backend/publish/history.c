@@ -12,7 +12,6 @@
 
 #include "access/table.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -23,6 +22,7 @@
 
 #include "src/catalog/declaration.h"
 #include "src/catalog/message_store.h"
+#include "src/catalog/statement.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/topic_lock.h"
@@ -138,12 +138,11 @@ lock_for_clearing(text *topic)
 		rt_partition_lock(partition, ExclusiveLock);
 }
 
-/* As the table's owner, like the declaring functions. */
 static int64
 clear_messages(Relation messages, text *topic)
 {
-	static const char *const command =
-		"WITH newest AS ("
+	RtStatement statement = {
+		.sql = "WITH newest AS ("
 		" SELECT topic, pg_catalog.max(seq) AS seq FROM realtime.replay_message"
 		" WHERE $1 IS NULL OR topic OPERATOR(pg_catalog.=) $1 GROUP BY topic),"
 		" removed AS ("
@@ -156,28 +155,11 @@ clear_messages(Relation messages, text *topic)
 		" AND m.seq OPERATOR(pg_catalog.=) n.seq AND m.event IS NOT NULL"
 		" RETURNING m.seq)"
 		" SELECT (SELECT pg_catalog.count(event) FROM removed)"
-		" OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM marked)";
-	Oid			types[1] = {TEXTOID};
-	Datum		values[1] = {PointerGetDatum(topic)};
-	char		nulls[1] = {topic == NULL ? 'n' : ' '};
-	Oid			user;
-	int			security;
-	bool		is_null;
-	int64		removed;
-	int			result;
+		" OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM marked)"
+	};
 
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(messages->rd_rel->relowner,
-						   security | SECURITY_LOCAL_USERID_CHANGE);
-	SPI_connect();
-	result = SPI_execute_with_args(command, 1, types, values, nulls, false, 0);
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "could not clear messages: %s", SPI_result_code_string(result));
-	removed = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
-										  SPI_tuptable->tupdesc, 1, &is_null));
-	SPI_finish();
-	SetUserIdAndSecContext(user, security);
-	return removed;
+	rt_statement_put(&statement, TEXTOID, PointerGetDatum(topic), topic == NULL);
+	return rt_statement_run_int64(&statement, RelationGetRelid(messages));
 }
 
 Datum

@@ -1,0 +1,136 @@
+/*
+ * statement.c
+ *		SQL on the extension's tables, run as their owner.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "src/catalog/statement.h"
+
+/* Who the user was. */
+typedef struct Identity
+{
+	Oid			user;
+	int			security;
+} Identity;
+
+static Identity become_owner(Oid table);
+static Oid	table_owner(Oid table);
+static void execute(RtStatement *statement, int expected);
+
+void
+rt_statement_put(RtStatement *statement, Oid type, Datum value, bool is_null)
+{
+	int			number = statement->count++;
+
+	Assert(number < RT_STATEMENT_ARGUMENTS_MAX);
+	statement->types[number] = type;
+	statement->values[number] = value;
+	statement->nulls[number] = is_null ? 'n' : ' ';
+}
+
+void
+rt_statement_put_text(RtStatement *statement, const char *text)
+{
+	rt_statement_put(statement, TEXTOID,
+					 text != NULL ? CStringGetTextDatum(text) : (Datum) 0,
+					 text == NULL);
+}
+
+void
+rt_statement_put_text_array(RtStatement *statement, List *texts)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(texts), 1));
+	ListCell   *cell;
+	int			count = 0;
+
+	foreach(cell, texts)
+		elements[count++] = CStringGetTextDatum((char *) lfirst(cell));
+	rt_statement_put(statement, TEXTARRAYOID,
+					 PointerGetDatum(construct_array(elements, count, TEXTOID,
+													 -1, false, TYPALIGN_INT)),
+					 false);
+}
+
+void
+rt_statement_put_interval(RtStatement *statement, Interval *interval)
+{
+	rt_statement_put(statement, INTERVALOID, IntervalPGetDatum(interval),
+					 interval == NULL);
+}
+
+uint64
+rt_statement_run(RtStatement *statement, Oid table, int expected)
+{
+	Identity	before = become_owner(table);
+	uint64		processed;
+
+	SPI_connect();
+	execute(statement, expected);
+	processed = SPI_processed;
+	SPI_finish();
+	SetUserIdAndSecContext(before.user, before.security);
+	return processed;
+}
+
+int64
+rt_statement_run_int64(RtStatement *statement, Oid table)
+{
+	Identity	before = become_owner(table);
+	bool		is_null;
+	int64		value;
+
+	SPI_connect();
+	execute(statement, SPI_OK_SELECT);
+	value = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+										SPI_tuptable->tupdesc, 1, &is_null));
+	SPI_finish();
+	SetUserIdAndSecContext(before.user, before.security);
+	return value;
+}
+
+static Identity
+become_owner(Oid table)
+{
+	Identity	before;
+
+	GetUserIdAndSecContext(&before.user, &before.security);
+	SetUserIdAndSecContext(table_owner(table),
+						   before.security | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
+	return before;
+}
+
+static Oid
+table_owner(Oid table)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", table);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static void
+execute(RtStatement *statement, int expected)
+{
+	int			result;
+
+	result = SPI_execute_with_args(statement->sql, statement->count,
+								   statement->types, statement->values,
+								   statement->nulls, false, 0);
+	if (result != expected)
+		elog(ERROR, "statement on the extension's tables failed: %s",
+			 SPI_result_code_string(result));
+}
