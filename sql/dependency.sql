@@ -129,24 +129,29 @@ DROP ROLE regress_realtime_dev;
 CREATE EXTENSION realtime;
 SELECT count(*) FROM realtime.rpc_declaration;
 
--- dropping the schema drops the extension, and it can come back
+-- the schema is the extension's own: it goes with it, and comes back with it
 CREATE FUNCTION f() RETURNS void LANGUAGE sql AS '';
 SELECT realtime.rpc('a/b', 'f()');
 SELECT handler FROM realtime.rpc_declaration;
 DROP SCHEMA realtime CASCADE;
+DROP EXTENSION realtime;
+SELECT to_regnamespace('realtime');
 DROP FUNCTION f();
 CREATE EXTENSION realtime;
 SELECT realtime.publish('t', 'e');
 
 -- tables of the same name that are not the extension's are nothing to us
 DROP EXTENSION realtime;
+CREATE SCHEMA realtime;
 CREATE TABLE realtime.rpc_declaration (path text, handler text);
 CREATE TABLE realtime.topic_declaration (template text);
 INSERT INTO realtime.rpc_declaration VALUES ('a/b', 'public.f()');
 CREATE FUNCTION f() RETURNS void LANGUAGE sql AS '';
 DROP FUNCTION f();
+\set VERBOSITY terse
 CREATE EXTENSION realtime;
-DROP TABLE realtime.rpc_declaration, realtime.topic_declaration;
+\set VERBOSITY default
+DROP SCHEMA realtime CASCADE;
 CREATE EXTENSION realtime;
 
 -- an older version with fewer columns is in nobody's way

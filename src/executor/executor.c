@@ -147,14 +147,12 @@ fail_requests(int code, Datum arg)
 
 /*
  * Clients speak UTF-8.  Other encodings would have to be converted at each
- * text, also where no transaction is at hand; a database without one is
- * checked instead.
+ * text, also where no transaction is at hand.
  */
 static void
 check_encoding(void)
 {
-	if (GetDatabaseEncoding() == PG_UTF8 ||
-		GetDatabaseEncoding() == PG_SQL_ASCII)
+	if (GetDatabaseEncoding() == PG_UTF8)
 		return;
 	ereport(FATAL,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

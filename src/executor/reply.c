@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
 
 #include "src/executor/reply.h"
 #include "src/protocol/frame.h"
@@ -59,10 +58,6 @@ rt_reply_success(RtRequest *request, const char *data, int data_len)
 	rt_reply_reset(request);
 	if (id.len == 0)
 		return;
-
-	/* a database without an encoding may hold anything */
-	if (GetDatabaseEncoding() != PG_UTF8)
-		(void) pg_verify_mbstr(PG_UTF8, data, data_len, false);
 
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
 	payload_len = rt_payload_success(buffer + RT_FRAME_HEADROOM, cap, id, data_json);

@@ -9,9 +9,9 @@ CREATE TYPE realtime.envelope AS (
 COMMENT ON TYPE realtime.envelope IS
 	'An event to be published';
 COMMENT ON COLUMN realtime.envelope.topic IS
-	'Where to: 1 to 256 bytes of printable ASCII without " and \, not beginning with __';
+	'Where to: 1 to 256 bytes of printable ASCII without quotation marks and backslashes, not beginning with __';
 COMMENT ON COLUMN realtime.envelope.event IS
-	'Name of the event: 1 to 256 bytes without ", \ and control characters';
+	'Name of the event: 1 to 256 bytes without quotation marks, backslashes and control characters';
 COMMENT ON COLUMN realtime.envelope.data IS
 	'What has happened; NULL is sent as null';
 

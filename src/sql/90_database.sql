@@ -5,7 +5,7 @@ DO $$
 DECLARE
 	served text := pg_catalog.current_setting('realtime.database');
 BEGIN
-	IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) ALL (ARRAY['UTF8', 'SQL_ASCII']) THEN
+	IF pg_catalog.getdatabaseencoding() OPERATOR(pg_catalog.<>) 'UTF8' THEN
 		RAISE EXCEPTION 'realtime cannot serve a database with encoding %', pg_catalog.getdatabaseencoding()
 			USING ERRCODE = 'feature_not_supported',
 				HINT = 'Clients speak UTF-8: create the database with ENCODING ''UTF8''.';

@@ -43,7 +43,7 @@ is(count_in_log($node, qr/FATAL|background worker "realtime/), 0, 'and no worker
 my @before = executors();
 
 # The extension goes and comes, with calls that run, wait and publish.
-for my $drop ('DROP EXTENSION realtime', 'DROP SCHEMA realtime CASCADE')
+for my $drop ('DROP EXTENSION realtime', 'DROP EXTENSION realtime CASCADE')
 {
 	my $load = load_start($node, 'app/say', ['x']);
 	my ($ws, $idle) = (ws_connect($node), ws_connect($node));

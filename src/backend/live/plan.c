@@ -17,7 +17,6 @@
 #include "access/detoast.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "mb/pg_wchar.h"
 #include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -59,7 +58,6 @@ static int	find_column(TupleDesc desc, const char *name, size_t len);
 static void init_column(RtLivePlan *plan, RtLiveColumn *column, TupleDesc desc,
 						int attnum, char before);
 static bool write_column(RtLiveColumn *column, TupleTableSlot *slot, StringInfo out);
-static bool finish_row(StringInfo out);
 static bool is_too_long(const RtLiveColumn *column, Datum value);
 static bool same_value(const RtLiveColumn *column, TupleTableSlot *a, TupleTableSlot *b);
 
@@ -155,7 +153,8 @@ rt_live_plan_row(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out)
 	}
 	if (unlikely(out->maxlen > plan->buffer_size))
 		plan->buffer_size = Min(out->maxlen, BUFFER_MAX);
-	return finish_row(out);
+	appendStringInfoChar(out, '}');
+	return true;
 }
 
 bool
@@ -163,7 +162,10 @@ rt_live_plan_key(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out)
 {
 	if (plan->poisoned || slot->tts_isnull[plan->key.attnum - 1])
 		return false;
-	return write_column(&plan->key, slot, out) && finish_row(out);
+	if (!write_column(&plan->key, slot, out))
+		return false;
+	appendStringInfoChar(out, '}');
+	return true;
 }
 
 bool
@@ -205,15 +207,6 @@ write_column(RtLiveColumn *column, TupleTableSlot *slot, StringInfo out)
 	appendBinaryStringInfoNT(out, column->prefix, column->prefix_len);
 	rt_value_write(column->value, out, value, is_null);
 	return out->len <= RT_FRAME_PAYLOAD_MAX;
-}
-
-/* In a database without an encoding the text may be anything. */
-static bool
-finish_row(StringInfo out)
-{
-	appendStringInfoChar(out, '}');
-	return GetDatabaseEncoding() == PG_UTF8 ||
-		pg_verify_mbstr(PG_UTF8, out->data, out->len, true);
 }
 
 /*

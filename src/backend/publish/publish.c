@@ -47,7 +47,6 @@ static void check_data(const RtEvent *event, Jsonb *data);
 static bool event_needs_data(const char *event, Size len);
 static void refuse_read_only(const RtEvent *event);
 static const char *json_text(Jsonb *data, Size *len);
-static const char *in_utf8(const char *text, Size *len);
 static void publish_envelope(HeapTupleHeader envelope);
 static void refuse_null(const char *name) pg_attribute_noreturn();
 static int	code_sqlstate(RtCode code);
@@ -144,7 +143,7 @@ rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 	rt_publish_check_topic(event->topic, event->topic_len);
 
 	event->event_len = VARSIZE_ANY_EXHDR(name);
-	event->event = in_utf8(VARDATA_ANY(name), &event->event_len);
+	event->event = VARDATA_ANY(name);
 	rt_publish_check_name(event->event, event->event_len);
 
 	check_data(event, data);
@@ -290,23 +289,7 @@ json_text(Jsonb *data, Size *len)
 				 errdetail("Its data takes %zu bytes, the event may take %d.",
 						   *len, RT_FRAME_PAYLOAD_MAX),
 				 errhint("Publish what has changed instead of everything, or only what tells clients to load again.")));
-	return in_utf8(buffer.data, len);
-}
-
-/* Clients understand nothing but UTF-8. */
-static const char *
-in_utf8(const char *text, Size *len)
-{
-	char	   *converted;
-
-	if (GetDatabaseEncoding() == PG_UTF8)
-		return text;
-	converted = pg_server_to_any(text, (int) *len, PG_UTF8);
-	if (converted != text)
-		*len = strlen(converted);
-	else
-		(void) pg_verify_mbstr(PG_UTF8, text, (int) *len, false);
-	return converted;
+	return buffer.data;
 }
 
 static void
