@@ -129,7 +129,7 @@ is(kept($other, 'log:a'), '1:1 elsewhere', 'so that it begins another one');
 $other->stop;
 
 # into the same, where nothing but the tables are others
-$primary->safe_psql('postgres', 'DROP EXTENSION realtime; DROP SCHEMA realtime');
+$primary->safe_psql('postgres', 'DROP EXTENSION realtime');
 $primary->command_ok([ 'pg_restore', '-d', 'postgres', $dump ], 'it can be restored in its place');
 is(epoch($primary), 0, 'with its epoch');
 publish($primary, 'log:a', 'again');
@@ -151,10 +151,30 @@ CREATE EXTENSION realtime;
 SELECT realtime.topic('log:{name}', class => 'replay');
 SELECT realtime.publish('log:a', 'anew')});
 is(kept($primary, 'log:a'), '0:1 anew', 'another extension begins anew');
-($result, $out, $err) = $primary->psql('postgres',
-	q{BEGIN; SELECT realtime.publish('log:a', 'e'); DROP EXTENSION realtime; COMMIT});
-like($err, qr/extension "realtime" is not installed/, 'what cannot be stored is not published');
-is(kept($primary, 'log:a'), '0:1 anew', 'and the extension is still there');
+
+# Whoever publishes is not kept from dropping it, nor from committing when
+# somebody else has dropped it.
+$primary->safe_psql('postgres', q{
+BEGIN;
+SELECT realtime.publish('log:a', 'e'), realtime.throttle('log:a', 'e', '1', '1 s'), realtime.topic('log:{name}');
+DROP EXTENSION realtime;
+COMMIT;
+CREATE EXTENSION realtime;
+SELECT realtime.topic('log:{name}', class => 'replay')});
+is(kept($primary, 'log:a'), '', 'what is published with a drop of the extension is forgotten');
+
+my $publisher = $primary->background_psql('postgres');
+my $dropper = $primary->background_psql('postgres');
+$publisher->query_safe(q{BEGIN; SELECT realtime.publish('log:a', 'late'); CREATE TABLE written ()});
+$dropper->query_safe('BEGIN; DROP EXTENSION realtime');
+$publisher->query_until(qr/committing/, "\\echo committing\nCOMMIT;\n\\echo committed\n");
+ok(poll_until(sub { $primary->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE NOT granted}) == 1 }),
+	'somebody else drops it before the commit');
+$dropper->query_safe('COMMIT');
+$publisher->query_until(qr/committed/, '');
+$_->quit for $publisher, $dropper;
+is($primary->safe_psql('postgres', q{SELECT to_regclass('written'), to_regclass('realtime.replay_message')}), 'written|',
+	'and both commit');
 
 $primary->stop('fast');
 unlike(slurp_file($_->logfile), qr/PANIC|was terminated by signal|TRAP:|WARNING: .* leak/, $_->name . ' has not crashed or leaked')

@@ -81,6 +81,7 @@ struct RtNumbering
 	Size		row_bytes;
 };
 
+static bool open_tables(Relation *epochs, Relation *messages);
 static Relation find_primary_key(const ResultRelInfo *target);
 static int	agree_on_epoch(RtNumbering *numbering, bool raise);
 static bool epoch_is_ours(RtNumbering *numbering, const RtEpoch *epoch);
@@ -96,19 +97,27 @@ static void insert_rows(RtNumbering *numbering);
 RtNumbering *
 rt_numbering_begin(void)
 {
-	MemoryContext context = AllocSetContextCreate(TopTransactionContext,
-												  "realtime numbering",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	RtNumbering *numbering = palloc0(sizeof(RtNumbering));
+	Relation	epochs;
+	Relation	messages;
+	MemoryContext context;
+	MemoryContext old_context;
+	RtNumbering *numbering;
 
+	if (!open_tables(&epochs, &messages))
+		return NULL;
+
+	context = AllocSetContextCreate(TopTransactionContext,
+									"realtime numbering",
+									ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	numbering = palloc0(sizeof(RtNumbering));
 	numbering->context = context;
 	numbering->batch_context = AllocSetContextCreate(context,
 													 "realtime numbered rows",
 													 ALLOCSET_DEFAULT_SIZES);
 	numbering->epoch = -1;
-	numbering->epochs = table_open(rt_epoch_table(), RowExclusiveLock);
-	numbering->messages = table_open(rt_message_table(), RowExclusiveLock);
+	numbering->epochs = epochs;
+	numbering->messages = messages;
 	numbering->target = makeNode(ResultRelInfo);
 	InitResultRelInfo(numbering->target, numbering->messages, 1, NULL, 0);
 	ExecOpenIndices(numbering->target, false);
@@ -167,6 +176,26 @@ rt_numbering_end(RtNumbering *numbering)
 }
 
 /* The opened index that finds the newest number. */
+/*
+ * Returns false if the extension is not installed any more.  Whoever drops it
+ * has locks on the tables, which may be gone when we get ours.
+ */
+static bool
+open_tables(Relation *epochs, Relation *messages)
+{
+	while (rt_declarations_refresh())
+	{
+		*epochs = try_table_open(rt_epoch_table(), RowExclusiveLock);
+		if (*epochs == NULL)
+			continue;
+		*messages = try_table_open(rt_message_table(), RowExclusiveLock);
+		if (*messages != NULL)
+			return true;
+		table_close(*epochs, NoLock);
+	}
+	return false;
+}
+
 static Relation
 find_primary_key(const ResultRelInfo *target)
 {

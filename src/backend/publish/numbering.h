@@ -11,7 +11,8 @@ typedef struct RtNumbering RtNumbering;
 
 /*
  * Opens the tables.  To be called before the locks of topics are taken, as
- * locks of tables come first.
+ * locks of tables come first.  Returns NULL if the extension has been dropped,
+ * perhaps by this very transaction.
  */
 extern RtNumbering *rt_numbering_begin(void);
 

@@ -68,6 +68,7 @@ static void on_transaction(XactEvent event, void *arg);
 static void cut_entries(uint64 begin);
 static void drop_removed(void);
 static void precommit_publish(void);
+static void forget_events(void);
 static void preprepare_publish(void);
 static void atcommit_publish(void);
 static void check_open(void);
@@ -295,7 +296,14 @@ precommit_publish(void)
 	ErrorContextCallback callback;
 
 	if (pending.unnumbered_count > 0 || raise_epoch)
+	{
 		numbering = rt_numbering_begin();
+		if (numbering == NULL)
+		{
+			forget_events();
+			return;
+		}
+	}
 
 	callback.callback = describe_lock_wait;
 	callback.arg = NULL;
@@ -308,6 +316,17 @@ precommit_publish(void)
 		rt_numbering_raise_epoch(numbering);
 	if (numbering != NULL)
 		give_numbers(numbering);
+}
+
+/*
+ * The extension has been dropped: there is nowhere to store events with numbers,
+ * and nobody who could get any, as clients are disconnected.
+ */
+static void
+forget_events(void)
+{
+	pending.size = 0;
+	pending.unnumbered_count = 0;
 }
 
 static bool
