@@ -54,9 +54,9 @@ realtime_connection_id(PG_FUNCTION_ARGS)
 {
 	const RtCaller *caller = rt_caller();
 
-	if (caller == NULL || caller->request->connection_id[0] == '\0')
+	if (caller == NULL || caller->request->asked.connection_id[0] == '\0')
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(caller->request->connection_id));
+	PG_RETURN_TEXT_P(cstring_to_text(caller->request->asked.connection_id));
 }
 
 Datum
@@ -64,7 +64,7 @@ realtime_request_id(PG_FUNCTION_ARGS)
 {
 	const RtCaller *caller = rt_caller();
 
-	if (caller == NULL || caller->request->connection_id[0] == '\0')
+	if (caller == NULL || caller->request->asked.connection_id[0] == '\0')
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(rt_caller_request_id()));
 }

@@ -218,7 +218,7 @@ note_time(instr_time began, instr_time ended)
 static RtWorkResult
 run_kind(RtRequest *request)
 {
-	switch (request->kind)
+	switch (request->asked.kind)
 	{
 		case RT_REQUEST_CALL:
 			break;

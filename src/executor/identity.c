@@ -193,7 +193,7 @@ claims_of_session(int index)
 void
 rt_identity_begin(RtRequest *request)
 {
-	const RtSession *session = rt_session_get(request->session);
+	const RtSession *session = rt_session_get(request->asked.session);
 
 	caller.request = request;
 	caller.session = session;
@@ -202,7 +202,7 @@ rt_identity_begin(RtRequest *request)
 	if (session->serial == claims_set_for)
 		return;
 	claims_set_for = NO_SERIAL;
-	SetConfigOption(CLAIMS_SETTING, claims_of_session(request->session),
+	SetConfigOption(CLAIMS_SETTING, claims_of_session(request->asked.session),
 					PGC_USERSET, PGC_S_SESSION);
 	claims_set_for = session->serial;
 }
@@ -280,14 +280,16 @@ rt_caller_request_id(void)
 
 	if (request == NULL)
 		return pstrdup("");
-	if (request->connection_id[0] == '\0')
+	if (request->asked.connection_id[0] == '\0')
 		return pstrdup("of the scheduler");
-	if ((request->kind != RT_REQUEST_CALL &&
-		 request->kind != RT_REQUEST_STREAM) || request->id.len <= 2)
-		return pstrdup(request->connection_id);
+	if ((request->asked.kind != RT_REQUEST_CALL &&
+		 request->asked.kind != RT_REQUEST_STREAM) ||
+		request->asked.id.len <= 2)
+		return pstrdup(request->asked.connection_id);
 
 	/* the id is a JSON string: what stands between its quotes will do */
 	text = rt_shared_text_get(&request->text);
-	return psprintf("%s/%.*s", request->connection_id,
-					(int) request->id.len - 2, text + request->id.off + 1);
+	return psprintf("%s/%.*s", request->asked.connection_id,
+					(int) request->asked.id.len - 2,
+					text + request->asked.id.off + 1);
 }

@@ -19,8 +19,8 @@
 static RtText
 request_id(RtRequest *request)
 {
-	return (RtText) {rt_shared_text_get(&request->text) + request->id.off,
-		request->id.len};
+	return (RtText) {rt_shared_text_get(&request->text) + request->asked.id.off,
+		request->asked.id.len};
 }
 
 void
@@ -144,12 +144,12 @@ rt_reply_failure(RtRequest *request, const RtFault *fault)
 	size_t		len;
 
 	rt_reply_reset(request);
-	if (request->id.len == 0)
+	if (request->asked.id.len == 0)
 		return;
 
 	if (fault->issues != NULL)
 		issues = RT_TEXT(fault->issues);
-	cap = RT_FRAME_OVERHEAD + 2 * request->id.len + code.len +
+	cap = RT_FRAME_OVERHEAD + 2 * request->asked.id.len + code.len +
 		6 * message.len + issues.len;
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
 	len = write_failure(request, buffer, cap, code, message, issues);
@@ -172,11 +172,11 @@ rt_reply_verdicts(RtRequest *request, const char *verdicts, int len)
 void
 rt_reply_unavailable(RtRequest *request)
 {
-	bool		is_call = request->kind == RT_REQUEST_CALL ||
-		request->kind == RT_REQUEST_STREAM;
+	bool		is_call = request->asked.kind == RT_REQUEST_CALL ||
+		request->asked.kind == RT_REQUEST_STREAM;
 
 	rt_reply_reset(request);
-	if (!is_call || request->id.len > 0)
+	if (!is_call || request->asked.id.len > 0)
 		request->answer_kind = RT_ANSWER_UNAVAILABLE;
 }
 

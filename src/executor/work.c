@@ -51,6 +51,13 @@ rt_work_init(RtExecutorCounters *executor_counters)
 	counters = executor_counters;
 }
 
+char *
+rt_work_path(RtRequest *request)
+{
+	return pnstrdup(rt_shared_text_get(&request->text) + request->asked.path.off,
+					request->asked.path.len);
+}
+
 static void
 describe_work(void *arg)
 {

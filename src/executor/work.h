@@ -61,6 +61,9 @@ struct RtWork
 
 extern void rt_work_init(RtExecutorCounters *counters);
 
+/* A copy of the path, or topic, that is asked for. */
+extern char *rt_work_path(RtRequest *request);
+
 /*
  * Runs it, with retries, in the current memory context.  Afterwards it is
  * committed, or fault says what became of it; nothing is raised.

@@ -10,82 +10,21 @@
 
 #include "mb/pg_wchar.h"
 
+#include "src/gateway/ask.h"
 #include "src/gateway/dispatch.h"
-#include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
-#include "src/gateway/spin.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/resume.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscribe.h"
 #include "src/guc.h"
-#include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 
-#define TURN_MAX 256			/* requests or answers handled at once */
-#define RESERVE_MIN 4096		/* bytes of events in an answer */
-#define RESERVE_MAX (RT_FRAME_PAYLOAD_MAX - 16 * 1024)	/* with what is around
-														 * them, one frame */
-#define PAYLOAD_PART 16			/* this part of the payload memory at most */
-
-static RtRequest *queued[TURN_MAX];
-static int	queued_count = 0;
-
+#define TURN_MAX 256			/* answers handled at once */
 static void continue_sequence(RtConnection *connection, RtSequentialBatch *sequence);
 
-/* ---- requests ---- */
-
-void
-rt_dispatch_submit(void)
-{
-	if (queued_count > 0)
-		rt_requests_submit(queued, queued_count);
-	queued_count = 0;
-}
-
-/* One connection cannot take every slot. */
-bool
-rt_dispatch_is_full(const RtConnection *connection)
-{
-	return connection->in_flight >= realtime_queue_depth / 2;
-}
-
-/*
- * Half of what is left each time.  What does not fit into an answer follows
- * once the connection has drained (repair.c).
- */
-void
-rt_dispatch_reserve(RtConnection *connection, RtRequest *request)
-{
-	size_t		room = realtime_max_backpressure;
-	size_t		taken = rt_outbox_pending(connection) + connection->reserved;
-	size_t		left = taken < room ? room - taken : 0;
-
-	left = Min(left / 2, RESERVE_MAX);
-	left = Min(left, (size_t) realtime_payload_memory * 1024 / PAYLOAD_PART);
-	request->limit = Max(left, RESERVE_MIN);
-	connection->reserved += request->limit;
-}
-
-bool
-rt_service_takes_requests(void)
-{
-	RtServiceState service = rt_service_state();
-
-	return !rt_gateway.stopping &&
-		(service == RT_SERVICE_READY || service == RT_SERVICE_STARTING ||
-		 service == RT_SERVICE_VACATED);
-}
-
-void
-rt_dispatch_request(RtConnection *connection, RtRequest *request)
-{
-	connection->in_flight++;
-	if (queued_count == TURN_MAX)
-		rt_dispatch_submit();
-	queued[queued_count++] = request;
-}
+/* ---- calls ---- */
 
 void
 rt_send_failure(RtConnection *connection, const char *text, RtSpan id,
@@ -103,39 +42,9 @@ rt_send_failure(RtConnection *connection, const char *text, RtSpan id,
 												  RT_TEXT_NONE, -1));
 }
 
-static RtRequestSpan
-append_text(char **p, const char *start, const char *text, RtSpan span)
-{
-	RtRequestSpan result = {*p - start, span.len};
-
-	memcpy(*p, text + span.off, span.len);
-	*p += span.len;
-	return result;
-}
-
-/* Returns false if the payload memory is used up. */
-static bool
-fill_call(RtRequest *request, const char *text, const RtCall *call)
-{
-	RtSpan		path = {0, call->path_len};
-	char	   *start = rt_shared_text_reserve(&request->text,
-											   call->path_len + call->id.len +
-											   call->args.len +
-											   call->idempotency_key.len);
-	char	   *p = start;
-
-	if (start == NULL)
-		return false;
-	request->path = append_text(&p, start, call->path, path);
-	request->id = append_text(&p, start, text, call->id);
-	request->args = append_text(&p, start, text, call->args);
-	request->idempotency_key = append_text(&p, start, text, call->idempotency_key);
-	return true;
-}
-
 /* What is answered at once, or RT_CODE_CUSTOM if the call can be run. */
 static RtCode
-check_call(const RtConnection *connection, const RtCall *call, const char **message)
+check_call(const RtCall *call, const char **message)
 {
 	switch (call->fault)
 	{
@@ -159,55 +68,38 @@ check_call(const RtConnection *connection, const RtCall *call, const char **mess
 		*message = rt_code_message(RT_CODE_SERVICE_UNAVAILABLE);
 		return RT_CODE_SERVICE_UNAVAILABLE;
 	}
-	if (rt_dispatch_is_full(connection))
-	{
-		*message = rt_code_message(RT_CODE_OVERLOADED);
-		return RT_CODE_OVERLOADED;
-	}
 	return RT_CODE_CUSTOM;
 }
 
-static void
-address_request(RtRequest *request, RtConnection *connection, RtRequestKind kind)
+static RtText
+text_of(const char *text, RtSpan span)
 {
-	request->kind = kind;
-	request->connection = connection->index;
-	request->connection_serial = connection->serial;
-	request->session = connection->session;
-	request->tag = 0;
-	request->since = RT_SINCE_NONE;
-	request->limit = 0;
-	request->load_more = false;
-	request->path = (RtRequestSpan) {0, 0};
-	request->id = (RtRequestSpan) {0, 0};
-	request->args = (RtRequestSpan) {0, 0};
-	request->idempotency_key = (RtRequestSpan) {0, 0};
-	strlcpy(request->connection_id, connection->id, sizeof(request->connection_id));
+	return (RtText) {text + span.off, span.len};
 }
 
-RtRequest *
-rt_dispatch_begin(RtConnection *connection, RtRequestKind kind)
+/* Returns false if there is no room for it. */
+static bool
+ask_call(RtConnection *connection, const char *text, const RtCall *call,
+		 uint64 sequence)
 {
-	RtRequest  *request = rt_request_begin(rt_gateway.index, rt_gateway.generation);
+	RtQuestionTexts texts = {
+		.path = {call->path, call->path_len},
+		.id = text_of(text, call->id),
+		.args = text_of(text, call->args),
+		.idempotency_key = text_of(text, call->idempotency_key)
+	};
+	RtQuestion	question;
 
-	if (request == NULL)
-	{
-		/* what this turn has queued may be all there is: let it run */
-		rt_dispatch_submit();
-		rt_count(overloaded);
-		return NULL;
-	}
-	address_request(request, connection, kind);
-	rt_spin_note_queued(request);
-	rt_session_acquire(connection->session);
-	return request;
-}
-
-void
-rt_dispatch_cancel(RtRequest *request)
-{
-	rt_session_release(request->session);
-	rt_request_cancel(request);
+	rt_question_init(&question, connection,
+					 call->stream ? RT_REQUEST_STREAM : RT_REQUEST_CALL);
+	question.tag = sequence;
+	if (call->stream)
+		rt_stream_fill(connection, &question, text, call);
+	if (!rt_ask(connection, &question, &texts))
+		return false;
+	if (call->stream)
+		rt_stream_begun(connection);
+	return true;
 }
 
 /* Returns whether a request is under way; if not, the client has its answer. */
@@ -216,35 +108,19 @@ dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
 			  uint64 sequence)
 {
 	const char *message = NULL;
-	RtCode		code = check_call(connection, call, &message);
-	RtRequest  *request;
+	RtCode		code = check_call(call, &message);
 
+	if (code == RT_CODE_CUSTOM && !ask_call(connection, text, call, sequence))
+	{
+		code = RT_CODE_OVERLOADED;
+		message = rt_code_message(code);
+	}
 	if (code != RT_CODE_CUSTOM)
 	{
 		rt_send_failure(connection, text, call->id, code, message);
 		return false;
 	}
-	request = rt_dispatch_begin(connection, call->stream ? RT_REQUEST_STREAM :
-								RT_REQUEST_CALL);
-	if (request != NULL && !fill_call(request, text, call))
-	{
-		rt_dispatch_cancel(request);
-		request = NULL;
-	}
-	if (request == NULL)
-	{
-		rt_send_failure(connection, text, call->id, RT_CODE_OVERLOADED,
-						rt_code_message(RT_CODE_OVERLOADED));
-		return false;
-	}
-	request->tag = sequence;
-	if (call->stream)
-	{
-		rt_stream_fill(connection, request, text, call);
-		rt_dispatch_reserve(connection, request);
-	}
 	rt_count(calls);
-	rt_dispatch_request(connection, request);
 	return true;
 }
 
@@ -439,7 +315,7 @@ static void
 answer_call(RtConnection *connection, RtRequest *request)
 {
 	const char *text = rt_shared_text_get(&request->text);
-	RtSpan		id = {request->id.off, request->id.len};
+	RtSpan		id = {request->asked.id.off, request->asked.id.len};
 
 	switch (request->answer_kind)
 	{
@@ -464,36 +340,20 @@ answer_call(RtConnection *connection, RtRequest *request)
 		case RT_ANSWER_ROLLED_BACK:
 			break;
 	}
-	if (request->tag != 0)
+	if (request->asked.tag != 0)
 	{
-		RtSequentialBatch *sequence = rt_sequential_find(connection, request->tag);
+		RtSequentialBatch *sequence = rt_sequential_find(connection,
+														 request->asked.tag);
 
 		if (sequence != NULL)
 			continue_sequence(connection, sequence);
 	}
 }
 
-/* What has been counted is counted back, even if nobody is there any more. */
-static RtConnection *
-settle_accounts(RtRequest *request)
-{
-	RtConnection *connection = rt_connection_find(request->connection,
-												  request->connection_serial);
-
-	rt_spin_note_answered(request);
-	rt_session_release(request->session);
-	if (connection != NULL)
-	{
-		connection->in_flight--;
-		connection->reserved -= request->limit;
-	}
-	return connection;
-}
-
 static void
 answer_connection(RtConnection *connection, RtRequest *request)
 {
-	switch (request->kind)
+	switch (request->asked.kind)
 	{
 		case RT_REQUEST_SUBSCRIBE:
 			rt_subscribe_verdicts(connection, request);
@@ -516,13 +376,13 @@ answer_connection(RtConnection *connection, RtRequest *request)
 static void
 pass_answer_on(RtRequest *request)
 {
-	RtConnection *connection = settle_accounts(request);
+	RtConnection *connection = rt_ask_settle(request);
 
 	if (connection != NULL)
 		answer_connection(connection, request);
-	if (request->kind == RT_REQUEST_STREAM)
+	if (request->asked.kind == RT_REQUEST_STREAM)
 		rt_stream_ended(connection);
-	else if (request->kind == RT_REQUEST_REPAIR)
+	else if (request->asked.kind == RT_REQUEST_REPAIR)
 		rt_repair_ended();
 }
 

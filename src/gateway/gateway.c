@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/ps_status.h"
 
+#include "src/gateway/ask.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
@@ -138,12 +139,12 @@ run_turn(void)
 	reload_configuration();
 	try_listening();
 	rt_connections_handle_messages(rt_dispatch_message);
-	rt_dispatch_submit();
+	rt_ask_submit();
 	/* first: what was committed before a call was sent comes before its reply */
 	fanout = rt_fanout_run();
 	(void) rt_dispatch_answers();
 	watch_service();			/* after the answers that say the same */
-	rt_dispatch_submit();
+	rt_ask_submit();
 	sweep_connections();
 	rt_connections_flush();
 	rt_repairs_begin();			/* for those that have drained */

@@ -73,6 +73,33 @@ typedef struct RtRequestSpan
 	uint32		len;
 } RtRequestSpan;
 
+/*
+ * What is asked, without the texts: written by the owner, constant from QUEUED
+ * to FREE.
+ */
+typedef struct RtQuestion
+{
+	RtRequestKind kind;
+	uint32		connection;		/* index in the gateway's table */
+	uint64		connection_serial;	/* unique in the gateway's life */
+	uint64		tag;			/* the owner's own use, as are the next */
+	uint64		ticket;
+	uint64		position;		/* of the ring when it was asked */
+	uint32		catalog_generation; /* when it was asked */
+	int			session;		/* index of a session object, referenced */
+	char		connection_id[40];	/* uuid text; "" = of the scheduler */
+	RtRequestSpan path;			/* CALL: decoded path, behind the frame */
+	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer.
+								 * REPLAY: JSON number, may be absent */
+	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
+	RtRequestSpan idempotency_key;	/* CALL: JSON string */
+	int64		since;			/* STREAM, REPLAY, REPAIR: number up to which the
+								 * client has the topic's events; RT_SINCE_* */
+	uint32		limit;			/* STREAM, REPLAY, RESUME, REPAIR: bytes of
+								 * events in the answer */
+	bool		load_more;		/* STREAM: more of a value, not a subscription */
+} RtQuestion;
+
 typedef struct RtRequest
 {
 	/*
@@ -85,28 +112,10 @@ typedef struct RtRequest
 	int			next;			/* in the free list, queue or answer list */
 
 	/* written by the owner before QUEUED, constant until FREE */
-	RtRequestKind kind;
 	int			owner;			/* number and generation of the asker */
 	uint32		owner_generation;
-	uint32		connection;		/* index in the gateway's table */
-	uint64		connection_serial;	/* unique in the gateway's life */
-	uint64		tag;			/* the owner's own use, as are the next */
-	uint64		ticket;
-	uint64		position;		/* of the ring when it was asked */
-	uint32		catalog_generation; /* when it was asked */
-	int			session;		/* index of a session object, referenced */
-	char		connection_id[40];	/* uuid text; "" = of the scheduler */
 	int64		queued_us;		/* the gateway's clock; 0 = not timed */
-	RtRequestSpan path;			/* CALL: decoded path, behind the frame */
-	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer.
-								 * REPLAY: JSON number, may be absent */
-	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
-	RtRequestSpan idempotency_key;	/* CALL: JSON string */
-	int64		since;			/* STREAM, REPLAY, REPAIR: number up to which the
-								 * client has the topic's events; RT_SINCE_* */
-	uint32		limit;			/* STREAM, REPLAY, RESUME, REPAIR: bytes of
-								 * events in the answer */
-	bool		load_more;		/* STREAM: more of a value, not a subscription */
+	RtQuestion	asked;
 	RtSharedText text;
 
 	/* written by the executor while RUNNING */

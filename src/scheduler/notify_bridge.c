@@ -347,11 +347,11 @@ send_batch(Bridge *bridge)
 		rt_request_cancel(request);
 		return false;
 	}
-	request->path.off = 0;
-	request->path.len = channel_len;
-	request->args.off = channel_len;
-	request->args.len = bytes;
-	request->tag = bridge->serial;
+	request->asked.path.off = 0;
+	request->asked.path.len = channel_len;
+	request->asked.args.off = channel_len;
+	request->asked.args.len = bytes;
+	request->asked.tag = bridge->serial;
 	memcpy(text, bridge->channel, channel_len);
 	rt_payload_queue_write(&bridge->queue, count, text + channel_len);
 	rt_scheduler_submit(request);
@@ -433,11 +433,11 @@ rt_bridges_answered(RtRequest *request)
 	char		channel[NAMEDATALEN];
 	Bridge	   *bridge;
 
-	memcpy(channel, rt_shared_text_get(&request->text) + request->path.off,
-		   request->path.len);
-	channel[request->path.len] = '\0';
+	memcpy(channel, rt_shared_text_get(&request->text) + request->asked.path.off,
+		   request->asked.path.len);
+	channel[request->asked.path.len] = '\0';
 	bridge = hash_search(by_channel, channel, HASH_FIND, NULL);
-	if (bridge == NULL || bridge->serial != request->tag)
+	if (bridge == NULL || bridge->serial != request->asked.tag)
 		return;					/* dropped since */
 
 	switch (request->answer_kind)

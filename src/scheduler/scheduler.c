@@ -98,16 +98,16 @@ rt_scheduler_request(RtRequestKind kind)
 
 	if (request == NULL)
 		return NULL;
-	request->kind = kind;
-	request->connection = 0;
-	request->connection_serial = 0;
-	request->tag = 0;
-	request->catalog_generation = rt_catalog_generation();
-	request->session = RT_SESSION_ANONYMOUS;
-	request->connection_id[0] = '\0';
+	request->asked.kind = kind;
+	request->asked.connection = 0;
+	request->asked.connection_serial = 0;
+	request->asked.tag = 0;
+	request->asked.catalog_generation = rt_catalog_generation();
+	request->asked.session = RT_SESSION_ANONYMOUS;
+	request->asked.connection_id[0] = '\0';
 	request->queued_us = 0;
-	request->path = request->id = request->args = none;
-	request->idempotency_key = none;
+	request->asked.path = request->asked.id = request->asked.args = none;
+	request->asked.idempotency_key = none;
 	return request;
 }
 
@@ -276,7 +276,7 @@ take_answers(void)
 		for (int task = 0; task < lengthof(tasks); task++)
 		{
 			if (tasks[task].answered != NULL &&
-				tasks[task].kind == answers[i]->kind)
+				tasks[task].kind == answers[i]->asked.kind)
 				tasks[task].answered(answers[i]);
 		}
 	}

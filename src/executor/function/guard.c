@@ -59,7 +59,8 @@ rt_guarded_convert(RtGuarded *guarded)
 	if (guarded->converted)
 		return;
 	work->stage = RT_STAGE_ARGUMENTS;
-	rt_arguments_convert(guarded->function, guarded->text, work->request->args,
+	rt_arguments_convert(guarded->function, guarded->text,
+						 work->request->asked.args,
 						 &guarded->arguments, &work->parameter);
 	guarded->converted = true;
 	work->stage = stage;

@@ -333,8 +333,9 @@ rt_access_decide(RtRequest *request, RtAccessTopic *topics, int count,
 static int
 read_topics(RtRequest *request, RtAccessTopic **topics)
 {
-	const char *text = rt_shared_text_get(&request->text);
-	const char *end = text + request->args.len;
+	const char *text = rt_shared_text_get(&request->text) +
+		request->asked.args.off;
+	const char *end = text + request->asked.args.len;
 	uint16		len;
 	int			count = 0;
 

@@ -425,9 +425,9 @@ read_request(Bridge *bridge, RtRequest *request)
 	const char *text = rt_shared_text_get(&request->text);
 
 	memset(bridge, 0, sizeof(*bridge));
-	bridge->channel = pnstrdup(text + request->path.off, request->path.len);
-	bridge->payloads = text + request->args.off;
-	bridge->end = bridge->payloads + request->args.len;
+	bridge->channel = rt_work_path(request);
+	bridge->payloads = text + request->asked.args.off;
+	bridge->end = bridge->payloads + request->asked.args.len;
 	bridge->context = AllocSetContextCreate(CurrentMemoryContext,
 											"realtime notification",
 											ALLOCSET_DEFAULT_SIZES);

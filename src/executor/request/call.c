@@ -57,11 +57,11 @@ prepare_call(RtWork *work)
 	if (!rt_work_refresh_declarations(work))
 		return false;
 
-	declaration = rt_declaration_rpc(call->guarded.text + request->path.off,
-									 request->path.len);
-	if (declaration == NULL && request->kind == RT_REQUEST_CALL &&
-		rt_declaration_stream(call->guarded.text + request->path.off,
-							  request->path.len) != NULL)
+	declaration = rt_declaration_rpc(call->guarded.text + request->asked.path.off,
+									 request->asked.path.len);
+	if (declaration == NULL && request->asked.kind == RT_REQUEST_CALL &&
+		rt_declaration_stream(call->guarded.text + request->asked.path.off,
+							  request->asked.path.len) != NULL)
 	{
 		call->is_stream = true;
 		return false;
@@ -91,7 +91,7 @@ static void
 run_call(RtWork *work)
 {
 	RtGuarded  *guarded = &((Call *) work)->guarded;
-	bool		wants_answer = work->request->id.len > 0;
+	bool		wants_answer = work->request->asked.id.len > 0;
 	StringInfoData result;
 
 	if (!rt_function_may_execute(guarded->function))
@@ -119,7 +119,7 @@ rt_call_run(RtRequest *request)
 
 	memset(&call->work, 0, sizeof(call->work));
 	call->work.request = request;
-	call->work.activity = pnstrdup(text + request->path.off, request->path.len);
+	call->work.activity = rt_work_path(request);
 	call->work.prepare = prepare_call;
 	call->work.run = run_call;
 	call->guarded.work = &call->work;

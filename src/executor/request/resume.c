@@ -88,7 +88,7 @@ add_event(Replay *replay, Reading *reading, const RtReplayRow *row, size_t cap)
 	char	   *payload = begin_frame(&replay->frames, cap);
 	size_t		len;
 
-	if (replay->work.request->kind == RT_REQUEST_REPAIR)
+	if (replay->work.request->asked.kind == RT_REQUEST_REPAIR)
 		len = rt_payload_event(payload, cap, (RtText) {reading->topic, reading->len},
 							   event, data, row->seq);
 	else
@@ -128,8 +128,8 @@ add_end(Replay *replay, Reading *reading)
 static void
 add_events(Replay *replay, Reading *reading, int64 since, Snapshot snapshot)
 {
-	uint32		limit = replay->work.request->limit;
-	bool		repair = replay->work.request->kind == RT_REQUEST_REPAIR;
+	uint32		limit = replay->work.request->asked.limit;
+	bool		repair = replay->work.request->asked.kind == RT_REQUEST_REPAIR;
 	RtReplayScan *scan = rt_replay_begin(reading->topic, reading->len, since,
 										 snapshot);
 	RtReplayRow row;
@@ -173,7 +173,7 @@ available_since(const Reading *reading, int64 newest)
 static void
 read_topic(Replay *replay, Reading *reading, Snapshot snapshot)
 {
-	bool		repair = replay->work.request->kind == RT_REQUEST_REPAIR;
+	bool		repair = replay->work.request->asked.kind == RT_REQUEST_REPAIR;
 	int64		newest = rt_replay_newest(reading->topic, reading->len, snapshot);
 	int64		since = reading->since;
 
@@ -197,7 +197,7 @@ static bool
 prepare_replay(RtWork *work)
 {
 	Replay	   *replay = (Replay *) work;
-	bool		resume = work->request->kind == RT_REQUEST_RESUME;
+	bool		resume = work->request->asked.kind == RT_REQUEST_RESUME;
 	Snapshot	snapshot;
 
 	if (!rt_work_refresh_declarations(work))
@@ -289,11 +289,10 @@ run_replay(Replay *replay)
 RtWorkResult
 rt_repair_run(RtRequest *request)
 {
-	const char *text = rt_shared_text_get(&request->text);
 	Replay	   *replay = make_replay(request, 1);
 
-	add_reading(replay, pnstrdup(text + request->path.off, request->path.len),
-				request->path.len, request->since, true);
+	add_reading(replay, rt_work_path(request),
+				request->asked.path.len, request->asked.since, true);
 	replay->work.activity = replay->readings[0].topic;
 	return run_replay(replay);
 }
@@ -319,8 +318,8 @@ rt_replay_run(RtRequest *request)
 	RtWorkResult result;
 
 	memset(&topic, 0, sizeof(topic));
-	topic.name = pnstrdup(text + request->path.off, request->path.len);
-	topic.len = request->path.len;
+	topic.name = rt_work_path(request);
+	topic.len = request->asked.path.len;
 	if (!rt_access_decide(request, &topic, 1, &result))
 	{
 		rt_reply_unavailable(request);
@@ -337,8 +336,8 @@ rt_replay_run(RtRequest *request)
 		return result;
 	}
 
-	add_reading(replay, topic.name, topic.len, request->since, topic.numbered);
-	replay->req_id = (RtText) {text + request->id.off, request->id.len};
+	add_reading(replay, topic.name, topic.len, request->asked.since, topic.numbered);
+	replay->req_id = (RtText) {text + request->asked.id.off, request->asked.id.len};
 	replay->work.activity = topic.name;
 	return run_replay(replay);
 }
@@ -347,8 +346,8 @@ rt_replay_run(RtRequest *request)
 static int
 read_asked_topics(RtRequest *request, RtAccessTopic **topics, int64 **since)
 {
-	const char *p = rt_shared_text_get(&request->text) + request->args.off;
-	const char *end = p + request->args.len;
+	const char *p = rt_shared_text_get(&request->text) + request->asked.args.off;
+	const char *end = p + request->asked.args.len;
 	RtAskedTopic asked;
 	int			count = 0;
 

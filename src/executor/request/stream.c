@@ -81,7 +81,7 @@ prepare_stream(RtWork *work)
 {
 	Stream	   *stream = (Stream *) work;
 	RtRequest  *request = work->request;
-	const char *path = stream->guarded.text + request->path.off;
+	const char *path = stream->guarded.text + request->asked.path.off;
 
 	stream->guarded.function = NULL;
 	stream->guarded.converted = false;
@@ -90,9 +90,9 @@ prepare_stream(RtWork *work)
 	if (!rt_work_refresh_declarations(work))
 		return false;
 
-	if (rt_declaration_rpc(path, request->path.len) == NULL)
-		stream->declaration = rt_declaration_stream(path, request->path.len);
-	else if (request->kind == RT_REQUEST_STREAM)
+	if (rt_declaration_rpc(path, request->asked.path.len) == NULL)
+		stream->declaration = rt_declaration_stream(path, request->asked.path.len);
+	else if (request->asked.kind == RT_REQUEST_STREAM)
 	{
 		stream->is_call = true;
 		return false;
@@ -118,8 +118,8 @@ static int64
 list_missed(Stream *stream, StringInfo out, Snapshot snapshot)
 {
 	RtText		topic = {stream->topic, stream->topic_len};
-	int64		last = stream->work.request->since;
-	uint32		limit = stream->work.request->limit;
+	int64		last = stream->work.request->asked.since;
+	uint32		limit = stream->work.request->asked.limit;
 	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
 										 last, snapshot);
 	RtReplayRow row;
@@ -159,7 +159,7 @@ list_latest(Stream *stream, StringInfo out, int64 newest, Snapshot snapshot)
 {
 	int64		since = Max(newest - stream->reply.max,
 							rt_seq_before_epoch(rt_seq_epoch(newest)));
-	uint32		limit = stream->work.request->limit;
+	uint32		limit = stream->work.request->asked.limit;
 	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
 										 since, snapshot);
 	RtReplayRow row;
@@ -197,7 +197,7 @@ list_latest(Stream *stream, StringInfo out, int64 newest, Snapshot snapshot)
 static void
 resume(Stream *stream, int64 newest, Snapshot snapshot)
 {
-	int64		since = stream->work.request->since;
+	int64		since = stream->work.request->asked.since;
 	RtStreamReply *reply = &stream->reply;
 	StringInfoData data;
 
@@ -238,7 +238,7 @@ read_numbers(Stream *stream)
 	rt_flush_note_reading();
 	newest = rt_replay_newest(stream->topic, stream->topic_len, snapshot);
 	stream->reply.seq = newest;
-	if (request->since == RT_SINCE_NONE)
+	if (request->asked.since == RT_SINCE_NONE)
 	{
 		stream->flags |= RT_TOPIC_FROM_NOW;
 		stream->reply.channel = true;
@@ -292,7 +292,8 @@ send_reply(Stream *stream)
 {
 	RtRequest  *request = stream->work.request;
 	const RtStreamReply *reply = &stream->reply;
-	RtText		id = {stream->guarded.text + request->id.off, request->id.len};
+	RtText		id = {stream->guarded.text + request->asked.id.off,
+	request->asked.id.len};
 	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + reply->data_json.len +
 		reply->topic.len + 6 * reply->key.len;
 	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
@@ -317,7 +318,7 @@ subscribe(Stream *stream)
 	{
 		stream->flags |= RT_TOPIC_FROM_NOW;
 		stream->reply.channel = true;
-		if (stream->work.request->since != RT_SINCE_NONE)
+		if (stream->work.request->asked.since != RT_SINCE_NONE)
 			stream->reply.replay = RT_REPLAYED_NO;
 	}
 	send_reply(stream);
@@ -353,15 +354,15 @@ run_stream(RtWork *work)
 	ask_access(stream);
 
 	work->stage = RT_STAGE_HANDLER;
-	if (request->kind == RT_REQUEST_STREAM && !request->load_more &&
-		request->id.len > 0)
+	if (request->asked.kind == RT_REQUEST_STREAM && !request->asked.load_more &&
+		request->asked.id.len > 0)
 	{
 		subscribe(stream);
 		return;
 	}
 
 	/* the value once, or more of it */
-	value = request->load_more ? NO_EVENTS : empty_value(stream);
+	value = request->asked.load_more ? NO_EVENTS : empty_value(stream);
 	if (value.len > 0)
 		rt_reply_success(request, value.ptr, value.len);
 	else
@@ -401,7 +402,7 @@ rt_stream_run(RtRequest *request)
 	const char *text = rt_shared_text_get(&request->text);
 
 	stream->work.request = request;
-	stream->work.activity = pnstrdup(text + request->path.off, request->path.len);
+	stream->work.activity = rt_work_path(request);
 	stream->work.prepare = prepare_stream;
 	stream->work.run = run_stream;
 	stream->guarded.work = &stream->work;

@@ -119,7 +119,7 @@ text_of_caller(void)
 static void
 refuse_structures(RtGuarded *guarded)
 {
-	RtRequestSpan args = guarded->work->request->args;
+	RtRequestSpan args = guarded->work->request->asked.args;
 	RtJsonWalk	walk;
 	RtSpan		value;
 

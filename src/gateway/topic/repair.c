@@ -14,7 +14,7 @@
  */
 #include "postgres.h"
 
-#include "src/gateway/dispatch.h"
+#include "src/gateway/ask.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/repair.h"
@@ -55,40 +55,23 @@ rt_repairs_waiting(void)
 
 /* ---- requests ---- */
 
-static bool
-fill_repair(RtRequest *request, const RtSubscription *subscription)
-{
-	const RtTopic *topic = subscription->topic;
-
-	if (!rt_shared_text_set(&request->text, topic->name, topic->name_len))
-		return false;
-	request->path = (RtRequestSpan) {0, topic->name_len};
-	request->since = subscription->last_seq;
-	return true;
-}
-
 /* Returns false if it has to be tried again later. */
 static bool
 begin_repair(RtConnection *connection, RtSubscription *subscription)
 {
-	RtRequest  *request;
+	const RtTopic *topic = subscription->topic;
+	RtQuestionTexts texts = {.path = {topic->name, topic->name_len}};
+	RtQuestion	question;
 
-	if (!rt_service_takes_requests() || rt_dispatch_is_full(connection))
+	rt_question_init(&question, connection, RT_REQUEST_REPAIR);
+	question.since = subscription->last_seq;
+	question.ticket = last_ticket + 1;
+	if (!rt_service_takes_requests() || !rt_ask(connection, &question, &texts))
 		return false;
-	request = rt_dispatch_begin(connection, RT_REQUEST_REPAIR);
-	if (request == NULL)
-		return false;
-	if (!fill_repair(request, subscription))
-	{
-		rt_dispatch_cancel(request);
-		return false;
-	}
-	request->ticket = ++last_ticket;
-	connection->repair = request->ticket;
-	subscription->repair = request->ticket;
-	rt_dispatch_reserve(connection, request);
+	last_ticket++;
+	connection->repair = last_ticket;
+	subscription->repair = last_ticket;
 	in_flight++;
-	rt_dispatch_request(connection, request);
 	return true;
 }
 
@@ -130,7 +113,7 @@ rt_repairs_begin(void)
 		if (serve(connection))
 			rt_repair_forget(connection);
 	}
-	rt_dispatch_submit();
+	rt_ask_submit();
 }
 
 /* ---- answers ---- */
@@ -186,10 +169,10 @@ rt_repair_answer(RtConnection *connection, RtRequest *request)
 	RtSubscription *subscription;
 
 	connection->repair = 0;
-	subscription = rt_subscription_find(connection, text, request->path.len);
+	subscription = rt_subscription_find(connection, text, request->asked.path.len);
 
 	/* it may have ended meanwhile, or begun anew */
-	if (subscription != NULL && subscription->repair == request->ticket)
+	if (subscription != NULL && subscription->repair == request->asked.ticket)
 	{
 		subscription->repair = 0;
 		if (request->answer_kind == RT_ANSWER_REPLAY)

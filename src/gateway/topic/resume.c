@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "src/gateway/dispatch.h"
+#include "src/gateway/ask.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/resume.h"
 #include "src/gateway/topic/stream.h"
@@ -68,27 +68,16 @@ since_of(const char *text, RtSpan value)
 	return since >= 0 ? since : RT_SINCE_UNKNOWN;
 }
 
+/* Returns false if there is no room for it. */
 static bool
-fill_replay(RtRequest *request, const char *topic, int len, RtText req_id)
+ask_replay(RtConnection *connection, RtText topic, RtText req_id, int64 since)
 {
-	char	   *dst = rt_shared_text_reserve(&request->text, len + req_id.len);
+	RtQuestionTexts texts = {.path = topic,.id = req_id};
+	RtQuestion	question;
 
-	if (dst == NULL)
-		return false;
-	memcpy(dst, topic, len);
-	if (req_id.len > 0)
-		memcpy(dst + len, req_id.ptr, req_id.len);
-	request->path = (RtRequestSpan) {0, len};
-	request->id = (RtRequestSpan) {len, req_id.len};
-	return true;
-}
-
-/* NULL if there is no room for it. */
-static RtRequest *
-begin_request(RtConnection *connection, RtRequestKind kind)
-{
-	return rt_dispatch_is_full(connection) ? NULL :
-		rt_dispatch_begin(connection, kind);
+	rt_question_init(&question, connection, RT_REQUEST_REPLAY);
+	question.since = since;
+	return rt_ask(connection, &question, &texts);
 }
 
 void
@@ -98,7 +87,6 @@ rt_replay_frame(RtConnection *connection, const char *text,
 	RtText		topic_json = {text + envelope->topic.off, envelope->topic.len};
 	RtText		req_id = {text + envelope->req_id.off, envelope->req_id.len};
 	char		topic[RT_TOPIC_MAX + 1];
-	RtRequest  *request;
 	int			len;
 
 	if (!rt_json_is_string(text, envelope->topic))
@@ -118,20 +106,9 @@ rt_replay_frame(RtConnection *connection, const char *text,
 		return;
 	}
 
-	request = begin_request(connection, RT_REQUEST_REPLAY);
-	if (request != NULL && !fill_replay(request, topic, len, req_id))
-	{
-		rt_dispatch_cancel(request);
-		request = NULL;
-	}
-	if (request == NULL)
-	{
+	if (!ask_replay(connection, (RtText) {topic, len}, req_id,
+					since_of(text, envelope->since)))
 		send_denial(connection, topic_json, req_id, RT_TEXT("OVERLOADED"));
-		return;
-	}
-	request->since = since_of(text, envelope->since);
-	rt_dispatch_reserve(connection, request);
-	rt_dispatch_request(connection, request);
 }
 
 /*
@@ -186,14 +163,14 @@ void
 rt_replay_answer(RtConnection *connection, RtRequest *request)
 {
 	const char *text = rt_shared_text_get(&request->text);
-	RtText		req_id = {text + request->id.off, request->id.len};
+	RtText		req_id = {text + request->asked.id.off, request->asked.id.len};
 	char		quoted[RT_TOPIC_MAX + 2];
-	RtText		topic_json = {quoted, request->path.len + 2};
+	RtText		topic_json = {quoted, request->asked.path.len + 2};
 	RtText		code = RT_TEXT("INTERNAL_ERROR");
 
 	quoted[0] = '"';
-	memcpy(quoted + 1, text, request->path.len);
-	quoted[request->path.len + 1] = '"';
+	memcpy(quoted + 1, text, request->asked.path.len);
+	quoted[request->asked.path.len + 1] = '"';
 
 	if (request->answer_kind == RT_ANSWER_REPLAY &&
 		request->answer_topics_len > 0)
@@ -246,23 +223,13 @@ rt_resume_frame(RtConnection *connection, const char *text,
 				const RtEnvelope *envelope)
 {
 	uint32		len = pack_topics(text, envelope->last_seen);
-	RtRequest  *request = NULL;
+	RtQuestionTexts texts = {.args = {asked_topics, len}};
+	RtQuestion	question;
 
-	if (len > 0 && rt_service_takes_requests())
-		request = begin_request(connection, RT_REQUEST_RESUME);
-	if (request != NULL && !rt_shared_text_set(&request->text, asked_topics, len))
-	{
-		rt_dispatch_cancel(request);
-		request = NULL;
-	}
-	if (request == NULL)
-	{
+	rt_question_init(&question, connection, RT_REQUEST_RESUME);
+	if (len == 0 || !rt_service_takes_requests() ||
+		!rt_ask(connection, &question, &texts))
 		send_resumed(connection);
-		return;
-	}
-	request->args = (RtRequestSpan) {0, len};
-	rt_dispatch_reserve(connection, request);
-	rt_dispatch_request(connection, request);
 }
 
 /*

@@ -48,24 +48,29 @@ rt_streams_in_flight(void)
 /* ---- requests ---- */
 
 void
-rt_stream_fill(RtConnection *connection, RtRequest *request, const char *text,
-			   const RtCall *call)
+rt_stream_fill(const RtConnection *connection, RtQuestion *question,
+			   const char *text, const RtCall *call)
 {
 	/*
 	 * After a marker the client forgets its number and asks again: that is no
 	 * first time, it has a value which is out of date.
 	 */
-	request->since = connection->marked ? RT_SINCE_UNKNOWN : RT_SINCE_NONE;
+	question->since = connection->marked ? RT_SINCE_UNKNOWN : RT_SINCE_NONE;
 	if (call->seq.len > 0)
 	{
-		request->since = rt_json_integer(text, call->seq);
-		if (request->since < 0)
-			request->since = RT_SINCE_UNKNOWN;
+		question->since = rt_json_integer(text, call->seq);
+		if (question->since < 0)
+			question->since = RT_SINCE_UNKNOWN;
 	}
-	request->load_more = call->cursor.len > 0 &&
+	question->load_more = call->cursor.len > 0 &&
 		!rt_json_is_null(text, call->cursor);
-	request->ticket = ++last_ticket;
-	request->position = rt_ring_position();
+	question->ticket = ++last_ticket;
+	question->position = rt_ring_position();
+}
+
+void
+rt_stream_begun(RtConnection *connection)
+{
 	connection->streams++;
 	in_flight++;
 }
@@ -176,7 +181,7 @@ set_start(RtSubscription *subscription, const RtRequest *request,
 	subscription->state = RT_SUBSCRIPTION_ACTIVE;
 	if (answered->flags & RT_TOPIC_FROM_NOW)
 	{
-		subscription->since = request->position;
+		subscription->since = request->asked.position;
 		subscription->last_seq = -1;
 		subscription->base_seq = active && last >= 0 ?
 			Min(last, answered->seq) : answered->seq;
@@ -222,13 +227,14 @@ rt_stream_grant(RtConnection *connection, RtRequest *request)
 	const char *text = rt_shared_text_get(&request->text);
 	const char *answer = rt_shared_text_get(&request->answer);
 	const char *topic = answer + sizeof(RtAnsweredTopic);
-	RtSpan		id = {request->id.off, request->id.len};
+	RtSpan		id = {request->asked.id.off, request->asked.id.len};
 	RtAnsweredTopic answered;
 	RtSubscription *subscription;
 	bool		wanted;
 
 	memcpy(&answered, answer, sizeof(answered));
-	wanted = !was_unsubscribed(connection, topic, answered.len, request->ticket);
+	wanted = !was_unsubscribed(connection, topic, answered.len,
+							   request->asked.ticket);
 	subscription = rt_subscription_find(connection, topic, answered.len);
 	if (wanted && subscription == NULL &&
 		connection->subscription_count >= realtime_max_subscriptions)

@@ -12,11 +12,15 @@
 
 struct RtSubscription;
 
-/* Fills in what a request of kind STREAM has besides the call. */
-extern void rt_stream_fill(RtConnection *connection, RtRequest *request,
+/* Fills in what a question of kind STREAM has besides the call. */
+extern void rt_stream_fill(const RtConnection *connection, RtQuestion *question,
 						   const char *text, const RtCall *call);
 
-/* Such a request has been answered; connection NULL = it is gone. */
+/*
+ * Such a question has been asked, and has been answered; connection NULL = it
+ * is gone.
+ */
+extern void rt_stream_begun(RtConnection *connection);
 extern void rt_stream_ended(RtConnection *connection);
 
 /* An answer of kind STREAM: sends the reply and subscribes the connection. */

@@ -14,7 +14,8 @@
  */
 #include "postgres.h"
 
-#include "src/gateway/dispatch.h"
+#include "src/errcodes.h"
+#include "src/gateway/ask.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/stream.h"
@@ -169,8 +170,8 @@ deny_packed(RtConnection *connection, RtText ref, const char *reason)
 static void
 request_verdicts(RtConnection *connection, RtText ref)
 {
-	RtRequest  *request;
-	char	   *dst;
+	RtQuestionTexts texts = {.args = {packed, packed_len},.id = ref};
+	RtQuestion	question;
 
 	if (packed_len == 0)
 		return;
@@ -179,29 +180,16 @@ request_verdicts(RtConnection *connection, RtText ref)
 		deny_packed(connection, ref, rt_code_wire(RT_CODE_SERVICE_UNAVAILABLE));
 		return;
 	}
-	request = rt_dispatch_is_full(connection) ? NULL :
-		rt_dispatch_begin(connection, RT_REQUEST_SUBSCRIBE);
-	if (request == NULL)
+	rt_question_init(&question, connection, RT_REQUEST_SUBSCRIBE);
+	question.tag = last_ticket;
+	question.catalog_generation = rt_catalog_generation();
+	if (!rt_ask(connection, &question, &texts))
 	{
 		deny_packed(connection, ref, rt_code_wire(RT_CODE_OVERLOADED));
 		return;
 	}
-	dst = rt_shared_text_reserve(&request->text, packed_len + ref.len);
-	if (dst == NULL)
-	{
-		rt_dispatch_cancel(request);
-		deny_packed(connection, ref, rt_code_wire(RT_CODE_OVERLOADED));
-		return;
-	}
-	memcpy(dst, packed, packed_len);
-	memcpy(dst + packed_len, ref.ptr, ref.len);
-	request->args = (RtRequestSpan) {0, packed_len};
-	request->id = (RtRequestSpan) {packed_len, ref.len};
-	request->tag = last_ticket;
-	request->catalog_generation = rt_catalog_generation();
 	for (int i = 0; i < asked_count; i++)
 		asked[i]->ticket = last_ticket;
-	rt_dispatch_request(connection, request);
 }
 
 static RtText
@@ -270,9 +258,9 @@ grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 	if (subscription == NULL)
 		return;					/* unsubscribed meanwhile */
 	if (verdict == RT_VERDICT_OPEN)
-		subscription->topic->open_generation = request->catalog_generation;
+		subscription->topic->open_generation = request->asked.catalog_generation;
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE ||
-		subscription->ticket != request->tag)
+		subscription->ticket != request->asked.tag)
 		return;
 	activate(subscription);
 	granted[granted_count++] = subscription;
@@ -290,7 +278,7 @@ apply_verdict(RtConnection *connection, RtRequest *request, const char *name,
 	{
 		if (subscription != NULL &&
 			subscription->state == RT_SUBSCRIPTION_PENDING &&
-			subscription->ticket == request->tag)
+			subscription->ticket == request->asked.tag)
 			rt_subscription_drop(subscription);
 		/* a stream's client says so beside following it: no error */
 		if (verdict == RT_VERDICT_STREAM)
@@ -308,7 +296,8 @@ rt_subscribe_verdicts(RtConnection *connection, RtRequest *request)
 {
 	const char *text = rt_shared_text_get(&request->text);
 	const char *answer = rt_shared_text_get(&request->answer);
-	RtText		ref = {text + request->id.off, request->id.len};
+	const char *topics = text + request->asked.args.off;
+	RtText		ref = {text + request->asked.id.off, request->asked.id.len};
 	RtText		reason = RT_TEXT("INTERNAL_ERROR");
 	uint32		at = 0;
 
@@ -316,19 +305,19 @@ rt_subscribe_verdicts(RtConnection *connection, RtRequest *request)
 		reason = RT_TEXT("SERVICE_UNAVAILABLE");
 
 	granted_count = 0;
-	for (uint32 i = 0; i < request->args.len;)
+	for (uint32 i = 0; i < request->asked.args.len;)
 	{
 		RtVerdict	verdict = RT_VERDICT_DENY;
 		uint16		len;
 
-		memcpy(&len, text + i, sizeof(len));
+		memcpy(&len, topics + i, sizeof(len));
 		if (request->answer_kind == RT_ANSWER_VERDICTS)
 		{
 			verdict = (RtVerdict) (uint8) answer[at];
 			reason = (RtText) {answer + at + 2, (uint8) answer[at + 1]};
 			at += 2 + reason.len;
 		}
-		apply_verdict(connection, request, text + i + sizeof(len), len, ref,
+		apply_verdict(connection, request, topics + i + sizeof(len), len, ref,
 					  verdict, reason);
 		i += sizeof(len) + len;
 	}
