@@ -22,19 +22,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/protocol/text.h"
+
 #define RT_FRAME_HEADROOM 10	/* bytes before the payload */
 #define RT_FRAME_OVERHEAD 256	/* the most that a payload adds to its parts */
 #define RT_FRAME_PAYLOAD_MAX (1024 * 1024)	/* clients drop longer ones */
-
-/* A text with its length; not terminated. */
-typedef struct RtText
-{
-	const char *ptr;
-	size_t		len;
-} RtText;
-
-#define RT_TEXT(s) ((RtText) {(s), strlen(s)})
-#define RT_TEXT_NONE ((RtText) {NULL, 0})
 
 typedef enum RtOpcode
 {

@@ -37,7 +37,7 @@ typedef enum RtJsonStatus
 
 /*
  * Checks the whole text.  Depth counts arrays and objects; "[[]]" is 2.  That
- * strings are valid UTF-8 is not checked: the WebSocket library did so.
+ * strings are valid UTF-8 is not checked: the reader of frames did so.
  */
 extern RtJsonStatus rt_json_check(const char *text, size_t len, int max_depth);
 

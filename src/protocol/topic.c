@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "src/protocol/topic.h"
+#include "src/protocol/utf8.h"
 
 #define NAME_MAX_LEN 63			/* of a column or an argument */
 #define NUMBER_MAX_LEN 3		/* digits of "{1}" */
@@ -33,7 +34,6 @@ static bool find_value_end(const char *tpl, size_t tpl_len, size_t pos,
 						   const char *topic, size_t topic_len, size_t begin,
 						   size_t *end);
 static bool value_is_valid(const char *value, size_t len);
-static size_t utf8_length(const unsigned char *p, size_t len);
 static int	hex_value(char c);
 
 /* What stands in a value as it is. */
@@ -79,7 +79,7 @@ rt_event_is_valid(const char *event, size_t len)
 		return false;
 	while (i < len)
 	{
-		size_t		width = utf8_length(p + i, len - i);
+		size_t		width = rt_utf8_length(event + i, len - i);
 
 		if (width == 0 || p[i] < 0x20 || p[i] == 0x7F ||
 			p[i] == '"' || p[i] == '\\')
@@ -453,39 +453,6 @@ value_is_valid(const char *value, size_t len)
 	char		decoded[RT_TOPIC_MAX];
 
 	return rt_percent_decode(value, len, decoded, sizeof(decoded)) > 0;
-}
-
-/* Bytes of the character at p (RFC 3629), or 0 if it is none. */
-static size_t
-utf8_length(const unsigned char *p, size_t len)
-{
-	unsigned char first = p[0];
-	unsigned char low = 0x80;	/* bounds of the second byte */
-	unsigned char high = 0xBF;
-	size_t		width;
-
-	if (first < 0x80)
-		return 1;
-	if (first < 0xC2 || first > 0xF4)
-		return 0;
-	width = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-	if (first == 0xE0)
-		low = 0xA0;				/* overlong */
-	else if (first == 0xED)
-		high = 0x9F;			/* surrogates */
-	else if (first == 0xF0)
-		low = 0x90;
-	else if (first == 0xF4)
-		high = 0x8F;			/* beyond U+10FFFF */
-
-	if (len < width || p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < width; i++)
-	{
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-	}
-	return width;
 }
 
 /* Of a digit that encoding can have written, else -1. */

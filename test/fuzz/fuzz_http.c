@@ -1,0 +1,176 @@
+/*
+ * fuzz_http.c
+ *		Input: what a client sends.  Read at once and byte by byte it must come
+ *		to the same requests with the same bodies.
+ */
+#include "src/protocol/handshake.h"
+#include "src/protocol/http_body.h"
+#include "src/protocol/http_target.h"
+#include "test/fuzz/fuzz.h"
+
+#define REQUESTS_MAX 8			/* looked at in one input */
+
+/* What is found out about one request and its body. */
+typedef struct Request
+{
+	RtHttpResult result;
+	RtHttpHead	head;
+	RtHttpResult body_result;
+	size_t		content_len;
+	uint32_t	content_hash;
+	size_t		length;			/* of head and body */
+} Request;
+
+static void
+assert_span(const RtHttpHead *head, RtHttpSpan span)
+{
+	FUZZ_ASSERT((size_t) span.off + span.len <= head->length);
+}
+
+static void
+check_path(const RtHttpHead *head)
+{
+	char	   *path = fuzz_alloc(head->path.len + 2u);
+	int			len = rt_http_path(head, path, head->path.len + 2u);
+
+	if (len >= 0)
+	{
+		FUZZ_ASSERT(path[0] == '/' && strlen(path) == (size_t) len);
+		FUZZ_ASSERT(strstr(path, "//") == NULL && strstr(path, "/./") == NULL);
+		FUZZ_ASSERT(strstr(path, "/../") == NULL);
+		FUZZ_ASSERT(len < 3 || strcmp(path + len - 3, "/..") != 0);
+	}
+	free(path);
+}
+
+static void
+check_handshake(const RtHttpHead *head)
+{
+	RtHandshake handshake;
+	char	   *answer;
+
+	rt_handshake_read(head, &handshake);
+	FUZZ_ASSERT((handshake.status == 101) == (handshake.reason == NULL));
+	if (handshake.status != 101)
+		return;
+	FUZZ_ASSERT(handshake.key.len == RT_HANDSHAKE_KEY_LENGTH);
+	answer = fuzz_alloc(RT_HANDSHAKE_ANSWER_MAX);
+	FUZZ_ASSERT(rt_handshake_accept(answer, "0123456789abcdef0123456789ab",
+									handshake.deflate) < RT_HANDSHAKE_ANSWER_MAX);
+	free(answer);
+}
+
+static void
+check_head(const RtHttpHead *head)
+{
+	FUZZ_ASSERT(head->length >= 18 && head->length <= RT_HTTP_HEAD_MAX);
+	FUZZ_ASSERT(memcmp(head->bytes + head->length - 4, "\r\n\r\n", 4) == 0);
+	assert_span(head, head->authority);
+	assert_span(head, head->path);
+	assert_span(head, head->query);
+	for (int i = 0; i < head->field_count; i++)
+	{
+		assert_span(head, head->fields[i].name);
+		assert_span(head, head->fields[i].value);
+		FUZZ_ASSERT(rt_http_is_token(rt_http_text(head, head->fields[i].name)));
+	}
+	check_path(head);
+	check_handshake(head);
+}
+
+/* The head, of which more and more comes, in memory of exactly that length. */
+static void
+read_head(Request *request, const char *text, size_t size, size_t step)
+{
+	char	   *copy = NULL;
+
+	memset(&request->head, 0, RT_HTTP_HEAD_INIT_SIZE);
+	request->result = RT_HTTP_MORE;
+	for (size_t have = step; request->result == RT_HTTP_MORE; have += step)
+	{
+		size_t		n = have < size ? have : size;
+
+		free(copy);
+		copy = fuzz_alloc(n);
+		memcpy(copy, text, n);
+		request->result = rt_http_head_read(&request->head, copy, n);
+		if (n == size)
+			break;
+	}
+	if (request->result == RT_HTTP_WHOLE)
+		check_head(&request->head);
+	request->length = request->head.length;
+	free(copy);
+}
+
+static void
+note_content(Request *request, RtText piece)
+{
+	for (size_t i = 0; i < piece.len; i++)
+		request->content_hash = request->content_hash * 31 + (unsigned char) piece.ptr[i];
+	request->content_len += piece.len;
+}
+
+static void
+read_body(Request *request, const char *text, size_t size, size_t step)
+{
+	RtHttpBody	body;
+
+	request->content_len = 0;
+	request->content_hash = 0;
+	rt_http_body_begin(&body, &request->head);
+	do
+	{
+		size_t		left = size - request->length;
+		size_t		n = left < step ? left : step;
+		char	   *copy = fuzz_alloc(n);
+		RtText		piece;
+		size_t		used;
+
+		memcpy(copy, text + request->length, n);
+		request->body_result = rt_http_body_read(&body, copy, n, &used, &piece);
+		FUZZ_ASSERT(used <= n);
+		FUZZ_ASSERT(used > 0 || n == 0 || request->body_result != RT_HTTP_MORE);
+		note_content(request, piece);
+		request->length += used;
+		free(copy);
+	} while (request->body_result == RT_HTTP_MORE && request->length < size);
+}
+
+static void
+read_request(Request *request, const char *text, size_t size, size_t step)
+{
+	read_head(request, text, size, step);
+	if (request->result == RT_HTTP_WHOLE)
+		read_body(request, text, size, step);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static Request whole;
+	static Request slow;
+	const char *text = (const char *) data;
+
+	for (int i = 0; i < REQUESTS_MAX && size > 0; i++)
+	{
+		read_request(&whole, text, size, size);
+		read_request(&slow, text, size, 1);
+		FUZZ_ASSERT(whole.result == slow.result);
+		FUZZ_ASSERT(whole.head.status == slow.head.status);
+		FUZZ_ASSERT(whole.head.reason == slow.head.reason);
+		if (whole.result != RT_HTTP_WHOLE)
+			break;
+		FUZZ_ASSERT(whole.head.length == slow.head.length);
+		FUZZ_ASSERT(whole.head.field_count == slow.head.field_count);
+		FUZZ_ASSERT(whole.body_result == slow.body_result);
+		FUZZ_ASSERT(whole.length == slow.length);
+		FUZZ_ASSERT(whole.content_len == slow.content_len);
+		FUZZ_ASSERT(whole.content_hash == slow.content_hash);
+		if (whole.body_result != RT_HTTP_WHOLE)
+			break;
+		text += whole.length;
+		size -= whole.length;
+	}
+	return 0;
+}
