@@ -133,6 +133,7 @@ static RtFanoutResult
 run_turn(void)
 {
 	RtFanoutResult fanout;
+	bool		more;
 
 	rt_gateway.now_ms = read_clock();
 	rt_event_loop_run();
@@ -148,8 +149,8 @@ run_turn(void)
 	sweep_connections();
 	rt_connections_flush();
 	rt_repairs_begin();			/* for those that have drained */
-	rt_connections_reap();
-	return fanout;
+	more = rt_connections_reap();
+	return more ? RT_FANOUT_MORE : fanout;
 }
 
 /*

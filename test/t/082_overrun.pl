@@ -81,6 +81,32 @@ is(ws_wait($slow, sub { 1 })->{event}, 'truncated', 'and then the marker');
 publish('slow:1');
 is(events($slow), 'slow:1 n', 'once');
 
+# One that has lost more topics than fit into its output is told of each.
+$node->safe_psql('postgres', q{ALTER SYSTEM SET realtime.max_backpressure = '16kB'});
+$node->reload;
+my $many = ws_connect($node, receive_buffer => 4096);
+my $filler = '0' x 180;
+for my $frame (1 .. 400)
+{
+	ws_send($many, { type => 'subscribe-batch', topics =>
+		[ map { "news:$filler" . ($frame * 30 + $_) } 0 .. 29 ], ref => $frame });
+	ws_wait($many, sub { ($_->{ref} // 0) == $frame }) for 1 .. 30;
+}
+kill STOP => $pid;
+$node->safe_psql('postgres', join ';', map {
+	"SELECT realtime.publish('news:$filler' || n, 'n', NULL)
+	 FROM generate_series(30 + $_ * 100, 129 + $_ * 100) n" } 0 .. 119);
+kill CONT => $pid;
+my %told;
+while (keys %told < 12000)
+{
+	my $event = ws_wait($many, sub { exists $_->{event} });
+	last if $told{ $event->{topic} }++ || $event->{event} ne 'truncated';
+}
+is(scalar keys %told, 12000, 'twelve thousand lost topics are told, each once');
+close $many->{socket};
+ws_quiet($_) for $ws, $slow;
+
 # What waits for a verdict needs a marker only if its own topic has moved.
 $lock->query_safe('SELECT pg_advisory_lock(1)');
 ws_send($slow, { type => 'subscribe', topic => 'slow:2', ref => 2 });

@@ -24,7 +24,7 @@ CREATE FUNCTION app.wait() RETURNS void LANGUAGE sql AS
 $$SELECT pg_advisory_xact_lock_shared(1)$$;
 SELECT realtime.rpc('app/text', 'app.text(int)'),
 	realtime.rpc('app/wait', 'app.wait()'),
-	realtime.topic('news', open => true);
+	realtime.topic('news:{n}', open => true);
 });
 wait_for_call($node, 'app/text', [1]);
 my $watch = ws_connect($node);
@@ -82,6 +82,50 @@ is(reply_to($modest, $_), 'ok', 'who wants little gets it all the same') for 'm'
 is(reply_to($greedy, $_), 'ok', 'what was not refused is done') for map { ("b$_", "b$_-") } 1 .. 3;
 ok(poll_until(sub { stat_gateway('memory') == 0 }), 'nothing is kept in the end');
 close $_->{socket} for $greedy, $modest, @others;
+
+# Subscriptions
+my $subscriber = ws_connect($node);
+my ($held, $reason) = subscribe_until_denied($subscriber, 1, 20_000);
+is($reason, 'RATE_LIMITED', 'a connection cannot have any number of subscriptions');
+cmp_ok($held, '>', 1000, 'but thousands');
+is(ws_subscribe($watch, 'news:2')->{type}, 'subscribed', 'others are not concerned');
+is(ws_subscribe($subscriber, 'news:3')->{type}, 'subscribed', 'it keeps those it has');
+ws_send($subscriber, { type => 'unsubscribe', topic => 'news:3' });
+is(ws_subscribe($subscriber, 'news:again')->{type}, 'subscribed', 'one less makes room for another');
+my @subscribers = map { ws_connect($node) } 1 .. 20;
+my %reasons = map { $_ => 1 } map { (subscribe_until_denied($_, 1, 20_000))[1] } @subscribers;
+is(join(' ', sort keys %reasons), 'OVERLOADED RATE_LIMITED', 'nor can all of them together');
+cmp_ok(stat_gateway('memory'), '<=', 8 * 1024 * 1024, 'which is kept');
+is(ws_subscribe($modest = ws_connect($node), 'news:4')->{type}, 'subscribed',
+	'who wants one gets it');
+$node->safe_psql('postgres', q{SELECT realtime.publish('news:1', 'n', NULL)});
+is(ws_wait($_, sub { ($_->{event} // '') eq 'n' })->{topic}, 'news:1', 'all of them work')
+  for $subscriber, $subscribers[-1];
+close $_->{socket} for $subscriber, $modest, @subscribers;
+ok(poll_until(sub { stat_gateway('subscriptions') == 1 && stat_gateway('memory') < 1000 }),
+	'they end with their connections');
+ws_send($watch, { type => 'unsubscribe', topic => 'news:2' });
+
+# Subscribes to topics by number until one is denied: how many were not, and
+# the reason.
+sub subscribe_until_denied
+{
+	my ($ws, $from, $to) = @_;
+	my $held = 0;
+
+	for (my $n = $from; $n <= $to; $n += 200)
+	{
+		ws_send($ws, { type => 'subscribe-batch', ref => $n,
+				topics => [ map { "news:$_" } $n .. $n + 199 ] });
+		for (1 .. 200)
+		{
+			my $answer = ws_wait($ws, sub { ($_->{ref} // 0) == $n });
+			return ($held, $answer->{reason}) if $answer->{reason};
+			$held++;
+		}
+	}
+	return ($held, '');
+}
 
 # Messages that do not come to their end
 my @unfinished = map { ws_connect($node) } 1 .. 40;

@@ -23,6 +23,7 @@
 #include "src/protocol/frame.h"
 
 #define CLOSE_TIMEOUT_SECS 3	/* for the peer to answer our close frame */
+#define SUBSCRIPTIONS_REAPED 4096	/* in a turn */
 #define INBOX_PART 4			/* of the memory that a gateway has left */
 
 /* Precedes each message in an inbox. */
@@ -287,7 +288,6 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_CLOSE, &frame_len);
 	rt_outbox_append(connection, frame, frame_len);
 	connection->state = RT_CONNECTION_CLOSING;
-	rt_unsubscribe_all(connection);
 	rt_event_loop_close_after(connection->wsi, CLOSE_TIMEOUT_SECS);
 }
 
@@ -314,7 +314,6 @@ rt_connections_close_all(int code, const char *reason)
 static void
 free_connection(RtConnection *connection)
 {
-	rt_unsubscribe_all(connection);
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);
 	rt_repair_forget(connection);
@@ -330,15 +329,21 @@ free_connection(RtConnection *connection)
 	free(connection);
 }
 
-void
+bool
 rt_connections_reap(void)
 {
+	int			quota = SUBSCRIPTIONS_REAPED;
+
 	while (!dlist_is_empty(&gone))
 	{
-		dlist_node *node = dlist_pop_head_node(&gone);
+		RtConnection *connection = dlist_head_element(RtConnection, gone_node, &gone);
 
-		free_connection(dlist_container(RtConnection, gone_node, node));
+		if (!rt_subscriptions_drop_some(connection, &quota))
+			return true;
+		dlist_delete(&connection->gone_node);
+		free_connection(connection);
 	}
+	return false;
 }
 
 /* ---- silence ---- */

@@ -16,7 +16,6 @@
 #include "src/gateway/door/buffer.h"
 
 struct lws;
-struct RtSubscription;
 struct RtSequentialBatch;
 
 typedef enum RtConnectionState
@@ -59,9 +58,10 @@ typedef struct RtConnection
 	dlist_node	behind_node;
 	dlist_node	gone_node;
 
-	struct RtSubscription *subscriptions;	/* list through next_of_connection */
+	dlist_head	subscriptions;
 	uint32		subscription_count;
-	uint32		lost_count;		/* subscriptions that lost events */
+	dlist_head	to_repair;		/* subscriptions that have lost events */
+	dlist_head	to_tell;		/* the same, which cannot be repaired */
 	bool		marked;			/* a marker has been sent, once at least */
 	struct RtSequentialBatch *sequences;	/* sequential batches under way */
 	uint32		sequence_count;
@@ -129,8 +129,11 @@ extern void rt_connection_close(RtConnection *connection, int code, const char *
 extern void rt_connection_kill(RtConnection *connection);
 extern void rt_connections_close_all(int code, const char *reason);
 
-/* Frees those whose socket is gone. */
-extern void rt_connections_reap(void);
+/*
+ * Frees those whose socket is gone, so many as take a moment.  Returns whether
+ * there are more.
+ */
+extern bool rt_connections_reap(void);
 
 /* Pings the silent and closes the dead; called about once a second. */
 extern void rt_connections_sweep(void);

@@ -172,6 +172,22 @@ write_outbox(RtConnection *connection)
 }
 
 static void
+make_losses_good(RtConnection *connection)
+{
+	bool		more = true;
+
+	while (more && !connection->blocked &&
+		   connection->state == RT_CONNECTION_OPEN)
+	{
+		more = rt_subscriptions_send_markers(connection);
+		if (!write_outbox(connection))
+			drop_output(connection);
+	}
+	if (!connection->blocked && rt_subscription_to_repair(connection) != NULL)
+		rt_repair_want(connection);
+}
+
+static void
 flush_connection(RtConnection *connection)
 {
 	if (connection->wsi == NULL)
@@ -181,13 +197,8 @@ flush_connection(RtConnection *connection)
 		drop_output(connection);
 		return;
 	}
-	if (connection->lost_count > 0 && !connection->blocked &&
-		connection->state == RT_CONNECTION_OPEN)
-	{
-		if (rt_subscriptions_send_markers(connection) != NULL)
-			rt_repair_want(connection);
-		(void) write_outbox(connection);
-	}
+	if (rt_subscriptions_are_lost(connection))
+		make_losses_good(connection);
 }
 
 void
@@ -218,7 +229,7 @@ void
 rt_connection_writable(RtConnection *connection)
 {
 	connection->blocked = false;
-	if (rt_outbox_pending(connection) > 0 || connection->lost_count > 0)
+	if (rt_outbox_pending(connection) > 0 || rt_subscriptions_are_lost(connection))
 		rt_connection_mark_dirty(connection);
 	else
 		note_drained(connection);

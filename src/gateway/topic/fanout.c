@@ -67,48 +67,20 @@ entry_is_flushed(const RtRingEntry *entry)
 	return entry->lsn <= flushed;
 }
 
-/*
- * Whether the subscriber has all events before this one and not this one.
- * What is missing before it is lost.
- */
-static bool
-is_next(RtSubscription *subscription, int64 seq)
-{
-	int64		known = subscription->last_seq;
-
-	if (seq <= known)
-		return false;
-	if (known < 0)
-		known = subscription->base_seq;
-	if (known >= 0 && seq > known + 1)
-	{
-		rt_subscription_mark_lost(subscription);
-		return false;
-	}
-	return true;
-}
-
 /* Nothing of the topic can be told, or no more than that this is lost. */
 static void
 take_loss(RtSubscription *subscription, int64 seq)
 {
 	if (seq == 0 || seq > subscription->last_seq)
-		rt_subscription_mark_lost_for_good(subscription);
+		rt_subscription_lose_for_good(subscription);
 }
 
 static void
 drop_event(RtSubscription *subscription, const RtRingEntry *entry)
 {
 	rt_count(dropped);
-	if (entry->topic_class == RT_TOPIC_VOLATILE)
-		return;
-	if (entry->seq == 0)
-	{
-		rt_subscription_mark_lost_for_good(subscription);
-		return;
-	}
-	subscription->last_seq = (int64) entry->seq - 1;
-	rt_subscription_mark_lost(subscription);
+	if (entry->topic_class != RT_TOPIC_VOLATILE)
+		rt_subscription_lose_from(subscription, (int64) entry->seq);
 }
 
 static void
@@ -120,16 +92,13 @@ deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
 		return;
 	if (entry->flags & RT_RING_LOST)
 		take_loss(subscription, seq);
-	else if (seq != 0 && !is_next(subscription, seq))
+	else if (seq != 0 && !rt_subscription_expects(subscription, seq))
 		 /* sent before, or lost */ ;
 	else if (!rt_connection_deliver(subscription->connection,
 									rt_ring_entry_frame(entry), entry->frame_len))
 		drop_event(subscription, entry);
 	else if (seq != 0)
-		subscription->last_seq = seq;
-	/* a connection without output gets its markers at the next flush */
-	if (subscription->lost)
-		rt_connection_mark_dirty(subscription->connection);
+		rt_subscription_note_sent(subscription, seq);
 }
 
 /* Delivers an entry, the last one before the reader's position. */
@@ -141,7 +110,7 @@ deliver_to_topic(RtTopic *topic, const RtRingEntry *entry)
 		RtSubscription *subscription = topic->subscribers[i];
 
 		if (subscription->state == RT_SUBSCRIPTION_ACTIVE &&
-			subscription->since < reader.position)
+			subscription->position < reader.position)
 			deliver_to(subscription, entry);
 	}
 }
@@ -193,10 +162,9 @@ mark_if_partition_lost(RtTopic *topic, void *argument)
 		RtSubscription *subscription = topic->subscribers[i];
 
 		if (subscription->state != RT_SUBSCRIPTION_ACTIVE ||
-			subscription->since >= lost.position || subscription->lost)
+			subscription->position >= lost.position || subscription->lost)
 			continue;
-		rt_subscription_mark_lost_for_good(subscription);
-		rt_connection_mark_dirty(subscription->connection);
+		rt_subscription_lose_for_good(subscription);
 	}
 }
 
@@ -226,12 +194,11 @@ deliver_entry(const RtRingEntry *entry)
 		rt_topics_visit(deliver_if_concerned, unconstify(RtRingEntry *, entry));
 		return;
 	}
-	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len,
-						  entry->topic_hash);
+	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len);
 	if (topic == NULL)
 		return;
 	if (unlikely(rt_topics_are_watched))
-		rt_topic_watch_event(entry);
+		rt_topic_watch_event(topic, entry);
 	deliver_to_topic(topic, entry);
 }
 
@@ -251,10 +218,9 @@ mark_topic_lost(RtTopic *topic, void *argument)
 		RtSubscription *subscription = topic->subscribers[i];
 
 		if (subscription->state != RT_SUBSCRIPTION_ACTIVE ||
-			subscription->since >= moved)
+			subscription->position >= moved)
 			continue;
-		rt_subscription_mark_lost(subscription);
-		rt_connection_mark_dirty(subscription->connection);
+		rt_subscription_lose(subscription);
 	}
 }
 
@@ -326,8 +292,8 @@ has_moved(const RtSubscription *subscription)
 {
 	uint32		partition = rt_topic_partition(subscription->topic->hash);
 
-	return subscription->since < reader.position &&
-		subscription->since < rt_ring_partition_position(partition);
+	return subscription->position < reader.position &&
+		subscription->position < rt_ring_partition_position(partition);
 }
 
 static void
@@ -337,7 +303,7 @@ deliver_late(RtSubscription **subscriptions, int count,
 	for (int i = 0; i < count; i++)
 	{
 		if (concerns_topic(entry, subscriptions[i]->topic) &&
-			subscriptions[i]->since < position)
+			subscriptions[i]->position < position)
 			deliver_to(subscriptions[i], entry);
 	}
 }
@@ -354,7 +320,7 @@ rt_fanout_catch_up(RtSubscription **subscriptions, int count)
 	{
 		if (!has_moved(subscriptions[i]))
 			continue;
-		behind.position = Min(behind.position, subscriptions[i]->since);
+		behind.position = Min(behind.position, subscriptions[i]->position);
 		subscriptions[moved++] = subscriptions[i];
 	}
 	while ((result = rt_ring_read(&behind, reader.position, &entry)) == RT_RING_ENTRY)
@@ -368,9 +334,6 @@ rt_fanout_catch_up(RtSubscription **subscriptions, int count)
 		deliver_late(subscriptions, moved, entry, behind.position);
 	}
 	for (int i = 0; i < moved && result == RT_RING_OVERRUN; i++)
-	{
-		rt_subscription_mark_lost(subscriptions[i]);
-		rt_connection_mark_dirty(subscriptions[i]->connection);
-	}
+		rt_subscription_lose(subscriptions[i]);
 	rt_ring_reader_free(&behind);
 }

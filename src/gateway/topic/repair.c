@@ -70,7 +70,7 @@ begin_repair(RtConnection *connection, RtSubscription *subscription)
 		return false;
 	last_ticket++;
 	connection->repair = last_ticket;
-	subscription->repair = last_ticket;
+	rt_subscription_begin_repair(subscription, last_ticket);
 	in_flight++;
 	return true;
 }
@@ -87,9 +87,9 @@ serve(RtConnection *connection)
 	if (rt_gateway.now_ms < connection->repair_after_ms)
 		return false;
 	if (connection->state != RT_CONNECTION_OPEN || connection->blocked ||
-		connection->lost_count == 0)
+		!rt_subscriptions_are_lost(connection))
 		return true;
-	subscription = rt_subscriptions_send_markers(connection);
+	subscription = rt_subscription_to_repair(connection);
 	if (subscription == NULL || begin_repair(connection, subscription))
 		return true;
 	connection->repair_after_ms = rt_gateway.now_ms + RETRY_MS;
@@ -129,8 +129,7 @@ apply_answer(RtSubscription *subscription, RtRequest *request)
 	connection->repair_failures = 0;
 	if (answered.flags & RT_TOPIC_TRUNCATED)
 	{
-		subscription->last_seq = -1;
-		subscription->base_seq = -1;
+		rt_subscription_give_up_repair(subscription);
 		return;
 	}
 
@@ -140,11 +139,12 @@ apply_answer(RtSubscription *subscription, RtRequest *request)
 						   request->answer.len - request->answer_topics_len);
 	if (connection->state != RT_CONNECTION_OPEN)
 		return;
-	subscription->last_seq = answered.seq;
 	if (answered.flags & RT_TOPIC_MORE)
+	{
+		rt_subscription_note_repaired(subscription, answered.seq);
 		return;
-	rt_subscription_clear_lost(subscription);
-	subscription->since = request->answer_position;
+	}
+	rt_subscription_restart(subscription, request->answer_position, answered.seq);
 	rt_fanout_catch_up(&subscription, 1);
 }
 
@@ -158,8 +158,7 @@ note_failure(RtSubscription *subscription)
 	if (++connection->repair_failures < FAILURES_MAX)
 		return;
 	connection->repair_failures = 0;
-	subscription->last_seq = -1;
-	subscription->base_seq = -1;
+	rt_subscription_give_up_repair(subscription);
 }
 
 void
@@ -172,15 +171,15 @@ rt_repair_answer(RtConnection *connection, RtRequest *request)
 	subscription = rt_subscription_find(connection, text, request->asked.path.len);
 
 	/* it may have ended meanwhile, or begun anew */
-	if (subscription != NULL && subscription->repair == request->asked.ticket)
+	if (subscription != NULL &&
+		rt_subscription_end_repair(subscription, request->asked.ticket))
 	{
-		subscription->repair = 0;
 		if (request->answer_kind == RT_ANSWER_REPLAY)
 			apply_answer(subscription, request);
 		else
 			note_failure(subscription);
 	}
-	if (connection->lost_count > 0)
+	if (rt_subscriptions_are_lost(connection))
 		rt_connection_mark_dirty(connection);
 }
 

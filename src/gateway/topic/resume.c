@@ -14,8 +14,8 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/resume.h"
-#include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
@@ -122,18 +122,11 @@ continue_behind(RtSubscription *subscription, const RtRequest *request,
 {
 	if (answered->seq < 0)
 		return;
-	rt_subscription_clear_lost(subscription);
-	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
-	{
-		subscription->repair = 0;
-		subscription->last_seq = PG_INT64_MAX;	/* whatever it was */
-		rt_stream_continue(subscription, request, answered);
-		return;
-	}
-	subscription->since = request->answer_position;
-	subscription->last_seq = answered->seq;
+	rt_subscription_restart(subscription, request->answer_position, answered->seq);
 	if (answered->flags & RT_TOPIC_MORE)
-		rt_subscription_mark_lost(subscription);
+		rt_subscription_lose(subscription);
+	else if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
+		rt_fanout_catch_up(&subscription, 1);
 }
 
 /* The frames of an answer and what they mean for a subscription. */
@@ -254,8 +247,8 @@ continue_resumed(RtConnection *connection, const RtRequest *request,
 			subscription->last_seq >= 0 ||
 			(answered.flags & RT_TOPIC_MORE) != 0)
 			continue;
-		subscription->since = request->answer_position;
-		subscription->last_seq = answered.seq;
+		rt_subscription_go_on(subscription, request->answer_position,
+							  answered.seq);
 	}
 }
 

@@ -86,7 +86,7 @@ rt_stream_ended(RtConnection *connection)
 		return;
 	rt_streams_forget(connection);
 	/* markers have waited for this */
-	if (connection->lost_count > 0)
+	if (rt_subscriptions_are_lost(connection))
 		rt_connection_mark_dirty(connection);
 }
 
@@ -178,47 +178,50 @@ set_start(RtSubscription *subscription, const RtRequest *request,
 	bool		active = subscription->state == RT_SUBSCRIPTION_ACTIVE;
 	int64		last = subscription->last_seq;
 
-	subscription->state = RT_SUBSCRIPTION_ACTIVE;
+	rt_subscription_activate(subscription);
 	if (answered->flags & RT_TOPIC_FROM_NOW)
-	{
-		subscription->since = request->asked.position;
-		subscription->last_seq = -1;
-		subscription->base_seq = active && last >= 0 ?
-			Min(last, answered->seq) : answered->seq;
-	}
+		rt_subscription_go_on_from_base(subscription, request->asked.position,
+										active && last >= 0 ?
+										Min(last, answered->seq) : answered->seq);
 	else if (!active || last > answered->seq)
-	{
-		subscription->since = request->answer_position;
-		subscription->last_seq = answered->seq;
-		subscription->base_seq = -1;
-	}
+		rt_subscription_go_on(subscription, request->answer_position,
+							  answered->seq);
 	else
 		return false;
 	return true;
 }
 
-void
-rt_stream_continue(RtSubscription *subscription, const RtRequest *request,
-				   const RtAnsweredTopic *answered)
+/* Goes on behind what an answer has brought, and delivers what has come since. */
+static void
+go_on(RtSubscription *subscription, const RtRequest *request,
+	  const RtAnsweredTopic *answered)
 {
 	/* one that was asked for by name, too, and not granted, begins here */
 	if (subscription->state == RT_SUBSCRIPTION_PENDING)
-		rt_subscription_clear_lost(subscription);
+		rt_subscription_make_good(subscription);
 	/* one that has lost events goes on once these are there */
 	if (!subscription->lost && set_start(subscription, request, answered) &&
 		(answered->flags & RT_TOPIC_MORE) == 0)
 		rt_fanout_catch_up(&subscription, 1);
-	if ((answered->flags & RT_TOPIC_MORE) == 0)
-		return;
-
 	/* the rest comes like what others have lost */
-	if (subscription->last_seq < 0 || subscription->last_seq > answered->seq)
-	{
-		subscription->last_seq = answered->seq;
-		subscription->repair = 0;
-	}
-	rt_subscription_mark_lost(subscription);
-	rt_connection_mark_dirty(subscription->connection);
+	if (answered->flags & RT_TOPIC_MORE)
+		rt_subscription_lose_behind(subscription, answered->seq);
+}
+
+/* Returns why the connection cannot have it, or RT_CODE_CUSTOM if it can. */
+static RtCode
+find_or_make(RtConnection *connection, const char *name, size_t len,
+			 RtSubscription **subscription)
+{
+	RtBudgetVerdict verdict;
+
+	*subscription = rt_subscription_find(connection, name, len);
+	if (*subscription != NULL)
+		return RT_CODE_CUSTOM;
+	if (connection->subscription_count >= realtime_max_subscriptions)
+		return RT_CODE_RATE_LIMITED;
+	*subscription = rt_subscription_make(connection, name, len, &verdict);
+	return *subscription != NULL ? RT_CODE_CUSTOM : rt_budget_code(verdict);
 }
 
 void
@@ -229,26 +232,21 @@ rt_stream_grant(RtConnection *connection, RtRequest *request)
 	const char *topic = answer + sizeof(RtAnsweredTopic);
 	RtSpan		id = {request->asked.id.off, request->asked.id.len};
 	RtAnsweredTopic answered;
-	RtSubscription *subscription;
-	bool		wanted;
+	RtSubscription *subscription = NULL;
+	RtCode		refusal = RT_CODE_CUSTOM;
 
 	memcpy(&answered, answer, sizeof(answered));
-	wanted = !was_unsubscribed(connection, topic, answered.len,
-							   request->asked.ticket);
-	subscription = rt_subscription_find(connection, topic, answered.len);
-	if (wanted && subscription == NULL &&
-		connection->subscription_count >= realtime_max_subscriptions)
+	if (!was_unsubscribed(connection, topic, answered.len,
+						  request->asked.ticket))
+		refusal = find_or_make(connection, topic, answered.len, &subscription);
+	if (refusal != RT_CODE_CUSTOM)
 	{
-		rt_send_failure(connection, text, id, RT_CODE_RATE_LIMITED,
-						rt_code_message(RT_CODE_RATE_LIMITED));
+		rt_send_failure(connection, text, id, refusal, rt_code_message(refusal));
 		return;
 	}
 
 	rt_connection_send(connection, answer + request->answer_topics_len,
 					   request->answer.len - request->answer_topics_len);
-	if (!wanted || connection->state != RT_CONNECTION_OPEN)
-		return;
-	if (subscription == NULL)
-		subscription = rt_subscription_make(connection, topic, answered.len);
-	rt_stream_continue(subscription, request, &answered);
+	if (subscription != NULL && connection->state == RT_CONNECTION_OPEN)
+		go_on(subscription, request, &answered);
 }

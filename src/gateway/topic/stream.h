@@ -10,8 +10,6 @@
 #include "src/ipc/request.h"
 #include "src/protocol/envelope.h"
 
-struct RtSubscription;
-
 /* Fills in what a question of kind STREAM has besides the call. */
 extern void rt_stream_fill(const RtConnection *connection, RtQuestion *question,
 						   const char *text, const RtCall *call);
@@ -25,14 +23,6 @@ extern void rt_stream_ended(RtConnection *connection);
 
 /* An answer of kind STREAM: sends the reply and subscribes the connection. */
 extern void rt_stream_grant(RtConnection *connection, RtRequest *request);
-
-/*
- * Makes a subscription go on behind what an answer has brought (its topic as
- * in request.h), and delivers what has come since.
- */
-extern void rt_stream_continue(struct RtSubscription *subscription,
-							   const RtRequest *request,
-							   const RtAnsweredTopic *answered);
 
 /* An unsubscribe frame: requests that are in flight no longer grant it. */
 extern void rt_stream_unsubscribed(RtConnection *connection, const char *topic,

@@ -22,7 +22,6 @@
 #include "src/gateway/topic/subscribe.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
-#include "src/ipc/publish_ring.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
 
@@ -89,19 +88,27 @@ pack_topic(RtSubscription *subscription)
 	asked[asked_count++] = subscription;
 }
 
-/* A replay may have told it less than there is: the rest is to be sent now. */
-static void
-activate(RtSubscription *subscription)
+/* Returns NULL if it has been denied. */
+static RtSubscription *
+find_or_make(RtConnection *connection, const char *name, size_t len,
+			 RtText topic_json, RtText ref)
 {
-	subscription->state = RT_SUBSCRIPTION_ACTIVE;
-	if (subscription->lost)
-		rt_connection_mark_dirty(subscription->connection);
+	RtSubscription *subscription = rt_subscription_find(connection, name, len);
+	RtBudgetVerdict verdict = RT_BUDGET_SPENT;
+
+	if (subscription != NULL)
+		return subscription;
+	if (connection->subscription_count < realtime_max_subscriptions)
+		subscription = rt_subscription_make(connection, name, len, &verdict);
+	if (subscription == NULL)
+		send_denial(connection, topic_json, ref,
+					RT_TEXT(rt_code_wire(rt_budget_code(verdict))));
+	return subscription;
 }
 
 /*
  * Answers what can be answered at once and packs the rest.  All topics of a
- * frame share a ticket.  The position is taken after the subscription has been
- * made: whatever is written from there on wakes us.
+ * frame share a ticket.
  */
 static void
 subscribe_topic(RtConnection *connection, const char *text, RtSpan value, RtText ref)
@@ -120,28 +127,17 @@ subscribe_topic(RtConnection *connection, const char *text, RtSpan value, RtText
 		return;
 	}
 
-	subscription = rt_subscription_find(connection, name, len);
-	if (subscription == NULL &&
-		connection->subscription_count >= realtime_max_subscriptions)
-	{
-		send_denial(connection, topic_json, ref, RT_TEXT("RATE_LIMITED"));
-		return;
-	}
+	subscription = find_or_make(connection, name, len, topic_json, ref);
 	if (subscription == NULL)
-	{
-		subscription = rt_subscription_make(connection, name, len);
-		subscription->since = rt_ring_position();
-	}
+		return;
 	if (subscription->state == RT_SUBSCRIPTION_PENDING &&
 		subscription->topic->open_generation == rt_catalog_generation())
-		activate(subscription);
+		rt_subscription_activate(subscription);
 
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
 		send_ack(connection, topic_json, ref);
 	else
-	{
 		pack_topic(subscription);
-	}
 }
 
 /* Denies all packed topics with one reason. */
@@ -158,7 +154,7 @@ deny_packed(RtConnection *connection, RtText ref, const char *reason)
 		at += sizeof(len);
 		subscription = rt_subscription_find(connection, packed + at, len);
 		/* one that an earlier frame has asked about gets its verdict */
-		if (subscription != NULL && subscription->ticket == 0)
+		if (subscription != NULL && subscription->verdict_ticket == 0)
 			rt_subscription_drop(subscription);
 		send_denial(connection, quote_topic(quoted, packed + at, len), ref,
 					RT_TEXT(reason));
@@ -189,7 +185,7 @@ request_verdicts(RtConnection *connection, RtText ref)
 		return;
 	}
 	for (int i = 0; i < asked_count; i++)
-		asked[i]->ticket = last_ticket;
+		rt_subscription_ask(asked[i], last_ticket);
 }
 
 static RtText
@@ -260,9 +256,9 @@ grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 	if (verdict == RT_VERDICT_OPEN)
 		subscription->topic->open_generation = request->asked.catalog_generation;
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE ||
-		subscription->ticket != request->asked.tag)
+		subscription->verdict_ticket != request->asked.tag)
 		return;
-	activate(subscription);
+	rt_subscription_activate(subscription);
 	granted[granted_count++] = subscription;
 }
 
@@ -278,7 +274,7 @@ apply_verdict(RtConnection *connection, RtRequest *request, const char *name,
 	{
 		if (subscription != NULL &&
 			subscription->state == RT_SUBSCRIPTION_PENDING &&
-			subscription->ticket == request->asked.tag)
+			subscription->verdict_ticket == request->asked.tag)
 			rt_subscription_drop(subscription);
 		/* a stream's client says so beside following it: no error */
 		if (verdict == RT_VERDICT_STREAM)

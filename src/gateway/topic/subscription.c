@@ -1,312 +1,311 @@
 /*
  * subscription.c
- *		The table of topics and their subscribers.
+ *		What a connection gets of a topic, and from where on.
  *
- * A topic is there while somebody is subscribed to it.  Its array of
- * subscribers is what fan-out walks; each subscription knows its place in it,
- * so leaving costs the same however many there are.  A connection's
- * subscriptions are a list, and a second table finds the one of a connection
- * and a topic.
+ * A connection's subscriptions are a list, and a table finds the one of a
+ * connection and a topic.  Those that are lost are in one of two more lists:
+ * to be repaired, or to be told.  So what a flush has to do does not depend on
+ * how many subscriptions there are.
  *
- * Everything is allocated in the gateway's context and freed piece by piece.
+ * Each is charged to its connection as if it were the topic's only one.
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "utils/memutils.h"
 
+#include "src/gateway/door/event_loop.h"
+#include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/frame.h"
 
-/* ---- the two tables ---- */
+/* Places in the tables and in the topic's array, and what malloc adds. */
+#define SUBSCRIPTION_OVERHEAD 64
 
-typedef struct TopicKey
-{
-	uint32		hash;
-	uint32		len;
-	const char *name;			/* in a stored entry: the topic's own */
-} TopicKey;
-
-typedef struct TopicEntry
-{
-	TopicKey	key;
-	RtTopic    *topic;
-	char		status;
-} TopicEntry;
-
-#define SH_PREFIX topics
-#define SH_ELEMENT_TYPE TopicEntry
-#define SH_KEY_TYPE TopicKey
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) (key).hash
-#define SH_EQUAL(tb, a, b) \
-	((a).hash == (b).hash && (a).len == (b).len && \
-	 memcmp((a).name, (b).name, (a).len) == 0)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
-
-typedef struct PairKey
-{
-	const RtConnection *connection;
-	const RtTopic *topic;
-} PairKey;
-
-typedef struct PairEntry
-{
-	PairKey		key;
-	RtSubscription *subscription;
-	char		status;
-} PairEntry;
-
-#define SH_PREFIX pairs
-#define SH_ELEMENT_TYPE PairEntry
-#define SH_KEY_TYPE PairKey
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) \
-	hash_combine(murmurhash32((uint32) ((uintptr_t) (key).connection >> 4)), \
-				 (key).topic->hash)
-#define SH_EQUAL(tb, a, b) \
-	((a).connection == (b).connection && (a).topic == (b).topic)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
-
-static topics_hash *topic_table = NULL;
-static pairs_hash *pair_table = NULL;
+static RtHashTable pairs;
 
 void
 rt_subscriptions_init(void)
 {
-	topic_table = topics_create(rt_gateway.context, 256, NULL);
-	pair_table = pairs_create(rt_gateway.context, 256, NULL);
-	rt_ring_interest_reset(rt_gateway.index);
+	rt_topics_init();
+	rt_hash_init(&pairs);
 }
 
-/* ---- topics ---- */
+/* ---- pairs ---- */
 
-RtTopic *
-rt_topic_find(const char *name, size_t len, uint32 hash)
+static uint32
+pair_hash(const RtConnection *connection, const RtTopic *topic)
 {
-	TopicKey	key = {hash, len, name};
-	TopicEntry *entry = topics_lookup(topic_table, key);
-
-	return entry != NULL ? entry->topic : NULL;
+	return hash_combine(murmurhash32(connection->index), topic->node.hash);
 }
-
-static RtTopic *
-make_topic(const char *name, size_t len, uint32 hash)
-{
-	RtTopic    *topic = rt_topic_find(name, len, hash);
-	TopicKey	key;
-	TopicEntry *entry;
-	bool		found;
-
-	if (topic != NULL)
-		return topic;
-
-	topic = MemoryContextAllocZero(rt_gateway.context,
-								   offsetof(RtTopic, name) + len + 1);
-	topic->hash = hash;
-	topic->name_len = len;
-	memcpy(topic->name, name, len);
-
-	key.hash = hash;
-	key.len = len;
-	key.name = topic->name;
-	entry = topics_insert(topic_table, key, &found);
-	entry->topic = topic;
-	return topic;
-}
-
-static void
-free_topic(RtTopic *topic)
-{
-	TopicKey	key = {topic->hash, topic->name_len, topic->name};
-
-	topics_delete(topic_table, key);
-	if (topic->subscribers != NULL)
-		pfree(topic->subscribers);
-	pfree(topic);
-}
-
-bool
-rt_topics_any(void)
-{
-	return topic_table->members > 0;
-}
-
-void
-rt_topics_visit(void (*visit) (RtTopic *topic, void *argument), void *argument)
-{
-	topics_iterator iterator;
-	TopicEntry *entry;
-
-	topics_start_iterate(topic_table, &iterator);
-	while ((entry = topics_iterate(topic_table, &iterator)) != NULL)
-		visit(entry->topic, argument);
-}
-
-/* Room for one more subscriber; all that can fail in adding it. */
-static void
-reserve_subscriber(RtTopic *topic)
-{
-	uint32		size = Max(1, topic->subscriber_size * 2);
-	Size		bytes = mul_size(size, sizeof(RtSubscription *));
-
-	if (topic->subscriber_count < topic->subscriber_size)
-		return;
-	if (topic->subscribers == NULL)
-		topic->subscribers = MemoryContextAllocHuge(rt_gateway.context, bytes);
-	else
-		topic->subscribers = repalloc_huge(topic->subscribers, bytes);
-	topic->subscriber_size = size;
-}
-
-static void
-add_subscriber(RtTopic *topic, RtSubscription *subscription)
-{
-	subscription->index = topic->subscriber_count;
-	topic->subscribers[topic->subscriber_count++] = subscription;
-	rt_ring_interest_add(rt_gateway.index, topic->hash);
-}
-
-/* The last one takes the place of the one who leaves. */
-static void
-remove_subscriber(RtTopic *topic, RtSubscription *subscription)
-{
-	RtSubscription *last = topic->subscribers[--topic->subscriber_count];
-
-	topic->subscribers[subscription->index] = last;
-	last->index = subscription->index;
-	rt_ring_interest_remove(rt_gateway.index, topic->hash);
-	if (topic->subscriber_count == 0)
-		free_topic(topic);
-}
-
-/* ---- subscriptions ---- */
 
 static RtSubscription *
 find_pair(RtConnection *connection, RtTopic *topic)
 {
-	PairKey		key = {connection, topic};
-	PairEntry  *entry = pairs_lookup(pair_table, key);
+	RtHashNode *node = rt_hash_first(&pairs, pair_hash(connection, topic));
 
-	return entry != NULL ? entry->subscription : NULL;
+	for (; node != NULL; node = rt_hash_next(node))
+	{
+		RtSubscription *subscription =
+			rt_hash_container(RtSubscription, node, node);
+
+		if (subscription->connection == connection &&
+			subscription->topic == topic)
+			return subscription;
+	}
+	return NULL;
 }
 
 RtSubscription *
 rt_subscription_find(RtConnection *connection, const char *name, size_t len)
 {
-	RtTopic    *topic = rt_topic_find(name, len, rt_topic_hash(name, len));
+	RtTopic *topic = rt_topic_find(name, len);
 
 	return topic != NULL ? find_pair(connection, topic) : NULL;
 }
 
-static void
-link_to_connection(RtConnection *connection, RtSubscription *subscription)
+/* ---- making and dropping ---- */
+
+static size_t
+charge_for(size_t name_len)
 {
-	subscription->next_of_connection = connection->subscriptions;
-	if (connection->subscriptions != NULL)
-		connection->subscriptions->previous_of_connection = subscription;
-	connection->subscriptions = subscription;
-	connection->subscription_count++;
-	rt_count_add(subscriptions, 1);
+	return sizeof(RtSubscription) + offsetof(RtTopic, name) + name_len +
+		   SUBSCRIPTION_OVERHEAD;
 }
 
-static void
-unlink_from_connection(RtConnection *connection, RtSubscription *subscription)
+static RtSubscription *
+make_pending(RtConnection *connection, const char *name, size_t len)
 {
-	if (subscription->previous_of_connection != NULL)
-		subscription->previous_of_connection->next_of_connection =
-			subscription->next_of_connection;
-	else
-		connection->subscriptions = subscription->next_of_connection;
-	if (subscription->next_of_connection != NULL)
-		subscription->next_of_connection->previous_of_connection =
-			subscription->previous_of_connection;
-	connection->subscription_count--;
-	rt_count_add(subscriptions, -1);
-}
+	RtSubscription *subscription = calloc(1, sizeof(RtSubscription));
 
-RtSubscription *
-rt_subscription_make(RtConnection *connection, const char *name, size_t len)
-{
-	RtTopic    *topic = make_topic(name, len, rt_topic_hash(name, len));
-	RtSubscription *subscription = find_pair(connection, topic);
-	PairKey		key = {connection, topic};
-	bool		found;
-
-	if (subscription != NULL)
-		return subscription;
-
-	/* without memory an ERROR leaves the tables as they were */
-	reserve_subscriber(topic);
-	subscription = MemoryContextAllocZero(rt_gateway.context,
-										  sizeof(RtSubscription));
+	if (subscription == NULL)
+		return NULL;
+	subscription->topic = rt_topic_add_subscriber(name, len, subscription);
+	if (subscription->topic == NULL)
+	{
+		free(subscription);
+		return NULL;
+	}
 	subscription->connection = connection;
-	subscription->topic = topic;
 	subscription->state = RT_SUBSCRIPTION_PENDING;
 	subscription->last_seq = -1;
 	subscription->base_seq = -1;
-	pairs_insert(pair_table, key, &found)->subscription = subscription;
-	add_subscriber(topic, subscription);
-	link_to_connection(connection, subscription);
+	/* from now on what is written wakes us */
+	subscription->position = rt_ring_position();
 	return subscription;
+}
+
+RtSubscription *
+rt_subscription_make(RtConnection *connection, const char *name, size_t len,
+					 RtBudgetVerdict *verdict)
+{
+	RtSubscription *subscription;
+
+	*verdict = rt_budget_charge(&connection->budget, charge_for(len));
+	if (*verdict != RT_BUDGET_GRANTED)
+		return NULL;
+	subscription = make_pending(connection, name, len);
+	if (subscription == NULL)
+	{
+		rt_budget_refund(&connection->budget, charge_for(len));
+		*verdict = RT_BUDGET_SCARCE;
+		return NULL;
+	}
+	rt_hash_add(&pairs, &subscription->node,
+				pair_hash(connection, subscription->topic));
+	dlist_push_tail(&connection->subscriptions,
+					&subscription->connection_node);
+	connection->subscription_count++;
+	rt_count_add(subscriptions, 1);
+	return subscription;
+}
+
+static void
+leave_losses(RtSubscription *subscription)
+{
+	if (subscription->loss_node.next == NULL)
+		return;
+	dlist_delete(&subscription->loss_node);
+	memset(&subscription->loss_node, 0, sizeof(subscription->loss_node));
 }
 
 void
 rt_subscription_drop(RtSubscription *subscription)
 {
-	PairKey		key = {subscription->connection, subscription->topic};
+	RtConnection *connection = subscription->connection;
 
-	if (subscription->lost)
-		subscription->connection->lost_count--;
-	pairs_delete(pair_table, key);
-	unlink_from_connection(subscription->connection, subscription);
-	remove_subscriber(subscription->topic, subscription);
-	pfree(subscription);
+	leave_losses(subscription);
+	rt_hash_remove(&pairs, &subscription->node);
+	dlist_delete(&subscription->connection_node);
+	connection->subscription_count--;
+	rt_count_add(subscriptions, -1);
+	rt_budget_refund(&connection->budget,
+					 charge_for(subscription->topic->name_len));
+	rt_topic_remove_subscriber(subscription->topic, subscription->index);
+	free(subscription);
 }
 
-void
-rt_unsubscribe_all(RtConnection *connection)
+bool
+rt_subscriptions_drop_some(RtConnection *connection, int *quota)
 {
-	while (connection->subscriptions != NULL)
-		rt_subscription_drop(connection->subscriptions);
+	while (!dlist_is_empty(&connection->subscriptions))
+	{
+		if ((*quota)-- <= 0)
+			return false;
+		rt_subscription_drop(dlist_head_element(
+			RtSubscription, connection_node, &connection->subscriptions));
+	}
+	return true;
 }
 
 /* ---- losses ---- */
 
+/* Puts a subscription into the list of losses where it belongs, if any. */
+static void
+file_loss(RtSubscription *subscription)
+{
+	RtConnection *connection = subscription->connection;
+
+	leave_losses(subscription);
+	if (!subscription->lost || subscription->state != RT_SUBSCRIPTION_ACTIVE)
+		return;
+	dlist_push_tail(subscription->last_seq >= 0 ? &connection->to_repair
+												: &connection->to_tell,
+					&subscription->loss_node);
+	/* looked at when output is written, with or without any */
+	rt_connection_mark_dirty(connection);
+}
+
+static void
+forget_numbers(RtSubscription *subscription)
+{
+	subscription->last_seq = -1;
+	subscription->base_seq = -1;
+}
+
 void
-rt_subscription_mark_lost(RtSubscription *subscription)
+rt_subscription_lose(RtSubscription *subscription)
 {
 	if (subscription->lost)
 		return;
 	if (subscription->last_seq < 0)
 		subscription->last_seq = subscription->base_seq;
 	subscription->lost = true;
-	subscription->connection->lost_count++;
+	file_loss(subscription);
 }
 
 void
-rt_subscription_mark_lost_for_good(RtSubscription *subscription)
+rt_subscription_lose_for_good(RtSubscription *subscription)
 {
-	subscription->last_seq = -1;
-	subscription->base_seq = -1;
-	rt_subscription_mark_lost(subscription);
+	forget_numbers(subscription);
+	subscription->lost = true;
+	file_loss(subscription);
 }
 
 void
-rt_subscription_clear_lost(RtSubscription *subscription)
+rt_subscription_lose_from(RtSubscription *subscription, int64 seq)
 {
-	if (!subscription->lost)
+	if (seq == 0)
+	{
+		rt_subscription_lose_for_good(subscription);
 		return;
+	}
+	subscription->last_seq = seq - 1;
+	rt_subscription_lose(subscription);
+}
+
+void
+rt_subscription_lose_behind(RtSubscription *subscription, int64 seq)
+{
+	if (subscription->last_seq < 0 || subscription->last_seq > seq)
+	{
+		subscription->last_seq = seq;
+		subscription->repair_ticket = 0;
+	}
+	subscription->lost = true;
+	file_loss(subscription);
+}
+
+void
+rt_subscription_make_good(RtSubscription *subscription)
+{
 	subscription->lost = false;
-	subscription->connection->lost_count--;
+	leave_losses(subscription);
+}
+
+/* ---- where it goes on ---- */
+
+void
+rt_subscription_ask(RtSubscription *subscription, uint64 ticket)
+{
+	subscription->verdict_ticket = ticket;
+}
+
+/* A replay may have told it less than there is: the rest is to be sent now. */
+void
+rt_subscription_activate(RtSubscription *subscription)
+{
+	subscription->state = RT_SUBSCRIPTION_ACTIVE;
+	file_loss(subscription);
+}
+
+void
+rt_subscription_go_on(RtSubscription *subscription, uint64 position, int64 seq)
+{
+	subscription->position = position;
+	subscription->last_seq = seq;
+	subscription->base_seq = -1;
+}
+
+void
+rt_subscription_go_on_from_base(RtSubscription *subscription, uint64 position,
+								int64 base_seq)
+{
+	subscription->position = position;
+	subscription->last_seq = -1;
+	subscription->base_seq = base_seq;
+}
+
+void
+rt_subscription_restart(RtSubscription *subscription, uint64 position,
+						int64 seq)
+{
+	rt_subscription_make_good(subscription);
+	subscription->repair_ticket = 0;
+	rt_subscription_go_on(subscription, position, seq);
+}
+
+bool
+rt_subscription_expects(RtSubscription *subscription, int64 seq)
+{
+	int64 known = subscription->last_seq;
+
+	if (seq <= known)
+		return false;
+	if (known < 0)
+		known = subscription->base_seq;
+	if (known >= 0 && seq > known + 1)
+	{
+		rt_subscription_lose(subscription);
+		return false;
+	}
+	return true;
+}
+
+void
+rt_subscription_note_sent(RtSubscription *subscription, int64 seq)
+{
+	subscription->last_seq = seq;
+}
+
+/* ---- repairing and telling ---- */
+
+bool
+rt_subscriptions_are_lost(RtConnection *connection)
+{
+	return !dlist_is_empty(&connection->to_repair) ||
+		   !dlist_is_empty(&connection->to_tell);
 }
 
 /*
@@ -317,16 +316,17 @@ static void
 send_marker(RtSubscription *subscription)
 {
 	static const char data[] = "{\"reqId\":0,\"truncated\":true}";
-	RtTopic    *topic = subscription->topic;
-	size_t		cap = topic->name_len + RT_FRAME_OVERHEAD;
+	RtTopic *topic = subscription->topic;
+	size_t cap = topic->name_len + RT_FRAME_OVERHEAD;
 
-	rt_subscription_clear_lost(subscription);
+	rt_subscription_make_good(subscription);
 	subscription->connection->marked = true;
-	rt_connection_send_payload(subscription->connection,
-							   rt_payload_event(rt_frame_buffer(cap), cap,
-												((RtText) {topic->name, topic->name_len}),
-												RT_TEXT("truncated"),
-												((RtText) {data, sizeof(data) - 1}), 0));
+	rt_connection_send_payload(
+		subscription->connection,
+		rt_payload_event(rt_frame_buffer(cap), cap,
+						 ((RtText){topic->name, topic->name_len}),
+						 RT_TEXT("truncated"),
+						 ((RtText){data, sizeof(data) - 1}), 0));
 	rt_count(markers);
 }
 
@@ -334,25 +334,55 @@ send_marker(RtSubscription *subscription)
  * A client that waits for the reply of a stream would take a marker for an
  * event of it: markers wait, too.
  */
-RtSubscription *
+bool
 rt_subscriptions_send_markers(RtConnection *connection)
 {
-	RtSubscription *subscription = connection->subscriptions;
-	RtSubscription *repairable = NULL;
-	uint32		left = connection->lost_count;
-
-	for (; subscription != NULL && left > 0;
-		 subscription = subscription->next_of_connection)
+	if (connection->streams > 0)
+		return false;
+	while (!dlist_is_empty(&connection->to_tell))
 	{
-		if (!subscription->lost)
-			continue;
-		left--;
-		if (subscription->state != RT_SUBSCRIPTION_ACTIVE)
-			continue;
-		if (subscription->last_seq >= 0)
-			repairable = subscription;
-		else if (connection->streams == 0)
-			send_marker(subscription);
+		if (rt_outbox_pending(connection) >= RT_WRITE_CHUNK / 2 ||
+			connection->state != RT_CONNECTION_OPEN)
+			return true;
+		send_marker(dlist_head_element(RtSubscription, loss_node,
+									   &connection->to_tell));
 	}
-	return repairable;
+	return false;
+}
+
+RtSubscription *
+rt_subscription_to_repair(RtConnection *connection)
+{
+	if (dlist_is_empty(&connection->to_repair))
+		return NULL;
+	return dlist_head_element(RtSubscription, loss_node,
+							  &connection->to_repair);
+}
+
+void
+rt_subscription_begin_repair(RtSubscription *subscription, uint64 ticket)
+{
+	subscription->repair_ticket = ticket;
+}
+
+bool
+rt_subscription_end_repair(RtSubscription *subscription, uint64 ticket)
+{
+	if (subscription->repair_ticket != ticket)
+		return false;
+	subscription->repair_ticket = 0;
+	return true;
+}
+
+void
+rt_subscription_note_repaired(RtSubscription *subscription, int64 seq)
+{
+	subscription->last_seq = seq;
+}
+
+void
+rt_subscription_give_up_repair(RtSubscription *subscription)
+{
+	forget_numbers(subscription);
+	file_loss(subscription);
 }

@@ -1,88 +1,131 @@
 /*
  * subscription.h
- *		Who is subscribed to what, both ways.
+ *		What a connection gets of a topic, and from where on.
+ *
+ * A subscription has a state, a place in the ring and, on topics of class
+ * replay, a number; it may be lost, which is repaired or told.  Others read
+ * these, but only the verbs below change them, so that they fit together.
  */
 #ifndef RT_GATEWAY_TOPIC_SUBSCRIPTION_H
 #define RT_GATEWAY_TOPIC_SUBSCRIPTION_H
 
 #include "src/gateway/door/connection.h"
-
-struct RtTopic;
+#include "src/gateway/topic/topic_table.h"
 
 typedef enum RtSubscriptionState
 {
-	RT_SUBSCRIPTION_PENDING,	/* a verdict is awaited; next: ACTIVE or freed */
+	RT_SUBSCRIPTION_PENDING, /* a verdict is awaited; next: ACTIVE or freed */
 	RT_SUBSCRIPTION_ACTIVE
 } RtSubscriptionState;
 
 typedef struct RtSubscription
 {
 	RtConnection *connection;
-	struct RtTopic *topic;
-	uint32		index;			/* in the topic's array */
+	RtTopic *topic;
+	uint32 index; /* in the topic's array */
 	RtSubscriptionState state;
-	bool		lost;			/* events were dropped: nothing more is sent
-								 * until they are repaired or marked */
-	uint64		since;			/* ring position when it was asked for */
-	uint64		ticket;			/* of the verdict awaited; 0 = not asked yet */
+	bool lost;             /* events were dropped: nothing more is sent
+								 * until they are repaired or told as lost */
+	uint64 position;       /* in the ring: what is behind it is sent */
+	uint64 verdict_ticket; /* of the verdict awaited; 0 = not asked yet */
+	uint64 repair_ticket;  /* of the repair in flight; 0 = none */
 
 	/* topics of class replay */
-	int64		last_seq;		/* number of the last event sent; -1 = not
+	int64 last_seq; /* number of the last event sent; -1 = not
 								 * known, and a loss cannot be repaired */
-	int64		base_seq;		/* while it is not: number up to which nothing
+	int64 base_seq; /* while it is not: number up to which nothing
 								 * need be sent; -1 = not known either */
-	uint64		repair;			/* ticket of the repair in flight; 0 = none */
-	struct RtSubscription *next_of_connection;
-	struct RtSubscription *previous_of_connection;
-} RtSubscription;
 
-typedef struct RtTopic
-{
-	uint32		hash;
-	uint16		name_len;
-	uint32		subscriber_count;
-	uint32		subscriber_size;
-	RtSubscription **subscribers;
-	uint32		open_generation;	/* of declarations when found open; 0 = not */
-	char		name[FLEXIBLE_ARRAY_MEMBER];	/* terminated */
-} RtTopic;
+	RtHashNode node; /* by connection and topic */
+	dlist_node connection_node;
+	dlist_node loss_node; /* in one of the connection's lists of losses */
+} RtSubscription;
 
 extern void rt_subscriptions_init(void);
 
-extern RtTopic *rt_topic_find(const char *name, size_t len, uint32 hash);
+extern RtSubscription *
+rt_subscription_find(RtConnection *connection, const char *name, size_t len);
 
-/* Whether anybody is subscribed to anything. */
-extern bool rt_topics_any(void);
-
-/* Calls visit() for each topic that somebody is subscribed to. */
-extern void rt_topics_visit(void (*visit) (RtTopic *topic, void *argument),
-							void *argument);
-
-extern RtSubscription *rt_subscription_find(RtConnection *connection,
-											const char *name, size_t len);
-
-/* Makes a PENDING subscription, or finds the one there is. */
-extern RtSubscription *rt_subscription_make(RtConnection *connection,
-											const char *name, size_t len);
+/*
+ * Makes a PENDING subscription that gets what is published from here on, once
+ * it is active.  The connection must not have one to the topic.  NULL, and
+ * why, if its budget or our memory is used up.
+ */
+extern RtSubscription *
+rt_subscription_make(RtConnection *connection, const char *name, size_t len,
+					 RtBudgetVerdict *verdict);
 extern void rt_subscription_drop(RtSubscription *subscription);
-extern void rt_unsubscribe_all(RtConnection *connection);
 
 /*
- * Notes that a subscriber misses events of its topic.  What is known of their
- * numbers says whether they can be had later.
+ * Drops those of a connection, as many as the quota allows, and takes that off
+ * it.  Returns whether that were all.
  */
-extern void rt_subscription_mark_lost(RtSubscription *subscription);
+extern bool rt_subscriptions_drop_some(RtConnection *connection, int *quota);
 
-/* The same for what cannot be repaired. */
-extern void rt_subscription_mark_lost_for_good(RtSubscription *subscription);
-
-/* What was missing has been sent. */
-extern void rt_subscription_clear_lost(RtSubscription *subscription);
+/* A verdict is asked for, under this ticket; it has been granted. */
+extern void rt_subscription_ask(RtSubscription *subscription, uint64 ticket);
+extern void rt_subscription_activate(RtSubscription *subscription);
 
 /*
- * Appends the marker for each subscription of a drained connection that has
- * lost what cannot be repaired.  Returns one that can be, or NULL.
+ * It goes on behind a position of the ring: having the events up to a number,
+ * or not known which it has, but none up to a base is needed.
  */
-extern RtSubscription *rt_subscriptions_send_markers(RtConnection *connection);
+extern void rt_subscription_go_on(RtSubscription *subscription,
+								  uint64 position, int64 seq);
+extern void rt_subscription_go_on_from_base(RtSubscription *subscription,
+											uint64 position, int64 base_seq);
 
-#endif							/* RT_GATEWAY_TOPIC_SUBSCRIPTION_H */
+/* What was missing has been sent, or is not needed any more. */
+extern void rt_subscription_make_good(RtSubscription *subscription);
+
+/* Whatever it was, lost or in repair, it is made good, and goes on. */
+extern void rt_subscription_restart(RtSubscription *subscription,
+									uint64 position, int64 seq);
+
+/*
+ * Whether an event with a number is the next: the subscriber has all before
+ * it and not itself.  If some before it are missing, that is a loss.
+ */
+extern bool rt_subscription_expects(RtSubscription *subscription, int64 seq);
+extern void rt_subscription_note_sent(RtSubscription *subscription, int64 seq);
+
+/* ---- losses ---- */
+
+/*
+ * Events are missing.  What is known of their numbers says whether they can be
+ * had later; for_good: they cannot.  before: the one with this number and all
+ * after it (0 = it has no number).  until: nothing but up to a number is known
+ * to be had, the rest is missing.
+ */
+extern void rt_subscription_lose(RtSubscription *subscription);
+extern void rt_subscription_lose_for_good(RtSubscription *subscription);
+extern void rt_subscription_lose_from(RtSubscription *subscription, int64 seq);
+extern void
+rt_subscription_lose_behind(RtSubscription *subscription, int64 seq);
+
+/* Whether a connection has subscriptions whose loss is to be made good. */
+extern bool rt_subscriptions_are_lost(RtConnection *connection);
+
+/*
+ * Appends markers for subscriptions that have lost what cannot be repaired,
+ * not more than a write.  Returns whether there are more to be sent.
+ */
+extern bool rt_subscriptions_send_markers(RtConnection *connection);
+
+/* One that can be repaired, or NULL. */
+extern RtSubscription *rt_subscription_to_repair(RtConnection *connection);
+
+/* A repair begins, under a ticket; it ended; returns false if it means nothing. */
+extern void
+rt_subscription_begin_repair(RtSubscription *subscription, uint64 ticket);
+extern bool
+rt_subscription_end_repair(RtSubscription *subscription, uint64 ticket);
+
+/* A piece of it has come: the events up to a number. */
+extern void
+rt_subscription_note_repaired(RtSubscription *subscription, int64 seq);
+
+/* It can not be repaired after all. */
+extern void rt_subscription_give_up_repair(RtSubscription *subscription);
+
+#endif /* RT_GATEWAY_TOPIC_SUBSCRIPTION_H */

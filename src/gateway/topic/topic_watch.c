@@ -12,13 +12,11 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
 #include "src/gateway/gateway.h"
-#include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/guc.h"
 #include "src/protocol/topic.h"
@@ -27,7 +25,7 @@
 
 typedef struct Watched
 {
-	uint32		hash;
+	RtHashNode	node;			/* by name */
 	uint16		name_len;
 	bool		live;			/* an event has been seen */
 	bool		is_volatile;	/* the last one was */
@@ -39,37 +37,10 @@ typedef struct Watched
 	char		name[RT_TOPIC_MAX + 1];
 } Watched;
 
-typedef struct WatchedKey
-{
-	uint32		hash;
-	uint32		len;
-	const char *name;			/* in a stored entry: the topic's own */
-} WatchedKey;
-
-typedef struct WatchedEntry
-{
-	WatchedKey	key;
-	Watched    *watched;
-	char		status;
-} WatchedEntry;
-
-#define SH_PREFIX watched_table
-#define SH_ELEMENT_TYPE WatchedEntry
-#define SH_KEY_TYPE WatchedKey
-#define SH_KEY key
-#define SH_HASH_KEY(tb, key) (key).hash
-#define SH_EQUAL(tb, a, b) \
-	((a).hash == (b).hash && (a).len == (b).len && \
-	 memcmp((a).name, (b).name, (a).len) == 0)
-#define SH_SCOPE static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
-
 bool		rt_topics_are_watched = false;
 
 static MemoryContext context = NULL;
-static watched_table_hash *table = NULL;
+static RtHashTable table;
 static MemoryContext suppress_context = NULL;
 static List *suppressed = NIL;	/* templates (char *), in suppress_context */
 static uint64 sweep_number = 1;	/* the first one is not next to 0 */
@@ -94,6 +65,16 @@ read_suppressed(void)
 	MemoryContextSwitchTo(old_context);
 }
 
+static void
+stop_watching(void)
+{
+	if (context == NULL)
+		return;
+	rt_hash_destroy(&table);
+	MemoryContextDelete(context);
+	context = NULL;
+}
+
 void
 rt_topic_watch_configure(void)
 {
@@ -101,18 +82,16 @@ rt_topic_watch_configure(void)
 		(realtime_publish_rate_warning > 0 || realtime_silent_topic_warning > 0);
 	if (!rt_topics_are_watched)
 	{
-		if (context != NULL)
-			MemoryContextDelete(context);
-		context = NULL;
+		stop_watching();
 		return;
 	}
 
 	read_suppressed();
 	if (context != NULL)
 		return;
+	rt_hash_init(&table);
 	context = AllocSetContextCreate(rt_gateway.context, "realtime watched topics",
 									ALLOCSET_DEFAULT_SIZES);
-	table = watched_table_create(context, 256, NULL);
 	sampled_ms = rt_gateway.now_ms;
 }
 
@@ -133,34 +112,47 @@ is_suppressed(const Watched *watched)
 
 /* ---- the table ---- */
 
+static Watched *
+find_watched(const char *name, uint16 len, uint32 hash)
+{
+	RtHashNode *node = rt_hash_first(&table, hash);
+
+	for (; node != NULL; node = rt_hash_next(node))
+	{
+		Watched    *watched = rt_hash_container(Watched, node, node);
+
+		if (watched->name_len == len && memcmp(watched->name, name, len) == 0)
+			return watched;
+	}
+	return NULL;
+}
+
 /* Returns NULL if the topic is not to be watched. */
 static Watched *
-watch(const char *name, uint16 len, uint32 hash)
+watch(const RtTopic *topic)
 {
-	WatchedKey	key = {hash, len, name};
-	WatchedEntry *entry = watched_table_lookup(table, key);
-	Watched    *watched;
-	bool		found;
+	Watched    *watched = find_watched(topic->name, topic->name_len, topic->node.hash);
 
-	if (entry != NULL)
-		return entry->watched;
-	if (table->members >= WATCHED_MAX || rt_topic_is_system(name, len))
+	if (watched != NULL)
+		return watched;
+	if (table.members >= WATCHED_MAX ||
+		rt_topic_is_system(topic->name, topic->name_len))
 		return NULL;
 
-	watched = MemoryContextAllocZero(context, sizeof(Watched));
-	watched->hash = hash;
-	watched->name_len = len;
-	memcpy(watched->name, name, len);
-	key.name = watched->name;
-	watched_table_insert(table, key, &found)->watched = watched;
+	watched = MemoryContextAllocExtended(context, sizeof(Watched),
+										 MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (watched == NULL)
+		return NULL;
+	watched->name_len = topic->name_len;
+	memcpy(watched->name, topic->name, topic->name_len);
+	rt_hash_add(&table, &watched->node, topic->node.hash);
 	return watched;
 }
 
 void
-rt_topic_watch_event(const RtRingEntry *entry)
+rt_topic_watch_event(const RtTopic *topic, const RtRingEntry *entry)
 {
-	Watched    *watched = watch(rt_ring_entry_topic(entry), entry->topic_len,
-								entry->topic_hash);
+	Watched    *watched = watch(topic);
 
 	if (watched == NULL)
 		return;
@@ -212,7 +204,7 @@ warn_of_silence(Watched *watched)
 static void
 look_at_topic(RtTopic *topic, void *argument)
 {
-	Watched    *watched = watch(topic->name, topic->name_len, topic->hash);
+	Watched    *watched = watch(topic);
 
 	if (watched == NULL)
 		return;
@@ -225,15 +217,16 @@ look_at_topic(RtTopic *topic, void *argument)
 static void
 compare_rates(int64 elapsed_ms)
 {
-	watched_table_iterator iterator;
-	WatchedEntry *entry;
-
-	watched_table_start_iterate(table, &iterator);
-	while ((entry = watched_table_iterate(table, &iterator)) != NULL)
+	for (uint32 i = 0; i < table.count; i++)
 	{
-		if (realtime_publish_rate_warning > 0)
-			warn_of_rate(entry->watched, elapsed_ms);
-		entry->watched->events = 0;
+		for (RtHashNode *node = table.buckets[i]; node != NULL; node = node->next)
+		{
+			Watched    *watched = rt_hash_container(Watched, node, node);
+
+			if (realtime_publish_rate_warning > 0)
+				warn_of_rate(watched, elapsed_ms);
+			watched->events = 0;
+		}
 	}
 }
 

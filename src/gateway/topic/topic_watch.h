@@ -9,6 +9,7 @@
 #ifndef RT_GATEWAY_TOPIC_TOPIC_WATCH_H
 #define RT_GATEWAY_TOPIC_TOPIC_WATCH_H
 
+#include "src/gateway/topic/topic_table.h"
 #include "src/ipc/publish_ring.h"
 
 extern bool rt_topics_are_watched;
@@ -17,7 +18,7 @@ extern bool rt_topics_are_watched;
 extern void rt_topic_watch_configure(void);
 
 /* Counts an event of a topic that somebody is subscribed to. */
-extern void rt_topic_watch_event(const RtRingEntry *entry);
+extern void rt_topic_watch_event(const RtTopic *topic, const RtRingEntry *entry);
 
 /* Looks at all topics, about once a second; warns in the server's log. */
 extern void rt_topic_watch_sweep(void);

@@ -1,0 +1,152 @@
+/*
+ * topic_table.c
+ *		The topics that somebody is subscribed to, and their subscribers.
+ *
+ * A topic is there while somebody is subscribed to it.  Its array of
+ * subscribers is what fan-out walks; each subscription knows its place in it,
+ * so leaving costs the same however many there are.
+ *
+ * rt_topic_hash() is the same everywhere, and clients choose the names: who
+ * knew which of them meet in one bucket could have the gateway compare each
+ * with each.  So the table has a hash of its own, with a secret seed.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+
+#include "src/gateway/gateway.h"
+#include "src/gateway/topic/subscription.h"
+#include "src/gateway/topic/topic_table.h"
+#include "src/ipc/publish_ring.h"
+
+static RtHashTable table;
+static uint64 seed = 0;
+
+void
+rt_topics_init(void)
+{
+	rt_hash_init(&table);
+	if (!pg_strong_random(&seed, sizeof(seed)))
+		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("could not generate random numbers")));
+	rt_ring_interest_reset(rt_gateway.index);
+}
+
+static uint32
+secret_hash(const char *name, size_t len)
+{
+	return (uint32) hash_bytes_extended((const unsigned char *) name,
+										(int) len, seed);
+}
+
+static RtTopic *
+find_topic(const char *name, size_t len, uint32 hash)
+{
+	RtHashNode *node = rt_hash_first(&table, hash);
+
+	for (; node != NULL; node = rt_hash_next(node))
+	{
+		RtTopic *topic = rt_hash_container(RtTopic, node, node);
+
+		if (topic->name_len == len && memcmp(topic->name, name, len) == 0)
+			return topic;
+	}
+	return NULL;
+}
+
+RtTopic *
+rt_topic_find(const char *name, size_t len)
+{
+	return find_topic(name, len, secret_hash(name, len));
+}
+
+bool
+rt_topics_any(void)
+{
+	return table.members > 0;
+}
+
+void
+rt_topics_visit(void (*visit)(RtTopic *topic, void *argument), void *argument)
+{
+	for (uint32 i = 0; i < table.count; i++)
+	{
+		for (RtHashNode *node = table.buckets[i]; node != NULL;
+			 node = node->next)
+			visit(rt_hash_container(RtTopic, node, node), argument);
+	}
+}
+
+static RtTopic *
+make_topic(const char *name, size_t len, uint32 hash)
+{
+	RtTopic *topic = calloc(1, offsetof(RtTopic, name) + len + 1);
+
+	if (topic == NULL)
+		return NULL;
+	topic->hash = rt_topic_hash(name, len);
+	topic->name_len = len;
+	memcpy(topic->name, name, len);
+	rt_hash_add(&table, &topic->node, hash);
+	return topic;
+}
+
+static void
+free_topic(RtTopic *topic)
+{
+	rt_hash_remove(&table, &topic->node);
+	free(topic->subscribers);
+	free(topic);
+}
+
+static bool
+reserve_subscriber(RtTopic *topic)
+{
+	uint32 size = Max(1, topic->subscriber_size * 2);
+	RtSubscription **subscribers;
+
+	if (topic->subscriber_count < topic->subscriber_size)
+		return true;
+	subscribers = realloc(topic->subscribers, size * sizeof(RtSubscription *));
+	if (subscribers == NULL)
+		return false;
+	topic->subscribers = subscribers;
+	topic->subscriber_size = size;
+	return true;
+}
+
+RtTopic *
+rt_topic_add_subscriber(const char *name, size_t len,
+						RtSubscription *subscription)
+{
+	uint32 hash = secret_hash(name, len);
+	RtTopic *topic = find_topic(name, len, hash);
+
+	if (topic == NULL)
+		topic = make_topic(name, len, hash);
+	if (topic == NULL)
+		return NULL;
+	if (!reserve_subscriber(topic))
+	{
+		if (topic->subscriber_count == 0)
+			free_topic(topic);
+		return NULL;
+	}
+	subscription->index = topic->subscriber_count;
+	topic->subscribers[topic->subscriber_count++] = subscription;
+	rt_ring_interest_add(rt_gateway.index, topic->hash);
+	return topic;
+}
+
+/* The last one takes the place of the one who leaves. */
+void
+rt_topic_remove_subscriber(RtTopic *topic, uint32 index)
+{
+	RtSubscription *last = topic->subscribers[--topic->subscriber_count];
+
+	topic->subscribers[index] = last;
+	last->index = index;
+	rt_ring_interest_remove(rt_gateway.index, topic->hash);
+	if (topic->subscriber_count == 0)
+		free_topic(topic);
+}

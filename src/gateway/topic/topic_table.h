@@ -1,0 +1,45 @@
+/*
+ * topic_table.h
+ *		The topics that somebody is subscribed to, and their subscribers.
+ */
+#ifndef RT_GATEWAY_TOPIC_TOPIC_TABLE_H
+#define RT_GATEWAY_TOPIC_TOPIC_TABLE_H
+
+#include "src/gateway/topic/hash_table.h"
+
+struct RtSubscription;
+
+typedef struct RtTopic
+{
+	RtHashNode node; /* by name */
+	uint32 hash;     /* rt_topic_hash(): its partition */
+	uint16 name_len;
+	uint32 subscriber_count;
+	uint32 subscriber_size;
+	struct RtSubscription **subscribers; /* each knows its place in it */
+	uint32 open_generation; /* of declarations when found open; 0 = not */
+	char name[FLEXIBLE_ARRAY_MEMBER]; /* terminated */
+} RtTopic;
+
+extern void rt_topics_init(void);
+
+/* NULL if nobody is subscribed to it. */
+extern RtTopic *rt_topic_find(const char *name, size_t len);
+
+/* Whether anybody is subscribed to anything. */
+extern bool rt_topics_any(void);
+
+/* Calls visit() for each topic that somebody is subscribed to. */
+extern void
+rt_topics_visit(void (*visit)(RtTopic *topic, void *argument), void *argument);
+
+/*
+ * Puts a subscription among the subscribers of a topic, which is made if it
+ * is not there; tells its place.  NULL without memory.  remove frees the topic
+ * with its last subscriber.
+ */
+extern RtTopic *rt_topic_add_subscriber(const char *name, size_t len,
+										struct RtSubscription *subscription);
+extern void rt_topic_remove_subscriber(RtTopic *topic, uint32 index);
+
+#endif /* RT_GATEWAY_TOPIC_TOPIC_TABLE_H */
