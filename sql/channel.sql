@@ -135,9 +135,8 @@ SELECT t.* FROM unnest(ARRAY[
 		$$('one', 'x')$$, $$('a/b', '__x')$$]) v,
 	try('INSERT INTO realtime.stream_declaration (path, topic) VALUES ' || v) t;
 SELECT o, t.state, t.message FROM unnest(ARRAY[
-		$$loader = 'f()'$$, $$merge = 'sum'$$, $$key = ''$$, $$max = 0$$, $$replay_size = 0$$, $$replay_ttl = '0'$$, $$replay = true, volatile = true$$,
-		$$coalesce_by = 'x'$$, $$gate = 'f()'$$, $$transform = 'f()'$$, $$schema_version = 1$$, $$migrate = '{f()}'$$, $$invalidate_on = '{x}'$$,
-		$$shared = true$$]) o,
+		$$merge = 'sum'$$, $$key = ''$$, $$max = 0$$, $$replay_size = 0$$, $$replay_ttl = '0'$$, $$replay = true, volatile = true$$,
+		$$coalesce_by = 'x', replay = true$$, $$schema_version = 0$$, $$stale_after = '0'$$]) o,
 	try('UPDATE realtime.stream_declaration SET ' || o) t;
 
 -- who may

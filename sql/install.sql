@@ -1,6 +1,7 @@
 --
 -- What CREATE EXTENSION makes, and who may do what with it
 --
+\pset format unaligned
 \dx+ realtime
 
 -- roles

@@ -63,7 +63,41 @@ typedef enum RtMerge
 	RT_MERGE_CURSOR
 } RtMerge;
 
-/* A stream.  All that there are yet are channels: they have no loader. */
+/* A function that a declaration may name. */
+typedef struct RtNamedFunction
+{
+	bool		declared;
+	Oid			oid;			/* InvalidOid = none, or gone */
+} RtNamedFunction;
+
+/* Those of a stream; guards and steps of migration are lists of their own. */
+typedef enum RtStreamFunction
+{
+	RT_STREAM_LOADER,
+	RT_STREAM_COALESCE_BY,
+	RT_STREAM_ACCESS,
+	RT_STREAM_GATE,
+	RT_STREAM_TRANSFORM,
+	RT_STREAM_DELTA_VERSION,
+	RT_STREAM_DELTA_DIFF,
+	RT_STREAM_DELTA_FROM_SEQ,
+	RT_STREAM_ON_SUBSCRIBE,
+	RT_STREAM_ON_UNSUBSCRIBE,
+	RT_STREAM_ON_ERROR,
+	RT_STREAM_FUNCTIONS
+} RtStreamFunction;
+
+/* Where and how the table names them. */
+typedef struct RtStreamFunctionColumn
+{
+	int			anum;
+	const char *name;			/* of the column, and of the option */
+	const char *purpose;		/* in messages: "access function" */
+} RtStreamFunctionColumn;
+
+extern const RtStreamFunctionColumn rt_stream_function_columns[RT_STREAM_FUNCTIONS];
+
+/* A stream; one without a loader is a channel. */
 typedef struct RtStreamDeclaration
 {
 	char	   *path;			/* hash key */
@@ -76,11 +110,23 @@ typedef struct RtStreamDeclaration
 	char	   *key;			/* CRUD */
 	bool		prepend;		/* CRUD */
 	int			max;			/* CRUD, LATEST: rows kept; 0 = not said */
-	bool		has_access;
-	Oid			access;			/* InvalidOid = none, or gone; see has_access */
+	RtNamedFunction functions[RT_STREAM_FUNCTIONS];
 	int			guard_count;
 	Oid		   *guards;			/* InvalidOid: gone */
+	char	   *transform;		/* as declared; NULL = none */
+	char	   *coalesce_by;	/* likewise: a member of the data, "a.b", or a
+								 * function */
+	int			schema_version; /* 0 = not said */
+	int			migrate_count;
+	Oid		   *migrate;		/* from version 1 on; InvalidOid: gone */
+	int64		stale_after_ms; /* -1 = never */
+	int			invalidate_count;
+	char	  **invalidate_on;	/* patterns */
+	bool		shared;
 } RtStreamDeclaration;
+
+#define rt_stream_is_channel(stream) \
+	(!(stream)->functions[RT_STREAM_LOADER].declared)
 
 /* A channel of NOTIFY whose notifications are published. */
 typedef struct RtBridgeDeclaration
@@ -99,7 +145,7 @@ typedef struct RtFunctionReference
 	const char *signature;		/* as stored */
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
-								 * "channel" or "bridge" */
+								 * "stream", "channel" or "bridge" */
 	const char *declaration;	/* its path, template or channel of NOTIFY */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;

@@ -63,8 +63,10 @@ static int	row_ms_int(const Row *row, int anum, int when_null);
 static Oid	refer(RtDeclarations *declarations, const char *signature,
 				  const char *kind, const char *declaration,
 				  const char *purpose);
-static int	read_guards(RtDeclarations *declarations, const Row *row, int anum,
-						const char *kind, const char *path, Oid **guards);
+static int	read_functions(RtDeclarations *declarations, const Row *row, int anum,
+						   const char *kind, const char *path,
+						   const char *purpose, Oid **functions);
+static int	row_texts(const Row *row, int anum, char ***texts);
 static RtTopicClass topic_class(const char *name);
 static RtMerge merge_of_name(const char *name);
 static RtName template_form(const RtTopicTemplate *tpl);
@@ -223,8 +225,8 @@ read_rpc(RtDeclarations *declarations, const Row *row)
 	rpc->handler_text = row_text(row, Anum_rpc_handler);
 	rpc->handler = refer(declarations, rpc->handler_text, "rpc", rpc->path,
 						 "handler");
-	rpc->guard_count = read_guards(declarations, row, Anum_rpc_guards, "rpc",
-								   rpc->path, &rpc->guards);
+	rpc->guard_count = read_functions(declarations, row, Anum_rpc_guards, "rpc",
+									  rpc->path, "guard", &rpc->guards);
 	rpc->timeout_ms = row_ms_int(row, Anum_rpc_timeout, -1);
 	rpc->read_only = row_is_null(row, Anum_rpc_read_only) ? -1 :
 		DatumGetBool(row_value(row, Anum_rpc_read_only));
@@ -251,21 +253,16 @@ read_rpc(RtDeclarations *declarations, const Row *row)
 
 /* Returns how many. */
 static int
-read_guards(RtDeclarations *declarations, const Row *row, int anum,
-			const char *kind, const char *path, Oid **guards)
+read_functions(RtDeclarations *declarations, const Row *row, int anum,
+			   const char *kind, const char *path, const char *purpose,
+			   Oid **functions)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-	int			count;
+	char	  **signatures;
+	int			count = row_texts(row, anum, &signatures);
 
-	deconstruct_array(DatumGetArrayTypeP(row_value(row, anum)),
-					  TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, &nulls, &count);
-	*guards = palloc(sizeof(Oid) * Max(count, 1));
+	*functions = palloc(sizeof(Oid) * Max(count, 1));
 	for (int i = 0; i < count; i++)
-		(*guards)[i] = refer(declarations,
-							 nulls[i] ? "" : TextDatumGetCString(elements[i]),
-							 kind, path, "guard");
+		(*functions)[i] = refer(declarations, signatures[i], kind, path, purpose);
 	return count;
 }
 
@@ -306,13 +303,52 @@ read_bridge(RtDeclarations *declarations, const Row *row)
 	declarations->bridges = lappend(declarations->bridges, bridge);
 }
 
+/* A function that is named by its parentheses; else it is no function. */
+static bool
+is_signature(const char *text)
+{
+	size_t		len = strlen(text);
+
+	return len > 0 && text[len - 1] == ')';
+}
+
+static void
+read_stream_functions(RtDeclarations *declarations, const Row *row,
+					  RtStreamDeclaration *stream)
+{
+	const char *kind = row_is_null(row, Anum_stream_loader) ? "channel" : "stream";
+
+	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
+	{
+		const RtStreamFunctionColumn *column = &rt_stream_function_columns[i];
+		char	   *text = row_text(row, column->anum);
+
+		if (text == NULL)
+			continue;
+		if (i == RT_STREAM_TRANSFORM)
+			stream->transform = text;
+		if (i == RT_STREAM_COALESCE_BY)
+			stream->coalesce_by = text;
+		if (i == RT_STREAM_COALESCE_BY && !is_signature(text))
+			continue;
+		stream->functions[i].declared = true;
+		stream->functions[i].oid = refer(declarations, text, kind,
+										 stream->path, column->purpose);
+	}
+	stream->guard_count = read_functions(declarations, row, Anum_stream_guards,
+										 kind, stream->path, "guard",
+										 &stream->guards);
+	stream->migrate_count = read_functions(declarations, row, Anum_stream_migrate,
+										   kind, stream->path,
+										   "step of migration", &stream->migrate);
+}
+
 static void
 read_stream(RtDeclarations *declarations, const Row *row)
 {
 	RtStreamDeclaration *stream = palloc0(sizeof(RtStreamDeclaration));
 	RtName		name;
 	bool		found;
-	char	   *access;
 
 	stream->path = row_text(row, Anum_stream_path);
 	stream->topic = row_text(row, Anum_stream_topic);
@@ -327,13 +363,13 @@ read_stream(RtDeclarations *declarations, const Row *row)
 	stream->prepend = DatumGetBool(row_value(row, Anum_stream_prepend));
 	if (!row_is_null(row, Anum_stream_max))
 		stream->max = DatumGetInt32(row_value(row, Anum_stream_max));
-	access = row_text(row, Anum_stream_access);
-	stream->has_access = access != NULL;
-	if (stream->has_access)
-		stream->access = refer(declarations, access, "channel", stream->path,
-							   "access function");
-	stream->guard_count = read_guards(declarations, row, Anum_stream_guards,
-									  "channel", stream->path, &stream->guards);
+	read_stream_functions(declarations, row, stream);
+	if (!row_is_null(row, Anum_stream_schema_version))
+		stream->schema_version = DatumGetInt32(row_value(row, Anum_stream_schema_version));
+	stream->stale_after_ms = row_ms(row, Anum_stream_stale_after, -1);
+	stream->invalidate_count = row_texts(row, Anum_stream_invalidate_on,
+										 &stream->invalidate_on);
+	stream->shared = DatumGetBool(row_value(row, Anum_stream_shared));
 
 	name.ptr = stream->path;
 	name.len = strlen(stream->path);
@@ -386,7 +422,7 @@ join_stream(RtDeclarations *declarations, RtStreamDeclaration *stream,
 
 	entry = rt_names_insert(forms, template_form(&probe), &found);
 	if (!found)
-		entry->value = make_template(declarations, stream->topic, "channel",
+		entry->value = make_template(declarations, stream->topic, "stream",
 									 stream->path);
 	tpl = entry->value;
 	if (tpl == NULL)
@@ -452,6 +488,23 @@ row_text(const Row *row, int anum)
 {
 	return row_is_null(row, anum) ? NULL :
 		TextDatumGetCString(row_value(row, anum));
+}
+
+/* The elements of an array, NULL being "".  Returns how many. */
+static int
+row_texts(const Row *row, int anum, char ***texts)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(DatumGetArrayTypeP(row_value(row, anum)),
+					  TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &count);
+	*texts = palloc(sizeof(char *) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+		(*texts)[i] = nulls[i] ? pstrdup("") : TextDatumGetCString(elements[i]);
+	return count;
 }
 
 static int64

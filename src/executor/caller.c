@@ -69,11 +69,19 @@ realtime_request_id(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(rt_caller_request_id()));
 }
 
-/* There are no loaders yet that could be asked for more. */
 Datum
 realtime_cursor(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_NULL();
+	const RtCaller *caller = rt_caller();
+	RtRequest  *request;
+	char	   *text;
+
+	if (caller == NULL || caller->request->asked.cursor.len == 0)
+		PG_RETURN_NULL();
+	request = caller->request;
+	text = pnstrdup(rt_shared_text_get(&request->text) + request->asked.cursor.off,
+					request->asked.cursor.len);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }
 
 /* All classes are shed alike: when half of the request slots are taken. */

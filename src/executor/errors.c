@@ -157,7 +157,9 @@ set_circumstance(RtFault *fault, const ErrorData *error,
 		code = scene->shutting_down ? RT_CODE_SERVICE_UNAVAILABLE :
 			scene->deadline_passed ? RT_CODE_TIMEOUT : RT_CODE_CANCELLED;
 	else if (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		code = RT_CODE_LOCK_TIMEOUT;
+		/* before anything of the user's has run, the lock is one of ours */
+		code = scene->stage == RT_STAGE_PREPARE ? RT_CODE_OVERLOADED :
+			RT_CODE_LOCK_TIMEOUT;
 	else if (SQLCLASS(error) == CLASS('4', '0'))
 		code = RT_CODE_CONFLICT;
 	else if (SQLCLASS(error) == CLASS('5', '3'))

@@ -31,6 +31,16 @@ rt_reply_reset(RtRequest *request)
 	request->answer_lsn = InvalidXLogRecPtr;
 }
 
+bool
+rt_reply_frame(RtRequest *request, const char *frame, Size len)
+{
+	rt_reply_reset(request);
+	if (!rt_shared_text_set(&request->answer, frame, len))
+		return false;
+	request->answer_kind = RT_ANSWER_FRAME;
+	return true;
+}
+
 /* Puts the header before the payload and all of it into the slot. */
 static bool
 set_frame(RtRequest *request, char *buffer, size_t payload_len)
@@ -39,11 +49,7 @@ set_frame(RtRequest *request, char *buffer, size_t payload_len)
 	char	   *frame = rt_frame_seal(buffer, payload_len, RT_OPCODE_TEXT,
 									  &frame_len);
 
-	rt_reply_reset(request);
-	if (!rt_shared_text_set(&request->answer, frame, frame_len))
-		return false;
-	request->answer_kind = RT_ANSWER_FRAME;
-	return true;
+	return rt_reply_frame(request, frame, frame_len);
 }
 
 void

@@ -18,6 +18,9 @@
  */
 extern void rt_reply_success(RtRequest *request, const char *data, int data_len);
 
+/* A finished frame.  Returns false if there is no room for it. */
+extern bool rt_reply_frame(RtRequest *request, const char *frame, Size len);
+
 /* The frame of a failure.  Never fails. */
 extern void rt_reply_failure(RtRequest *request, const RtFault *fault);
 

@@ -130,8 +130,14 @@ run_transaction(RtWork *work)
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);
 
+	if (work->take_snapshot != NULL)
+		XactIsoLevel = XACT_REPEATABLE_READ;
 	if (prepare_work(work))
+	{
+		if (work->take_snapshot != NULL)
+			work->take_snapshot(work);
 		run_as_caller(work);
+	}
 	CommitTransactionCommand();
 	rt_deadline_disarm();
 	MemoryContextSwitchTo(context);
@@ -239,6 +245,12 @@ rt_work_run(RtWork *work)
 {
 	work->started_at = 0;
 	work->session_is_spoiled = false;
+	rt_work_continue(work);
+}
+
+void
+rt_work_continue(RtWork *work)
+{
 	debug_query_string = work->activity;
 	SetCurrentStatementStartTimestamp();	/* the view shows it */
 	pgstat_report_activity(STATE_RUNNING, work->activity);

@@ -39,6 +39,12 @@ struct RtWork
 	bool		(*prepare) (RtWork *work);
 	void		(*run) (RtWork *work);
 
+	/*
+	 * NULL, or: all of run sees the database as of one moment, and this runs
+	 * as the executor just before it, to take that snapshot.
+	 */
+	void		(*take_snapshot) (RtWork *work);
+
 	/* set by prepare */
 	int			timeout_ms;		/* 0 = none; realtime.handler_timeout unless set */
 	double		mean_us;		/* expected run time; < 0 = not known */
@@ -69,6 +75,9 @@ extern char *rt_work_path(RtRequest *request);
  * committed, or fault says what became of it; nothing is raised.
  */
 extern void rt_work_run(RtWork *work);
+
+/* Runs another transaction for the same request, with the same deadline. */
+extern void rt_work_continue(RtWork *work);
 
 /*
  * For prepare: brings the declarations up to date.  Returns false, with the

@@ -99,7 +99,9 @@ fill_texts(RtRequest *request, const RtQuestionTexts *texts)
 	char	   *start = rt_shared_text_reserve(&request->text,
 											   texts->path.len + texts->id.len +
 											   texts->args.len +
-											   texts->idempotency_key.len);
+											   texts->idempotency_key.len +
+											   texts->version.len +
+											   texts->cursor.len);
 	char	   *p = start;
 
 	if (start == NULL)
@@ -108,6 +110,8 @@ fill_texts(RtRequest *request, const RtQuestionTexts *texts)
 	request->asked.id = append_text(&p, start, texts->id);
 	request->asked.args = append_text(&p, start, texts->args);
 	request->asked.idempotency_key = append_text(&p, start, texts->idempotency_key);
+	request->asked.version = append_text(&p, start, texts->version);
+	request->asked.cursor = append_text(&p, start, texts->cursor);
 	return true;
 }
 

@@ -16,6 +16,8 @@ typedef struct RtQuestionTexts
 	RtText		id;
 	RtText		args;
 	RtText		idempotency_key;
+	RtText		version;
+	RtText		cursor;
 } RtQuestionTexts;
 
 /* Whether an executor is there, or is expected. */

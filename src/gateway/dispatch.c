@@ -86,13 +86,16 @@ ask_call(RtConnection *connection, const char *text, const RtCall *call,
 		.path = {call->path, call->path_len},
 		.id = text_of(text, call->id),
 		.args = text_of(text, call->args),
-		.idempotency_key = text_of(text, call->idempotency_key)
+		.idempotency_key = text_of(text, call->idempotency_key),
+		.version = text_of(text, call->version)
 	};
 	RtQuestion	question;
 
 	rt_question_init(&question, connection,
 					 call->stream ? RT_REQUEST_STREAM : RT_REQUEST_CALL);
 	question.tag = sequence;
+	if (!rt_json_is_null(text, call->cursor))
+		texts.cursor = text_of(text, call->cursor);
 	if (call->stream)
 		rt_stream_fill(connection, &question, text, call);
 	if (!rt_ask(connection, &question, &texts))

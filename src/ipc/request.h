@@ -97,7 +97,10 @@ typedef struct RtQuestion
 								 * client has the topic's events; RT_SINCE_* */
 	uint32		limit;			/* STREAM, REPLAY, RESUME, REPAIR: bytes of
 								 * events in the answer */
-	bool		load_more;		/* STREAM: more of a value, not a subscription */
+	RtRequestSpan version;		/* STREAM: any JSON, of the client's value */
+	RtRequestSpan cursor;		/* STREAM: any JSON; more of a value is wanted,
+								 * not a subscription; len 0 = it is not */
+	int32		schema_version; /* STREAM: of the client's rows; 0 = not said */
 } RtQuestion;
 
 typedef struct RtRequest

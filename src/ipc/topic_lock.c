@@ -35,6 +35,15 @@ rt_partition_lock(uint32 partition, LOCKMODE mode)
 	(void) acquire(partition, LOCK_PARTITION, mode, false);
 }
 
+void
+rt_partition_unlock(uint32 partition, LOCKMODE mode)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, partition, LOCK_PARTITION, LOCK_FIELD4);
+	(void) LockRelease(&tag, mode, false);
+}
+
 bool
 rt_partition_try_lock(uint32 partition, LOCKMODE mode)
 {

@@ -22,6 +22,9 @@
 /* Waits, with interrupts and lock_timeout. */
 extern void rt_partition_lock(uint32 partition, LOCKMODE mode);
 
+/* Before the end of the transaction: for who has only looked. */
+extern void rt_partition_unlock(uint32 partition, LOCKMODE mode);
+
 /* Does not wait; returns false if somebody holds it. */
 extern bool rt_partition_try_lock(uint32 partition, LOCKMODE mode);
 

@@ -211,6 +211,68 @@ rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json)
 	return end_writing(&w);
 }
 
+static void
+put_member(Writer *w, const char *name, RtText text)
+{
+	if (text.len == 0)
+		return;
+	put_bytes(w, name, strlen(name));
+	put_string(w, text);
+}
+
+static void
+put_number_member(Writer *w, const char *name, uint64_t number)
+{
+	put_bytes(w, name, strlen(name));
+	put_number(w, number);
+}
+
+/* How the client merges, and from where on. */
+static void
+put_stream_merge(Writer *w, const RtStreamReply *reply)
+{
+	put_member(w, ",\"topic\":", reply->topic);
+	put_member(w, ",\"merge\":", reply->merge);
+	put_member(w, ",\"key\":", reply->key);
+	if (reply->prepend)
+		put_literal(w, ",\"prepend\":true");
+	if (reply->max > 0)
+		put_number_member(w, ",\"max\":", (uint64_t) reply->max);
+	if (reply->seq >= 0)
+		put_number_member(w, ",\"seq\":", (uint64_t) reply->seq);
+}
+
+/* What the data is. */
+static void
+put_stream_data_kind(Writer *w, const RtStreamReply *reply)
+{
+	if (reply->replay == RT_REPLAYED_YES)
+		put_literal(w, ",\"replay\":true");
+	else if (reply->replay == RT_REPLAYED_NO)
+		put_literal(w, ",\"replay\":false");
+	if (reply->channel)
+		put_literal(w, ",\"channel\":true");
+	if (reply->delta)
+		put_literal(w, ",\"delta\":true");
+	if (reply->unchanged)
+		put_literal(w, ",\"unchanged\":true");
+	put_member(w, ",\"version\":", reply->version);
+	if (reply->schema_version > 0)
+		put_number_member(w, ",\"schemaVersion\":", (uint64_t) reply->schema_version);
+	if (reply->paged)
+	{
+		if (reply->has_more)
+			put_literal(w, ",\"hasMore\":true");
+		else
+			put_literal(w, ",\"hasMore\":false");
+	}
+	if (reply->cursor_json.len > 0)
+	{
+		put_literal(w, ",\"cursor\":");
+		put_json(w, reply->cursor_json);
+	}
+}
+
 size_t
 rt_payload_stream(char *dst, size_t cap, RtText id_json,
 				  const RtStreamReply *reply)
@@ -220,35 +282,23 @@ rt_payload_stream(char *dst, size_t cap, RtText id_json,
 	put_reply_head(&w, id_json);
 	put_literal(&w, ",\"ok\":true,\"data\":");
 	put_json(&w, reply->data_json);
-	put_literal(&w, ",\"topic\":");
-	put_string(&w, reply->topic);
-	put_literal(&w, ",\"merge\":");
-	put_string(&w, reply->merge);
-	if (reply->key.len > 0)
+	if (reply->gated)
+		put_literal(&w, ",\"gated\":true");
+	else
 	{
-		put_literal(&w, ",\"key\":");
-		put_string(&w, reply->key);
+		put_stream_merge(&w, reply);
+		put_stream_data_kind(&w, reply);
 	}
-	if (reply->prepend)
-		put_literal(&w, ",\"prepend\":true");
-	if (reply->max > 0)
-	{
-		put_literal(&w, ",\"max\":");
-		put_number(&w, (uint64_t) reply->max);
-	}
-	if (reply->seq >= 0)
-	{
-		put_literal(&w, ",\"seq\":");
-		put_number(&w, (uint64_t) reply->seq);
-	}
-	if (reply->replay == RT_REPLAYED_YES)
-		put_literal(&w, ",\"replay\":true");
-	else if (reply->replay == RT_REPLAYED_NO)
-		put_literal(&w, ",\"replay\":false");
-	if (reply->channel)
-		put_literal(&w, ",\"channel\":true");
 	put_literal(&w, "}}");
 	return end_writing(&w);
+}
+
+size_t
+rt_payload_stream_length(const RtStreamReply *reply)
+{
+	return RT_FRAME_OVERHEAD + reply->data_json.len + reply->topic.len +
+		reply->merge.len + 6 * reply->key.len + 6 * reply->version.len +
+		reply->cursor_json.len;
 }
 
 size_t

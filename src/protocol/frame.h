@@ -25,7 +25,7 @@
 #include "src/protocol/text.h"
 
 #define RT_FRAME_HEADROOM 10	/* bytes before the payload */
-#define RT_FRAME_OVERHEAD 256	/* the most that a payload adds to its parts */
+#define RT_FRAME_OVERHEAD 320	/* the most that a payload adds to its parts */
 #define RT_FRAME_PAYLOAD_MAX (1024 * 1024)	/* clients drop longer ones */
 
 typedef enum RtOpcode
@@ -89,8 +89,8 @@ extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,
 								 RtText data_json);
 
 /*
- * The reply to whoever subscribes to a stream.  max 0, seq < 0 and an absent
- * key = the member is left out.
+ * The reply to whoever asks for a stream.  What is absent, false, max 0, seq
+ * < 0 or schema_version 0 = the member is left out.
  */
 typedef enum RtReplayed
 {
@@ -101,7 +101,8 @@ typedef enum RtReplayed
 
 typedef struct RtStreamReply
 {
-	RtText		data_json;
+	RtText		data_json;		/* always written */
+	bool		gated;			/* the stream is closed: nothing else is told */
 	RtText		topic;			/* has passed its check */
 	RtText		merge;
 	RtText		key;
@@ -109,8 +110,18 @@ typedef struct RtStreamReply
 	int64_t		max;
 	int64_t		seq;
 	RtReplayed	replay;
-	bool		channel;
+	bool		channel;		/* there is no value to begin with */
+	bool		delta;			/* data are rows that have changed */
+	bool		unchanged;		/* what the client has is the value */
+	RtText		version;		/* of the value */
+	int32_t		schema_version; /* of its rows */
+	bool		paged;			/* has_more is written */
+	bool		has_more;
+	RtText		cursor_json;
 } RtStreamReply;
+
+/* The most that a reply has besides its id, with its texts escaped. */
+extern size_t rt_payload_stream_length(const RtStreamReply *reply);
 
 extern size_t rt_payload_stream(char *dst, size_t cap, RtText id_json,
 								const RtStreamReply *reply);

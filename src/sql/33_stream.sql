@@ -1,6 +1,6 @@
 --
--- Streams: what clients follow.  Written by realtime.channel(); a stream
--- without a loader is a channel.  The order of columns is known to
+-- Streams: what clients follow.  Written by realtime.stream() and
+-- realtime.channel(); a stream without a loader is a channel.  The order of columns is known to
 -- src/catalog/declaration_table.h.
 --
 CREATE TABLE realtime.stream_declaration (
@@ -9,8 +9,7 @@ CREATE TABLE realtime.stream_declaration (
 		CHECK (octet_length(path) <= 255 AND path ~ '^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)+$'),
 	topic text COLLATE pg_catalog."C" NOT NULL
 		CONSTRAINT topic_is_not_reserved CHECK (NOT starts_with(topic, '__')),
-	loader text
-		CONSTRAINT loader_is_not_supported_yet CHECK (loader IS NULL),
+	loader text,
 	merge text NOT NULL DEFAULT 'crud'
 		CONSTRAINT merge_exists CHECK (merge IN ('crud', 'latest', 'set', 'presence', 'cursor')),
 	key text NOT NULL DEFAULT 'id'
@@ -24,48 +23,37 @@ CREATE TABLE realtime.stream_declaration (
 	replay_ttl interval
 		CONSTRAINT replay_ttl_is_positive CHECK (replay_ttl > '0'),
 	volatile boolean NOT NULL DEFAULT false,
-	coalesce_by text
-		CONSTRAINT coalesce_by_is_not_supported_yet CHECK (coalesce_by IS NULL),
+	coalesce_by text,
 	access text,
-	gate text
-		CONSTRAINT gate_is_not_supported_yet CHECK (gate IS NULL),
+	gate text,
 	guards text[] NOT NULL DEFAULT '{}',
-	transform text
-		CONSTRAINT transform_is_not_supported_yet CHECK (transform IS NULL),
-	delta_version text
-		CONSTRAINT delta_version_is_not_supported_yet CHECK (delta_version IS NULL),
-	delta_diff text
-		CONSTRAINT delta_diff_is_not_supported_yet CHECK (delta_diff IS NULL),
-	delta_from_seq text
-		CONSTRAINT delta_from_seq_is_not_supported_yet CHECK (delta_from_seq IS NULL),
+	transform text,
+	delta_version text,
+	delta_diff text,
+	delta_from_seq text,
 	schema_version integer
-		CONSTRAINT schema_version_is_not_supported_yet CHECK (schema_version IS NULL),
-	migrate text[] NOT NULL DEFAULT '{}'
-		CONSTRAINT migrate_is_not_supported_yet CHECK (migrate = '{}'),
+		CONSTRAINT schema_version_is_positive CHECK (schema_version > 0),
+	migrate text[] NOT NULL DEFAULT '{}',
 	stale_after interval
-		CONSTRAINT stale_after_is_not_supported_yet CHECK (stale_after IS NULL),
-	invalidate_on text[] NOT NULL DEFAULT '{}'
-		CONSTRAINT invalidate_on_is_not_supported_yet CHECK (invalidate_on = '{}'),
-	on_subscribe text
-		CONSTRAINT on_subscribe_is_not_supported_yet CHECK (on_subscribe IS NULL),
-	on_unsubscribe text
-		CONSTRAINT on_unsubscribe_is_not_supported_yet CHECK (on_unsubscribe IS NULL),
-	on_error text
-		CONSTRAINT on_error_is_not_supported_yet CHECK (on_error IS NULL),
+		CONSTRAINT stale_after_is_positive CHECK (stale_after > '0'),
+	invalidate_on text[] NOT NULL DEFAULT '{}',
+	on_subscribe text,
+	on_unsubscribe text,
+	on_error text,
 	class_of_service text
 		CONSTRAINT class_of_service_is_not_supported_yet CHECK (class_of_service IS NULL),
-	shared boolean NOT NULL DEFAULT false
-		CONSTRAINT shared_is_not_supported_yet CHECK (NOT shared),
-	CONSTRAINT replay_or_volatile CHECK (NOT (replay AND volatile))
+	shared boolean NOT NULL DEFAULT false,
+	CONSTRAINT replay_or_volatile CHECK (NOT (replay AND volatile)),
+	CONSTRAINT coalesced_has_no_numbers CHECK (coalesce_by IS NULL OR NOT (replay OR volatile))
 );
 COMMENT ON TABLE realtime.stream_declaration IS
-	'Streams that clients can follow, see realtime.channel()';
+	'Streams that clients can follow, see realtime.stream()';
 COMMENT ON COLUMN realtime.stream_declaration.path IS
 	'What clients call it';
 COMMENT ON COLUMN realtime.stream_declaration.topic IS
 	'Template of the topics that its events are published on';
 COMMENT ON COLUMN realtime.stream_declaration.loader IS
-	'Signature of the function that loads the value; NULL is a channel, which has none (all that is supported yet)';
+	'Signature of the function that loads the value; NULL is a channel, which has none';
 COMMENT ON COLUMN realtime.stream_declaration.merge IS
 	'How clients put events into their value: crud, latest, set, presence or cursor';
 COMMENT ON COLUMN realtime.stream_declaration.key IS
@@ -83,39 +71,39 @@ COMMENT ON COLUMN realtime.stream_declaration.replay_ttl IS
 COMMENT ON COLUMN realtime.stream_declaration.volatile IS
 	'Whether its topics are of class volatile';
 COMMENT ON COLUMN realtime.stream_declaration.coalesce_by IS
-	'Member by which only the newest event is sent (not supported yet)';
+	'Member of the data (id, or a.b) by which a slow client gets only the newest event, or signature of a function that names it';
 COMMENT ON COLUMN realtime.stream_declaration.access IS
 	'Signature of the function that says who may follow it';
 COMMENT ON COLUMN realtime.stream_declaration.gate IS
-	'Signature of the function that closes it for some (not supported yet)';
+	'Signature of the function that says whether it is open for the caller';
 COMMENT ON COLUMN realtime.stream_declaration.guards IS
 	'Signatures of the functions that run first, in this order';
 COMMENT ON COLUMN realtime.stream_declaration.transform IS
-	'Signature of the function that changes what is sent (not supported yet)';
+	'Signature of the function that changes what is sent';
 COMMENT ON COLUMN realtime.stream_declaration.delta_version IS
-	'Signature of the function that names the value''s version (not supported yet)';
+	'Signature of the function that names the value''s version';
 COMMENT ON COLUMN realtime.stream_declaration.delta_diff IS
-	'Signature of the function that finds what has changed since a version (not supported yet)';
+	'Signature of the function that finds what has changed since a version';
 COMMENT ON COLUMN realtime.stream_declaration.delta_from_seq IS
-	'Signature of the function that finds what has changed since a number (not supported yet)';
+	'Signature of the function that finds what has changed since a number';
 COMMENT ON COLUMN realtime.stream_declaration.schema_version IS
-	'Version of the rows'' shape (not supported yet)';
+	'Version of the rows'' shape';
 COMMENT ON COLUMN realtime.stream_declaration.migrate IS
-	'Signatures of the functions that bring rows to the next version (not supported yet)';
+	'Signatures of the functions that bring rows from version 1 to 2, and so on';
 COMMENT ON COLUMN realtime.stream_declaration.stale_after IS
-	'Age at which the value is loaded again (not supported yet)';
+	'Time without an event after which the value is loaded again';
 COMMENT ON COLUMN realtime.stream_declaration.invalidate_on IS
-	'Patterns of topics whose events have the value loaded again (not supported yet)';
+	'Patterns of topics whose events have the value loaded again; * is one or more characters';
 COMMENT ON COLUMN realtime.stream_declaration.on_subscribe IS
-	'Signature of the function that runs when somebody begins to follow it (not supported yet)';
+	'Signature of the function that runs when somebody begins to follow it';
 COMMENT ON COLUMN realtime.stream_declaration.on_unsubscribe IS
-	'Signature of the function that runs when somebody ceases to (not supported yet)';
+	'Signature of the function that runs when somebody ceases to';
 COMMENT ON COLUMN realtime.stream_declaration.on_error IS
-	'Signature of the function that is told of errors (not supported yet)';
+	'Signature of the function that is told of errors';
 COMMENT ON COLUMN realtime.stream_declaration.class_of_service IS
 	'The class whose rules refuse it under load (not supported yet)';
 COMMENT ON COLUMN realtime.stream_declaration.shared IS
-	'Whether the value is the same for everybody (not supported yet)';
+	'Whether the value is the same for everybody who may follow it';
 COMMENT ON INDEX realtime.stream_declaration_pkey IS
 	'One declaration for each path';
 

@@ -64,7 +64,7 @@ COMMENT ON FUNCTION realtime.topic_is_declared() IS
 -- The declaring functions need not know of it, and it sees what was there before.
 CREATE TRIGGER topic_is_declared
 	AFTER INSERT OR UPDATE ON realtime.stream_declaration
-	FOR EACH ROW EXECUTE FUNCTION realtime.topic_is_declared('channel', 'path', 'topic', 'template');
+	FOR EACH ROW EXECUTE FUNCTION realtime.topic_is_declared('stream', 'path', 'topic', 'template');
 COMMENT ON TRIGGER topic_is_declared ON realtime.stream_declaration IS
 	'Warns of a topic that is not declared';
 
@@ -85,7 +85,7 @@ CREATE VIEW realtime.topic_patterns AS
 UNION ALL
 	SELECT topic,
 		CASE WHEN replay THEN 'replay' WHEN volatile THEN 'volatile' ELSE 'ordered' END,
-		'channel', path,
+		CASE WHEN loader IS NULL THEN 'channel' ELSE 'stream' END, path,
 		'who follows ' || path
 	FROM realtime.stream_declaration
 UNION ALL
@@ -98,7 +98,7 @@ COMMENT ON COLUMN realtime.topic_patterns.template IS
 COMMENT ON COLUMN realtime.topic_patterns.class IS
 	'volatile, ordered or replay; NULL if this declaration does not say';
 COMMENT ON COLUMN realtime.topic_patterns.source IS
-	'Kind of the declaration: topic, channel or live table';
+	'Kind of the declaration: topic, stream, channel or live table';
 COMMENT ON COLUMN realtime.topic_patterns.declaration IS
 	'What it declares, by its path or name';
 COMMENT ON COLUMN realtime.topic_patterns.subscribers IS
@@ -198,7 +198,7 @@ UNION ALL
 UNION ALL
 	-- topics
 	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',
-		'Declare it with access or with open => true, or let clients follow it with realtime.channel().'
+		'Declare it with access or with open => true, or let clients follow it with realtime.stream() or realtime.channel().'
 	FROM realtime.topic_patterns
 	GROUP BY template
 	HAVING bool_and(subscribers = 'nobody') FILTER (WHERE subscribers IS NOT NULL)
@@ -218,7 +218,7 @@ UNION ALL
 UNION ALL
 	SELECT 2, format('%s "%s"', source, declaration),
 		format('nobody may subscribe to its topic "%s": it is not declared', template),
-		'Correct the topic, or declare it with realtime.topic() or realtime.channel().'
+		'Correct the topic, or declare it with realtime.topic(), realtime.stream() or realtime.channel().'
 	FROM other
 	WHERE realtime.declared_topic(example) IS NULL
 UNION ALL

@@ -69,7 +69,11 @@ write_stream(char *dst, size_t cap, const Input *in)
 		.key = in->text[1],.prepend = (in->number & 1) != 0,
 		.max = (int64_t) in->number,.seq = (int64_t) in->number,
 		.replay = (RtReplayed) (in->number % 3),
-		.channel = (in->number & 2) != 0
+		.channel = (in->number & 2) != 0,.gated = (in->number & 60) == 4,
+		.delta = (in->number & 4) != 0,.unchanged = (in->number & 8) != 0,
+		.version = in->event,.schema_version = (int32_t) (in->number >> 8),
+		.paged = (in->number & 16) != 0,.has_more = (in->number & 32) != 0,
+		.cursor_json = in->json[1]
 	};
 
 	return rt_payload_stream(dst, cap, in->json[0], &reply);
@@ -142,7 +146,7 @@ static void
 check_payload(WritePayload write, const Input *in)
 {
 	size_t		enough = RT_FRAME_OVERHEAD + in->json[0].len * 2 +
-		in->json[1].len + 6 * (in->text[0].len + in->text[1].len) +
+		in->json[1].len * 2 + 6 * (in->text[0].len + in->text[1].len) +
 		in->topic.len + 2 + in->event.len;
 	char	   *dst = fuzz_alloc(enough);
 	size_t		len = write(dst, enough, in);

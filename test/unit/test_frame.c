@@ -160,6 +160,27 @@ write_stream_full(char *dst, size_t cap)
 }
 
 static size_t
+write_stream_loaded(char *dst, size_t cap)
+{
+	RtStreamReply reply = {
+		.data_json = RT_TEXT("[]"),.topic = RT_TEXT("t"),
+		.merge = RT_TEXT("crud"),.seq = -1,.delta = true,.unchanged = true,
+		.version = RT_TEXT("v\"1"),.schema_version = 3,.paged = true,
+		.has_more = true,.cursor_json = RT_TEXT("{\"a\":1}")
+	};
+
+	return rt_payload_stream(dst, cap, RT_TEXT("\"j7\""), &reply);
+}
+
+static size_t
+write_stream_gated(char *dst, size_t cap)
+{
+	RtStreamReply reply = {.gated = true,.topic = RT_TEXT("t"),.seq = 4};
+
+	return rt_payload_stream(dst, cap, RT_TEXT("\"j7\""), &reply);
+}
+
+static size_t
 write_replay_item(char *dst, size_t cap)
 {
 	return rt_frame_replay_item(dst, cap, UINT64_MAX, RT_TEXT("t"),
@@ -297,6 +318,14 @@ static const struct
 		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
 		"\"ok\":true,\"data\":null,\"topic\":\"t\",\"merge\":\"set\","
 	"\"channel\":true}}", true},
+	{write_stream_loaded,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+		"\"ok\":true,\"data\":[],\"topic\":\"t\",\"merge\":\"crud\","
+		"\"delta\":true,\"unchanged\":true,\"version\":\"v\\\"1\","
+	"\"schemaVersion\":3,\"hasMore\":true,\"cursor\":{\"a\":1}}}", true},
+	{write_stream_gated,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
+	"\"ok\":true,\"data\":null,\"gated\":true}}", true},
 	{write_stream_full,
 		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
 		"\"ok\":true,\"data\":[1],\"topic\":\"t\",\"merge\":\"latest\","
@@ -418,6 +447,13 @@ fits_into_its_overhead(void)
 	RtText		id_json = {id, 256};
 	RtText		text = {name, sizeof(name)};
 	RtText		json = RT_TEXT("null");
+	RtStreamReply reply = {
+		.data_json = json,.topic = text,.merge = text,.key = RT_TEXT("\x01\x01\x01"),
+		.prepend = true,.max = INT64_MAX,.seq = INT64_MAX,
+		.replay = RT_REPLAYED_NO,.channel = true,.delta = true,.unchanged = true,
+		.version = RT_TEXT("\x01\x01\x01"),.schema_version = INT32_MAX,
+		.paged = true,.cursor_json = json
+	};
 	size_t		cap;
 
 	memset(id, 'x', sizeof(id));
@@ -434,10 +470,8 @@ fits_into_its_overhead(void)
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len;
 	CHECK(rt_payload_denied(dst, cap, id_json, id_json, text) > 0);
 	CHECK(rt_payload_welcome(dst, RT_FRAME_OVERHEAD, "") > 0);
-	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 3 + json.len;
-	CHECK(rt_payload_stream(dst, cap, id_json,
-							&(RtStreamReply) {json, text, text, text, true,
-							INT64_MAX, INT64_MAX, RT_REPLAYED_NO, true}) > 0);
+	CHECK(rt_payload_stream(dst, rt_payload_stream_length(&reply) + id_json.len * 2,
+							id_json, &reply) > 0);
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len + json.len;
 	CHECK(rt_payload_replay_message(dst, cap, id_json, UINT64_MAX, text, json,
 									id_json) > 0);

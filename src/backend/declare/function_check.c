@@ -28,7 +28,7 @@ static void check_parameter_types(const RtCheckedFunction *function);
 static void check_scalar_result(const RtCheckedFunction *function, Oid wanted,
 								const char *wanted_text, bool or_void);
 static bool takes_path(const RtCheckedFunction *function);
-static bool takes_the_same(const RtCheckedFunction *function,
+static bool takes_the_same(const RtCheckedFunction *function, int from,
 						   const RtCheckedFunction *handler);
 static bool is_placeholder(const char *name, const char *tpl);
 static void refuse(const RtCheckedFunction *function, const char *detail,
@@ -104,7 +104,7 @@ rt_function_check_guard(const RtCheckedFunction *function, const RtCheckedFuncti
 {
 	check_scalar_result(function, BOOLOID, "boolean", true);
 	if (function->parameter_count == 0 || takes_path(function) ||
-		takes_the_same(function, guarded))
+		takes_the_same(function, 0, guarded))
 		return;
 	refuse(function,
 		   psprintf(_("Its parameters are neither none, nor \"path text\", nor those of the %s %s."),
@@ -117,7 +117,7 @@ void
 rt_function_check_key(const RtCheckedFunction *function, const RtCheckedFunction *handler)
 {
 	check_scalar_result(function, TEXTOID, "text", false);
-	if (function->parameter_count == 0 || takes_the_same(function, handler))
+	if (function->parameter_count == 0 || takes_the_same(function, 0, handler))
 		return;
 	refuse(function,
 		   psprintf(_("Its parameters are neither none nor those of the handler %s."),
@@ -150,7 +150,7 @@ rt_function_check_access(const RtCheckedFunction *function, const char *tpl)
 
 /* What is wrong with a placeholder. */
 static void
-refuse_placeholder(const RtCheckedFunction *access, const char *tpl,
+refuse_placeholder(const RtCheckedFunction *signature, const char *tpl,
 				   RtStreamTopicFault fault, const char *where)
 {
 	const char *detail = NULL;
@@ -161,12 +161,12 @@ refuse_placeholder(const RtCheckedFunction *access, const char *tpl,
 			return;
 		case RT_STREAM_TOPIC_NO_SUCH_NAME:
 			detail = psprintf(_("Function %s has no parameter \"%s\"."),
-							  access->signature, where);
+							  signature->signature, where);
 			break;
 		case RT_STREAM_TOPIC_NO_SUCH_NUMBER:
-			detail = access != NULL && access->parameter_count > 0 ?
+			detail = signature != NULL && signature->parameter_count > 0 ?
 				psprintf(_("Function %s has %d parameters."),
-						 access->signature, access->parameter_count) :
+						 signature->signature, signature->parameter_count) :
 				_("Arguments are numbered from 1 without a gap.");
 			break;
 		case RT_STREAM_TOPIC_MIXED:
@@ -174,7 +174,7 @@ refuse_placeholder(const RtCheckedFunction *access, const char *tpl,
 			break;
 		case RT_STREAM_TOPIC_USER_ID:
 			detail = psprintf(_("It is the caller's id, but function %s has a parameter of that name."),
-							  access->signature);
+							  signature->signature);
 			break;
 	}
 	ereport(ERROR,
@@ -182,7 +182,7 @@ refuse_placeholder(const RtCheckedFunction *access, const char *tpl,
 			 errmsg("placeholder \"{%s}\" of topic \"%s\" has no meaning",
 					where, tpl),
 			 errdetail_internal("%s", detail),
-			 errhint("A placeholder is {1} for the first argument, the name of a parameter of the access function, or {user_id}.")));
+			 errhint("A placeholder is {1} for the first argument, the name of a parameter of the loader or access function, or {user_id}.")));
 }
 
 /* Without parameters that would say otherwise, arguments are texts. */
@@ -194,7 +194,7 @@ parameters_of_topic(const RtStreamTopic *topic)
 
 	initStringInfo(&signature);
 	appendStringInfoChar(&signature, '(');
-	function->purpose = "a channel";
+	function->purpose = "a stream";
 	function->parameter_count = topic->argument_count;
 	function->parameter_types = palloc(sizeof(Oid) * Max(topic->argument_count, 1));
 	for (int i = 0; i < topic->argument_count; i++)
@@ -207,20 +207,38 @@ parameters_of_topic(const RtStreamTopic *topic)
 	return function;
 }
 
+void
+rt_function_check_loader(const RtCheckedFunction *function)
+{
+	rt_function_check_handler(function);
+	if (function->result == VOIDOID)
+		refuse(function, _("It returns void."),
+			   _("A loader returns the value that clients begin with."));
+}
+
+void
+rt_function_check_stream_access(const RtCheckedFunction *function,
+								const RtCheckedFunction *loader)
+{
+	check_scalar_result(function, BOOLOID, "boolean", false);
+	if (loader == NULL && OidIsValid(function->variadic))
+		refuse(function, _("It is VARIADIC."),
+			   _("It takes nothing, or the client's arguments, each as a parameter."));
+	if (loader != NULL && function->parameter_count > 0 &&
+		!takes_the_same(function, 0, loader))
+		refuse(function,
+			   psprintf(_("Its parameters are neither none nor those of the loader %s."),
+						loader->signature),
+			   _("It has the types of the loader's parameters and at least as many defaults."));
+}
+
 const RtCheckedFunction *
-rt_function_check_stream_access(const RtCheckedFunction *function, const char *tpl)
+rt_function_check_stream_topic(const RtCheckedFunction *function, const char *tpl)
 {
 	RtStreamTopic topic;
 	RtStreamTopicFault fault;
 	const char *where = NULL;
 
-	if (function != NULL)
-	{
-		check_scalar_result(function, BOOLOID, "boolean", false);
-		if (OidIsValid(function->variadic))
-			refuse(function, _("It is VARIADIC."),
-				   _("It takes nothing, or the client's arguments, each as a parameter."));
-	}
 	fault = rt_stream_topic_resolve(tpl,
 									function != NULL ?
 									(const char *const *) function->parameter_names : NULL,
@@ -229,6 +247,53 @@ rt_function_check_stream_access(const RtCheckedFunction *function, const char *t
 	refuse_placeholder(function, tpl, fault, where);
 	return function != NULL && function->parameter_count > 0 ? function :
 		parameters_of_topic(&topic);
+}
+
+static char *
+list_of_parameters(const RtCheckedFunction *function)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < function->parameter_count; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "",
+						 format_type_be(function->parameter_types[i]));
+	return list.data;
+}
+
+static bool
+has_shape(const RtCheckedFunction *function, const RtFunctionShape *shape,
+		  const RtCheckedFunction *guarded)
+{
+	int			fixed = Min(function->parameter_count, shape->fixed_count);
+
+	for (int i = 0; i < fixed; i++)
+	{
+		if (function->parameter_types[i] != shape->fixed[i])
+			return false;
+	}
+	if (function->returns_set ||
+		(OidIsValid(shape->result) && function->result != shape->result))
+		return false;
+	if (function->parameter_count < shape->fixed_count)
+		return shape->fixed_may_end;
+	return function->parameter_count == shape->fixed_count ||
+		(shape->arguments && takes_the_same(function, shape->fixed_count, guarded));
+}
+
+void
+rt_function_check_shape(const RtCheckedFunction *function,
+						const RtFunctionShape *shape,
+						const RtCheckedFunction *guarded)
+{
+	if (has_shape(function, shape, guarded))
+		return;
+	refuse(function,
+		   psprintf(_("It takes (%s) and returns %s%s."),
+					list_of_parameters(function),
+					function->returns_set ? "SETOF " : "",
+					format_type_be(function->result)),
+		   _(shape->takes));
 }
 
 void
@@ -358,17 +423,21 @@ takes_path(const RtCheckedFunction *function)
 		strcmp(function->parameter_names[0], "path") == 0;
 }
 
-/* Whether any arguments that fit the handler fit the function. */
+/*
+ * Whether any arguments that fit the handler fit the function's parameters
+ * from a number on.
+ */
 static bool
-takes_the_same(const RtCheckedFunction *function, const RtCheckedFunction *handler)
+takes_the_same(const RtCheckedFunction *function, int from,
+			   const RtCheckedFunction *handler)
 {
-	if (function->parameter_count != handler->parameter_count ||
+	if (function->parameter_count - from != handler->parameter_count ||
 		function->default_count < handler->default_count ||
 		function->variadic != handler->variadic)
 		return false;
-	for (int i = 0; i < function->parameter_count; i++)
+	for (int i = 0; i < handler->parameter_count; i++)
 	{
-		if (function->parameter_types[i] != handler->parameter_types[i])
+		if (function->parameter_types[from + i] != handler->parameter_types[i])
 			return false;
 	}
 	return true;

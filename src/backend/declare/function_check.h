@@ -45,14 +45,45 @@ extern void rt_function_check_key(const RtCheckedFunction *function,
 extern void rt_function_check_access(const RtCheckedFunction *function,
 									 const char *tpl);
 
+/* Returns anything that has a JSON form: there is a value. */
+extern void rt_function_check_loader(const RtCheckedFunction *function);
+
 /*
- * The access function of a stream (NULL: it has none) and the template of its
- * topic: the function takes nothing or the client's arguments and returns
- * boolean, and each placeholder stands for an argument or the caller.  Returns
- * what has the parameters of the stream, for its guards.
+ * Takes nothing or the client's arguments, which are the loader's parameters,
+ * if there is one; boolean.
  */
-extern const RtCheckedFunction *rt_function_check_stream_access(const RtCheckedFunction *function,
-																const char *tpl);
+extern void rt_function_check_stream_access(const RtCheckedFunction *function,
+											const RtCheckedFunction *loader);
+
+/*
+ * Whether each placeholder in the topic of a stream stands for an argument or
+ * the caller.  The arguments are the parameters of function, a loader or an
+ * access function, NULL = there is none.  Returns what has the parameters of
+ * the stream.
+ */
+extern const RtCheckedFunction *rt_function_check_stream_topic(const RtCheckedFunction *function,
+															   const char *tpl);
+
+/*
+ * What a function takes and returns: fixed parameters, and behind them, if it
+ * may, nothing or those of what it belongs to.
+ */
+#define RT_FIXED_PARAMETERS 3
+
+typedef struct RtFunctionShape
+{
+	const char *purpose;		/* with article */
+	Oid			result;			/* InvalidOid = of any type */
+	int			fixed_count;
+	Oid			fixed[RT_FIXED_PARAMETERS];
+	bool		fixed_may_end;	/* the last of them may be left out */
+	bool		arguments;		/* it may take the arguments, too */
+	const char *takes;			/* all that as a sentence */
+} RtFunctionShape;
+
+extern void rt_function_check_shape(const RtCheckedFunction *function,
+									const RtFunctionShape *shape,
+									const RtCheckedFunction *guarded);
 
 /* Takes one or two texts; jsonb, or realtime.envelope or a set of it. */
 extern void rt_function_check_parse(const RtCheckedFunction *function);

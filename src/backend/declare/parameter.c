@@ -98,31 +98,81 @@ rt_parameter_interval(FunctionCallInfo fcinfo, int number, const char *name,
 	return interval;
 }
 
+/* The elements of an array, none of them NULL.  Returns how many. */
+static int
+take_apart(FunctionCallInfo fcinfo, int number, const char *name,
+		   Oid type, Datum **elements)
+{
+	bool	   *nulls;
+	int			count;
+
+	if (PG_ARGISNULL(number))
+		return 0;
+	if (type == TEXTOID)
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), TEXTOID, -1, false,
+						  TYPALIGN_INT, elements, &nulls, &count);
+	else
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), REGPROCEDUREOID,
+						  sizeof(Oid), true, TYPALIGN_INT,
+						  elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			rt_parameter_refuse_null(name);
+	}
+	return count;
+}
+
 List *
 rt_parameter_guards(FunctionCallInfo fcinfo, int number,
 					const RtCheckedFunction *guarded)
 {
 	List	   *signatures = NIL;
 	Datum	   *elements;
-	bool	   *nulls;
-	int			count;
+	int			count = take_apart(fcinfo, number, "guard", REGPROCEDUREOID,
+								   &elements);
 
-	if (PG_ARGISNULL(number))
-		return NIL;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), REGPROCEDUREOID,
-					  sizeof(Oid), true, TYPALIGN_INT,
-					  &elements, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
-		RtCheckedFunction *guard;
+		RtCheckedFunction *guard =
+			rt_function_check_any(DatumGetObjectId(elements[i]), "a guard");
 
-		if (nulls[i])
-			rt_parameter_refuse_null("guard");
-		guard = rt_function_check_any(DatumGetObjectId(elements[i]), "a guard");
 		rt_function_check_guard(guard, guarded);
 		signatures = lappend(signatures, guard->signature);
 	}
 	return signatures;
+}
+
+List *
+rt_parameter_functions(FunctionCallInfo fcinfo, int number, const char *name,
+					   const RtFunctionShape *shape)
+{
+	List	   *signatures = NIL;
+	Datum	   *elements;
+	int			count = take_apart(fcinfo, number, name, REGPROCEDUREOID,
+								   &elements);
+
+	for (int i = 0; i < count; i++)
+	{
+		RtCheckedFunction *function =
+			rt_function_check_any(DatumGetObjectId(elements[i]), shape->purpose);
+
+		rt_function_check_shape(function, shape, NULL);
+		signatures = lappend(signatures, function->signature);
+	}
+	return signatures;
+}
+
+List *
+rt_parameter_texts(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	List	   *texts = NIL;
+	Datum	   *elements;
+	int			count = take_apart(fcinfo, number, name, TEXTOID, &elements);
+
+	for (int i = 0; i < count; i++)
+		texts = lappend(texts, TextDatumGetCString(elements[i]));
+	return texts;
 }
 
 void

@@ -37,6 +37,15 @@ extern Interval *rt_parameter_interval(FunctionCallInfo fcinfo, int number,
 extern List *rt_parameter_guards(FunctionCallInfo fcinfo, int number,
 								 const RtCheckedFunction *guarded);
 
+/* Functions of one shape that takes no arguments; returns their signatures. */
+extern List *rt_parameter_functions(FunctionCallInfo fcinfo, int number,
+									const char *name,
+									const RtFunctionShape *shape);
+
+/* Texts, none NULL. */
+extern List *rt_parameter_texts(FunctionCallInfo fcinfo, int number,
+								const char *name);
+
 extern void rt_parameter_refuse_null(const char *name) pg_attribute_noreturn();
 
 #endif							/* RT_BACKEND_DECLARE_PARAMETER_H */

@@ -129,49 +129,57 @@ rt_store_topic(const RtTopicRow *row)
 	run(&statement, SPI_OK_INSERT);
 }
 
-/* What is not said is a loader's: a channel has none. */
+/* In the order of the columns. */
+static void
+put_stream_row(RtStatement *statement, const RtStreamRow *row)
+{
+	const char *const *functions = row->functions;
+
+	rt_statement_put_text(statement, row->path);
+	rt_statement_put_text(statement, row->topic);
+	rt_statement_put_text(statement, functions[RT_STREAM_LOADER]);
+	rt_statement_put_text(statement, row->merge);
+	rt_statement_put_text(statement, row->key);
+	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->prepend), false);
+	rt_statement_put(statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
+	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->replay), false);
+	rt_statement_put(statement, INT4OID, Int32GetDatum(row->replay_size), false);
+	rt_statement_put_interval(statement, row->replay_ttl);
+	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->is_volatile), false);
+	rt_statement_put_text(statement, functions[RT_STREAM_COALESCE_BY]);
+	rt_statement_put_text(statement, functions[RT_STREAM_ACCESS]);
+	rt_statement_put_text(statement, functions[RT_STREAM_GATE]);
+	rt_statement_put_text_array(statement, row->guards);
+	rt_statement_put_text(statement, functions[RT_STREAM_TRANSFORM]);
+	rt_statement_put_text(statement, functions[RT_STREAM_DELTA_VERSION]);
+	rt_statement_put_text(statement, functions[RT_STREAM_DELTA_DIFF]);
+	rt_statement_put_text(statement, functions[RT_STREAM_DELTA_FROM_SEQ]);
+	rt_statement_put(statement, INT4OID, Int32GetDatum(row->schema_version),
+		row->schema_version == 0);
+	rt_statement_put_text_array(statement, row->migrate);
+	rt_statement_put_interval(statement, row->stale_after);
+	rt_statement_put_text_array(statement, row->invalidate_on);
+	rt_statement_put_text(statement, functions[RT_STREAM_ON_SUBSCRIBE]);
+	rt_statement_put_text(statement, functions[RT_STREAM_ON_UNSUBSCRIBE]);
+	rt_statement_put_text(statement, functions[RT_STREAM_ON_ERROR]);
+	rt_statement_put_text(statement, NULL);	/* class_of_service */
+	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->shared), false);
+	Assert(statement->count == Natts_stream);
+}
+
+/* Anew, not updated: so no column of the old declaration can be left. */
 void
 rt_store_stream(const RtStreamRow *row)
 {
 	RtStatement statement = {
-		.sql = "INSERT INTO realtime.stream_declaration"
-		" (path, topic, merge, key, prepend, max, replay, replay_size,"
-		" replay_ttl, volatile, access, guards)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-		" ON CONFLICT (path) DO UPDATE SET"
-		" topic = EXCLUDED.topic, loader = EXCLUDED.loader,"
-		" merge = EXCLUDED.merge, key = EXCLUDED.key,"
-		" prepend = EXCLUDED.prepend, max = EXCLUDED.max,"
-		" replay = EXCLUDED.replay, replay_size = EXCLUDED.replay_size,"
-		" replay_ttl = EXCLUDED.replay_ttl, volatile = EXCLUDED.volatile,"
-		" coalesce_by = EXCLUDED.coalesce_by, access = EXCLUDED.access,"
-		" gate = EXCLUDED.gate, guards = EXCLUDED.guards,"
-		" transform = EXCLUDED.transform,"
-		" delta_version = EXCLUDED.delta_version,"
-		" delta_diff = EXCLUDED.delta_diff,"
-		" delta_from_seq = EXCLUDED.delta_from_seq,"
-		" schema_version = EXCLUDED.schema_version,"
-		" migrate = EXCLUDED.migrate, stale_after = EXCLUDED.stale_after,"
-		" invalidate_on = EXCLUDED.invalidate_on,"
-		" on_subscribe = EXCLUDED.on_subscribe,"
-		" on_unsubscribe = EXCLUDED.on_unsubscribe,"
-		" on_error = EXCLUDED.on_error,"
-		" class_of_service = EXCLUDED.class_of_service,"
-		" shared = EXCLUDED.shared"
+		.sql = "INSERT INTO realtime.stream_declaration VALUES"
+		" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+		" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
 	};
 
-	rt_statement_put_text(&statement, row->path);
-	rt_statement_put_text(&statement, row->topic);
-	rt_statement_put_text(&statement, row->merge);
-	rt_statement_put_text(&statement, row->key);
-	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->prepend), false);
-	rt_statement_put(&statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
-	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->replay), false);
-	rt_statement_put(&statement, INT4OID, Int32GetDatum(row->replay_size), false);
-	rt_statement_put_interval(&statement, row->replay_ttl);
-	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->is_volatile), false);
-	rt_statement_put_text(&statement, row->access);
-	rt_statement_put_text_array(&statement, row->guards);
+	delete_path("DELETE FROM realtime.stream_declaration"
+				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
+	put_stream_row(&statement, row);
 	run(&statement, SPI_OK_INSERT);
 	delete_path("DELETE FROM realtime.rpc_declaration"
 				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
@@ -235,6 +243,17 @@ rt_store_drop(const char *path)
 	return removed > 0;
 }
 
+static void
+rename_function(const char *sql, const char *old_signature,
+				const char *new_signature)
+{
+	RtStatement statement = {.sql = sql};
+
+	rt_statement_put_text(&statement, old_signature);
+	rt_statement_put_text(&statement, new_signature);
+	run(&statement, SPI_OK_UPDATE);
+}
+
 void
 rt_store_rename_function(const char *old_signature, const char *new_signature)
 {
@@ -250,23 +269,23 @@ rt_store_rename_function(const char *old_signature, const char *new_signature)
 		" WHERE lock_key OPERATOR(pg_catalog.=) $1",
 		"UPDATE realtime.topic_declaration SET access = $2"
 		" WHERE access OPERATOR(pg_catalog.=) $1",
-		"UPDATE realtime.stream_declaration SET access = $2"
-		" WHERE access OPERATOR(pg_catalog.=) $1",
 		"UPDATE realtime.stream_declaration"
 		" SET guards = pg_catalog.array_replace(guards, $1, $2)"
 		" WHERE $1 OPERATOR(pg_catalog.=) ANY (guards)",
+		"UPDATE realtime.stream_declaration"
+		" SET migrate = pg_catalog.array_replace(migrate, $1, $2)"
+		" WHERE $1 OPERATOR(pg_catalog.=) ANY (migrate)",
 		"UPDATE realtime.bridge_declaration SET parse = $2"
 		" WHERE parse OPERATOR(pg_catalog.=) $1"
 	};
 
 	for (int i = 0; i < lengthof(commands); i++)
-	{
-		RtStatement statement = {.sql = commands[i]};
-
-		rt_statement_put_text(&statement, old_signature);
-		rt_statement_put_text(&statement, new_signature);
-		run(&statement, SPI_OK_UPDATE);
-	}
+		rename_function(commands[i], old_signature, new_signature);
+	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
+		rename_function(psprintf("UPDATE realtime.stream_declaration SET %1$s = $2"
+								 " WHERE %1$s OPERATOR(pg_catalog.=) $1",
+								 rt_stream_function_columns[i].name),
+						old_signature, new_signature);
 }
 
 /* All tables have the same owner.  Returns the number of rows. */

@@ -12,6 +12,8 @@
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
+#include "src/catalog/declaration.h"
+
 /* A row of realtime.rpc_declaration; NULL pointers are NULLs. */
 typedef struct RtRpcRow
 {
@@ -46,8 +48,13 @@ typedef struct RtStreamRow
 	int			replay_size;
 	Interval   *replay_ttl;
 	bool		is_volatile;
-	const char *access;
-	List	   *guards;			/* of char * */
+	const char *functions[RT_STREAM_FUNCTIONS]; /* coalesce_by: or a member */
+	List	   *guards;			/* of char *, as all lists here */
+	int			schema_version; /* 0 = NULL */
+	List	   *migrate;
+	Interval   *stale_after;
+	List	   *invalidate_on;
+	bool		shared;
 } RtStreamRow;
 
 /* A row of realtime.bridge_declaration. */

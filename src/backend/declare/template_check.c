@@ -98,8 +98,43 @@ rt_template_check_class(const char *tpl, const char *topic_class,
 		const RtStreamDeclaration *stream = lfirst(cell);
 
 		if (path == NULL || strcmp(stream->path, path) != 0)
-			check_against(tpl, topic_class, "channel", stream->path,
+			check_against(tpl, topic_class,
+						  rt_stream_is_channel(stream) ? "channel" : "stream", stream->path,
 						  stream->topic, stream->topic_class);
+	}
+}
+
+static void
+check_same(const char *tpl, const RtStreamDeclaration *other,
+		   const char *option, const char *here, const char *there)
+{
+	if (here == NULL ? there == NULL :
+		there != NULL && strcmp(here, there) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("topic template \"%s\" is declared with another %s", tpl, option),
+			 errdetail("It is %s here and %s in stream \"%s\"; an event is the same for all that follow its topic.",
+					   here != NULL ? here : "none", there != NULL ? there : "none",
+					   other->path),
+			 errhint("Declare both alike, or give one of the streams a topic of its own.")));
+}
+
+void
+rt_template_check_stream(const char *tpl, const char *path,
+						 const char *transform, const char *coalesce_by)
+{
+	ListCell   *cell;
+
+	rt_declarations_refresh();
+	foreach(cell, rt_declaration_streams())
+	{
+		const RtStreamDeclaration *other = lfirst(cell);
+
+		if (strcmp(other->path, path) == 0 || !have_same_form(tpl, other->topic))
+			continue;
+		check_same(tpl, other, "transform", transform, other->transform);
+		check_same(tpl, other, "coalesce_by", coalesce_by, other->coalesce_by);
 	}
 }
 

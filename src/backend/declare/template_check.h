@@ -23,6 +23,15 @@ extern void rt_template_check_class(const char *tpl, const char *topic_class,
 									const char *path);
 
 /*
+ * Raises if another stream of the same form has another transform or another
+ * coalesce_by (NULL = none): an event of the topic is one for all that follow
+ * it.
+ */
+extern void rt_template_check_stream(const char *tpl, const char *path,
+									 const char *transform,
+									 const char *coalesce_by);
+
+/*
  * To be called before a declaration is written, or when one has been removed
  * (topic_class NULL).  If the template had another class and topics that it
  * matches have events with numbers, no client may go on from such a number:

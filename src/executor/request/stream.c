@@ -1,85 +1,138 @@
 /*
  * stream.c
- *		Lets clients follow streams.
+ *		Whether a caller may have a stream, and which topic it is.
  *
- * Guards, arguments, topic, access, and then the reply, which makes the
- * gateway subscribe the connection.  A channel has no value to load; what it
- * may have to read are the events that a client has missed.
+ * Guards, arguments, gate, topic, access, in this order, and then the reply,
+ * which makes the gateway subscribe the connection.  What has nothing to be
+ * read is answered with the first transaction.
  *
- * Without a gap and without a duplicate: the ring's position is read first,
- * then a snapshot is taken, then the rows are read.  An event that is in the
- * ring before the position was committed before the snapshot, so it is among
- * the rows; one behind it comes from the ring.  One that is in both is told
- * by its number.
+ * Without a gap and without a duplicate: the second transaction reads the
+ * ring's position and takes its snapshot while it holds the topic's lock
+ * together with nobody who publishes.  A publisher keeps that lock from before
+ * its commit until its event is in the ring.  So an event before the position
+ * is in the snapshot, and one behind it is not.  Where events have numbers no
+ * lock is needed: the position is read first, and what is both in the rows and
+ * behind the position is told by its number.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_proc.h"
 #include "lib/stringinfo.h"
+#include "storage/proc.h"
 #include "utils/snapmgr.h"
 
-#include "src/catalog/declaration.h"
-#include "src/catalog/message_store.h"
-#include "src/executor/function/guard.h"
+#include "src/errcodes.h"
+#include "src/executor/function/invoke.h"
+#include "src/executor/identity.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
 #include "src/executor/request/stream_name.h"
-#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
-#include "src/protocol/frame.h"
+#include "src/ipc/topic_lock.h"
 
 #define LATEST_MAX 50			/* rows, if the declaration does not say */
-#define NO_EVENTS ((RtText) {"[]", 2})
+#define LOCK_WAIT_MS 500		/* for publishers of the topic */
+#define ATTEMPTS_MAX 3			/* while declarations change meanwhile */
 
 static double mean_us = -1;		/* of streams that ask nobody; < 0 = not known */
 
-typedef struct Stream
-{
-	RtWork		work;			/* first */
-	RtGuarded	guarded;		/* its signature, see stream_name.h */
-	RtFunction *access;			/* NULL = none */
-	const RtStreamDeclaration *declaration;
-	bool		is_call;		/* the path is none of a stream */
+/* ---- functions ---- */
 
-	const char *topic;
-	int			topic_len;
-	RtStreamReply reply;
-	uint8		flags;			/* of the topic in the answer */
-} Stream;
+RtFunction *
+rt_stream_function(RtStreamWork *stream, RtStreamFunction which)
+{
+	const RtNamedFunction *named = &stream->declaration->functions[which];
+
+	if (!named->declared)
+		return NULL;
+	if (!OidIsValid(named->oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("the %s of \"%s\" does not exist",
+						rt_stream_function_columns[which].purpose,
+						stream->declaration->path)));
+	if (stream->functions[which] == NULL)
+		stream->functions[which] = rt_function_get(named->oid);
+	return stream->functions[which];
+}
+
+NullableDatum
+rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
+				 const NullableDatum *fixed, int fixed_count)
+{
+	RtArguments arguments;
+	int			rest;
+
+	fixed_count = Min(fixed_count, function->nargs);
+	rest = function->nargs - fixed_count;
+	if (rest > 0 && rest != stream->guarded.arguments.count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("function \"%s\" has other parameters than when stream \"%s\" was declared",
+						function->name, stream->declaration->path)));
+	arguments.count = function->nargs;
+	for (int i = 0; i < fixed_count; i++)
+		arguments.values[i] = fixed[i];
+	for (int i = 0; i < rest; i++)
+		arguments.values[fixed_count + i] = stream->guarded.arguments.values[i];
+	return rt_function_invoke(function, &arguments);
+}
+
+/* A function that decides; one that is strict has not agreed to a NULL. */
+static bool
+agrees(RtStreamWork *stream, RtStreamFunction which)
+{
+	RtFunction *function = rt_stream_function(stream, which);
+	NullableDatum result;
+
+	if (function == NULL)
+		return true;
+	stream->work.stage = RT_STAGE_ACCESS;
+	result = rt_stream_invoke(stream, function, NULL, 0);
+	return rt_guard_passes(function, result);
+}
 
 /* ---- as the executor ---- */
 
-static void
-find_functions(Stream *stream)
+static bool
+may_write(RtStreamWork *stream)
 {
-	const RtStreamDeclaration *declaration = stream->declaration;
-	bool		changes = false;
+	static const RtStreamFunction asked[] = {RT_STREAM_ACCESS, RT_STREAM_GATE};
 
-	stream->access = NULL;
-	if (declaration->has_access)
-	{
-		if (!OidIsValid(declaration->access))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_FUNCTION),
-					 errmsg("the access function of \"%s\" does not exist",
-							declaration->path)));
-		stream->access = rt_function_get(declaration->access);
-		changes = stream->access->volatility == PROVOLATILE_VOLATILE;
-	}
-	rt_guarded_find(&stream->guarded, declaration->guard_count,
-					declaration->guards);
 	for (int i = 0; i < stream->guarded.guard_count; i++)
-		changes |= stream->guarded.guards[i]->volatility == PROVOLATILE_VOLATILE;
-	stream->work.read_only = !changes;
-	stream->work.mean_us = stream->access != NULL ? stream->access->mean_us :
+	{
+		if (stream->guarded.guards[i]->volatility == PROVOLATILE_VOLATILE)
+			return true;
+	}
+	for (int i = 0; i < lengthof(asked); i++)
+	{
+		RtFunction *function = rt_stream_function(stream, asked[i]);
+
+		if (function != NULL && function->volatility == PROVOLATILE_VOLATILE)
+			return true;
+	}
+	return false;
+}
+
+/* What decides first how long it takes. */
+static double
+expected_time(RtStreamWork *stream)
+{
+	RtFunction *loader = stream->functions[RT_STREAM_LOADER];
+	RtFunction *access = stream->functions[RT_STREAM_ACCESS];
+
+	return loader != NULL ? loader->mean_us :
+		access != NULL ? access->mean_us :
 		stream->guarded.guard_count == 0 ? mean_us : -1;
 }
 
+/* The declaration as this transaction sees it; false if there is none. */
 static bool
-prepare_stream(RtWork *work)
+find_declaration(RtStreamWork *stream)
 {
-	Stream	   *stream = (Stream *) work;
+	RtWork	   *work = &stream->work;
 	RtRequest  *request = work->request;
 	const char *path = stream->guarded.text + request->asked.path.off;
 
@@ -87,6 +140,7 @@ prepare_stream(RtWork *work)
 	stream->guarded.converted = false;
 	stream->declaration = NULL;
 	stream->is_call = false;
+	memset(stream->functions, 0, sizeof(stream->functions));
 	if (!rt_work_refresh_declarations(work))
 		return false;
 
@@ -98,174 +152,99 @@ prepare_stream(RtWork *work)
 		return false;
 	}
 	if (stream->declaration == NULL)
-	{
 		rt_fault_set(&work->fault, RT_CODE_NOT_FOUND, NULL);
-		return false;
-	}
-	find_functions(stream);
+	return stream->declaration != NULL;
+}
+
+static void
+find_functions(RtStreamWork *stream)
+{
+	RtFunction *loader = rt_stream_function(stream, RT_STREAM_LOADER);
+	RtFunction *access = rt_stream_function(stream, RT_STREAM_ACCESS);
+
+	rt_guarded_find(&stream->guarded, stream->declaration->guard_count,
+					stream->declaration->guards);
 	stream->guarded.function = rt_stream_signature(stream->declaration,
-												   stream->access);
+												   loader != NULL ? loader : access);
+	stream->work.mean_us = expected_time(stream);
+}
+
+static bool
+prepare_admission(RtWork *work)
+{
+	RtStreamWork *stream = (RtStreamWork *) work;
+
+	if (!find_declaration(stream))
+		return false;
+	find_functions(stream);
+	stream->declarations = rt_declarations_version();
+	work->read_only = !may_write(stream);
 	return true;
 }
 
-/* ---- the events that were missed ---- */
-
-/*
- * As many as fit, in a JSON array.  Returns the number of the last one that
- * the client then has.
- */
-static int64
-list_missed(Stream *stream, StringInfo out, Snapshot snapshot)
+/* For what only reads; again only what this transaction must know itself. */
+static bool
+prepare_load(RtWork *work)
 {
-	RtText		topic = {stream->topic, stream->topic_len};
-	int64		last = stream->work.request->asked.since;
-	uint32		limit = stream->work.request->asked.limit;
-	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
-										 last, snapshot);
-	RtReplayRow row;
+	RtStreamWork *stream = (RtStreamWork *) work;
 
-	appendStringInfoChar(out, '[');
-	while (rt_replay_next(scan, &row))
-	{
-		size_t		cap = RT_FRAME_OVERHEAD + topic.len + row.event_len +
-			row.data_len;
-
-		if (out->len + cap > limit)
-		{
-			stream->flags |= RT_TOPIC_MORE;
-			break;
-		}
-		if (out->len > 1)
-			appendStringInfoChar(out, ',');
-		enlargeStringInfo(out, cap);
-		out->len += rt_frame_replay_item(out->data + out->len, cap, row.seq,
-										 topic,
-										 (RtText) {row.event, row.event_len},
-										 (RtText) {row.data, row.data_len});
-		last = row.seq;
-	}
-	rt_replay_end(scan);
-	appendStringInfoChar(out, ']');
-	return last;
+	if (!find_declaration(stream))
+		return false;
+	stream->changed = rt_declarations_version() != stream->declarations;
+	if (stream->changed)
+		return false;
+	find_functions(stream);
+	work->read_only = true;
+	return true;
 }
 
-/*
- * The data of the newest events: as many as the client keeps, as far as they
- * fit.  Numbers are consecutive, so these are the rows from a number on; the
- * oldest of them give way.
- */
+/* Waits for those who publish, but not for one that is stuck. */
 static void
-list_latest(Stream *stream, StringInfo out, int64 newest, Snapshot snapshot)
+lock_topic(uint32 partition)
 {
-	int64		since = Max(newest - stream->reply.max,
-							rt_seq_before_epoch(rt_seq_epoch(newest)));
-	uint32		limit = stream->work.request->asked.limit;
-	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
-										 since, snapshot);
-	RtReplayRow row;
-	List	   *rows = NIL;
-	int			first = 0;
-	Size		size = 0;
+	int			lock_timeout = LockTimeout;
 
-	while (rt_replay_next(scan, &row))
+	LockTimeout = LOCK_WAIT_MS;
+	PG_TRY();
 	{
-		if (row.event == NULL || row.data_len > limit)
-			continue;
-		rows = lappend(rows, pnstrdup(row.data, row.data_len));
-		size += row.data_len + 1;
-		while (size > limit)
-		{
-			char	   *oldest = list_nth(rows, first++);
-
-			size -= strlen(oldest) + 1;
-			pfree(oldest);
-		}
+		rt_partition_lock(partition, ShareLock);
 	}
-	rt_replay_end(scan);
-
-	appendStringInfoChar(out, '[');
-	for (int i = first; i < list_length(rows); i++)
+	PG_FINALLY();
 	{
-		if (i > first)
-			appendStringInfoChar(out, ',');
-		appendStringInfoString(out, list_nth(rows, i));
+		LockTimeout = lock_timeout;
 	}
-	appendStringInfoChar(out, ']');
-}
-
-/* What a client that says what it has seen gets instead of nothing. */
-static void
-resume(Stream *stream, int64 newest, Snapshot snapshot)
-{
-	int64		since = stream->work.request->asked.since;
-	RtStreamReply *reply = &stream->reply;
-	StringInfoData data;
-
-	initStringInfo(&data);
-	if (stream->declaration->merge == RT_MERGE_LATEST)
-	{
-		/* a list that is merged again would have its rows twice */
-		reply->replay = RT_REPLAYED_NO;
-		list_latest(stream, &data, newest, snapshot);
-	}
-	else if (since < 0 ||
-			 rt_replay_is_truncated(stream->topic, stream->topic_len, since,
-									newest, snapshot))
-	{
-		/* what it has is out of date, and there is nothing to load */
-		reply->replay = RT_REPLAYED_NO;
-		stream->flags |= RT_TOPIC_FROM_NOW;
-		return;
-	}
-	else
-	{
-		reply->replay = RT_REPLAYED_YES;
-		newest = list_missed(stream, &data, snapshot);
-	}
-	reply->data_json = (RtText) {data.data, data.len};
-	reply->seq = newest;
+	PG_END_TRY();
 }
 
 static void
-read_numbers(Stream *stream)
+take_snapshot(RtWork *work)
 {
-	RtRequest  *request = stream->work.request;
-	Snapshot	snapshot;
-	int64		newest;
+	RtStreamWork *stream = (RtStreamWork *) work;
+	uint32		partition;
+	bool		locks = stream->subscribes && !stream->numbered &&
+		stream->declaration->topic_class != RT_TOPIC_VOLATILE;
 
-	request->answer_position = rt_ring_position();
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	rt_flush_note_reading();
-	newest = rt_replay_newest(stream->topic, stream->topic_len, snapshot);
-	stream->reply.seq = newest;
-	if (request->asked.since == RT_SINCE_NONE)
-	{
-		stream->flags |= RT_TOPIC_FROM_NOW;
-		stream->reply.channel = true;
-	}
-	else
-		resume(stream, newest, snapshot);
-	UnregisterSnapshot(snapshot);
+	Assert(!FirstSnapshotSet);
+	partition = rt_topic_partition(rt_topic_hash(stream->topic, stream->topic_len));
+	if (locks)
+		lock_topic(partition);
+	work->request->answer_position = rt_ring_position();
+	(void) GetTransactionSnapshot();
+	if (locks)
+		rt_partition_unlock(partition, ShareLock);
 }
 
 /* ---- the reply ---- */
 
-/* What a channel has for a value: nothing. */
-static RtText
-empty_value(const Stream *stream)
-{
-	return stream->declaration->merge == RT_MERGE_SET ? RT_TEXT_NONE : NO_EVENTS;
-}
-
 static void
-describe_stream(Stream *stream)
+describe_stream(RtStreamWork *stream)
 {
 	const RtStreamDeclaration *declaration = stream->declaration;
 	RtStreamReply *reply = &stream->reply;
 
 	memset(reply, 0, sizeof(*reply));
 	stream->flags = 0;
-	reply->data_json = empty_value(stream);
+	reply->seq = -1;
 	reply->topic = (RtText) {stream->topic, stream->topic_len};
 	reply->merge = RT_TEXT(rt_merge_name(declaration->merge));
 	if (declaration->merge == RT_MERGE_CRUD)
@@ -274,12 +253,68 @@ describe_stream(Stream *stream)
 	reply->max = declaration->max;
 	if (declaration->merge == RT_MERGE_LATEST && reply->max == 0)
 		reply->max = LATEST_MAX;
-	reply->seq = -1;
+	reply->schema_version = declaration->schema_version;
 }
+
+static char *
+frame_of_reply(RtStreamWork *stream, size_t *frame_len)
+{
+	RtRequest  *request = stream->work.request;
+	RtText		id = {stream->guarded.text + request->asked.id.off, request->asked.id.len};
+	size_t		cap = rt_payload_stream_length(&stream->reply) + 2 * id.len;
+	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
+	size_t		len = rt_payload_stream(buffer + RT_FRAME_HEADROOM, cap, id,
+										&stream->reply);
+
+	Assert(len > 0);
+	if (len > RT_FRAME_PAYLOAD_MAX)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
+				 errmsg("Value exceeds the frame limit; load it in pages")));
+	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
+}
+
+static void
+send_subscribing_reply(RtStreamWork *stream)
+{
+	StringInfoData topics;
+	size_t		len;
+	char	   *frame = frame_of_reply(stream, &len);
+
+	initStringInfo(&topics);
+	rt_reply_add_topic(&topics, stream->topic, stream->topic_len,
+					   stream->reply.seq, stream->flags);
+	if (!rt_reply_topics(stream->work.request, RT_ANSWER_STREAM, &topics,
+						 frame, len))
+		rt_reply_refuse_overload();
+}
+
+/* To who wants the value once, or more of it, or does not get it. */
+static void
+send_plain_reply(RtStreamWork *stream)
+{
+	RtRequest  *request = stream->work.request;
+	RtStreamReply *reply = &stream->reply;
+	size_t		len;
+	char	   *frame;
+
+	if (request->asked.id.len == 0)
+		return;
+	reply->topic = reply->merge = reply->key = RT_TEXT_NONE;
+	reply->prepend = false;
+	reply->max = 0;
+	reply->seq = -1;
+	reply->schema_version = 0;
+	frame = frame_of_reply(stream, &len);
+	if (!rt_reply_frame(request, frame, len))
+		rt_reply_refuse_overload();
+}
+
+/* ---- as the caller ---- */
 
 /* The topic says whether there are numbers, whoever declares its class. */
 static bool
-is_numbered(const Stream *stream)
+is_numbered(const RtStreamWork *stream)
 {
 	const RtTopicDeclaration *topic = rt_declaration_topic(stream->topic,
 														   stream->topic_len);
@@ -287,137 +322,183 @@ is_numbered(const Stream *stream)
 	return topic != NULL && topic->topic_class == RT_TOPIC_REPLAY;
 }
 
+/* A channel without numbers: all that comes comes from now on. */
 static void
-send_reply(Stream *stream)
+answer_channel(RtStreamWork *stream)
 {
-	RtRequest  *request = stream->work.request;
-	const RtStreamReply *reply = &stream->reply;
-	RtText		id = {stream->guarded.text + request->asked.id.off,
-	request->asked.id.len};
-	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + reply->data_json.len +
-		reply->topic.len + 6 * reply->key.len;
-	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
-	size_t		len = rt_payload_stream(buffer + RT_FRAME_HEADROOM, cap, id, reply);
-	char	   *frame = rt_frame_seal(buffer, len, RT_OPCODE_TEXT, &len);
-	StringInfoData topics;
+	RtStreamReply *reply = &stream->reply;
 
-	initStringInfo(&topics);
-	rt_reply_add_topic(&topics, stream->topic, stream->topic_len, reply->seq,
-					   stream->flags);
-	if (!rt_reply_topics(request, RT_ANSWER_STREAM, &topics, frame, len))
-		rt_reply_refuse_overload();
-}
-
-static void
-subscribe(Stream *stream)
-{
-	describe_stream(stream);
-	if (is_numbered(stream))
-		read_numbers(stream);
-	else
+	stream->flags |= RT_TOPIC_FROM_NOW;
+	rt_stream_load(stream);
+	if (!stream->subscribes)
 	{
-		stream->flags |= RT_TOPIC_FROM_NOW;
-		stream->reply.channel = true;
-		if (stream->work.request->asked.since != RT_SINCE_NONE)
-			stream->reply.replay = RT_REPLAYED_NO;
-	}
-	send_reply(stream);
-}
-
-/* ---- as the caller ---- */
-
-static void
-ask_access(Stream *stream)
-{
-	RtArguments none = {.count = 0};
-
-	if (stream->access == NULL)
+		send_plain_reply(stream);
 		return;
-	stream->work.stage = RT_STAGE_ACCESS;
-	if (!rt_guard_agrees(stream->access,
-						 stream->access == stream->guarded.function ?
-						 &stream->guarded.arguments : &none))
-		rt_guard_refuse();
+	}
+	reply->channel = true;
+	if (stream->work.request->asked.since != RT_SINCE_NONE)
+		reply->replay = RT_REPLAYED_NO;
+	send_subscribing_reply(stream);
+}
+
+static bool
+needs_load(const RtStreamWork *stream)
+{
+	return !rt_stream_is_channel(stream->declaration) ||
+		(stream->numbered && stream->subscribes);
 }
 
 static void
-run_stream(RtWork *work)
+run_admission(RtWork *work)
 {
-	Stream	   *stream = (Stream *) work;
+	RtStreamWork *stream = (RtStreamWork *) work;
 	RtRequest  *request = work->request;
-	RtText		value;
+	RtFunction *loader = stream->functions[RT_STREAM_LOADER];
 
+	stream->subscribes = request->asked.kind == RT_REQUEST_STREAM &&
+		request->asked.cursor.len == 0 && request->asked.id.len > 0;
+	if (loader != NULL && !rt_function_may_execute(loader))
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '4', '0', '3')),
+				 errmsg_internal("%s", rt_code_message(RT_CODE_FORBIDDEN))));
 	rt_guarded_run(&stream->guarded);
 	rt_guarded_convert(&stream->guarded);
-	stream->topic = rt_stream_topic_name(stream->declaration, &stream->guarded);
-	stream->topic_len = strlen(stream->topic);
-	ask_access(stream);
-
-	work->stage = RT_STAGE_HANDLER;
-	if (request->asked.kind == RT_REQUEST_STREAM && !request->asked.load_more &&
-		request->asked.id.len > 0)
+	stream->reply.gated = !agrees(stream, RT_STREAM_GATE);
+	if (stream->reply.gated)
 	{
-		subscribe(stream);
+		send_plain_reply(stream);
 		return;
 	}
+	stream->topic = rt_stream_topic_name(stream->declaration, &stream->guarded);
+	stream->topic_len = strlen(stream->topic);
+	if (!agrees(stream, RT_STREAM_ACCESS))
+		rt_guard_refuse();
 
-	/* the value once, or more of it */
-	value = request->asked.load_more ? NO_EVENTS : empty_value(stream);
-	if (value.len > 0)
-		rt_reply_success(request, value.ptr, value.len);
-	else
-		rt_reply_success(request, "null", 4);
+	work->stage = RT_STAGE_HANDLER;
+	stream->numbered = is_numbered(stream);
+	describe_stream(stream);
+	if (!needs_load(stream))
+		answer_channel(stream);
+}
+
+/*
+ * Arguments are converted anew: types may have changed since, and a default
+ * need not be the same twice.  What was agreed on was the topic.
+ */
+static void
+run_load(RtWork *work)
+{
+	RtStreamWork *stream = (RtStreamWork *) work;
+	char	   *topic;
+
+	rt_guarded_convert(&stream->guarded);
+	topic = rt_stream_topic_name(stream->declaration, &stream->guarded);
+	stream->changed = strcmp(topic, stream->topic) != 0;
+	if (stream->changed)
+		return;
+
+	work->stage = RT_STAGE_HANDLER;
+	describe_stream(stream);
+	if (!stream->subscribes)
+	{
+		rt_stream_load(stream);
+		send_plain_reply(stream);
+		return;
+	}
+	rt_stream_resume(stream);
+	send_subscribing_reply(stream);
 }
 
 /* ---- around it ---- */
 
-/* A signature that is no function has nothing that could go wrong. */
 static void
-note_failure(Stream *stream)
+note_failure(RtStreamWork *stream)
 {
-	RtFunction *function = stream->guarded.function;
-
-	if (function != NULL && !OidIsValid(function->oid))
+	/* a signature that is no function has nothing that could go wrong */
+	if (stream->guarded.function != NULL &&
+		!OidIsValid(stream->guarded.function->oid))
 		stream->guarded.function = NULL;
 	rt_guarded_failed(&stream->guarded);
-	if (stream->access != NULL && stream->access != function)
-		rt_function_failed(stream->access);
+	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
+	{
+		if (stream->functions[i] != NULL &&
+			stream->functions[i] != stream->guarded.function)
+			rt_function_failed(stream->functions[i]);
+	}
 }
 
 static void
-note_time(Stream *stream)
+note_time(RtStreamWork *stream)
 {
 	double		us = rt_work_run_time(&stream->work);
 
-	if (stream->access != NULL)
-		rt_function_timed(stream->access, us);
+	if (stream->functions[RT_STREAM_LOADER] != NULL)
+		rt_function_timed(stream->functions[RT_STREAM_LOADER], us);
+	else if (stream->functions[RT_STREAM_ACCESS] != NULL)
+		rt_function_timed(stream->functions[RT_STREAM_ACCESS], us);
 	else if (stream->guarded.guard_count == 0)
 		mean_us = mean_us < 0 ? us : mean_us + (us - mean_us) / 8;
+}
+
+static RtStreamWork *
+make_work(RtRequest *request)
+{
+	RtStreamWork *stream = palloc0(sizeof(RtStreamWork));
+	const char *text = rt_shared_text_get(&request->text);
+
+	stream->work.request = request;
+	stream->work.activity = rt_work_path(request);
+	stream->guarded.work = &stream->work;
+	stream->guarded.text = text;
+	return stream;
+}
+
+static void
+admit(RtStreamWork *stream)
+{
+	stream->work.prepare = prepare_admission;
+	stream->work.take_snapshot = NULL;
+	stream->work.run = run_admission;
+	rt_work_continue(&stream->work);
+}
+
+static void
+load(RtStreamWork *stream)
+{
+	stream->work.prepare = prepare_load;
+	stream->work.take_snapshot = take_snapshot;
+	stream->work.run = run_load;
+	rt_work_continue(&stream->work);
 }
 
 RtWorkResult
 rt_stream_run(RtRequest *request)
 {
-	Stream	   *stream = palloc0(sizeof(Stream));
-	const char *text = rt_shared_text_get(&request->text);
+	RtStreamWork *stream = make_work(request);
+	RtWork	   *work = &stream->work;
+	int			attempts = 0;
 
-	stream->work.request = request;
-	stream->work.activity = rt_work_path(request);
-	stream->work.prepare = prepare_stream;
-	stream->work.run = run_stream;
-	stream->guarded.work = &stream->work;
-	stream->guarded.text = text;
+	do
+	{
+		stream->changed = false;
+		memset(&stream->reply, 0, sizeof(stream->reply));
+		admit(stream);
+		if (work->fault.code == NULL && !stream->is_call &&
+			!stream->reply.gated && needs_load(stream))
+			load(stream);
+	} while (stream->changed && work->fault.code == NULL &&
+			 ++attempts < ATTEMPTS_MAX);
 
-	rt_work_run(&stream->work);
-
-	if (stream->is_call && stream->work.fault.code == NULL)
+	if (stream->is_call && work->fault.code == NULL)
 		return rt_call_run(request);
+	if (stream->changed && work->fault.code == NULL)
+		rt_fault_set(&work->fault, RT_CODE_OVERLOADED, NULL);
 	if (stream->guarded.function != NULL)
 		note_time(stream);
-	if (stream->work.fault.code != NULL)
+	if (work->fault.code != NULL)
 	{
 		note_failure(stream);
-		rt_work_reply_fault(&stream->work);
+		rt_work_reply_fault(work);
 	}
-	return rt_work_result(&stream->work);
+	return rt_work_result(work);
 }

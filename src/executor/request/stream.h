@@ -1,19 +1,82 @@
 /*
  * stream.h
  *		Lets clients follow streams.
+ *
+ * Two transactions.  In the first one (stream.c) it is found out whether the
+ * caller may have the stream, and which topic it is.  The second one
+ * (stream_load.c, stream_resume.c) only reads, all of it at one snapshot,
+ * which is taken where no publisher of the topic is under way.
  */
 #ifndef RT_EXECUTOR_REQUEST_STREAM_H
 #define RT_EXECUTOR_REQUEST_STREAM_H
 
 #include "src/compat.h"
 
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+
+#include "src/catalog/declaration.h"
+#include "src/executor/function/guard.h"
 #include "src/executor/work.h"
 #include "src/ipc/request.h"
+#include "src/protocol/frame.h"
+
+/* What is being done about one request. */
+typedef struct RtStreamWork
+{
+	RtWork		work;			/* first */
+	RtGuarded	guarded;		/* its signature, see stream_name.h */
+	const RtStreamDeclaration *declaration;
+	RtFunction *functions[RT_STREAM_FUNCTIONS]; /* NULL = none, or not found
+												 * yet */
+	uint64		declarations;	/* their version */
+	bool		is_call;		/* the path is none of a stream */
+	bool		changed;		/* so much that all must be done again */
+	bool		subscribes;		/* else the value is wanted once */
+
+	const char *topic;
+	int			topic_len;
+	bool		numbered;		/* events of the topic have numbers */
+
+	RtStreamReply reply;
+	uint8		flags;			/* of the topic in the answer */
+} RtStreamWork;
 
 /*
  * Answers a request of kind STREAM, or one of kind CALL whose path is a
  * stream's.  Allocates in the current context.
  */
 extern RtWorkResult rt_stream_run(RtRequest *request);
+
+/* One of the stream's functions, NULL if it has none.  Raises if it is gone. */
+extern RtFunction *rt_stream_function(RtStreamWork *stream, RtStreamFunction which);
+
+/*
+ * Calls one of them with what it wants of the fixed arguments and, behind
+ * these, of the client's.
+ */
+extern NullableDatum rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
+									  const NullableDatum *fixed, int fixed_count);
+
+/* Fills the reply with the stream's value (stream_load.c). */
+extern void rt_stream_load(RtStreamWork *stream);
+
+/* The same with an array of rows that have changed. */
+extern void rt_stream_set_rows(RtStreamWork *stream, Jsonb *rows);
+
+/* What is sent of one item; NULL = nothing. */
+extern Jsonb *rt_stream_transform(RtStreamWork *stream, Jsonb *data);
+
+/* Appends a value's text.  Raises when the whole becomes too long for a frame. */
+extern void rt_stream_append(StringInfo out, Jsonb *value);
+
+/* A member of an object; NULL if it has none, or is none. */
+extern JsonbValue *rt_jsonb_member(Jsonb *object, const char *name);
+
+/*
+ * Fills the reply with what a client does not have yet, which may be all.
+ * (stream_resume.c)
+ */
+extern void rt_stream_resume(RtStreamWork *stream);
 
 #endif							/* RT_EXECUTOR_REQUEST_STREAM_H */

@@ -19,22 +19,22 @@
 #include "src/protocol/topic.h"
 
 static void
-resolve_topic(const RtStreamDeclaration *stream, const RtFunction *access,
+resolve_topic(const RtStreamDeclaration *stream, const RtFunction *function,
 			  RtStreamTopic *topic)
 {
 	const char *names[FUNC_MAX_ARGS];
 	const char *where = NULL;
-	int			count = access != NULL ? access->nargs : 0;
+	int			count = function != NULL ? function->nargs : 0;
 
 	for (int i = 0; i < count; i++)
-		names[i] = access->parameters[i].name;
+		names[i] = function->parameters[i].name;
 	if (rt_stream_topic_resolve(stream->topic, names, count, topic, &where) !=
 		RT_STREAM_TOPIC_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 				 errmsg("placeholder \"{%s}\" of topic \"%s\" has no meaning",
 						where, stream->topic),
-				 errdetail("The access function of channel \"%s\" has changed since that was declared.",
+				 errdetail("The function that takes the arguments of stream \"%s\" has changed since that was declared.",
 						   stream->path)));
 }
 
@@ -60,9 +60,9 @@ make_signature(const RtStreamDeclaration *stream)
 }
 
 RtFunction *
-rt_stream_signature(const RtStreamDeclaration *stream, RtFunction *access)
+rt_stream_signature(const RtStreamDeclaration *stream, RtFunction *function)
 {
-	return access != NULL && access->nargs > 0 ? access :
+	return function != NULL && function->nargs > 0 ? function :
 		make_signature(stream);
 }
 
@@ -157,16 +157,16 @@ check_name(const char *name, int len)
 char *
 rt_stream_topic_name(const RtStreamDeclaration *stream, RtGuarded *guarded)
 {
-	bool		is_access = OidIsValid(guarded->function->oid);
+	bool		is_function = OidIsValid(guarded->function->oid);
 	const char *values[RT_PLACEHOLDERS_MAX];
 	size_t		lens[RT_PLACEHOLDERS_MAX];
 	char	   *name = palloc(RT_TOPIC_MAX + 1);
 	RtStreamTopic topic;
 	int			len;
 
-	resolve_topic(stream, is_access ? guarded->function : NULL, &topic);
+	resolve_topic(stream, is_function ? guarded->function : NULL, &topic);
 	guarded->work->stage = RT_STAGE_ARGUMENTS;
-	if (!is_access)
+	if (!is_function)
 		refuse_structures(guarded);
 	for (int i = 0; i < topic.count; i++)
 	{

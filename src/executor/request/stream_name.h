@@ -11,12 +11,12 @@
 #include "src/executor/function/guard.h"
 
 /*
- * The function whose parameters a stream's arguments have: its access
- * function, or, if that takes nothing or there is none (NULL), one that stands
- * for the placeholders of the topic and cannot be called.
+ * The function whose parameters a stream's arguments have: its loader or
+ * access function, or, if that takes nothing or there is none (NULL), one that
+ * stands for the placeholders of the topic and cannot be called.
  */
 extern RtFunction *rt_stream_signature(const RtStreamDeclaration *stream,
-									   RtFunction *access);
+									   RtFunction *function);
 
 /*
  * The topic for converted arguments, terminated.  Raises what the client is

@@ -62,8 +62,9 @@ rt_stream_fill(const RtConnection *connection, RtQuestion *question,
 		if (question->since < 0)
 			question->since = RT_SINCE_UNKNOWN;
 	}
-	question->load_more = call->cursor.len > 0 &&
-		!rt_json_is_null(text, call->cursor);
+	if (call->schema_version.len > 0)
+		question->schema_version = (int32)
+			Min(rt_json_integer(text, call->schema_version), PG_INT32_MAX);
 	question->ticket = ++last_ticket;
 	question->position = rt_ring_position();
 }

@@ -1,0 +1,318 @@
+/*
+ * stream_resume.c
+ *		What a client gets that says what it has.
+ *
+ * From the cheapest to the dearest: the events since its number, as far as
+ * they are kept; those that delta_from_seq has kept for longer; nothing, if the
+ * value still has the version that it names; the rows that have changed since
+ * that version; all of the value.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/snapmgr.h"
+
+#include "src/catalog/event_merge.h"
+#include "src/catalog/message_store.h"
+#include "src/executor/request/stream.h"
+#include "src/ipc/flush_request.h"
+#include "src/protocol/json.h"
+
+/* ---- events that are kept ---- */
+
+/*
+ * As many as fit, in a JSON array.  Returns the number of the last one that
+ * the client then has.
+ */
+static int64
+list_missed(RtStreamWork *stream, StringInfo out, Snapshot snapshot)
+{
+	RtText		topic = {stream->topic, stream->topic_len};
+	int64		last = stream->work.request->asked.since;
+	uint32		limit = stream->work.request->asked.limit;
+	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
+										 last, snapshot);
+	RtReplayRow row;
+
+	appendStringInfoChar(out, '[');
+	while (rt_replay_next(scan, &row))
+	{
+		size_t		cap = RT_FRAME_OVERHEAD + topic.len + row.event_len +
+			row.data_len;
+
+		if (out->len + cap > limit)
+		{
+			stream->flags |= RT_TOPIC_MORE;
+			break;
+		}
+		if (out->len > 1)
+			appendStringInfoChar(out, ',');
+		enlargeStringInfo(out, cap);
+		out->len += rt_frame_replay_item(out->data + out->len, cap, row.seq,
+										 topic,
+										 (RtText) {row.event, row.event_len},
+										 (RtText) {row.data, row.data_len});
+		last = row.seq;
+	}
+	rt_replay_end(scan);
+	appendStringInfoChar(out, ']');
+	return last;
+}
+
+static bool
+replay_missed(RtStreamWork *stream, int64 newest, Snapshot snapshot)
+{
+	RtStreamReply *reply = &stream->reply;
+	StringInfoData data;
+
+	if (rt_replay_is_truncated(stream->topic, stream->topic_len,
+							   stream->work.request->asked.since, newest, snapshot))
+		return false;
+	initStringInfo(&data);
+	reply->replay = RT_REPLAYED_YES;
+	reply->seq = list_missed(stream, &data, snapshot);
+	reply->data_json = (RtText) {data.data, data.len};
+	return true;
+}
+
+/* ---- events that delta_from_seq has ---- */
+
+static void
+refuse_event(RtStreamWork *stream)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("delta_from_seq of stream \"%s\" has returned something that is no event",
+					stream->declaration->path),
+			 errdetail("Each element is an object {event, data, seq}.")));
+}
+
+/* {event, data, seq} as the client takes it. */
+static void
+append_event(RtStreamWork *stream, StringInfo out, Jsonb *item)
+{
+	JsonbValue *event = rt_jsonb_member(item, "event");
+	JsonbValue *data = rt_jsonb_member(item, "data");
+	JsonbValue *seq = rt_jsonb_member(item, "seq");
+	char	   *name;
+	Jsonb	   *value;
+
+	if (event == NULL || event->type != jbvString ||
+		seq == NULL || seq->type != jbvNumeric || data == NULL)
+		refuse_event(stream);
+	name = pnstrdup(event->val.string.val, event->val.string.len);
+	value = JsonbValueToJsonb(data);
+	if (rt_event_carries_item(stream->declaration->merge, name))
+		value = rt_stream_transform(stream, value);
+	if (value == NULL)
+		return;
+	if (out->len > 1)
+		appendStringInfoChar(out, ',');
+	appendStringInfo(out, "{\"seq\":%s,\"topic\":\"%s\",\"event\":",
+					 DatumGetCString(DirectFunctionCall1(numeric_out,
+														 NumericGetDatum(seq->val.numeric))),
+					 stream->topic);
+	escape_json(out, name);
+	appendStringInfoString(out, ",\"data\":");
+	rt_stream_append(out, value);
+	appendStringInfoChar(out, '}');
+}
+
+static bool
+bridge_missed(RtStreamWork *stream)
+{
+	RtFunction *function = rt_stream_function(stream, RT_STREAM_DELTA_FROM_SEQ);
+	NullableDatum since = {.value = Int64GetDatum(stream->work.request->asked.since)};
+	NullableDatum events;
+	Jsonb	   *array;
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	element;
+	StringInfoData data;
+
+	if (function == NULL)
+		return false;
+	events = rt_stream_invoke(stream, function, &since, 1);
+	if (events.isnull)
+		return false;
+	array = DatumGetJsonbP(events.value);
+	if (!JB_ROOT_IS_ARRAY(array) || JB_ROOT_IS_SCALAR(array))
+		refuse_event(stream);
+
+	initStringInfo(&data);
+	appendStringInfoChar(&data, '[');
+	iterator = JsonbIteratorInit(&array->root);
+	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
+	{
+		if (token == WJB_ELEM)
+			append_event(stream, &data, JsonbValueToJsonb(&element));
+	}
+	appendStringInfoChar(&data, ']');
+	stream->reply.replay = RT_REPLAYED_YES;
+	stream->reply.data_json = (RtText) {data.data, data.len};
+	return true;
+}
+
+/* ---- versions ---- */
+
+/* The version that the client has, as a text; NULL = it has said none. */
+static char *
+version_of_client(RtStreamWork *stream)
+{
+	RtRequest  *request = stream->work.request;
+	RtSpan		span = {request->asked.version.off, request->asked.version.len};
+	const char *text = stream->guarded.text;
+	char	   *decoded;
+
+	if (span.len == 0 || rt_json_is_null(text, span))
+		return NULL;
+	if (!rt_json_is_string(text, span))
+		return pnstrdup(text + span.off, span.len);
+	decoded = palloc(span.len + 1);
+	return rt_json_string_decode(text, span, decoded, span.len + 1) < 0 ?
+		NULL : decoded;
+}
+
+static void
+tell_version(RtStreamWork *stream)
+{
+	RtFunction *function = rt_stream_function(stream, RT_STREAM_DELTA_VERSION);
+	NullableDatum version;
+
+	if (function == NULL)
+		return;
+	version = rt_stream_invoke(stream, function, NULL, 0);
+	if (!version.isnull)
+		stream->reply.version = RT_TEXT(TextDatumGetCString(version.value));
+}
+
+/* Whether the client has the value, or can make it of the rows it gets. */
+static bool
+tell_difference(RtStreamWork *stream)
+{
+	RtStreamReply *reply = &stream->reply;
+	char	   *known = version_of_client(stream);
+	RtFunction *diff = rt_stream_function(stream, RT_STREAM_DELTA_DIFF);
+	NullableDatum since;
+	NullableDatum rows;
+
+	if (known == NULL || reply->version.len == 0)
+		return false;
+	if (strcmp(known, reply->version.ptr) == 0)
+	{
+		reply->unchanged = true;
+		reply->data_json = RT_TEXT("[]");
+		return true;
+	}
+	if (diff == NULL)
+		return false;
+	since.value = CStringGetTextDatum(known);
+	since.isnull = false;
+	rows = rt_stream_invoke(stream, diff, &since, 1);
+	if (rows.isnull || !JB_ROOT_IS_ARRAY(DatumGetJsonbP(rows.value)))
+		return false;
+	reply->delta = true;
+	rt_stream_set_rows(stream, DatumGetJsonbP(rows.value));
+	return true;
+}
+
+/* ---- all together ---- */
+
+/*
+ * The data of the newest events: as many as the client keeps, as far as they
+ * fit.  Numbers are consecutive, so these are the rows from a number on; the
+ * oldest of them give way.
+ */
+static void
+list_latest(RtStreamWork *stream, int64 newest, Snapshot snapshot)
+{
+	int64		since = Max(newest - stream->reply.max,
+							rt_seq_before_epoch(rt_seq_epoch(newest)));
+	uint32		limit = stream->work.request->asked.limit;
+	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
+										 since, snapshot);
+	RtReplayRow row;
+	List	   *rows = NIL;
+	int			first = 0;
+	Size		size = 0;
+	StringInfoData out;
+
+	while (rt_replay_next(scan, &row))
+	{
+		if (row.event == NULL || row.data_len > limit)
+			continue;
+		rows = lappend(rows, pnstrdup(row.data, row.data_len));
+		size += row.data_len + 1;
+		while (size > limit)
+		{
+			char	   *oldest = list_nth(rows, first++);
+
+			size -= strlen(oldest) + 1;
+			pfree(oldest);
+		}
+	}
+	rt_replay_end(scan);
+
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '[');
+	for (int i = first; i < list_length(rows); i++)
+	{
+		if (i > first)
+			appendStringInfoChar(&out, ',');
+		appendStringInfoString(&out, list_nth(rows, i));
+	}
+	appendStringInfoChar(&out, ']');
+	stream->reply.data_json = (RtText) {out.data, out.len};
+}
+
+/*
+ * All that there is.  A channel has nothing to begin with but what is kept of
+ * a list of the newest.
+ */
+static void
+load_anew(RtStreamWork *stream, int64 newest, Snapshot snapshot)
+{
+	RtStreamReply *reply = &stream->reply;
+	bool		is_channel = rt_stream_is_channel(stream->declaration);
+
+	if (stream->work.request->asked.since != RT_SINCE_NONE)
+		reply->replay = RT_REPLAYED_NO;
+	if (!is_channel)
+		rt_stream_load(stream);
+	else if (stream->work.request->asked.since == RT_SINCE_NONE)
+	{
+		stream->flags |= RT_TOPIC_FROM_NOW;
+		reply->channel = true;
+		rt_stream_load(stream);
+	}
+	else if (stream->declaration->merge == RT_MERGE_LATEST)
+		list_latest(stream, newest, snapshot);
+	else
+	{
+		/* what it has is out of date, and there is nothing to load */
+		stream->flags |= RT_TOPIC_FROM_NOW;
+		rt_stream_load(stream);
+	}
+}
+
+void
+rt_stream_resume(RtStreamWork *stream)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	int64		newest = -1;
+
+	rt_flush_note_reading();
+	if (stream->numbered)
+		newest = rt_replay_newest(stream->topic, stream->topic_len, snapshot);
+	stream->reply.seq = newest;
+	tell_version(stream);
+
+	/* a list that is merged again would have its rows twice */
+	if (stream->numbered && stream->work.request->asked.since >= 0 &&
+		stream->declaration->merge != RT_MERGE_LATEST &&
+		(replay_missed(stream, newest, snapshot) || bridge_missed(stream)))
+		return;
+	if (!tell_difference(stream))
+		load_anew(stream, newest, snapshot);
+}

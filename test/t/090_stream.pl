@@ -1,0 +1,202 @@
+# Streams: what a loader gives, how clients come back, and that nothing is lost
+# or doubled between the value and the first event.
+use strict;
+use warnings;
+
+use JSON::PP ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use RealtimeTest;
+
+my $node = new_node('realtime.executors' => 4);
+my $true = JSON::PP::true;
+my $false = JSON::PP::false;
+
+$node->safe_psql('postgres', q{
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO realtime_anonymous;
+CREATE TABLE app.todo (id integer PRIMARY KEY, list text, title text, secret text DEFAULT 'hidden');
+GRANT ALL ON app.todo TO realtime_anonymous;
+INSERT INTO app.todo SELECT i, 'home', 'todo ' || i FROM generate_series(1, 3) i;
+CREATE FUNCTION app.todos(list text) RETURNS TABLE (id integer, title text) STABLE LANGUAGE sql AS
+	'SELECT id, title FROM app.todo t WHERE t.list = todos.list ORDER BY id';
+CREATE FUNCTION app.all_todos() RETURNS SETOF app.todo STABLE LANGUAGE sql AS 'SELECT * FROM app.todo ORDER BY id';
+CREATE FUNCTION app.number() RETURNS integer STABLE LANGUAGE sql AS 'SELECT count(*)::integer FROM app.todo';
+CREATE FUNCTION app.nothing() RETURNS jsonb STABLE LANGUAGE sql AS 'SELECT NULL::jsonb';
+CREATE FUNCTION app.writes() RETURNS integer LANGUAGE sql AS 'DELETE FROM app.todo RETURNING id';
+CREATE FUNCTION app.broken() RETURNS integer STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1 / 0; END';
+CREATE FUNCTION app.big(n integer) RETURNS text STABLE LANGUAGE sql AS $$SELECT repeat('x', n)$$;
+CREATE FUNCTION app.may(list text) RETURNS boolean STABLE LANGUAGE sql AS $$SELECT list <> 'closed'$$;
+CREATE FUNCTION app.open(list text) RETURNS boolean STABLE LANGUAGE sql AS $$SELECT list <> 'later'$$;
+-- pages
+CREATE FUNCTION app.pages(list text, step integer DEFAULT 2) RETURNS realtime.page STABLE LANGUAGE plpgsql AS $$
+DECLARE
+	after integer := coalesce((realtime.cursor()->>'after')::integer, 0);
+	result realtime.page;
+BEGIN
+	SELECT jsonb_agg(jsonb_build_object('id', id)) , jsonb_build_object('after', max(id)) INTO result.data, result.cursor
+	FROM (SELECT id FROM app.todo t WHERE t.list = pages.list AND id > after ORDER BY id LIMIT step) x;
+	result.has_more := EXISTS (SELECT FROM app.todo t WHERE t.list = pages.list AND id > (result.cursor->>'after')::integer);
+	RETURN result;
+END$$;
+CREATE FUNCTION app.json_pages() RETURNS jsonb STABLE LANGUAGE sql AS
+	$$SELECT jsonb_build_object('data', '[{"id": 1}]'::jsonb, 'hasMore', false)$$;
+-- versions
+CREATE FUNCTION app.version(list text) RETURNS text STABLE LANGUAGE sql AS
+	'SELECT coalesce(max(id), 0)::text FROM app.todo t WHERE t.list = version.list';
+CREATE FUNCTION app.diff(since text, list text) RETURNS jsonb STABLE LANGUAGE sql AS
+	$$SELECT CASE WHEN since <> 'old' THEN coalesce(jsonb_agg(jsonb_build_object('id', id)), '[]') END FROM app.todo t WHERE t.list = diff.list AND since <> 'old' AND id > since::integer$$;
+CREATE FUNCTION app.bridge(since bigint) RETURNS jsonb STABLE LANGUAGE sql AS
+	$$SELECT CASE WHEN since > 1 THEN jsonb_build_array(jsonb_build_object('event', 'created', 'data', jsonb_build_object('id', since), 'seq', since + 1)) END$$;
+CREATE FUNCTION app.two(item jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT item || '{"v": 2}'$$;
+CREATE FUNCTION app.three(item jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT jsonb_set(item, '{v}', to_jsonb((item->>'v') || '3'))$$;
+-- waits as long as the test holds the lock
+CREATE FUNCTION app.slow(list text) RETURNS SETOF integer STABLE LANGUAGE plpgsql AS $$BEGIN
+	PERFORM pg_advisory_xact_lock_shared(1);
+	RETURN QUERY SELECT id FROM app.todo t WHERE t.list = slow.list ORDER BY id;
+END$$;
+CREATE FUNCTION app.say(topic text, event text, data jsonb) RETURNS void LANGUAGE sql AS
+	'SELECT realtime.publish(topic, event, data)';
+SELECT realtime.stream('todo/list', 'todos:{list}', 'app.todos(text)', access => 'app.may(text)', gate => 'app.open(text)'),
+	realtime.stream('todo/all', 'all', 'app.all_todos()', prepend => true, max => 10),
+	realtime.stream('todo/number', 'number', 'app.number()', merge => 'set', shared => true),
+	realtime.stream('todo/nothing', 'nothing', 'app.nothing()'),
+	realtime.stream('todo/set-nothing', 'set-nothing', 'app.nothing()', merge => 'set'),
+	realtime.stream('todo/writes', 'writes', 'app.writes()'),
+	realtime.stream('todo/broken', 'broken', 'app.broken()'),
+	realtime.stream('todo/big', 'big', 'app.big(integer)', merge => 'set'),
+	realtime.stream('todo/pages', 'pages:{list}', 'app.pages(text,integer)'),
+	realtime.stream('todo/json-pages', 'json-pages', 'app.json_pages()'),
+	realtime.stream('todo/versions', 'versions:{list}', 'app.todos(text)', delta_version => 'app.version(text)', delta_diff => 'app.diff(text,text)'),
+	realtime.stream('todo/events', 'events', 'app.all_todos()', replay => true, replay_size => 2, delta_from_seq => 'app.bridge(bigint)'),
+	realtime.stream('todo/lines', 'lines', 'app.number()', merge => 'latest', replay => true),
+	realtime.stream('todo/shape', 'shape', 'app.json_pages()', schema_version => 3, migrate => '{app.two(jsonb),app.three(jsonb)}'),
+	realtime.stream('todo/slow', 'slow:{list}', 'app.slow(text)', merge => 'latest'),
+	realtime.rpc('app/say', 'app.say(text,text,jsonb)');
+});
+wait_for_call($node, 'app/say', [ 'x', 'y', {} ]);
+my $ws = ws_connect($node);
+
+# Follows a stream and returns the result of the reply.
+sub follow
+{
+	my ($connection, $path, $args, %more) = @_;
+	my $reply = ws_call($connection, $path, $args, stream => $true, %more);
+
+	delete $reply->{id};
+	return $reply;
+}
+
+sub publish
+{
+	my ($topic, $name, $data) = @_;
+	$data //= '{}';
+	$node->safe_psql('postgres', "SELECT realtime.publish('$topic', '$name', '$data')");
+	return;
+}
+
+sub events
+{
+	my ($connection) = @_;
+	return join ', ', map { exists $_->{event} ? "$_->{topic} $_->{event}" : "$_->{type} $_->{topic}" }
+	  ws_quiet($connection);
+}
+
+# What the reply says
+is_deeply(follow($ws, 'todo/list', ['home']),
+	{ ok => $true, data => [ map { { id => $_, title => "todo $_" } } 1 .. 3 ], topic => 'todos:home', merge => 'crud', key => 'id' },
+	'rows');
+publish('todos:home', 'created', '{"id": 4}');
+is(events($ws), 'todos:home created', 'events follow');
+is(follow($ws, 'todo/list', ['a:b'])->{topic}, 'todos:a%3Ab', 'no argument reaches out of its place');
+is(follow($ws, 'todo/list', [])->{code}, 'VALIDATION', 'arguments are looked at before there is a topic');
+is(follow($ws, 'todo/list', ['closed'])->{code}, 'UNAUTHENTICATED', 'access is asked');
+is_deeply(follow($ws, 'todo/list', ['later']), { ok => $true, data => undef, gated => $true }, 'and the gate');
+publish('todos:later', 'created', '{"id": 4}');
+is(events($ws), '', 'which makes no subscription');
+is_deeply(ws_call($ws, 'todo/list', ['home'])->{data}, [ map { { id => $_, title => "todo $_" } } 1 .. 3 ],
+	'the value alone');
+is(ws_call($ws, 'todo/list', ['closed'])->{code}, 'UNAUTHENTICATED', 'for which access is asked as well');
+my $all = follow($ws, 'todo/all', []);
+is_deeply([ @$all{qw(prepend max topic)} ], [ $true, 10, 'all' ], 'options');
+is($all->{data}[0]{secret}, 'hidden', 'and whole rows');
+is_deeply(follow($ws, 'todo/number', []), { ok => $true, data => 3, topic => 'number', merge => 'set' }, 'one value');
+is_deeply(follow($ws, 'todo/nothing', [])->{data}, [], 'no value is an empty list');
+is_deeply(follow($ws, 'todo/set-nothing', [])->{data}, undef, 'or null, if it is set');
+is(follow($ws, 'todo/writes', [])->{code}, 'INTERNAL_ERROR', 'a loader does not write');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM app.todo'), 3, 'indeed');
+is(follow($ws, 'todo/broken', [])->{ok}, $false, 'one that fails');
+publish('broken', 'created', '{"id": 4}');
+is(events($ws), '', 'makes no subscription');
+is(follow($ws, 'todo/big', [1200000])->{code}, 'PAYLOAD_TOO_LARGE', 'what is too large is refused');
+is(length follow($ws, 'todo/big', [1000000])->{data}, 1000000, 'and what is not is sent');
+
+# Pages
+my $page = follow($ws, 'todo/pages', ['home']);
+is_deeply([ @$page{qw(data hasMore cursor)} ], [ [ { id => 1 }, { id => 2 } ], $true, { after => 2 } ], 'a page');
+$page = follow($ws, 'todo/pages', ['home'], cursor => { after => 2 });
+is_deeply($page, { ok => $true, data => [ { id => 3 } ], hasMore => $false, cursor => { after => 3 } }, 'the next page');
+is_deeply(follow($ws, 'todo/pages', [ 'home', 1 ], cursor => { after => 1 })->{data}, [ { id => 2 } ], 'with more arguments');
+$page = follow($ws, 'todo/json-pages', []);
+is_deeply([ @$page{qw(data hasMore cursor)} ], [ [ { id => 1 } ], $false, undef ], 'a page of jsonb');
+
+# Versions
+my $reply = follow($ws, 'todo/versions', ['home']);
+is_deeply([ scalar @{ $reply->{data} }, $reply->{version} ], [ 3, '3' ], 'a version');
+$reply = follow($ws, 'todo/versions', ['home'], version => '3');
+is_deeply([ @$reply{qw(data unchanged version)} ], [ [], $true, '3' ], 'that has not changed');
+$reply = follow($ws, 'todo/versions', ['home'], version => '1');
+is_deeply([ @$reply{qw(data delta version)} ], [ [ { id => 2 }, { id => 3 } ], $true, '3' ], 'that has');
+$reply = follow($ws, 'todo/versions', ['home'], version => 'old');
+is_deeply([ scalar @{ $reply->{data} }, $reply->{delta} ], [ 3, undef ], 'or too much');
+$reply = follow($ws, 'todo/shape', []);
+is_deeply([ @$reply{qw(data schemaVersion)} ], [ [ { id => 1 } ], 3 ], 'rows have a shape');
+is_deeply(follow($ws, 'todo/shape', [], schemaVersion => 1)->{data}, [ { id => 1, v => '23' } ], 'which is brought up');
+is_deeply(follow($ws, 'todo/shape', [], schemaVersion => 3)->{data}, [ { id => 1 } ], 'where that is needed');
+
+# Numbers
+publish('events', 'created', qq({"id": $_})) for 1 .. 3;
+$reply = follow($ws, 'todo/events', []);
+is_deeply([ scalar @{ $reply->{data} }, @$reply{qw(seq replay)} ], [ 3, 3, undef ], 'the first time');
+publish('events', 'created', '{"id": 4}');
+is_deeply([ map { $_->{seq} } ws_quiet($ws) ], [4], 'events go on from there');
+$reply = follow($ws, 'todo/events', [], seq => 3);
+is_deeply([ @$reply{qw(replay seq)}, map { $_->{seq} } @{ $reply->{data} } ], [ $true, 4, 4 ], 'what was missed');
+$node->safe_psql('postgres', 'DELETE FROM realtime.replay_message WHERE topic = $$events$$ AND seq < 4');
+publish('events', 'created', '{"id": 5}');
+ws_quiet($ws);
+$reply = follow($ws, 'todo/events', [], seq => 2);
+is_deeply([ @$reply{qw(replay data)} ],
+	[ $true, [ { seq => 3, topic => 'events', event => 'created', data => { id => 2 } } ] ], 'what is kept elsewhere');
+$reply = follow($ws, 'todo/events', [], seq => 1);
+is_deeply([ $reply->{replay}, scalar @{ $reply->{data} } ], [ $false, 3 ], 'all, where nothing is');
+is(follow($ws, 'todo/lines', [], seq => 0)->{replay}, $false, 'a list begins anew');
+
+# The value, and then what comes behind it: writers commit while a load waits
+# for its snapshot, while it runs, and before its reply is there.
+for my $round (1 .. 5)
+{
+	my $list = "round$round";
+	my $holder = $node->background_psql('postgres');
+	my $other = ws_connect($node);
+
+	$holder->query_safe('SELECT pg_advisory_lock(1)');
+	$node->safe_psql('postgres', qq{
+		BEGIN; INSERT INTO app.todo VALUES (${round}01, '$list'); SELECT realtime.publish('slow:$list', 'x', '${round}01'); COMMIT;});
+	ws_send($other, { rpc => 'todo/slow', id => 'slow', args => [$list], stream => $true });
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted})
+	  or die 'nobody waits';
+	$node->safe_psql('postgres', qq{
+		BEGIN; INSERT INTO app.todo VALUES (${round}02, '$list'); SELECT realtime.publish('slow:$list', 'x', '${round}02'); COMMIT;});
+	$holder->quit;
+	my $frame = ws_wait($other, sub { ($_->{event} // '') eq 'slow' });
+	is_deeply($frame->{data}{data}, ["${round}01" + 0], "round $round: what was there at the snapshot");
+	is(ws_wait($other, sub { ($_->{topic} // '') eq "slow:$list" })->{data}, "${round}02", 'and what came after');
+	is(events($other), '', 'once');
+	ws_close($other);
+}
+
+ws_close($ws);
+$node->stop;
+done_testing();
