@@ -75,8 +75,9 @@ PROVE_FLAGS = -I $(srcdir)/test/perl
 $(DATA_built): $(SQL_FRAGMENTS) realtime.control
 	cat $(SQL_FRAGMENTS) /dev/null > $@.tmp && mv $@.tmp $@
 
-# Objects made with other flags (WERROR, SANITIZE, another server) are stale.
-BUILD_FLAGS = $(CC) $(CFLAGS) $(CPPFLAGS)
+# Objects made with other flags (WERROR, SANITIZE) or for another server are
+# stale.
+BUILD_FLAGS = $(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)
 .build-flags: force-flags
 	@echo '$(BUILD_FLAGS)' | cmp -s - $@ || echo '$(BUILD_FLAGS)' > $@
 $(OBJS): .build-flags

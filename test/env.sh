@@ -7,7 +7,8 @@
 # PostgreSQL finds its libraries and extensions relative to the place of its
 # programs.  So .work/pg holds copies of the programs and, beside them, links to
 # the system's files; "make install DESTDIR=.work/pg" adds the extension there,
-# and the system's PostgreSQL never hears of it.
+# and the system's PostgreSQL never hears of it.  PG_CONFIG names another
+# PostgreSQL than the packaged one.
 #
 # A server does not run as root.  Started as root, clusters and whatever
 # starts clusters run as the user "postgres", which the package has made.
@@ -21,6 +22,7 @@ RT_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 RT_WORK=$RT_TOP/.work
 RT_PG=$RT_WORK/pg
 RT_MAJOR=15
+RT_PACKAGED_EXTENSIONS=/usr/share/postgresql/$RT_MAJOR/extension
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/$RT_MAJOR/bin/pg_config}
 
 # A server elsewhere that the environment points at is none of ours.
@@ -132,29 +134,79 @@ npm_install()
 # ---------------------------------------------------------------------------
 # PostgreSQL and the extension
 
-# Makes .work/pg, unless it is there and still fits the installed server.
+# Makes .work/pg for the server that PG_CONFIG names, or what has changed of it.
+#
+# Packages may come, go and be upgraded between any two commands, so each one
+# compares it with what is installed.  What is right already is left alone and
+# the rest replaced file by file: a server may be running from it, and trees of
+# other servers lie beside this one.
 postgres_overlay()
 {
-    local bindir dir stamp
+    local bindir
 
     [ -x "$PG_CONFIG" ] || die "there is no $PG_CONFIG (set PG_CONFIG to another)"
     bindir=$("$PG_CONFIG" --bindir)
     PG_BINDIR=$RT_PG$bindir
     export PG_BINDIR
-    stamp="$bindir $(stat -c '%s %Y' "$bindir/postgres")"
-    [ "$(cat "$RT_PG/stamp" 2>/dev/null)" = "$stamp" ] && return 0
-
-    rm -rf "$RT_PG"
     mkdir -p "$PG_BINDIR"
-    cp -a "$bindir/." "$PG_BINDIR/"
-    for dir in "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)"; do
-        mkdir -p "$RT_PG$dir"
-        cp -as "$dir/." "$RT_PG$dir/"
+    {
+        flock 8
+        overlay_programs "$bindir"
+        overlay_links "$("$PG_CONFIG" --pkglibdir)"
+        overlay_pgtap "$("$PG_CONFIG" --sharedir)/extension"
+        overlay_links "$("$PG_CONFIG" --sharedir)"
+    } 8>"$RT_PG/lock"
+}
+
+# Copies the programs of a directory that are not in .work/pg, or differ.
+overlay_programs()
+{
+    local file copy
+
+    for file in "$1"/*; do
+        copy=$RT_PG$file
+        cmp -s "$file" "$copy" && continue
+        # A running program cannot be written to, but replaced.
+        cp -pL "$file" "$copy.new" && mv -f "$copy.new" "$copy"
     done
-    # A realtime of the system would be another version.
-    rm -f "$RT_PG$("$PG_CONFIG" --sharedir)"/extension/realtime*
-    rm -f "$RT_PG$("$PG_CONFIG" --pkglibdir)"/realtime*
-    printf '%s\n' "$stamp" >"$RT_PG/stamp"
+    for copy in "$RT_PG$1"/*; do
+        [ -e "${copy#"$RT_PG"}" ] || rm -f "$copy"
+    done
+}
+
+# Links the files of a directory that are not in .work/pg, and removes links
+# to files that are gone.  A realtime of the system would be another version.
+overlay_links()
+{
+    local dir=$1 copy=$RT_PG$1
+
+    mkdir -p "$copy"
+    find "$copy" -xtype l -delete
+    comm -23 <(files_below "$dir" | grep -Ev '^\./(extension/)?realtime') \
+        <(files_below "$copy") |
+        while IFS= read -r file; do
+            mkdir -p "$copy/${file%/*}"
+            ln -sfn "$dir/${file#./}" "$copy/$file"
+        done
+}
+
+files_below() { (cd "$1" && find . ! -type d | sort); }
+
+# pgTAP is packaged for the server of the packages.  It is nothing but SQL, and
+# does for any other server that has none of its own.
+overlay_pgtap()
+{
+    local own=$1 packaged=$RT_PACKAGED_EXTENSIONS file
+
+    [ "$own" != "$packaged" ] || return 0
+    mkdir -p "$RT_PG$own"
+    if [ -e "$own/pgtap.control" ]; then
+        find "$RT_PG$own" -lname "$packaged/*" -delete
+        return
+    fi
+    for file in "$packaged/pgtap"*; do
+        [ ! -e "$file" ] || ln -sfn "$file" "$RT_PG$own/"
+    done
 }
 
 # Builds with the given make variables and installs into .work/pg.
@@ -202,7 +254,7 @@ run_dir_remove()
 # these data directories.
 clusters_stop()
 {
-    local file data pid
+    local file data pid pg_ctl
 
     while IFS= read -r file; do
         data=${file%/*}
@@ -210,8 +262,11 @@ clusters_stop()
         # A postmaster lives in its data directory: no stranger is hit.
         [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$data" ] || continue
         echo "$data"
-        as_user "$PG_BINDIR/pg_ctl" -D "$data" -s -m fast -t 20 stop 2>/dev/null ||
-            as_user "$PG_BINDIR/pg_ctl" -D "$data" -s -m immediate -t 20 stop ||
+        # It need not be the server that PG_CONFIG names now.
+        pg_ctl=$(readlink "/proc/$pid/exe")
+        pg_ctl=${pg_ctl%/*}/pg_ctl
+        as_user "$pg_ctl" -D "$data" -s -m fast -t 20 stop 2>/dev/null ||
+            as_user "$pg_ctl" -D "$data" -s -m immediate -t 20 stop ||
             kill -KILL "$pid"
     done < <(find "$1" -name postmaster.pid 2>/dev/null)
 }
