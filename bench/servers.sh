@@ -20,8 +20,10 @@ NGINX_DIR=
 # postgres_start: sets GATEWAY_PORT, PGPORT and POSTMASTER_PID.
 postgres_start()
 {
-    GATEWAY_PORT=$(port_free 17500)
-    PGPORT=$(port_free 15500)
+    port_reserve 17500
+    GATEWAY_PORT=$RT_PORT
+    port_reserve 15500
+    PGPORT=$RT_PORT
     export PGPORT
     cat >"$RT_RUN/pg_hba.conf" <<TEXT
 local all all trust
@@ -94,7 +96,8 @@ node_start()
 {
     local deadline=$((SECONDS + 30))
 
-    NODE_PORT=$(port_free 17600)
+    port_reserve 17600
+    NODE_PORT=$RT_PORT
     : >"$RT_RUN/node.log"
     PORT=$NODE_PORT PGHOST=127.0.0.1 PGUSER=bench PGDATABASE=postgres \
         node "$RT_TOP/bench/node-server.mjs" >"$RT_RUN/node.log" 2>&1 </dev/null &
@@ -191,7 +194,8 @@ nginx_start()
     nginx_directory
     rm -rf "$dir"
     user_dir "$dir"
-    NGINX_PORT=$(port_free 17700)
+    port_reserve 17700
+    NGINX_PORT=$RT_PORT
     cat >"$dir/nginx.conf" <<TEXT
 load_module $NCHAN;
 worker_processes 1;

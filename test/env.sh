@@ -313,14 +313,16 @@ cluster_stop()
 # Whether something accepts connections on a port of this machine.
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The first free port from a number on.
-port_free()
+# Sets RT_PORT to the first port from a number on that is free, and keeps it
+# from others who ask in this way (see test/perl/RealtimePort.pm) for as long as
+# this shell or a server that it has started lives.
+port_reserve()
 {
-    local port=$1
-    while port_open "$port"; do
-        port=$((port + 1))
-    done
-    echo "$port"
+    local hold
+
+    # In the background, so that a "wait" here does not wait for it.
+    exec {hold}< <(perl "$RT_TOP/test/port" "$1" </dev/null 2>/dev/null &)
+    read -r RT_PORT <&"$hold" || die "there is no free port from $1 on"
 }
 
 # Waits until the gateway on a port answers that it and the executors are at

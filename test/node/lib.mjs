@@ -18,9 +18,9 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import WebSocket from 'ws';
 
@@ -63,15 +63,16 @@ function serverUser() {
 	return { uid: id('-u'), gid: id('-g') };
 }
 
-export function freePort() {
-	return new Promise((resolve, reject) => {
-		const probe = net.createServer();
-		probe.once('error', reject);
-		probe.listen(0, '127.0.0.1', () => {
-			const { port } = probe.address();
-			probe.close(() => resolve(port));
-		});
-	});
+// A port that is free, and kept from others by a process that ends with this
+// one, see test/port.
+export async function reservePort() {
+	const first = 20000 + Math.floor(Math.random() * 8000);
+	const holder = spawn(fileURLToPath(new URL('../port', import.meta.url)), [first],
+		{ stdio: ['ignore', 'pipe', 'inherit'] });
+	const [answer] = await once(holder.stdout, 'data');
+	holder.unref();
+	holder.stdout.unref();
+	return Number(answer);
 }
 
 const running = new Set();
@@ -98,7 +99,7 @@ export class Server {
 		this.logFile = path.join(this.dir, 'log');
 		if (this.user.uid !== undefined)
 			fs.chownSync(this.dir, this.user.uid, this.user.gid);
-		this.port = Number(this.settings['realtime.port'] || await freePort());
+		this.port = Number(this.settings['realtime.port'] || await reservePort());
 		running.add(this);
 
 		await this.run('initdb', ['-D', this.data, '-U', 'postgres', '-A', 'trust',

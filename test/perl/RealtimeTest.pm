@@ -42,6 +42,8 @@ use Socket qw(INADDR_LOOPBACK IPPROTO_TCP SOL_SOCKET SO_RCVBUF TCP_NODELAY
 use Test::More;
 use Time::HiRes qw(time sleep);
 
+use RealtimePort;
+
 our @EXPORT = qw(
   new_node gateway_port wait_for_gateway wait_for_call poll_until
   tcp_connect http_request
@@ -85,7 +87,7 @@ sub new_node
 
 	$node->init;
 	$node->{realtime_port} = delete $settings{'realtime.port'}
-	  // PostgreSQL::Test::Cluster::get_free_port();
+	  // reserve_port(20000 + int rand 8000);
 	%settings = (
 		'shared_preload_libraries' => 'realtime',
 		'max_worker_processes' => 32,

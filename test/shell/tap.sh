@@ -9,9 +9,10 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 base=$(mktemp -d) || exit 2
 trap 'rm -rf "$base"' EXIT
 tree=$base/tree
-mkdir -p "$tree/test"
+mkdir -p "$tree/test/perl"
 cp "$top/run" "$tree/"
-cp "$top/test/env.sh" "$top/test/count.sh" "$tree/test/"
+cp "$top/test/env.sh" "$top/test/count.sh" "$top/test/port" "$tree/test/"
+cp "$top/test/perl/RealtimePort.pm" "$tree/test/perl/"
 
 number=0
 failed=0

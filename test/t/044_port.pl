@@ -10,6 +10,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use RealtimeLife;
+use RealtimePort;
 use RealtimeTest;
 
 my $complaint = qr/LOG: +could not listen on "127.0.0.1", port/;
@@ -17,7 +18,7 @@ my $listening = qr/realtime gateway \d listening on/;
 
 # Another program has the port.  The gateway tries again once a second, and
 # says so at DEBUG1 only.
-my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $port = reserve_port(20000);
 my $other = IO::Socket::INET->new(
 	LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1)
   or die "could not listen: $!";
