@@ -55,6 +55,7 @@ int			realtime_ring_size = 64 * 1024;
 int			realtime_shutdown_timeout = 5000;
 char	   *realtime_silent_topic_suppress = NULL;
 int			realtime_silent_topic_warning = 30000;
+int			realtime_stall_timeout = 60000;
 int			realtime_upgrade_rate = 10;
 
 static const struct config_enum_entry mode_options[] = {
@@ -294,6 +295,9 @@ define_limits(void)
 	define_int("realtime.shutdown_timeout",
 			   "Time that running calls get when their process is stopped.",
 			   &realtime_shutdown_timeout, 0, 600000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.stall_timeout",
+			   "Time after which a connection that takes nothing of its output is ended; 0 never ends it.",
+			   &realtime_stall_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.upgrade_rate",
 			   "Connections that one address may open in 10 seconds; 0 is no limit.",
 			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);

@@ -23,6 +23,7 @@ extern int	realtime_max_connections;
 extern int	realtime_upgrade_rate;
 extern int	realtime_handshake_timeout; /* ms */
 extern int	realtime_idle_timeout;	/* ms, 0 = never */
+extern int	realtime_stall_timeout; /* ms, 0 = never */
 extern int	realtime_ping_interval; /* ms, 0 = never */
 
 /* Limits of a connection, and of all of a gateway */

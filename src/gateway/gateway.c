@@ -28,6 +28,7 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/dispatch.h"
+#include "src/gateway/door/behind.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/http.h"
@@ -45,6 +46,7 @@
 #include "src/realtime.h"
 
 #define SWEEP_MS 1000			/* between looks at silent connections */
+#define SPIN_LOOK_MS 20			/* when one of them makes the loop spin */
 #define REPAIR_POLL_MS 50		/* while a repair waits for a slot */
 #define FLUSH_POLL_MS 10		/* while an event waits for somebody's flush */
 #define SPARE_DESCRIPTORS 64	/* not for sockets */
@@ -103,6 +105,14 @@ watch_service(void)
 static void
 sweep_connections(void)
 {
+	static int64 last_look_ms = 0;
+
+	if (rt_gateway.now_ms - last_look_ms >=
+		(rt_event_loop_spins() ? SPIN_LOOK_MS : SWEEP_MS))
+	{
+		last_look_ms = rt_gateway.now_ms;
+		rt_behind_sweep();
+	}
 	if (rt_gateway.now_ms - last_sweep_ms < SWEEP_MS)
 		return;
 	last_sweep_ms = rt_gateway.now_ms;

@@ -369,22 +369,6 @@ ping_connection(RtConnection *connection)
 	rt_connection_send(connection, frame, frame_len);
 }
 
-/*
- * The library ends a connection for an offence by itself.  If the client does
- * not read, it waits five seconds for that and reads nothing either, and the
- * loop is told of the unread input again and again.
- */
-static bool
-is_stuck(RtConnection *connection)
-{
-	if (!connection->blocked || !rt_event_loop_has_input(connection->wsi))
-		return false;
-	if (connection->unread_seen_ms > connection->last_received_ms)
-		return true;
-	connection->unread_seen_ms = rt_gateway.now_ms;
-	return false;
-}
-
 void
 rt_connections_sweep(void)
 {
@@ -398,9 +382,7 @@ rt_connections_sweep(void)
 		if (connection == NULL || connection->state != RT_CONNECTION_OPEN)
 			continue;
 		silence = now - connection->last_received_ms;
-		if (is_stuck(connection))
-			rt_connection_kill(connection);
-		else if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
+		if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
 			rt_connection_close(connection, 1001, "Idle timeout");
 		else if (realtime_ping_interval > 0 &&
 				 now - connection->last_ping_ms >= realtime_ping_interval &&

@@ -35,14 +35,13 @@ typedef struct RtConnection
 	bool		in_ready;		/* on the list of those with messages */
 	bool		in_dirty;		/* on the list of those with output */
 	bool		blocked;		/* the socket takes no more at the moment */
-	bool		is_behind;		/* has not taken all its output */
+	bool		is_behind;		/* see behind.h */
 	int			session;		/* identity, referenced */
 	char		id[37];			/* uuid text */
 	uint32		in_flight;		/* requests that executors have not answered */
 	int64		last_received_ms;
 	int64		last_sent_ms;
 	int64		last_ping_ms;
-	int64		unread_seen_ms; /* when a sweep saw input that nobody has read */
 
 	RtBudget	budget;			/* what it makes us keep */
 	RtBuffer	inbox;			/* whole messages and perhaps a part of one */
@@ -51,11 +50,14 @@ typedef struct RtConnection
 	uint16		refusal;		/* close code: the message is too long; 0 = not */
 	RtBuffer	outbox;
 	uint32		handed_over;	/* bytes that the library may hold of it */
-	int64		behind_since_ms;
 
 	dlist_node	ready_node;
 	dlist_node	dirty_node;
 	dlist_node	behind_node;
+	int64		behind_since_ms;
+	int64		unread_seen_ms; /* when a look saw input that nobody has read */
+	int64		advanced_ms;	/* when a look saw that it has taken something */
+	uint64		taken;			/* bytes, at the last look */
 	dlist_node	gone_node;
 
 	dlist_head	subscriptions;

@@ -13,8 +13,6 @@
 #include "postgres.h"
 
 #include <libwebsockets.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <uv.h>
 
 #include "miscadmin.h"
@@ -24,6 +22,7 @@
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/http.h"
+#include "src/gateway/door/socket.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
 #include "src/protocol/frame.h"
@@ -38,6 +37,15 @@ static struct lws_vhost *vhost = NULL;
 static WaitEventSet *wait_set = NULL;
 static int	sockets = 0;
 static int	callback_depth = 0;
+
+/*
+ * Turns in a row in which a socket was ready and nobody heard of it.  Some are
+ * the library's own business; many mean that it does not do it.
+ */
+#define SPIN_TURNS 100
+static int	silent_turns = 0;
+static bool socket_was_ready = false;
+static bool callback_ran = false;
 
 /* ---- callbacks ---- */
 
@@ -90,6 +98,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 {
 	RtConnection *connection;
 
+	callback_ran = true;
 	switch (reason)
 	{
 		case LWS_CALLBACK_WSI_CREATE:
@@ -240,27 +249,18 @@ rt_event_loop_close_after(struct lws *wsi, int seconds)
 	lws_cancel_service(context);
 }
 
-/*
- * Left to itself the library would try for five seconds to write what it has,
- * and the kernel for minutes.
- */
+/* Left to itself the library would try for five seconds to write what it has. */
 void
 rt_event_loop_kill(struct lws *wsi)
 {
-	struct linger reset = {.l_onoff = 1,.l_linger = 0};
-	int			fd = lws_get_socket_fd(wsi);
-
-	(void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	(void) shutdown(fd, SHUT_RDWR);
+	rt_socket_break(lws_get_socket_fd(wsi));
 	rt_event_loop_close_after(wsi, LWS_TO_KILL_ASYNC);
 }
 
-bool
-rt_event_loop_has_input(struct lws *wsi)
+int
+rt_event_loop_descriptor(struct lws *wsi)
 {
-	int			bytes = 0;
-
-	return ioctl(lws_get_socket_fd(wsi), FIONREAD, &bytes) == 0 && bytes > 0;
+	return lws_get_socket_fd(wsi);
 }
 
 int
@@ -280,9 +280,21 @@ rt_event_loop_in_callback(void)
 void
 rt_event_loop_run(void)
 {
+	callback_ran = false;
 	callback_depth++;
 	uv_run(&loop, UV_RUN_NOWAIT);
 	callback_depth--;
+	if (callback_ran)
+		silent_turns = 0;
+	else if (socket_was_ready)
+		silent_turns++;
+	socket_was_ready = false;
+}
+
+bool
+rt_event_loop_spins(void)
+{
+	return silent_turns >= SPIN_TURNS;
 }
 
 void
@@ -307,5 +319,7 @@ rt_event_loop_wait(long timeout_ms)
 	{
 		if (events[i].events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
+		if (events[i].events & WL_SOCKET_READABLE)
+			socket_was_ready = true;
 	}
 }

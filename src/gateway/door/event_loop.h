@@ -10,9 +10,6 @@
 
 struct lws;
 
-/* What is handed to the library in one write, bytes; a longer frame is whole. */
-#define RT_WRITE_CHUNK (128 * 1024)
-
 /* Builds loop, context and wait set; ereports FATAL if it cannot. */
 extern void rt_event_loop_init(int max_sockets);
 
@@ -29,14 +26,16 @@ extern bool rt_event_loop_adopt(int fd);
 extern void rt_event_loop_close_after(struct lws *wsi, int seconds);
 extern void rt_event_loop_kill(struct lws *wsi);
 
-/* Whether the kernel holds input of a socket. */
-extern bool rt_event_loop_has_input(struct lws *wsi);
+extern int	rt_event_loop_descriptor(struct lws *wsi);
 
 /* Sockets that the library holds now. */
 extern int	rt_event_loop_sockets(void);
 
 /* Runs everything that is due, without waiting. */
 extern void rt_event_loop_run(void);
+
+/* Whether sockets have been ready for many turns and nothing came of it. */
+extern bool rt_event_loop_spins(void);
 
 /*
  * Waits until the process's latch is set, a socket is ready or timeout_ms has

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -23,6 +22,7 @@
 
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/listener.h"
+#include "src/gateway/door/socket.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
 #include "src/ipc/worker_slot.h"
@@ -77,20 +77,6 @@ pause_accepting(void)
 	uv_timer_start(&retry_timer, on_retry, RETRY_MS, 0);
 }
 
-/*
- * What the kernel has not sent yet waits with us, where it is counted; left to
- * itself it takes megabytes for a peer that does not read.
- */
-static void
-configure_socket(int fd)
-{
-	int			one = 1;
-	int			unsent = RT_WRITE_CHUNK;
-
-	(void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	(void) setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
-}
-
 static void
 on_connection(uv_poll_t *handle, int status, int events)
 {
@@ -114,7 +100,7 @@ on_connection(uv_poll_t *handle, int status, int events)
 			refuse_socket(fd);
 			continue;
 		}
-		configure_socket(fd);
+		rt_socket_configure(fd);
 		(void) rt_event_loop_adopt(fd);
 	}
 }

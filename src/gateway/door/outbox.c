@@ -27,8 +27,10 @@
 
 #include "utils/memutils.h"
 
+#include "src/gateway/door/behind.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/outbox.h"
+#include "src/gateway/door/socket.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/subscription.h"
@@ -44,20 +46,12 @@
 								 * connection when events need its memory */
 
 static dlist_head dirty = DLIST_STATIC_INIT(dirty);
-static dlist_head behind = DLIST_STATIC_INIT(behind);	/* the deafest first */
 static size_t unwritten = 0;	/* bytes appended since the last flush */
 
 static char *frame_buffer = NULL;
 static size_t frame_buffer_size = 0;
 
-/* ---- those who do not read ---- */
-
-static void
-drop_output(RtConnection *connection)
-{
-	rt_buffer_release(&connection->outbox, &connection->budget);
-	rt_connection_kill(connection);
-}
+/* ---- room ---- */
 
 /* What the library has not written yet is a copy of its own. */
 static void
@@ -67,42 +61,18 @@ note_handed_over(RtConnection *connection, size_t bytes)
 	connection->handed_over = bytes;
 }
 
-static void
-note_behind(RtConnection *connection)
+void
+rt_outbox_drop(RtConnection *connection)
 {
-	if (connection->is_behind)
-		return;
-	connection->is_behind = true;
-	connection->behind_since_ms = rt_gateway.now_ms;
-	dlist_push_tail(&behind, &connection->behind_node);
-}
-
-static void
-note_drained(RtConnection *connection)
-{
+	rt_buffer_release(&connection->outbox, &connection->budget);
 	note_handed_over(connection, 0);
-	if (!connection->is_behind)
-		return;
-	connection->is_behind = false;
-	dlist_delete(&connection->behind_node);
 }
 
-/* Returns false if there is nobody but the one for whom it is done. */
-static bool
-end_deafest(const RtConnection *beneficiary, int64 patience_ms)
+static void
+drop_and_kill(RtConnection *connection)
 {
-	RtConnection *deafest;
-
-	if (dlist_is_empty(&behind))
-		return false;
-	deafest = dlist_head_element(RtConnection, behind_node, &behind);
-	if (deafest == beneficiary ||
-		rt_gateway.now_ms - deafest->behind_since_ms < patience_ms)
-		return false;
-	note_drained(deafest);
-	drop_output(deafest);
-	rt_count(stalled);
-	return true;
+	rt_outbox_drop(connection);
+	rt_connection_kill(connection);
 }
 
 /* If need be, at the cost of those who have not read for the longest time. */
@@ -111,7 +81,7 @@ make_room(RtConnection *connection, size_t len, int64 patience_ms)
 {
 	while (!rt_buffer_reserve(&connection->outbox, &connection->budget, len, 1))
 	{
-		if (!end_deafest(connection, patience_ms))
+		if (!rt_behind_end_first(connection, patience_ms))
 			return false;
 	}
 	return true;
@@ -165,9 +135,9 @@ write_outbox(RtConnection *connection)
 	if (outbox->start == outbox->end)
 		rt_buffer_release(outbox, &connection->budget);
 	if (connection->blocked)
-		note_behind(connection);
+		rt_behind_add(connection);
 	else
-		note_drained(connection);
+		rt_behind_remove(connection);
 	return true;
 }
 
@@ -181,7 +151,7 @@ make_losses_good(RtConnection *connection)
 	{
 		more = rt_subscriptions_send_markers(connection);
 		if (!write_outbox(connection))
-			drop_output(connection);
+			drop_and_kill(connection);
 	}
 	if (!connection->blocked && rt_subscription_to_repair(connection) != NULL)
 		rt_repair_want(connection);
@@ -194,7 +164,7 @@ flush_connection(RtConnection *connection)
 		return;
 	if (!write_outbox(connection))
 	{
-		drop_output(connection);
+		drop_and_kill(connection);
 		return;
 	}
 	if (rt_subscriptions_are_lost(connection))
@@ -229,10 +199,11 @@ void
 rt_connection_writable(RtConnection *connection)
 {
 	connection->blocked = false;
+	note_handed_over(connection, 0);
 	if (rt_outbox_pending(connection) > 0 || rt_subscriptions_are_lost(connection))
 		rt_connection_mark_dirty(connection);
 	else
-		note_drained(connection);
+		rt_behind_remove(connection);
 }
 
 bool
@@ -255,8 +226,8 @@ rt_outbox_forget(RtConnection *connection)
 		dlist_delete(&connection->dirty_node);
 		connection->in_dirty = false;
 	}
-	note_drained(connection);
-	rt_buffer_release(&connection->outbox, &connection->budget);
+	rt_behind_remove(connection);
+	rt_outbox_drop(connection);
 }
 
 void
@@ -266,7 +237,7 @@ rt_outbox_append(RtConnection *connection, const char *bytes, size_t len)
 		return;
 	if (!make_room(connection, len, 0))
 	{
-		drop_output(connection);
+		drop_and_kill(connection);
 		return;
 	}
 	memcpy(connection->outbox.data + connection->outbox.end, bytes, len);
@@ -288,7 +259,7 @@ rt_connection_send(RtConnection *connection, const char *frame, size_t len)
 	if (rt_outbox_pending(connection) + len >
 		(size_t) realtime_max_backpressure + 2 * RT_FRAME_PAYLOAD_MAX)
 	{
-		drop_output(connection);
+		drop_and_kill(connection);
 		rt_count(stalled);
 		return;
 	}

@@ -16,6 +16,9 @@ extern bool rt_outbox_is_time_to_write(void);
 /* Bytes that wait, those inside libwebsockets not counted. */
 extern size_t rt_outbox_pending(const RtConnection *connection);
 
+/* Forgets what waits. */
+extern void rt_outbox_drop(RtConnection *connection);
+
 /* The connection is about to be freed. */
 extern void rt_outbox_forget(RtConnection *connection);
 
