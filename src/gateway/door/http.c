@@ -22,7 +22,7 @@
 
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/http.h"
-#include "src/gateway/door/listener.h"
+#include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
 #include "src/ipc/worker_slot.h"

@@ -1,12 +1,11 @@
 /*
  * listener.h
- *		The listening sockets, and how fast one address may connect.
+ *		The listening sockets.
  */
 #ifndef RT_GATEWAY_DOOR_LISTENER_H
 #define RT_GATEWAY_DOOR_LISTENER_H
 
 #include <stdbool.h>
-#include <sys/socket.h>
 
 /*
  * Tries to bind every address of realtime.listen_addresses.  Returns whether
@@ -17,11 +16,5 @@ extern bool rt_listener_open(int max_sockets);
 
 /* No new sockets from here on. */
 extern void rt_listener_close(void);
-
-/*
- * callback: counts an upgrade of the peer of a socket.  Returns false if its
- * address has used up realtime.upgrade_rate.
- */
-extern bool rt_upgrade_is_allowed(int fd);
 
 #endif							/* RT_GATEWAY_DOOR_LISTENER_H */

@@ -1,0 +1,50 @@
+/*
+ * address.c
+ *		The two addresses of a connected socket.
+ */
+#include "postgres.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "src/gateway/door/address.h"
+
+#define IPV4_AT 12				/* of a mapped address */
+
+static bool
+take_address(const struct sockaddr_storage *from, unsigned char *address)
+{
+	memset(address, 0, RT_HOST_ADDRESS_SIZE);
+	if (from->ss_family == AF_INET6)
+	{
+		memcpy(address, &((const struct sockaddr_in6 *) from)->sin6_addr,
+			   RT_HOST_ADDRESS_SIZE);
+		return true;
+	}
+	if (from->ss_family != AF_INET)
+		return false;
+	address[IPV4_AT - 2] = address[IPV4_AT - 1] = 0xFF;
+	memcpy(address + IPV4_AT, &((const struct sockaddr_in *) from)->sin_addr,
+		   sizeof(struct in_addr));
+	return true;
+}
+
+bool
+rt_address_of_peer(int fd, unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	struct sockaddr_storage peer;
+	socklen_t	len = sizeof(peer);
+
+	return getpeername(fd, (struct sockaddr *) &peer, &len) == 0 &&
+		take_address(&peer, address);
+}
+
+bool
+rt_address_of_socket(int fd, unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	struct sockaddr_storage own;
+	socklen_t	len = sizeof(own);
+
+	return getsockname(fd, (struct sockaddr *) &own, &len) == 0 &&
+		take_address(&own, address);
+}
