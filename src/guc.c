@@ -14,8 +14,10 @@
 #include "utils/varlena.h"
 
 #include "src/guc.h"
+#include "src/protocol/host.h"
 #include "src/protocol/topic.h"
 
+char	   *realtime_allowed_hosts = NULL;
 char	   *realtime_allowed_origins = NULL;
 char	   *realtime_anonymous_role = NULL;
 char	   *realtime_authenticated_role = NULL;
@@ -104,6 +106,42 @@ check_document_root(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+/* A list whose every entry is good; is_good() says what is wrong with another. */
+static bool
+check_list(const char *value, bool (*is_good) (const char *entry))
+{
+	char	   *copy = pstrdup(value);
+	List	   *entries = NIL;
+	ListCell   *cell;
+	bool		good = SplitGUCList(copy, ',', &entries);
+
+	if (!good)
+		GUC_check_errdetail("List syntax is invalid.");
+	foreach(cell, entries)
+		good = good && is_good(lfirst(cell));
+	list_free(entries);
+	pfree(copy);
+	return good;
+}
+
+static bool
+is_allowed_host(const char *entry)
+{
+	RtHost		host;
+
+	if (strcmp(entry, "*") == 0 || rt_host_read_pattern(entry, strlen(entry), &host))
+		return true;
+	GUC_check_errdetail("\"%s\" is no host; one looks like \"example.com\", \"*.example.com\" or \"192.0.2.1\", without scheme and port.",
+						entry);
+	return false;
+}
+
+static bool
+check_allowed_hosts(char **newval, void **extra, GucSource source)
+{
+	return check_list(*newval, is_allowed_host);
+}
+
 /* What a browser sends: scheme, "://", host and perhaps port, nothing else. */
 static bool
 is_origin(const char *text)
@@ -115,61 +153,47 @@ is_origin(const char *text)
 }
 
 static bool
+is_allowed_origin(const char *entry)
+{
+	if (strcmp(entry, "*") == 0 || strcmp(entry, "same-origin") == 0 ||
+		is_origin(entry))
+		return true;
+	GUC_check_errdetail("\"%s\" is no origin; one looks like \"https://example.com\" or \"http://localhost:5173\", without a path.",
+						entry);
+	return false;
+}
+
+static bool
 check_allowed_origins(char **newval, void **extra, GucSource source)
 {
-	char	   *copy = pstrdup(*newval);
-	List	   *origins = NIL;
-	ListCell   *cell;
-	bool		good = SplitGUCList(copy, ',', &origins);
+	return check_list(*newval, is_allowed_origin);
+}
 
-	if (!good)
-		GUC_check_errdetail("List syntax is invalid.");
-	foreach(cell, origins)
-	{
-		const char *origin = lfirst(cell);
+static bool
+is_template(const char *entry)
+{
+	RtTemplateFault fault = rt_template_check(entry, strlen(entry));
 
-		if (strcmp(origin, "*") == 0 || strcmp(origin, "same-origin") == 0 ||
-			is_origin(origin))
-			continue;
-		GUC_check_errdetail("\"%s\" is no origin; one looks like \"https://example.com\" or \"http://localhost:5173\", without a path.",
-							origin);
-		good = false;
-		break;
-	}
-	list_free(origins);
-	pfree(copy);
-	return good;
+	if (fault == RT_TEMPLATE_OK)
+		return true;
+	GUC_check_errdetail("Topic template \"%s\" %s.", entry, rt_template_fault_text(fault));
+	return false;
 }
 
 static bool
 check_silent_topic_suppress(char **newval, void **extra, GucSource source)
 {
-	char	   *copy = pstrdup(*newval);
-	List	   *templates = NIL;
-	ListCell   *cell;
-	bool		good = SplitGUCList(copy, ',', &templates);
-
-	if (!good)
-		GUC_check_errdetail("List syntax is invalid.");
-	foreach(cell, templates)
-	{
-		const char *tpl = lfirst(cell);
-		RtTemplateFault fault = rt_template_check(tpl, strlen(tpl));
-
-		if (fault == RT_TEMPLATE_OK)
-			continue;
-		GUC_check_errdetail("Topic template \"%s\" %s.", tpl, rt_template_fault_text(fault));
-		good = false;
-		break;
-	}
-	list_free(templates);
-	pfree(copy);
-	return good;
+	return check_list(*newval, is_template);
 }
 
 static void
 define_names(void)
 {
+	DefineCustomStringVariable("realtime.allowed_hosts",
+							   "Host names and addresses by which clients may know the server, besides the local ones.",
+							   NULL, &realtime_allowed_hosts, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT,
+							   check_allowed_hosts, NULL, NULL);
 	DefineCustomStringVariable("realtime.allowed_origins",
 							   "Origins that browsers may connect from.", NULL,
 							   &realtime_allowed_origins, "same-origin",

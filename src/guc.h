@@ -17,6 +17,7 @@ extern char *realtime_authenticated_role;
 extern char *realtime_listen_addresses;
 extern int	realtime_port;
 extern char *realtime_path;
+extern char *realtime_allowed_hosts;
 extern char *realtime_allowed_origins;
 extern char *realtime_document_root;
 extern int	realtime_max_connections;

@@ -28,6 +28,11 @@ refused('realtime.allowed_origins', 'https://*.example', 'is no origin', 'nor a 
 is($node->psql('postgres',
 	"ALTER SYSTEM SET realtime.allowed_origins = 'same-origin', 'https://a.example', 'http://localhost:5173'"),
 	0, 'a list of origins is taken');
+refused('realtime.allowed_hosts', 'http://a.example', 'is no host', 'a host has no scheme');
+refused('realtime.allowed_hosts', 'a.example:80', 'is no host', 'nor a port');
+refused('realtime.allowed_hosts', 'a.*', 'is no host', 'and an asterisk only before it');
+is($node->psql('postgres', "ALTER SYSTEM SET realtime.allowed_hosts = 'a.example', '*.b.example', '::1', '[2001:db8::1]', '192.0.2.1', '*'"),
+	0, 'a list of hosts is taken');
 refused('realtime.document_root', 'files', 'absolute path', 'a document root is absolute');
 refused('realtime.path', '/healthz', 'health checks', 'the path of health checks is taken');
 refused('realtime.path', '/a?b', 'cannot contain', 'a path has no query');

@@ -53,43 +53,43 @@ sub exchange
 }
 
 # Plain HTTP
-my $answer = exchange("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" x 3
-	  . "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+my $answer = exchange("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" x 3
+	  . "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 is(() = $answer =~ /200 OK\r\n.*?\r\n\r\nready\n/sg, 4,
 	'requests may be pipelined, and the last one closes');
 my $socket = tcp_connect($node);
 for (1 .. 3)
 {
-	syswrite $socket, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+	syswrite $socket, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	like(exchange($socket, qr/ready\n\z/), qr/200 OK/, 'a connection is kept for more requests');
 }
-like(exchange("HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+like(exchange("HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
 	qr{\AHTTP/1.1 200 OK\r\n.*content-length: 6\r\n\r\n\z}is, 'HEAD gets a head');
-like(exchange("HEAD /page.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+like(exchange("HEAD /page.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
 	qr{\AHTTP/1.1 200 OK\r\n.*content-length: 4\r\n.*\r\n\r\n\z}is, 'of a file as well');
 for my $method (qw(POST PUT PATCH DELETE OPTIONS))
 {
 	for my $path ('/healthz', '/page.txt', '/ws')
 	{
-		like(exchange("$method $path HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"),
+		like(exchange("$method $path HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"),
 			qr{\AHTTP/1.1 405 .*\r\nallow: GET, HEAD\r\n}is, "$method $path is not allowed");
 	}
 }
-like(exchange("POST /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), qr{\AHTTP/1.1 405 },
+like(exchange("POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"), qr{\AHTTP/1.1 405 },
 	'nor is a body without an end waited for');
 for ("Content-Length: 44\r\n", "Transfer-Encoding: chunked\r\n")
 {
-	$answer = exchange("GET /healthz HTTP/1.1\r\nHost: x\r\n$_\r\n"
-		  . "GET /page.txt HTTP/1.1\r\nHost: x\r\nX-Y: 1\r\n\r\n");
+	$answer = exchange("GET /healthz HTTP/1.1\r\nHost: localhost\r\n$_\r\n"
+		  . "GET /page.txt HTTP/1.1\r\nHost: localhost\r\nX-Y: 1\r\n\r\n");
 	like($answer, qr{\AHTTP/1.1 400 }, 'a request that has a body is refused');
 	unlike($answer, qr/page/, 'and the body not taken for a request');
 }
-for ("BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
+for ("BREW /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01",
 	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n")
 {
 	unlike(exchange($_) // 'nothing', qr/\bnothing|200 OK|101 /, 'what is no HTTP is refused');
 }
-is(exchange("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", undef, 10) // 'kept', '',
+is(exchange("CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", undef, 10) // 'kept', '',
 	'nobody gets a tunnel');
 
 # Files
@@ -112,7 +112,7 @@ for (
 	'/..\\secret.txt', '/.%2e/.%2e/secret.txt', '/' . '../' x 50 . 'secret.txt',
 	'/' . 'a' x 5000, "$place/secret.txt", '/page.txt%00.html')
 {
-	$answer = exchange("GET $_ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	$answer = exchange("GET $_ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 	my $shown = length $_ > 60 ? substr($_, 0, 60) . '...' : $_;
 	unlike($answer // 'nothing', qr/secret\z|\Anothing/, "$shown gives nothing away");
 }
@@ -129,10 +129,10 @@ for my $protocol ('h2c', 'soap', 'websocketx')
 		$socket = tcp_connect($node);
 		if ($when eq 'later')
 		{
-			syswrite $socket, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+			syswrite $socket, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 			exchange($socket, qr/ready\n\z/);
 		}
-		syswrite $socket, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+		syswrite $socket, "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
 		  . "Upgrade: $protocol\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n";
 		like(exchange($socket), qr{\A(HTTP/1.. 403 .*)?\z}s,
 			"an upgrade to $protocol is refused ($when)");
@@ -183,6 +183,56 @@ sub set
 	return;
 }
 
+# Hosts: a page of a foreign name that resolves to our address ("DNS rebinding")
+# has the same origin as its requests, and is refused nevertheless.
+my $port = gateway_port($node);
+for my $host ("evil.example:$port", "192.0.2.1:$port", "[2001:db8::1]:$port", "0.0.0.0:$port", "localhost.evil.example",
+	"127.0.0.1.evil.example", '127.1', 'a.example')
+{
+	is_deeply([ statuses($host) ], [ 421, 421, 421, 200 ], "host $host is not ours");
+}
+for my $host ("localhost:$port", "LOCALHOST", 'localhost.', 'app.localhost', "127.0.0.1:$port", '127.3.2.1', "[::1]:$port", '[::1]')
+{
+	is_deeply([ statuses($host) ], [ 101, 200, 404, 200 ], "host $host is");
+}
+for my $host ('', 'a b', 'localhost:x', 'localhost/', 'local,host', '[::1', '::1', "\x80", 'http://localhost')
+{
+	my @status = statuses($host);
+	is_deeply([ @status[0 .. 2] ], [ 400, 400, 400 ], "host \"$host\" is none");
+}
+like(exchange("GET /page.txt HTTP/1.1\r\n\r\n"), qr{\AHTTP/1.1 400 }, 'a request without a host is refused');
+like(exchange("GET /page.txt HTTP/1.0\r\n\r\n"), qr{\AHTTP/1.[01] 400 }, 'an old one as well');
+unlike(exchange("GET /page.txt HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n") // '', qr/200 OK/, 'and one with two');
+my (undef, undef, $reason) = http_request($node, 'GET /page.txt', Host => 'evil.example');
+is($reason, "Host not allowed: this server is not known by that name, see realtime.allowed_hosts.\n", 'the reason is told');
+
+set(allowed_hosts => 'a.example, *.b.example, 192.0.2.1, ::2');
+for my $host ('a.example', 'A.Example:443', 'x.b.example', "192.0.2.1:$port", '[0::2]', "127.0.0.1:$port", 'localhost')
+{
+	is_deeply([ statuses($host) ], [ 101, 200, 404, 200 ], "host $host is ours, of a list");
+}
+for my $host ('evil.example', 'b.example', 'x.a.example', 'a.example.evil', '192.0.2.2')
+{
+	is_deeply([ statuses($host) ], [ 421, 421, 421, 200 ], "host $host is not");
+}
+set(allowed_hosts => '*');
+is_deeply([ statuses('evil.example') ], [ 101, 200, 404, 200 ], 'an asterisk allows all');
+is((statuses('a b'))[0], 400, 'that are hosts');
+set(allowed_hosts => '');
+
+# The statuses that a page at a host gets for the socket, files and health.
+sub statuses
+{
+	my ($host) = @_;
+	my @header = (Host => $host, Origin => "http://$host");
+	my $upgrade;
+
+	# connections that have just been closed may still be counted
+	poll_until(sub { ($upgrade) = http_request($node, 'GET /ws', %upgrade, @header); $upgrade != 503 });
+	return ($upgrade,
+		map { (http_request($node, "GET $_", @header))[0] } '/page.txt', '/none.txt', '/healthz');
+}
+
 # Too many connections
 ok(poll_until(sub { connections() == 0 }), 'connections end with their clients');
 my @ws = map { ws_connect($node) } 1 .. $max_connections;
@@ -201,7 +251,7 @@ $socket = tcp_connect($node);
 my $began = time;
 {
 	local $SIG{PIPE} = 'IGNORE';
-	for (split //, "GET /ws HTTP/1.1\r\nHost: x\r\nX-Endless: " . 'y' x 1000)
+	for (split //, "GET /ws HTTP/1.1\r\nHost: localhost\r\nX-Endless: " . 'y' x 1000)
 	{
 		syswrite $socket, $_ or last;
 		last if IO::Select->new($socket)->can_read(0.05);

@@ -2,14 +2,15 @@
  * http.c
  *		What a gateway answers before, or instead of, a WebSocket.
  *
- * An upgrade is checked in this order: path, service, number of connections,
- * rate of its address (429), origin (403).  A client cannot tell these apart
- * and tries again; who must be refused for good is accepted and closed with a
- * final code instead.
+ * An upgrade is checked in this order: host (421), path, service, number of
+ * connections, rate of its address (429), origin (403).  A client cannot tell
+ * these apart and tries again; who must be refused for good is accepted and
+ * closed with a final code instead.
  *
  * Plain requests are to be GET or HEAD and have no body.  All others are
  * refused before the library does anything with them, and their connection
- * closed.
+ * closed.  The host is checked first here, too, but for /healthz: who watches
+ * over servers asks them by addresses that they need not know.
  */
 #include "postgres.h"
 
@@ -20,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
+#include "src/gateway/door/allowed_host.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/http.h"
 #include "src/gateway/door/upgrade_rate.h"
@@ -28,13 +30,14 @@
 #include "src/ipc/worker_slot.h"
 
 #define HEADER_MAX 512			/* bytes of an Origin or Host that we look at */
+#define HEALTH_PATH "/healthz"
 
 /* realtime.allowed_origins, taken apart */
 static char **origins = NULL;
 static int	origin_count = 0;
 
-void
-rt_http_configure(void)
+static void
+configure_origins(void)
 {
 	static MemoryContext context = NULL;
 	MemoryContext old;
@@ -65,6 +68,36 @@ rt_http_configure(void)
 			origins[origin_count++] = pstrdup((char *) lfirst(cell));
 	}
 	MemoryContextSwitchTo(old);
+}
+
+void
+rt_http_configure(void)
+{
+	configure_origins();
+	rt_allowed_hosts_configure();
+}
+
+/* ---- the host ---- */
+
+/* The status of a refusal and its reason, or 0. */
+static unsigned int
+host_fault(struct lws *wsi, const char **reason)
+{
+	char		host[HEADER_MAX];
+	int			len = lws_hdr_copy(wsi, host, sizeof(host), WSI_TOKEN_HOST);
+
+	switch (rt_allowed_host_check(host, Max(len, 0), lws_get_socket_fd(wsi)))
+	{
+		case RT_HOST_ALLOWED:
+			return 0;
+		case RT_HOST_UNREADABLE:
+			*reason = "The Host header is missing or no host.\n";
+			return 400;
+		case RT_HOST_UNKNOWN:
+			break;
+	}
+	*reason = "Host not allowed: this server is not known by that name, see realtime.allowed_hosts.\n";
+	return 421;
 }
 
 /* ---- upgrades ---- */
@@ -128,10 +161,15 @@ rt_http_on_upgrade(struct lws *wsi)
 	char		protocol[16];
 	char		path[HEADER_MAX];
 	RtServiceState service = rt_service_state();
+	const char *reason;
+	unsigned int status;
 
 	if (lws_hdr_copy(wsi, protocol, sizeof(protocol), WSI_TOKEN_UPGRADE) <= 0 ||
 		pg_strcasecmp(protocol, "websocket") != 0)
 		return -1;
+	status = host_fault(wsi, &reason);
+	if (status != 0)
+		return refuse_upgrade(wsi, status, reason);
 	if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 ||
 		strcmp(path, realtime_path) != 0)
 		return refuse_upgrade(wsi, 404, "Not found");
@@ -231,6 +269,11 @@ path_climbs(const char *path)
 int
 rt_http_on_filter(struct lws *wsi, const char *path)
 {
+	const char *reason;
+	unsigned int status = strcmp(path, HEALTH_PATH) == 0 ? 0 : host_fault(wsi, &reason);
+
+	if (status != 0)
+		return refuse_request(wsi, status, reason);
 	if (!has_header(wsi, WSI_TOKEN_GET_URI) &&
 		!has_header(wsi, WSI_TOKEN_HEAD_URI))
 		return refuse_request(wsi, 405, "Method not allowed\n");
@@ -258,7 +301,7 @@ rt_http_on_request(struct lws *wsi)
 	/* within a mount the library passes only what follows the mount point */
 	if (lws_http_get_uri_and_method(wsi, &path, &len) < 0)
 		return -1;
-	if (strcmp(path, "/healthz") == 0)
+	if (strcmp(path, HEALTH_PATH) == 0)
 		return answer_health(wsi);
 	if (strcmp(path, realtime_path) == 0)
 		return answer_text(wsi, 426, "This is the address of a WebSocket.\n");
@@ -278,7 +321,7 @@ rt_http_mounts(void)
 		return NULL;
 
 	/* the callback answers these two whatever the folder holds */
-	health.mountpoint = "/healthz";
+	health.mountpoint = HEALTH_PATH;
 	health.mountpoint_len = strlen(health.mountpoint);
 	health.origin = "http";
 	health.protocol = "http";

@@ -23,7 +23,7 @@ extern int	rt_http_on_request(struct lws *wsi);
 /* The mounts of realtime.document_root, or NULL. */
 extern const struct lws_http_mount *rt_http_mounts(void);
 
-/* Reads realtime.allowed_origins again, outside the library's frames. */
+/* Reads the settings again, outside the library's frames. */
 extern void rt_http_configure(void);
 
 #endif							/* RT_GATEWAY_DOOR_HTTP_H */
