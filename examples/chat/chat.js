@@ -4,7 +4,6 @@
 
 const $ = (id) => document.getElementById(id);
 const room = decodeURIComponent(location.hash.slice(1)) || 'lobby';	// index.html#room
-const topic = 'chat:' + room;
 
 // ---- The connection --------------------------------------------------------
 
@@ -21,7 +20,7 @@ function connect() {
 		attempt = 0;
 		lastFrameAt = Date.now();
 		send({ type: 'hello', caps: [] });
-		send({ type: 'subscribe', topic, ref: 1 });
+		follow();
 	};
 	socket.onmessage = ({ data }) => {
 		lastFrameAt = Date.now();
@@ -42,13 +41,8 @@ function connect() {
 function onFrame(frame) {
 	if (frame.topic === '__rpc')					// the answer to a call
 		onReply(frame.data);
-	else if (frame.topic === topic && frame.event)	// something was published
-		onEvent(frame.event, frame.data);
-	else if (frame.type === 'subscribed') {			// from here on nothing is missed,
-		setStatus('connected');
-		loadHistory();								// so now fetch what was before
-	} else if (frame.type === 'subscribe-denied')
-		showError(new Error(`Cannot subscribe to ${topic}: ${frame.reason}`));
+	else if (frame.topic && frame.topic === topic)	// something was published
+		onEvent(frame);
 	// "welcome" and "ping" need no answer; whatever else there is, ignore it
 }
 
@@ -56,24 +50,25 @@ function send(frame) {
 	socket.send(JSON.stringify(frame));
 }
 
-// Calls a declared function; resolves to its result or rejects with its error.
-function call(rpc, ...args) {
+// Calls a declared function, or asks for a stream; resolves to the reply, or
+// rejects with the error that it is.
+function ask(frame) {
 	return new Promise((resolve, reject) => {
 		if (socket.readyState !== WebSocket.OPEN)
 			return reject(new Error('Not connected at the moment.'));
 		const id = String(++lastId);
 		pending.set(id, { resolve, reject });
-		send({ rpc, id, args });
+		send({ ...frame, id });
 	});
 }
 
-function onReply({ id, ok, data, code, error, issues }) {
-	const waiting = pending.get(id);
-	pending.delete(id);
-	if (ok)
-		waiting?.resolve(data);
+function onReply(reply) {
+	const waiting = pending.get(reply.id);
+	pending.delete(reply.id);
+	if (reply.ok)
+		waiting?.resolve(reply);
 	else
-		waiting?.reject(Object.assign(new Error(error), { code, issues }));
+		waiting?.reject(Object.assign(new Error(reply.error), { code: reply.code, issues: reply.issues }));
 }
 
 // The server says something at least once a minute, if only "ping".
@@ -84,17 +79,32 @@ setInterval(() => {
 
 // ---- The room --------------------------------------------------------------
 
-const messages = new Map();		// by id: history and events may bring one twice
+const messages = new Map();		// by id
+let topic;						// where the events come; the reply says it
+let seq;						// number of the last one
 
-function onEvent(event, data) {
-	if (event === 'created')
-		show([data]);
-	else if (event === 'truncated')	// we were too slow and events were dropped
-		loadHistory();
+// The reply is the newest messages or, for who says what it has, what was
+// missed since; the events that come behind it are the next ones.
+function follow() {
+	ask({ rpc: 'chat/messages', args: [room], stream: true, seq }).then((reply) => {
+		setStatus('connected');
+		topic = reply.topic;
+		if (reply.replay)
+			reply.data.forEach(onEvent);
+		else {
+			messages.clear();
+			show(reply.data);
+		}
+		seq = reply.seq;
+	}).catch(showError);
 }
 
-function loadHistory() {
-	call('chat/history', room, 50).then(show).catch(showError);
+function onEvent({ event, data, seq: number }) {
+	seq = number ?? seq;
+	if (event === 'created')
+		show([data]);
+	else if (event === 'truncated')	// events were lost that are not kept any more
+		follow(seq = undefined);
 }
 
 function show(rows) {
@@ -115,7 +125,7 @@ function item({ author, body, sent_at }) {
 $('send').onsubmit = async (submit) => {
 	submit.preventDefault();
 	try {
-		await call('chat/send', room, $('name').value, $('text').value);
+		await ask({ rpc: 'chat/send', args: [room, $('name').value, $('text').value] });
 		$('text').value = '';
 		showError(null);
 	} catch (error) {

@@ -1,4 +1,4 @@
--- A chat room: one table, two functions, three declarations.
+-- A chat room: one table, two functions, two declarations.
 --
 --     psql -1 -v ON_ERROR_STOP=1 -f examples/chat/chat.sql
 --
@@ -107,8 +107,9 @@ GRANT EXECUTE ON FUNCTION chat.send(chat.room, chat.author, chat.body) TO realti
 GRANT EXECUTE ON FUNCTION chat.history(chat.room, integer) TO realtime_anonymous;
 
 --
--- Put it on the air: two calls, and topics that anybody may subscribe to.
+-- Put it on the air: a call, and a stream that begins with the newest messages
+-- and goes on with what is published.  Events are kept, so that who was away
+-- for a moment gets just what it has missed.
 --
 SELECT realtime.rpc('chat/send', 'chat.send(chat.room, chat.author, chat.body)');
-SELECT realtime.rpc('chat/history', 'chat.history(chat.room, integer)');
-SELECT realtime.topic('chat:{room}', open => true);
+SELECT realtime.stream('chat/messages', 'chat:{room}', 'chat.history(chat.room, integer)', replay => true);

@@ -18,8 +18,7 @@ describe('the chat', { skip }, () => {
 	before(async () => {
 		server = await startServer({ settings: { 'realtime.document_root': example } });
 		await server.psql(fs.readFileSync(`${example}/chat.sql`, 'utf8'));
-		await server.declared('chat/history', ['lobby']);
-		await server.open('chat:lobby');
+		await server.declared('chat/messages', ['lobby']);
 		browser = await launch();
 		alice = await enter('alice');
 		bob = await enter('bob');
@@ -124,7 +123,7 @@ describe('the chat', { skip }, () => {
 		await server.restart();
 		await until(async () => await alice.value(isConnected) && await bob.value(isConnected),
 			'the pages to be connected again');
-		await server.declared('chat/history', ['lobby']);
+		await server.declared('chat/messages', ['lobby']);
 		await say(bob, 'we are back');
 		await sees(alice, 'we are back');
 	});
