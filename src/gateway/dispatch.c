@@ -129,35 +129,53 @@ dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
 
 /* ---- batches ---- */
 
-/* Entries that count against realtime.max_batch: those of streams do not. */
-static int
-count_calls(const char *text, RtSpan batch)
+/*
+ * What is wrong with a batch as a whole, NULL if nothing.  Entries that are no
+ * calls count as such.  It is not looked at beyond what it may hold.
+ */
+static const char *
+find_batch_fault(const char *text, const RtEnvelope *envelope)
 {
+	static char message[64];
 	RtJsonWalk	walk;
 	RtSpan		value;
 	RtCall		call;
-	int			count = 0;
+	int			calls = 0;
+	int			streams = 0;
 
-	(void) rt_json_walk_array(&walk, text, batch);
-	while (rt_json_walk_element(&walk, &value))
+	if (envelope->json == RT_JSON_TOO_DEEP)
+		return "Request nests too deeply";
+	(void) rt_json_walk_array(&walk, text, envelope->batch);
+	while (calls <= realtime_max_batch && streams <= RT_BATCH_STREAMS_MAX)
 	{
-		if (!rt_envelope_parse_call(text, value, &call) || !call.stream)
-			count++;
+		if (!rt_json_walk_element(&walk, &value))
+			return NULL;
+		if (rt_envelope_parse_call(text, value, &call) && call.stream)
+			streams++;
+		else
+			calls++;
 	}
-	return count;
+	if (streams > RT_BATCH_STREAMS_MAX)
+		snprintf(message, sizeof(message), "Batch exceeds maximum of %d streams",
+				 RT_BATCH_STREAMS_MAX);
+	else
+		snprintf(message, sizeof(message), "Batch exceeds maximum of %d calls",
+				 realtime_max_batch);
+	return message;
 }
 
-/* Answers each entry of a batch with the same error. */
+/* Answers entries with the same error, as many as a batch may have. */
 static void
 refuse_batch(RtConnection *connection, const char *text, RtSpan batch,
 			 RtCode code, const char *message)
 {
+	int			left = realtime_max_batch + RT_BATCH_STREAMS_MAX;
 	RtJsonWalk	walk;
 	RtSpan		value;
 	RtCall		call;
 
 	(void) rt_json_walk_array(&walk, text, batch);
-	while (rt_json_walk_element(&walk, &value))
+	while (left-- > 0 && rt_json_walk_element(&walk, &value))
 	{
 		if (rt_envelope_parse_call(text, value, &call))
 			rt_send_failure(connection, text, call.id, code, message);
@@ -188,23 +206,14 @@ static void
 dispatch_batch(RtConnection *connection, const char *text,
 			   const RtEnvelope *envelope)
 {
+	const char *fault = find_batch_fault(text, envelope);
 	RtJsonWalk	walk;
 	RtSpan		value;
 
-	if (envelope->json == RT_JSON_TOO_DEEP)
+	if (fault != NULL)
 	{
 		refuse_batch(connection, text, envelope->batch, RT_CODE_INVALID_REQUEST,
-					 "Request nests too deeply");
-		return;
-	}
-	if (count_calls(text, envelope->batch) > realtime_max_batch)
-	{
-		char		message[64];
-
-		snprintf(message, sizeof(message), "Batch exceeds maximum of %d calls",
-				 realtime_max_batch);
-		refuse_batch(connection, text, envelope->batch,
-					 RT_CODE_INVALID_REQUEST, message);
+					 fault);
 		return;
 	}
 	if (envelope->sequential)

@@ -12,6 +12,8 @@
 #define RT_CONTROL_MAX 8192		/* a control frame must be shorter, except
 								 * "resume" and "reply" */
 #define RT_SUBSCRIBE_BATCH_MAX 256	/* topics looked at in a subscribe-batch */
+#define RT_BATCH_STREAMS_MAX 1000	/* entries of a batch that follow streams,
+									 * beside realtime.max_batch calls */
 #define RT_DEPTH_MIN 4			/* a smaller max_depth counts as this, so that
 								 * a call's own members are always checked */
 
