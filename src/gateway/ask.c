@@ -129,6 +129,7 @@ fill_request(const RtQuestion *question, const RtQuestionTexts *texts)
 		return NULL;
 	}
 	request->asked = *question;
+	rt_session_acquire(question->session, RT_SESSION_REQUEST);
 	if (!fill_texts(request, texts))
 	{
 		rt_request_cancel(request);
@@ -150,7 +151,6 @@ rt_ask(RtConnection *connection, const RtQuestion *question,
 		return false;
 
 	rt_spin_note_queued(request);
-	rt_session_acquire(question->session);
 	connection->in_flight++;
 	if (brings_events(question->kind))
 		request->asked.limit = events_limit(connection);
@@ -179,7 +179,6 @@ rt_ask_settle(RtRequest *request)
 												  request->asked.connection_serial);
 
 	rt_spin_note_answered(request);
-	rt_session_release(request->asked.session);
 	if (connection != NULL)
 	{
 		connection->in_flight--;

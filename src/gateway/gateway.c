@@ -43,6 +43,7 @@
 #include "src/guc.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
+#include "src/ipc/session.h"
 #include "src/realtime.h"
 
 #define SWEEP_MS 1000			/* between looks at silent connections */
@@ -302,6 +303,7 @@ leave(int code, Datum arg)
 {
 	rt_listener_close();
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
+	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);

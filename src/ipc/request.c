@@ -17,6 +17,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/request.h"
+#include "src/ipc/session.h"
 #include "src/ipc/worker_slot.h"
 
 /* A chain of slots by index. */
@@ -182,6 +183,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	if (request == NULL)
 		return NULL;
 
+	request->asked.session = RT_SESSION_ANONYMOUS;
 	request->owner = owner;
 	request->owner_generation = owner_generation;
 	set_owned_state(request, RT_REQUEST_FILLING);
@@ -318,6 +320,7 @@ rt_requests_free(RtRequest **requests, int n)
 		return;
 	for (int i = 0; i < n; i++)
 	{
+		rt_session_release(requests[i]->asked.session, RT_SESSION_REQUEST);
 		rt_shared_text_free(&requests[i]->text);
 		rt_shared_text_free(&requests[i]->answer);
 		pg_atomic_fetch_sub_u32(&pool->owners[requests[i]->owner].in_flight, 1);

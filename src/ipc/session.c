@@ -2,11 +2,14 @@
  * session.c
  *		The table of identities.
  *
- * The table's LWLock protects reference counts and the free list.  A session
- * is written before its index is known to anyone else, and is not written
- * again while it is referenced, so readers with a reference need no lock.
- * The lock is never held together with another of ours; user data is
- * allocated before and freed after it.
+ * The references of both kinds of holders are one atomic number, those of a
+ * gateway in its upper half: so whoever takes it to zero, be it the last
+ * request or the end of the gateway, is the only one to free the session.
+ *
+ * A session is written before its index is known to anyone else, and is not
+ * written again while it is referenced, so readers with a reference need no
+ * lock.  The table's LWLock protects the free list.  It is never held together
+ * with another of ours; user data is allocated before and freed after it.
  */
 #include "postgres.h"
 
@@ -24,6 +27,8 @@ typedef struct SessionTable
 	uint64		last_serial;
 	RtSession	sessions[FLEXIBLE_ARRAY_MEMBER];
 } SessionTable;
+
+#define GATEWAY_REFERENCE (UINT64CONST(1) << 32)
 
 static SessionTable *table = NULL;
 
@@ -52,11 +57,26 @@ rt_sessions_init(void)
 
 	memset(table, 0, rt_sessions_size());
 	table->lock = &GetNamedLWLockTranche("RealtimeSession")->lock;
-	table->sessions[RT_SESSION_ANONYMOUS].references = 1;
-	for (int i = 1; i < session_count(); i++)
-		table->sessions[i].next_free =
-			i + 1 < session_count() ? i + 1 : RT_SESSION_NONE;
+	for (int i = 0; i < session_count(); i++)
+	{
+		RtSession  *session = &table->sessions[i];
+
+		pg_atomic_init_u64(&session->references, 0);
+		session->next_free = i + 1 < session_count() ? i + 1 : RT_SESSION_NONE;
+	}
 	table->free = session_count() > 1 ? 1 : RT_SESSION_NONE;
+}
+
+static uint64
+one_reference(RtSessionHolder holder)
+{
+	return holder == RT_SESSION_GATEWAY ? GATEWAY_REFERENCE : 1;
+}
+
+static bool
+is_counted(int session)
+{
+	return session != RT_SESSION_ANONYMOUS && session != RT_SESSION_NONE;
 }
 
 static int
@@ -70,14 +90,14 @@ take_free_session(void)
 	{
 		table->free = table->sessions[index].next_free;
 		table->sessions[index].serial = ++table->last_serial;
-		table->sessions[index].references = 1;
 	}
 	LWLockRelease(table->lock);
 	return index;
 }
 
 int
-rt_session_create(const char *user_id, uint32 user_id_len, const char *role,
+rt_session_create(int gateway, uint32 gateway_generation,
+				  const char *user_id, uint32 user_id_len, const char *role,
 				  const char *user_data, uint32 user_data_len)
 {
 	dsa_pointer data = InvalidDsaPointer;
@@ -103,47 +123,79 @@ rt_session_create(const char *user_id, uint32 user_id_len, const char *role,
 	}
 
 	session = &table->sessions[index];
+	session->gateway = gateway;
+	session->gateway_generation = gateway_generation;
 	session->user_id_len = user_id_len;
 	memcpy(session->user_id, user_id, user_id_len);
 	session->user_id[user_id_len] = '\0';
 	strlcpy(session->role, role, sizeof(session->role));
 	session->user_data = data;
 	session->user_data_len = user_data_len;
+	pg_write_barrier();
+	pg_atomic_write_u64(&session->references, one_reference(RT_SESSION_REQUEST));
 	return index;
 }
 
-/* The anonymous session is never counted: it cannot go away. */
-void
-rt_session_acquire(int session)
+/* Nobody refers to it any more. */
+static void
+free_session(int index)
 {
-	if (session == RT_SESSION_ANONYMOUS)
-		return;
+	RtSession  *session = &table->sessions[index];
+	dsa_pointer data = session->user_data;
+
+	session->user_data = InvalidDsaPointer;
+	session->user_data_len = 0;
+
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
-	Assert(table->sessions[session].references > 0);
-	table->sessions[session].references++;
+	session->next_free = table->free;
+	table->free = index;
 	LWLockRelease(table->lock);
+
+	if (DsaPointerIsValid(data))
+		dsa_free(rt_payload_area(), data);
 }
 
 void
-rt_session_release(int session)
+rt_session_acquire(int session, RtSessionHolder holder)
 {
-	dsa_pointer data = InvalidDsaPointer;
+	uint64		before PG_USED_FOR_ASSERTS_ONLY;
 
-	if (session == RT_SESSION_ANONYMOUS || session == RT_SESSION_NONE)
+	if (!is_counted(session))
 		return;
-	LWLockAcquire(table->lock, LW_EXCLUSIVE);
-	Assert(table->sessions[session].references > 0);
-	if (--table->sessions[session].references == 0)
+	before = pg_atomic_fetch_add_u64(&table->sessions[session].references,
+									 (int64) one_reference(holder));
+	Assert(before > 0);
+}
+
+void
+rt_session_release(int session, RtSessionHolder holder)
+{
+	if (is_counted(session) &&
+		pg_atomic_sub_fetch_u64(&table->sessions[session].references,
+								(int64) one_reference(holder)) == 0)
+		free_session(session);
+}
+
+/*
+ * Only we could still have ended these references, so a session that has some
+ * stays what it is while we look.
+ */
+void
+rt_sessions_abandon(int gateway, uint32 gateway_generation)
+{
+	for (int i = RT_SESSION_ANONYMOUS + 1; i < session_count(); i++)
 	{
-		data = table->sessions[session].user_data;
-		table->sessions[session].user_data = InvalidDsaPointer;
-		table->sessions[session].user_data_len = 0;
-		table->sessions[session].next_free = table->free;
-		table->free = session;
+		RtSession  *session = &table->sessions[i];
+
+		if (pg_atomic_read_u64(&session->references) < GATEWAY_REFERENCE)
+			continue;
+		pg_read_barrier();
+		if (session->gateway == gateway &&
+			session->gateway_generation == gateway_generation &&
+			pg_atomic_fetch_and_u64(&session->references,
+									GATEWAY_REFERENCE - 1) % GATEWAY_REFERENCE == 0)
+			free_session(i);
 	}
-	LWLockRelease(table->lock);
-	if (DsaPointerIsValid(data))
-		dsa_free(rt_payload_area(), data);
 }
 
 const RtSession *

@@ -320,7 +320,7 @@ free_connection(RtConnection *connection)
 	rt_outbox_forget(connection);
 	if (connection->in_ready)
 		dlist_delete(&connection->ready_node);
-	rt_session_release(connection->session);
+	rt_session_release(connection->session, RT_SESSION_GATEWAY);
 	rt_buffer_release(&connection->inbox, &connection->budget);
 	Assert(connection->budget.kept == 0 && connection->budget.buffered == 0);
 	table[connection->index] = NULL;
