@@ -12,6 +12,10 @@
  * A backend that finds its topic SET does nothing.  The scheduler frees the
  * slot before it looks at the topic, so either it sees what that backend has
  * committed, or the backend finds the slot free.
+ *
+ * Hints are announced once they are SET.  The scheduler looks for them only
+ * after an announcement: a backend that is stopped while it fills a slot, and
+ * be it for minutes, costs nobody anything.
  */
 #include "postgres.h"
 
@@ -42,11 +46,12 @@ typedef struct HintSlot
 
 typedef struct HintTable
 {
-	pg_atomic_uint32 count;		/* slots that are not FREE */
+	pg_atomic_uint32 announced; /* counts hints that have been set */
 	HintSlot	slots[SLOTS];
 } HintTable;
 
 static HintTable *table = NULL;
+static uint32 looked_for = 0;	/* announcements, by the scheduler */
 
 Size
 rt_retention_size(void)
@@ -64,7 +69,7 @@ rt_retention_init(void)
 		return;
 
 	memset(table, 0, rt_retention_size());
-	pg_atomic_init_u32(&table->count, 0);
+	pg_atomic_init_u32(&table->announced, 0);
 	for (int i = 0; i < SLOTS; i++)
 	{
 		pg_atomic_init_u32(&table->slots[i].state, FREE);
@@ -80,12 +85,12 @@ set_slot(HintSlot *slot, uint32 hash, const char *topic, Size len)
 
 	if (!pg_atomic_compare_exchange_u32(&slot->state, &expected, FILLING))
 		return false;
-	pg_atomic_fetch_add_u32(&table->count, 1);
 	slot->len = len;
 	memcpy(slot->topic, topic, len);
 	pg_atomic_write_u32(&slot->hash, hash);
 	pg_write_barrier();
 	pg_atomic_write_u32(&slot->state, SET);
+	pg_atomic_fetch_add_u32(&table->announced, 1);
 	return true;
 }
 
@@ -114,28 +119,37 @@ rt_retention_hint(const char *topic, Size len)
 bool
 rt_retention_pending(void)
 {
-	return pg_atomic_read_u32(&table->count) > 0;
+	return pg_atomic_read_u32(&table->announced) != looked_for;
+}
+
+static bool
+take_slot(HintSlot *slot, char *topic)
+{
+	if (pg_atomic_read_u32(&slot->state) != SET)
+		return false;
+	pg_read_barrier();
+	memcpy(topic, slot->topic, slot->len);
+	topic[slot->len] = '\0';
+	pg_memory_barrier();
+	pg_atomic_write_u32(&slot->state, FREE);
+	pg_memory_barrier();		/* before the look at the topic */
+	return true;
 }
 
 bool
 rt_retention_take(char *topic)
 {
 	static uint32 next = 0;		/* in turn, so that none is passed over */
+	uint32		announced = pg_atomic_read_u32(&table->announced);
 
-	for (uint32 i = 0; i < SLOTS && rt_retention_pending(); i++)
+	if (announced == looked_for)
+		return false;
+	pg_read_barrier();
+	for (uint32 i = 0; i < SLOTS; i++)
 	{
-		HintSlot   *slot = &table->slots[next++ % SLOTS];
-
-		if (pg_atomic_read_u32(&slot->state) != SET)
-			continue;
-		pg_read_barrier();
-		memcpy(topic, slot->topic, slot->len);
-		topic[slot->len] = '\0';
-		pg_atomic_fetch_sub_u32(&table->count, 1);
-		pg_memory_barrier();
-		pg_atomic_write_u32(&slot->state, FREE);
-		pg_memory_barrier();	/* before the look at the topic */
-		return true;
+		if (take_slot(&table->slots[next++ % SLOTS], topic))
+			return true;
 	}
+	looked_for = announced;
 	return false;
 }
