@@ -78,6 +78,36 @@ SELECT o, t.state, t.message FROM unnest(ARRAY[
 		$$replay => true, delta_from_seq => 'app.from_seq(bigint)'$$]) o,
 	try('SELECT realtime.stream(''a/b'', ''x'', ' || o || ')') t;
 
+-- what is shown
+CREATE FUNCTION app.hide(data jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN
+	IF 1 / coalesce((data->>'divisor')::integer, 1) > 0 AND coalesce(data->>'hidden', 'false') = 'false' THEN
+		RETURN data - 'secret';
+	END IF;
+	RETURN NULL;
+END$$;
+SELECT o, t.state, t.message FROM unnest(ARRAY[$$transform => 'app.change_text(text)'$$, $$transform => 'app.version()'$$]) o,
+	try('SELECT realtime.stream(''a/b'', ''shown'', ' || o || ')') t;
+SELECT realtime.stream('shown/rows', 'shown:{1}', 'app.load_all()', replay => true, transform => 'app.hide(jsonb)');
+SELECT * FROM try($$SELECT realtime.stream('shown/other', 'shown:{a}', 'app.load_all()', replay => true)$$);
+SELECT * FROM try($$SELECT realtime.stream('shown/other', 'shown:{a}', replay => true, transform => 'app.change(jsonb)')$$);
+SELECT realtime.stream('shown/other', 'shown:{a}', replay => true, transform => 'app.hide(jsonb)');
+SELECT realtime.publish('shown:a', e, d::jsonb) FROM (VALUES ('created', '{"id": 1, "secret": 2}'), ('created', '{"id": 2, "hidden": true}'),
+	('deleted', '{"id": 1, "secret": 2}'), ('refreshed', '[{"id": 1, "secret": 2}, {"id": 2, "hidden": 1}, {"id": 12345678901234567890}]'),
+	('set', '{"secret": 3}'), ('other', '{"secret": 3}')) v(e, d);
+SELECT * FROM try($$SELECT realtime.publish('shown:a', 'created', '{"id": 1, "divisor": 0}')$$);
+CREATE TABLE app.row (id integer PRIMARY KEY, secret text, divisor integer, hidden boolean);
+SELECT realtime.live_table('app.row', 'shown:{id}');
+INSERT INTO app.row VALUES (7, 'x', NULL, NULL), (8, 'x', NULL, true), (9, 'x', 0, NULL), (10, 'x', 0, NULL);
+UPDATE app.row SET secret = 'y' WHERE id = 7;
+DELETE FROM app.row WHERE id = 7;
+SELECT topic, event, data FROM realtime.replay_message ORDER BY topic COLLATE "C", seq;
+DROP TABLE app.row;
+SELECT realtime.stream('here/people', 'people', merge => 'presence', replay => true, transform => 'app.hide(jsonb)');
+CREATE OR REPLACE FUNCTION app.hide(data jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RETURN '{"shown": 1}'; END$$;
+SELECT realtime.publish('people', 'join', '{"key": "a", "data": 1}'), realtime.publish('people', 'leave', '{"key": "a"}');
+SELECT event, data FROM realtime.replay_message WHERE topic = 'people' ORDER BY seq;
+SELECT realtime.drop('shown/rows'), realtime.drop('shown/other'), realtime.drop('here/people');
+
 -- functions that are declared
 SELECT t.state, t.message FROM unnest(ARRAY['app.load(text,integer)', 'app.load_all()']) f, try('DROP FUNCTION ' || f) t;
 ALTER FUNCTION app.load(text, integer) RENAME TO load_rows;

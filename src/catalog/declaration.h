@@ -40,19 +40,6 @@ typedef struct RtRpcDeclaration
 	MemoryContext prepared_context;
 } RtRpcDeclaration;
 
-typedef struct RtTopicDeclaration
-{
-	char	   *template;
-	RtTopicClass topic_class;
-	bool		open;
-	Oid			access;			/* InvalidOid = none, or gone; then it is not
-								 * open either */
-	int			replay_size;
-	int64		replay_ttl_ms;	/* -1 = for ever */
-	bool		declared;		/* by realtime.topic() */
-	bool		stream;			/* by streams: who follows one is subscribed */
-} RtTopicDeclaration;
-
 /* How clients put events into the value of a stream. */
 typedef enum RtMerge
 {
@@ -69,6 +56,21 @@ typedef struct RtNamedFunction
 	bool		declared;
 	Oid			oid;			/* InvalidOid = none, or gone */
 } RtNamedFunction;
+
+typedef struct RtTopicDeclaration
+{
+	char	   *template;
+	RtTopicClass topic_class;
+	bool		open;
+	Oid			access;			/* InvalidOid = none, or gone; then it is not
+								 * open either */
+	int			replay_size;
+	int64		replay_ttl_ms;	/* -1 = for ever */
+	bool		declared;		/* by realtime.topic() */
+	bool		stream;			/* by streams: who follows one is subscribed */
+	RtMerge		merge;			/* of one of these */
+	RtNamedFunction transform;	/* which they all have, or none has */
+} RtTopicDeclaration;
 
 /* Those of a stream; guards and steps of migration are lists of their own. */
 typedef enum RtStreamFunction

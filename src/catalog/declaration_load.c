@@ -441,6 +441,9 @@ join_stream(RtDeclarations *declarations, RtStreamDeclaration *stream,
 					stream->replay_ttl_ms > topic->replay_ttl_ms)))
 		topic->replay_ttl_ms = stream->replay_ttl_ms;
 	topic->stream = true;
+	topic->merge = stream->merge;
+	if (stream->functions[RT_STREAM_TRANSFORM].declared)
+		topic->transform = stream->functions[RT_STREAM_TRANSFORM];
 }
 
 /* Makes the templates of streams known as templates of topics. */

@@ -6,23 +6,38 @@
 
 #include "src/catalog/event_merge.h"
 
-bool
-rt_event_carries_item(RtMerge merge, const char *event)
+static bool
+is_one_of(const char *event, Size len, const char *const *names)
 {
-	if (strcmp(event, "refreshed") == 0)
+	for (; *names != NULL; names++)
+	{
+		if (strlen(*names) == len && memcmp(*names, event, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+rt_event_carries_item(RtMerge merge, const char *event, Size len)
+{
+	static const char *const of_all[] = {"refreshed", NULL};
+	static const char *const of_crud[] = {"created", "updated", "set", NULL};
+	static const char *const of_presence[] = {"join", "set", NULL};
+	static const char *const of_cursor[] = {"update", "set", NULL};
+
+	if (is_one_of(event, len, of_all))
 		return true;
 	switch (merge)
 	{
 		case RT_MERGE_CRUD:
-			return strcmp(event, "created") == 0 || strcmp(event, "updated") == 0 ||
-				strcmp(event, "set") == 0;
+			return is_one_of(event, len, of_crud);
 		case RT_MERGE_LATEST:
 		case RT_MERGE_SET:
 			return true;
 		case RT_MERGE_PRESENCE:
-			return strcmp(event, "join") == 0 || strcmp(event, "set") == 0;
+			return is_one_of(event, len, of_presence);
 		case RT_MERGE_CURSOR:
-			return strcmp(event, "update") == 0 || strcmp(event, "set") == 0;
+			return is_one_of(event, len, of_cursor);
 	}
 	return false;
 }

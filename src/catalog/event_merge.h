@@ -14,6 +14,6 @@
  * that it is shown as the stream's transform makes it.  Others tell no more
  * than a key.
  */
-extern bool rt_event_carries_item(RtMerge merge, const char *event);
+extern bool rt_event_carries_item(RtMerge merge, const char *event, Size len);
 
 #endif							/* RT_CATALOG_EVENT_MERGE_H */

@@ -51,6 +51,11 @@ CREATE FUNCTION app.bridge(since bigint) RETURNS jsonb STABLE LANGUAGE sql AS
 	$$SELECT CASE WHEN since > 1 THEN jsonb_build_array(jsonb_build_object('event', 'created', 'data', jsonb_build_object('id', since), 'seq', since + 1)) END$$;
 CREATE FUNCTION app.two(item jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT item || '{"v": 2}'$$;
 CREATE FUNCTION app.three(item jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT jsonb_set(item, '{v}', to_jsonb((item->>'v') || '3'))$$;
+CREATE FUNCTION app.one() RETURNS text STABLE LANGUAGE sql AS 'SELECT 1::text';
+CREATE FUNCTION app.changes(since text) RETURNS jsonb STABLE LANGUAGE sql AS
+	$$SELECT '[{"id": 1, "secret": 1}, {"id": 2, "secret": 2}, {"id": 2, "_deleted": true}]'::jsonb$$;
+CREATE FUNCTION app.strip(data jsonb) RETURNS jsonb LANGUAGE sql AS
+	$$SELECT CASE WHEN data->>'id' <> '2' THEN data - 'secret' END$$;
 -- waits as long as the test holds the lock
 CREATE FUNCTION app.slow(list text) RETURNS SETOF integer STABLE LANGUAGE plpgsql AS $$BEGIN
 	PERFORM pg_advisory_xact_lock_shared(1);
@@ -72,6 +77,10 @@ SELECT realtime.stream('todo/list', 'todos:{list}', 'app.todos(text)', access =>
 	realtime.stream('todo/events', 'events', 'app.all_todos()', replay => true, replay_size => 2, delta_from_seq => 'app.bridge(bigint)'),
 	realtime.stream('todo/lines', 'lines', 'app.number()', merge => 'latest', replay => true),
 	realtime.stream('todo/shape', 'shape', 'app.json_pages()', schema_version => 3, migrate => '{app.two(jsonb),app.three(jsonb)}'),
+	realtime.stream('todo/hidden', 'hidden:{1}', 'app.all_todos()', transform => 'app.strip(jsonb)',
+		delta_version => 'app.one()', delta_diff => 'app.changes(text)'),
+	realtime.topic('hidden:never:{x}', open => true),
+	realtime.stream('todo/never', '{1}:never:{2}', transform => 'app.strip(jsonb)'),
 	realtime.stream('todo/slow', 'slow:{list}', 'app.slow(text)', merge => 'latest'),
 	realtime.rpc('app/say', 'app.say(text,text,jsonb)');
 });
@@ -154,6 +163,17 @@ $reply = follow($ws, 'todo/shape', []);
 is_deeply([ @$reply{qw(data schemaVersion)} ], [ [ { id => 1 } ], 3 ], 'rows have a shape');
 is_deeply(follow($ws, 'todo/shape', [], schemaVersion => 1)->{data}, [ { id => 1, v => '23' } ], 'which is brought up');
 is_deeply(follow($ws, 'todo/shape', [], schemaVersion => 3)->{data}, [ { id => 1 } ], 'where that is needed');
+
+# What is shown
+$reply = follow($ws, 'todo/hidden', ['x']);
+is_deeply([ map { [ $_->{id}, exists $_->{secret} ] } @{ $reply->{data} } ], [ [ 1, !!0 ], [ 3, !!0 ] ], 'items are changed, or left out');
+is_deeply(follow($ws, 'todo/hidden', ['x'], version => '0')->{data}, [ { id => 1 }, { id => 2, _deleted => $true } ],
+	'those that have changed as well');
+is(scalar @{ ws_call($ws, 'todo/hidden', ['x'])->{data} }, 2, 'and in the value alone');
+publish('hidden:x', 'created', '{"id": 5, "secret": 1}');
+publish('hidden:x', 'created', '{"id": 2, "secret": 1}');
+is_deeply([ map { $_->{data} } ws_quiet($ws) ], [ { id => 5 } ], 'events are like items');
+is(follow($ws, 'todo/never', [ 'hidden', 'y' ])->{code}, 'INTERNAL_ERROR', 'no stream whose events another declaration would not hide');
 
 # Numbers
 publish('events', 'created', qq({"id": $_})) for 1 .. 3;

@@ -445,7 +445,6 @@ refuse_later(FunctionCallInfo fcinfo)
 		const char *name;
 	}			later[] = {
 		{STREAM_COALESCE_BY, "coalesce_by"},
-		{STREAM_TRANSFORM, "transform"},
 		{STREAM_STALE_AFTER, "stale_after"},
 		{STREAM_ON_SUBSCRIBE, "on_subscribe"},
 		{STREAM_ON_UNSUBSCRIBE, "on_unsubscribe"},

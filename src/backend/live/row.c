@@ -28,6 +28,8 @@
 #include "src/backend/live/lost.h"
 #include "src/backend/live/plan.h"
 #include "src/backend/live/table.h"
+#include "src/backend/publish/transform.h"
+#include "src/catalog/declaration.h"
 #include "src/guc.h"
 #include "src/protocol/frame.h"
 
@@ -249,14 +251,19 @@ publish_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event)
 		rt_live_lost_add(event);
 }
 
-/* A row that is too long can still be deleted by its key. */
+/*
+ * A row that is too long can still be deleted by its key.  Where rows are not
+ * shown as they are, a deleted one tells nothing else.
+ */
 static void
 publish_deleted_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event)
 {
 	StringInfoData data;
 
 	rt_live_plan_begin(plan, &data);
-	if (likely(rt_live_plan_row(plan, slot, &data) && publish(event, &data)))
+	if (likely((event->declaration == NULL ||
+				!event->declaration->transform.declared) &&
+			   rt_live_plan_row(plan, slot, &data) && publish(event, &data)))
 		return;
 	resetStringInfo(&data);
 	if (!rt_live_plan_key(plan, slot, &data) || !publish(event, &data))
@@ -268,6 +275,13 @@ static bool
 publish(RtEvent *event, const StringInfo data)
 {
 	event->event_len = strlen(event->event);
+	if (unlikely(rt_transform_applies(event)))
+	{
+		RtTransformed transformed = rt_transform_text(event, data);
+
+		if (transformed != RT_TRANSFORMED)
+			return transformed == RT_TRANSFORM_LEFT_OUT;
+	}
 	event->data = data->data;
 	event->data_len = data->len;
 	if (unlikely(!fits(event)))

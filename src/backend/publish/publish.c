@@ -26,6 +26,7 @@
 #include "utils/typcache.h"
 
 #include "src/backend/publish/publish.h"
+#include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
 #include "src/errcodes.h"
 #include "src/guc.h"
@@ -126,11 +127,11 @@ rt_publish(text *topic, text *name, Jsonb *data)
 {
 	RtEvent		event;
 
-	rt_publish_make_event(&event, topic, name, data);
-	rt_pending_add(&event);
+	if (rt_publish_make_event(&event, topic, name, data))
+		rt_pending_add(&event);
 }
 
-void
+bool
 rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 {
 	if (topic == NULL)
@@ -149,7 +150,15 @@ rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 	check_data(event, data);
 	rt_publish_resolve(event);
 	refuse_read_only(event);
+	if (unlikely(rt_transform_applies(event)))
+	{
+		data = rt_transform_run(event, data);
+		if (data == NULL)
+			return false;
+		check_data(event, data);
+	}
 	event->data = json_text(data, &event->data_len);
+	return true;
 }
 
 void
@@ -235,6 +244,7 @@ rt_publish_resolve(RtEvent *event)
 	event->replay_size = 0;
 	if (rt_declarations_refresh())
 		declaration = rt_declaration_topic(event->topic, event->topic_len);
+	event->declaration = declaration;
 	if (declaration == NULL)
 		return;
 	event->topic_class = declaration->topic_class;

@@ -25,6 +25,7 @@ typedef struct RtEvent
 	Size		data_len;
 	RtTopicClass topic_class;	/* from rt_publish_resolve() */
 	int			replay_size;	/* likewise, class replay only */
+	const struct RtTopicDeclaration *declaration;	/* likewise; NULL = none */
 } RtEvent;
 
 /*
@@ -36,9 +37,10 @@ extern void rt_publish(text *topic, text *name, Jsonb *data);
 /*
  * Makes an event of what realtime.publish() and its like are given, NULL
  * pointers being NULLs; whatever is wrong with it is an ERROR.  Valid as long
- * as the arguments, and until the next call.
+ * as the arguments, and until the next call.  Returns false if the transform
+ * of a stream leaves it out.
  */
-extern void rt_publish_make_event(RtEvent *event, text *topic, text *name,
+extern bool rt_publish_make_event(RtEvent *event, text *topic, text *name,
 								  Jsonb *data);
 
 /* Raise an ERROR unless it can be a topic, or the name of an event. */
@@ -57,7 +59,7 @@ extern void rt_publish_check_session(void);
 /* Whether clients are connected to this database. */
 extern bool rt_publish_is_possible(void);
 
-/* Fills in the class and replay_size of the event's topic. */
+/* Fills in what is declared about the event's topic. */
 extern void rt_publish_resolve(RtEvent *event);
 
 /*

@@ -286,10 +286,11 @@ call_for(FunctionCallInfo fcinfo, RtTimerKind kind, const char *wait_name)
 	Call	   *call;
 
 	rt_publish_check_session();
-	rt_publish_make_event(&event,
-						  PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
-						  PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
-						  PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2));
+	if (!rt_publish_make_event(&event,
+							   PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
+							   PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
+							   PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)))
+		return;
 	check_room(&event);
 	call = find_call(kind, &event);
 	is_first = kind == RT_TIMER_THROTTLE && first_value(call) == NULL;

@@ -341,6 +341,28 @@ answer_channel(RtStreamWork *stream)
 	send_subscribing_reply(stream);
 }
 
+/*
+ * Events of the topic are changed as its declaration says, which can be
+ * another one's with a longer prefix: nobody may see what this stream hides.
+ */
+static void
+check_transform(const RtStreamWork *stream)
+{
+	const RtNamedFunction *own = &stream->declaration->functions[RT_STREAM_TRANSFORM];
+	const RtTopicDeclaration *topic = rt_declaration_topic(stream->topic,
+														   stream->topic_len);
+
+	if (!own->declared ||
+		(topic != NULL && topic->transform.declared && topic->transform.oid == own->oid))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+			 errmsg("events of topic \"%s\" do not go through the transform of stream \"%s\"",
+					stream->topic, stream->declaration->path),
+			 errdetail("The topic belongs to template \"%s\".",
+					   topic != NULL ? topic->template : "")));
+}
+
 static bool
 needs_load(const RtStreamWork *stream)
 {
@@ -375,6 +397,7 @@ run_admission(RtWork *work)
 		rt_guard_refuse();
 
 	work->stage = RT_STAGE_HANDLER;
+	check_transform(stream);
 	stream->numbered = is_numbered(stream);
 	describe_stream(stream);
 	if (!needs_load(stream))

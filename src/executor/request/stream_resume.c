@@ -103,7 +103,7 @@ append_event(RtStreamWork *stream, StringInfo out, Jsonb *item)
 		refuse_event(stream);
 	name = pnstrdup(event->val.string.val, event->val.string.len);
 	value = JsonbValueToJsonb(data);
-	if (rt_event_carries_item(stream->declaration->merge, name))
+	if (rt_event_carries_item(stream->declaration->merge, name, strlen(name)))
 		value = rt_stream_transform(stream, value);
 	if (value == NULL)
 		return;

@@ -1,0 +1,39 @@
+/*
+ * transform.h
+ *		What subscribers get instead of the data that was published: the
+ *		transform of the streams that have the topic.
+ */
+#ifndef RT_BACKEND_PUBLISH_TRANSFORM_H
+#define RT_BACKEND_PUBLISH_TRANSFORM_H
+
+#include "src/compat.h"
+
+#include "lib/stringinfo.h"
+#include "utils/jsonb.h"
+
+#include "src/backend/publish/publish.h"
+
+/* Whether there is one for an event whose topic has been resolved. */
+extern bool rt_transform_applies(const RtEvent *event);
+
+/*
+ * The data that is sent, in the current context; NULL = the event is left out.
+ * Runs as the current user, like a trigger's function, and raises what the
+ * function raises.
+ */
+extern Jsonb *rt_transform_run(const RtEvent *event, Jsonb *data);
+
+/*
+ * The same with JSON text, for those who must not fail: an ERROR is rolled
+ * back and becomes a WARNING, once a session.
+ */
+typedef enum RtTransformed
+{
+	RT_TRANSFORMED,				/* the text is what is sent */
+	RT_TRANSFORM_LEFT_OUT,
+	RT_TRANSFORM_FAILED
+} RtTransformed;
+
+extern RtTransformed rt_transform_text(const RtEvent *event, StringInfo data);
+
+#endif							/* RT_BACKEND_PUBLISH_TRANSFORM_H */
