@@ -166,7 +166,8 @@ run_turn(void)
 
 /*
  * Runs a turn; turns an ERROR into a log line and the end of the connection
- * that caused it.
+ * that caused it.  Want of memory, which nothing but a reload of the settings
+ * reports in this way, ends nobody.
  */
 static RtFanoutResult
 run_turn_safely(void)
@@ -181,6 +182,7 @@ run_turn_safely(void)
 	PG_CATCH();
 	{
 		RtConnection *guilty = rt_connection_take_current();
+		bool		out_of_memory = geterrcode() == ERRCODE_OUT_OF_MEMORY;
 
 		MemoryContextSwitchTo(context);
 		HOLD_INTERRUPTS();
@@ -188,9 +190,10 @@ run_turn_safely(void)
 		EmitErrorReport();
 		FlushErrorState();
 		RESUME_INTERRUPTS();
-		if (guilty == NULL)
+		if (guilty != NULL)
+			rt_connection_close(guilty, 1011, "Internal server error");
+		else if (!out_of_memory)
 			proc_exit(1);
-		rt_connection_close(guilty, 1011, "Internal server error");
 	}
 	PG_END_TRY();
 	return result;
@@ -357,7 +360,7 @@ init_gateway(int index)
 
 	max_sockets = socket_allowance();
 	rt_payload_attach();
-	(void) rt_frame_buffer(1);
+	rt_buffers_init();
 	rt_connections_init();
 	rt_subscriptions_init();
 	rt_fanout_init();

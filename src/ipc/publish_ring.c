@@ -210,6 +210,24 @@ copy_out(uint64 position, char *bytes, Size size)
 	memcpy(bytes + first, ring->data, size - first);
 }
 
+static bool
+reserve_buffer(RtRingReader *reader, Size size)
+{
+	char	   *buffer;
+
+	if (reader->buffer_size >= size)
+		return true;
+	size = Max(size, READ_AHEAD);
+	buffer = malloc(size);
+	if (buffer == NULL)
+		return false;
+	free(reader->buffer);
+	reader->buffer = buffer;
+	reader->buffer_size = size;
+	reader->buffer_start = reader->buffer_end = 0;
+	return true;
+}
+
 /* Copies at least wanted bytes from the position, if there are as many. */
 static RtRingRead
 fill_reader(RtRingReader *reader, Size wanted)
@@ -223,15 +241,8 @@ fill_reader(RtRingReader *reader, Size wanted)
 
 	size = Min(Max(wanted, READ_AHEAD), end - reader->position);
 	size = Min(size, ring->size);
-	if (reader->buffer_size < size)
-	{
-		if (reader->buffer != NULL)
-			pfree(reader->buffer);
-		reader->buffer = NULL;
-		reader->buffer_size = 0;
-		reader->buffer = MemoryContextAllocHuge(TopMemoryContext, Max(size, READ_AHEAD));
-		reader->buffer_size = Max(size, READ_AHEAD);
-	}
+	if (!reserve_buffer(reader, size))
+		return RT_RING_OVERRUN;
 	copy_out(reader->position, reader->buffer, size);
 	pg_read_barrier();
 	if (pg_atomic_read_u64(&ring->oldest) > reader->position)
@@ -282,14 +293,6 @@ rt_ring_read(RtRingReader *reader, uint64 limit, const RtRingEntry **entry)
 	reader->position += found->size;
 	*entry = found;
 	return RT_RING_ENTRY;
-}
-
-void
-rt_ring_reader_free(RtRingReader *reader)
-{
-	if (reader->buffer != NULL)
-		pfree(reader->buffer);
-	memset(reader, 0, sizeof(*reader));
 }
 
 /* ---- interest ---- */

@@ -101,18 +101,18 @@ typedef enum RtRingRead
 {
 	RT_RING_EMPTY,				/* nothing after the position */
 	RT_RING_ENTRY,				/* *entry is the one that was there */
-	RT_RING_OVERRUN				/* the position is gone */
+	RT_RING_OVERRUN				/* the position is gone, or there is no
+								 * memory for what is there */
 } RtRingRead;
 
 /*
  * Returns the entry at the reader's position, valid until the next read, and
  * moves the position behind it.  limit (a position) ends the reading early;
  * UINT64_MAX does not.  After OVERRUN the caller puts the position at
- * rt_ring_position().  Allocates in the caller's context when it must grow.
+ * rt_ring_position().
  */
 extern RtRingRead rt_ring_read(RtRingReader *reader, uint64 limit,
 							   const RtRingEntry **entry);
-extern void rt_ring_reader_free(RtRingReader *reader);
 
 /* Position behind the last event of a partition. */
 extern uint64 rt_ring_partition_position(uint32 partition);

@@ -106,18 +106,19 @@ ok(poll_until(sub { stat_gateway('subscriptions') == 1 && stat_gateway('memory')
 	'they end with their connections');
 ws_send($watch, { type => 'unsubscribe', topic => 'news:2' });
 
-# Subscribes to topics by number until one is denied: how many were not, and
-# the reason.
+# Subscribes to topics by number, some (200) at a time, until one is denied: how
+# many were not, and the reason.
 sub subscribe_until_denied
 {
-	my ($ws, $from, $to) = @_;
+	my ($ws, $from, $to, $step) = @_;
 	my $held = 0;
 
-	for (my $n = $from; $n <= $to; $n += 200)
+	$step //= 200;
+	for (my $n = $from; $n <= $to; $n += $step)
 	{
 		ws_send($ws, { type => 'subscribe-batch', ref => $n,
-				topics => [ map { "news:$_" } $n .. $n + 199 ] });
-		for (1 .. 200)
+				topics => [ map { "news:$_" } $n .. $n + $step - 1 ] });
+		for (1 .. $step)
 		{
 			my $answer = ws_wait($ws, sub { ($_->{ref} // 0) == $n });
 			return ($held, $answer->{reason}) if $answer->{reason};
@@ -125,6 +126,37 @@ sub subscribe_until_denied
 		}
 	}
 	return ($held, '');
+}
+
+# The machine has no more memory: that is refused to who asks for it, and
+# nobody else notices.
+set_memory('4GB', '8GB');
+my $pid = stat_gateway('pid');
+my ($size) = slurp_file("/proc/$pid/status") =~ /^VmSize:\s+(\d+) kB/m;
+system_or_bail('prlimit', "--pid=$pid", '--as=' . ($size + 8 * 1024) * 1024 . ':');
+$greedy = ws_connect($node);
+($held, $reason) = subscribe_until_denied($greedy, 1, 200_000, 20);
+is($reason, 'OVERLOADED', 'a subscription that finds no memory is refused');
+cmp_ok($held, '>', 1000, 'after some that found it');
+is(ws_call($watch, 'app/text', [3])->{data}, 'xxx', 'calls go on');
+is(ws_call($greedy, 'app/text', [3])->{data}, 'xxx', 'also of who asked');
+is(stat_gateway('pid'), $pid, 'the gateway has not ended');
+system_or_bail('prlimit', "--pid=$pid", '--as=unlimited:');
+is(ws_subscribe($greedy, 'news:back')->{type}, 'subscribed', 'with memory it goes on');
+close $greedy->{socket};
+set_memory('1MB', '16MB');
+ok(poll_until(sub { stat_gateway('memory') == 0 }), 'nothing is kept');
+
+sub set_memory
+{
+	my ($connection, $gateway) = @_;
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET realtime.connection_memory = '$connection'");
+	$node->safe_psql('postgres', "ALTER SYSTEM SET realtime.gateway_memory = '$gateway'");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('realtime.gateway_memory') = '$gateway'");
+	ws_call($watch, 'app/text', [1]);
+	return;
 }
 
 # Messages that do not come to their end

@@ -11,10 +11,24 @@
 
 #define SMALL_SIZE RT_BUDGET_SMALL_BUFFER
 #define SMALL_KEPT 1024        /* small ones that wait for use, at most */
+#define SMALL_RESERVED 64		/* from the beginning */
 #define STEP_MAX (1024 * 1024) /* by which a large one grows */
 
 static char *small_buffers[SMALL_KEPT];
 static int small_count = 0;
+
+void
+rt_buffers_init(void)
+{
+	while (small_count < SMALL_RESERVED)
+	{
+		char	   *data = malloc(SMALL_SIZE);
+
+		if (data == NULL)
+			return;
+		small_buffers[small_count++] = data;
+	}
+}
 
 static char *
 take_small(void)

@@ -18,6 +18,9 @@ typedef struct RtBuffer
 	uint32 size;
 } RtBuffer;
 
+/* Sets some memory aside, so that small messages pass when there is no more. */
+extern void rt_buffers_init(void);
+
 /*
  * Makes room for len bytes at the end.  Returns false if there is no memory,
  * or if the buffer would take more than a part of what the gateway has left

@@ -12,7 +12,10 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
 #include <libwebsockets.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "miscadmin.h"
@@ -30,6 +33,8 @@
 /* Bytes read at once; a buffer of this size is paid for each connection. */
 #define RX_BUFFER_SIZE 2048
 #define HEADERS_SIZE 8192		/* the most that a request's headers may take */
+
+#define RESERVED_DESCRIPTORS 32 /* beside sockets, what has been opened before */
 
 static uv_loop_t loop;
 static struct lws_context *context = NULL;
@@ -207,12 +212,41 @@ create_context(int max_sockets)
 		ereport(FATAL, (errmsg("could not create the virtual host of libwebsockets")));
 }
 
+static void
+on_reserved(uv_poll_t *handle, int status, int events)
+{
+}
+
+/*
+ * libuv has a table of all descriptors that it watches, and aborts the process
+ * when that cannot grow.  So we make it as large as it will be.
+ */
+static void
+reserve_watchers(int max_sockets)
+{
+	static uv_poll_t poll;
+	int			low = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int			high = fcntl(low, F_DUPFD_CLOEXEC, max_sockets);
+
+	if (high >= 0 && uv_poll_init(&loop, &poll, high) == 0)
+	{
+		(void) uv_poll_start(&poll, UV_DISCONNECT, on_reserved);
+		uv_close((uv_handle_t *) &poll, NULL);
+		(void) uv_run(&loop, UV_RUN_NOWAIT);
+	}
+	if (high >= 0)
+		close(high);
+	if (low >= 0)
+		close(low);
+}
+
 void
 rt_event_loop_init(int max_sockets)
 {
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 	if (uv_loop_init(&loop) != 0)
 		ereport(FATAL, (errmsg("could not create the event loop")));
+	reserve_watchers(max_sockets + RESERVED_DESCRIPTORS);
 	create_context(max_sockets);
 
 	wait_set = rt_create_wait_event_set(3);

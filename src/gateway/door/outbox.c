@@ -42,14 +42,15 @@
 											 * fan-out */
 #define UNWRITTEN_MAX (16 * 1024 * 1024)	/* before all are written in the
 											 * middle of one event */
+#define SMALL_FRAME_MAX (64 * 1024)	/* what we build ourselves: parts of control
+										 * frames, ids and messages */
 #define DEAF_MS 1000			/* not to have read for so long may cost the
 								 * connection when events need its memory */
 
 static dlist_head dirty = DLIST_STATIC_INIT(dirty);
 static size_t unwritten = 0;	/* bytes appended since the last flush */
 
-static char *frame_buffer = NULL;
-static size_t frame_buffer_size = 0;
+static char frame_buffer[RT_FRAME_HEADROOM + SMALL_FRAME_MAX];
 
 /* ---- room ---- */
 
@@ -289,21 +290,8 @@ rt_connection_deliver(RtConnection *connection, const char *frame, size_t len)
 char *
 rt_frame_buffer(size_t payload_cap)
 {
-	size_t		size = payload_cap + RT_FRAME_HEADROOM;
-
-	if (size > frame_buffer_size)
-	{
-		/* grown only from the loop; callbacks ask for little */
-		char	   *data = realloc(frame_buffer, Max(size, 64 * 1024));
-
-		if (data == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory"),
-					 errdetail("Failed on a frame of %zu bytes.", size)));
-		frame_buffer = data;
-		frame_buffer_size = Max(size, 64 * 1024);
-	}
+	if (payload_cap > SMALL_FRAME_MAX)
+		elog(ERROR, "a small frame of %zu bytes", payload_cap);
 	return frame_buffer + RT_FRAME_HEADROOM;
 }
 

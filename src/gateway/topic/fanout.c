@@ -311,11 +311,12 @@ deliver_late(RtSubscription **subscriptions, int count,
 void
 rt_fanout_catch_up(RtSubscription **subscriptions, int count)
 {
-	RtRingReader behind = {.position = reader.position};
+	static RtRingReader behind; /* its buffer is kept */
 	const RtRingEntry *entry;
 	RtRingRead	result;
 	int			moved = 0;
 
+	behind.position = reader.position;
 	for (int i = 0; i < count; i++)
 	{
 		if (!has_moved(subscriptions[i]))
@@ -335,5 +336,4 @@ rt_fanout_catch_up(RtSubscription **subscriptions, int count)
 	}
 	for (int i = 0; i < moved && result == RT_RING_OVERRUN; i++)
 		rt_subscription_lose(subscriptions[i]);
-	rt_ring_reader_free(&behind);
 }
