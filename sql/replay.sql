@@ -208,8 +208,14 @@ CALL publish_elsewhere('database_oid = 1');
 CALL publish_elsewhere('table_oid = 1');
 SELECT (seq >> 32) - :epoch AS epoch, n(seq), event FROM realtime.replay('log:f', 0);
 SELECT epoch() - :epoch AS epoch, (realtime.seq('log:none') >> 32) - :epoch AS none, n(realtime.seq('log:none'));
--- an epoch has a last number, and there is a last epoch
+-- an epoch ends when half of its numbers are used up on a topic, or all, and
+-- there is a last epoch
+INSERT INTO realtime.replay_message VALUES ('log:half', (epoch()::bigint << 32) + 2147483646, 'e', '1', now());
+SELECT realtime.publish('log:half', 'e', i::text::jsonb) FROM generate_series(2, 4) i;
+SELECT realtime.publish('log:half', 'e', '5');
+SELECT (seq >> 32) - :epoch AS epoch, n(seq), data FROM realtime.replay('log:half', 0);
 INSERT INTO realtime.replay_message VALUES ('log:end', ((epoch() + 1)::bigint << 32) - 2, 'e', '1', now());
+SELECT count(realtime.publish('log:end', 'e', '2')) FROM generate_series(1, 2);
 SELECT count(realtime.publish('log:end', 'e', '2')) FROM generate_series(1, 2);
 SELECT (seq >> 32) - :epoch AS epoch, n(seq) FROM realtime.replay('log:end', 0);
 SELECT epoch() AS before_last \gset

@@ -7,6 +7,7 @@
 #include "src/backend/after_commit.h"
 #include "src/backend/backend.h"
 #include "src/backend/command.h"
+#include "src/backend/declare/class_change.h"
 #include "src/backend/live/table.h"
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/publish.h"
@@ -16,10 +17,14 @@ void
 rt_backend_install(void)
 {
 	rt_after_commit_install();
-	/* called in the reverse order: what is published comes before timers */
+	/*
+	 * called in the reverse order: what is published comes before timers, and
+	 * what may end an epoch before that
+	 */
 	rt_due_install();
 	rt_throttle_install();
 	rt_publish_install();
+	rt_class_change_install();
 	rt_live_table_install();
 	rt_command_install();
 }

@@ -44,30 +44,32 @@ static bool slot_is_lost(TupleTableSlot *slot);
 static int64 newest_of_table(const char *topic, Size len, Snapshot snapshot);
 static const char *slot_text(TupleTableSlot *slot, int anum, uint32 *len);
 static Datum epoch_column(Relation epochs, HeapTuple tuple, int anum);
-static int	current_epoch(Snapshot snapshot);
+static int64 current_floor(Snapshot snapshot);
 
-int64
-rt_replay_newest(const char *topic, Size len, Snapshot snapshot)
+RtReplayNumbers
+rt_replay_numbers(const char *topic, Size len, Snapshot snapshot)
 {
-	int64		newest = newest_of_table(topic, len, snapshot);
+	RtReplayNumbers numbers;
 
-	return Max(newest, rt_seq_before_epoch(current_epoch(snapshot)));
+	numbers.floor = current_floor(snapshot);
+	numbers.newest = Max(newest_of_table(topic, len, snapshot), numbers.floor);
+	return numbers;
 }
 
 bool
-rt_replay_is_truncated(const char *topic, Size len, int64 since, int64 newest,
-					   Snapshot snapshot)
+rt_replay_is_truncated(const char *topic, Size len, int64 since,
+					   const RtReplayNumbers *numbers, Snapshot snapshot)
 {
 	RtReplayScan *scan;
 	int64		expected = since + 1;
 
-	if (since == newest)
-		return false;
-	if (since < 0 || since > newest || rt_seq_epoch(since) != rt_seq_epoch(newest))
+	if (since < numbers->floor || since > numbers->newest)
 		return true;
+	if (since == numbers->newest)
+		return false;
 
 	scan = rt_replay_begin(topic, len, since, snapshot);
-	while (expected <= newest &&
+	while (expected <= numbers->newest &&
 		   index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -76,7 +78,7 @@ rt_replay_is_truncated(const char *topic, Size len, int64 since, int64 newest,
 		expected++;
 	}
 	rt_replay_end(scan);
-	return expected <= newest;
+	return expected <= numbers->newest;
 }
 
 bool
@@ -138,6 +140,7 @@ rt_replay_next(RtReplayScan *scan, RtReplayRow *row)
 	MemoryContextReset(scan->row_context);
 	old_context = MemoryContextSwitchTo(scan->row_context);
 	row->seq = slot_seq(scan->slot);
+	row->tid = scan->slot->tts_tid;
 	row->event = slot_text(scan->slot, Anum_message_event, &row->event_len);
 	row->data = slot_text(scan->slot, Anum_message_data, &row->data_len);
 	row->created_at =
@@ -308,6 +311,8 @@ rt_epoch_read(Relation epochs, Snapshot snapshot, RtEpoch *epoch)
 	{
 		epoch->epoch =
 			DatumGetInt32(epoch_column(epochs, tuple, Anum_epoch_epoch));
+		epoch->floor =
+			DatumGetInt64(epoch_column(epochs, tuple, Anum_epoch_floor));
 		epoch->system_identifier = (uint64)
 			DatumGetInt64(epoch_column(epochs, tuple, Anum_epoch_system_identifier));
 		epoch->timeline = (TimeLineID)
@@ -323,13 +328,13 @@ rt_epoch_read(Relation epochs, Snapshot snapshot, RtEpoch *epoch)
 }
 
 /* 0 before the first number. */
-static int
-current_epoch(Snapshot snapshot)
+static int64
+current_floor(Snapshot snapshot)
 {
 	Relation	epochs = table_open(rt_epoch_table(), AccessShareLock);
 	RtEpoch		epoch;
 	bool		found = rt_epoch_read(epochs, snapshot, &epoch);
 
 	table_close(epochs, AccessShareLock);
-	return found ? epoch.epoch : 0;
+	return found ? rt_epoch_floor(&epoch) : 0;
 }

@@ -2,10 +2,12 @@
  * message_store.h
  *		Events of replay topics, as their table keeps them.
  *
- * Numbers ("seq") are epoch * 2^32 + n with n from 1, below 2^53.  The rows of
- * a topic have consecutive numbers within an epoch; the oldest are removed,
- * the newest never is.  A row without an event is a lost mark: whoever has
- * seen less cannot be given what it missed.
+ * Numbers ("seq") are epoch * 2^32 + n with n from 1, below 2^53.  There is a
+ * floor, the same for all topics: numbers up to it, of earlier epochs in any
+ * case, say nothing about those above it.  The rows of a topic above the floor
+ * have consecutive numbers; the oldest are removed, the newest never is.  A row
+ * without an event is a lost mark: whoever has seen less cannot be given what
+ * it missed.
  *
  * Reading needs no rights, takes no lock of a topic and writes nothing, so it
  * works on a hot standby.  The snapshot must be registered or active, or
@@ -38,6 +40,7 @@ enum
 {
 	Anum_epoch_singleton = 1,
 	Anum_epoch_epoch,
+	Anum_epoch_floor,
 	Anum_epoch_system_identifier,
 	Anum_epoch_timeline,
 	Anum_epoch_database_oid,
@@ -47,24 +50,32 @@ enum
 
 #define RT_EPOCH_SHIFT 32
 #define RT_EPOCH_MAX ((1 << 21) - 1)	/* numbers stay below 2^53 */
+#define RT_EPOCH_WORN (INT64CONST(1) << 31) /* numbers of an epoch that is to end */
 
 #define rt_seq_epoch(seq) ((seq) >> RT_EPOCH_SHIFT)
 #define rt_seq_before_epoch(epoch) ((int64) (epoch) << RT_EPOCH_SHIFT)
 
+/* The numbers of a topic that count: those above the floor. */
+typedef struct RtReplayNumbers
+{
+	int64		floor;
+	int64		newest;			/* the floor if there is none above it */
+} RtReplayNumbers;
+
 /*
- * The newest number of a topic, from which a client goes on that has just
- * loaded: where there is none in the current epoch, the one before its first.
- * So it is 0 for a topic without events in the first epoch.
+ * Who has just loaded goes on from the newest number, which is 0 for a topic
+ * without events in the first epoch.
  */
-extern int64 rt_replay_newest(const char *topic, Size len, Snapshot snapshot);
+extern RtReplayNumbers rt_replay_numbers(const char *topic, Size len,
+										 Snapshot snapshot);
 
 /*
  * Whether a client that has seen everything up to since cannot be given all
- * that came after it up to newest, which rt_replay_newest() has said for the
- * same snapshot.
+ * that came after it.  The numbers are those of the same snapshot.
  */
 extern bool rt_replay_is_truncated(const char *topic, Size len, int64 since,
-								   int64 newest, Snapshot snapshot);
+								   const RtReplayNumbers *numbers,
+								   Snapshot snapshot);
 
 /* Whether there are rows of any topic that a checked template matches, or "". */
 extern bool rt_replay_any(const char *tpl, Size len);
@@ -78,6 +89,7 @@ typedef struct RtReplayRow
 	const char *data;			/* JSON in UTF-8 */
 	uint32		data_len;
 	TimestampTz created_at;
+	ItemPointerData tid;
 } RtReplayRow;
 
 typedef struct RtReplayScan RtReplayScan;
@@ -111,12 +123,19 @@ extern Relation rt_message_index_open(Relation messages, LOCKMODE mode);
 typedef struct RtEpoch
 {
 	int			epoch;
+	int64		floor;			/* within the epoch */
 	uint64		system_identifier;
 	TimeLineID	timeline;
 	Oid			database;
 	Oid			table;
 	ItemPointerData tid;
 } RtEpoch;
+
+static inline int64
+rt_epoch_floor(const RtEpoch *epoch)
+{
+	return rt_seq_before_epoch(epoch->epoch) + epoch->floor;
+}
 
 /* Returns false if there is no row, or if it is just being changed. */
 extern bool rt_epoch_read(Relation epochs, Snapshot snapshot, RtEpoch *epoch);

@@ -17,6 +17,7 @@
 #include "src/ipc/flush_request.h"
 #include "src/ipc/held_answers.h"
 #include "src/ipc/newest_hint.h"
+#include "src/ipc/number_mark.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
@@ -42,6 +43,7 @@ static const SharedArea areas[] = {
 	{rt_ring_size, rt_ring_init},
 	{rt_flush_request_size, rt_flush_request_init},
 	{rt_newest_hints_size, rt_newest_hints_init},
+	{rt_number_mark_size, rt_number_mark_init},
 	{rt_retention_size, rt_retention_init},
 	{rt_timers_size, rt_timers_init},
 };

@@ -12,8 +12,8 @@
  * transaction, so that what is left is always the end of its sequence:
  *
  *	- count: what lies replay_size numbers or more below the newest.  Numbers
- *	  have no gaps, so that needs no counting; rows of earlier epochs, from
- *	  which nobody can resume, lie far below as well;
+ *	  have no gaps, so that needs no counting;
+ *	- what nobody can resume from, because it does not lie above the floor;
  *	- age: what is older than replay_ttl.
  *
  * The newest row stays whatever its age, because numbers are counted on from
@@ -23,7 +23,7 @@
  *
  * A topic that is not of class replay any more keeps its newest row.
  *
- * Rows are removed as the owner of their table: whatever somebody may have
+ * A mark is written as the owner of the table: whatever somebody may have
  * attached to it runs with no more rights than his.
  */
 #include "postgres.h"
@@ -31,6 +31,7 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -64,6 +65,7 @@ typedef struct Topic
 	int			keep;			/* rows */
 	TimestampTz oldest_kept;	/* DT_NOBEGIN = no limit */
 	int64		newest;			/* number; 0 = no row */
+	int64		floor;			/* nobody can resume from this or less */
 } Topic;
 
 static TopicName working;		/* being trimmed, while there is more */
@@ -106,15 +108,14 @@ newest_number(Relation messages, const Topic *topic)
 }
 
 /*
- * Up to which number rows are to be removed now, and whether that is all.
- * 0 = none.  *expired: the newest row has to become a lost mark.
+ * The rows to be removed now, the oldest of the topic.  *all: there are no more.
+ * *expired: the newest row has to become a lost mark.
  */
-static int64
-number_to_remove(const Topic *topic, bool *all, bool *expired)
+static int
+rows_to_remove(const Topic *topic, ItemPointerData *rows, bool *all, bool *expired)
 {
 	RtReplayScan *scan = rt_replay_begin(topic->name, topic->len, 0,
 										 GetActiveSnapshot());
-	int64		remove = 0;
 	int			count = 0;
 	RtReplayRow row;
 
@@ -127,42 +128,51 @@ number_to_remove(const Topic *topic, bool *all, bool *expired)
 		if (row.seq == topic->newest)
 			*expired = too_old && row.event != NULL;
 		if (row.seq >= topic->newest ||
-			!(too_old || row.seq <= topic->newest - topic->keep))
+			!(too_old || row.seq <= Max(topic->floor, topic->newest - topic->keep)))
 			break;
-		if (count++ == BATCH_ROWS)
+		if (count == BATCH_ROWS)
 		{
 			*all = false;
 			break;
 		}
-		remove = row.seq;
+		rows[count++] = row.tid;
 	}
 	rt_replay_end(scan);
-	return remove;
+	return count;
 }
 
 /* ---- removing it ---- */
 
-/* Runs a statement about a topic and a number; returns the number of rows. */
-static uint64
-run_statement(Relation messages, const char *sql, const Topic *topic,
-			  int64 number, int expected)
+/* Without SQL, as they were inserted; somebody else may have been quicker. */
+static void
+remove_rows(Relation messages, ItemPointerData *rows, int count)
 {
-	RtStatement statement = {.sql = sql};
+	int			removed = 0;
 
-	rt_statement_put_text(&statement, topic->name);
-	rt_statement_put(&statement, INT8OID, Int64GetDatum(number), false);
-	return rt_statement_run(&statement, RelationGetRelid(messages), expected);
+	for (int i = 0; i < count; i++)
+	{
+		TM_FailureData failure;
+
+		CHECK_FOR_INTERRUPTS();
+		if (table_tuple_delete(messages, &rows[i], GetCurrentCommandId(true),
+							   GetActiveSnapshot(), InvalidSnapshot, true,
+							   &failure, false) == TM_Ok)
+			removed++;
+	}
+	rt_scheduler_count(trimmed, removed);
 }
 
 static void
-remove_rows(Relation messages, const Topic *topic, int64 number)
+write_mark(Relation messages, const Topic *topic)
 {
-	rt_scheduler_count(trimmed,
-					   run_statement(messages,
-									 "DELETE FROM realtime.replay_message"
-									 " WHERE topic OPERATOR(pg_catalog.=) $1"
-									 " AND seq OPERATOR(pg_catalog.<=) $2",
-									 topic, number, SPI_OK_DELETE));
+	RtStatement statement = {
+		.sql = "UPDATE realtime.replay_message SET event = NULL, data = NULL"
+		" WHERE topic OPERATOR(pg_catalog.=) $1 AND seq OPERATOR(pg_catalog.=) $2"
+	};
+
+	rt_statement_put_text(&statement, topic->name);
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(topic->newest), false);
+	(void) rt_statement_run(&statement, RelationGetRelid(messages), SPI_OK_UPDATE);
 }
 
 /* The snapshot is older than the lock: a newer row may have come. */
@@ -176,12 +186,7 @@ mark_newest(Relation messages, const Topic *topic)
 		return;
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (newest_number(messages, topic) == topic->newest)
-		(void) run_statement(messages,
-							 "UPDATE realtime.replay_message"
-							 " SET event = NULL, data = NULL"
-							 " WHERE topic OPERATOR(pg_catalog.=) $1"
-							 " AND seq OPERATOR(pg_catalog.=) $2",
-							 topic, topic->newest, SPI_OK_UPDATE);
+		write_mark(messages, topic);
 	PopActiveSnapshot();
 }
 
@@ -190,6 +195,7 @@ static bool
 trim(const char *name)
 {
 	Topic		topic = {.name = name,.len = strlen(name)};
+	ItemPointerData rows[BATCH_ROWS];
 	Relation	messages;
 	bool		all = true;
 	bool		expired = false;
@@ -199,12 +205,12 @@ trim(const char *name)
 	read_limits(&topic);
 	messages = table_open(rt_message_table(), RowExclusiveLock);
 	topic.newest = newest_number(messages, &topic);
+	topic.floor = rt_replay_numbers(name, topic.len, GetActiveSnapshot()).floor;
 	if (topic.newest != 0)
 	{
-		int64		number = number_to_remove(&topic, &all, &expired);
+		int			count = rows_to_remove(&topic, rows, &all, &expired);
 
-		if (number != 0)
-			remove_rows(messages, &topic, number);
+		remove_rows(messages, rows, count);
 		if (expired)
 			mark_newest(messages, &topic);
 	}

@@ -96,19 +96,34 @@ AS 'MODULE_PATHNAME', 'realtime_declaration_changed';
 COMMENT ON FUNCTION realtime.declaration_changed() IS
 	'Trigger of the tables of declarations: makes all processes read them again after commit';
 
--- ALWAYS: a change counts in a session with session_replication_role = replica too.
+-- ALWAYS: a change counts that logical replication applies, too; and for each
+-- row, because that calls no triggers for statements.
 CREATE TRIGGER changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON realtime.rpc_declaration
+	AFTER INSERT OR UPDATE OR DELETE ON realtime.rpc_declaration
+	FOR EACH ROW EXECUTE FUNCTION realtime.declaration_changed();
+CREATE TRIGGER truncated
+	BEFORE TRUNCATE ON realtime.rpc_declaration
 	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed();
-ALTER TABLE realtime.rpc_declaration ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE realtime.rpc_declaration
+	ENABLE ALWAYS TRIGGER changed,
+	ENABLE ALWAYS TRIGGER truncated;
 COMMENT ON TRIGGER changed ON realtime.rpc_declaration IS
+	'Makes a change known to all processes';
+COMMENT ON TRIGGER truncated ON realtime.rpc_declaration IS
 	'Makes a change known to all processes';
 
 CREATE TRIGGER changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON realtime.topic_declaration
-	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed();
-ALTER TABLE realtime.topic_declaration ENABLE ALWAYS TRIGGER changed;
+	AFTER INSERT OR UPDATE OR DELETE ON realtime.topic_declaration
+	FOR EACH ROW EXECUTE FUNCTION realtime.declaration_changed('template');
+CREATE TRIGGER truncated
+	BEFORE TRUNCATE ON realtime.topic_declaration
+	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed('template');
+ALTER TABLE realtime.topic_declaration
+	ENABLE ALWAYS TRIGGER changed,
+	ENABLE ALWAYS TRIGGER truncated;
 COMMENT ON TRIGGER changed ON realtime.topic_declaration IS
+	'Makes a change known to all processes';
+COMMENT ON TRIGGER truncated ON realtime.topic_declaration IS
 	'Makes a change known to all processes';
 
 -- Declarations are data of the user: a dump carries them.

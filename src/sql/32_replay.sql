@@ -58,17 +58,21 @@ CREATE TABLE realtime.replay_epoch (
 		CONSTRAINT is_only_row CHECK (singleton),
 	epoch integer NOT NULL
 		CONSTRAINT epoch_fits CHECK (epoch BETWEEN 0 AND 2097151),
+	floor bigint NOT NULL DEFAULT 0
+		CONSTRAINT floor_fits CHECK (floor BETWEEN 0 AND 4294967295),
 	system_identifier bigint NOT NULL,
 	timeline integer NOT NULL,
 	database_oid oid NOT NULL,
 	table_oid oid NOT NULL
 );
 COMMENT ON TABLE realtime.replay_epoch IS
-	'Epoch of the numbers of events, and where they were given: numbers that are given elsewhere (promoted standby, restored backup or dump) begin a new epoch';
+	'Which numbers of events count, and where they were given: numbers that are given elsewhere (promoted standby, restored backup or dump) begin a new epoch';
 COMMENT ON COLUMN realtime.replay_epoch.singleton IS
 	'There is one row at most; none before the first number';
 COMMENT ON COLUMN realtime.replay_epoch.epoch IS
 	'Numbers are epoch * 2^32 + n';
+COMMENT ON COLUMN realtime.replay_epoch.floor IS
+	'n of the highest number that is good for nothing but to load again';
 COMMENT ON COLUMN realtime.replay_epoch.system_identifier IS
 	'Of the server, as in pg_control_system()';
 COMMENT ON COLUMN realtime.replay_epoch.timeline IS
@@ -79,6 +83,40 @@ COMMENT ON COLUMN realtime.replay_epoch.table_oid IS
 	'Of this very table, which is another one after a restore';
 COMMENT ON INDEX realtime.replay_epoch_pkey IS
 	'One row at most';
+
+-- Numbers are each server's own: what logical replication brings is left out.
+CREATE FUNCTION realtime.not_replicated() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_not_replicated';
+COMMENT ON FUNCTION realtime.not_replicated() IS
+	'Trigger of tables whose rows are each server''s own: leaves out what logical replication brings';
+
+CREATE FUNCTION realtime.messages_truncated() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_messages_truncated';
+COMMENT ON FUNCTION realtime.messages_truncated() IS
+	'Trigger of the table of events: numbers go on above all that have been given';
+
+CREATE TRIGGER not_replicated
+	BEFORE INSERT OR UPDATE OR DELETE ON realtime.replay_message
+	FOR EACH ROW EXECUTE FUNCTION realtime.not_replicated();
+CREATE TRIGGER truncated
+	AFTER TRUNCATE ON realtime.replay_message
+	FOR EACH STATEMENT EXECUTE FUNCTION realtime.messages_truncated();
+CREATE TRIGGER not_replicated
+	BEFORE INSERT OR UPDATE OR DELETE ON realtime.replay_epoch
+	FOR EACH ROW EXECUTE FUNCTION realtime.not_replicated();
+ALTER TABLE realtime.replay_message
+	ENABLE REPLICA TRIGGER not_replicated,
+	ENABLE ALWAYS TRIGGER truncated;
+ALTER TABLE realtime.replay_epoch
+	ENABLE REPLICA TRIGGER not_replicated;
+COMMENT ON TRIGGER not_replicated ON realtime.replay_message IS
+	'Leaves out events of other servers';
+COMMENT ON TRIGGER truncated ON realtime.replay_message IS
+	'Numbers go on above those that are gone';
+COMMENT ON TRIGGER not_replicated ON realtime.replay_epoch IS
+	'Leaves out numbers of other servers';
 
 -- A dump carries the epoch, so that what restores it begins another one, and
 -- not the messages.

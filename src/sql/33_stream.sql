@@ -107,12 +107,20 @@ COMMENT ON COLUMN realtime.stream_declaration.shared IS
 COMMENT ON INDEX realtime.stream_declaration_pkey IS
 	'One declaration for each path';
 
--- ALWAYS: a change counts in a session with session_replication_role = replica too.
+-- ALWAYS: a change counts that logical replication applies, too; and for each
+-- row, because that calls no triggers for statements.
 CREATE TRIGGER changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON realtime.stream_declaration
-	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed();
-ALTER TABLE realtime.stream_declaration ENABLE ALWAYS TRIGGER changed;
+	AFTER INSERT OR UPDATE OR DELETE ON realtime.stream_declaration
+	FOR EACH ROW EXECUTE FUNCTION realtime.declaration_changed('topic');
+CREATE TRIGGER truncated
+	BEFORE TRUNCATE ON realtime.stream_declaration
+	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed('topic');
+ALTER TABLE realtime.stream_declaration
+	ENABLE ALWAYS TRIGGER changed,
+	ENABLE ALWAYS TRIGGER truncated;
 COMMENT ON TRIGGER changed ON realtime.stream_declaration IS
+	'Makes a change known to all processes';
+COMMENT ON TRIGGER truncated ON realtime.stream_declaration IS
 	'Makes a change known to all processes';
 
 -- Declarations are data of the user: a dump carries them.

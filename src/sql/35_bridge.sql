@@ -28,10 +28,17 @@ COMMENT ON INDEX realtime.bridge_declaration_pkey IS
 	'One declaration for each channel';
 
 CREATE TRIGGER changed
-	AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON realtime.bridge_declaration
+	AFTER INSERT OR UPDATE OR DELETE ON realtime.bridge_declaration
+	FOR EACH ROW EXECUTE FUNCTION realtime.declaration_changed();
+CREATE TRIGGER truncated
+	BEFORE TRUNCATE ON realtime.bridge_declaration
 	FOR EACH STATEMENT EXECUTE FUNCTION realtime.declaration_changed();
-ALTER TABLE realtime.bridge_declaration ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE realtime.bridge_declaration
+	ENABLE ALWAYS TRIGGER changed,
+	ENABLE ALWAYS TRIGGER truncated;
 COMMENT ON TRIGGER changed ON realtime.bridge_declaration IS
+	'Makes a change known to all processes';
+COMMENT ON TRIGGER truncated ON realtime.bridge_declaration IS
 	'Makes a change known to all processes';
 
 SELECT pg_catalog.pg_extension_config_dump('realtime.bridge_declaration', '');

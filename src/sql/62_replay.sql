@@ -14,7 +14,7 @@ CREATE FUNCTION realtime.seq(topic text) RETURNS bigint
 LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_seq';
 COMMENT ON FUNCTION realtime.seq(text) IS
-'Number of the newest event of a topic of class replay, from which realtime.replay() goes on; where a topic has none in this epoch of numbers, the one before its first: 0, or a multiple of 2^32 after a failover or a restore.';
+'Number of the newest event of a topic of class replay, from which realtime.replay() goes on; where a topic has none that counts, the one before its next: 0 at first, a multiple of 2^32 after a failover or a restore.';
 
 CREATE FUNCTION realtime.clear_replay(topic text DEFAULT NULL) RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE

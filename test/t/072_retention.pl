@@ -152,8 +152,8 @@ sql(q{SELECT realtime.topic('few')});
 ok(poll_until(sub { kept('few') eq '1|50|50|f' }),
 	'a topic that is not of class replay any more keeps its newest number');
 publish('young', 1);
-ok(poll_until(sub { kept('young') eq '1|4294967297|4294967297|f' }),
-	'nobody can resume from an earlier epoch: it is removed');
+ok(poll_until(sub { kept('young') =~ /^1\|(\d+)\|\1\|f$/ && $1 > 11 }),
+	'nobody can resume from what was before: it is removed');
 
 $node->stop('fast');
 no_crash($node);

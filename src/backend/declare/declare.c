@@ -3,18 +3,21 @@
  *		realtime.rpc(), realtime.topic(), realtime.drop(): what stands in a
  *		declaration is checked here, once, and not when a client calls.
  *
- * The tables can also be written directly (a restored dump does); a statement
- * trigger on them, at the end of this file, makes any change known.
+ * The tables can also be written directly (a restored dump does, and logical
+ * replication); a trigger on them, at the end of this file, makes any change
+ * known.
  */
 #include "postgres.h"
 
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "src/backend/after_commit.h"
+#include "src/backend/declare/class_change.h"
 #include "src/backend/declare/function_check.h"
 #include "src/backend/declare/parameter.h"
 #include "src/backend/declare/store.h"
@@ -125,7 +128,6 @@ realtime_topic(PG_FUNCTION_ARGS)
 
 	rt_template_check_names(row.template);
 	rt_template_check_class(row.template, row.topic_class, NULL);
-	rt_template_class_changes(row.template, row.topic_class);
 	rt_store_topic(&row);
 	PG_RETURN_VOID();
 }
@@ -134,21 +136,12 @@ Datum
 realtime_drop(PG_FUNCTION_ARGS)
 {
 	char	   *path = rt_parameter_text(fcinfo, 0, "path");
-	const RtStreamDeclaration *stream = NULL;
-	const char *tpl;
 
 	/* of two that drop what is declared twice, the second sees it */
 	rt_store_begin_drop();
-	if (rt_declarations_refresh())
-		stream = rt_declaration_stream(path, strlen(path));
-	tpl = stream != NULL ? stream->topic : path;
 
 	/* a table that is named like a path or template goes second */
-	if (!rt_store_drop(path))
-		PG_RETURN_BOOL(rt_live_table_drop(path));
-	if (rt_template_check(tpl, strlen(tpl)) == RT_TEMPLATE_OK)
-		rt_template_class_changes(tpl, NULL);
-	PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(rt_store_drop(path) || rt_live_table_drop(path));
 }
 
 /* ---- checks of realtime.rpc() ---- */
@@ -262,6 +255,36 @@ refuse_later(const char *option)
 
 /* ---- the trigger on the tables ---- */
 
+/* Notes the template of topics that a row has in a column of that name. */
+static void
+note_template(const TriggerData *trigger, HeapTuple row, const char *column)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	char	   *tpl = SPI_getvalue(row, desc, SPI_fnumber(desc, column));
+
+	if (tpl != NULL)
+		rt_class_change_note(tpl);
+}
+
+/* Of one row, or of all of them, which a TRUNCATE has not removed yet. */
+static void
+note_templates(const TriggerData *trigger, const char *column)
+{
+	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+	{
+		rt_class_change_note_all();
+		return;
+	}
+	note_template(trigger, trigger->tg_trigtuple, column);
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		note_template(trigger, trigger->tg_newtuple, column);
+}
+
+/*
+ * Called for each row, because who applies what logical replication brings
+ * calls no trigger for statements but for TRUNCATE.  The argument, if any, is
+ * the column with a template of topics.
+ */
 Datum
 realtime_declaration_changed(PG_FUNCTION_ARGS)
 {
@@ -273,6 +296,8 @@ realtime_declaration_changed(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" was not called by trigger manager",
 						"realtime.declaration_changed")));
 
+	if (trigger->tg_trigger->tgnargs > 0)
+		note_templates(trigger, trigger->tg_trigger->tgargs[0]);
 	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigger->tg_relation));
 	rt_after_commit_declarations_changed();
 	PG_RETURN_POINTER(NULL);

@@ -153,7 +153,6 @@ realtime_stream(PG_FUNCTION_ARGS)
 	rt_template_check_stream(row.topic, row.path,
 							 row.functions[RT_STREAM_TRANSFORM],
 							 row.functions[RT_STREAM_COALESCE_BY]);
-	rt_template_class_changes(row.topic, class_of(&row));
 
 	rt_store_stream(&row);
 	PG_RETURN_VOID();

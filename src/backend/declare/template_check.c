@@ -1,18 +1,15 @@
 /*
  * template_check.c
- *		Whether a topic template goes with those that are declared already, and
- *		what follows from a change of class.
+ *		Whether a topic template goes with those that are declared already.
  */
 #include "postgres.h"
 
 #include "src/backend/declare/template_check.h"
-#include "src/backend/publish/publish.h"
 #include "src/catalog/declaration.h"
-#include "src/catalog/message_store.h"
 #include "src/protocol/topic.h"
 
-static bool
-have_same_form(const char *a, const char *b)
+bool
+rt_template_same_form(const char *a, const char *b)
 {
 	char	   *form_a = palloc(strlen(a) + 1);
 	char	   *form_b = palloc(strlen(b) + 1);
@@ -40,7 +37,7 @@ rt_template_check_names(const char *tpl)
 		const RtTopicDeclaration *other = lfirst(cell);
 
 		if (other->declared && strcmp(other->template, tpl) != 0 &&
-			have_same_form(other->template, tpl))
+			rt_template_same_form(other->template, tpl))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_OBJECT),
 					 errmsg("topic template \"%s\" matches the same topics as \"%s\"",
@@ -64,7 +61,7 @@ check_against(const char *tpl, const char *topic_class, const char *kind,
 			  RtTopicClass other_class)
 {
 	if (strcmp(class_name(other_class), topic_class) == 0 ||
-		!have_same_form(tpl, other_template))
+		!rt_template_same_form(tpl, other_template))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -131,29 +128,9 @@ rt_template_check_stream(const char *tpl, const char *path,
 	{
 		const RtStreamDeclaration *other = lfirst(cell);
 
-		if (strcmp(other->path, path) == 0 || !have_same_form(tpl, other->topic))
+		if (strcmp(other->path, path) == 0 || !rt_template_same_form(tpl, other->topic))
 			continue;
 		check_same(tpl, other, "transform", transform, other->transform);
 		check_same(tpl, other, "coalesce_by", coalesce_by, other->coalesce_by);
 	}
-}
-
-/* After a drop, without a class: what is left for the same topics has it still. */
-void
-rt_template_class_changes(const char *tpl, const char *topic_class)
-{
-	ListCell   *cell;
-
-	rt_declarations_refresh();
-	foreach(cell, rt_declaration_topics())
-	{
-		const RtTopicDeclaration *topic = lfirst(cell);
-
-		if ((topic_class == NULL ||
-			 strcmp(class_name(topic->topic_class), topic_class) == 0) &&
-			have_same_form(topic->template, tpl))
-			return;
-	}
-	if (rt_replay_any(tpl, strlen(tpl)))
-		rt_pending_raise_epoch();
 }

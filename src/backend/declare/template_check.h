@@ -1,7 +1,6 @@
 /*
  * template_check.h
- *		Whether a topic template goes with those that are declared already, and
- *		what follows from a change of class.
+ *		Whether a topic template goes with those that are declared already.
  */
 #ifndef RT_BACKEND_DECLARE_TEMPLATE_CHECK_H
 #define RT_BACKEND_DECLARE_TEMPLATE_CHECK_H
@@ -31,12 +30,7 @@ extern void rt_template_check_stream(const char *tpl, const char *path,
 									 const char *transform,
 									 const char *coalesce_by);
 
-/*
- * To be called before a declaration is written, or when one has been removed
- * (topic_class NULL).  If the template had another class and topics that it
- * matches have events with numbers, no client may go on from such a number:
- * events in between have none.
- */
-extern void rt_template_class_changes(const char *tpl, const char *topic_class);
+/* Whether two checked templates differ in names of placeholders at most. */
+extern bool rt_template_same_form(const char *a, const char *b);
 
 #endif							/* RT_BACKEND_DECLARE_TEMPLATE_CHECK_H */

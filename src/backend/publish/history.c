@@ -120,8 +120,8 @@ realtime_seq(PG_FUNCTION_ARGS)
 	text	   *topic = PG_GETARG_TEXT_PP(0);
 
 	rt_flush_note_reading();
-	PG_RETURN_INT64(rt_replay_newest(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic),
-									 GetActiveSnapshot()));
+	PG_RETURN_INT64(rt_replay_numbers(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic),
+									  GetActiveSnapshot()).newest);
 }
 
 /* Who publishes waits, so that the newest number stays the newest. */

@@ -12,11 +12,6 @@
  * Rows go into the table and its indexes directly: no rights of the user are
  * needed, no triggers run, and SERIALIZABLE transactions read nothing here
  * that could conflict.
- *
- * Numbers that a crash, a failover or a restore may have given away twice are
- * told apart by their epoch.  The row of realtime.replay_epoch says where its
- * epoch has been in use: server, timeline, database and table.  Whoever finds
- * itself elsewhere begins a new epoch first.
  */
 #include "postgres.h"
 
@@ -24,8 +19,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/indexing.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -33,11 +26,12 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "src/backend/publish/epoch.h"
 #include "src/backend/publish/numbering.h"
 #include "src/catalog/declaration.h"
 #include "src/catalog/message_store.h"
 #include "src/ipc/newest_hint.h"
-#include "src/ipc/topic_lock.h"
+#include "src/ipc/number_mark.h"
 
 #define BATCH_ROWS 200			/* inserted at once, at most */
 #define BATCH_BYTES (64 * 1024)
@@ -74,7 +68,7 @@ struct RtNumbering
 	EState	   *estate;
 	CommandId	command;
 	TimestampTz now;
-	int			epoch;			/* of the numbers to be given; -1 = not known */
+	RtFloor		floor;			/* of the numbers to be given; seq -1 = not known */
 	numbers_hash *topics;
 	TupleTableSlot *slots[BATCH_ROWS];	/* made when needed */
 	int			row_count;		/* in the slots */
@@ -83,9 +77,7 @@ struct RtNumbering
 
 static bool open_tables(Relation *epochs, Relation *messages);
 static Relation find_primary_key(const ResultRelInfo *target);
-static int	agree_on_epoch(RtNumbering *numbering, bool raise);
-static bool epoch_is_ours(RtNumbering *numbering, const RtEpoch *epoch);
-static void write_epoch(RtNumbering *numbering, int number, ItemPointer old);
+static void check_epoch(const RtFloor *floor, int64 seq);
 static int64 next_number(RtNumbering *numbering, const RtRingEntry *entry);
 static int64 newest_number(RtNumbering *numbering, const RtRingEntry *entry);
 static void add_row(RtNumbering *numbering, RtRingEntry *entry,
@@ -115,7 +107,7 @@ rt_numbering_begin(void)
 	numbering->batch_context = AllocSetContextCreate(context,
 													 "realtime numbered rows",
 													 ALLOCSET_DEFAULT_SIZES);
-	numbering->epoch = -1;
+	numbering->floor.seq = -1;
 	numbering->epochs = epochs;
 	numbering->messages = messages;
 	numbering->target = makeNode(ResultRelInfo);
@@ -128,11 +120,11 @@ rt_numbering_begin(void)
 }
 
 void
-rt_numbering_raise_epoch(RtNumbering *numbering)
+rt_numbering_end_epoch(RtNumbering *numbering, int above)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(numbering->context);
 
-	numbering->epoch = agree_on_epoch(numbering, true);
+	numbering->floor = rt_epoch_end(numbering->epochs, above);
 	MemoryContextSwitchTo(old_context);
 }
 
@@ -144,8 +136,8 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 
 	/* what is stored out of line wants a snapshot */
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (numbering->epoch < 0)
-		numbering->epoch = agree_on_epoch(numbering, false);
+	if (numbering->floor.seq < 0)
+		numbering->floor = rt_epoch_agree(numbering->epochs);
 	numbering->command = GetCurrentCommandId(true);
 	numbering->now = GetCurrentTimestamp();
 	numbering->topics = numbers_create(numbering->context, 16, NULL);
@@ -210,80 +202,24 @@ find_primary_key(const ResultRelInfo *target)
 		 RelationGetRelationName(target->ri_RelationDesc));
 }
 
-/* ---- the epoch ---- */
+/* ---- numbers ---- */
 
 /*
- * The epoch to be used, which is another one than that of the table if that
- * one has been in use elsewhere or is to end.  Whoever changes the row keeps
- * the lock until its transaction ends.
+ * Has the epoch end in time: half of its numbers are more than transactions
+ * that are under way can need.
  */
-static int
-agree_on_epoch(RtNumbering *numbering, bool raise)
-{
-	RtEpoch		epoch;
-
-	if (!raise && rt_epoch_read(numbering->epochs, SnapshotSelf, &epoch) &&
-		epoch_is_ours(numbering, &epoch))
-		return epoch.epoch;
-
-	/* look again: somebody may have been quicker */
-	rt_epoch_lock();
-	if (!rt_epoch_read(numbering->epochs, SnapshotSelf, &epoch))
-	{
-		write_epoch(numbering, raise ? 1 : 0, NULL);
-		return raise ? 1 : 0;
-	}
-	if (!raise && epoch_is_ours(numbering, &epoch))
-		return epoch.epoch;
-
-	if (epoch.epoch >= RT_EPOCH_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("numbers of events are used up"),
-				 errdetail("Epoch %d is the last one.", RT_EPOCH_MAX)));
-	write_epoch(numbering, epoch.epoch + 1, &epoch.tid);
-	return epoch.epoch + 1;
-}
-
-static bool
-epoch_is_ours(RtNumbering *numbering, const RtEpoch *epoch)
-{
-	return epoch->system_identifier == GetSystemIdentifier() &&
-		epoch->timeline == GetWALInsertionTimeLine() &&
-		epoch->database == MyDatabaseId &&
-		epoch->table == RelationGetRelid(numbering->epochs);
-}
-
-/* Inserts the row, or updates the old one. */
 static void
-write_epoch(RtNumbering *numbering, int number, ItemPointer old)
+check_epoch(const RtFloor *floor, int64 seq)
 {
-	TupleDesc	desc = RelationGetDescr(numbering->epochs);
-	Datum	   *values = palloc0(sizeof(Datum) * desc->natts);
-	bool	   *nulls = palloc(sizeof(bool) * desc->natts);
-	HeapTuple	tuple;
-
-	for (int i = 0; i < desc->natts; i++)
-		nulls[i] = i >= Natts_epoch;
-	values[Anum_epoch_singleton - 1] = BoolGetDatum(true);
-	values[Anum_epoch_epoch - 1] = Int32GetDatum(number);
-	values[Anum_epoch_system_identifier - 1] =
-		Int64GetDatum((int64) GetSystemIdentifier());
-	values[Anum_epoch_timeline - 1] =
-		Int32GetDatum((int32) GetWALInsertionTimeLine());
-	values[Anum_epoch_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
-	values[Anum_epoch_table_oid - 1] =
-		ObjectIdGetDatum(RelationGetRelid(numbering->epochs));
-
-	tuple = heap_form_tuple(desc, values, nulls);
-	if (old != NULL)
-		CatalogTupleUpdate(numbering->epochs, old, tuple);
-	else
-		CatalogTupleInsert(numbering->epochs, tuple);
-	heap_freetuple(tuple);
+	if (seq - rt_seq_before_epoch(floor->epoch) < RT_EPOCH_WORN)
+		return;
+	rt_number_mark_set_worn(true);
+	if (rt_seq_epoch(seq) > floor->epoch)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("epoch %d has no number left for this topic", floor->epoch),
+				 errhint("The next transaction that publishes begins another one: try again.")));
 }
-
-/* ---- numbers ---- */
 
 static int64
 next_number(RtNumbering *numbering, const RtRingEntry *entry)
@@ -295,10 +231,9 @@ next_number(RtNumbering *numbering, const RtRingEntry *entry)
 	if (!found)
 		topic->last = newest_number(numbering, entry);
 
-	/* an epoch has its last number, too */
-	if (topic->last == rt_seq_before_epoch(numbering->epoch + 1) - 1)
-		numbering->epoch = agree_on_epoch(numbering, true);
-	topic->last = Max(topic->last, rt_seq_before_epoch(numbering->epoch)) + 1;
+	topic->last = Max(topic->last, numbering->floor.seq) + 1;
+	check_epoch(&numbering->floor, topic->last);
+	rt_number_mark_note(topic->last);
 	rt_newest_hint_set(entry->topic_hash, topic->last);
 	return topic->last;
 }

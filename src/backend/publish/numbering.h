@@ -16,8 +16,10 @@ typedef struct RtNumbering RtNumbering;
  */
 extern RtNumbering *rt_numbering_begin(void);
 
-/* Ends the epoch, with the locks of all topics held. */
-extern void rt_numbering_raise_epoch(RtNumbering *numbering);
+/*
+ * Has numbers go on above all that were given before, see rt_epoch_end().
+ */
+extern void rt_numbering_end_epoch(RtNumbering *numbering, int above);
 
 /*
  * Gives each entry its number, in entry->seq, and stores its row.  The locks

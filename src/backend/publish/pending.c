@@ -38,6 +38,7 @@
 #include "src/backend/txn_stack.h"
 #include "src/catalog/declaration.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/number_mark.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
 
@@ -57,7 +58,8 @@ typedef struct Pending
 	int			unnumbered_count;
 	int			unnumbered_space;
 	uint64		version;		/* of the declarations that the first saw */
-	bool		raise_epoch;
+	bool		end_epoch;
+	int			end_above;		/* an epoch that is in use elsewhere, or -1 */
 	bool		any_many;		/* there may be an RT_RING_MANY */
 	bool		any_removed;	/* some entries are ENTRY_REMOVED */
 	bool		closed;			/* PRE_COMMIT has been */
@@ -187,10 +189,11 @@ rt_pending_add_template_lost(const char *tpl, Size len)
 }
 
 void
-rt_pending_raise_epoch(void)
+rt_pending_end_epoch(int above)
 {
 	check_open();
-	pending.raise_epoch = true;
+	pending.end_above = pending.end_epoch ? Max(pending.end_above, above) : above;
+	pending.end_epoch = true;
 }
 
 Size
@@ -225,7 +228,7 @@ on_transaction(XactEvent event, void *arg)
 			rt_throttle_precommit();
 			if (pending.any_removed)
 				drop_removed();
-			if (pending.size > 0 || pending.raise_epoch)
+			if (pending.size > 0 || pending.end_epoch)
 				precommit_publish();
 			pending.closed = true;
 			break;
@@ -291,11 +294,12 @@ drop_removed(void)
 static void
 precommit_publish(void)
 {
-	bool		raise_epoch = epoch_ends();
+	bool		ends = epoch_ends();
+	bool		worn = pending.unnumbered_count > 0 && rt_number_mark_is_worn();
 	RtNumbering *numbering = NULL;
 	ErrorContextCallback callback;
 
-	if (pending.unnumbered_count > 0 || raise_epoch)
+	if (pending.unnumbered_count > 0 || ends)
 	{
 		numbering = rt_numbering_begin();
 		if (numbering == NULL)
@@ -309,11 +313,12 @@ precommit_publish(void)
 	callback.arg = NULL;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	lock_topics(raise_epoch);
+	lock_topics(ends || worn);
 	error_context_stack = callback.previous;
 
-	if (raise_epoch)
-		rt_numbering_raise_epoch(numbering);
+	/* somebody may have been quicker to end one that is worn */
+	if (ends || (worn && rt_number_mark_is_worn()))
+		rt_numbering_end_epoch(numbering, pending.end_epoch ? pending.end_above : -1);
 	if (numbering != NULL)
 		give_numbers(numbering);
 }
@@ -334,7 +339,7 @@ epoch_ends(void)
 {
 	return (pending.any_many &&
 			rt_epoch_ends_by_marks(pending.buffer, pending.size)) ||
-		pending.raise_epoch ||
+		pending.end_epoch ||
 		rt_epoch_ends_by_class(pending.buffer, pending.size, pending.version);
 }
 
@@ -346,7 +351,7 @@ preprepare_publish(void)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has published events"),
 				 errhint("Use COMMIT, or publish in a transaction of its own.")));
-	if (pending.raise_epoch)
+	if (pending.end_epoch)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot PREPARE a transaction that has changed the class of topics whose events are kept"),

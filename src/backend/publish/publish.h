@@ -89,8 +89,11 @@ extern bool rt_pending_fits_lost(const RtEvent *event);
 extern void rt_pending_add_partition_lost(uint32 partition);
 extern void rt_pending_add_template_lost(const char *tpl, Size len);
 
-/* Once this commits, no number given before is good to resume from. */
-extern void rt_pending_raise_epoch(void);
+/*
+ * Once this commits, no number given before is good to resume from, nor one of
+ * the epoch above or earlier ones if above is not -1.
+ */
+extern void rt_pending_end_epoch(int above);
 
 /* Bytes that this transaction's events take. */
 extern Size rt_pending_size(void);

@@ -162,32 +162,31 @@ add_events(Replay *replay, Reading *reading, int64 since, Snapshot snapshot)
  * is behind its number, or everything if the number is of another time.
  */
 static int64
-available_since(const Reading *reading, int64 newest)
+available_since(const Reading *reading, const RtReplayNumbers *numbers)
 {
-	if (reading->since >= 0 && reading->since < newest &&
-		rt_seq_epoch(reading->since) == rt_seq_epoch(newest))
+	if (reading->since >= numbers->floor && reading->since < numbers->newest)
 		return reading->since;
-	return rt_seq_before_epoch(rt_seq_epoch(newest));
+	return numbers->floor;
 }
 
 static void
 read_topic(Replay *replay, Reading *reading, Snapshot snapshot)
 {
 	bool		repair = replay->work.request->asked.kind == RT_REQUEST_REPAIR;
-	int64		newest = rt_replay_newest(reading->topic, reading->len, snapshot);
+	RtReplayNumbers numbers = rt_replay_numbers(reading->topic, reading->len, snapshot);
 	int64		since = reading->since;
 
-	reading->seq = reading->numbered ? newest : -1;
+	reading->seq = reading->numbered ? numbers.newest : -1;
 	reading->flags = 0;
 	if (!reading->numbered || since < 0 ||
-		rt_replay_is_truncated(reading->topic, reading->len, since, newest,
+		rt_replay_is_truncated(reading->topic, reading->len, since, &numbers,
 							   snapshot))
 	{
 		reading->flags = RT_TOPIC_TRUNCATED;
 		if (repair)
 			return;
 		add_truncated(replay, reading);
-		since = available_since(reading, newest);
+		since = available_since(reading, &numbers);
 	}
 	if (reading->numbered)
 		add_events(replay, reading, since, snapshot);

@@ -61,13 +61,15 @@ list_missed(RtStreamWork *stream, StringInfo out, Snapshot snapshot)
 }
 
 static bool
-replay_missed(RtStreamWork *stream, int64 newest, Snapshot snapshot)
+replay_missed(RtStreamWork *stream, const RtReplayNumbers *numbers,
+			  Snapshot snapshot)
 {
 	RtStreamReply *reply = &stream->reply;
 	StringInfoData data;
 
 	if (rt_replay_is_truncated(stream->topic, stream->topic_len,
-							   stream->work.request->asked.since, newest, snapshot))
+							   stream->work.request->asked.since, numbers,
+							   snapshot))
 		return false;
 	initStringInfo(&data);
 	reply->replay = RT_REPLAYED_YES;
@@ -225,10 +227,10 @@ tell_difference(RtStreamWork *stream)
  * oldest of them give way.
  */
 static void
-list_latest(RtStreamWork *stream, int64 newest, Snapshot snapshot)
+list_latest(RtStreamWork *stream, const RtReplayNumbers *numbers,
+			Snapshot snapshot)
 {
-	int64		since = Max(newest - stream->reply.max,
-							rt_seq_before_epoch(rt_seq_epoch(newest)));
+	int64		since = Max(numbers->newest - stream->reply.max, numbers->floor);
 	uint32		limit = stream->work.request->asked.limit;
 	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
 										 since, snapshot);
@@ -271,7 +273,8 @@ list_latest(RtStreamWork *stream, int64 newest, Snapshot snapshot)
  * a list of the newest.
  */
 static void
-load_anew(RtStreamWork *stream, int64 newest, Snapshot snapshot)
+load_anew(RtStreamWork *stream, const RtReplayNumbers *numbers,
+		  Snapshot snapshot)
 {
 	RtStreamReply *reply = &stream->reply;
 	bool		is_channel = rt_stream_is_channel(stream->declaration);
@@ -287,7 +290,7 @@ load_anew(RtStreamWork *stream, int64 newest, Snapshot snapshot)
 		rt_stream_load(stream);
 	}
 	else if (stream->declaration->merge == RT_MERGE_LATEST)
-		list_latest(stream, newest, snapshot);
+		list_latest(stream, numbers, snapshot);
 	else
 	{
 		/* what it has is out of date, and there is nothing to load */
@@ -300,19 +303,19 @@ void
 rt_stream_resume(RtStreamWork *stream)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
-	int64		newest = -1;
+	RtReplayNumbers numbers = {-1, -1};
 
 	rt_flush_note_reading();
 	if (stream->numbered)
-		newest = rt_replay_newest(stream->topic, stream->topic_len, snapshot);
-	stream->reply.seq = newest;
+		numbers = rt_replay_numbers(stream->topic, stream->topic_len, snapshot);
+	stream->reply.seq = numbers.newest;
 	tell_version(stream);
 
 	/* a list that is merged again would have its rows twice */
 	if (stream->numbered && stream->work.request->asked.since >= 0 &&
 		stream->declaration->merge != RT_MERGE_LATEST &&
-		(replay_missed(stream, newest, snapshot) || bridge_missed(stream)))
+		(replay_missed(stream, &numbers, snapshot) || bridge_missed(stream)))
 		return;
 	if (!tell_difference(stream))
-		load_anew(stream, newest, snapshot);
+		load_anew(stream, &numbers, snapshot);
 }
