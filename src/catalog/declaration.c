@@ -332,23 +332,12 @@ free_retired(void)
 	while (*link != NULL)
 	{
 		RtDeclarations *old = *link;
-		rt_names_iterator iterator;
-		RtNameEntry *entry;
-
 		if (old->retired_in == transaction_number)
 		{
 			link = &old->next_retired;
 			continue;
 		}
 		*link = old->next_retired;
-		rt_names_start_iterate(old->rpcs, &iterator);
-		while ((entry = rt_names_iterate(old->rpcs, &iterator)) != NULL)
-		{
-			RtRpcDeclaration *rpc = entry->value;
-
-			if (rpc->prepared_context != NULL)
-				MemoryContextDelete(rpc->prepared_context);
-		}
 		MemoryContextDelete(old->context);
 	}
 	retired_can_go = false;

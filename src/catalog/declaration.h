@@ -35,9 +35,7 @@ typedef struct RtRpcDeclaration
 	char	   *class_of_service;	/* NULL = none */
 
 	void	   *prepared;		/* the executor's own: what it knows about the
-								 * function; freed with the declaration through
-								 * prepared_context */
-	MemoryContext prepared_context;
+								 * function */
 } RtRpcDeclaration;
 
 /* How clients put events into the value of a stream. */

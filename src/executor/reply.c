@@ -28,7 +28,6 @@ rt_reply_reset(RtRequest *request)
 {
 	rt_shared_text_free(&request->answer);
 	request->answer_kind = RT_ANSWER_NONE;
-	request->answer_lsn = InvalidXLogRecPtr;
 }
 
 bool

@@ -188,7 +188,6 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->owner_generation = owner_generation;
 	set_owned_state(request, RT_REQUEST_FILLING);
 	request->answer_kind = RT_ANSWER_NONE;
-	request->answer_lsn = InvalidXLogRecPtr;
 	pg_atomic_fetch_add_u32(&pool->in_use, 1);
 	pg_atomic_fetch_add_u32(&pool->owners[owner].in_flight, 1);
 	return request;

@@ -19,7 +19,6 @@
 
 #include "src/compat.h"
 
-#include "access/xlogdefs.h"
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
@@ -33,7 +32,7 @@
 
 typedef enum RtRequestKind
 {
-	RT_REQUEST_CALL,			/* text: the frame; answer: a server frame */
+	RT_REQUEST_CALL,			/* text: path, id, args; answer: a server frame */
 	RT_REQUEST_SUBSCRIBE,		/* text: topics, see below; answer: verdicts */
 	RT_REQUEST_PUBLISH,			/* no text: what is due, see timer.h */
 	RT_REQUEST_BRIDGE,			/* text: notifications, see below */
@@ -88,7 +87,7 @@ typedef struct RtQuestion
 	uint32		catalog_generation; /* when it was asked */
 	int			session;		/* index of a session object, referenced */
 	char		connection_id[40];	/* uuid text; "" = of the scheduler */
-	RtRequestSpan path;			/* CALL: decoded path, behind the frame */
+	RtRequestSpan path;			/* CALL: decoded */
 	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer.
 								 * REPLAY: JSON number, may be absent */
 	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
@@ -124,7 +123,6 @@ typedef struct RtRequest
 	/* written by the executor while RUNNING */
 	int			executor;
 	RtAnswerKind answer_kind;
-	XLogRecPtr	answer_lsn;		/* not to be sent before this is flushed */
 	uint64		answer_position;	/* STREAM, REPLAY: of the ring, from before
 									 * the rows were looked at */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */

@@ -89,7 +89,7 @@ typedef struct RtWorkerSlot
 	RtSchedulerCounters scheduler;	/* the scheduler only */
 } RtWorkerSlot;
 
-/* What keeps calls from being answered, worst first. */
+/* Whether calls can be answered, or what keeps them from it. */
 typedef enum RtServiceState
 {
 	RT_SERVICE_STARTING,		/* since server start; may last */

@@ -411,7 +411,7 @@ rt_arguments_convert(RtFunction *function, const char *text,
 		return;
 	}
 
-	/* also checks the encoding, which the gateway does not */
+	/* the gateway has, too: what is no UTF-8 must not get any further */
 	*parameter = "$1";
 	(void) pg_any_to_server(text + span.off, span.len, PG_UTF8);
 	*parameter = NULL;

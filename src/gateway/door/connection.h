@@ -116,7 +116,10 @@ extern void rt_connections_handle_messages(RtMessageHandler handle);
 extern void rt_connection_send(RtConnection *connection, const char *frame, size_t len);
 extern bool rt_connection_deliver(RtConnection *connection, const char *frame, size_t len);
 
-/* Builds and sends a text frame whose payload is written by a callback. */
+/*
+ * A text frame of our own: the payload is written into the buffer, which holds
+ * one at a time, and then sent; nothing is sent if its length is 0.
+ */
 extern char *rt_frame_buffer(size_t payload_cap);
 extern void rt_connection_send_payload(RtConnection *connection, size_t payload_len);
 
