@@ -90,6 +90,11 @@ typedef ProcNumber RtProcNumber;
 #define rt_primary_key_index(table) RelationGetPrimaryKeyIndex((table), false)
 #endif
 
+/* A prefix since 18. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* Long values were described in postgres.h before 16. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

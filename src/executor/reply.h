@@ -43,7 +43,7 @@ extern void rt_reply_add_topic(StringInfo topics, const char *topic, int len,
 							   int64 seq, uint8 flags);
 
 /* What a client gets for whom there is no memory. */
-extern void rt_reply_refuse_overload(void) pg_attribute_noreturn();
+pg_noreturn extern void rt_reply_refuse_overload(void);
 
 /* The extension is not there. */
 extern void rt_reply_unavailable(RtRequest *request);

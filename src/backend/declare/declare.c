@@ -24,6 +24,7 @@
 #include "src/backend/declare/template_check.h"
 #include "src/backend/live/table.h"
 #include "src/catalog/declaration.h"
+#include "src/compat.h"
 #include "src/protocol/topic.h"
 
 /* Defaults of parameters, as in src/sql */
@@ -63,7 +64,7 @@ static void check_key(FunctionCallInfo fcinfo, int number, const char *name,
 static void check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler);
 static char *checked_class(FunctionCallInfo fcinfo);
 static void check_replay(FunctionCallInfo fcinfo, const char *topic_class);
-static void refuse_later(const char *option) pg_attribute_noreturn();
+pg_noreturn static void refuse_later(const char *option);
 
 PG_FUNCTION_INFO_V1(realtime_rpc);
 PG_FUNCTION_INFO_V1(realtime_topic);

@@ -20,6 +20,7 @@
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/signature.h"
 #include "src/catalog/stream_topic.h"
+#include "src/compat.h"
 #include "src/protocol/topic.h"
 
 static void check_kind(const RtCheckedFunction *function, char kind);
@@ -31,8 +32,8 @@ static bool takes_path(const RtCheckedFunction *function);
 static bool takes_the_same(const RtCheckedFunction *function, int from,
 						   const RtCheckedFunction *handler);
 static bool is_placeholder(const char *name, const char *tpl);
-static void refuse(const RtCheckedFunction *function, const char *detail,
-				   const char *hint) pg_attribute_noreturn();
+pg_noreturn static void refuse(const RtCheckedFunction *function, const char *detail,
+				   const char *hint);
 
 RtCheckedFunction *
 rt_function_check_any(Oid oid, const char *purpose)

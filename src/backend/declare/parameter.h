@@ -46,6 +46,6 @@ extern List *rt_parameter_functions(FunctionCallInfo fcinfo, int number,
 extern List *rt_parameter_texts(FunctionCallInfo fcinfo, int number,
 								const char *name);
 
-extern void rt_parameter_refuse_null(const char *name) pg_attribute_noreturn();
+pg_noreturn extern void rt_parameter_refuse_null(const char *name);
 
 #endif							/* RT_BACKEND_DECLARE_PARAMETER_H */

@@ -20,12 +20,13 @@
 
 #include "src/backend/live/table.h"
 #include "src/catalog/declaration_table.h"
+#include "src/compat.h"
 #include "src/protocol/topic.h"
 
 #define QUOTED_MAX 100			/* bytes of a bad text in a message */
 #define POISON "reqId"			/* the member that marks the server's own events */
 
-static void refuse(Relation relation, const char *detail) pg_attribute_noreturn();
+pg_noreturn static void refuse(Relation relation, const char *detail);
 static void check_topic(Relation relation, const char *tpl);
 static void check_placeholder(Relation relation, const char *tpl, RtSpan span);
 static bool has_one_text(Oid type);

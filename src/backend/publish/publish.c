@@ -28,6 +28,7 @@
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
+#include "src/compat.h"
 #include "src/errcodes.h"
 #include "src/guc.h"
 #include "src/protocol/frame.h"
@@ -49,7 +50,7 @@ static bool event_needs_data(const char *event, Size len);
 static void refuse_read_only(const RtEvent *event);
 static const char *json_text(Jsonb *data, Size *len);
 static void publish_envelope(HeapTupleHeader envelope);
-static void refuse_null(const char *name) pg_attribute_noreturn();
+pg_noreturn static void refuse_null(const char *name);
 static int	code_sqlstate(RtCode code);
 
 PG_FUNCTION_INFO_V1(realtime_publish);

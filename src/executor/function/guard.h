@@ -42,6 +42,6 @@ extern bool rt_guard_passes(const RtFunction *guard, NullableDatum result);
 extern bool rt_guard_agrees(RtFunction *guard, RtArguments *arguments);
 
 /* Raises what a client gets who may not go on. */
-extern void rt_guard_refuse(void) pg_attribute_noreturn();
+pg_noreturn extern void rt_guard_refuse(void);
 
 #endif							/* RT_EXECUTOR_FUNCTION_GUARD_H */
