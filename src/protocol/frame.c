@@ -35,12 +35,21 @@ static void put_req_id(Writer *w, RtText req_id_json);
 
 #define put_literal(w, literal) put_bytes(w, literal, sizeof(literal) - 1)
 
+/* The length of the header that sealing puts before a payload. */
+static size_t
+header_length(size_t payload_len)
+{
+	if (payload_len < 126)
+		return 2;
+	return payload_len <= UINT16_MAX ? 4 : 10;
+}
+
 char *
 rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 			  size_t *frame_len)
 {
 	uint64_t	len = payload_len;
-	int			len_bytes = (int) rt_frame_header_length(payload_len) - 2;
+	int			len_bytes = (int) header_length(payload_len) - 2;
 	char	   *frame = buf + RT_FRAME_HEADROOM - 2 - len_bytes;
 
 	frame[0] = (char) opcode;
@@ -52,14 +61,6 @@ rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 	}
 	*frame_len = 2 + len_bytes + payload_len;
 	return frame;
-}
-
-size_t
-rt_frame_header_length(size_t payload_len)
-{
-	if (payload_len < 126)
-		return 2;
-	return payload_len <= UINT16_MAX ? 4 : 10;
 }
 
 size_t
@@ -142,6 +143,7 @@ rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
 #define EVENT_DATA "\",\"data\":"
 #define EVENT_SEQ ",\"seq\":"
 #define EVENT_END "}"
+#define SEQ_MAX 27				/* the most that a number adds */
 
 /* The checks of topic.h leave nothing in the two names to be escaped. */
 size_t
@@ -165,34 +167,77 @@ rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
 	return end_writing(&w);
 }
 
-size_t
-rt_payload_event_length(size_t topic_len, size_t event_len, size_t data_len)
+/* The length of the payload without a number. */
+static size_t
+event_length(const RtEventText *text)
 {
 	return strlen(EVENT_TOPIC EVENT_NAME EVENT_DATA EVENT_END) +
-		topic_len + event_len + data_len;
+		text->topic.len + text->event.len + text->data_json.len;
 }
 
 size_t
-rt_payload_event_add_seq(char *payload, size_t len, uint64_t seq)
+rt_event_payload_max(const RtEventText *text)
 {
-	size_t		kept = len - strlen(EVENT_END);
-	Writer		w = begin_writing(payload + kept,
-								  strlen(EVENT_END) + RT_PAYLOAD_SEQ_MAX);
+	return event_length(text) + (text->numbered ? SEQ_MAX : 0);
+}
+
+size_t
+rt_event_frame_max(const RtEventText *text)
+{
+	size_t		payload_max = rt_event_payload_max(text);
+
+	return header_length(payload_max) + payload_max;
+}
+
+/*
+ * The payload is written where the header will end just before it, so that
+ * sealing moves nothing.  Where a number has to come the header's length is not
+ * known: room is left for the longest, and a frame that needs less is moved.
+ */
+size_t
+rt_event_frame_write(char *dst, const RtEventText *text)
+{
+	size_t		len = event_length(text);
+	char	   *payload = dst + header_length(rt_event_payload_max(text));
+	size_t		frame_len = len;
+
+	(void) rt_payload_event(payload, len, text->topic, text->event,
+							text->data_json, 0);
+	if (!text->numbered)
+		(void) rt_frame_seal(payload - RT_FRAME_HEADROOM, len, RT_OPCODE_TEXT,
+							 &frame_len);
+	return frame_len;
+}
+
+void
+rt_event_frame_parts(const char *dst, size_t payload_len, size_t topic_len,
+					 size_t event_len, RtText *event, RtText *data_json)
+{
+	const char *payload = dst + header_length(payload_len + SEQ_MAX);
+
+	event->ptr = payload + strlen(EVENT_TOPIC EVENT_NAME) + topic_len;
+	event->len = event_len;
+	data_json->ptr = event->ptr + event_len + strlen(EVENT_DATA);
+	data_json->len = payload + payload_len - strlen(EVENT_END) - data_json->ptr;
+}
+
+size_t
+rt_event_frame_number(char *dst, size_t payload_len, uint64_t seq)
+{
+	char	   *payload = dst + header_length(payload_len + SEQ_MAX);
+	size_t		kept = payload_len - strlen(EVENT_END);
+	Writer		w = begin_writing(payload + kept, strlen(EVENT_END) + SEQ_MAX);
+	size_t		frame_len;
+	char	   *frame;
 
 	put_literal(&w, EVENT_SEQ);
 	put_number(&w, seq);
 	put_literal(&w, EVENT_END);
-	return kept + end_writing(&w);
-}
-
-void
-rt_payload_event_parts(const char *payload, size_t len, size_t topic_len,
-					   size_t event_len, RtText *event, RtText *data_json)
-{
-	event->ptr = payload + strlen(EVENT_TOPIC EVENT_NAME) + topic_len;
-	event->len = event_len;
-	data_json->ptr = event->ptr + event_len + strlen(EVENT_DATA);
-	data_json->len = payload + len - strlen(EVENT_END) - data_json->ptr;
+	frame = rt_frame_seal(payload - RT_FRAME_HEADROOM, kept + end_writing(&w),
+						  RT_OPCODE_TEXT, &frame_len);
+	if (frame != dst)
+		memmove(dst, frame, frame_len);
+	return frame_len;
 }
 
 size_t

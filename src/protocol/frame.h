@@ -42,9 +42,6 @@ typedef enum RtOpcode
 extern char *rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 						   size_t *frame_len);
 
-/* The length of the header that sealing puts before a payload. */
-extern size_t rt_frame_header_length(size_t payload_len);
-
 /* The length of a sealed frame, header and all. */
 extern size_t rt_frame_length(const char *frame);
 
@@ -65,24 +62,34 @@ extern size_t rt_payload_event(char *dst, size_t cap, RtText topic,
 							   RtText event, RtText data_json, uint64_t seq);
 
 /*
- * The exact length of what rt_payload_event() writes without a number, if
- * there is data, and the most that a number adds to it.
+ * The whole frame of an event, which begins at dst.  One that is numbered is
+ * written without its number, which comes later: until then its length is that
+ * of the payload.
  */
-extern size_t rt_payload_event_length(size_t topic_len, size_t event_len,
-									  size_t data_len);
-#define RT_PAYLOAD_SEQ_MAX 27
+typedef struct RtEventText
+{
+	RtText		topic;			/* topic and event have passed their checks */
+	RtText		event;
+	RtText		data_json;
+	bool		numbered;
+} RtEventText;
+
+/* The most that its payload, and the frame, can take in the end. */
+extern size_t rt_event_payload_max(const RtEventText *text);
+extern size_t rt_event_frame_max(const RtEventText *text);
+
+/* Writes it into rt_event_frame_max() bytes; returns its length. */
+extern size_t rt_event_frame_write(char *dst, const RtEventText *text);
 
 /*
- * For an event that was written without a number: adds the number, for which
- * there must be room; returns the new length.
+ * Of one that waits for its number: where event and data stand, and the end of
+ * waiting, which returns the frame's length.
  */
-extern size_t rt_payload_event_add_seq(char *payload, size_t len,
-									   uint64_t seq);
-
-/* Where event and data stand in an event that was written without a number. */
-extern void rt_payload_event_parts(const char *payload, size_t len,
-								   size_t topic_len, size_t event_len,
-								   RtText *event, RtText *data_json);
+extern void rt_event_frame_parts(const char *dst, size_t payload_len,
+								 size_t topic_len, size_t event_len,
+								 RtText *event, RtText *data_json);
+extern size_t rt_event_frame_number(char *dst, size_t payload_len,
+									uint64_t seq);
 
 /* data_json absent = the member is left out. */
 extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,

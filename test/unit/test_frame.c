@@ -484,37 +484,68 @@ fits_into_its_overhead(void)
 
 /* An event that gets its number later is the same as one that has it at once. */
 static void
+check_event_frame(const RtEventText *text, uint64_t number)
+{
+	size_t		max = rt_event_frame_max(text);
+	char	   *dst = malloc(max);
+	char	   *expected = malloc(RT_FRAME_HEADROOM + max);
+	size_t		len = rt_event_frame_write(dst, text);
+	RtText		event;
+	RtText		json;
+	size_t		expected_len;
+	char	   *frame;
+
+	if (text->numbered)
+	{
+		rt_event_frame_parts(dst, len, text->topic.len, text->event.len, &event, &json);
+		CHECK(event.len == text->event.len &&
+			  memcmp(event.ptr, text->event.ptr, event.len) == 0);
+		CHECK(json.len == text->data_json.len &&
+			  memcmp(json.ptr, text->data_json.ptr, json.len) == 0);
+		len = rt_event_frame_number(dst, len, number);
+	}
+	expected_len = rt_payload_event(expected + RT_FRAME_HEADROOM, max, text->topic,
+									text->event, text->data_json,
+									text->numbered ? number : 0);
+	CHECK(expected_len <= rt_event_payload_max(text));
+	frame = rt_frame_seal(expected, expected_len, RT_OPCODE_TEXT, &expected_len);
+	CHECK(len == expected_len && len <= max);
+	CHECK(memcmp(dst, frame, len) == 0);
+	free(dst);
+	free(expected);
+}
+
+static void
 adds_numbers(void)
 {
 	static const uint64_t numbers[] = {1, 9, 10, 4294967296, 9007199254740991, UINT64_MAX};
 	static const char *const data[] = {"null", "{\"id\":50}", "\"}\"", "[{}]"};
-	RtText		topic = RT_TEXT("chat:1");
+	static char long_data[70000];
 
 	for (size_t i = 0; i < COUNT_OF(numbers) * COUNT_OF(data) * 2; i++)
 	{
-		uint64_t	number = numbers[i % COUNT_OF(numbers)];
-		RtText		json = RT_TEXT(data[i / 2 / COUNT_OF(numbers)]);
-		RtText		event = i % 2 == 0 ? RT_TEXT("e") : RT_TEXT("gr\xc3\xb6\xc3\x9f" "er");
-		size_t		len = rt_payload_event_length(topic.len, event.len, json.len);
-		char	   *payload = malloc(len + RT_PAYLOAD_SEQ_MAX);
-		char		expected[200];
-		size_t		expected_len;
-		RtText		event_there;
-		RtText		json_there;
+		RtEventText text = {
+			.topic = RT_TEXT("chat:1"),
+			.event = i % 2 == 0 ? RT_TEXT("e") : RT_TEXT("gr\xc3\xb6\xc3\x9f" "er"),
+			.data_json = RT_TEXT(data[i / 2 / COUNT_OF(numbers)]),
+			.numbered = i % 3 != 0
+		};
 
-		CHECK(rt_payload_event(payload, len, topic, event, json, 0) == len);
-		rt_payload_event_parts(payload, len, topic.len, event.len, &event_there,
-							   &json_there);
-		CHECK(event_there.len == event.len &&
-			  memcmp(event_there.ptr, event.ptr, event.len) == 0);
-		CHECK(json_there.len == json.len &&
-			  memcmp(json_there.ptr, json.ptr, json.len) == 0);
+		check_event_frame(&text, numbers[i % COUNT_OF(numbers)]);
+	}
 
-		expected_len = rt_payload_event(expected, sizeof(expected), topic,
-										event, json, number);
-		CHECK(rt_payload_event_add_seq(payload, len, number) == expected_len);
-		CHECK(memcmp(payload, expected, expected_len) == 0);
-		free(payload);
+	/* lengths at which the header gets longer, with and without the number */
+	memset(long_data, '1', sizeof(long_data));
+	for (size_t len = 1; len < sizeof(long_data); len += len < 200 || len > 65300 ? 1 : 100)
+	{
+		RtEventText text = {
+			.topic = RT_TEXT("t"),.event = RT_TEXT("e"),
+			.data_json = {long_data, len},.numbered = len % 2 == 0
+		};
+
+		check_event_frame(&text, 7);
+		if (len > 65700)
+			break;
 	}
 }
 
