@@ -14,7 +14,10 @@ SELECT results_eq('signatures', $$VALUES
 	('channel', 'path text, topic text, merge text DEFAULT ''set''::text, key text DEFAULT ''id''::text, '
 		'prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, replay boolean DEFAULT false, '
 		'replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, volatile boolean DEFAULT false, '
-		'access regprocedure DEFAULT NULL::regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[]', 'void', 'v', 'u'),
+		'access regprocedure DEFAULT NULL::regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
+		'coalesce_by text DEFAULT NULL::text, gate regprocedure DEFAULT NULL::regprocedure, transform regprocedure DEFAULT NULL::regprocedure, '
+		'on_subscribe regprocedure DEFAULT NULL::regprocedure, on_unsubscribe regprocedure DEFAULT NULL::regprocedure, '
+		'on_error regprocedure DEFAULT NULL::regprocedure, class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('check', '', 'TABLE(severity text, object text, problem text, hint text)', 'v', 'u'),
 	('clear_replay', 'topic text DEFAULT NULL::text', 'bigint', 'v', 'u'),
 	('connection_id', '', 'text', 's', 'r'),
@@ -42,6 +45,18 @@ SELECT results_eq('signatures', $$VALUES
 	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
+	('stream', 'path text, topic text, loader regprocedure DEFAULT NULL::regprocedure, merge text DEFAULT ''crud''::text, '
+		'key text DEFAULT ''id''::text, prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, '
+		'replay boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, '
+		'volatile boolean DEFAULT false, coalesce_by text DEFAULT NULL::text, '
+		'access regprocedure DEFAULT NULL::regprocedure, gate regprocedure DEFAULT NULL::regprocedure, '
+		'guard regprocedure[] DEFAULT ''{}''::regprocedure[], transform regprocedure DEFAULT NULL::regprocedure, '
+		'delta_version regprocedure DEFAULT NULL::regprocedure, delta_diff regprocedure DEFAULT NULL::regprocedure, '
+		'delta_from_seq regprocedure DEFAULT NULL::regprocedure, schema_version integer DEFAULT NULL::integer, '
+		'migrate regprocedure[] DEFAULT ''{}''::regprocedure[], stale_after interval DEFAULT NULL::interval, '
+		'invalidate_on text[] DEFAULT ''{}''::text[], on_subscribe regprocedure DEFAULT NULL::regprocedure, '
+		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
+		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false', 'void', 'v', 'u'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
 	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '
 		'open boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval', 'void', 'v', 'u'),
@@ -105,6 +120,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
 	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
 	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
+	('stream', 'pg_database_owner'), ('stream', 'realtime_admin'),
 	('throttle', 'realtime_publisher'),
 	('topic', 'pg_database_owner'), ('topic', 'realtime_admin'),
 	('topic_example', 'public'),

@@ -48,7 +48,7 @@ for my $drop ('DROP EXTENSION realtime', 'DROP EXTENSION realtime CASCADE')
 	my $load = load_start($node, 'app/say', ['x']);
 	my ($ws, $idle) = (ws_connect($node), ws_connect($node));
 	ws_subscribe($idle, 'news');
-	my $id = call_begin($ws, 'app/sleep', [0.5]);
+	my $id = call_begin($ws, 'app/sleep', [2]);
 	busy_executor($node, 'app/sleep');
 
 	quick($node, 'app', $drop);
