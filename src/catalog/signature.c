@@ -7,7 +7,9 @@
  * meant.  So a type that is gone or a text written by hand gives "not found"
  * and not an ERROR, as regprocedurein() would.
  *
- * Nothing here depends on search_path.
+ * Nothing here depends on search_path or another setting, and not on what the
+ * server's version takes for a keyword: quotes and blanks that make no
+ * difference are none.
  */
 #include "postgres.h"
 
@@ -24,43 +26,50 @@
 
 #define BUILTIN_PREFIX "pg_catalog."
 
+/* A character of syntax, as read_character() tells it from one of a name. */
+#define SYNTAX(c) ((c) + 256)
+
+/* A position in a signature; begin with {text}. */
+typedef struct Reader
+{
+	const char *pos;
+	bool		quoted;			/* inside of quotes */
+	char		before;			/* the last character of syntax, or 0 */
+} Reader;
+
+static char *make_signature(Form_pg_proc form, const char *schema);
 static void append_type(StringInfo buf, Oid type);
-static bool read_identifier(const char **pos, char *name);
-static const char *skip_blanks_behind(char before, const char *pos);
+static int	read_character(Reader *reader);
+static bool read_identifier(Reader *reader, int end, char *name);
 
 char *
 rt_signature(Oid function)
 {
-	HeapTuple	tuple;
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc form;
-	StringInfoData buf;
+	bool		users_choice = quote_all_identifiers;
 	char	   *schema;
+	char	   *signature = NULL;
 
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	if (!HeapTupleIsValid(tuple))
 		return NULL;
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 	schema = get_namespace_name(form->pronamespace);
-	if (schema == NULL)
+	if (schema != NULL)
 	{
-		ReleaseSysCache(tuple);
-		return NULL;
+		quote_all_identifiers = false;
+		PG_TRY();
+		{
+			signature = make_signature(form, schema);
+		}
+		PG_FINALLY();
+		{
+			quote_all_identifiers = users_choice;
+		}
+		PG_END_TRY();
 	}
-
-	initStringInfo(&buf);
-	appendStringInfoString(&buf,
-						   quote_qualified_identifier(schema,
-													  NameStr(form->proname)));
-	appendStringInfoChar(&buf, '(');
-	for (int i = 0; i < form->pronargs; i++)
-	{
-		if (i > 0)
-			appendStringInfoChar(&buf, ',');
-		append_type(&buf, form->proargtypes.values[i]);
-	}
-	appendStringInfoChar(&buf, ')');
 	ReleaseSysCache(tuple);
-	return buf.data;
+	return signature;
 }
 
 Oid
@@ -68,13 +77,13 @@ rt_signature_resolve(const char *signature)
 {
 	char		schema[NAMEDATALEN];
 	char		name[NAMEDATALEN];
-	const char *pos = signature;
+	Reader		reader = {.pos = signature};
 	CatCList   *candidates;
 	Oid			namespace;
 	Oid			found = InvalidOid;
 
-	if (!read_identifier(&pos, schema) || *pos++ != '.' ||
-		!read_identifier(&pos, name) || *pos != '(')
+	if (!read_identifier(&reader, SYNTAX('.'), schema) ||
+		!read_identifier(&reader, SYNTAX('('), name))
 		return InvalidOid;
 	namespace = get_namespace_oid(schema, true);
 	if (!OidIsValid(namespace))
@@ -100,28 +109,46 @@ rt_signature_resolve(const char *signature)
 bool
 rt_signatures_equal(const char *a, const char *b)
 {
-	char		before = '\0';
+	Reader		left = {.pos = a};
+	Reader		right = {.pos = b};
+	int			c;
 
-	for (;;)
+	do
 	{
-		a = skip_blanks_behind(before, a);
-		b = skip_blanks_behind(before, b);
-		if (*a != *b)
+		c = read_character(&left);
+		if (c != read_character(&right))
 			return false;
-		if (*a == '\0')
-			return true;
-		before = *a;
-		a++;
-		b++;
+	} while (c != '\0');
+	return true;
+}
+
+/* With quote_all_identifiers off. */
+static char *
+make_signature(Form_pg_proc form, const char *schema)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfoString(&buf,
+						   quote_qualified_identifier(schema,
+													  NameStr(form->proname)));
+	appendStringInfoChar(&buf, '(');
+	for (int i = 0; i < form->pronargs; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(&buf, ',');
+		append_type(&buf, form->proargtypes.values[i]);
 	}
+	appendStringInfoChar(&buf, ')');
+	return buf.data;
 }
 
 static void
 append_type(StringInfo buf, Oid type)
 {
 	char	   *text = format_type_extended(type, -1,
-												 FORMAT_TYPE_FORCE_QUALIFY |
-												 FORMAT_TYPE_ALLOW_INVALID);
+											FORMAT_TYPE_FORCE_QUALIFY |
+											FORMAT_TYPE_ALLOW_INVALID);
 
 	if (strncmp(text, BUILTIN_PREFIX, strlen(BUILTIN_PREFIX)) == 0)
 		text += strlen(BUILTIN_PREFIX);
@@ -129,42 +156,51 @@ append_type(StringInfo buf, Oid type)
 }
 
 /*
- * Reads an identifier as quote_identifier() writes it, into NAMEDATALEN
- * bytes, and moves behind it.
+ * The next character of the text's meaning: of a name, or SYNTAX(); '\0' at the
+ * end.  Letters that are not quoted are small ones.
  */
-static bool
-read_identifier(const char **pos, char *name)
+static int
+read_character(Reader *reader)
 {
-	const char *p = *pos;
-	bool		quoted = (*p == '"');
-	int			len = 0;
+	char		c;
 
-	if (quoted)
-		p++;
-	for (;; p++)
+	if (!reader->quoted && (reader->before == '(' || reader->before == ','))
+		reader->pos += strspn(reader->pos, " ");
+	reader->before = '\0';
+	while (*reader->pos == '"')
 	{
-		if (*p == '\0')
-			return false;
-		if (quoted && p[0] == '"' && p[1] == '"')
-			p++;
-		else if (quoted ? *p == '"' : (*p == '.' || *p == '('))
+		reader->pos++;
+		if (reader->quoted && *reader->pos == '"')
 			break;
-		if (len == NAMEDATALEN - 1)
-			return false;
-		name[len++] = *p;
+		reader->quoted = !reader->quoted;
 	}
-	name[len] = '\0';
-	*pos = quoted ? p + 1 : p;
-	return len > 0;
+	c = *reader->pos;
+	if (c == '\0')
+		return '\0';
+	reader->pos++;
+	if (reader->quoted)
+		return (unsigned char) c;
+	if (strchr(".(,)[] ", c) != NULL)
+	{
+		reader->before = c;
+		return SYNTAX(c);
+	}
+	return pg_ascii_tolower((unsigned char) c);
 }
 
-static const char *
-skip_blanks_behind(char before, const char *pos)
+/* Reads a name into NAMEDATALEN bytes, and what ends it. */
+static bool
+read_identifier(Reader *reader, int end, char *name)
 {
-	if (before == '(' || before == ',')
+	int			len = 0;
+	int			c;
+
+	while ((c = read_character(reader)) != end)
 	{
-		while (*pos == ' ')
-			pos++;
+		if (c == '\0' || c >= SYNTAX(0) || len == NAMEDATALEN - 1)
+			return false;
+		name[len++] = (char) c;
 	}
-	return pos;
+	name[len] = '\0';
+	return len > 0;
 }

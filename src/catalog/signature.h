@@ -16,7 +16,10 @@ extern char *rt_signature(Oid function);
 /* The function of a signature, or InvalidOid; never an ERROR for a bad text. */
 extern Oid	rt_signature_resolve(const char *signature);
 
-/* Whether two signatures differ at most in blanks after '(' and ','. */
+/*
+ * Whether two signatures mean the same: they may differ in quotes that are not
+ * needed and in blanks after '(' and ','.
+ */
 extern bool rt_signatures_equal(const char *a, const char *b);
 
 #endif							/* RT_CATALOG_SIGNATURE_H */
