@@ -110,4 +110,11 @@ typedef ProcNumber RtProcNumber;
 
 /* MarkGUCPrefixReserved() exists since 15: nothing to do. */
 
+/* 17 tells slots that are synchronized from others. */
+#if PG_VERSION_NUM >= 170000
+#define rt_replication_slot_cleanup() ReplicationSlotCleanup(false)
+#else
+#define rt_replication_slot_cleanup() ReplicationSlotCleanup()
+#endif
+
 #endif							/* RT_COMPAT_H */

@@ -26,6 +26,7 @@ int			realtime_cleanup_interval = 60000;
 int			realtime_connection_memory = 16 * 1024;
 char	   *realtime_database = NULL;
 char	   *realtime_document_root = NULL;
+int			realtime_executor_max_calls = 0;
 char	   *realtime_executor_role = NULL;
 int			realtime_executors = 2;
 int			realtime_gateway_memory = 256 * 1024;
@@ -53,6 +54,7 @@ int			realtime_port = 7432;
 int			realtime_publish_rate_interval = 5000;
 int			realtime_publish_rate_warning = 200;
 int			realtime_queue_depth = 4096;
+bool		realtime_recycle_executors = true;
 int			realtime_ring_size = 64 * 1024;
 int			realtime_shutdown_timeout = 5000;
 char	   *realtime_silent_topic_suppress = NULL;
@@ -280,6 +282,9 @@ define_limits(void)
 			   "Memory of a gateway that all its connections may use.",
 			   &realtime_gateway_memory, 4 * 1024, 1024 * 1024 * 1024,
 			   PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.executor_max_calls",
+			   "Calls after which an executor is replaced by another process; 0 is never.",
+			   &realtime_executor_max_calls, 0, INT_MAX, PGC_SIGHUP, 0);
 	define_int("realtime.handler_timeout", "Time that a call may take.",
 			   &realtime_handler_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.handshake_timeout",
@@ -315,6 +320,10 @@ define_limits(void)
 	DefineCustomBoolVariable("realtime.pipelined_commits",
 							 "Lets calls that wait together share one flush of the write-ahead log.",
 							 NULL, &realtime_pipelined_commits, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("realtime.recycle_executors",
+							 "Replaces an executor by another process after a call that may have left what cannot be removed.",
+							 NULL, &realtime_recycle_executors, true,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	define_int("realtime.shutdown_timeout",
 			   "Time that running calls get when their process is stopped.",

@@ -39,6 +39,8 @@ extern int	realtime_max_depth;
 /* Processes and shared memory */
 extern int	realtime_gateways;
 extern int	realtime_executors;
+extern int	realtime_executor_max_calls; /* 0 = no limit */
+extern bool realtime_recycle_executors;
 extern int	realtime_queue_depth;
 extern int	realtime_ring_size; /* kB */
 extern int	realtime_payload_memory;	/* kB */

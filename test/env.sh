@@ -53,6 +53,7 @@ RT_PACKAGES_TEST=(
     "${RT_PACKAGES_NODE[@]}"
     perl libipc-run-perl                                # TAP tests
     postgresql-$RT_MAJOR-pgtap libtap-parser-sourcehandler-pgtap-perl
+    postgresql-plperl-$RT_MAJOR postgresql-pltcl-$RT_MAJOR          # what they leave
     chromium                                            # browser tests
     clang:clang libclang-rt-14-dev libjansson-dev       # unit tests, fuzzing
 )

@@ -36,9 +36,10 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	if (!is_commit)
 		return;
 
+	if (changed || wake)
+		rt_catalog_changed();
 	if (changed)
 	{
-		rt_catalog_changed();
 		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
 	}
 	if (wake)

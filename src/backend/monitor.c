@@ -19,10 +19,11 @@
 #define COUNTER_COLUMNS_MAX 32
 
 static void show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
-						 int (*read_counters) (RtWorkerSlot *slot, Datum *values));
-static int	read_gateway_counters(RtWorkerSlot *slot, Datum *values);
-static int	read_executor_counters(RtWorkerSlot *slot, Datum *values);
-static int	read_scheduler_counters(RtWorkerSlot *slot, Datum *values);
+						 int (*read) (RtWorkerSlot *slot, Datum *values,
+									 bool *nulls));
+static int	read_gateway(RtWorkerSlot *slot, Datum *values, bool *nulls);
+static int	read_executor(RtWorkerSlot *slot, Datum *values, bool *nulls);
+static int	read_scheduler(RtWorkerSlot *slot, Datum *values, bool *nulls);
 static const char *state_name(RtWorkerState state);
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_gateway);
@@ -33,21 +34,21 @@ PG_FUNCTION_INFO_V1(realtime_service_state);
 Datum
 realtime_stat_get_gateway(PG_FUNCTION_ARGS)
 {
-	show_workers(fcinfo, RT_WORKER_GATEWAY, read_gateway_counters);
+	show_workers(fcinfo, RT_WORKER_GATEWAY, read_gateway);
 	return (Datum) 0;
 }
 
 Datum
 realtime_stat_get_executor(PG_FUNCTION_ARGS)
 {
-	show_workers(fcinfo, RT_WORKER_EXECUTOR, read_executor_counters);
+	show_workers(fcinfo, RT_WORKER_EXECUTOR, read_executor);
 	return (Datum) 0;
 }
 
 Datum
 realtime_stat_get_scheduler(PG_FUNCTION_ARGS)
 {
-	show_workers(fcinfo, RT_WORKER_SCHEDULER, read_scheduler_counters);
+	show_workers(fcinfo, RT_WORKER_SCHEDULER, read_scheduler);
 	return (Datum) 0;
 }
 
@@ -60,7 +61,8 @@ realtime_service_state(PG_FUNCTION_ARGS)
 /* One row for each slot of a kind. */
 static void
 show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
-			 int (*read_counters) (RtWorkerSlot *slot, Datum *values))
+			 int (*read) (RtWorkerSlot *slot, Datum *values,
+									 bool *nulls))
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 
@@ -80,7 +82,7 @@ show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
 		values[2] = CStringGetTextDatum(state_name(state));
 		values[3] = TimestampTzGetDatum(slot->started_at);
 		nulls[3] = (state != RT_WORKER_RUNNING);
-		count = read_counters(slot, values + COMMON_COLUMNS);
+		count = read(slot, values + COMMON_COLUMNS, nulls + COMMON_COLUMNS);
 		Assert(COMMON_COLUMNS + count == result->setDesc->natts);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
@@ -92,12 +94,26 @@ counter(pg_atomic_uint64 *value)
 	return Int64GetDatum((int64) pg_atomic_read_u64(value));
 }
 
+/* Why a gateway does not listen on an address; NULL if nothing is wrong. */
+static const char *
+listen_error(uint32 error)
+{
+	if (error == 0)
+		return NULL;
+	return error == RT_LISTEN_NO_ADDRESS ?
+		"a name in realtime.listen_addresses has no address" : strerror((int) error);
+}
+
 static int
-read_gateway_counters(RtWorkerSlot *slot, Datum *values)
+read_gateway(RtWorkerSlot *slot, Datum *values, bool *nulls)
 {
 	RtGatewayCounters *counters = &slot->gateway;
+	const char *error = listen_error(pg_atomic_read_u32(&slot->listen_error));
 	int			count = 0;
 
+	values[count++] = BoolGetDatum(pg_atomic_read_u32(&slot->listening) != 0);
+	nulls[count] = error == NULL;
+	values[count++] = error != NULL ? CStringGetTextDatum(error) : (Datum) 0;
 	values[count++] = counter(&counters->connections);
 	values[count++] = counter(&counters->subscriptions);
 	values[count++] = counter(&counters->accepted);
@@ -118,7 +134,7 @@ read_gateway_counters(RtWorkerSlot *slot, Datum *values)
 }
 
 static int
-read_executor_counters(RtWorkerSlot *slot, Datum *values)
+read_executor(RtWorkerSlot *slot, Datum *values, bool *nulls)
 {
 	RtExecutorCounters *counters = &slot->executor;
 	int			count = 0;
@@ -131,7 +147,7 @@ read_executor_counters(RtWorkerSlot *slot, Datum *values)
 }
 
 static int
-read_scheduler_counters(RtWorkerSlot *slot, Datum *values)
+read_scheduler(RtWorkerSlot *slot, Datum *values, bool *nulls)
 {
 	RtSchedulerCounters *counters = &slot->scheduler;
 	int			count = 0;

@@ -38,6 +38,7 @@
 #include "src/executor/function/function.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
+#include "src/executor/leftover.h"
 #include "src/executor/outgoing.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
@@ -51,7 +52,7 @@
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 
-#define EXTENSION_LOOK_MS 5000	/* between looks for a missing extension */
+#define LOOK_MS 5000			/* between looks for what is missing */
 #define SPIN_US 50				/* before sleeping */
 #define SPIN_CALLS_MAX 2.0		/* in flight, of late */
 #define SPIN_MEAN_MAX_US 100.0
@@ -61,9 +62,10 @@ typedef struct Executor
 	int			index;
 	RtExecutorCounters *counters;
 	MemoryContext context;		/* of one request, reset after it */
-	bool		extension;		/* installed, when we looked last */
+	RtServiceState found;		/* when we looked last; STARTING = not yet */
 	uint32		catalog_seen;	/* generation of declarations at that time */
 	bool		leaving;		/* the session must not be used again */
+	uint64		requests;		/* run so far */
 	bool		may_spin;		/* there is another processor */
 	double		mean_us;		/* of recent requests */
 	double		mean_in_flight; /* when they were taken, all executors' */
@@ -74,7 +76,7 @@ static Executor executor;
 
 extern PGDLLEXPORT void rt_executor_main(Datum arg);
 
-/* ---- the extension ---- */
+/* ---- whether calls can be run ---- */
 
 /* Of several executors only the one that has changed the state says so. */
 static void
@@ -90,6 +92,10 @@ report_state(RtServiceState state)
 				 errdetail("It is not installed in database \"%s\".",
 						   realtime_database),
 				 errhint("Run CREATE EXTENSION realtime there.")));
+	else if (state == RT_SERVICE_NO_CLIENT_ROLE)
+		ereport(LOG,
+				(errmsg("realtime waits for role \"%s\"", realtime_anonymous_role),
+				 errdetail("\"realtime.anonymous_role\" names it, and it does not exist.")));
 }
 
 /*
@@ -98,39 +104,39 @@ report_state(RtServiceState state)
  * may be its question to executors that never left.
  */
 static void
-note_extension(bool installed, bool first)
+note_state(RtServiceState found)
 {
 	RtServiceState state = rt_service_state();
 
-	if (installed == executor.extension && !first &&
-		state != RT_SERVICE_STARTING)
+	if (found == executor.found && state != RT_SERVICE_STARTING)
 		return;
-	executor.extension = installed;
-	if (!installed)
-		state = RT_SERVICE_NO_EXTENSION;
-	else if (!rt_database_is_vacated(MyDatabaseId))
-		state = RT_SERVICE_READY;
-
-	if (rt_service_set_state(state))
-		report_state(state);
+	executor.found = found;
+	if (found == RT_SERVICE_READY && rt_database_is_vacated(MyDatabaseId))
+		return;
+	if (rt_service_set_state(found))
+		report_state(found);
 }
 
 /* Somebody may have locked the tables: to wait for that has an end. */
-static bool
-look_for_extension(void)
+static RtServiceState
+look(void)
 {
-	bool		installed;
+	RtServiceState found = RT_SERVICE_READY;
 
 	executor.catalog_seen = rt_catalog_generation();
 	SetCurrentStatementStartTimestamp();
 	rt_deadline_arm(GetCurrentStatementStartTimestamp() +
 					(int64) realtime_handler_timeout * 1000);
 	StartTransactionCommand();
-	installed = rt_declarations_refresh();
+	if (!rt_declarations_refresh())
+		found = RT_SERVICE_NO_EXTENSION;
+	else if (!rt_identity_has_anonymous())
+		found = RT_SERVICE_NO_CLIENT_ROLE;
+	executor.leaving |= rt_identity_is_stale();
 	CommitTransactionCommand();
 	rt_deadline_disarm();
 	MemoryContextSwitchTo(executor.context);
-	return installed;
+	return found;
 }
 
 /* ---- start ---- */
@@ -196,7 +202,9 @@ init_executor(int index)
 	rt_commit_init();
 	rt_functions_init();
 	rt_identity_init();
-	note_extension(look_for_extension(), true);
+	rt_leftover_init();
+	executor.found = RT_SERVICE_STARTING;
+	note_state(look());
 }
 
 /* ---- running ---- */
@@ -240,6 +248,22 @@ run_kind(RtRequest *request)
 	return rt_call_run(request);
 }
 
+/*
+ * Whether another process should run the next request.  The launcher does not
+ * hold that one back.
+ */
+static bool
+is_used_up(void)
+{
+	executor.requests++;
+	if (!(realtime_recycle_executors && rt_leftover_found()) &&
+		(realtime_executor_max_calls == 0 ||
+		 executor.requests < (uint64) realtime_executor_max_calls))
+		return false;
+	rt_worker_set_recycled(RT_WORKER_EXECUTOR, executor.index);
+	return true;
+}
+
 static void
 run_request(RtRequest *request)
 {
@@ -257,8 +281,9 @@ run_request(RtRequest *request)
 	if (result.failed)
 		count(&executor.counters->errors);
 	note_time(began, result.ended);
-	note_extension(!result.unavailable, false);
-	executor.leaving |= result.session_is_spoiled;
+	if (result.unavailable || executor.found != RT_SERVICE_READY)
+		note_state(look());
+	executor.leaving |= result.session_is_spoiled || is_used_up();
 	if (rt_outgoing_is_due(result.ended) || executor.leaving)
 		rt_outgoing_push();
 	MemoryContextReset(executor.context);
@@ -303,7 +328,7 @@ spin(void)
 static void
 wait_for_latch(void)
 {
-	long		timeout = executor.extension ? -1 : EXTENSION_LOOK_MS;
+	long		timeout = executor.found == RT_SERVICE_READY ? -1 : LOOK_MS;
 	long		stats_timeout = pgstat_report_stat(false);
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 
@@ -323,9 +348,10 @@ wait_for_request(void)
 		wait_for_latch();
 	ResetLatch(MyLatch);
 	rt_executor_not_idle(executor.index);
-	if (!executor.extension || executor.catalog_seen != rt_catalog_generation() ||
+	if (executor.found != RT_SERVICE_READY ||
+		executor.catalog_seen != rt_catalog_generation() ||
 		rt_service_state() == RT_SERVICE_STARTING)
-		note_extension(look_for_extension(), false);
+		note_state(look());
 }
 
 /* ---- the loop ---- */
@@ -340,6 +366,7 @@ handle_interrupts(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 		rt_identity_settings_changed();
+		note_state(look());
 	}
 }
 
@@ -353,7 +380,10 @@ leave_if_told(void)
 	bool		stopping;
 
 	if (executor.leaving)
+	{
+		rt_outgoing_push();
 		proc_exit(1);
+	}
 	if (rt_database_is_vacated(MyDatabaseId))
 	{
 		rt_outgoing_push();

@@ -49,6 +49,7 @@ typedef struct Role
 
 static RtCaller caller;			/* request NULL = nobody */
 static Oid	executor_role = InvalidOid;
+static Oid	caller_role = InvalidOid;	/* as found last */
 
 static char *claims_setting = NULL; /* the setting's variable */
 static uint64 claims_set_for = NO_SERIAL;
@@ -209,8 +210,21 @@ rt_identity_begin(RtRequest *request)
 
 /* ---- role ---- */
 
+bool
+rt_identity_is_stale(void)
+{
+	return get_role_oid(realtime_executor_role, true) != executor_role;
+}
+
+bool
+rt_identity_has_anonymous(void)
+{
+	return OidIsValid(get_role_oid(realtime_anonymous_role, true));
+}
+
 /*
- * Looks a role up.  Membership is asked for explicitly, even of a superuser:
+ * Looks a role up; InvalidOid if there is none, or if executor_role is not what
+ * it was.  Membership is asked for explicitly, even of a superuser:
  * executor_role is meant to be nothing but the sum of its memberships.
  */
 static Oid
@@ -218,11 +232,8 @@ find_role(const char *name)
 {
 	Oid			role = get_role_oid(name, true);
 
-	if (!OidIsValid(role))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\" does not exist", name),
-				 errhint("Calls run as this role: create it, or correct the settings or the identity that name it.")));
+	if (!OidIsValid(role) || rt_identity_is_stale())
+		return InvalidOid;
 	if (!is_member_of_role_nosuper(executor_role, role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -246,21 +257,29 @@ role_oid(const char *name)
 
 	/* a change that arrives while we look makes the entry void at once */
 	oid = find_role(NameStr(key));
+	if (!OidIsValid(oid))
+		return InvalidOid;
 	role = hash_search(roles, &key, HASH_ENTER, NULL);
 	role->oid = oid;
 	role->generation = generation;
 	return oid;
 }
 
+bool
+rt_identity_find(void)
+{
+	caller_role = role_oid(caller_role_name());
+	return OidIsValid(caller_role);
+}
+
 void
 rt_identity_assume(void)
 {
-	Oid			role = role_oid(caller_role_name());
 	Oid			user;
 	int			context;
 
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(caller_role, context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
 void

@@ -32,8 +32,23 @@ extern void rt_identity_settings_changed(void);
  */
 extern void rt_identity_begin(RtRequest *request);
 
-/* Switches to the caller's role; in a transaction.  Raises if it is refused. */
+/*
+ * Finds the caller's role; in a transaction.  Returns false if it does not exist
+ * or the executor is stale, and raises if it is refused.
+ */
+extern bool rt_identity_find(void);
+
+/* Switches to the role that was found. */
 extern void rt_identity_assume(void);
+
+/*
+ * Whether the role that this executor has logged in as is another one now, or
+ * none: it has been dropped, and perhaps created again.  In a transaction.
+ */
+extern bool rt_identity_is_stale(void);
+
+/* Whether realtime.anonymous_role exists; in a transaction. */
+extern bool rt_identity_has_anonymous(void);
 
 /* Back to the executor's own role; nobody is the caller. */
 extern void rt_identity_end(void);

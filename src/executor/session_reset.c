@@ -8,20 +8,27 @@
  * settings		a nest level of their own, rolled back at PRE_COMMIT, when
  *				deferred triggers have run; an abort rolls them back itself
  * temporary objects	a transaction of its own, only if there may be some
- * cursors, prepared statements, advisory locks, sequence values
+ * cursors, prepared statements, advisory locks, sequence values, temporary
+ * replication slots, replication origin
  *				calls that return at once when there is nothing
+ * setseed()	cannot be seen, so random() gets another seed after each call
  * LISTEN		PostgreSQL refuses it in background workers
  * role			cannot be changed (identity.c)
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "commands/prepare.h"
 #include "commands/sequence.h"
+#include "common/pg_prng.h"
 #include "miscadmin.h"
+#include "replication/origin.h"
+#include "replication/slot.h"
 #include "storage/lock.h"
 #include "storage/sinval.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
@@ -101,9 +108,45 @@ drop_temporary_objects(void)
 	PG_END_TRY();
 }
 
+/* Only we write our own pid, so no lock is needed to find it. */
+static void
+drop_temporary_slots(void)
+{
+	for (int i = 0; i < max_replication_slots; i++)
+	{
+		if (ReplicationSlotCtl->replication_slots[i].active_pid != MyProcPid)
+			continue;
+		rt_replication_slot_cleanup();
+		return;
+	}
+}
+
+static void
+end_replication(void)
+{
+	drop_temporary_slots();
+	if (replorigin_session_origin != InvalidRepOriginId)
+	{
+		replorigin_session_reset();
+		replorigin_session_origin = InvalidRepOriginId;
+		replorigin_session_origin_lsn = InvalidXLogRecPtr;
+		replorigin_session_origin_timestamp = 0;
+	}
+}
+
+static void
+reseed_random(void)
+{
+	double		seed = pg_prng_double(&pg_global_prng_state) * 2 - 1;
+
+	(void) DirectFunctionCall1(setseed, Float8GetDatum(seed));
+}
+
 static void
 remove_leftovers(void)
 {
+	reseed_random();
+	end_replication();
 	PortalHashTableDeleteAll();
 	DropAllPreparedStatements();
 	LockReleaseAll(USER_LOCKMETHOD, true);

@@ -78,6 +78,18 @@ arm_deadline(RtWork *work)
 	rt_deadline_arm(work->deadline);
 }
 
+/* A role that is missing is missing to everybody, and may be created soon. */
+static bool
+find_caller(RtWork *work)
+{
+	if (work->as_executor || rt_identity_find())
+		return true;
+	work->unavailable = true;
+	work->session_is_spoiled |= rt_identity_is_stale();
+	rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	return false;
+}
+
 /* As the executor: what is there to run, and with which limits? */
 static bool
 prepare_work(RtWork *work)
@@ -90,7 +102,7 @@ prepare_work(RtWork *work)
 	work->timeout_ms = realtime_handler_timeout;
 
 	arm_deadline(work);
-	if (!work->prepare(work))
+	if (!work->prepare(work) || !find_caller(work))
 		return false;
 
 	pushed = rt_outgoing_before(work->mean_us);
@@ -107,7 +119,8 @@ run_as_caller(RtWork *work)
 		XactReadOnly = true;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rt_session_reset_begin();
-	rt_identity_assume();
+	if (!work->as_executor)
+		rt_identity_assume();
 
 	work->run(work);
 

@@ -20,7 +20,7 @@ typedef struct RtWork RtWork;
 typedef struct RtWorkResult
 {
 	bool		failed;
-	bool		unavailable;	/* the extension is not there */
+	bool		unavailable;	/* the extension or the caller's role is not there */
 	bool		session_is_spoiled; /* it must not run anything else */
 	instr_time	ended;			/* the transaction */
 } RtWorkResult;
@@ -44,6 +44,8 @@ struct RtWork
 	 * as the executor just before it, to take that snapshot.
 	 */
 	void		(*take_snapshot) (RtWork *work);
+
+	bool		as_executor;	/* run is, too: it runs nobody's code */
 
 	/* set by prepare */
 	int			timeout_ms;		/* 0 = none; realtime.handler_timeout unless set */

@@ -97,7 +97,8 @@ watch_service(void)
 		return;
 	last_service = service;
 	if (service != RT_SERVICE_NO_DATABASE && service != RT_SERVICE_NO_ROLE &&
-		service != RT_SERVICE_NO_EXTENSION)
+		service != RT_SERVICE_NO_EXTENSION &&
+		service != RT_SERVICE_NO_CLIENT_ROLE)
 		return;
 	(void) rt_dispatch_answers();
 	rt_connections_close_all(1012, rt_service_state_text(service));

@@ -86,6 +86,9 @@ rt_worker_slots_init(void)
 		pg_atomic_init_u32(&slot->state, RT_WORKER_FREE);
 		pg_atomic_init_u32(&slot->generation, 0);
 		pg_atomic_init_u32(&slot->database, InvalidOid);
+		pg_atomic_init_u32(&slot->recycled, 0);
+		pg_atomic_init_u32(&slot->listening, 0);
+		pg_atomic_init_u32(&slot->listen_error, 0);
 		slot->proc_number = RT_INVALID_PROC_NUMBER;
 		init_counters(&slot->gateway, sizeof(slot->gateway));
 		init_counters(&slot->executor, sizeof(slot->executor));
@@ -142,6 +145,7 @@ detach_worker(int code, Datum arg)
 	slot->pid = 0;
 	slot->proc_number = RT_INVALID_PROC_NUMBER;
 	pg_atomic_write_u32(&slot->database, InvalidOid);
+	pg_atomic_write_u32(&slot->listen_error, 0);
 	pg_write_barrier();
 	pg_atomic_write_u32(&slot->state, RT_WORKER_FREE);
 	if (slot != rt_worker_slot(RT_WORKER_LAUNCHER, 0))
@@ -169,6 +173,18 @@ rt_worker_attach(RtWorkerKind kind, int index, uint32 expected_generation)
 	attached_slot = slot;
 	before_shmem_exit(detach_worker, (Datum) 0);
 	return true;
+}
+
+void
+rt_worker_set_recycled(RtWorkerKind kind, int index)
+{
+	pg_atomic_write_u32(&rt_worker_slot(kind, index)->recycled, 1);
+}
+
+bool
+rt_worker_take_recycled(RtWorkerKind kind, int index)
+{
+	return pg_atomic_exchange_u32(&rt_worker_slot(kind, index)->recycled, 0) != 0;
 }
 
 void
@@ -218,6 +234,8 @@ rt_service_state_text(RtServiceState state)
 			return "the executor role does not exist";
 		case RT_SERVICE_NO_EXTENSION:
 			return "the extension is not installed";
+		case RT_SERVICE_NO_CLIENT_ROLE:
+			return "the role of anonymous connections does not exist";
 		case RT_SERVICE_VACATED:
 			return "the database is being changed";
 		case RT_SERVICE_NO_EXECUTOR:
@@ -235,7 +253,11 @@ rt_catalog_generation(void)
 void
 rt_catalog_changed(void)
 {
-	pg_atomic_fetch_add_u32(&area->catalog_generation, 1);
+	uint32		old = pg_atomic_read_u32(&area->catalog_generation);
+
+	while (!pg_atomic_compare_exchange_u32(&area->catalog_generation, &old,
+										   old == PG_UINT32_MAX ? 1 : old + 1))
+		;
 }
 
 bool
@@ -245,15 +267,24 @@ rt_port_is_ours(void)
 }
 
 void
-rt_port_taken(void)
+rt_port_set_error(int gateway, uint32 error)
 {
+	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listen_error,
+						error);
+}
+
+void
+rt_port_taken(int gateway)
+{
+	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listening, 1);
 	pg_atomic_fetch_add_u32(&area->listening, 1);
 	rt_worker_wake_all(RT_WORKER_GATEWAY);
 }
 
 void
-rt_port_left(void)
+rt_port_left(int gateway)
 {
+	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listening, 0);
 	pg_atomic_fetch_sub_u32(&area->listening, 1);
 }
 

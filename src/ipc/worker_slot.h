@@ -83,11 +83,16 @@ typedef struct RtWorkerSlot
 	volatile int pid;			/* 0 unless RUNNING */
 	volatile RtProcNumber proc_number;
 	pg_atomic_uint32 database;	/* it is connected to; InvalidOid = none */
+	pg_atomic_uint32 recycled;	/* bool: it ends to have another one begin */
+	pg_atomic_uint32 listening; /* gateways: bool */
+	pg_atomic_uint32 listen_error;	/* gateways: errno, or RT_LISTEN_NO_ADDRESS */
 	TimestampTz started_at;
 	RtGatewayCounters gateway;	/* gateways only */
 	RtExecutorCounters executor;	/* executors only */
 	RtSchedulerCounters scheduler;	/* the scheduler only */
 } RtWorkerSlot;
+
+#define RT_LISTEN_NO_ADDRESS PG_UINT32_MAX	/* a listen address has no meaning */
 
 /* Whether calls can be answered, or what keeps them from it. */
 typedef enum RtServiceState
@@ -97,6 +102,7 @@ typedef enum RtServiceState
 	RT_SERVICE_NO_DATABASE,
 	RT_SERVICE_NO_ROLE,			/* realtime.executor_role is missing */
 	RT_SERVICE_NO_EXTENSION,
+	RT_SERVICE_NO_CLIENT_ROLE,	/* realtime.anonymous_role is missing */
 	RT_SERVICE_VACATED,			/* the database is being dropped, renamed ... */
 	RT_SERVICE_NO_EXECUTOR		/* none could be started for some time */
 } RtServiceState;
@@ -114,6 +120,13 @@ extern int	rt_worker_count(RtWorkerKind kind);
  */
 extern bool rt_worker_attach(RtWorkerKind kind, int index, uint32 expected_generation);
 
+/*
+ * Of one that is about to end as it should: it is to be followed at once,
+ * however short its life was.  Taken back by whoever asks.
+ */
+extern void rt_worker_set_recycled(RtWorkerKind kind, int index);
+extern bool rt_worker_take_recycled(RtWorkerKind kind, int index);
+
 /* Sets the latch of one worker, or of all of a kind, if it is running. */
 extern void rt_worker_wake(RtWorkerKind kind, int index);
 extern void rt_worker_wake_all(RtWorkerKind kind);
@@ -126,8 +139,8 @@ extern bool rt_service_set_state(RtServiceState state);
 extern const char *rt_service_state_text(RtServiceState state);
 
 /*
- * Counts committed changes of declarations; gateways forget cached verdicts
- * when it moves.
+ * Counts committed changes of declarations and roles; gateways forget cached
+ * verdicts when it moves.  Never 0.
  */
 extern uint32 rt_catalog_generation(void);
 extern void rt_catalog_changed(void);
@@ -151,8 +164,11 @@ extern void rt_worker_set_database(RtWorkerKind kind, int index, Oid database);
  * program's; each says when it begins and ends.
  */
 extern bool rt_port_is_ours(void);
-extern void rt_port_taken(void);
-extern void rt_port_left(void);
+extern void rt_port_taken(int gateway);
+extern void rt_port_left(int gateway);
+
+/* What has kept a gateway from listening on an address; 0 = nothing. */
+extern void rt_port_set_error(int gateway, uint32 error);
 
 /* Whether the postmaster has been told to stop (so a worker may exit 0). */
 extern bool rt_postmaster_is_stopping(void);

@@ -174,7 +174,8 @@ hold_back(KeptWorker *kept, TimestampTz now)
 {
 	if (kept->started_at == 0 || kept->not_before >= kept->started_at)
 		return;
-	if (TimestampDifferenceExceeds(kept->started_at, now, SHORT_LIFE_MS))
+	if (rt_worker_take_recycled(kept->kind, kept->index) ||
+		TimestampDifferenceExceeds(kept->started_at, now, SHORT_LIFE_MS))
 		kept->delay_ms = 0;
 	else
 		kept->delay_ms = kept->delay_ms == 0 ? 100 :

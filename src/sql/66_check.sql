@@ -144,6 +144,12 @@ UNION ALL
 	WHERE realtime.service_state() <> 'ready'
 		AND current_setting('realtime.database') = current_database()
 UNION ALL
+	SELECT 1, 'setting realtime.port',
+		format('gateway %s cannot listen on port %s: %s', number, current_setting('realtime.port'), listen_error),
+		'It tries again every second. End what uses the port, or correct realtime.port or realtime.listen_addresses and restart the server.'
+	FROM realtime.stat_get_gateway()
+	WHERE listen_error IS NOT NULL
+UNION ALL
 	SELECT 1, 'scheduler', 'it does not run: nothing bridges notifications, publishes what is throttled, or removes old events',
 		'The server''s log says more.'
 	FROM realtime.stat_get_scheduler()

@@ -12,6 +12,8 @@ CREATE FUNCTION realtime.stat_get_gateway(
 	OUT pid integer,
 	OUT state text,
 	OUT started_at timestamptz,
+	OUT listening boolean,
+	OUT listen_error text,
 	OUT connections bigint,
 	OUT subscriptions bigint,
 	OUT accepted bigint,
@@ -46,6 +48,10 @@ COMMENT ON COLUMN realtime.stat_gateway.state IS
 	'absent, starting or running';
 COMMENT ON COLUMN realtime.stat_gateway.started_at IS
 	'When the process started; NULL if it is not running';
+COMMENT ON COLUMN realtime.stat_gateway.listening IS
+	'Whether clients can connect to it';
+COMMENT ON COLUMN realtime.stat_gateway.listen_error IS
+	'What has kept it from listening on an address, such as a port that another program uses; NULL if nothing has';
 COMMENT ON COLUMN realtime.stat_gateway.connections IS
 	'Connections that are open now';
 COMMENT ON COLUMN realtime.stat_gateway.subscriptions IS

@@ -163,7 +163,7 @@ SELECT columns_are('realtime', 'bridge_declaration', ARRAY['channel', 'topic', '
 SELECT col_is_pk('realtime', 'bridge_declaration', 'channel', 'a channel is declared once');
 
 -- statistics
-SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'connections', 'subscriptions',
+SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'listening', 'listen_error', 'connections', 'subscriptions',
 	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers', 'repairs',
 	'ring_overruns', 'bytes_out', 'memory', 'stalled']);
 SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);

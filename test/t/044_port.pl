@@ -13,7 +13,7 @@ use RealtimeLife;
 use RealtimePort;
 use RealtimeTest;
 
-my $complaint = qr/LOG: +could not listen on "127.0.0.1", port/;
+my $complaint = qr/WARNING: +could not listen on "127.0.0.1", port/;
 my $listening = qr/realtime gateway \d listening on/;
 
 # Another program has the port.  The gateway tries again once a second, and
@@ -34,10 +34,16 @@ ok(poll_until(sub { count_in_log($first, qr/DEBUG: .*could not listen/) >= 2 }),
 	'the gateway tries again');
 is(count_in_log($first, $complaint), 1, 'but says so once');
 is(count_in_log($first, $listening), 0, 'and does not listen');
+is($first->safe_psql('postgres', 'SELECT listening, listen_error FROM realtime.stat_gateway'),
+	'f|Address already in use', 'the statistics say so');
+like($first->safe_psql('postgres', q{SELECT severity, problem FROM realtime.check() WHERE object = 'setting realtime.port'}),
+	qr/\Aerror\|gateway 0 cannot listen on port $port: Address already in use\z/, 'and realtime.check() does');
 close $other;
 ok(poll_until(sub { count_in_log($first, $listening) }),
 	'it does when the port becomes free');
 wait_for_call($first, 'app/echo', ['x']);
+is($first->safe_psql('postgres', q{SELECT listening, listen_error, (SELECT count(*) FROM realtime.check() WHERE severity = 'error')
+	FROM realtime.stat_gateway}), 't||0', 'and nothing is wrong any more');
 
 # Another cluster has it.
 my $second = new_node(

@@ -3,6 +3,8 @@
  *		Publishes what realtime.throttle() and realtime.debounce() have kept and
  *		is due, in one transaction.  The scheduler asks for it.
  *
+ * Nobody's code runs, so it needs no role of clients.
+ *
  * A transaction that waits for others is given up early: the messages are due
  * again a little later, each by itself then.
  */
@@ -37,6 +39,7 @@ rt_publish_request_run(RtRequest *request)
 	memset(&work, 0, sizeof(work));
 	work.request = request;
 	work.activity = "publish";
+	work.as_executor = true;
 	work.prepare = prepare_publish;
 	work.run = run_publish;
 	rt_work_run(&work);

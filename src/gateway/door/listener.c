@@ -39,6 +39,7 @@ static struct
 }			listeners[MAX_LISTENERS];
 static int	listener_count = 0;
 static int	socket_limit = 0;
+static uint32 last_error = 0;	/* of the last try to listen */
 static uv_timer_t retry_timer;
 
 static void on_connection(uv_poll_t *handle, int status, int events);
@@ -166,6 +167,7 @@ resolve_name(const char *name, int level)
 	result = getaddrinfo(strcmp(name, "*") == 0 ? NULL : name, port, &hints, &found);
 	if (result == 0)
 		return found;
+	last_error = RT_LISTEN_NO_ADDRESS;
 	ereport(level,
 			(errmsg("could not translate realtime listen address \"%s\": %s",
 					name, gai_strerror(result))));
@@ -198,6 +200,7 @@ bind_name(const char *name, bool probe, int level)
 		else if (!address_is_absent(errno))
 		{
 			good = false;
+			last_error = errno;
 			ereport(level,
 					(errcode_for_socket_access(),
 					 errmsg("could not listen on \"%s\", port %d: %m",
@@ -225,7 +228,7 @@ bool
 rt_listener_open(int max_sockets)
 {
 	static bool failed_before = false;
-	int			level = failed_before ? DEBUG1 : LOG;
+	int			level = failed_before ? DEBUG1 : WARNING;
 	char	   *copy = pstrdup(realtime_listen_addresses);
 	List	   *names = NIL;
 
@@ -238,11 +241,13 @@ rt_listener_open(int max_sockets)
 	if (!failed_before)
 		uv_timer_init(rt_event_loop_uv(), &retry_timer);
 
+	last_error = 0;
 	if (rt_port_is_ours() ||
 		(rt_gateway.index == 0 && bind_names(names, true, level)))
 		(void) bind_names(names, false, level);
+	rt_port_set_error(rt_gateway.index, last_error);
 	if (listener_count > 0)
-		rt_port_taken();
+		rt_port_taken(rt_gateway.index);
 
 	failed_before = true;
 	list_free(names);
@@ -262,5 +267,5 @@ rt_listener_close(void)
 		close(listeners[i].fd);
 	}
 	listener_count = 0;
-	rt_port_left();
+	rt_port_left(rt_gateway.index);
 }
