@@ -22,6 +22,7 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 160000
@@ -57,12 +58,49 @@ typedef ProcNumber RtProcNumber;
 #define RT_PROC_BY_NUMBER(n) GetPGProcByNumber(n)
 #endif
 
-/* Named wait events exist for extensions since 17. */
+/*
+ * Named wait events exist for extensions since 17.  Looking a name up takes a
+ * lock that is shared by all processes: each place keeps what it has found in
+ * *event, which is 0 at first.
+ */
+static inline uint32
+rt_wait_event(uint32 *event, const char *name)
+{
 #if PG_VERSION_NUM < 170000
-#define RT_WAIT_EVENT(name) PG_WAIT_EXTENSION
+	*event = PG_WAIT_EXTENSION;
 #else
-#define RT_WAIT_EVENT(name) WaitEventExtensionNew(name)
+	if (*event == 0)
+		*event = WaitEventExtensionNew(name);
 #endif
+	return *event;
+}
+
+/*
+ * Since 17 transaction_timeout ends a session, where statement_timeout does
+ * nothing to a worker: the setting of all sessions is not meant for ours.  To
+ * be called before the worker connects.
+ */
+static inline void
+rt_forbid_transaction_timeout(void)
+{
+#if PG_VERSION_NUM >= 170000
+	SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+#endif
+}
+
+/*
+ * Whether a role is made a member of another one, be it a superuser, and may
+ * become it: since 16 a membership WITH SET FALSE does not allow that.
+ */
+static inline bool
+rt_member_can_set_role(Oid member, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	if (!member_can_set_role(member, role))
+		return false;
+#endif
+	return is_member_of_role_nosuper(member, role);
+}
 
 /* CreateWaitEventSet() takes a resource owner instead of a context since 17. */
 #if PG_VERSION_NUM < 170000

@@ -34,6 +34,7 @@
 #include "utils/timeout.h"
 
 #include "src/catalog/declaration.h"
+#include "src/compat.h"
 #include "src/executor/commit.h"
 #include "src/executor/function/function.h"
 #include "src/executor/identity.h"
@@ -173,6 +174,7 @@ connect_executor(int index, uint32 generation)
 	if (!rt_worker_attach(RT_WORKER_EXECUTOR, index, generation))
 		proc_exit(0);
 
+	rt_forbid_transaction_timeout();
 	BackgroundWorkerInitializeConnection(realtime_database,
 										 realtime_executor_role, 0);
 	rt_worker_set_database(RT_WORKER_EXECUTOR, index, MyDatabaseId);
@@ -190,7 +192,7 @@ init_executor(int index)
 	executor.counters = &rt_worker_slot(RT_WORKER_EXECUTOR, index)->executor;
 	executor.may_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	executor.mean_us = SPIN_MEAN_MAX_US;
-	executor.wait_event = RT_WAIT_EVENT("RealtimeExecutorMain");
+	(void) rt_wait_event(&executor.wait_event, "RealtimeExecutorMain");
 	executor.context = AllocSetContextCreate(TopMemoryContext,
 											 "realtime request",
 											 ALLOCSET_DEFAULT_SIZES);

@@ -26,6 +26,7 @@
 #include "utils/syscache.h"
 
 #include "src/executor/identity.h"
+#include "src/compat.h"
 #include "src/guc.h"
 
 #define CLAIMS_SETTING "request.jwt.claims"
@@ -234,11 +235,11 @@ find_role(const char *name)
 
 	if (!OidIsValid(role) || rt_identity_is_stale())
 		return InvalidOid;
-	if (!is_member_of_role_nosuper(executor_role, role))
+	if (!rt_member_can_set_role(executor_role, role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("executors cannot run calls as role \"%s\"", name),
-				 errhint("Make the role that \"realtime.executor_role\" names a member of it.")));
+				 errhint("Make the role that \"realtime.executor_role\" names a member of it that may become it.")));
 	return role;
 }
 

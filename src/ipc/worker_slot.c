@@ -19,6 +19,7 @@
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 
+#include "src/compat.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/worker_slot.h"
 
@@ -327,6 +328,7 @@ bool
 rt_database_vacate_begin(Oid database, int timeout_ms)
 {
 	static bool registered = false;
+	static uint32 wait_event = 0;
 	TimestampTz deadline =
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 	uint32		none;
@@ -350,7 +352,7 @@ rt_database_vacate_begin(Oid database, int timeout_ms)
 		if (GetCurrentTimestamp() >= deadline)
 			return false;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 VACATE_POLL_MS, RT_WAIT_EVENT("RealtimeVacate"));
+						 VACATE_POLL_MS, rt_wait_event(&wait_event, "RealtimeVacate"));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -361,7 +363,7 @@ rt_database_vacate_begin(Oid database, int timeout_ms)
 		if (GetCurrentTimestamp() >= deadline)
 			return false;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 VACATE_POLL_MS, RT_WAIT_EVENT("RealtimeVacate"));
+						 VACATE_POLL_MS, rt_wait_event(&wait_event, "RealtimeVacate"));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

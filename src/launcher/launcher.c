@@ -38,6 +38,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "src/compat.h"
 #include "src/guc.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/held_answers.h"
@@ -304,6 +305,7 @@ launcher_loop(void)
 {
 	static TimestampTz last_look = 0;
 	static long timeout = 0;
+	static uint32 wait_event = 0;
 	TimestampTz now;
 
 	rescue_answers();
@@ -318,7 +320,7 @@ launcher_loop(void)
 	else
 		timeout = Min(timeout, FLUSHING_LOOK_MS);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 timeout, RT_WAIT_EVENT("RealtimeLauncherMain"));
+					 timeout, rt_wait_event(&wait_event, "RealtimeLauncherMain"));
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
@@ -342,6 +344,7 @@ rt_launcher_main(Datum main_arg)
 		ereport(FATAL,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("the realtime launcher is running already")));
+	rt_forbid_transaction_timeout();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	rt_payload_attach();
 	rt_keeper_init();

@@ -42,6 +42,7 @@
 #include "utils/timeout.h"
 
 #include "src/catalog/declaration.h"
+#include "src/compat.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/session.h"
@@ -180,6 +181,7 @@ connect_scheduler(void)
 	if (!rt_worker_attach(RT_WORKER_SCHEDULER, 0, my_generation))
 		proc_exit(0);
 
+	rt_forbid_transaction_timeout();
 	BackgroundWorkerInitializeConnection(realtime_database, NULL, 0);
 	rt_worker_set_database(RT_WORKER_SCHEDULER, 0, MyDatabaseId);
 	if (rt_database_is_vacated(MyDatabaseId))
@@ -322,6 +324,7 @@ time_to_sleep(void)
 static void
 sleep_until_due(void)
 {
+	static uint32 wait_event = 0;
 	long		stats_timeout = pgstat_report_stat(false);
 	long		timeout = time_to_sleep();
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
@@ -332,7 +335,7 @@ sleep_until_due(void)
 	if (timeout >= 0)
 		events |= WL_TIMEOUT;
 	if ((WaitLatch(MyLatch, events, timeout,
-				   RT_WAIT_EVENT("RealtimeSchedulerMain")) & WL_TIMEOUT) != 0 &&
+				   rt_wait_event(&wait_event, "RealtimeSchedulerMain")) & WL_TIMEOUT) != 0 &&
 		timeout > 0)
 		pgstat_report_stat(true);
 	ResetLatch(MyLatch);

@@ -22,6 +22,7 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
+#include "src/compat.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/http.h"
@@ -346,9 +347,8 @@ rt_event_loop_wait(long timeout_ms)
 	if (uv_timeout > 0 && (timeout_ms < 0 || uv_timeout < timeout_ms))
 		timeout_ms = uv_timeout;
 
-	if (wait_event == 0)
-		wait_event = RT_WAIT_EVENT("RealtimeGatewayMain");
-	n = WaitEventSetWait(wait_set, timeout_ms, events, lengthof(events), wait_event);
+	n = WaitEventSetWait(wait_set, timeout_ms, events, lengthof(events),
+						 rt_wait_event(&wait_event, "RealtimeGatewayMain"));
 	for (int i = 0; i < n; i++)
 	{
 		if (events[i].events & WL_LATCH_SET)
