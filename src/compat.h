@@ -133,6 +133,15 @@ rt_member_can_set_role(Oid member, Oid role)
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* Whether a relation has got another file in this transaction. */
+#if PG_VERSION_NUM < 160000
+#define rt_relation_is_rewritten(relation) \
+	((relation)->rd_firstRelfilenodeSubid != InvalidSubTransactionId)
+#else
+#define rt_relation_is_rewritten(relation) \
+	((relation)->rd_firstRelfilelocatorSubid != InvalidSubTransactionId)
+#endif
+
 /* Long values were described in postgres.h before 16. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

@@ -11,6 +11,7 @@
 #include "src/backend/live/table.h"
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/publish.h"
+#include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
 
 void
@@ -23,6 +24,7 @@ rt_backend_install(void)
 	 */
 	rt_due_install();
 	rt_throttle_install();
+	rt_settle_install();
 	rt_publish_install();
 	rt_class_change_install();
 	rt_live_table_install();

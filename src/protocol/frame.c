@@ -66,15 +66,23 @@ rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 size_t
 rt_frame_length(const char *frame)
 {
+	RtText		payload = rt_frame_payload(frame);
+
+	return payload.ptr + payload.len - frame;
+}
+
+RtText
+rt_frame_payload(const char *frame)
+{
 	const unsigned char *p = (const unsigned char *) frame;
-	uint64_t	len = 0;
 	int			len_bytes = p[1] < 126 ? 0 : p[1] == 126 ? 2 : 8;
+	RtText		payload = {frame + 2 + len_bytes, 0};
 
 	if (len_bytes == 0)
-		return 2 + p[1];
+		payload.len = p[1];
 	for (int i = 0; i < len_bytes; i++)
-		len = len << 8 | p[2 + i];
-	return 2 + len_bytes + len;
+		payload.len = payload.len << 8 | p[2 + i];
+	return payload;
 }
 
 size_t
@@ -210,15 +218,18 @@ rt_event_frame_write(char *dst, const RtEventText *text)
 }
 
 void
-rt_event_frame_parts(const char *dst, size_t payload_len, size_t topic_len,
-					 size_t event_len, RtText *event, RtText *data_json)
+rt_event_frame_parts(const char *dst, size_t len, bool numbered,
+					 size_t topic_len, size_t event_len, RtText *event,
+					 RtText *data_json)
 {
-	const char *payload = dst + header_length(payload_len + SEQ_MAX);
+	RtText		payload = {dst + header_length(len + SEQ_MAX), len};
 
-	event->ptr = payload + strlen(EVENT_TOPIC EVENT_NAME) + topic_len;
+	if (!numbered)
+		payload = rt_frame_payload(dst);
+	event->ptr = payload.ptr + strlen(EVENT_TOPIC EVENT_NAME) + topic_len;
 	event->len = event_len;
 	data_json->ptr = event->ptr + event_len + strlen(EVENT_DATA);
-	data_json->len = payload + payload_len - strlen(EVENT_END) - data_json->ptr;
+	data_json->len = payload.ptr + payload.len - strlen(EVENT_END) - data_json->ptr;
 }
 
 size_t

@@ -42,8 +42,9 @@ typedef enum RtOpcode
 extern char *rt_frame_seal(char *buf, size_t payload_len, RtOpcode opcode,
 						   size_t *frame_len);
 
-/* The length of a sealed frame, header and all. */
+/* The length of a sealed frame, header and all; and what it is the frame of. */
 extern size_t rt_frame_length(const char *frame);
+extern RtText rt_frame_payload(const char *frame);
 
 /* Payload writers: into dst, at most cap bytes. */
 extern size_t rt_payload_welcome(char *dst, size_t cap,
@@ -82,10 +83,10 @@ extern size_t rt_event_frame_max(const RtEventText *text);
 extern size_t rt_event_frame_write(char *dst, const RtEventText *text);
 
 /*
- * Of one that waits for its number: where event and data stand, and the end of
- * waiting, which returns the frame's length.
+ * Where event and data stand in one that waits for its number, or has none;
+ * and the end of waiting, which returns the frame's length.
  */
-extern void rt_event_frame_parts(const char *dst, size_t payload_len,
+extern void rt_event_frame_parts(const char *dst, size_t len, bool numbered,
 								 size_t topic_len, size_t event_len,
 								 RtText *event, RtText *data_json);
 extern size_t rt_event_frame_number(char *dst, size_t payload_len,

@@ -8,7 +8,7 @@ RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_live_table';
 COMMENT ON FUNCTION realtime.live_table(regclass, text, text, name[], boolean) IS
-'Publishes what changes in a table: events created, updated and deleted with the row as an object. Replaces what was declared for the table. Only its owner can.
+'Publishes what changes in a table: events created, updated and deleted with the row as an object. A transaction tells once for each key of a topic what it has done to it. Replaces what was declared for the table. Only its owner can.
 topic: template whose placeholders are columns, such as todos:{list_id}. A row with a NULL there has no topic. One that moves to another topic is deleted from the first and created in the second.
 key: column by which clients know a row; by default the primary key, if it is one column, or else a column "id".
 columns: those that are published besides the key; by default all, also later ones. An update that changes none of them is no event.

@@ -17,6 +17,8 @@ CREATE TABLE counter (n integer, wide text);
 SELECT realtime.live_table('counter', 'all', key => 'n');
 CREATE TABLE todo (list integer, title text);
 SELECT realtime.live_table('todo', 'list:{list}', key => 'list');
+CREATE TABLE flag (id integer PRIMARY KEY, name text, hidden integer DEFAULT 0);
+SELECT realtime.live_table('flag', 'all', columns => '{name}');
 });
 
 # What the memory contexts of a session hold, in kB
@@ -67,6 +69,19 @@ for my $case ([ 'counter', 'all' ], [ 'todo', 'list:1', 'list:99999' ])
 		'and no event comes behind that');
 	ws_subscribe($ws, 'all');
 }
+
+# Changes that nobody sees are kept in mind as well, where others hang on them.
+$session->query_safe('BEGIN; INSERT INTO flag SELECT generate_series(1, 100)');
+my $before = memory_of($session);
+for my $i (1 .. 5)
+{
+	$session->query_safe(q{DO $$ BEGIN FOR i IN 1 .. 100 LOOP UPDATE flag SET hidden = i; END LOOP; END $$});
+	cmp_ok(memory_of($session) - $before, '<', 3 * 1024, "memory after $i * 10,000 changes that are not published");
+}
+$session->query_safe('COMMIT');
+is(events_before_marker($ws, 'all'), 100, 'behind what had changed before');
+ws_subscribe($ws, 'all');
+
 is($node->safe_psql('postgres', 'SELECT count(*) FROM counter') + $node->safe_psql('postgres', 'SELECT count(*) FROM todo'),
 	1_000_200, 'all rows are there');
 $node->safe_psql('postgres', q{UPDATE counter SET wide = 'y' WHERE n = 100000});

@@ -1,10 +1,12 @@
 // torture.mjs - runs rounds until somebody is content; see run.
 import { parseArgs } from 'node:util';
+import { tortureLive } from './live.mjs';
 import { torture } from './round.mjs';
 
 const { values } = parseArgs({
 	options: {
 		events: { type: 'string', default: '200000' },
+		transactions: { type: 'string', default: '20000' },
 		minutes: { type: 'string', default: '0' },
 		seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
 		every: { type: 'string', default: '4000' },
@@ -19,21 +21,32 @@ function say(text) {
 	console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`);
 }
 
-do {
-	say(`seed ${seed}`);
+function timeLeft() {
+	return milliseconds > 0 && { milliseconds: milliseconds - (Date.now() - began) };
+}
+
+// Runs one of the two kinds of round.
+async function run(name, round) {
+	say(`${name}, seed ${seed}`);
 	try {
-		const { failures, counts } = await torture({
-			seed, events: Number(values.events), every: Number(values.every), log: say,
-			...milliseconds > 0 && { milliseconds: milliseconds - (Date.now() - began) },
-		});
+		const { failures, counts } = await round({ seed, log: say, ...timeLeft() });
 		for (const [what, count] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
 			say(`${String(count).padStart(9)} ${what}`);
-		say(failures.length > 0 ? `seed ${seed}: ${failures.length} FAILURES` : `seed ${seed}: passed`);
+		say(failures.length > 0 ? `${name}, seed ${seed}: ${failures.length} FAILURES` : `${name}, seed ${seed}: passed`);
 		failed += failures.length > 0;
 	} catch (error) {
-		say(`seed ${seed}: FAILED: ${error.stack}`);
+		say(`${name}, seed ${seed}: FAILED: ${error.stack}`);
 		failed++;
 	}
+}
+
+do {
+	if (Number(values.transactions) > 0)
+		await run('live tables', (options) => tortureLive({ transactions: Number(values.transactions), ...options }));
+	if (Number(values.events) > 0)
+		await run('replay topics', (options) => torture({
+			events: Number(values.events), every: Number(values.every), ...options,
+		}));
 	seed++;
 	// Not another one for the last seconds
 } while (Date.now() - began < milliseconds - 20000);

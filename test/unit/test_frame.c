@@ -497,7 +497,7 @@ check_event_frame(const RtEventText *text, uint64_t number)
 
 	if (text->numbered)
 	{
-		rt_event_frame_parts(dst, len, text->topic.len, text->event.len, &event, &json);
+		rt_event_frame_parts(dst, len, true, text->topic.len, text->event.len, &event, &json);
 		CHECK(event.len == text->event.len &&
 			  memcmp(event.ptr, text->event.ptr, event.len) == 0);
 		CHECK(json.len == text->data_json.len &&
@@ -611,6 +611,8 @@ check_seal(size_t payload_len, RtOpcode opcode, size_t header_len)
 	CHECK(frame == buf + RT_FRAME_HEADROOM - header_len);
 	CHECK(frame_len == header_len + payload_len);
 	CHECK(rt_frame_length((char *) frame) == frame_len);
+	CHECK(rt_frame_payload((char *) frame).ptr == (char *) buf + RT_FRAME_HEADROOM);
+	CHECK(rt_frame_payload((char *) frame).len == payload_len);
 	CHECK(frame[0] == opcode);
 
 	if (header_len == 2)

@@ -10,6 +10,7 @@
 #include "access/sysattr.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
@@ -150,12 +151,16 @@ has_one_text(Oid type)
 
 /* ---- key and columns ---- */
 
-/* The primary key, if it is one column, or else a column "id". */
+/*
+ * The primary key, also one that is deferrable, if it is one column, or else a
+ * column "id".
+ */
 static char *
 found_key(Relation relation)
 {
-	Bitmapset  *columns = RelationGetIndexAttrBitmap(relation,
-													 INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	Oid			constraint;
+	Bitmapset  *columns = get_primary_key_attnos(RelationGetRelid(relation), true,
+												 &constraint);
 	int			member;
 
 	if (bms_get_singleton_member(columns, &member))

@@ -142,14 +142,20 @@ rt_live_plan_begin(const RtLivePlan *plan, StringInfo out)
 }
 
 bool
-rt_live_plan_row(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out)
+rt_live_plan_row(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out,
+				 RtSpan *key)
 {
 	if (plan->poisoned || slot->tts_isnull[plan->key.attnum - 1])
 		return false;
 	for (int i = 0; i < plan->column_count; i++)
 	{
-		if (!write_column(&plan->columns[i], slot, out))
+		RtLiveColumn *column = &plan->columns[i];
+		int			begin = out->len + column->prefix_len;
+
+		if (!write_column(column, slot, out))
 			return false;
+		if (column->attnum == plan->key.attnum)
+			*key = (RtSpan) {begin, out->len - begin};
 	}
 	if (unlikely(out->maxlen > plan->buffer_size))
 		plan->buffer_size = Min(out->maxlen, BUFFER_MAX);
@@ -158,12 +164,13 @@ rt_live_plan_row(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out)
 }
 
 bool
-rt_live_plan_key(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out)
+rt_live_plan_key(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out,
+				 RtSpan *key)
 {
-	if (plan->poisoned || slot->tts_isnull[plan->key.attnum - 1])
+	if (plan->poisoned || slot->tts_isnull[plan->key.attnum - 1] ||
+		!write_column(&plan->key, slot, out))
 		return false;
-	if (!write_column(&plan->key, slot, out))
-		return false;
+	*key = (RtSpan) {plan->key.prefix_len, out->len - plan->key.prefix_len};
 	appendStringInfoChar(out, '}');
 	return true;
 }

@@ -83,13 +83,16 @@ extern int	rt_live_plan_topic(RtLivePlan *plan, TupleTableSlot *slot, char *topi
 extern void rt_live_plan_begin(const RtLivePlan *plan, StringInfo out);
 
 /*
- * A row as JSON.  Returns false if clients cannot be sent it: it is too long,
- * has no key or a column that they stumble over.
+ * A row as JSON, and where its key stands in that.  Returns false if clients
+ * cannot be sent it: it is too long, has no key or a column that they stumble
+ * over.
  */
-extern bool rt_live_plan_row(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out);
+extern bool rt_live_plan_row(RtLivePlan *plan, TupleTableSlot *slot,
+							 StringInfo out, RtSpan *key);
 
 /* Only the key. */
-extern bool rt_live_plan_key(RtLivePlan *plan, TupleTableSlot *slot, StringInfo out);
+extern bool rt_live_plan_key(RtLivePlan *plan, TupleTableSlot *slot,
+							 StringInfo out, RtSpan *key);
 
 /* Whether two rows have the same key and topic; the same columns. */
 extern bool rt_live_plan_same_place(const RtLivePlan *plan,

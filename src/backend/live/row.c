@@ -3,54 +3,60 @@
  *		The trigger of live tables: rows that change become events.
  *
  * It never rejects a row.  What cannot be published becomes a marker that makes
- * the topic's subscribers load again (live_lost.c); a row that has no topic
+ * the topic's subscribers load again (lost.c); a row that has no topic
  * concerns nobody; in a database that no client is connected to nothing
  * happens.  What remains are errors of the columns' own output functions, and
  * those of any statement: cancelled, out of memory.
  *
- * An event tells the newest version of its row.  Triggers run after the
- * statement, and one of the user, called for the same row or an earlier one,
- * may have changed the row once more by then: that change has been published
- * by the time ours is called for the first one.  To tell now what the row was
- * like then would leave clients with it.  (For one row ours is called before
- * those of the user, because its name comes first.)
+ * Triggers run after the statement, so a row may have changed once more before
+ * ours is called for the first change, and nothing says in which order rows
+ * have changed.  Events go with the versions of rows that they tell of, from
+ * which it is found out before the commit what clients need (settle.c).
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "src/backend/live/lost.h"
 #include "src/backend/live/plan.h"
 #include "src/backend/live/table.h"
+#include "src/backend/publish/settle.h"
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
 #include "src/protocol/frame.h"
 
-static void row_changed(RtLivePlan *plan, TriggerData *data);
-static void superseded(RtLivePlan *plan, Relation relation,
-					   TupleTableSlot *old_slot, TupleTableSlot *new_slot,
-					   HeapTuple new_tuple);
-static void created(RtLivePlan *plan, TupleTableSlot *slot);
-static void updated(RtLivePlan *plan, TupleTableSlot *old_slot,
-					TupleTableSlot *new_slot);
-static void deleted(RtLivePlan *plan, TupleTableSlot *slot);
-static void lost(RtLivePlan *plan, TupleTableSlot *slot);
+/* A change of a row, as the trigger is told of it. */
+typedef struct Row
+{
+	RtLivePlan *plan;
+	TupleTableSlot *old_slot;	/* NULL = it was inserted */
+	TupleTableSlot *new_slot;	/* NULL = it was deleted */
+	bool		old_is_own;		/* this transaction has made that version */
+	bool		is_lost;		/* what versions rows were is not known any more */
+} Row;
+
+static void row_changed(Row *row, TriggerData *data);
+static bool is_own(HeapTuple tuple);
+static void created(const Row *row);
+static void updated(const Row *row);
+static void updated_unseen(const Row *row);
+static void deleted(const Row *row);
+static void lost(const Row *row, TupleTableSlot *slot);
 static bool find_topic(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event,
 					   char *buffer);
-static void publish_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event);
-static void publish_deleted_row(RtLivePlan *plan, TupleTableSlot *slot,
-								RtEvent *event);
-static bool publish(RtEvent *event, const StringInfo data);
-static bool fits(const RtEvent *event);
-static bool is_superseded(HeapTuple tuple);
-static TupleTableSlot *newest_version(Relation relation, HeapTuple tuple);
+static RtRowChange change_of(const Row *row, TupleTableSlot *gone,
+							 TupleTableSlot *come);
+static void publish_row(const Row *row, TupleTableSlot *slot, RtEvent *event,
+						RtRowChange change);
+static bool publish(const Row *row, RtEvent *event, const StringInfo data,
+					RtSpan key, RtRowChange *change);
+static bool note_unseen(const Row *row, const RtRowChange *change);
+static bool fits(Size more);
 static bool can_publish(void);
 static void warn_fault(RtLivePlan *plan, Relation relation);
 static void warn_topic(RtLivePlan *plan);
@@ -86,12 +92,12 @@ realtime_live_table_changed(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		RtLivePlan *plan = rt_live_plan(data->tg_relation, data->tg_trigger);
+		Row			row = {.plan = rt_live_plan(data->tg_relation, data->tg_trigger)};
 
-		if (likely(plan->fault == NULL))
-			row_changed(plan, data);
+		if (likely(row.plan->fault == NULL))
+			row_changed(&row, data);
 		else
-			warn_fault(plan, data->tg_relation);
+			warn_fault(row.plan, data->tg_relation);
 	}
 	error_context_stack = callback.previous;
 	return PointerGetDatum(NULL);
@@ -100,54 +106,106 @@ realtime_live_table_changed(PG_FUNCTION_ARGS)
 /* ---- what has happened ---- */
 
 static void
-row_changed(RtLivePlan *plan, TriggerData *data)
+row_changed(Row *row, TriggerData *data)
 {
-	bool		is_update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
-	TupleTableSlot *old_slot = data->tg_trigslot;
-	TupleTableSlot *new_slot = is_update ? data->tg_newslot : data->tg_trigslot;
-	HeapTuple	new_tuple = is_update ? data->tg_newtuple : data->tg_trigtuple;
+	RtLivePlan *plan = row->plan;
+	bool		moves;
 
-	slot_getsomeattrs(old_slot, plan->last_attnum);
-	slot_getsomeattrs(new_slot, plan->last_attnum);
-	if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		deleted(plan, old_slot);
-	else if (plan->heap && unlikely(is_superseded(new_tuple)))
-		superseded(plan, data->tg_relation, is_update ? old_slot : NULL,
-				   new_slot, new_tuple);
-	else if (is_update)
-		updated(plan, old_slot, new_slot);
+	row->is_lost = plan->heap && rt_relation_is_rewritten(data->tg_relation);
+	if (!TRIGGER_FIRED_BY_INSERT(data->tg_event))
+	{
+		row->old_slot = data->tg_trigslot;
+		row->old_is_own = plan->heap && is_own(data->tg_trigtuple);
+		slot_getsomeattrs(row->old_slot, plan->last_attnum);
+	}
+	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event))
+	{
+		row->new_slot = row->old_slot != NULL ? data->tg_newslot : data->tg_trigslot;
+		slot_getsomeattrs(row->new_slot, plan->last_attnum);
+	}
+
+	moves = row->old_slot == NULL || row->new_slot == NULL ||
+		!rt_live_plan_same_place(plan, row->old_slot, row->new_slot);
+	if (!moves && rt_live_plan_same_row(plan, row->old_slot, row->new_slot))
+		updated_unseen(row);
+	else if (unlikely(row->is_lost))
+	{
+		lost(row, row->old_slot);
+		lost(row, row->new_slot);
+	}
+	else if (moves)
+	{
+		deleted(row);
+		created(row);
+	}
 	else
-		created(plan, new_slot);
+		updated(row);
 }
 
-/*
- * The new row has been changed again, or deleted, and that has been told: also
- * that it is gone from where it was in between.  Whether something else has
- * come to the place of the old row since is not known, so rather than saying
- * that it is gone from there clients are made to load again.  old_slot is
- * NULL if the row was inserted.
- */
-static void
-superseded(RtLivePlan *plan, Relation relation, TupleTableSlot *old_slot,
-		   TupleTableSlot *new_slot, HeapTuple new_tuple)
+/* With the number that the version got, even if it was frozen at once. */
+static bool
+is_own(HeapTuple tuple)
 {
-	TupleTableSlot *newest = newest_version(relation, new_tuple);
+	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmin(tuple->t_data));
+}
 
-	if (newest != NULL)
-		slot_getsomeattrs(newest, plan->last_attnum);
-	if (old_slot != NULL &&
-		!rt_live_plan_same_place(plan, old_slot, newest != NULL ? newest : new_slot))
-	{
-		lost(plan, old_slot);
-		old_slot = NULL;
-	}
-	if (newest == NULL)
+static void
+created(const Row *row)
+{
+	char		topic[RT_TOPIC_MAX];
+	RtEvent		event = {.event = "created"};
+
+	if (row->new_slot != NULL &&
+		find_topic(row->plan, row->new_slot, &event, topic))
+		publish_row(row, row->new_slot, &event, change_of(row, NULL, row->new_slot));
+}
+
+static void
+updated(const Row *row)
+{
+	char		topic[RT_TOPIC_MAX];
+	RtEvent		event = {.event = "updated"};
+
+	if (find_topic(row->plan, row->new_slot, &event, topic))
+		publish_row(row, row->new_slot, &event,
+					change_of(row, row->old_slot, row->new_slot));
+}
+
+/* Clients need no event of it, but the next change is one of another version. */
+static void
+updated_unseen(const Row *row)
+{
+	char		topic[RT_TOPIC_MAX];
+	RtEvent		event = {0};
+	RtRowChange change = change_of(row, row->old_slot, row->new_slot);
+
+	if (!row->old_is_own || row->is_lost ||
+		!find_topic(row->plan, row->new_slot, &event, topic))
 		return;
-	if (old_slot != NULL)
-		updated(plan, old_slot, newest);
-	else
-		created(plan, newest);
-	ExecDropSingleTupleTableSlot(newest);
+	if (!note_unseen(row, &change))
+		rt_live_lost_add(&event);
+}
+
+static void
+deleted(const Row *row)
+{
+	char		topic[RT_TOPIC_MAX];
+	RtEvent		event = {.event = "deleted"};
+
+	if (row->old_slot != NULL &&
+		find_topic(row->plan, row->old_slot, &event, topic))
+		publish_row(row, row->old_slot, &event, change_of(row, row->old_slot, NULL));
+}
+
+/* What has become of the row cannot be told. */
+static void
+lost(const Row *row, TupleTableSlot *slot)
+{
+	char		topic[RT_TOPIC_MAX];
+	RtEvent		event = {0};
+
+	if (slot != NULL && find_topic(row->plan, slot, &event, topic))
+		rt_live_lost_add(&event);
 }
 
 /* Nobody knows any more which topics the rows had. */
@@ -173,53 +231,6 @@ rt_live_truncated(const char *tpl)
 	rt_live_lost_add(&event);
 }
 
-static void
-created(RtLivePlan *plan, TupleTableSlot *slot)
-{
-	char		topic[RT_TOPIC_MAX];
-	RtEvent		event = {.event = "created"};
-
-	if (find_topic(plan, slot, &event, topic))
-		publish_row(plan, slot, &event);
-}
-
-static void
-updated(RtLivePlan *plan, TupleTableSlot *old_slot, TupleTableSlot *new_slot)
-{
-	char		topic[RT_TOPIC_MAX];
-	RtEvent		event = {.event = "updated"};
-
-	if (!rt_live_plan_same_place(plan, old_slot, new_slot))
-	{
-		deleted(plan, old_slot);
-		created(plan, new_slot);
-	}
-	else if (!rt_live_plan_same_row(plan, old_slot, new_slot) &&
-			 find_topic(plan, new_slot, &event, topic))
-		publish_row(plan, new_slot, &event);
-}
-
-static void
-deleted(RtLivePlan *plan, TupleTableSlot *slot)
-{
-	char		topic[RT_TOPIC_MAX];
-	RtEvent		event = {.event = "deleted"};
-
-	if (find_topic(plan, slot, &event, topic))
-		publish_deleted_row(plan, slot, &event);
-}
-
-/* What has become of the row cannot be told. */
-static void
-lost(RtLivePlan *plan, TupleTableSlot *slot)
-{
-	char		topic[RT_TOPIC_MAX];
-	RtEvent		event = {0};
-
-	if (find_topic(plan, slot, &event, topic))
-		rt_live_lost_add(&event);
-}
-
 /* ---- publishing ---- */
 
 /*
@@ -241,14 +252,19 @@ find_topic(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event, char *buffer)
 	return true;
 }
 
-static void
-publish_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event)
+static RtRowChange
+change_of(const Row *row, TupleTableSlot *gone, TupleTableSlot *come)
 {
-	StringInfoData data;
+	RtRowChange change = {.source = row->plan->trigger};
 
-	rt_live_plan_begin(plan, &data);
-	if (unlikely(!rt_live_plan_row(plan, slot, &data) || !publish(event, &data)))
-		rt_live_lost_add(event);
+	if (gone != NULL)
+	{
+		change.gone = gone->tts_tid;
+		change.gone_is_own = row->old_is_own;
+	}
+	if (come != NULL)
+		change.come = come->tts_tid;
+	return change;
 }
 
 /*
@@ -256,89 +272,70 @@ publish_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event)
  * shown as they are, a deleted one tells nothing else.
  */
 static void
-publish_deleted_row(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event)
+publish_row(const Row *row, TupleTableSlot *slot, RtEvent *event,
+			RtRowChange change)
 {
+	bool		deletes = slot == row->old_slot;
+	bool		key_only = deletes && event->declaration != NULL &&
+		event->declaration->transform.declared;
 	StringInfoData data;
+	RtSpan		key;
 
-	rt_live_plan_begin(plan, &data);
-	if (likely((event->declaration == NULL ||
-				!event->declaration->transform.declared) &&
-			   rt_live_plan_row(plan, slot, &data) && publish(event, &data)))
+	rt_live_plan_begin(row->plan, &data);
+	if (likely(!key_only && rt_live_plan_row(row->plan, slot, &data, &key) &&
+			   publish(row, event, &data, key, &change)))
 		return;
 	resetStringInfo(&data);
-	if (!rt_live_plan_key(plan, slot, &data) || !publish(event, &data))
+	if (!deletes || !rt_live_plan_key(row->plan, slot, &data, &key) ||
+		!publish(row, event, &data, key, &change))
 		rt_live_lost_add(event);
 }
 
 /* Returns false if it does not fit. */
 static bool
-publish(RtEvent *event, const StringInfo data)
+publish(const Row *row, RtEvent *event, const StringInfo data, RtSpan key,
+		RtRowChange *change)
 {
 	event->event_len = strlen(event->event);
+	change->key = (RtText) {data->data + key.off, key.len};
 	if (unlikely(rt_transform_applies(event)))
 	{
-		RtTransformed transformed = rt_transform_text(event, data);
+		RtTransformed transformed;
 
-		if (transformed != RT_TRANSFORMED)
-			return transformed == RT_TRANSFORM_LEFT_OUT;
+		change->key.ptr = pnstrdup(change->key.ptr, key.len);
+		transformed = rt_transform_text(event, data);
+		if (transformed == RT_TRANSFORM_LEFT_OUT)
+			return note_unseen(row, change);
+		if (transformed == RT_TRANSFORM_FAILED)
+			return false;
 	}
 	event->data = data->data;
 	event->data_len = data->len;
-	if (unlikely(!fits(event)))
+	if (unlikely(!fits(event->data_len) || !rt_pending_fits(event)))
 		return false;
-	rt_pending_add(event);
+	if (row->plan->heap)
+		rt_settle_add(event, change);
+	else
+		rt_pending_add(event);
+	return true;
+}
+
+/* Likewise. */
+static bool
+note_unseen(const Row *row, const RtRowChange *change)
+{
+	if (unlikely(!fits(0)))
+		return false;
+	if (row->plan->heap)
+		rt_settle_add_unseen(change);
 	return true;
 }
 
 static bool
-fits(const RtEvent *event)
+fits(Size more)
 {
-	return rt_pending_size() + event->data_len <
-		(Size) realtime_live_table_memory * 1024 &&
-		rt_pending_fits(event);
-}
-
-/* ---- versions ---- */
-
-/*
- * Whether this transaction has already changed the row once more.  Nobody else
- * can have: nobody else sees it.
- */
-static bool
-is_superseded(HeapTuple tuple)
-{
-	HeapTupleHeader header = tuple->t_data;
-
-	if (likely((header->t_infomask & HEAP_XMAX_INVALID) != 0) ||
-		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
-		return false;
-	return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));
-}
-
-/*
- * The last version of a row that was superseded, in a slot that the caller
- * drops; NULL if it was deleted, or moved to another partition, whose own
- * trigger tells about it.
- */
-static TupleTableSlot *
-newest_version(Relation relation, HeapTuple tuple)
-{
-	TupleTableSlot *slot = table_slot_create(relation, NULL);
-
-	do
-	{
-		ItemPointerData next = tuple->t_data->t_ctid;
-
-		if (HeapTupleHeaderIndicatesMovedPartitions(tuple->t_data) ||
-			ItemPointerEquals(&next, &tuple->t_self) ||
-			!table_tuple_fetch_row_version(relation, &next, SnapshotAny, slot))
-		{
-			ExecDropSingleTupleTableSlot(slot);
-			return NULL;
-		}
-		tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
-	} while (is_superseded(tuple));
-	return slot;
+	return rt_pending_size() + rt_settle_size() + more <
+		(Size) realtime_live_table_memory * 1024;
 }
 
 /* ---- words ---- */

@@ -72,6 +72,7 @@ rt_entry_parts(RtRingEntry *entry, uint32 event_len, RtText *event,
 			   RtText *data)
 {
 	rt_event_frame_parts(frame_begin(entry), entry->frame_len,
+						 entry->topic_class == RT_TOPIC_REPLAY,
 						 entry->topic_len, event_len, event, data);
 }
 

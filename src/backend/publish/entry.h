@@ -32,7 +32,7 @@ typedef struct RtUnnumbered
 	int			replay_size;	/* of its topic */
 } RtUnnumbered;
 
-/* The parts of such an event; valid until it is finished. */
+/* The parts of an event; valid until it is finished. */
 extern void rt_entry_parts(RtRingEntry *entry, uint32 event_len,
 						   RtText *event, RtText *data);
 

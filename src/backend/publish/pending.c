@@ -9,9 +9,10 @@
  *	- publish: the entry is written; what does not fit is refused here;
  *	- end of a subtransaction: its entries are the buffer's tail, because
  *	  subtransactions nest (src/backend/txn_stack.h);
- *	- PRE_COMMIT: events that have to wait are taken out (throttle.c); the
- *	  locks of the ordered topics are taken, and events of replay topics get
- *	  their numbers and rows (numbering.c);
+ *	- PRE_COMMIT: events that have to wait are taken out (throttle.c), as are
+ *	  those of rows that others make superfluous (settle.c); the locks of the
+ *	  ordered topics are taken, and events of replay topics get their numbers
+ *	  and rows (numbering.c);
  *	- COMMIT: the buffer goes to the ring.  Nothing there allocates, waits
  *	  or fails;
  *	- ABORT: it is forgotten.
@@ -34,6 +35,7 @@
 #include "src/backend/publish/epoch_end.h"
 #include "src/backend/publish/numbering.h"
 #include "src/backend/publish/publish.h"
+#include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
 #include "src/backend/txn_stack.h"
 #include "src/catalog/declaration.h"
@@ -208,13 +210,25 @@ rt_pending_position(void)
 	return pending.size;
 }
 
-void
-rt_pending_remove(Size position)
+RtRingEntry *
+rt_pending_entry(Size position)
 {
 	Assert(position < pending.size && !pending.closed);
 
-	((RtRingEntry *) (pending.buffer + position))->flags |= ENTRY_REMOVED;
+	return (RtRingEntry *) (pending.buffer + position);
+}
+
+void
+rt_pending_remove(Size position)
+{
+	rt_pending_entry(position)->flags |= ENTRY_REMOVED;
 	pending.any_removed = true;
+}
+
+void
+rt_pending_keep(Size position)
+{
+	rt_pending_entry(position)->flags &= ~ENTRY_REMOVED;
 }
 
 /* ---- life of the transaction ---- */
@@ -226,6 +240,7 @@ on_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 			rt_throttle_precommit();
+			rt_settle_precommit();
 			if (pending.any_removed)
 				drop_removed();
 			if (pending.size > 0 || pending.end_epoch)

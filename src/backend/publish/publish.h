@@ -105,11 +105,14 @@ extern Size rt_pending_capacity(void);
 extern void rt_pending_check_size(Size size);
 
 /*
- * Where the next event will be, and taking one out again.  Positions are good
- * until the event's subtransaction is rolled back; events are taken out by
- * rt_throttle_precommit() only.
+ * Where the next event will be, the event that is there, good until the next
+ * one is added, and taking it out, or not, after all.  Positions are good until
+ * the event's subtransaction is rolled back; events are taken out before the
+ * commit only (throttle.c, settle.c).
  */
 extern Size rt_pending_position(void);
+extern RtRingEntry *rt_pending_entry(Size position);
 extern void rt_pending_remove(Size position);
+extern void rt_pending_keep(Size position);
 
 #endif							/* RT_BACKEND_PUBLISH_PUBLISH_H */
