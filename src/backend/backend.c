@@ -13,6 +13,7 @@
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
+#include "src/backend/unflushed_commit.h"
 
 void
 rt_backend_install(void)
@@ -20,8 +21,9 @@ rt_backend_install(void)
 	rt_after_commit_install();
 	/*
 	 * called in the reverse order: what is published comes before timers, and
-	 * what may end an epoch before that
+	 * what may end an epoch before that; whether it waits is known last
 	 */
+	rt_unflushed_commit_install();
 	rt_due_install();
 	rt_throttle_install();
 	rt_settle_install();

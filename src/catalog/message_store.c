@@ -25,6 +25,7 @@
 #include "src/catalog/message_store.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/unflushed.h"
 #include "src/protocol/topic.h"
 
 struct RtReplayScan
@@ -45,6 +46,16 @@ static int64 newest_of_table(const char *topic, Size len, Snapshot snapshot);
 static const char *slot_text(TupleTableSlot *slot, int anum, uint32 *len);
 static Datum epoch_column(Relation epochs, HeapTuple tuple, int anum);
 static int64 current_floor(Snapshot snapshot);
+
+/* To be told to clients, or to be compared with what they have been told. */
+static Relation
+open_messages(void)
+{
+	Oid			table = rt_message_table();
+
+	rt_unflushed_note_numbers(table);
+	return table_open(table, AccessShareLock);
+}
 
 RtReplayNumbers
 rt_replay_numbers(const char *topic, Size len, Snapshot snapshot)
@@ -85,7 +96,7 @@ bool
 rt_replay_any(const char *tpl, Size len)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	Relation	messages = table_open(rt_message_table(), AccessShareLock);
+	Relation	messages = open_messages();
 	Relation	index = rt_message_index_open(messages, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(messages, NULL);
 	char	   *topic = "";
@@ -111,7 +122,7 @@ rt_replay_begin(const char *topic, Size len, int64 since, Snapshot snapshot)
 {
 	RtReplayScan *scan = palloc(sizeof(RtReplayScan));
 
-	scan->messages = table_open(rt_message_table(), AccessShareLock);
+	scan->messages = open_messages();
 	scan->index = rt_message_index_open(scan->messages, AccessShareLock);
 	scan->slot = table_slot_create(scan->messages, NULL);
 	scan->row_context = AllocSetContextCreate(CurrentMemoryContext,
@@ -234,7 +245,7 @@ rt_message_index_open(Relation messages, LOCKMODE mode)
 static int64
 newest_of_table(const char *topic, Size len, Snapshot snapshot)
 {
-	Relation	messages = table_open(rt_message_table(), AccessShareLock);
+	Relation	messages = open_messages();
 	Relation	index = rt_message_index_open(messages, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(messages, NULL);
 	int64		newest;

@@ -1,42 +1,46 @@
 /*
  * commit.c
- *		How calls commit: without a flush of their own, if they may.
+ *		How calls commit, without a flush of their own, and what their answers
+ *		wait for.
  *
  * With realtime.pipelined_commits a call's transaction commits as if
  * synchronous_commit were off; the executor flushes later, once for several
- * calls, and only then lets their answers out.  The level that was in force
- * when the last code of the user had run is the one that the flush (and the
- * wait for standbys) then honours.  A call that standbys must confirm takes
- * this way always: its own commit is under a deadline, which would end the
- * wait, and the client would be told of something that no standby has.
+ * calls, and only then may their answers be told.  The level that was in force
+ * when the last code of the user had run is the one that the answer then
+ * honours.  A call that standbys must confirm takes this way always: it is its
+ * gateway that waits for them, and the executor goes on.
  *
- * PRE_COMMIT is the moment: deferred triggers have run, the settings can be
- * rolled back, the commit record is not written yet.  What runs after it and
- * may still fail is PostgreSQL's own and that of our publisher, whose callback
- * comes later than this one and whose entries carry the commit's position
- * while rt_commit_is_pipelined is set.
+ * An answer tells what its transaction has seen, too: commits of others that
+ * are not durable yet.  It waits for them, whether it has written or not, and
+ * if it has failed as well.  Who asks for synchronous_commit = off has chosen
+ * not to wait; but not for numbers of events, which others go by.
+ *
+ * PRE_COMMIT is the moment: deferred triggers have run, no snapshot is taken
+ * any more, the settings can be rolled back, the commit record is not written
+ * yet.  What runs after it and may still fail is PostgreSQL's own and that of
+ * our publisher, whose callback comes later than this one and whose entries
+ * carry the commit's position while rt_own_flush.waits is set.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
-#include "replication/syncrep.h"
 #include "utils/guc.h"
 
 #include "src/executor/commit.h"
-#include "src/executor/interrupt.h"
+#include "src/executor/reply.h"
 #include "src/executor/session_reset.h"
 #include "src/guc.h"
-#include "src/ipc/flush_request.h"
-#include "src/ipc/publish_ring.h"
+#include "src/ipc/unflushed.h"
 
-/* The transaction that is being committed. */
+/* The transaction that ends. */
 static bool overridden = false; /* synchronous_commit is not its setting */
 static int	base_level;			/* to put back, if overridden */
 static int	wanted_level;
 static bool wrote_wal;			/* before PRE_COMMIT */
 static XLogRecPtr commit_lsn = InvalidXLogRecPtr;
+static RtDurability seen;		/* of others' commits */
 
 static const char *
 level_name(int level)
@@ -56,43 +60,52 @@ level_name(int level)
 	}
 }
 
-/*
- * Through the setting's machinery, which also sets what standbys must do.
- * level -1 = as it is configured.
- */
+/* Through the setting's machinery, which also sets what standbys must do. */
 static void
-set_level(int level, GucAction action)
+set_level(int level)
 {
-	(void) set_config_option("synchronous_commit",
-							 level < 0 ? NULL : level_name(level),
-							 PGC_USERSET, PGC_S_SESSION, action,
+	(void) set_config_option("synchronous_commit", level_name(level),
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
 							 true, 0, false);
 }
 
-static bool
-level_needs_standbys(int level)
+/*
+ * If standbys do not answer, what waits for them must not take every slot: the
+ * last moment at which it can be refused.
+ */
+static void
+refuse_if_crowded(void)
 {
-	return level > SYNCHRONOUS_COMMIT_LOCAL_FLUSH &&
-		SyncRepStandbyNames != NULL && SyncRepStandbyNames[0] != '\0';
+	bool		writes = TransactionIdIsValid(GetTopTransactionIdIfAny());
+
+	if ((seen.mode != SYNC_REP_NO_WAIT ||
+		 (writes && rt_standby_mode(wanted_level) != SYNC_REP_NO_WAIT)) &&
+		rt_answers_crowd_for_standbys())
+		rt_reply_refuse_overload();
 }
 
 static void
 prepare_commit(void)
 {
+	int			mode;
+
 	wrote_wal = XactLastRecEnd != 0;
 	wanted_level = synchronous_commit;
+	refuse_if_crowded();
 	rt_session_reset_precommit();
 	base_level = synchronous_commit;
 
+	mode = rt_standby_mode(wanted_level);
 	if (realtime_pipelined_commits || wanted_level == SYNCHRONOUS_COMMIT_OFF ||
-		level_needs_standbys(wanted_level))
+		mode != SYNC_REP_NO_WAIT)
 	{
 		overridden = true;
 		synchronous_commit = SYNCHRONOUS_COMMIT_OFF;
-		rt_commit_is_pipelined = wanted_level > SYNCHRONOUS_COMMIT_OFF;
+		rt_own_flush.waits = wanted_level > SYNCHRONOUS_COMMIT_OFF;
+		rt_own_flush.mode = mode;
 	}
 	else if (wanted_level != base_level)
-		set_level(wanted_level, GUC_ACTION_LOCAL);
+		set_level(wanted_level);
 }
 
 /* XactLastCommitEnd is this transaction's only if it had an id. */
@@ -100,18 +113,31 @@ static void
 note_commit(void)
 {
 	rt_session_reset_commit();
-	if (rt_commit_is_pipelined &&
-		TransactionIdIsValid(GetTopTransactionIdIfAny()))
+	if (rt_own_flush.waits && TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		commit_lsn = XactLastCommitEnd;
 }
 
 static void
 on_transaction_event(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_PRE_COMMIT && rt_session_reset_is_pending())
-		prepare_commit();
-	else if (event == XACT_EVENT_COMMIT)
-		note_commit();
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			seen = rt_unflushed_seen();
+			wanted_level = SYNCHRONOUS_COMMIT_LOCAL_FLUSH;
+			if (rt_session_reset_is_pending())
+				prepare_commit();
+			break;
+		case XACT_EVENT_COMMIT:
+			note_commit();
+			break;
+		case XACT_EVENT_ABORT:
+			seen = rt_unflushed_seen();
+			wanted_level = SYNCHRONOUS_COMMIT_LOCAL_FLUSH;
+			break;
+		default:
+			break;
+	}
 }
 
 void
@@ -120,77 +146,37 @@ rt_commit_init(void)
 	RegisterXactCallback(on_transaction_event, NULL);
 }
 
-void
-rt_commit_end(RtDurability *durability)
+/*
+ * As in PostgreSQL, a transaction that only wrote to temporary and unlogged
+ * tables waits for nothing of its own.  The publisher writes after we have
+ * looked.
+ */
+static RtDurability
+wanted_durability(void)
 {
-	XLogRecPtr	read_lsn = rt_flush_take_reading();
+	RtDurability wanted = RT_DURABLE;
 
-	if (read_lsn != InvalidXLogRecPtr && read_lsn > GetFlushRecPtr(NULL))
-	{
-		durability->lsn = Max(durability->lsn, read_lsn);
-		durability->level = Max(durability->level, SYNCHRONOUS_COMMIT_LOCAL_FLUSH);
-	}
+	if (rt_unflushed_take_numbers() || wanted_level > SYNCHRONOUS_COMMIT_OFF)
+		wanted = seen;
+	if (commit_lsn != InvalidXLogRecPtr &&
+		(wrote_wal || rt_own_flush.published != InvalidXLogRecPtr))
+		wanted = rt_durability_sum(wanted, (RtDurability) {commit_lsn, rt_own_flush.mode});
+	return rt_is_durable(wanted) ? RT_DURABLE : wanted;
+}
 
-	/*
-	 * As in PostgreSQL, a transaction that only wrote to temporary and
-	 * unlogged tables waits for nothing.  The publisher writes after we have
-	 * looked.
-	 */
-	if (commit_lsn != InvalidXLogRecPtr && (wrote_wal || rt_commit_published))
-	{
-		durability->lsn = Max(durability->lsn, commit_lsn);
-		durability->level = Max(durability->level, wanted_level);
-	}
+RtDurability
+rt_commit_end(void)
+{
+	RtDurability wanted = wanted_durability();
+
+	seen = RT_DURABLE;
 	commit_lsn = InvalidXLogRecPtr;
-	rt_commit_is_pipelined = false;
-
+	rt_own_flush.waits = false;
+	rt_own_flush.mode = SYNC_REP_NO_WAIT;
 	if (overridden)
 	{
 		overridden = false;
 		synchronous_commit = base_level;
 	}
-}
-
-bool
-rt_durability_needs_standbys(const RtDurability *durability)
-{
-	return level_needs_standbys(durability->level);
-}
-
-/*
- * The wait can take for ever if standbys are missing; as in any session a
- * cancel ends it with a warning, and so does a shutdown.  There may be no
- * transaction to undo a setting at its end, so that is done here.
- */
-static void
-wait_for_standbys(RtDurability *durability)
-{
-	bool		another_level = durability->level != synchronous_commit;
-
-	if (another_level)
-		set_level(durability->level, GUC_ACTION_SET);
-
-	rt_deadline_arm(0);
-	HOLD_INTERRUPTS();
-	SyncRepWaitForLSN(durability->lsn, true);
-	RESUME_INTERRUPTS();
-	rt_deadline_disarm();
-
-	if (another_level)
-		set_level(-1, GUC_ACTION_SET);
-}
-
-bool
-rt_durability_wait(RtDurability *durability)
-{
-	if (durability->lsn == InvalidXLogRecPtr)
-		return false;
-
-	XLogFlush(durability->lsn);
-	if (rt_durability_needs_standbys(durability))
-		wait_for_standbys(durability);
-
-	durability->lsn = InvalidXLogRecPtr;
-	durability->level = SYNCHRONOUS_COMMIT_OFF;
-	return true;
+	return wanted;
 }

@@ -3,8 +3,8 @@
  *		The executor: a background worker that runs what clients ask for.
  *
  * It takes requests from the queue in shared memory one by one, runs each in
- * a transaction of its own, and hands the answers over in batches (batch.c).
- * With nothing queued it hands over what it holds, notes itself as idle under
+ * a transaction of its own, and tells their owners of the answers in batches
+ * (outgoing.c).  With nothing queued it does that, notes itself as idle under
  * the queue's lock, so that no wake-up can be lost, and sleeps on its latch.
  *
  * It leaves with status 0 when the server stops or its database has to be
@@ -47,9 +47,9 @@
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
 #include "src/executor/request/stream.h"
+#include "src/executor/touched.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
-#include "src/ipc/held_answers.h"
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 
@@ -145,11 +145,8 @@ look(void)
 static void
 fail_requests(int code, Datum arg)
 {
-	RtRequest  *held[RT_HELD_MAX];
-	int			executor_index = DatumGetInt32(arg);
-
-	(void) rt_held_take(executor_index, held);	/* they are RUNNING as well */
-	rt_requests_fail_executor(executor_index);
+	rt_requests_fail_executor(DatumGetInt32(arg));
+	rt_outgoing_alarm();
 }
 
 /*
@@ -199,9 +196,10 @@ init_executor(int index)
 	MemoryContextSwitchTo(executor.context);
 
 	rt_interrupt_init_timer();
-	rt_outgoing_init(executor.index, executor.counters);
+	rt_outgoing_init(executor.counters);
 	rt_work_init(executor.counters);
 	rt_commit_init();
+	rt_touched_init();
 	rt_functions_init();
 	rt_identity_init();
 	rt_leftover_init();
@@ -277,7 +275,7 @@ run_request(RtRequest *request)
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
 	result = run_kind(request);
-	rt_outgoing_add(request, result.ended);
+	rt_outgoing_add(request, result.durability, result.ended);
 
 	count(&executor.counters->calls);
 	if (result.failed)

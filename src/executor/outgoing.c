@@ -1,26 +1,27 @@
 /*
  * outgoing.c
- *		Answers that are ready and not yet handed over.
+ *		Answers that are ready and of which nobody has been told yet.
  *
- * Handing answers over costs a lock and a wake-up, making them durable costs
- * a flush; both are paid once for several calls.  How long an answer may wait
- * for others depends on what waiting saves: without a flush some tens of
- * microseconds of work, with one as much as a few flushes take.  A call that
- * is slow, or that nobody has timed yet, delays nobody: the answers go first.
- * A call that turns out to be slow, because it waits for a lock, say, delays
- * them until our timer has the launcher flush and answer in our place: what
- * is held is kept in shared memory for that.
+ * To wake a gateway costs a signal, to make a commit durable a flush; both are
+ * paid once for several calls.  How long an answer may wait for others depends
+ * on what waiting saves: without a flush some tens of microseconds of work,
+ * with one as much as a few flushes take.  A call that is slow, or that nobody
+ * has timed yet, delays nobody: the gateways are told first.  A call that turns
+ * out to be slow, because it waits for a lock, say, delays them until our timer
+ * raises the alarm.  The answers are with their owners already, each with what
+ * it waits for, so there is nothing to do then but to tell the owners and to
+ * have somebody else flush.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "access/xlog.h"
 
 #include "src/executor/outgoing.h"
 #include "src/guc.h"
-#include "src/ipc/held_answers.h"
-#include "src/ipc/publish_ring.h"
+#include "src/ipc/flush_request.h"
+#include "src/ipc/unflushed.h"
 
-#define BATCH_MAX RT_HELD_MAX	/* answers, if they wait for a flush */
+#define BATCH_MAX 64			/* answers, if they wait for a flush */
 #define BATCH_PLAIN_MAX 16		/* answers, if they do not */
 #define PLAIN_WAIT_US 30.0
 #define SLOW_CALL_US 100.0
@@ -28,48 +29,58 @@
 #define FLUSH_MEAN_MIN_US 50.0
 #define FLUSH_MEAN_MAX_US 2000.0
 
+/* Of all that their owners have not been told of. */
+typedef struct Waiting
+{
+	int			count;
+	uint32		owners;			/* a set of bits */
+	XLogRecPtr	lsn;			/* to be flushed first; 0 = nothing */
+	instr_time	since;
+	bool		alarmed;		/* they have been told after all */
+} Waiting;
+
 static RtExecutorCounters *counters = NULL;
-static int	executor_index;
-static volatile int held_count = 0; /* of ours; a rescue does not lower it */
-static instr_time oldest;		/* when the first of them was finished */
-static RtDurability durability;
+static volatile Waiting waiting;	/* the alarm reads it */
 static double flush_mean_us = 200.0;
 
 void
-rt_outgoing_init(int executor, RtExecutorCounters *executor_counters)
+rt_outgoing_init(RtExecutorCounters *executor_counters)
 {
-	executor_index = executor;
 	counters = executor_counters;
 }
 
 bool
 rt_outgoing_is_empty(void)
 {
-	return held_count == 0;
-}
-
-RtDurability *
-rt_outgoing_durability(void)
-{
-	return &durability;
+	return waiting.count == 0;
 }
 
 void
-rt_outgoing_add(RtRequest *request, instr_time now)
+rt_outgoing_add(RtRequest *request, RtDurability wanted, instr_time now)
 {
-	Assert(held_count < BATCH_MAX);
-	if (held_count == 0)
-		oldest = now;
-	rt_held_add(executor_index, request, durability.lsn,
-				!rt_durability_needs_standbys(&durability));
-	held_count++;
+	Assert(waiting.count < BATCH_MAX);
+	if (waiting.count == 0)
+		waiting.since = now;
+	waiting.owners |= rt_owner_bit(request->owner);
+	waiting.lsn = Max(waiting.lsn, Max(wanted.lsn, rt_own_flush.published));
+	waiting.count++;
+	waiting.alarmed = false;
+	rt_own_flush.published = InvalidXLogRecPtr;
+
+	/* what the scheduler is told is told to no client */
+	request->durability = request->owner == RT_OWNER_SCHEDULER ? RT_DURABLE : wanted;
+	rt_answer_put(request);
 }
 
 void
 rt_outgoing_alarm(void)
 {
-	if (held_count > 0)
-		rt_held_alarm(executor_index);
+	if (waiting.count == 0 || waiting.alarmed)
+		return;
+	waiting.alarmed = true;
+	if (waiting.lsn != InvalidXLogRecPtr)
+		rt_flush_request(waiting.lsn);
+	rt_answers_announce(waiting.owners);
 }
 
 static double
@@ -82,13 +93,13 @@ microseconds_between(instr_time from, instr_time to)
 bool
 rt_outgoing_is_due(instr_time now)
 {
-	if (held_count == 0)
+	if (waiting.count == 0)
 		return false;
-	if (durability.lsn == InvalidXLogRecPtr)
-		return held_count >= BATCH_PLAIN_MAX ||
-			microseconds_between(oldest, now) >= PLAIN_WAIT_US;
-	return held_count >= BATCH_MAX || !realtime_pipelined_commits ||
-		microseconds_between(oldest, now) >= FLUSH_WAIT_FACTOR * flush_mean_us;
+	if (waiting.lsn == InvalidXLogRecPtr)
+		return waiting.count >= BATCH_PLAIN_MAX ||
+			microseconds_between(waiting.since, now) >= PLAIN_WAIT_US;
+	return waiting.count >= BATCH_MAX || !realtime_pipelined_commits ||
+		microseconds_between(waiting.since, now) >= FLUSH_WAIT_FACTOR * flush_mean_us;
 }
 
 bool
@@ -96,9 +107,9 @@ rt_outgoing_before(double mean_us)
 {
 	double		slow_us = SLOW_CALL_US;
 
-	if (held_count == 0)
+	if (waiting.count == 0)
 		return false;
-	if (durability.lsn != InvalidXLogRecPtr)
+	if (waiting.lsn != InvalidXLogRecPtr)
 		slow_us = Max(slow_us, flush_mean_us);
 	if (mean_us >= 0 && mean_us <= slow_us)
 		return false;
@@ -124,23 +135,18 @@ note_flush(instr_time began)
 void
 rt_outgoing_push(void)
 {
-	RtRequest  *answers[BATCH_MAX];
+	uint32		owners = waiting.owners;
 	instr_time	began;
-	int			n;
 
-	INSTR_TIME_SET_CURRENT(began);
-	if (rt_durability_wait(&durability))
-		note_flush(began);
-
-	/* events of these calls lie in the ring and waited for the flush */
-	if (rt_commit_published)
+	if (waiting.lsn != InvalidXLogRecPtr)
 	{
-		rt_commit_published = false;
-		rt_worker_wake_all(RT_WORKER_GATEWAY);
+		INSTR_TIME_SET_CURRENT(began);
+		XLogFlush(waiting.lsn);
+		note_flush(began);
+		rt_flush_wake_waiting();
 	}
-
-	n = rt_held_take(executor_index, answers);
-	held_count = 0;
-	if (n > 0)
-		rt_requests_answer(answers, n);
+	waiting.count = 0;
+	waiting.owners = 0;
+	waiting.lsn = InvalidXLogRecPtr;
+	rt_answers_announce(owners);
 }

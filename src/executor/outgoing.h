@@ -1,6 +1,6 @@
 /*
  * outgoing.h
- *		Answers that are ready and not yet handed over.
+ *		Answers that are ready and of which nobody has been told yet.
  */
 #ifndef RT_EXECUTOR_OUTGOING_H
 #define RT_EXECUTOR_OUTGOING_H
@@ -9,19 +9,19 @@
 
 #include "portability/instr_time.h"
 
-#include "src/executor/commit.h"
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 
-extern void rt_outgoing_init(int executor, RtExecutorCounters *counters);
+extern void rt_outgoing_init(RtExecutorCounters *counters);
 
 extern bool rt_outgoing_is_empty(void);
 
-/* What the transaction that just ended has left to be flushed. */
-extern RtDurability *rt_outgoing_durability(void);
-
-/* Takes a finished request; now is the time of its end. */
-extern void rt_outgoing_add(RtRequest *request, instr_time now);
+/*
+ * Takes a finished request; now is the time of its end.  wanted is what must be
+ * durable before its client is told.
+ */
+extern void rt_outgoing_add(RtRequest *request, RtDurability wanted,
+							instr_time now);
 
 /* Whether the answers should go out before another call is taken. */
 extern bool rt_outgoing_is_due(instr_time now);
@@ -32,10 +32,13 @@ extern bool rt_outgoing_is_due(instr_time now);
  */
 extern bool rt_outgoing_before(double mean_us);
 
-/* Makes durable what must be, then hands all answers over. */
+/* Flushes what must be, then says that there are answers. */
 extern void rt_outgoing_push(void);
 
-/* In a signal handler: a call takes long while answers are held. */
+/*
+ * A call takes long while answers wait, or this process ends: says so, and has
+ * the launcher flush.  May be called in a signal handler.
+ */
 extern void rt_outgoing_alarm(void);
 
 #endif							/* RT_EXECUTOR_OUTGOING_H */

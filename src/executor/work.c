@@ -228,7 +228,7 @@ attempt(RtWork *work)
 	error_context_stack = callback.previous;
 	INSTR_TIME_SET_CURRENT(work->ended);
 	rt_identity_end();
-	rt_commit_end(rt_outgoing_durability());
+	work->durability = rt_durability_sum(work->durability, rt_commit_end());
 	if (!rt_session_reset())
 		work->session_is_spoiled = true;
 	return outcome;
@@ -245,6 +245,20 @@ pause_before_retry(int retries)
 					  (RETRY_PAUSE_US << Min(retries, 6))));
 }
 
+/*
+ * A failure may tell of what was seen, as a duplicate key does.  If too many
+ * answers wait for standbys already it tells nothing.
+ */
+static void
+withhold_fault(RtWork *work)
+{
+	if (work->fault.code == NULL || work->durability.mode == SYNC_REP_NO_WAIT ||
+		!rt_answers_crowd_for_standbys())
+		return;
+	rt_fault_set(&work->fault, RT_CODE_OVERLOADED, NULL);
+	work->durability = RT_DURABLE;
+}
+
 static bool
 may_retry(const RtWork *work, int retries)
 {
@@ -258,6 +272,7 @@ rt_work_run(RtWork *work)
 {
 	work->started_at = 0;
 	work->session_is_spoiled = false;
+	work->durability = RT_DURABLE;
 	rt_work_continue(work);
 }
 
@@ -277,6 +292,7 @@ rt_work_continue(RtWork *work)
 		pg_atomic_write_u64(&counters->retries,
 							pg_atomic_read_u64(&counters->retries) + 1);
 	}
+	withhold_fault(work);
 	debug_query_string = NULL;
 }
 
@@ -307,6 +323,7 @@ rt_work_result(const RtWork *work)
 	result.failed = work->fault.code != NULL;
 	result.unavailable = work->unavailable;
 	result.session_is_spoiled = work->session_is_spoiled;
+	result.durability = work->durability;
 	result.ended = work->ended;
 	return result;
 }

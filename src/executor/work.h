@@ -22,6 +22,7 @@ typedef struct RtWorkResult
 	bool		failed;
 	bool		unavailable;	/* the extension or the caller's role is not there */
 	bool		session_is_spoiled; /* it must not run anything else */
+	RtDurability durability;	/* what the answer waits for */
 	instr_time	ended;			/* the transaction */
 } RtWorkResult;
 
@@ -65,6 +66,7 @@ struct RtWork
 	TimestampTz deadline;		/* 0 = none */
 	instr_time	began;			/* run, in the last attempt */
 	instr_time	ended;			/* the last attempt */
+	RtDurability durability;	/* of what they have seen or done */
 };
 
 extern void rt_work_init(RtExecutorCounters *counters);

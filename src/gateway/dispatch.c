@@ -18,6 +18,7 @@
 #include "src/gateway/topic/resume.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscribe.h"
+#include "src/gateway/withheld.h"
 #include "src/guc.h"
 #include "src/protocol/frame.h"
 
@@ -398,21 +399,59 @@ pass_answer_on(RtRequest *request)
 		rt_repair_ended();
 }
 
-bool
+/*
+ * Answers in hand.  An ERROR costs the one at which it was raised and leaves
+ * the others for the next turn.
+ */
+static RtRequest *in_hand[TURN_MAX];
+static int	in_hand_count = 0;
+static int	in_hand_done = 0;
+
+static void
+pass_on_in_hand(void)
+{
+	while (in_hand_done < in_hand_count)
+		pass_answer_on(in_hand[in_hand_done++]);
+	rt_requests_free(in_hand, in_hand_count);
+	in_hand_count = in_hand_done = 0;
+}
+
+/* Takes new answers.  Returns whether there may be more. */
+static bool
+take_answers(void)
+{
+	RtRequest  *taken[TURN_MAX];
+	int			n = rt_answers_take(rt_gateway.index, taken, TURN_MAX);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!rt_withheld_keep(taken[i]))
+			in_hand[in_hand_count++] = taken[i];
+	}
+	return n == TURN_MAX;
+}
+
+void
 rt_dispatch_answers(void)
 {
-	RtRequest  *answers[TURN_MAX];
-	bool		any = false;
-	int			n;
+	bool		more;
 
-	while ((n = rt_answers_take(rt_gateway.index, answers, TURN_MAX)) > 0)
+	do
 	{
-		for (int i = 0; i < n; i++)
-			pass_answer_on(answers[i]);
-		rt_requests_free(answers, n);
-		any = true;
-		if (n < TURN_MAX)
-			break;
-	}
-	return any;
+		pass_on_in_hand();
+		in_hand_count = rt_withheld_release(in_hand, TURN_MAX);
+	} while (in_hand_count > 0);
+	do
+	{
+		more = take_answers();
+		pass_on_in_hand();
+	} while (more);
+}
+
+void
+rt_dispatch_drop_orphans(void)
+{
+	pass_on_in_hand();
+	in_hand_count = rt_withheld_release_orphans(in_hand, TURN_MAX);
+	pass_on_in_hand();
 }

@@ -15,8 +15,11 @@
 extern void rt_dispatch_message(RtConnection *connection, const char *text,
 								uint32 len, bool binary);
 
-/* Takes the executors' answers.  Returns whether there were any. */
-extern bool rt_dispatch_answers(void);
+/* Takes the executors' answers and passes on what may be told. */
+extern void rt_dispatch_answers(void);
+
+/* Forgets answers for connections that are gone while they had to wait. */
+extern void rt_dispatch_drop_orphans(void);
 
 /* Sends an error as the answer to a call; nothing if it has no id. */
 extern void rt_send_failure(RtConnection *connection, const char *text, RtSpan id,

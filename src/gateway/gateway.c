@@ -40,7 +40,9 @@
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/topic_watch.h"
+#include "src/gateway/withheld.h"
 #include "src/guc.h"
+#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
@@ -49,7 +51,8 @@
 #define SWEEP_MS 1000			/* between looks at silent connections */
 #define SPIN_LOOK_MS 20			/* when one of them makes the loop spin */
 #define REPAIR_POLL_MS 50		/* while a repair waits for a slot */
-#define FLUSH_POLL_MS 10		/* while an event waits for somebody's flush */
+#define FLUSH_POLL_MS 10		/* while something waits for somebody's flush */
+#define STANDBY_POLL_MAX_MS 20	/* while it waits for standbys */
 #define SPARE_DESCRIPTORS 64	/* not for sockets */
 #define HTTP_SOCKETS 256		/* beside max_connections WebSockets */
 #define CANCEL_GRACE_MS 2000	/* for executors to cancel what still runs */
@@ -58,6 +61,7 @@
 RtGateway	rt_gateway;
 
 static int64 last_sweep_ms = 0;
+static int64 confirmed_ms = 0;	/* when standbys last confirmed something */
 static bool listening = false;
 static int	max_sockets = 0;
 static RtServiceState last_service = RT_SERVICE_STARTING;
@@ -100,7 +104,7 @@ watch_service(void)
 		service != RT_SERVICE_NO_EXTENSION &&
 		service != RT_SERVICE_NO_CLIENT_ROLE)
 		return;
-	(void) rt_dispatch_answers();
+	rt_dispatch_answers();
 	rt_connections_close_all(1012, rt_service_state_text(service));
 }
 
@@ -119,6 +123,7 @@ sweep_connections(void)
 		return;
 	last_sweep_ms = rt_gateway.now_ms;
 	rt_connections_sweep();
+	rt_dispatch_drop_orphans();
 	rt_topic_watch_sweep();
 }
 
@@ -141,6 +146,21 @@ try_listening(void)
 						realtime_port, realtime_path)));
 }
 
+/*
+ * Once a turn: so the events of a commit, which are delivered first, are never
+ * overtaken by its answer.
+ */
+static void
+look_how_durable(void)
+{
+	RtDurable	before = rt_gateway.durable;
+
+	rt_durable_look(&rt_gateway.durable);
+	if (memcmp(before.confirmed, rt_gateway.durable.confirmed,
+			   sizeof(before.confirmed)) != 0)
+		confirmed_ms = rt_gateway.now_ms;
+}
+
 static RtFanoutResult
 run_turn(void)
 {
@@ -148,6 +168,7 @@ run_turn(void)
 	bool		more;
 
 	rt_gateway.now_ms = read_clock();
+	look_how_durable();
 	rt_event_loop_run();
 	reload_configuration();
 	try_listening();
@@ -155,7 +176,7 @@ run_turn(void)
 	rt_ask_submit();
 	/* first: what was committed before a call was sent comes before its reply */
 	fanout = rt_fanout_run();
-	(void) rt_dispatch_answers();
+	rt_dispatch_answers();
 	watch_service();			/* after the answers that say the same */
 	rt_ask_submit();
 	sweep_connections();
@@ -200,14 +221,33 @@ run_turn_safely(void)
 	return result;
 }
 
+/*
+ * How long to sleep while events or answers wait to become durable.  Whoever
+ * flushes wakes us, if it does so for others; standbys are looked at again and
+ * again, less often the longer they confirm nothing.
+ */
+static long
+durable_timeout(void)
+{
+	RtDurable	now;
+
+	rt_flush_set_waiting(rt_gateway.index, true);
+	rt_durable_look(&now);
+	if (rt_fanout_is_durable(&now) || rt_withheld_is_durable(&now))
+		return 0;
+	if (!rt_withheld_for_standbys() && !rt_fanout_for_standbys())
+		return FLUSH_POLL_MS;
+	return Max(1, Min(STANDBY_POLL_MAX_MS, (rt_gateway.now_ms - confirmed_ms) / 10));
+}
+
 /* How long to sleep: -1 = until something happens. */
 static long
 next_timeout(RtFanoutResult fanout, bool polls)
 {
 	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index))
 		return 0;
-	if (fanout == RT_FANOUT_WAITING)
-		return FLUSH_POLL_MS;
+	if (fanout == RT_FANOUT_WAITING || rt_withheld_any())
+		return durable_timeout();
 	if (polls)
 		return RT_COALESCE_MS;
 	if (rt_fanout_pending())
@@ -237,6 +277,7 @@ run_until_stopped(void)
 		rt_event_loop_wait(timeout);
 		if (polls)
 			rt_ring_set_polling(rt_gateway.index, false);
+		rt_flush_set_waiting(rt_gateway.index, false);
 	}
 }
 
@@ -309,6 +350,7 @@ leave(int code, Datum arg)
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
+	rt_flush_set_waiting(rt_gateway.index, false);
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);
 }
@@ -365,6 +407,7 @@ init_gateway(int index)
 	rt_connections_init();
 	rt_subscriptions_init();
 	rt_fanout_init();
+	rt_withheld_init();
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);

@@ -7,6 +7,7 @@
 
 #include "src/compat.h"
 
+#include "src/ipc/durability.h"
 #include "src/ipc/worker_slot.h"
 
 typedef struct RtGateway
@@ -17,6 +18,7 @@ typedef struct RtGateway
 	MemoryContext context;		/* life of the process */
 	int64		now_ms;			/* monotonic, read once a turn */
 	bool		stopping;		/* no new connections, no new calls */
+	RtDurable	durable;		/* how far the log is, read once a turn */
 } RtGateway;
 
 extern RtGateway rt_gateway;

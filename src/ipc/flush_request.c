@@ -1,14 +1,12 @@
 /*
  * flush_request.c
- *		Commits that somebody else has to flush.
+ *		Flushes that somebody else does, and who waits for them.
  *
  * One number that only grows, as positions in the log do.  After a crash the
  * log is flushed and the number begins at 0 again.
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
-#include "access/xlog_internal.h"
 #include "port/atomics.h"
 #include "storage/shmem.h"
 
@@ -18,10 +16,10 @@
 typedef struct FlushRequest
 {
 	pg_atomic_uint64 lsn;		/* raised by anyone, read by the launcher */
+	pg_atomic_uint32 waiting[RT_GATEWAYS_MAX];	/* each written by its gateway */
 } FlushRequest;
 
 static FlushRequest *flush_request = NULL;
-static XLogRecPtr read_lsn = InvalidXLogRecPtr; /* what is told is older */
 
 Size
 rt_flush_request_size(void)
@@ -36,8 +34,11 @@ rt_flush_request_init(void)
 
 	flush_request = ShmemInitStruct("realtime flush request",
 									rt_flush_request_size(), &found);
-	if (!found)
-		pg_atomic_init_u64(&flush_request->lsn, InvalidXLogRecPtr);
+	if (found)
+		return;
+	pg_atomic_init_u64(&flush_request->lsn, InvalidXLogRecPtr);
+	for (int i = 0; i < RT_GATEWAYS_MAX; i++)
+		pg_atomic_init_u32(&flush_request->waiting[i], 0);
 }
 
 /*
@@ -65,36 +66,25 @@ rt_flush_requested(void)
 	return pg_atomic_read_u64(&flush_request->lsn);
 }
 
-/* ---- what is told from rows ---- */
-
 /*
- * At the beginning of a page the position of the next record is behind the
- * page's header, which nobody has written: the log's end is before it.
+ * With full barriers on both sides, between what is written and what is looked
+ * at, either the gateway sees the flush or whoever flushed sees the gateway.
  */
-static XLogRecPtr
-end_of_log(void)
+void
+rt_flush_set_waiting(int gateway, bool waits)
 {
-	XLogRecPtr	lsn = GetXLogInsertRecPtr();
-
-	if (XLogSegmentOffset(lsn, wal_segment_size) == SizeOfXLogLongPHD)
-		return lsn - SizeOfXLogLongPHD;
-	if (lsn % XLOG_BLCKSZ == SizeOfXLogShortPHD)
-		return lsn - SizeOfXLogShortPHD;
-	return lsn;
+	pg_atomic_write_u32(&flush_request->waiting[gateway], waits ? 1 : 0);
+	if (waits)
+		pg_memory_barrier();
 }
 
 void
-rt_flush_note_reading(void)
+rt_flush_wake_waiting(void)
 {
-	if (!RecoveryInProgress())
-		read_lsn = end_of_log();
-}
-
-XLogRecPtr
-rt_flush_take_reading(void)
-{
-	XLogRecPtr	lsn = read_lsn;
-
-	read_lsn = InvalidXLogRecPtr;
-	return lsn;
+	pg_memory_barrier();
+	for (int i = 0; i < realtime_gateways; i++)
+	{
+		if (pg_atomic_read_u32(&flush_request->waiting[i]) != 0)
+			rt_worker_wake(RT_WORKER_GATEWAY, i);
+	}
 }

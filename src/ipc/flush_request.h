@@ -1,11 +1,14 @@
 /*
  * flush_request.h
- *		Commits that somebody else has to flush.
+ *		Flushes that somebody else does, and who waits for them.
  *
- * Events of replay topics are not told before their commit is durable.  A
- * session with synchronous_commit = off does not flush, and the WAL writer
- * may take its time: so the launcher does, and wakes the gateways.  Nor is a
- * number told to who asks for it.
+ * A session that commits without a flush (synchronous_commit = off) leaves it
+ * to the WAL writer, which may take its time, and an executor that is stuck in
+ * a call cannot flush what it has committed before.  What clients are to be
+ * told of such commits waits: so the launcher flushes them.
+ *
+ * Gateways wait for flushes: with their events and answers.  Whoever has
+ * flushed for others wakes those that wait.
  */
 #ifndef RT_IPC_FLUSH_REQUEST_H
 #define RT_IPC_FLUSH_REQUEST_H
@@ -18,8 +21,8 @@ extern Size rt_flush_request_size(void);
 extern void rt_flush_request_init(void);
 
 /*
- * Has the launcher flush the log up to lsn.  Never fails, waits or allocates;
- * called at commit, after the entries are in the ring.
+ * Has the launcher flush the log up to lsn and wake who waits for it.  Never
+ * fails, waits or allocates; may be called in a signal handler.
  */
 extern void rt_flush_request(XLogRecPtr lsn);
 
@@ -27,13 +30,12 @@ extern void rt_flush_request(XLogRecPtr lsn);
 extern XLogRecPtr rt_flush_requested(void);
 
 /*
- * This process tells what it reads with a snapshot that has been taken before
- * this call: others' commits that are not flushed yet may be among it.  An
- * executor's answer waits for them.
+ * A gateway says that it waits for a flush, then looks how far the log is
+ * flushed, and only then sleeps.
  */
-extern void rt_flush_note_reading(void);
+extern void rt_flush_set_waiting(int gateway, bool waits);
 
-/* The log's end at that time, 0 = nothing was noted; forgets it. */
-extern XLogRecPtr rt_flush_take_reading(void);
+/* Wakes the gateways that wait.  After a flush, on behalf of others. */
+extern void rt_flush_wake_waiting(void);
 
 #endif							/* RT_IPC_FLUSH_REQUEST_H */

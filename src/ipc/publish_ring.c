@@ -54,9 +54,6 @@ typedef struct PublishRing
 
 static PublishRing *ring = NULL;
 
-bool		rt_commit_is_pipelined = false;
-bool		rt_commit_published = false;
-
 static Size
 data_size(void)
 {

@@ -14,7 +14,7 @@
 
 #include "src/compat.h"
 
-#include "access/xlogdefs.h"
+#include "src/ipc/durability.h"
 
 #define RT_TOPIC_PARTITIONS 1024	/* locks and positions of topics */
 
@@ -33,7 +33,7 @@ typedef struct RtRingEntry
 {
 	uint32		size;			/* with header and padding */
 	uint32		topic_hash;
-	XLogRecPtr	lsn;			/* end of the commit record; 0 = do not wait */
+	XLogRecPtr	lsn;			/* to be durable before; 0 = do not wait */
 	uint64		seq;			/* replay topics; 0 = none */
 	uint16		topic_len;
 	uint8		topic_class;	/* RtTopicClass */
@@ -49,6 +49,7 @@ typedef struct RtRingEntry
  */
 #define RT_RING_LOST 0x01
 #define RT_RING_MANY 0x02		/* with LOST */
+#define RT_RING_MODE_SHIFT 2	/* two bits: the mode of RtDurability and one */
 
 #define rt_ring_entry_topic(e) ((const char *) (e) + sizeof(RtRingEntry))
 #define rt_ring_entry_frame(e) (rt_ring_entry_topic(e) + (e)->topic_len)
@@ -56,15 +57,20 @@ typedef struct RtRingEntry
 	MAXALIGN(sizeof(RtRingEntry) + (topic_len) + (frame_len))
 #define rt_topic_partition(hash) ((hash) % RT_TOPIC_PARTITIONS)
 
-/*
- * Between the executor and whatever publishes inside its transactions.
- * rt_commit_is_pipelined is set while a transaction commits without a flush of
- * its own: its entries carry the end of their commit record.
- * rt_commit_published is set by an append of such entries and reset by the
- * executor once it has flushed and woken the gateways.
- */
-extern bool rt_commit_is_pipelined;
-extern bool rt_commit_published;
+/* What must be durable before an entry is told.  Is set once. */
+static inline RtDurability
+rt_ring_entry_durability(const RtRingEntry *entry)
+{
+	return (RtDurability) {entry->lsn,
+		((entry->flags >> RT_RING_MODE_SHIFT) & 3) + SYNC_REP_NO_WAIT};
+}
+
+static inline void
+rt_ring_entry_set_durability(RtRingEntry *entry, RtDurability needed)
+{
+	entry->lsn = needed.lsn;
+	entry->flags |= (needed.mode - SYNC_REP_NO_WAIT) << RT_RING_MODE_SHIFT;
+}
 
 extern Size rt_ring_size(void);
 extern void rt_ring_init(void);

@@ -29,9 +29,11 @@ typedef struct Chain
 
 typedef struct AnswerList
 {
-	slock_t		lock;			/* protects the rest, but not in_flight */
+	slock_t		lock;			/* protects the rest, but for the atomics */
 	uint32		generation;		/* of the owner that reads it; 0 = none */
 	Chain		answers;
+	uint32		seen;			/* of the announcements; the owner's own */
+	pg_atomic_uint32 announced; /* counts announcements */
 	pg_atomic_uint32 in_flight; /* slots taken for this owner */
 } AnswerList;
 
@@ -42,23 +44,14 @@ typedef struct RequestPool
 	Chain		queue;
 	uint64		idle;			/* bit i: executor i sleeps */
 	pg_atomic_uint32 in_use;
+	pg_atomic_uint32 awaiting_standbys; /* of them */
 	AnswerList	owners[RT_OWNERS];
 	RtRequest	slots[FLEXIBLE_ARRAY_MEMBER];
 } RequestPool;
 
 static RequestPool *pool = NULL;
 
-int
-rt_request_number(const RtRequest *request)
-{
-	return (int) (request - pool->slots);
-}
-
-RtRequest *
-rt_request_at(int number)
-{
-	return &pool->slots[number];
-}
+#define slot_index(request) ((int) ((request) - pool->slots))
 
 Size
 rt_requests_size(void)
@@ -89,6 +82,7 @@ rt_requests_init(void)
 	pool->queue.head = pool->queue.tail = RT_REQUEST_NONE;
 	pool->idle = 0;
 	pg_atomic_init_u32(&pool->in_use, 0);
+	pg_atomic_init_u32(&pool->awaiting_standbys, 0);
 	for (int i = 0; i < RT_OWNERS; i++)
 	{
 		AnswerList *list = &pool->owners[i];
@@ -96,6 +90,8 @@ rt_requests_init(void)
 		SpinLockInit(&list->lock);
 		list->generation = 0;
 		list->answers.head = list->answers.tail = RT_REQUEST_NONE;
+		list->seen = 0;
+		pg_atomic_init_u32(&list->announced, 0);
 		pg_atomic_init_u32(&list->in_flight, 0);
 	}
 	pool->free = 0;
@@ -109,7 +105,7 @@ rt_requests_init(void)
 static void
 chain_push(Chain *chain, RtRequest *request)
 {
-	int			index = rt_request_number(request);
+	int			index = slot_index(request);
 
 	request->next = RT_REQUEST_NONE;
 	if (chain->head == RT_REQUEST_NONE)
@@ -188,6 +184,8 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->owner_generation = owner_generation;
 	set_owned_state(request, RT_REQUEST_FILLING);
 	request->answer_kind = RT_ANSWER_NONE;
+	request->durability = RT_DURABLE;
+	request->awaits_standbys = false;
 	pg_atomic_fetch_add_u32(&pool->in_use, 1);
 	pg_atomic_fetch_add_u32(&pool->owners[owner].in_flight, 1);
 	return request;
@@ -273,6 +271,8 @@ rt_answers_take(int owner, RtRequest **out, int max)
 	Chain		taken;
 	int			n = 0;
 
+	list->seen = pg_atomic_read_u32(&list->announced);
+	pg_read_barrier();
 	if (list->answers.head == RT_REQUEST_NONE)
 		return 0;
 
@@ -295,19 +295,18 @@ rt_answers_take(int owner, RtRequest **out, int max)
 		chain_append(&taken, &list->answers);
 		list->answers = taken;
 		SpinLockRelease(&list->lock);
+		list->seen--;			/* there is more */
 	}
 	return n;
 }
 
-/*
- * An unlocked look is enough for an owner about to sleep: an answer that is
- * added after it sets the owner's latch.
- */
+/* What is announced after this look sets the owner's latch. */
 bool
 rt_answers_pending(int owner)
 {
-	pg_read_barrier();
-	return pool->owners[owner].answers.head != RT_REQUEST_NONE;
+	AnswerList *list = &pool->owners[owner];
+
+	return pg_atomic_read_u32(&list->announced) != list->seen;
 }
 
 void
@@ -322,6 +321,8 @@ rt_requests_free(RtRequest **requests, int n)
 		rt_session_release(requests[i]->asked.session, RT_SESSION_REQUEST);
 		rt_shared_text_free(&requests[i]->text);
 		rt_shared_text_free(&requests[i]->answer);
+		if (requests[i]->awaits_standbys)
+			pg_atomic_fetch_sub_u32(&pool->awaiting_standbys, 1);
 		pg_atomic_fetch_sub_u32(&pool->owners[requests[i]->owner].in_flight, 1);
 		requests[i]->state = RT_REQUEST_FREE;
 		chain_push(&chain, requests[i]);
@@ -390,61 +391,63 @@ wake_owner(int owner)
 		rt_worker_wake(RT_WORKER_GATEWAY, owner);
 }
 
-/*
- * Hands n answers, all for one owner, over.  Those that were asked for by an
- * earlier life of that owner are freed.
- */
 static void
-answer_owner(int owner, RtRequest **requests, int n)
+note_wait(RtRequest *request)
 {
-	AnswerList *list = &pool->owners[owner];
-	Chain		chain = {RT_REQUEST_NONE, RT_REQUEST_NONE};
-	uint32		generation = requests[0]->owner_generation;
+	if (request->durability.mode == SYNC_REP_NO_WAIT)
+		return;
+	request->awaits_standbys = true;
+	pg_atomic_fetch_add_u32(&pool->awaiting_standbys, 1);
+}
+
+/* What was asked for by an earlier life of its owner is freed. */
+void
+rt_answer_put(RtRequest *request)
+{
+	AnswerList *list = &pool->owners[request->owner];
 	bool		accepted;
 
-	for (int i = 0; i < n; i++)
-	{
-		requests[i]->state = RT_REQUEST_ANSWERED;
-		chain_push(&chain, requests[i]);
-	}
+	note_wait(request);
+	request->state = RT_REQUEST_ANSWERED;
 
 	SpinLockAcquire(&list->lock);
-	accepted = list->generation == generation;
+	accepted = list->generation == request->owner_generation;
 	if (accepted)
-		chain_append(&list->answers, &chain);
+		chain_push(&list->answers, request);
 	SpinLockRelease(&list->lock);
 
-	if (accepted)
-		wake_owner(owner);
-	else
-		rt_requests_free(requests, n);
+	if (!accepted)
+		rt_requests_free(&request, 1);
 }
 
 void
-rt_requests_answer(RtRequest **requests, int n)
+rt_answers_announce(uint32 owners)
 {
-	RtRequest  *group[64];
-
-	/* almost always one owner and one generation: one pass */
-	while (n > 0)
+	for (int owner = 0; owner < RT_OWNERS; owner++)
 	{
-		int			owner = requests[0]->owner;
-		uint32		generation = requests[0]->owner_generation;
-		int			grouped = 0;
-		int			rest = 0;
-
-		for (int i = 0; i < n; i++)
-		{
-			if (requests[i]->owner == owner &&
-				requests[i]->owner_generation == generation &&
-				grouped < lengthof(group))
-				group[grouped++] = requests[i];
-			else
-				requests[rest++] = requests[i];
-		}
-		answer_owner(owner, group, grouped);
-		n = rest;
+		if ((owners & rt_owner_bit(owner)) == 0)
+			continue;
+		pg_atomic_fetch_add_u32(&pool->owners[owner].announced, 1);
+		wake_owner(owner);
 	}
+}
+
+bool
+rt_answers_crowd_for_standbys(void)
+{
+	return pg_atomic_read_u32(&pool->awaiting_standbys) >= realtime_queue_depth / 2;
+}
+
+/* Answers without the work that was asked for. */
+static void
+answer_at_once(RtRequest *request, RtAnswerKind kind)
+{
+	uint32		owner = rt_owner_bit(request->owner);
+
+	request->answer_kind = kind;
+	request->durability = RT_DURABLE;
+	rt_answer_put(request);
+	rt_answers_announce(owner);
 }
 
 /* ---- deaths ---- */
@@ -543,8 +546,7 @@ rt_requests_fail_executor(int executor)
 			request->executor != executor)
 			continue;
 		rt_shared_text_free(&request->answer);
-		request->answer_kind = RT_ANSWER_FAILED;
-		rt_requests_answer(&request, 1);
+		answer_at_once(request, RT_ANSWER_FAILED);
 	}
 }
 
@@ -558,7 +560,6 @@ rt_requests_refuse_queued(RtAnswerKind kind)
 		RtRequest  *request = &pool->slots[refused.head];
 
 		refused.head = request->next;
-		request->answer_kind = kind;
-		rt_requests_answer(&request, 1);
+		answer_at_once(request, kind);
 	}
 }

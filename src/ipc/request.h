@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/durability.h"
 #include "src/ipc/payload.h"
 
 #define RT_REQUEST_NONE (-1)
@@ -123,6 +124,8 @@ typedef struct RtRequest
 	/* written by the executor while RUNNING */
 	int			executor;
 	RtAnswerKind answer_kind;
+	RtDurability durability;	/* what clients are told waits for it */
+	bool		awaits_standbys;	/* it is counted as one that does */
 	uint64		answer_position;	/* STREAM, REPLAY: of the ring, from before
 									 * the rows were looked at */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
@@ -226,17 +229,27 @@ extern int	rt_requests_in_use(void);
 /*
  * Executor side.  take returns the oldest queued request, now RUNNING, or
  * NULL; with NULL and mark_idle the executor is noted as idle in the same
- * moment, so that the next submit wakes it.  answer puts n requests on their
- * owners' lists and wakes those owners once each.
+ * moment, so that the next submit wakes it.
  */
 extern RtRequest *rt_request_take(int executor, bool mark_idle);
 extern void rt_executor_not_idle(int executor);
 extern bool rt_requests_queued(void);
-extern void rt_requests_answer(RtRequest **requests, int n);
 
-/* A slot's number, and its slot: for structures in shared memory. */
-extern int	rt_request_number(const RtRequest *request);
-extern RtRequest *rt_request_at(int number);
+/*
+ * put gives an answered request to its owner, which may find it at once but is
+ * told of it by announce, once for many; owners is a set of bits.  The owner
+ * tells no client of it before what durability says is durable.  announce may
+ * be called in a signal handler.  Both do nothing that could fail.
+ */
+extern void rt_answer_put(RtRequest *request);
+extern void rt_answers_announce(uint32 owners);
+#define rt_owner_bit(owner) ((uint32) 1 << (owner))
+
+/*
+ * Whether so many answers wait for standbys that what would have to wait as
+ * well is refused: half of all slots.  The others are for what need not wait.
+ */
+extern bool rt_answers_crowd_for_standbys(void);
 
 /* An executor is leaving: its running requests are answered FAILED. */
 extern void rt_requests_fail_executor(int executor);

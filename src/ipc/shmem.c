@@ -15,7 +15,6 @@
 #include "storage/shmem.h"
 
 #include "src/ipc/flush_request.h"
-#include "src/ipc/held_answers.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
 #include "src/ipc/payload.h"
@@ -25,6 +24,7 @@
 #include "src/ipc/session.h"
 #include "src/ipc/shmem.h"
 #include "src/ipc/timer.h"
+#include "src/ipc/unflushed.h"
 #include "src/ipc/worker_slot.h"
 
 typedef struct SharedArea
@@ -38,9 +38,9 @@ static const SharedArea areas[] = {
 	{rt_worker_slots_size, rt_worker_slots_init},
 	{rt_payload_size, rt_payload_init},
 	{rt_requests_size, rt_requests_init},
-	{rt_held_size, rt_held_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
+	{rt_unflushed_size, rt_unflushed_init},
 	{rt_flush_request_size, rt_flush_request_init},
 	{rt_newest_hints_size, rt_newest_hints_init},
 	{rt_number_mark_size, rt_number_mark_init},

@@ -317,7 +317,6 @@ apply_commit(RtTimer *timer, const RtTimerCommit *commit, int64 now)
 		if (DsaPointerIsValid(timer->message))
 			unwanted = take_message(timer);
 		timer->message = commit->message;
-		timer->lsn = Max(timer->lsn, commit->lsn);
 		timer->wait_us = commit->wait_us;
 		if (timer->kind == RT_TIMER_DEBOUNCE)
 			timer->not_before = now + commit->wait_us;
@@ -407,7 +406,6 @@ describe_message(RtTimer *timer, RtTimerMessage *out)
 	out->event_len = timer->event_len;
 	out->data = (const char *) (header + 1);
 	out->data_len = header->len;
-	out->lsn = timer->lsn;
 }
 
 static Size

@@ -79,8 +79,6 @@ typedef struct RtTimerCommit
 	bool		published;		/* an event of the key, at once */
 	int64		wait_us;		/* every, after */
 	XLogRecPtr	stamp;			/* which of two messages is newer */
-	XLogRecPtr	lsn;			/* to be flushed before the message is
-								 * published; Invalid = need not */
 	dsa_pointer message;		/* Invalid = none */
 } RtTimerCommit;
 
@@ -103,7 +101,6 @@ typedef struct RtTimerMessage
 	Size		event_len;
 	const char *data;
 	Size		data_len;
-	XLogRecPtr	lsn;			/* see RtTimerCommit */
 } RtTimerMessage;
 
 /* When the first message is due; RT_TIMER_NEVER if none waits. */

@@ -30,7 +30,6 @@ typedef struct RtTimer
 								 * heaps' order */
 	int64		wait_us;		/* every, after: of the newest message */
 	XLogRecPtr	newest;			/* stamp of the newest value seen */
-	XLogRecPtr	lsn;			/* of the message and of what is published */
 	dsa_pointer message;		/* waits; Invalid = none */
 	dsa_pointer publishing;		/* taken and not settled; Invalid = none */
 

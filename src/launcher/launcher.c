@@ -30,6 +30,7 @@
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "storage/lwlock.h"
 #include "storage/procarray.h"
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
@@ -41,7 +42,6 @@
 #include "src/compat.h"
 #include "src/guc.h"
 #include "src/ipc/flush_request.h"
-#include "src/ipc/held_answers.h"
 #include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 #include "src/launcher/keeper.h"
@@ -49,8 +49,10 @@
 #include "src/realtime.h"
 
 #define FLUSHING_LOOK_MS 50		/* while it flushes all the time */
+#define AFTER_ERROR_MS 1000		/* the log is not to be flooded */
 #define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
 
+static TimestampTz rest_until = 0;	/* after an error */
 static TimestampTz none_since = 0;	/* that no executor runs; 0 = some do */
 
 /* ---- what is there ---- */
@@ -73,14 +75,27 @@ database_is_locked(Oid database)
 }
 
 /*
- * Finds a row of a shared catalog by a name column; NULL if there is none.
+ * Whoever rewrites the catalogs (VACUUM FULL) holds them for as long as it
+ * takes.  We do not wait for that: a stop, and commits that nobody else
+ * flushes, cannot either.
+ */
+static bool
+lock_catalogs(void)
+{
+	return ConditionalLockRelationOid(DatabaseRelationId, AccessShareLock) &&
+		ConditionalLockRelationOid(AuthIdRelationId, AccessShareLock);
+}
+
+/*
+ * Finds a row of a shared catalog, which is locked, by a name column; NULL if
+ * there is none.
  * By a sequential scan: a process without a database has no indexes until
  * some session has written the file of shared relation descriptors.
  */
 static HeapTuple
 find_by_name(Oid catalog, int name_column, const char *name)
 {
-	Relation	relation = table_open(catalog, AccessShareLock);
+	Relation	relation = table_open(catalog, NoLock);
 	TableScanDesc scan = table_beginscan_catalog(relation, 0, NULL);
 	HeapTuple	found = NULL;
 	HeapTuple	tuple;
@@ -96,7 +111,7 @@ find_by_name(Oid catalog, int name_column, const char *name)
 			found = heap_copytuple(tuple);
 	}
 	table_endscan(scan);
-	table_close(relation, AccessShareLock);
+	table_close(relation, NoLock);
 	return found;
 }
 
@@ -120,12 +135,11 @@ role_can_log_in(const char *name)
 
 /* READY here means that executors can be started. */
 static RtServiceState
-look(void)
+read_catalogs(void)
 {
 	RtServiceState result = RT_SERVICE_READY;
 	Oid			database;
 
-	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	database = find_database(realtime_database);
 	if (!OidIsValid(database))
@@ -135,8 +149,21 @@ look(void)
 	else if (!role_can_log_in(realtime_executor_role))
 		result = RT_SERVICE_NO_ROLE;
 	PopActiveSnapshot();
-	CommitTransactionCommand();
 	return result;
+}
+
+/* Returns false if it cannot be known at the moment. */
+static bool
+look(RtServiceState *state)
+{
+	bool		locked;
+
+	StartTransactionCommand();
+	locked = lock_catalogs();
+	if (locked)
+		*state = read_catalogs();
+	CommitTransactionCommand();
+	return locked;
 }
 
 /* ---- executors ---- */
@@ -221,8 +248,10 @@ report_state(RtServiceState state)
 static long
 manage_workers(void)
 {
-	RtServiceState state = look();
+	RtServiceState state;
 
+	if (!look(&state))
+		return RT_LAUNCHER_BUSY_MS;
 	report_state(state);
 	if (state == RT_SERVICE_READY)
 	{
@@ -245,31 +274,6 @@ manage_workers(void)
 	return RT_LAUNCHER_LOOK_MS;
 }
 
-/* ---- stuck executors ---- */
-
-/*
- * An executor that waits in a call cannot flush what it committed before: we
- * do, and answer in its place.
- */
-static void
-rescue_answers(void)
-{
-	RtRequest  *requests[RT_HELD_MAX];
-	XLogRecPtr	lsn;
-	int			n;
-
-	for (int i = 0; i < realtime_executors; i++)
-	{
-		n = rt_held_rescue(i, requests, &lsn);
-		if (n == 0)
-			continue;
-		if (lsn != InvalidXLogRecPtr)
-			XLogFlush(lsn);
-		rt_requests_answer(requests, n);
-		rt_worker_wake_all(RT_WORKER_GATEWAY);	/* events waited as well */
-	}
-}
-
 /* ---- commits that nobody else flushes ---- */
 
 /* Returns whether there was anything to flush. */
@@ -283,7 +287,7 @@ flush_commits(void)
 		return false;
 	XLogFlush(wanted);
 	flushed = wanted;
-	rt_worker_wake_all(RT_WORKER_GATEWAY);	/* events have waited for it */
+	rt_flush_wake_waiting();
 	return true;
 }
 
@@ -294,31 +298,38 @@ recover_from_error(void)
 {
 	HOLD_INTERRUPTS();
 	EmitErrorReport();
+	LWLockReleaseAll();
+	pgstat_report_wait_end();
 	AbortCurrentTransaction();
 	FlushErrorState();
 	RESUME_INTERRUPTS();
-	pg_usleep(1000000L);		/* do not flood the log */
+	rest_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AFTER_ERROR_MS);
+}
+
+/* Returns how long to sleep at most, in ms. */
+static long
+do_what_is_due(void)
+{
+	static TimestampTz last_look = 0;
+	static long timeout = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < rest_until)
+		return AFTER_ERROR_MS / 10;
+	/* sessions that commit all the time must not make us look all the time */
+	if (flush_commits() && !TimestampDifferenceExceeds(last_look, now, FLUSHING_LOOK_MS))
+		return Min(timeout, FLUSHING_LOOK_MS);
+	last_look = now;
+	timeout = manage_workers();
+	return timeout;
 }
 
 static void
 launcher_loop(void)
 {
-	static TimestampTz last_look = 0;
-	static long timeout = 0;
 	static uint32 wait_event = 0;
-	TimestampTz now;
+	long		timeout = do_what_is_due();
 
-	rescue_answers();
-
-	/* sessions that commit all the time must not make us look all the time */
-	now = GetCurrentTimestamp();
-	if (!flush_commits() || TimestampDifferenceExceeds(last_look, now, FLUSHING_LOOK_MS))
-	{
-		last_look = now;
-		timeout = manage_workers();
-	}
-	else
-		timeout = Min(timeout, FLUSHING_LOOK_MS);
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 timeout, rt_wait_event(&wait_event, "RealtimeLauncherMain"));
 	ResetLatch(MyLatch);

@@ -4,7 +4,6 @@ use strict;
 use warnings;
 
 use IO::Select;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
@@ -22,8 +21,6 @@ my $node = new_node(
 	'fsync' => 'on',
 	'wal_writer_delay' => '10s',
 	'wal_writer_flush_after' => '1GB',
-	'wal_level' => 'replica',
-	'max_wal_senders' => 4,
 	'deadlock_timeout' => '100ms',
 	'autovacuum' => 'off');
 
@@ -235,35 +232,7 @@ for my $pipelined (qw(on off))
 	ok(event('items', $event, $soon), 'and delivers events');
 }
 
-###########################################################################
-# Synchronous replication
-
-$node->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
-$standby->init_from_backup($node, 'backup', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
-$standby->start;
-set_and_wait('realtime.handler_timeout', '1s');
-set_and_wait('synchronous_standby_names', '*');
-ok(poll_until(sub { $node->safe_psql('postgres', 'SELECT sync_state FROM pg_stat_replication') eq 'sync' }),
-	'there is a synchronous standby');
-for my $pipelined (qw(on off))
-{
-	set_and_wait('realtime.pipelined_commits', $pipelined);
-	is_deeply([ map { outcome(reply($_)) } send_calls(([ 'app/position', '[]' ]) x 3) ], [ ('ok') x 3 ],
-		"pipelined_commits = $pipelined: calls are answered while the standby runs");
-	$standby->stop;
-	my ($id) = send_calls([ 'app/insert', '[' . ++$next . ']' ]);
-	ok(executor_where("wait_event = 'SyncRep'"), 'when it has gone, a call waits for it');
-	ok(executor_where("wait_event = 'SyncRep' AND clock_timestamp() - query_start > '1.5 s'"), 'for longer than a handler may run');
-	is(scalar(IO::Select->new($ws->{socket})->can_read(0)), undef, 'and is not answered');
-	ok(executor_where("wait_event = 'SyncRep'"), 'as it still waits');
-	$standby->start;
-	is(reply($id)->{data}, $next, 'until the standby is back');
-}
-set_and_wait('synchronous_standby_names', '');
 set_and_wait('realtime.pipelined_commits', 'on');
-$standby->stop;
 
 ###########################################################################
 # A crash

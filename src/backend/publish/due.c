@@ -15,7 +15,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -23,6 +22,7 @@
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/publish.h"
 #include "src/ipc/timer.h"
+#include "src/ipc/unflushed.h"
 
 #define TAKEN_MAX 128			/* messages in a transaction */
 #define TAKEN_BYTES (256 * 1024)	/* less if the ring is small */
@@ -33,7 +33,6 @@ static int	taken_count = 0;
 
 static void on_transaction(XactEvent event, void *arg);
 static void publish_message(const RtTimerMessage *message);
-static void flush_for(int count);
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_timer);
 
@@ -51,21 +50,9 @@ rt_publish_due(void)
 	rt_publish_check_session();
 	taken_count = rt_timers_take(MyDatabaseId, taken, TAKEN_MAX,
 								 Min(TAKEN_BYTES, rt_pending_capacity() / 4));
-	flush_for(taken_count);
+	rt_unflushed_touch_all();
 	for (int i = 0; i < taken_count; i++)
 		publish_message(&taken[i]);
-}
-
-/* The commit of a pipelined call must not be told of before it is durable. */
-static void
-flush_for(int count)
-{
-	XLogRecPtr	lsn = InvalidXLogRecPtr;
-
-	for (int i = 0; i < count; i++)
-		lsn = Max(lsn, taken[i].lsn);
-	if (lsn != InvalidXLogRecPtr)
-		XLogFlush(lsn);
 }
 
 static void

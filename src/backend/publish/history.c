@@ -23,7 +23,6 @@
 #include "src/catalog/declaration.h"
 #include "src/catalog/message_store.h"
 #include "src/catalog/statement.h"
-#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/topic_lock.h"
 
@@ -97,7 +96,6 @@ realtime_replay(PG_FUNCTION_ARGS)
 	MemoryContext old_context;
 
 	InitMaterializedSRF(fcinfo, 0);
-	rt_flush_note_reading();
 	scan = rt_replay_begin(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic), since,
 						   GetActiveSnapshot());
 	row_context = AllocSetContextCreate(CurrentMemoryContext,
@@ -119,7 +117,6 @@ realtime_seq(PG_FUNCTION_ARGS)
 {
 	text	   *topic = PG_GETARG_TEXT_PP(0);
 
-	rt_flush_note_reading();
 	PG_RETURN_INT64(rt_replay_numbers(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic),
 									  GetActiveSnapshot()).newest);
 }

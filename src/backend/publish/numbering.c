@@ -32,6 +32,7 @@
 #include "src/catalog/message_store.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
+#include "src/ipc/unflushed.h"
 
 #define BATCH_ROWS 200			/* inserted at once, at most */
 #define BATCH_BYTES (64 * 1024)
@@ -110,6 +111,7 @@ rt_numbering_begin(void)
 	numbering->floor.seq = -1;
 	numbering->epochs = epochs;
 	numbering->messages = messages;
+	rt_unflushed_touch(RelationGetRelid(messages));
 	numbering->target = makeNode(ResultRelInfo);
 	InitResultRelInfo(numbering->target, numbering->messages, 1, NULL, 0);
 	ExecOpenIndices(numbering->target, false);

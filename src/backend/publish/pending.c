@@ -43,6 +43,7 @@
 #include "src/ipc/number_mark.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/topic_lock.h"
+#include "src/ipc/unflushed.h"
 
 #define BUFFER_MIN 1024			/* bytes */
 #define UNNUMBERED_MIN 8
@@ -87,8 +88,7 @@ static void describe_lock_wait(void *arg);
 static void give_numbers(RtNumbering *numbering);
 static RtRingEntry *unnumbered_entry(int i);
 static void hint_retention(void);
-static void set_lsn(XLogRecPtr lsn);
-static void set_lsn_unnumbered(XLogRecPtr lsn);
+static void set_durability(RtDurability needed);
 
 static Pending pending;
 static RtTxnStack entries = {.cut = cut_entries};	/* bytes of the buffer */
@@ -374,33 +374,40 @@ preprepare_publish(void)
 }
 
 /*
- * A commit that the executor flushes later must not be told before that; any
- * other has been made as durable as its session asked for, which is not enough
- * for a number: a crash could give it to another event.  A transaction without
- * an id has no commit record, and XactLastCommitEnd is not its own.
+ * What must be durable before the events are told: the commit, if there is one,
+ * which is behind all that the transaction has seen, or that.  A transaction
+ * without an id has no commit record, and XactLastCommitEnd is not its own.
+ */
+static RtDurability
+needed_durability(void)
+{
+	RtDurability needed = rt_unflushed_seen();
+
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+	{
+		needed.lsn = XactLastCommitEnd;
+		needed.mode = Max(needed.mode, rt_own_flush.mode);
+	}
+	return needed;
+}
+
+/*
+ * Events wait for a flush whatever synchronous_commit is: they are told to
+ * others than those who have chosen not to wait.
  */
 static void
 atcommit_publish(void)
 {
-	XLogRecPtr	lsn = InvalidXLogRecPtr;
+	RtDurability needed = needed_durability();
+	bool		wait = !rt_is_durable(needed);
 
-	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		lsn = XactLastCommitEnd;
-
-	if (rt_commit_is_pipelined && lsn != InvalidXLogRecPtr)
-	{
-		set_lsn(lsn);
-		rt_commit_published = true;
-		rt_ring_append(pending.buffer, pending.size);
-	}
-	else if (pending.unnumbered_count > 0 && lsn > GetFlushRecPtr(NULL))
-	{
-		set_lsn_unnumbered(lsn);
-		rt_ring_append(pending.buffer, pending.size);
-		rt_flush_request(lsn);
-	}
-	else
-		rt_ring_append(pending.buffer, pending.size);
+	if (wait)
+		set_durability(needed);
+	rt_ring_append(pending.buffer, pending.size);
+	if (wait && rt_own_flush.waits)
+		rt_own_flush.published = needed.lsn;
+	else if (wait)
+		rt_flush_request(needed.lsn);
 	hint_retention();
 }
 
@@ -586,23 +593,14 @@ hint_retention(void)
 	}
 }
 
-/* All entries have to wait for the flush. */
 static void
-set_lsn(XLogRecPtr lsn)
+set_durability(RtDurability needed)
 {
 	for (Size done = 0; done < pending.size;)
 	{
 		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
 
-		entry->lsn = lsn;
+		rt_ring_entry_set_durability(entry, needed);
 		done += entry->size;
 	}
-}
-
-/* Those with numbers have to. */
-static void
-set_lsn_unnumbered(XLogRecPtr lsn)
-{
-	for (int i = 0; i < pending.unnumbered_count; i++)
-		unnumbered_entry(i)->lsn = lsn;
 }

@@ -452,8 +452,6 @@ atcommit_throttle(void)
 		if (!call->held)
 			continue;
 		call->commit.stamp = stamp;
-		call->commit.lsn = has_record && rt_commit_is_pipelined ? stamp :
-			InvalidXLogRecPtr;
 		rt_timer_commit(&call->commit);
 	}
 }

@@ -32,6 +32,7 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/bridge.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/unflushed.h"
 #include "src/protocol/json.h"
 
 #define TIME_MS 50				/* after which no other payload is begun */
@@ -358,6 +359,7 @@ run_bridge(RtWork *work)
 	const char *next = bridge->payloads;
 
 	work->stage = RT_STAGE_HANDLER;
+	rt_unflushed_touch_all();	/* whoever notified tells of it */
 	while (next < bridge->end &&
 		   (bridge->answer.taken == 0 || rt_clock_ms() - began < TIME_MS))
 	{

@@ -21,7 +21,6 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/resume.h"
-#include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/frame.h"
@@ -204,7 +203,6 @@ prepare_replay(RtWork *work)
 	resetStringInfo(&replay->frames);
 	work->request->answer_position = rt_ring_position();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	rt_flush_note_reading();
 	for (int i = 0; i < replay->count; i++)
 	{
 		Reading    *reading = &replay->readings[i];

@@ -16,7 +16,6 @@
 #include "src/catalog/event_merge.h"
 #include "src/catalog/message_store.h"
 #include "src/executor/request/stream.h"
-#include "src/ipc/flush_request.h"
 #include "src/protocol/json.h"
 
 /* ---- events that are kept ---- */
@@ -305,7 +304,6 @@ rt_stream_resume(RtStreamWork *stream)
 	Snapshot	snapshot = GetActiveSnapshot();
 	RtReplayNumbers numbers = {-1, -1};
 
-	rt_flush_note_reading();
 	if (stream->numbered)
 		numbers = rt_replay_numbers(stream->topic, stream->topic_len, snapshot);
 	stream->reply.seq = numbers.newest;

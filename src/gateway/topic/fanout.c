@@ -2,9 +2,9 @@
  * fanout.c
  *		Delivers committed events in ring order.
  *
- * The frame in the ring goes to every subscriber as it is.  An entry whose
- * commit is not flushed yet stops the reading: what is behind it waits too,
- * so that no client sees an event that a crash could undo, and order is kept.
+ * The frame in the ring goes to every subscriber as it is.  An entry that is
+ * not durable yet stops the reading: what is behind it waits too, so that no
+ * client sees an event that a crash could undo, and order is kept.
  *
  * Whoever cannot take an event of an ordered topic is marked, gets nothing
  * more of that topic and, once drained, the marker that makes it fetch anew,
@@ -12,8 +12,6 @@
  * events are dropped.
  */
 #include "postgres.h"
-
-#include "access/xlog.h"
 
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
@@ -24,9 +22,10 @@
 #include "src/protocol/topic.h"
 
 #define TURN_BYTES (512 * 1024) /* of the ring, before output is written */
+#define STANDBY_PATIENCE_MS 1000	/* for standbys that confirm nothing */
 
 static RtRingReader reader;
-static XLogRecPtr flushed = InvalidXLogRecPtr;
+static RtDurability blocked;	/* what the next entry waits for, if it does */
 static uint64 events = 0;		/* read */
 
 /*
@@ -58,14 +57,59 @@ rt_fanout_events(void)
 	return events;
 }
 
+/* ---- what must not be told yet ---- */
+
 static bool
-entry_is_flushed(const RtRingEntry *entry)
+entry_is_durable(const RtRingEntry *entry)
 {
-	if (entry->lsn == InvalidXLogRecPtr || entry->lsn <= flushed)
-		return true;
-	flushed = GetFlushRecPtr(NULL);
-	return entry->lsn <= flushed;
+	return rt_durable_has(&rt_gateway.durable, rt_ring_entry_durability(entry));
 }
+
+/* Whether standbys have confirmed nothing for long while an entry waits. */
+static bool
+standbys_are_stuck(int mode)
+{
+	static XLogRecPtr confirmed[NUM_SYNC_REP_WAIT_MODE];
+	static int64 since[NUM_SYNC_REP_WAIT_MODE];
+
+	if (since[mode] == 0 || confirmed[mode] != rt_gateway.durable.confirmed[mode])
+	{
+		confirmed[mode] = rt_gateway.durable.confirmed[mode];
+		since[mode] = rt_gateway.now_ms;
+	}
+	return rt_gateway.now_ms - since[mode] >= STANDBY_PATIENCE_MS;
+}
+
+/*
+ * An entry that is not durable stops the reading, so that order is kept.  But
+ * standbys may take for ever, and other topics cannot wait for that: then the
+ * entry is passed over.
+ */
+static bool
+entry_has_to_wait(const RtRingEntry *entry)
+{
+	RtDurability needed = rt_ring_entry_durability(entry);
+
+	if (needed.lsn <= rt_gateway.durable.flushed &&
+		standbys_are_stuck(needed.mode))
+		return false;
+	blocked = needed;
+	return true;
+}
+
+bool
+rt_fanout_is_durable(const RtDurable *now)
+{
+	return blocked.lsn != InvalidXLogRecPtr && rt_durable_has(now, blocked);
+}
+
+bool
+rt_fanout_for_standbys(void)
+{
+	return blocked.mode != SYNC_REP_NO_WAIT;
+}
+
+/* ---- delivering ---- */
 
 /* Nothing of the topic can be told, or no more than that this is lost. */
 static void
@@ -94,7 +138,8 @@ deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
 		take_loss(subscription, seq);
 	else if (seq != 0 && !rt_subscription_expects(subscription, seq))
 		 /* sent before, or lost */ ;
-	else if (!rt_connection_deliver(subscription->connection,
+	else if (!entry_is_durable(entry) ||
+			 !rt_connection_deliver(subscription->connection,
 									rt_ring_entry_frame(entry), entry->frame_len))
 		drop_event(subscription, entry);
 	else if (seq != 0)
@@ -252,6 +297,7 @@ deliver_turn(void)
 	if (!rt_topics_any() && !rt_streams_in_flight())
 		reader.position = rt_ring_position();
 
+	blocked = RT_DURABLE;
 	stop = reader.position + TURN_BYTES;
 	for (;;)
 	{
@@ -263,7 +309,7 @@ deliver_turn(void)
 				recover_from_overrun();
 				break;
 			case RT_RING_ENTRY:
-				if (!entry_is_flushed(entry))
+				if (!entry_is_durable(entry) && entry_has_to_wait(entry))
 				{
 					reader.position -= entry->size;
 					return RT_FANOUT_WAITING;
@@ -326,7 +372,7 @@ rt_fanout_catch_up(RtSubscription **subscriptions, int count)
 	}
 	while ((result = rt_ring_read(&behind, reader.position, &entry)) == RT_RING_ENTRY)
 	{
-		if (!entry_is_flushed(entry))
+		if (!entry_is_durable(entry))
 		{
 			/* an overrun has put the reader behind it, and here nobody waits */
 			result = RT_RING_OVERRUN;

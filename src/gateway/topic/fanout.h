@@ -11,7 +11,7 @@ typedef enum RtFanoutResult
 {
 	RT_FANOUT_IDLE,				/* nothing left to deliver */
 	RT_FANOUT_MORE,				/* stopped for fairness: call again */
-	RT_FANOUT_WAITING			/* the next event is not flushed yet */
+	RT_FANOUT_WAITING			/* the next event is not durable yet */
 } RtFanoutResult;
 
 extern void rt_fanout_init(void);
@@ -23,6 +23,10 @@ extern RtFanoutResult rt_fanout_run(void);
  * without subscribers here do not wake us and are skipped later.
  */
 extern bool rt_fanout_pending(void);
+
+/* After WAITING: whether it is by now, and whether standbys are to confirm it. */
+extern bool rt_fanout_is_durable(const RtDurable *now);
+extern bool rt_fanout_for_standbys(void);
 
 /* How many events have been read, with and without subscribers. */
 extern uint64 rt_fanout_events(void);
