@@ -8,8 +8,6 @@
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
-
 #include "src/gateway/ask.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
@@ -252,24 +250,6 @@ continue_sequence(RtConnection *connection, RtSequentialBatch *sequence)
 
 /* ---- messages ---- */
 
-/* PostgreSQL takes a zero byte for an error; to UTF-8 it is a character. */
-static bool
-is_utf8(const char *text, uint32 len)
-{
-	while (len > 0)
-	{
-		int			valid = pg_encoding_verifymbstr(PG_UTF8, text, len);
-
-		text += valid;
-		len -= valid;
-		if (len > 0 && *text != '\0')
-			return false;
-		for (; len > 0 && *text == '\0'; len--)
-			text++;
-	}
-	return true;
-}
-
 void
 rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 					bool binary)
@@ -282,12 +262,6 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 		rt_count(frames_ignored);
 		return;
 	}
-	if (!is_utf8(text, len))
-	{
-		rt_connection_close(connection, 1007, "Invalid UTF-8");
-		return;
-	}
-
 	rt_envelope_parse(text, len, realtime_max_depth, &envelope);
 	switch (envelope.kind)
 	{

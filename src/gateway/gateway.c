@@ -28,11 +28,14 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/dispatch.h"
+#include "src/gateway/door/allowed_host.h"
 #include "src/gateway/door/behind.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/http.h"
+#include "src/gateway/door/inbox.h"
 #include "src/gateway/door/listener.h"
+#include "src/gateway/door/upgrade.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
@@ -49,7 +52,6 @@
 #include "src/realtime.h"
 
 #define SWEEP_MS 1000			/* between looks at silent connections */
-#define SPIN_LOOK_MS 20			/* when one of them makes the loop spin */
 #define REPAIR_POLL_MS 50		/* while a repair waits for a slot */
 #define FLUSH_POLL_MS 10		/* while something waits for somebody's flush */
 #define STANDBY_POLL_MAX_MS 20	/* while it waits for standbys */
@@ -84,7 +86,8 @@ reload_configuration(void)
 		return;
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
-	rt_http_configure();
+	rt_upgrade_configure();
+	rt_allowed_hosts_configure();
 	rt_topic_watch_configure();
 }
 
@@ -111,17 +114,11 @@ watch_service(void)
 static void
 sweep_connections(void)
 {
-	static int64 last_look_ms = 0;
-
-	if (rt_gateway.now_ms - last_look_ms >=
-		(rt_event_loop_spins() ? SPIN_LOOK_MS : SWEEP_MS))
-	{
-		last_look_ms = rt_gateway.now_ms;
-		rt_behind_sweep();
-	}
 	if (rt_gateway.now_ms - last_sweep_ms < SWEEP_MS)
 		return;
 	last_sweep_ms = rt_gateway.now_ms;
+	rt_behind_sweep();
+	rt_http_sweep();
 	rt_connections_sweep();
 	rt_dispatch_drop_orphans();
 	rt_topic_watch_sweep();
@@ -172,6 +169,7 @@ run_turn(void)
 	rt_event_loop_run();
 	reload_configuration();
 	try_listening();
+	rt_http_handle_requests();
 	rt_connections_handle_messages(rt_dispatch_message);
 	rt_ask_submit();
 	/* first: what was committed before a call was sent comes before its reply */
@@ -180,7 +178,7 @@ run_turn(void)
 	watch_service();			/* after the answers that say the same */
 	rt_ask_submit();
 	sweep_connections();
-	rt_connections_flush();
+	rt_sockets_flush();
 	rt_repairs_begin();			/* for those that have drained */
 	more = rt_connections_reap();
 	return more ? RT_FANOUT_MORE : fanout;
@@ -256,7 +254,7 @@ next_timeout(RtFanoutResult fanout, bool polls)
 		return REPAIR_POLL_MS;
 	if (!listening)
 		return SWEEP_MS;
-	if (rt_connection_count() == 0)
+	if (rt_event_loop_sockets() == 0)
 		return -1;
 	return Max(1, SWEEP_MS - (read_clock() - last_sweep_ms));
 }
@@ -411,7 +409,8 @@ init_gateway(int index)
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);
-	rt_http_configure();
+	rt_upgrade_configure();
+	rt_allowed_hosts_configure();
 	rt_topic_watch_configure();
 	last_service = rt_service_state();
 }

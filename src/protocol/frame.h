@@ -32,7 +32,8 @@ typedef enum RtOpcode
 {
 	RT_OPCODE_TEXT = 0x81,		/* with FIN */
 	RT_OPCODE_CLOSE = 0x88,
-	RT_OPCODE_PING = 0x89
+	RT_OPCODE_PING = 0x89,
+	RT_OPCODE_PONG = 0x8A
 } RtOpcode;
 
 /*

@@ -8,6 +8,7 @@
  */
 #include <stddef.h>
 
+#include "src/protocol/host.h"
 #include "src/protocol/http.h"
 #include "src/protocol/http_char.h"
 
@@ -29,17 +30,8 @@ static bool read_codings(RtHttpHead *head, RtText codings);
 static bool read_length(RtHttpHead *head, RtText value);
 static bool read_expectation(RtHttpHead *head);
 static bool finish_head(RtHttpHead *head);
-static bool host_is_valid(RtText host);
 
 /* ---- characters ---- */
-
-/* What may stand in a host's name (RFC 3986); nobody escapes anything there. */
-static inline bool
-is_host_char(char c)
-{
-	return rt_is_letter(c) || rt_is_digit(c) ||
-		(c != '\0' && strchr("-._~!$&'()*+,;=", c) != NULL);
-}
 
 /*
  * Printable ASCII without what no client leaves unescaped.  Some other
@@ -122,6 +114,14 @@ rt_http_list_next(RtText *list, RtText *element)
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_host(RtText text)
+{
+	RtHost		host;
+
+	return rt_host_read(text.ptr, text.len, &host);
 }
 
 static RtHttpSpan
@@ -324,7 +324,7 @@ read_absolute(RtHttpHead *head, RtText target, RtText *rest)
 		len++;
 	*rest = (RtText) {authority.ptr + len, authority.len - len};
 	authority.len = len;
-	if (!host_is_valid(authority))
+	if (!is_host(authority))
 		return rt_http_refuse(head, 400, "The address names no host.");
 	head->authority = span_of(head, authority);
 	return true;
@@ -424,7 +424,7 @@ read_host(RtHttpHead *head)
 	if (count == 0)
 		return head->minor == 0 ||
 			rt_http_refuse(head, 400, "There is no Host.");
-	if (!host_is_valid(host))
+	if (!is_host(host))
 		return rt_http_refuse(head, 400, "Host names no host.");
 	if (head->authority.len == 0)
 		head->authority = span_of(head, host);
@@ -504,50 +504,4 @@ read_expectation(RtHttpHead *head)
 		return rt_http_refuse(head, 417, "No Expect but 100-continue is known here.");
 	head->expects_continue = head->framing != RT_HTTP_NO_BODY;
 	return true;
-}
-
-/* ---- hosts ---- */
-
-/* The port behind a host, or nothing. */
-static bool
-port_is_valid(RtText port)
-{
-	int			number = 0;
-
-	if (port.len == 0)
-		return true;
-	if (port.ptr[0] != ':' || port.len > 6)
-		return false;
-	for (size_t i = 1; i < port.len; i++)
-	{
-		if (!rt_is_digit(port.ptr[i]))
-			return false;
-		number = number * 10 + (port.ptr[i] - '0');
-	}
-	return number <= 65535;
-}
-
-/* A name, an IPv4 address or an IPv6 address in brackets, perhaps a port. */
-static bool
-host_is_valid(RtText host)
-{
-	size_t		len = 0;
-
-	if (host.len > 0 && host.ptr[0] == '[')
-	{
-		for (len = 1; len < host.len && host.ptr[len] != ']'; len++)
-		{
-			if (rt_hex_value(host.ptr[len]) < 0 && host.ptr[len] != ':' && host.ptr[len] != '.')
-				return false;
-		}
-		if (len == host.len || len < 3)
-			return false;
-		len++;
-	}
-	else
-	{
-		while (len < host.len && is_host_char(host.ptr[len]))
-			len++;
-	}
-	return len > 0 && port_is_valid((RtText) {host.ptr + len, host.len - len});
 }

@@ -46,7 +46,7 @@ use RealtimePort;
 
 our @EXPORT = qw(
   new_node gateway_port wait_for_gateway wait_for_call poll_until
-  tcp_connect http_request
+  tcp_connect http_request http_raw
   ws_connect ws_send ws_raw ws_frame ws_recv ws_recv_json ws_wait ws_quiet
   ws_call ws_subscribe ws_close ws_close_code
 );
@@ -210,8 +210,6 @@ sub tcp_connect
 Sends one HTTP/1.1 request and reads until the server closes the connection
 or the announced body is complete; an upgrade is not followed.  Returns (status, {headers}, body).
 
-=back
-
 =cut
 
 sub http_request
@@ -240,6 +238,37 @@ sub http_request
 		last unless read_more($socket, \$buffer, $deadline);
 	}
 	return ($status, $headers // {}, $buffer);
+}
+
+=item http_raw($node or socket, bytes, pattern, seconds)
+
+Writes bytes, to a new connection or to one that is there, and reads until the
+server closes the connection or, if given, a pattern has arrived.  Returns what
+has, undef if neither came by the deadline.
+
+=back
+
+=cut
+
+sub http_raw
+{
+	my ($to, $bytes, $until, $seconds) = @_;
+	my $socket = $to->isa('IO::Socket') ? $to : tcp_connect($to) or return undef;
+	my $deadline = time + ($seconds // $patience);
+	my $answer = '';
+
+	local $SIG{PIPE} = 'IGNORE';
+	while (length $bytes)
+	{
+		my $n = syswrite $socket, $bytes, 65536;
+		last unless defined $n;
+		substr $bytes, 0, $n, '';
+	}
+	while (!$until || $answer !~ $until)
+	{
+		last unless read_more($socket, \$answer, $deadline);
+	}
+	return time < $deadline ? $answer : undef;
 }
 
 # The status and the headers, names in lower case, of a response's head.

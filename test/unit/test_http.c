@@ -247,10 +247,10 @@ reads_hosts(void)
 {
 	static const char *const good[] = {
 		"a", "example.org", "example.org:80", "127.0.0.1", "[::1]", "[::1]:7432",
-		"[::ffff:127.0.0.1]", "a_b", "a:", "A-b.c", "a:65535", "a,b", "xn--bcher-kva.example"
+		"[::ffff:127.0.0.1]", "a_b", "a:", "A-b.c", "a:65535", "a.", "xn--bcher-kva.example"
 	};
 	static const char *const bad[] = {
-		"", " ", ":80", "a b", "a/b", "a@b", "a?b", "a\\b", "a:b", "a:80:80",
+		"", " ", ":80", "a b", "a,b", "a/b", "a@b", "a?b", "a\\b", "a:b", "a:80:80",
 		"a:65536", "a:000080", "[::1", "[]", "[:", "[::1]x", "[g::]", "::1",
 		"a%41b", "\"a\"", "a\tb", "http://a", "\xC3\xA4"
 	};

@@ -1,10 +1,10 @@
 /*
  * connection.c
- *		The table of connections and their buffers.
+ *		The table of connections, their birth and their end.
  *
- * A connection is born in a callback of libwebsockets and dies in the loop:
- * the callback that reports its end only cuts the tie to the socket and puts
- * it on the list of the gone.  An idle connection has no buffers.
+ * A connection dies in the loop: the callback that reports its end only cuts
+ * the tie to the socket and puts it on the list of the gone.  An idle
+ * connection has no buffers.
  */
 #include "postgres.h"
 
@@ -12,7 +12,7 @@
 
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
-#include "src/gateway/door/outbox.h"
+#include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/repair.h"
@@ -22,24 +22,28 @@
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 
+#define NO_CODE 1005			/* a close frame that gives none */
 #define CLOSE_TIMEOUT_SECS 3	/* for the peer to answer our close frame */
 #define SUBSCRIPTIONS_REAPED 4096	/* in a turn */
-#define INBOX_PART 4			/* of the memory that a gateway has left */
-
-/* Precedes each message in an inbox. */
-typedef struct MessageHeader
-{
-	uint32		len;
-	uint32		binary;
-} MessageHeader;
+#define LINGER_SECS 2			/* for the peer to take what is written */
 
 static RtConnection **table = NULL; /* by index; NULL = free */
 static uint32 *free_indexes = NULL;
 static uint32 free_count = 0;
 static uint64 last_serial = 0;
-static dlist_head ready = DLIST_STATIC_INIT(ready);
 static dlist_head gone = DLIST_STATIC_INIT(gone);
-static RtConnection *current = NULL;
+
+static void on_receive(void *user, char *bytes, size_t len);
+static bool on_drained(void *user);
+static void on_dropped(void *user);
+static void on_gone(void *user);
+
+static const RtSocketCalls calls = {
+	.receive = on_receive,
+	.drained = on_drained,
+	.dropped = on_dropped,
+	.gone = on_gone
+};
 
 void
 rt_connections_init(void)
@@ -59,15 +63,6 @@ int
 rt_connection_count(void)
 {
 	return realtime_max_connections - (int) free_count;
-}
-
-RtConnection *
-rt_connection_take_current(void)
-{
-	RtConnection *connection = current;
-
-	current = NULL;
-	return connection;
 }
 
 /* ---- birth ---- */
@@ -90,7 +85,7 @@ make_uuid(char *dst)
 }
 
 RtConnection *
-rt_connection_open(struct lws *wsi)
+rt_connection_open(RtSocket *socket)
 {
 	RtConnection *connection;
 
@@ -105,21 +100,25 @@ rt_connection_open(struct lws *wsi)
 		return NULL;
 	}
 
-	connection->wsi = wsi;
+	connection->socket = socket;
+	rt_socket_hand_over(socket, &calls, connection);
 	connection->serial = ++last_serial;
 	connection->index = free_indexes[--free_count];
 	connection->state = RT_CONNECTION_OPEN;
 	connection->session = RT_SESSION_ANONYMOUS;
 	connection->last_received_ms = rt_gateway.now_ms;
-	connection->last_sent_ms = rt_gateway.now_ms;
 	table[connection->index] = connection;
 	rt_count(accepted);
 	rt_count_add(connections, 1);
+	return connection;
+}
 
+void
+rt_connection_begin(RtConnection *connection)
+{
 	rt_connection_send_payload(connection,
 							   rt_payload_welcome(rt_frame_buffer(256), 256,
 												  connection->id));
-	return connection;
 }
 
 RtConnection *
@@ -133,149 +132,54 @@ rt_connection_find(uint32 index, uint64 serial)
 	return connection;
 }
 
-/* ---- what comes in ---- */
+/* ---- what the socket tells ---- */
 
 static void
-mark_ready(RtConnection *connection)
+on_receive(void *user, char *bytes, size_t len)
 {
-	if (connection->in_ready)
-		return;
-	dlist_push_tail(&ready, &connection->ready_node);
-	connection->in_ready = true;
+	rt_inbox_receive(user, bytes, len);
 }
 
-/* Begins a message with the place for its header; false without memory. */
+/* What it has lost meanwhile is made good once it has caught up. */
 static bool
-begin_message(RtConnection *connection, bool binary)
+on_drained(void *user)
 {
-	RtBuffer   *inbox = &connection->inbox;
-	MessageHeader header = {.len = 0,.binary = binary};
+	RtConnection *connection = user;
 
-	if (!rt_buffer_reserve(inbox, &connection->budget, sizeof(header), INBOX_PART))
+	if (connection->state != RT_CONNECTION_OPEN || !rt_subscriptions_are_lost(connection))
 		return false;
-	connection->message_at = rt_buffer_used(inbox);
-	memcpy(inbox->data + inbox->end, &header, sizeof(header));
-	inbox->end += sizeof(header);
-	connection->in_message = true;
-	return true;
-}
-
-static uint32
-message_length(const RtConnection *connection)
-{
-	return rt_buffer_used(&connection->inbox) - connection->message_at -
-		sizeof(MessageHeader);
+	if (rt_subscriptions_send_markers(connection))
+		return true;
+	if (rt_subscription_to_repair(connection) != NULL)
+		rt_repair_want(connection);
+	return rt_socket_pending(connection->socket) > 0;
 }
 
 static void
-end_message(RtConnection *connection)
+on_dropped(void *user)
 {
-	RtBuffer   *inbox = &connection->inbox;
-	uint32		len = message_length(connection);
+	RtConnection *connection = user;
 
-	memcpy(inbox->data + inbox->start + connection->message_at, &len, sizeof(len));
-	connection->in_message = false;
-	mark_ready(connection);
+	if (connection->state == RT_CONNECTION_OPEN)
+		connection->state = RT_CONNECTION_CLOSING;
 }
 
-/* Nothing more of it is taken; the connection ends once it is handled. */
 static void
-refuse_message(RtConnection *connection, uint16 close_code)
+on_gone(void *user)
 {
-	connection->refusal = close_code;
-	mark_ready(connection);
-}
+	RtConnection *connection = user;
 
-void
-rt_connection_receive(RtConnection *connection, const char *bytes, size_t len,
-					  bool first, bool last, bool binary)
-{
-	RtBuffer   *inbox = &connection->inbox;
-
-	connection->last_received_ms = rt_gateway.now_ms;
-	if (connection->state != RT_CONNECTION_OPEN || connection->refusal != 0)
-		return;
-
-	if ((first || !connection->in_message) && !begin_message(connection, binary))
-		refuse_message(connection, 1013);
-	else if (message_length(connection) + len > (size_t) realtime_max_payload)
-		refuse_message(connection, 1009);
-	else if (!rt_buffer_reserve(inbox, &connection->budget, len, INBOX_PART))
-		refuse_message(connection, 1013);
-	else
-	{
-		memcpy(inbox->data + inbox->end, bytes, len);
-		inbox->end += len;
-		if (last)
-			end_message(connection);
-	}
-}
-
-void
-rt_connection_alive(RtConnection *connection)
-{
-	connection->last_received_ms = rt_gateway.now_ms;
-}
-
-/* Handles what is complete; an unfinished message stays. */
-static void
-handle_inbox(RtConnection *connection, RtMessageHandler handle)
-{
-	RtBuffer   *inbox = &connection->inbox;
-	uint32		complete = connection->in_message ?
-		inbox->start + connection->message_at : inbox->end;
-
-	while (inbox->start < complete && connection->state == RT_CONNECTION_OPEN)
-	{
-		MessageHeader header;
-		const char *text;
-
-		memcpy(&header, inbox->data + inbox->start, sizeof(header));
-		text = inbox->data + inbox->start + sizeof(header);
-		inbox->start += sizeof(header) + header.len;
-		rt_count(frames_in);
-		handle(connection, text, header.len, header.binary != 0);
-	}
-	if (connection->refusal != 0)
-		rt_connection_close(connection, connection->refusal,
-							connection->refusal == 1009 ?
-							"Message too large" : "Out of memory");
-	if (!connection->in_message)
-		rt_buffer_release(inbox, &connection->budget);
-	else
-		connection->message_at = 0;
-}
-
-void
-rt_connections_handle_messages(RtMessageHandler handle)
-{
-	while (!dlist_is_empty(&ready))
-	{
-		dlist_node *node = dlist_pop_head_node(&ready);
-
-		current = dlist_container(RtConnection, ready_node, node);
-		current->in_ready = false;
-		handle_inbox(current, handle);
-		current = NULL;
-	}
+	connection->socket = NULL;
+	connection->state = RT_CONNECTION_GONE;
+	dlist_push_tail(&gone, &connection->gone_node);
 }
 
 /* ---- end ---- */
 
 void
-rt_connection_gone(RtConnection *connection)
-{
-	if (connection->state == RT_CONNECTION_GONE)
-		return;
-	connection->wsi = NULL;
-	connection->state = RT_CONNECTION_GONE;
-	dlist_push_tail(&gone, &connection->gone_node);
-}
-
-void
 rt_connection_close(RtConnection *connection, int code, const char *reason)
 {
-	size_t		len;
+	size_t		len = 0;
 	size_t		frame_len;
 	char	   *buffer;
 	char	   *frame;
@@ -284,21 +188,26 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 		return;
 
 	buffer = rt_frame_buffer(128);
-	len = rt_payload_close(buffer, 125, code, reason);
+	if (code != NO_CODE)
+		len = rt_payload_close(buffer, 125, code, reason);
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_CLOSE, &frame_len);
-	rt_outbox_append(connection, frame, frame_len);
+	rt_socket_append(connection->socket, frame, frame_len);
 	connection->state = RT_CONNECTION_CLOSING;
-	rt_event_loop_close_after(connection->wsi, CLOSE_TIMEOUT_SECS);
+	rt_event_loop_close_after(connection->socket->wsi, CLOSE_TIMEOUT_SECS);
+}
+
+void
+rt_connection_finish(RtConnection *connection)
+{
+	if (connection->socket != NULL)
+		rt_socket_finish(connection->socket, LINGER_SECS);
 }
 
 void
 rt_connection_kill(RtConnection *connection)
 {
-	if (connection->wsi == NULL)
-		return;
-	if (connection->state == RT_CONNECTION_OPEN)
-		connection->state = RT_CONNECTION_CLOSING;
-	rt_event_loop_kill(connection->wsi);
+	if (connection->socket != NULL)
+		rt_socket_drop(connection->socket);
 }
 
 void
@@ -317,11 +226,8 @@ free_connection(RtConnection *connection)
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);
 	rt_repair_forget(connection);
-	rt_outbox_forget(connection);
-	if (connection->in_ready)
-		dlist_delete(&connection->ready_node);
+	rt_inbox_forget(connection);
 	rt_session_release(connection->session, RT_SESSION_GATEWAY);
-	rt_buffer_release(&connection->inbox, &connection->budget);
 	Assert(connection->budget.kept == 0 && connection->budget.buffered == 0);
 	table[connection->index] = NULL;
 	free_indexes[free_count++] = connection->index;
@@ -351,21 +257,19 @@ rt_connections_reap(void)
 /*
  * A browser cannot see protocol pings and takes 150 s without data for a dead
  * socket, so it gets a data frame; the protocol ping behind it makes the peer
- * answer, which shows us that it lives.  The ping must not be empty: the
- * library does not report empty pongs.
+ * answer, which shows us that it lives.
  */
 static void
 ping_connection(RtConnection *connection)
 {
-	char		ping[RT_FRAME_HEADROOM + 1];
+	char		ping[RT_FRAME_HEADROOM];
 	size_t		frame_len;
 	char	   *frame;
 
 	connection->last_ping_ms = rt_gateway.now_ms;
 	rt_connection_send_payload(connection,
 							   rt_payload_ping(rt_frame_buffer(64), 64));
-	ping[RT_FRAME_HEADROOM] = 'p';
-	frame = rt_frame_seal(ping, 1, RT_OPCODE_PING, &frame_len);
+	frame = rt_frame_seal(ping, 0, RT_OPCODE_PING, &frame_len);
 	rt_connection_send(connection, frame, frame_len);
 }
 
@@ -386,7 +290,7 @@ rt_connections_sweep(void)
 			rt_connection_close(connection, 1001, "Idle timeout");
 		else if (realtime_ping_interval > 0 &&
 				 now - connection->last_ping_ms >= realtime_ping_interval &&
-				 (now - connection->last_sent_ms >= realtime_ping_interval ||
+				 (now - connection->socket->written_ms >= realtime_ping_interval ||
 				  silence >= realtime_ping_interval))
 			ping_connection(connection);
 	}

@@ -1,6 +1,6 @@
 /*
  * connection.h
- *		One client's socket: what came in, what is to go out, how it ends.
+ *		One client's WebSocket: what came in, what is to go out, how it ends.
  *
  * Functions marked "callback" are called from inside libwebsockets: they copy
  * and note, never throw, and leave the work to the verbs of the loop.
@@ -14,8 +14,9 @@
 
 #include "src/gateway/budget.h"
 #include "src/gateway/door/buffer.h"
+#include "src/gateway/door/socket.h"
+#include "src/protocol/websocket.h"
 
-struct lws;
 struct RtSequentialBatch;
 
 typedef enum RtConnectionState
@@ -27,37 +28,29 @@ typedef enum RtConnectionState
 
 typedef struct RtConnection
 {
-	struct lws *wsi;			/* NULL once GONE */
+	RtSocket   *socket;			/* NULL once GONE */
 	uint64		serial;
 	uint32		index;			/* in the table of connections */
 	RtConnectionState state;
 	bool		caps_batch;		/* takes batched events */
 	bool		in_ready;		/* on the list of those with messages */
-	bool		in_dirty;		/* on the list of those with output */
-	bool		blocked;		/* the socket takes no more at the moment */
-	bool		is_behind;		/* see behind.h */
 	int			session;		/* identity, referenced */
 	char		id[37];			/* uuid text */
 	uint32		in_flight;		/* requests that executors have not answered */
 	int64		last_received_ms;
-	int64		last_sent_ms;
 	int64		last_ping_ms;
 
-	RtBudget	budget;			/* what it makes us keep */
+	RtBudget	budget;			/* what it makes us keep, but for output */
+	RtWebSocketReader reader;
 	RtBuffer	inbox;			/* whole messages and perhaps a part of one */
+	RtBuffer	control;		/* a part of a control frame */
 	uint32		message_at;		/* where the unfinished message begins */
 	bool		in_message;
-	uint16		refusal;		/* close code: the message is too long; 0 = not */
-	RtBuffer	outbox;
-	uint32		handed_over;	/* bytes that the library may hold of it */
+	uint16		end_code;		/* how to close when the inbox is handled; 0 =
+								 * not at all */
+	const char *end_reason;
 
 	dlist_node	ready_node;
-	dlist_node	dirty_node;
-	dlist_node	behind_node;
-	int64		behind_since_ms;
-	int64		unread_seen_ms; /* when a look saw input that nobody has read */
-	int64		advanced_ms;	/* when a look saw that it has taken something */
-	uint64		taken;			/* bytes, at the last look */
 	dlist_node	gone_node;
 
 	dlist_head	subscriptions;
@@ -83,30 +76,16 @@ typedef struct RtConnection
 extern void rt_connections_init(void);
 extern int	rt_connection_count(void);
 
-/* callback: NULL if there are too many or no memory. */
-extern RtConnection *rt_connection_open(struct lws *wsi);
-
 /*
- * callback: a piece of a message.  One that is longer than
- * realtime.max_payload, or than there is memory for, ends the connection later.
+ * Makes a connection of a socket over which HTTP was spoken; NULL if there
+ * are too many or no memory, and the socket as it was.  begin sends the first
+ * frame.
  */
-extern void rt_connection_receive(RtConnection *connection, const char *bytes,
-								  size_t len, bool first, bool last, bool binary);
-
-/* callback: the socket takes output again; a pong came; the socket is gone. */
-extern void rt_connection_writable(RtConnection *connection);
-extern void rt_connection_alive(RtConnection *connection);
-extern void rt_connection_gone(RtConnection *connection);
+extern RtConnection *rt_connection_open(RtSocket *socket);
+extern void rt_connection_begin(RtConnection *connection);
 
 /* The connection of a request's answer, or NULL if it is gone. */
 extern RtConnection *rt_connection_find(uint32 index, uint64 serial);
-
-/*
- * Calls handle() for each message that has come in, in order, and forgets it.
- */
-typedef void (*RtMessageHandler) (RtConnection *connection, const char *text,
-								  uint32 len, bool binary);
-extern void rt_connections_handle_messages(RtMessageHandler handle);
 
 /*
  * send appends a frame that must arrive; a connection that cannot take it is
@@ -126,11 +105,21 @@ extern void rt_connection_send_payload(RtConnection *connection, size_t payload_
 /* Has the connection looked at when output is written. */
 extern void rt_connection_mark_dirty(RtConnection *connection);
 
-/* Writes every connection that has output, once. */
-extern void rt_connections_flush(void);
+/* Whether its socket takes nothing at the moment. */
+static inline bool
+rt_connection_is_blocked(const RtConnection *connection)
+{
+	return connection->socket == NULL || rt_socket_is_blocked(connection->socket);
+}
 
-/* Ends a connection from our side: with a close frame, or without a word. */
+/*
+ * Ends a connection from our side: with a close frame (1005 = without a code),
+ * which the peer has some time to answer, or without a word.  finish is for
+ * what ends when our close frame is written, because the peer has sent its own
+ * or cannot be understood any more.
+ */
 extern void rt_connection_close(RtConnection *connection, int code, const char *reason);
+extern void rt_connection_finish(RtConnection *connection);
 extern void rt_connection_kill(RtConnection *connection);
 extern void rt_connections_close_all(int code, const char *reason);
 
@@ -142,11 +131,5 @@ extern bool rt_connections_reap(void);
 
 /* Pings the silent and closes the dead; called about once a second. */
 extern void rt_connections_sweep(void);
-
-/*
- * For error recovery: the connection whose messages were being handled, if
- * any.  They are not any more.
- */
-extern RtConnection *rt_connection_take_current(void);
 
 #endif							/* RT_GATEWAY_DOOR_CONNECTION_H */

@@ -23,17 +23,12 @@
 #include "utils/memutils.h"
 
 #include "src/compat.h"
-#include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
-#include "src/gateway/door/http.h"
 #include "src/gateway/door/socket.h"
-#include "src/gateway/gateway.h"
-#include "src/guc.h"
-#include "src/protocol/frame.h"
+#include "src/gateway/door/tcp.h"
 
-/* Bytes read at once; a buffer of this size is paid for each connection. */
-#define RX_BUFFER_SIZE 2048
-#define HEADERS_SIZE 8192		/* the most that a request's headers may take */
+#define PROTOCOL "realtime"		/* name of ours among the library's protocols */
+#define READ_SIZE (64 * 1024)	/* bytes read at once, at most */
 
 #define RESERVED_DESCRIPTORS 32 /* beside sockets, what has been opened before */
 
@@ -44,104 +39,50 @@ static WaitEventSet *wait_set = NULL;
 static int	sockets = 0;
 static int	callback_depth = 0;
 
-/*
- * Turns in a row in which a socket was ready and nobody heard of it.  Some are
- * the library's own business; many mean that it does not do it.
- */
-#define SPIN_TURNS 100
-static int	silent_turns = 0;
-static bool socket_was_ready = false;
-static bool callback_ran = false;
-
 /* ---- callbacks ---- */
 
-static int
-on_established(struct lws *wsi)
+static void
+on_closed(struct lws *wsi)
 {
-	RtConnection *connection = rt_connection_open(wsi);
+	RtSocket   *socket = lws_get_opaque_user_data(wsi);
 
-	if (connection == NULL)
-		return -1;
-	lws_set_opaque_user_data(wsi, connection);
-	return 0;
-}
-
-static int
-on_receive(struct lws *wsi, RtConnection *connection, const char *bytes, size_t len)
-{
-	if (connection == NULL)
-		return -1;
-	rt_connection_receive(connection, bytes, len,
-						  lws_is_first_fragment(wsi) != 0,
-						  lws_is_final_fragment(wsi) != 0,
-						  lws_frame_is_binary(wsi) != 0);
-	return 0;
-}
-
-/*
- * The library takes the answer to a close frame that we wrote ourselves for
- * the peer's own and would answer it: a second close frame, which browsers
- * call an unclean end.
- */
-static int
-on_peer_close(const RtConnection *connection)
-{
-	return connection != NULL && connection->state != RT_CONNECTION_OPEN ? -1 : 0;
-}
-
-static int
-on_closed(struct lws *wsi, RtConnection *connection)
-{
 	lws_set_opaque_user_data(wsi, NULL);
-	if (connection != NULL)
-		rt_connection_gone(connection);
-	return 0;
+	if (socket != NULL)
+		rt_socket_gone(socket);
 }
 
 static int
 on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		 void *in, size_t len)
 {
-	RtConnection *connection;
+	RtSocket   *socket;
 
-	callback_ran = true;
 	switch (reason)
 	{
 		case LWS_CALLBACK_WSI_CREATE:
 			sockets++;
-			return 0;
+			break;
 		case LWS_CALLBACK_WSI_DESTROY:
 			sockets--;
-			return on_closed(wsi, lws_get_opaque_user_data(wsi));
-		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-			return rt_http_on_upgrade(wsi);
-		case LWS_CALLBACK_FILTER_HTTP_CONNECTION:
-			return rt_http_on_filter(wsi, in);
-		case LWS_CALLBACK_RAW_ADOPT:
-			return -1;			/* CONNECT: a socket without HTTP or limits */
-		case LWS_CALLBACK_HTTP:
-			return rt_http_on_request(wsi);
-		case LWS_CALLBACK_ESTABLISHED:
-			return on_established(wsi);
-		case LWS_CALLBACK_RECEIVE:
-			return on_receive(wsi, lws_get_opaque_user_data(wsi), in, len);
-		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-			return on_peer_close(lws_get_opaque_user_data(wsi));
-		case LWS_CALLBACK_RECEIVE_PONG:
-			connection = lws_get_opaque_user_data(wsi);
-			if (connection != NULL)
-				rt_connection_alive(connection);
-			return 0;
-		case LWS_CALLBACK_SERVER_WRITEABLE:
-			connection = lws_get_opaque_user_data(wsi);
-			if (connection != NULL)
-				rt_connection_writable(connection);
-			return 0;
-		case LWS_CALLBACK_CLOSED:
-			return on_closed(wsi, lws_get_opaque_user_data(wsi));
+			on_closed(wsi);
+			break;
+		case LWS_CALLBACK_RAW_RX:
+			socket = lws_get_opaque_user_data(wsi);
+			if (socket != NULL)
+				rt_socket_received(socket, in, len);
+			break;
+		case LWS_CALLBACK_RAW_WRITEABLE:
+			socket = lws_get_opaque_user_data(wsi);
+			if (socket != NULL)
+				rt_socket_writable(socket);
+			break;
+		case LWS_CALLBACK_RAW_CLOSE:
+			on_closed(wsi);
+			break;
 		default:
-			return lws_callback_http_dummy(wsi, reason, user, in, len);
+			break;
 	}
+	return 0;
 }
 
 /* The library's own words are about single peers: never above DEBUG1. */
@@ -159,24 +100,16 @@ on_library_log(int level, const char *line)
 
 static const struct lws_protocols protocols[] = {
 	{
-		.name = "http",
+		.name = PROTOCOL,
 		.callback = on_event,
-		.rx_buffer_size = RX_BUFFER_SIZE,
-		.tx_packet_size = RT_FRAME_HEADROOM + RT_FRAME_PAYLOAD_MAX,
+		.tx_packet_size = RT_WRITE_CHUNK,
 	},
 	{NULL, NULL, 0, 0, 0, NULL, 0}
 };
 
-static int
-handshake_seconds(void)
-{
-	return Max(1, realtime_handshake_timeout / 1000);
-}
-
 /*
- * The library's own check of UTF-8 is not asked for: a pong between two
- * fragments confuses it, and it forgets a character that the last, empty
- * fragment leaves unfinished.
+ * Of the library we use sockets, TLS, timers and writing, its "raw" role:
+ * what the bytes mean is for src/protocol to say.
  */
 static void
 create_context(int max_sockets)
@@ -189,17 +122,11 @@ create_context(int max_sockets)
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 	info.protocols = protocols;
 	info.foreign_loops = foreign_loops;
-	info.options = LWS_SERVER_OPTION_LIBUV |
-		LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-		LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	info.gid = -1;
 	info.uid = -1;
-	info.pt_serv_buf_size = 16 * 1024;
+	info.pt_serv_buf_size = READ_SIZE;
 	info.fd_limit_per_thread = max_sockets + 8;
-	info.max_http_header_data = HEADERS_SIZE;
-	info.timeout_secs = handshake_seconds();
-	info.timeout_secs_ah_idle = handshake_seconds();	/* for a request's head */
-	info.keepalive_timeout = 15;
 
 	context = lws_create_context(&info);
 	if (context == NULL)
@@ -207,7 +134,6 @@ create_context(int max_sockets)
 				(errmsg("could not create the context of libwebsockets"),
 				 errhint("Its plug-in for libuv (Debian: libwebsockets-evlib-uv) must be installed.")));
 
-	info.mounts = rt_http_mounts();
 	vhost = lws_create_vhost(context, &info);
 	if (vhost == NULL)
 		ereport(FATAL, (errmsg("could not create the virtual host of libwebsockets")));
@@ -263,17 +189,21 @@ rt_event_loop_uv(void)
 }
 
 bool
-rt_event_loop_adopt(int fd)
+rt_event_loop_adopt(int fd, RtSocket *socket)
 {
-	struct lws *wsi;
+	lws_adopt_desc_t adoption;
 
+	memset(&adoption, 0, sizeof(adoption));
+	adoption.vh = vhost;
+	adoption.type = LWS_ADOPT_SOCKET;
+	adoption.fd.sockfd = fd;
+	adoption.vh_prot_name = PROTOCOL;
 	callback_depth++;
-	wsi = lws_adopt_socket_vhost(vhost, fd);
-	/* what the context was made with may not be the setting of today */
-	if (wsi != NULL)
-		lws_set_timeout(wsi, PENDING_TIMEOUT_HOLDING_AH, handshake_seconds());
+	socket->wsi = lws_adopt_descriptor_vhost_via_info(&adoption);
+	if (socket->wsi != NULL)
+		lws_set_opaque_user_data(socket->wsi, socket);
 	callback_depth--;
-	return wsi != NULL;
+	return socket->wsi != NULL;
 }
 
 /* It looks at its timers only after an event, so it gets one. */
@@ -288,7 +218,7 @@ rt_event_loop_close_after(struct lws *wsi, int seconds)
 void
 rt_event_loop_kill(struct lws *wsi)
 {
-	rt_socket_break(lws_get_socket_fd(wsi));
+	rt_tcp_break(lws_get_socket_fd(wsi));
 	rt_event_loop_close_after(wsi, LWS_TO_KILL_ASYNC);
 }
 
@@ -296,6 +226,24 @@ int
 rt_event_loop_descriptor(struct lws *wsi)
 {
 	return lws_get_socket_fd(wsi);
+}
+
+void
+rt_event_loop_shut(struct lws *wsi)
+{
+	(void) shutdown(lws_get_socket_fd(wsi), SHUT_WR);
+}
+
+void
+rt_event_loop_read(struct lws *wsi, bool wanted)
+{
+	(void) lws_rx_flow_control(wsi, wanted);
+}
+
+void
+rt_event_loop_ask_writable(struct lws *wsi)
+{
+	(void) lws_callback_on_writable(wsi);
 }
 
 int
@@ -315,21 +263,9 @@ rt_event_loop_in_callback(void)
 void
 rt_event_loop_run(void)
 {
-	callback_ran = false;
 	callback_depth++;
 	uv_run(&loop, UV_RUN_NOWAIT);
 	callback_depth--;
-	if (callback_ran)
-		silent_turns = 0;
-	else if (socket_was_ready)
-		silent_turns++;
-	socket_was_ready = false;
-}
-
-bool
-rt_event_loop_spins(void)
-{
-	return silent_turns >= SPIN_TURNS;
 }
 
 void
@@ -353,7 +289,5 @@ rt_event_loop_wait(long timeout_ms)
 	{
 		if (events[i].events & WL_LATCH_SET)
 			ResetLatch(MyLatch);
-		if (events[i].events & WL_SOCKET_READABLE)
-			socket_was_ready = true;
 	}
 }

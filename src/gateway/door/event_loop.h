@@ -9,14 +9,15 @@
 #include <uv.h>
 
 struct lws;
+struct RtSocket;
 
 /* Builds loop, context and wait set; ereports FATAL if it cannot. */
 extern void rt_event_loop_init(int max_sockets);
 
 extern uv_loop_t *rt_event_loop_uv(void);
 
-/* Takes over an accepted socket.  The library closes it if it fails. */
-extern bool rt_event_loop_adopt(int fd);
+/* Takes over a socket that was accepted; closes it if that fails. */
+extern bool rt_event_loop_adopt(int fd, struct RtSocket *socket);
 
 /*
  * Has the library close a socket by force, after some seconds or now.  Now is
@@ -26,6 +27,15 @@ extern bool rt_event_loop_adopt(int fd);
 extern void rt_event_loop_close_after(struct lws *wsi, int seconds);
 extern void rt_event_loop_kill(struct lws *wsi);
 
+/* Tells the peer that nothing more will be written. */
+extern void rt_event_loop_shut(struct lws *wsi);
+
+/* Whether what comes is to be read. */
+extern void rt_event_loop_read(struct lws *wsi, bool wanted);
+
+/* Has the socket called back when the kernel takes output. */
+extern void rt_event_loop_ask_writable(struct lws *wsi);
+
 extern int	rt_event_loop_descriptor(struct lws *wsi);
 
 /* Sockets that the library holds now. */
@@ -33,9 +43,6 @@ extern int	rt_event_loop_sockets(void);
 
 /* Runs everything that is due, without waiting. */
 extern void rt_event_loop_run(void);
-
-/* Whether sockets have been ready for many turns and nothing came of it. */
-extern bool rt_event_loop_spins(void);
 
 /*
  * Waits until the process's latch is set, a socket is ready or timeout_ms has

@@ -1,344 +1,490 @@
 /*
  * http.c
- *		What a gateway answers before, or instead of, a WebSocket.
+ *		Reading requests and writing answers.
  *
- * An upgrade is checked in this order: host (421), path, service, number of
- * connections, rate of its address (429), origin (403).  A client cannot tell
- * these apart and tries again; who must be refused for good is accepted and
- * closed with a final code instead.
+ * Bytes are collected in callbacks and read in the loop.  A socket has one
+ * request at a time: what comes behind it waits, in the inbox and then in the
+ * kernel, until the answer is on its way.  The bodies of requests are read and
+ * dropped, if they are short, so that the connection is good for another
+ * request; nobody wants one yet.
  *
- * Plain requests are to be GET or HEAD and have no body.  All others are
- * refused before the library does anything with them, and their connection
- * closed.  The host is checked first here, too, but for /healthz: who watches
- * over servers asks them by addresses that they need not know.
+ * Where reading went wrong nobody knows where the next request begins: the
+ * answer is the last.  The socket is not just closed then, because the kernel
+ * throws an answer away that has not been read when there is unread input.
  */
 #include "postgres.h"
 
-#include <ctype.h>
-#include <libwebsockets.h>
+#include <unistd.h>
 
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/varlena.h"
-
-#include "src/gateway/door/allowed_host.h"
-#include "src/gateway/door/connection.h"
+#include "src/gateway/door/answer.h"
+#include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/http.h"
-#include "src/gateway/door/upgrade_rate.h"
+#include "src/gateway/door/route.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
-#include "src/ipc/worker_slot.h"
 
-#define HEADER_MAX 512			/* bytes of an Origin or Host that we look at */
-#define HEALTH_PATH "/healthz"
+#define KEEP_ALIVE_MS 15000		/* between two requests */
+#define PROGRESS_MS 30000		/* for the client to take a piece of an answer */
+#define LINGER_SECS 2			/* for the client to read the last answer */
+#define SKIP_MAX (64 * 1024)	/* bytes of a body that nobody wants */
+#define PIECE_SIZE (64 * 1024)	/* bytes of a file that are sent at once */
+#define UNREAD_MAX (64 * 1024)	/* bytes of answers that wait before requests do */
+#define INBOX_PART 4			/* of the memory that a gateway has left */
 
-/* realtime.allowed_origins, taken apart */
-static char **origins = NULL;
-static int	origin_count = 0;
+static dlist_head all = DLIST_STATIC_INIT(all);
+static dlist_head ready = DLIST_STATIC_INIT(ready);
+static RtHttp *current = NULL;	/* whose requests are being handled */
+
+static void on_receive(void *user, char *bytes, size_t len);
+static bool on_drained(void *user);
+static void on_dropped(void *user);
+static void on_gone(void *user);
+
+static const RtSocketCalls calls = {
+	.receive = on_receive,
+	.drained = on_drained,
+	.dropped = on_dropped,
+	.gone = on_gone
+};
+
+/* ---- life ---- */
+
+void
+rt_http_accept(int fd)
+{
+	RtHttp	   *http = calloc(1, sizeof(RtHttp));
+
+	if (http != NULL)
+		http->socket = rt_socket_create(&calls, http);
+	if (http == NULL || http->socket == NULL)
+	{
+		free(http);
+		close(fd);
+		return;
+	}
+	http->file = -1;
+	http->deadline_ms = rt_gateway.now_ms + realtime_handshake_timeout;
+	if (!rt_event_loop_adopt(fd, http->socket))
+	{
+		free(http->socket);
+		free(http);
+		return;
+	}
+	dlist_push_tail(&all, &http->node);
+}
 
 static void
-configure_origins(void)
+close_file(RtHttp *http)
 {
-	static MemoryContext context = NULL;
-	MemoryContext old;
-	List	   *list = NIL;
-	ListCell   *cell;
-	char	   *copy;
+	if (http->file >= 0)
+		close(http->file);
+	http->file = -1;
+}
 
-	if (context == NULL)
-		context = AllocSetContextCreate(rt_gateway.context,
-										"realtime allowed origins",
-										ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(context);
-	origins = NULL;
-	origin_count = 0;
+static void
+free_http(RtHttp *http)
+{
+	if (http == current)
+		current = NULL;
+	close_file(http);
+	if (http->in_ready)
+		dlist_delete(&http->ready_node);
+	dlist_delete(&http->node);
+	rt_buffer_release(&http->inbox, &http->socket->budget);
+	free(http);
+}
 
-	old = MemoryContextSwitchTo(context);
-	copy = pstrdup(realtime_allowed_origins);
-	if (!SplitGUCList(copy, ',', &list))
-		ereport(LOG,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid list syntax in parameter \"%s\"",
-						"realtime.allowed_origins"),
-				 errdetail("No browser can connect until it is corrected.")));
-	else
-	{
-		origins = palloc0(sizeof(char *) * (list_length(list) + 1));
-		foreach(cell, list)
-			origins[origin_count++] = pstrdup((char *) lfirst(cell));
-	}
-	MemoryContextSwitchTo(old);
+static void
+on_gone(void *user)
+{
+	free_http(user);
+}
+
+static void
+on_dropped(void *user)
+{
+	((RtHttp *) user)->state = RT_HTTP_OVER;
+}
+
+/* No more requests; what was answered is still written. */
+static void
+finish(RtHttp *http)
+{
+	close_file(http);
+	http->state = RT_HTTP_OVER;
+	rt_socket_finish(http->socket, LINGER_SECS);
 }
 
 void
-rt_http_configure(void)
+rt_http_end(RtHttp *http)
 {
-	configure_origins();
-	rt_allowed_hosts_configure();
+	http->keep_alive = false;
 }
 
-/* ---- the host ---- */
-
-/* The status of a refusal and its reason, or 0. */
-static unsigned int
-host_fault(struct lws *wsi, const char **reason)
+void
+rt_http_leave(RtHttp *http, void (*take) (void *user, char *bytes, size_t len),
+			  void *user)
 {
-	char		host[HEADER_MAX];
-	int			len = lws_hdr_copy(wsi, host, sizeof(host), WSI_TOKEN_HOST);
+	RtBuffer   *inbox = &http->inbox;
+	uint32		used = rt_buffer_used(inbox);
 
-	switch (rt_allowed_host_check(host, Max(len, 0), lws_get_socket_fd(wsi)))
+	if (used > http->next_at)
+		take(user, inbox->data + inbox->start + http->next_at, used - http->next_at);
+	free_http(http);
+}
+
+/* ---- input ---- */
+
+static void
+mark_ready(RtHttp *http)
+{
+	if (http->in_ready)
+		return;
+	dlist_push_tail(&ready, &http->ready_node);
+	http->in_ready = true;
+}
+
+static void
+on_receive(void *user, char *bytes, size_t len)
+{
+	RtHttp	   *http = user;
+	RtBuffer   *inbox = &http->inbox;
+
+	if (http->state == RT_HTTP_OVER)
+		return;
+	if (!rt_buffer_reserve(inbox, &http->socket->budget, len, INBOX_PART))
 	{
-		case RT_HOST_ALLOWED:
-			return 0;
-		case RT_HOST_UNREADABLE:
-			*reason = "The Host header is missing or no host.\n";
-			return 400;
-		case RT_HOST_UNKNOWN:
-			break;
+		rt_socket_drop(http->socket);
+		return;
 	}
-	*reason = "Host not allowed: this server is not known by that name, see realtime.allowed_hosts.\n";
-	return 421;
+	memcpy(inbox->data + inbox->end, bytes, len);
+	inbox->end += len;
+	mark_ready(http);
 }
 
-/* ---- upgrades ---- */
-
-static bool
-origin_is_same(const char *origin, const char *host)
+static void
+hold(RtHttp *http)
 {
-	const char *rest = strstr(origin, "://");
-
-	return rest != NULL && host[0] != '\0' && pg_strcasecmp(rest + 3, host) == 0;
+	http->held = true;
+	rt_socket_pause(http->socket, RT_SOCKET_BUSY);
 }
 
-static bool
-origin_is_allowed(struct lws *wsi)
+static void
+unhold(RtHttp *http)
 {
-	char		origin[HEADER_MAX];
-	char		host[HEADER_MAX];
-	int			len = lws_hdr_copy(wsi, origin, sizeof(origin), WSI_TOKEN_ORIGIN);
+	if (!http->held)
+		return;
+	http->held = false;
+	rt_socket_resume(http->socket, RT_SOCKET_BUSY);
+	mark_ready(http);
+}
 
-	if (len == 0)
-		return true;			/* no browser */
-	if (len < 0)
-		return false;			/* too long to be one of ours */
-	if (lws_hdr_copy(wsi, host, sizeof(host), WSI_TOKEN_HOST) <= 0)
-		host[0] = '\0';
+/* ---- answers ---- */
 
-	for (int i = 0; i < origin_count; i++)
+/* What begins a request after a pause begins its time. */
+static void
+note_begin(RtHttp *http)
+{
+	if (!http->is_idle)
+		return;
+	http->is_idle = false;
+	http->deadline_ms = rt_gateway.now_ms + realtime_handshake_timeout;
+}
+
+/* Makes place for the next request. */
+static void
+forget_request(RtHttp *http)
+{
+	RtBuffer   *inbox = &http->inbox;
+
+	inbox->start += http->next_at;
+	if (rt_buffer_used(inbox) == 0)
+		rt_buffer_release(inbox, &http->socket->budget);
+	http->next_at = 0;
+	memset(&http->head, 0, RT_HTTP_HEAD_INIT_SIZE);
+	http->is_idle = true;
+	http->deadline_ms = rt_gateway.now_ms + KEEP_ALIVE_MS;
+	if (rt_buffer_used(inbox) > 0)
+		note_begin(http);
+	http->state = RT_HTTP_READING;
+}
+
+static void
+finish_answer(RtHttp *http)
+{
+	close_file(http);
+	if (http->keep_alive)
+		forget_request(http);
+	else
+		finish(http);
+}
+
+void
+rt_http_answer(RtHttp *http, const RtHttpAnswer *answer)
+{
+	char		head[RT_ANSWER_HEAD_MAX];
+	size_t		len = rt_answer_head(head, answer, http->keep_alive);
+	bool		has_content = answer->type != NULL && http->head.method != RT_HTTP_HEAD;
+
+	rt_socket_append(http->socket, head, len);
+	http->file = answer->text == NULL ? answer->file : -1;
+	if (has_content && answer->text != NULL)
+		rt_socket_append(http->socket, answer->text, answer->length);
+	if (!has_content || http->file < 0 || answer->length == 0)
 	{
-		if (strcmp(origins[i], "*") == 0)
-			return true;
-		if (strcmp(origins[i], "same-origin") == 0 && origin_is_same(origin, host))
-			return true;
-		if (pg_strcasecmp(origins[i], origin) == 0)
-			return true;
+		finish_answer(http);
+		return;
+	}
+	http->state = RT_HTTP_ANSWERING;
+	http->file_at = 0;
+	http->file_left = answer->length;
+	http->deadline_ms = rt_gateway.now_ms + PROGRESS_MS;
+	hold(http);
+}
+
+void
+rt_http_answer_text(RtHttp *http, int status, const char *text, const char *headers)
+{
+	char		line[256];
+	RtHttpAnswer answer = {
+		.status = status,.type = "text/plain; charset=utf-8",.headers = headers,
+		.text = line,.file = -1
+	};
+
+	answer.length = Min(snprintf(line, sizeof(line), "%s\n", text), sizeof(line) - 1);
+	rt_http_answer(http, &answer);
+}
+
+/* Appends the next piece of a file; one that has shrunk cannot be ended well. */
+static void
+send_piece(RtHttp *http)
+{
+	static char piece[PIECE_SIZE];
+	ssize_t		n = pread(http->file, piece, Min(http->file_left, PIECE_SIZE),
+						  http->file_at);
+
+	if (n <= 0)
+	{
+		rt_socket_drop(http->socket);
+		return;
+	}
+	rt_socket_append(http->socket, piece, n);
+	http->file_at += n;
+	http->file_left -= n;
+	http->deadline_ms = rt_gateway.now_ms + PROGRESS_MS;
+	if (http->file_left == 0)
+		finish_answer(http);
+}
+
+static bool
+on_drained(void *user)
+{
+	RtHttp	   *http = user;
+
+	if (http->state == RT_HTTP_ANSWERING)
+	{
+		send_piece(http);
+		return true;
+	}
+	if (http->held)
+	{
+		unhold(http);
+		/* so that there is a turn in which it is handled */
+		rt_event_loop_ask_writable(http->socket->wsi);
 	}
 	return false;
 }
 
-static int
-refuse_upgrade(struct lws *wsi, unsigned int status, const char *text)
-{
-	rt_count(refused);
-	return lws_return_http_status(wsi, status, text) != 0 ? -1 : 1;
-}
-
-/* Whether calls can be answered, now or soon. */
-static bool
-service_is_up(RtServiceState state)
-{
-	return state == RT_SERVICE_READY || state == RT_SERVICE_STARTING ||
-		state == RT_SERVICE_VACATED;
-}
-
-/*
- * To what, is asked for here: the text that comes with the callback has been
- * freed if the library does not know it.
- */
-int
-rt_http_on_upgrade(struct lws *wsi)
-{
-	char		protocol[16];
-	char		path[HEADER_MAX];
-	RtServiceState service = rt_service_state();
-	const char *reason;
-	unsigned int status;
-
-	if (lws_hdr_copy(wsi, protocol, sizeof(protocol), WSI_TOKEN_UPGRADE) <= 0 ||
-		pg_strcasecmp(protocol, "websocket") != 0)
-		return -1;
-	status = host_fault(wsi, &reason);
-	if (status != 0)
-		return refuse_upgrade(wsi, status, reason);
-	if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 ||
-		strcmp(path, realtime_path) != 0)
-		return refuse_upgrade(wsi, 404, "Not found");
-	if (!service_is_up(service))
-		return refuse_upgrade(wsi, 503, rt_service_state_text(service));
-	if (rt_gateway.stopping ||
-		rt_connection_count() >= realtime_max_connections)
-		return refuse_upgrade(wsi, 503, "Please retry");
-	if (!rt_upgrade_is_allowed(lws_get_socket_fd(wsi)))
-		return refuse_upgrade(wsi, 429, "Too many upgrade requests");
-	if (!origin_is_allowed(wsi))
-		return refuse_upgrade(wsi, 403, "Origin not allowed");
-	return 0;
-}
-
 /* ---- requests ---- */
 
-static bool
-has_header(struct lws *wsi, enum lws_token_indexes header)
+static void
+refuse(RtHttp *http, int status, const char *reason)
 {
-	return lws_hdr_total_length(wsi, header) > 0;
+	rt_http_end(http);
+	http->next_at = 0;
+	rt_http_answer_text(http, status, reason, NULL);
+}
+
+static void
+route(RtHttp *http)
+{
+	/* the inbox may have moved since the head was read */
+	http->head.bytes = http->inbox.data + http->inbox.start;
+	rt_route_request(http);
+}
+
+/* The body is too long to be read for nothing. */
+static void
+route_last(RtHttp *http)
+{
+	rt_http_end(http);
+	route(http);
 }
 
 /*
- * Writes a whole small answer of plain text, within the callback.  more is
- * a header or NULL.
+ * A body that nobody wants is read, unless it is long or its client waits for
+ * a word before it sends it: that word is the answer.
  */
+static void
+take_head(RtHttp *http)
+{
+	RtHttpHead *head = &http->head;
+
+	if (head->framing != RT_HTTP_NO_BODY &&
+		(head->method & (RT_HTTP_GET | RT_HTTP_HEAD)) != 0)
+	{
+		refuse(http, 400, "A request with GET or HEAD has no body.");
+		return;
+	}
+	http->keep_alive = head->keep_alive;
+	http->next_at = head->length;
+	http->body_length = 0;
+	rt_http_body_begin(&http->body, head);
+	http->state = RT_HTTP_SKIPPING;
+	if (head->expects_continue ||
+		(head->framing == RT_HTTP_LENGTH && head->content_length > SKIP_MAX))
+		route_last(http);
+}
+
+/* Returns whether there may be more to be read. */
 static bool
-write_text(struct lws *wsi, unsigned int status, const char *text,
-		   const char *more, const char *value)
+read_head(RtHttp *http)
 {
-	unsigned char buffer[LWS_PRE + 1024];
-	unsigned char *start = buffer + LWS_PRE;
-	unsigned char *p = start;
-	unsigned char *end = buffer + sizeof(buffer) - 1;
-	size_t		len = strlen(text);
+	RtBuffer   *inbox = &http->inbox;
 
-	if (lws_add_http_common_headers(wsi, status, "text/plain; charset=utf-8",
-									len, &p, end) ||
-		(more != NULL &&
-		 lws_add_http_header_by_name(wsi, (const unsigned char *) more,
-									 (const unsigned char *) value,
-									 strlen(value), &p, end)) ||
-		lws_finalize_write_http_header(wsi, start, &p, end))
-		return false;
-	if (has_header(wsi, WSI_TOKEN_HEAD_URI))
-		return true;
-	memcpy(start, text, len);
-	return lws_write(wsi, start, len, LWS_WRITE_HTTP_FINAL) >= 0;
+	switch (rt_http_head_read(&http->head, inbox->data + inbox->start,
+							  rt_buffer_used(inbox)))
+	{
+		case RT_HTTP_MORE:
+			return false;
+		case RT_HTTP_WHOLE:
+			take_head(http);
+			break;
+		case RT_HTTP_REFUSED:
+			refuse(http, http->head.status, http->head.reason);
+			break;
+	}
+	return true;
 }
 
-static int
-answer_text(struct lws *wsi, unsigned int status, const char *text)
+/* Takes the bytes of a body that have been read out of the inbox. */
+static void
+drop_body(RtHttp *http, size_t len)
 {
-	if (!write_text(wsi, status, text, NULL, NULL))
-		return -1;
-	return lws_http_transaction_completed(wsi) ? -1 : 0;
+	RtBuffer   *inbox = &http->inbox;
+	char	   *body = inbox->data + inbox->start + http->next_at;
+
+	memmove(body, body + len, rt_buffer_used(inbox) - http->next_at - len);
+	inbox->end -= len;
 }
 
-/* Answers and closes the connection. */
-static int
-refuse_request(struct lws *wsi, unsigned int status, const char *text)
+/* The same. */
+static bool
+read_body(RtHttp *http)
 {
-	if (status == 405)
-		(void) write_text(wsi, status, text, "allow:", "GET, HEAD");
+	RtBuffer   *inbox = &http->inbox;
+	size_t		have = rt_buffer_used(inbox) - http->next_at;
+	RtHttpResult result = RT_HTTP_MORE;
+	size_t		at = 0;
+
+	do
+	{
+		RtText		piece;
+		size_t		used;
+
+		result = rt_http_body_read(&http->body,
+								   inbox->data + inbox->start + http->next_at + at,
+								   have - at, &used, &piece);
+		at += used;
+		http->body_length += piece.len;
+	} while (result == RT_HTTP_MORE && at < have);
+	drop_body(http, at);
+
+	if (result == RT_HTTP_REFUSED)
+		refuse(http, 400, http->body.reason);
+	else if (http->body_length > SKIP_MAX)
+		route_last(http);
+	else if (result == RT_HTTP_WHOLE)
+		route(http);
 	else
-		(void) write_text(wsi, status, text, "connection:", "close");
-	return -1;
+		return false;
+	return true;
 }
 
+/* Returns whether there may be more to be read. */
 static bool
-has_body(struct lws *wsi)
+read_on(RtHttp *http)
 {
-	char		length[32];
-
-	if (has_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING))
-		return true;
-	return has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) &&
-		(lws_hdr_copy(wsi, length, sizeof(length),
-					  WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 ||
-		 strspn(length, "0") != strlen(length));
+	if (http->held)
+		return false;
+	if (rt_socket_pending(http->socket) > UNREAD_MAX)
+	{
+		hold(http);
+		return false;
+	}
+	switch (http->state)
+	{
+		case RT_HTTP_READING:
+			return rt_buffer_used(&http->inbox) > 0 && read_head(http);
+		case RT_HTTP_SKIPPING:
+			return read_body(http);
+		default:
+			return false;
+	}
 }
 
-/*
- * The library resolves ".." in paths, but not before a zero byte (%00), with
- * which the path ends for it later.
- */
-static bool
-path_climbs(const char *path)
+void
+rt_http_handle_requests(void)
 {
-	size_t		len = strlen(path);
+	while (!dlist_is_empty(&ready))
+	{
+		dlist_node *node = dlist_pop_head_node(&ready);
+		RtHttp	   *http = dlist_container(RtHttp, ready_node, node);
 
-	return strstr(path, "/../") != NULL ||
-		(len >= 3 && strcmp(path + len - 3, "/..") == 0);
+		http->in_ready = false;
+		note_begin(http);
+		current = http;
+		while (current != NULL && read_on(http))
+			;
+		current = NULL;
+	}
 }
 
-int
-rt_http_on_filter(struct lws *wsi, const char *path)
-{
-	const char *reason;
-	unsigned int status = strcmp(path, HEALTH_PATH) == 0 ? 0 : host_fault(wsi, &reason);
+/* ---- time ---- */
 
-	if (status != 0)
-		return refuse_request(wsi, status, reason);
-	if (!has_header(wsi, WSI_TOKEN_GET_URI) &&
-		!has_header(wsi, WSI_TOKEN_HEAD_URI))
-		return refuse_request(wsi, 405, "Method not allowed\n");
-	if (has_body(wsi) || path_climbs(path))
-		return refuse_request(wsi, 400, "Bad request\n");
-	return 0;
+static void
+end_slow(RtHttp *http)
+{
+	switch (http->state)
+	{
+		case RT_HTTP_READING:
+			if (rt_buffer_used(&http->inbox) == 0)
+			{
+				finish(http);	/* it has asked for nothing */
+				break;
+			}
+			/* fall through */
+		case RT_HTTP_SKIPPING:
+			refuse(http, 408, "The request did not come in time.");
+			break;
+		case RT_HTTP_ANSWERING:
+			rt_socket_drop(http->socket);
+			break;
+		case RT_HTTP_OVER:
+			break;				/* the event loop ends it */
+	}
 }
 
-static int
-answer_health(struct lws *wsi)
+void
+rt_http_sweep(void)
 {
-	RtServiceState state = rt_service_state();
-	char		text[128];
+	dlist_mutable_iter iterator;
 
-	snprintf(text, sizeof(text), "%s\n", rt_service_state_text(state));
-	return answer_text(wsi, state == RT_SERVICE_READY ? 200 : 503, text);
-}
+	dlist_foreach_modify(iterator, &all)
+	{
+		RtHttp	   *http = dlist_container(RtHttp, node, iterator.cur);
 
-int
-rt_http_on_request(struct lws *wsi)
-{
-	char	   *path;
-	int			len;
-
-	/* within a mount the library passes only what follows the mount point */
-	if (lws_http_get_uri_and_method(wsi, &path, &len) < 0)
-		return -1;
-	if (strcmp(path, HEALTH_PATH) == 0)
-		return answer_health(wsi);
-	if (strcmp(path, realtime_path) == 0)
-		return answer_text(wsi, 426, "This is the address of a WebSocket.\n");
-	return answer_text(wsi, 404, "Not found\n");
-}
-
-/* ---- files ---- */
-
-const struct lws_http_mount *
-rt_http_mounts(void)
-{
-	static struct lws_http_mount files;
-	static struct lws_http_mount health;
-	static struct lws_http_mount socket;
-
-	if (realtime_document_root[0] == '\0')
-		return NULL;
-
-	/* the callback answers these two whatever the folder holds */
-	health.mountpoint = HEALTH_PATH;
-	health.mountpoint_len = strlen(health.mountpoint);
-	health.origin = "http";
-	health.protocol = "http";
-	health.origin_protocol = LWSMPRO_CALLBACK;
-	health.mount_next = &socket;
-
-	socket.mountpoint = realtime_path;
-	socket.mountpoint_len = strlen(realtime_path);
-	socket.origin = "http";
-	socket.protocol = "http";
-	socket.origin_protocol = LWSMPRO_CALLBACK;
-	socket.mount_next = &files;
-
-	files.mountpoint = "/";
-	files.mountpoint_len = 1;
-	files.origin = realtime_document_root;
-	files.def = "index.html";
-	files.origin_protocol = LWSMPRO_FILE;
-	return &health;
+		if (rt_gateway.now_ms >= http->deadline_ms)
+			end_slow(http);
+	}
 }

@@ -21,8 +21,9 @@
 #include "utils/varlena.h"
 
 #include "src/gateway/door/event_loop.h"
+#include "src/gateway/door/http.h"
 #include "src/gateway/door/listener.h"
-#include "src/gateway/door/socket.h"
+#include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
 #include "src/ipc/worker_slot.h"
@@ -101,8 +102,8 @@ on_connection(uv_poll_t *handle, int status, int events)
 			refuse_socket(fd);
 			continue;
 		}
-		rt_socket_configure(fd);
-		(void) rt_event_loop_adopt(fd);
+		rt_tcp_configure(fd);
+		rt_http_accept(fd);
 	}
 }
 

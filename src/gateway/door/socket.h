@@ -1,29 +1,130 @@
 /*
  * socket.h
- *		What we want of the kernel for a client's socket, and what it knows.
+ *		A client's stream of bytes, whatever is spoken over it: what is to be
+ *		written, when it is read, how it ends.
+ *
+ * Who uses a socket is told of its life by calls.  Those marked "callback" are
+ * made from inside libwebsockets: they copy and note, and never throw.
  */
 #ifndef RT_GATEWAY_DOOR_SOCKET_H
 #define RT_GATEWAY_DOOR_SOCKET_H
 
 #include "src/compat.h"
 
-/* What is handed to the kernel in one write, bytes; a longer frame is whole. */
-#define RT_WRITE_CHUNK (128 * 1024)
+#include "lib/ilist.h"
 
-extern void rt_socket_configure(int fd);
+#include "src/gateway/budget.h"
+#include "src/gateway/door/buffer.h"
 
-/* Whether there is input that nobody has read; whether no more will come. */
-extern bool rt_socket_has_input(int fd);
-extern bool rt_socket_is_at_end(int fd);
+struct lws;
+
+typedef struct RtSocketCalls
+{
+	/* callback: bytes have come; they may be changed where they are. */
+	void		(*receive) (void *user, char *bytes, size_t len);
+
+	/*
+	 * All output is written and more would be taken.  Returns whether more
+	 * was appended.
+	 */
+	bool		(*drained) (void *user);
+
+	/* It ends by force: nothing more is taken, and nothing will come. */
+	void		(*dropped) (void *user);
+
+	/* callback: there is no socket any more, and the memory is given back. */
+	void		(*gone) (void *user);
+} RtSocketCalls;
+
+/* Why nothing is read from a socket, bits. */
+typedef enum RtSocketPause
+{
+	RT_SOCKET_BLOCKED = 1 << 0, /* by its peer, who does not read either */
+	RT_SOCKET_BUSY = 1 << 1		/* by its user */
+} RtSocketPause;
+
+typedef struct RtSocket
+{
+	struct lws *wsi;
+	const RtSocketCalls *calls;
+	void	   *user;
+	RtBudget	budget;			/* for its output */
+	RtBuffer	outbox;
+	uint32		handed_over;	/* bytes that the library may hold of it */
+	uint8		paused;			/* RtSocketPause; 0 = it is read */
+	bool		in_dirty;		/* on the list of those with output */
+	bool		is_behind;		/* see behind.h */
+	bool		finishing;		/* ends when all is written */
+	bool		shut;			/* all is written, and the peer knows */
+	bool		dropped;		/* ends by force */
+	int64		written_ms;		/* when bytes were last handed over */
+	dlist_node	dirty_node;
+	dlist_node	behind_node;
+	int64		behind_since_ms;
+	int64		advanced_ms;	/* when a look saw that it has taken something */
+	uint64		taken;			/* bytes, at the last look */
+} RtSocket;
+
+/* Memory for a socket, NULL if there is none; it has no peer yet. */
+extern RtSocket *rt_socket_create(const RtSocketCalls *calls, void *user);
+
+/* Who uses it from now on. */
+extern void rt_socket_hand_over(RtSocket *socket, const RtSocketCalls *calls,
+								void *user);
+
+/* callbacks of the event loop: what happens to it */
+extern void rt_socket_received(RtSocket *socket, char *bytes, size_t len);
+extern void rt_socket_writable(RtSocket *socket);
+extern void rt_socket_gone(RtSocket *socket);
 
 /*
- * How many bytes the peer has taken so far; RT_TAKEN_UNKNOWN if the kernel
- * does not say.
+ * Appends bytes that must be written; drops the socket if there is no memory
+ * for them, even at the cost of those who do not read.
  */
-extern uint64 rt_socket_taken(int fd);
-#define RT_TAKEN_UNKNOWN PG_UINT64_MAX
+extern void rt_socket_append(RtSocket *socket, const char *bytes, size_t len);
 
-/* Ends a connection: the peer sees a reset, what it has not taken is gone. */
-extern void rt_socket_break(int fd);
+/*
+ * Makes room for len bytes at the outbox's end without ending anybody who has
+ * read within the last moment.  Returns false if there is no memory.
+ */
+extern bool rt_socket_make_room(RtSocket *socket, size_t len);
 
-#endif /* RT_GATEWAY_DOOR_SOCKET_H */
+/* Bytes that wait, those inside libwebsockets not counted. */
+static inline size_t
+rt_socket_pending(const RtSocket *socket)
+{
+	return rt_buffer_used(&socket->outbox);
+}
+
+static inline bool
+rt_socket_is_blocked(const RtSocket *socket)
+{
+	return (socket->paused & RT_SOCKET_BLOCKED) != 0;
+}
+
+/* Has the socket looked at when output is written. */
+extern void rt_socket_mark_dirty(RtSocket *socket);
+
+/* Writes every socket that has output, once. */
+extern void rt_sockets_flush(void);
+
+/* Whether so much has been appended in this turn that it should end. */
+extern bool rt_sockets_are_full(void);
+
+/* Whether much more has, so that it must be written in its middle. */
+extern bool rt_sockets_overflow(void);
+
+/* What comes stays in the kernel, and soon with the peer, until resumed. */
+extern void rt_socket_pause(RtSocket *socket, RtSocketPause reason);
+extern void rt_socket_resume(RtSocket *socket, RtSocketPause reason);
+
+/*
+ * Ends the stream when all is written: the peer has some seconds to end its
+ * own, and what it sends until then is dropped.
+ */
+extern void rt_socket_finish(RtSocket *socket, int seconds);
+
+/* Ends it by force, now. */
+extern void rt_socket_drop(RtSocket *socket);
+
+#endif							/* RT_GATEWAY_DOOR_SOCKET_H */

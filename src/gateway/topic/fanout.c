@@ -318,7 +318,7 @@ deliver_turn(void)
 				deliver_entry(entry);
 				break;
 		}
-		if (reader.position >= stop || rt_outbox_is_time_to_write())
+		if (reader.position >= stop || rt_sockets_are_full())
 			return RT_FANOUT_MORE;
 	}
 }

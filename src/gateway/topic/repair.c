@@ -86,7 +86,7 @@ serve(RtConnection *connection)
 
 	if (rt_gateway.now_ms < connection->repair_after_ms)
 		return false;
-	if (connection->state != RT_CONNECTION_OPEN || connection->blocked ||
+	if (connection->state != RT_CONNECTION_OPEN || rt_connection_is_blocked(connection) ||
 		!rt_subscriptions_are_lost(connection))
 		return true;
 	subscription = rt_subscription_to_repair(connection);

@@ -14,7 +14,7 @@
 #include "common/hashfn.h"
 
 #include "src/gateway/door/outbox.h"
-#include "src/gateway/door/socket.h"
+#include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/publish_ring.h"

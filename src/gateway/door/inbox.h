@@ -1,0 +1,30 @@
+/*
+ * inbox.h
+ *		Input of connections: frames are read as they arrive, messages kept
+ *		until the loop handles them.
+ */
+#ifndef RT_GATEWAY_DOOR_INBOX_H
+#define RT_GATEWAY_DOOR_INBOX_H
+
+#include "src/gateway/door/connection.h"
+
+/* callback: bytes have come, which are unmasked where they are. */
+extern void rt_inbox_receive(RtConnection *connection, char *bytes, size_t len);
+
+/*
+ * Calls handle() for each message that has come in, in order, and forgets it.
+ */
+typedef void (*RtMessageHandler) (RtConnection *connection, const char *text,
+								  uint32 len, bool binary);
+extern void rt_connections_handle_messages(RtMessageHandler handle);
+
+/* The connection is about to be freed. */
+extern void rt_inbox_forget(RtConnection *connection);
+
+/*
+ * For error recovery: the connection whose messages were being handled, if
+ * any.  They are not any more.
+ */
+extern RtConnection *rt_connection_take_current(void);
+
+#endif							/* RT_GATEWAY_DOOR_INBOX_H */

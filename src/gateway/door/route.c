@@ -1,0 +1,138 @@
+/*
+ * route.c
+ *		The table of what a gateway serves over HTTP.
+ *
+ * Whatever else is asked for is a file below realtime.document_root, if there
+ * is one.
+ */
+#include "postgres.h"
+
+#include "src/gateway/door/allowed_host.h"
+#include "src/gateway/door/event_loop.h"
+#include "src/gateway/door/file.h"
+#include "src/gateway/door/route.h"
+#include "src/gateway/door/upgrade.h"
+#include "src/guc.h"
+#include "src/ipc/worker_slot.h"
+#include "src/protocol/handshake.h"
+#include "src/protocol/http_target.h"
+
+typedef struct Route
+{
+	const char *path;
+	char	  **setting;		/* or the setting that has the path */
+	bool		any_host;		/* whatever the client says that we are */
+	int			methods;		/* RtHttpMethod, bits */
+	void		(*answer) (RtHttp *http, const char *path);
+} Route;
+
+static void answer_health(RtHttp *http, const char *path);
+static void answer_socket(RtHttp *http, const char *path);
+
+/*
+ * Who watches over servers asks for their health by addresses that they need
+ * not know.
+ */
+static const Route routes[] = {
+	{"/healthz", NULL, true, RT_HTTP_GET | RT_HTTP_HEAD, answer_health},
+	{NULL, &realtime_path, false, RT_HTTP_GET | RT_HTTP_HEAD, answer_socket},
+};
+
+static const Route files = {NULL, NULL, false, RT_HTTP_GET | RT_HTTP_HEAD, rt_file_answer};
+
+static void
+answer_health(RtHttp *http, const char *path)
+{
+	RtServiceState state = rt_service_state();
+
+	rt_http_answer_text(http, state == RT_SERVICE_READY ? 200 : 503,
+						rt_service_state_text(state), NULL);
+}
+
+/* What opens a WebSocket does not come here. */
+static void
+answer_socket(RtHttp *http, const char *path)
+{
+	rt_http_answer_text(http, 426,
+						"This is the address of a WebSocket. If you have opened one, a proxy has dropped the header Upgrade.",
+						"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+}
+
+static const Route *
+find_route(const char *path)
+{
+	for (int i = 0; i < lengthof(routes); i++)
+	{
+		const char *own = routes[i].setting != NULL ? *routes[i].setting : routes[i].path;
+
+		if (strcmp(own, path) == 0)
+			return &routes[i];
+	}
+	return realtime_document_root[0] != '\0' ? &files : NULL;
+}
+
+static void
+refuse_method(RtHttp *http, int methods)
+{
+	static const char *const names[] = {
+		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"
+	};
+	char		allow[128] = "Allow: ";
+	const char *separator = "";
+
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		if ((methods & (1 << i)) == 0)
+			continue;
+		strlcat(allow, separator, sizeof(allow));
+		strlcat(allow, names[i], sizeof(allow));
+		separator = ", ";
+	}
+	strlcat(allow, "\r\n", sizeof(allow));
+	rt_http_answer_text(http, 405, "This method is not allowed here.", allow);
+}
+
+/* Whether a request is for a host that is ours; if not, it is answered. */
+static bool
+check_host(RtHttp *http)
+{
+	RtText		host = rt_http_text(&http->head, http->head.authority);
+
+	switch (rt_allowed_host_check(host.ptr, host.len,
+								  rt_event_loop_descriptor(http->socket->wsi)))
+	{
+		case RT_HOST_ALLOWED:
+			return true;
+		case RT_HOST_UNREADABLE:
+			rt_http_answer_text(http, 400, "There is no Host.", NULL);
+			break;
+		case RT_HOST_UNKNOWN:
+			rt_http_answer_text(http, 421, "Host not allowed: this server is not known by that name, see realtime.allowed_hosts.", NULL);
+			break;
+	}
+	return false;
+}
+
+void
+rt_route_request(RtHttp *http)
+{
+	char		path[RT_HTTP_LINE_MAX + 2];
+	const Route *route;
+
+	if (rt_http_path(&http->head, path, sizeof(path)) < 0)
+	{
+		rt_http_answer_text(http, 400, "The path leads nowhere.", NULL);
+		return;
+	}
+	route = find_route(path);
+	if ((route == NULL || !route->any_host) && !check_host(http))
+		return;
+	if (rt_handshake_is_wanted(&http->head))
+		rt_upgrade(http, path);
+	else if (route == NULL)
+		rt_http_answer_text(http, 404, "There is nothing here.", NULL);
+	else if ((route->methods & http->head.method) == 0)
+		refuse_method(http, route->methods);
+	else
+		route->answer(http, path);
+}

@@ -1,0 +1,200 @@
+/*
+ * upgrade.c
+ *		Who may open a WebSocket.
+ *
+ * It is looked for in this order: host (421, by the routes), path, handshake,
+ * service, number of connections, rate of the address (429), origin (403).  A
+ * browser cannot tell these apart and tries again; who must be refused for
+ * good is accepted and closed with a final code instead.
+ */
+#include "postgres.h"
+
+#include <libwebsockets.h>
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/varlena.h"
+
+#include "src/gateway/door/connection.h"
+#include "src/gateway/door/event_loop.h"
+#include "src/gateway/door/inbox.h"
+#include "src/gateway/door/upgrade.h"
+#include "src/gateway/door/upgrade_rate.h"
+#include "src/gateway/gateway.h"
+#include "src/guc.h"
+#include "src/ipc/worker_slot.h"
+#include "src/protocol/handshake.h"
+
+#define DIGEST_SIZE 20			/* of SHA-1 */
+
+/* realtime.allowed_origins, taken apart */
+static char **origins = NULL;
+static int	origin_count = 0;
+
+void
+rt_upgrade_configure(void)
+{
+	static MemoryContext context = NULL;
+	MemoryContext old;
+	List	   *list = NIL;
+	ListCell   *cell;
+	char	   *copy;
+
+	if (context == NULL)
+		context = AllocSetContextCreate(rt_gateway.context,
+										"realtime allowed origins",
+										ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(context);
+	origins = NULL;
+	origin_count = 0;
+
+	old = MemoryContextSwitchTo(context);
+	copy = pstrdup(realtime_allowed_origins);
+	if (!SplitGUCList(copy, ',', &list))
+		ereport(LOG,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid list syntax in parameter \"%s\"",
+						"realtime.allowed_origins"),
+				 errdetail("No browser can connect until it is corrected.")));
+	else
+	{
+		origins = palloc0(sizeof(char *) * (list_length(list) + 1));
+		foreach(cell, list)
+			origins[origin_count++] = pstrdup((char *) lfirst(cell));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* ---- origins ---- */
+
+static bool
+text_is(RtText text, const char *other)
+{
+	return text.len == strlen(other) && pg_strncasecmp(text.ptr, other, text.len) == 0;
+}
+
+/* Scheme, "://" and the host that the request was made to. */
+static bool
+origin_is_same(RtText origin, RtText host)
+{
+	size_t		at = 0;
+
+	while (at < origin.len && origin.ptr[at] != ':')
+		at++;
+	if (origin.len < at + 3 || memcmp(origin.ptr + at, "://", 3) != 0)
+		return false;
+	at += 3;
+	return host.len > 0 && origin.len - at == host.len &&
+		pg_strncasecmp(origin.ptr + at, host.ptr, host.len) == 0;
+}
+
+/* Who sends none is no browser; of two nobody knows which is true. */
+static bool
+origin_is_allowed(const RtHttpHead *head)
+{
+	RtText		origin;
+	RtText		host = rt_http_text(head, head->authority);
+	int			count = rt_http_field(head, "origin", &origin);
+
+	if (count != 1)
+		return count == 0;
+	for (int i = 0; i < origin_count; i++)
+	{
+		if (strcmp(origins[i], "*") == 0)
+			return true;
+		if (strcmp(origins[i], "same-origin") == 0 && origin_is_same(origin, host))
+			return true;
+		if (text_is(origin, origins[i]))
+			return true;
+	}
+	return false;
+}
+
+/* ---- answers ---- */
+
+/* What follows the request is for a WebSocket that there is not. */
+static void
+refuse(RtHttp *http, int status, const char *text)
+{
+	rt_count(refused);
+	rt_http_end(http);
+	rt_http_answer_text(http, status, text, status != 426 ? NULL :
+						"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+}
+
+/* Whether calls can be answered, now or soon. */
+static bool
+service_is_up(RtServiceState state)
+{
+	return state == RT_SERVICE_READY || state == RT_SERVICE_STARTING ||
+		state == RT_SERVICE_VACATED;
+}
+
+/* Returns whether the upgrade may go on; if not, it is answered. */
+static bool
+check_upgrade(RtHttp *http, const char *path, RtHandshake *handshake)
+{
+	RtServiceState service = rt_service_state();
+
+	rt_handshake_read(&http->head, handshake);
+	if (strcmp(path, realtime_path) != 0)
+		refuse(http, 404, "There is no WebSocket here.");
+	else if (handshake->status != 101)
+		refuse(http, handshake->status, handshake->reason);
+	else if (!service_is_up(service))
+		refuse(http, 503, rt_service_state_text(service));
+	else if (rt_gateway.stopping)
+		refuse(http, 503, "The server is stopping.");
+	else if (rt_connection_count() >= realtime_max_connections)
+		refuse(http, 503, "There are too many connections; please try again later.");
+	else if (!rt_upgrade_is_allowed(rt_event_loop_descriptor(http->socket->wsi)))
+		refuse(http, 429, "This address opens connections too fast.");
+	else if (!origin_is_allowed(&http->head))
+		refuse(http, 403, "Pages of this origin are not allowed to connect, see realtime.allowed_origins.");
+	else
+		return true;
+	return false;
+}
+
+/* Sec-WebSocket-Accept: SHA-1 of the key and the GUID, in base64. */
+static void
+make_accept(RtText key, char accept[RT_HANDSHAKE_ACCEPT_LENGTH + 1])
+{
+	unsigned char text[RT_HANDSHAKE_KEY_LENGTH + sizeof(RT_HANDSHAKE_GUID)];
+	unsigned char digest[DIGEST_SIZE];
+
+	memcpy(text, key.ptr, RT_HANDSHAKE_KEY_LENGTH);
+	memcpy(text + RT_HANDSHAKE_KEY_LENGTH, RT_HANDSHAKE_GUID, sizeof(RT_HANDSHAKE_GUID));
+	lws_SHA1(text, sizeof(text) - 1, digest);
+	lws_b64_encode_string((char *) digest, sizeof(digest), accept,
+						  RT_HANDSHAKE_ACCEPT_LENGTH + 1);
+}
+
+static void
+take_frames(void *connection, char *bytes, size_t len)
+{
+	rt_inbox_receive(connection, bytes, len);
+}
+
+void
+rt_upgrade(RtHttp *http, const char *path)
+{
+	RtSocket   *socket = http->socket;
+	RtHandshake handshake;
+	RtConnection *connection;
+	char		accept[RT_HANDSHAKE_ACCEPT_LENGTH + 1];
+	char		answer[RT_HANDSHAKE_ANSWER_MAX];
+
+	if (!check_upgrade(http, path, &handshake))
+		return;
+	connection = rt_connection_open(socket);
+	if (connection == NULL)
+	{
+		refuse(http, 503, "There is no memory for another connection.");
+		return;
+	}
+	make_accept(handshake.key, accept);
+	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, false));
+	rt_connection_begin(connection);
+	rt_http_leave(http, take_frames, connection);
+}
