@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/dependency.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
@@ -78,7 +79,7 @@ static void
 on_object_access(ObjectAccessType access, Oid class_id, Oid object_id,
 				 int sub_id, void *arg)
 {
-	RtObjectAccess what = {access, class_id, object_id, sub_id};
+	RtObjectAccess what = {access, class_id, object_id, sub_id, false};
 
 	if (previous_access_hook)
 		previous_access_hook(access, class_id, object_id, sub_id, arg);
@@ -86,6 +87,9 @@ on_object_access(ObjectAccessType access, Oid class_id, Oid object_id,
 	if (IsBinaryUpgrade || !IsNormalProcessingMode() ||
 		(access != OAT_DROP && access != OAT_POST_ALTER && access != OAT_TRUNCATE))
 		return;
+	if (access == OAT_DROP)
+		what.internal = (((ObjectAccessDrop *) arg)->dropflags &
+						 PERFORM_DELETION_INTERNAL) != 0;
 	for (int i = 0; i < WATCHERS; i++)
 	{
 		if (watchers[i]->object == NULL)

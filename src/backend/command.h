@@ -28,6 +28,7 @@ typedef struct RtObjectAccess
 	Oid			class_id;
 	Oid			object_id;
 	int			sub_id;
+	bool		internal;		/* dropped, but not because a user wants it */
 } RtObjectAccess;
 
 /*

@@ -30,24 +30,9 @@
 #include "utils/syscache.h"
 
 #include "src/catalog/declaration_cache.h"
-#include "src/catalog/declaration_table.h"
 #include "src/protocol/topic.h"
 
 #define RECENT_TOPICS_MAX 8192	/* kept besides the exact ones */
-
-const RtStreamFunctionColumn rt_stream_function_columns[RT_STREAM_FUNCTIONS] = {
-	[RT_STREAM_LOADER] = {Anum_stream_loader, "loader", "loader"},
-	[RT_STREAM_COALESCE_BY] = {Anum_stream_coalesce_by, "coalesce_by", "coalesce_by function"},
-	[RT_STREAM_ACCESS] = {Anum_stream_access, "access", "access function"},
-	[RT_STREAM_GATE] = {Anum_stream_gate, "gate", "gate"},
-	[RT_STREAM_TRANSFORM] = {Anum_stream_transform, "transform", "transform"},
-	[RT_STREAM_DELTA_VERSION] = {Anum_stream_delta_version, "delta_version", "delta_version function"},
-	[RT_STREAM_DELTA_DIFF] = {Anum_stream_delta_diff, "delta_diff", "delta_diff function"},
-	[RT_STREAM_DELTA_FROM_SEQ] = {Anum_stream_delta_from_seq, "delta_from_seq", "delta_from_seq function"},
-	[RT_STREAM_ON_SUBSCRIBE] = {Anum_stream_on_subscribe, "on_subscribe", "on_subscribe function"},
-	[RT_STREAM_ON_UNSUBSCRIBE] = {Anum_stream_on_unsubscribe, "on_unsubscribe", "on_unsubscribe function"},
-	[RT_STREAM_ON_ERROR] = {Anum_stream_on_error, "on_error", "on_error function"}
-};
 
 static RtDeclarations *current = NULL;	/* NULL: not installed */
 static RtDeclarations *retired = NULL;

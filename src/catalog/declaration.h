@@ -87,16 +87,6 @@ typedef enum RtStreamFunction
 	RT_STREAM_FUNCTIONS
 } RtStreamFunction;
 
-/* Where and how the table names them. */
-typedef struct RtStreamFunctionColumn
-{
-	int			anum;
-	const char *name;			/* of the column, and of the option */
-	const char *purpose;		/* in messages: "access function" */
-} RtStreamFunctionColumn;
-
-extern const RtStreamFunctionColumn rt_stream_function_columns[RT_STREAM_FUNCTIONS];
-
 /* A stream; one without a loader is a channel. */
 typedef struct RtStreamDeclaration
 {

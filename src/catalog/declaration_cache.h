@@ -10,6 +10,7 @@
 #include "nodes/pg_list.h"
 
 #include "src/catalog/declaration.h"
+#include "src/catalog/declaration_table.h"
 
 /* A hash table from a name to anything. */
 typedef struct RtName
@@ -51,13 +52,10 @@ typedef struct RtTopicTemplate
 	bool		exact;			/* without placeholders */
 } RtTopicTemplate;
 
-/* Those that are read: of rpcs, topics, streams, bridges. */
-#define RT_DECLARATION_TABLES 4
-
 typedef struct RtDeclarations
 {
 	MemoryContext context;		/* holds all of this */
-	Oid			tables[RT_DECLARATION_TABLES];
+	Oid			tables[RT_DECLARATION_TABLES];	/* as rt_declaration_tables */
 	Oid			message_table;	/* not of declarations, see replay.h */
 	Oid			epoch_table;
 

@@ -29,7 +29,6 @@
 #include "utils/timestamp.h"
 
 #include "src/catalog/declaration_cache.h"
-#include "src/catalog/declaration_table.h"
 #include "src/catalog/interval.h"
 #include "src/catalog/signature.h"
 #include "src/protocol/topic.h"
@@ -73,18 +72,9 @@ static RtName template_form(const RtTopicTemplate *tpl);
 static void take_prefix(RtTopicTemplate *tpl);
 static int	compare_templates(const ListCell *a, const ListCell *b);
 
-/* In the order of RtDeclarations.tables. */
-static const struct
-{
-	const char *name;
-	int			natts;
-	RowReader	reader;
-}			tables_read[RT_DECLARATION_TABLES] =
-{
-	{RT_RPC_TABLE, Natts_rpc, read_rpc},
-	{RT_TOPIC_TABLE, Natts_topic, read_topic},
-	{RT_STREAM_TABLE, Natts_stream, read_stream},
-	{RT_BRIDGE_TABLE, Natts_bridge, read_bridge}
+/* In the order of rt_declaration_tables. */
+static const RowReader readers[RT_DECLARATION_TABLES] = {
+	read_rpc, read_topic, read_stream, read_bridge
 };
 
 RtDeclarations *
@@ -110,8 +100,8 @@ rt_declarations_load(void)
 	declarations->streams = rt_names_create(load_context, 16, NULL);
 
 	for (int i = 0; i < RT_DECLARATION_TABLES && found; i++)
-		found = read_table(declarations, tables.tables[i], tables_read[i].natts,
-						   tables_read[i].reader);
+		found = read_table(declarations, tables.tables[i],
+						   rt_declaration_tables[i].natts, readers[i]);
 	join_streams(declarations);
 	list_sort(declarations->templates, compare_templates);
 	MemoryContextSwitchTo(old_context);
@@ -136,8 +126,8 @@ find_tables(RtDeclarations *declarations)
 		return false;
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
 	{
-		declarations->tables[i] = find_table(tables_read[i].name, namespace,
-											 extension);
+		declarations->tables[i] = find_table(rt_declaration_tables[i].name,
+											 namespace, extension);
 		if (!OidIsValid(declarations->tables[i]))
 			return false;
 	}
@@ -320,7 +310,7 @@ read_stream_functions(RtDeclarations *declarations, const Row *row,
 
 	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
 	{
-		const RtStreamFunctionColumn *column = &rt_stream_function_columns[i];
+		const RtFunctionColumn *column = &rt_stream_function_columns[i];
 		char	   *text = row_text(row, column->anum);
 
 		if (text == NULL)

@@ -7,6 +7,8 @@
 #ifndef RT_CATALOG_DECLARATION_TABLE_H
 #define RT_CATALOG_DECLARATION_TABLE_H
 
+#include "src/compat.h"
+
 #define RT_SCHEMA "realtime"
 #define RT_EXTENSION "realtime"
 
@@ -73,6 +75,7 @@ enum
 	Anum_stream_shared,
 	Natts_stream = Anum_stream_shared
 };
+
 /* No declarations, but found with them; columns: src/catalog/replay.h. */
 #define RT_MESSAGE_TABLE "replay_message"
 #define RT_EPOCH_TABLE "replay_epoch"
@@ -87,5 +90,34 @@ enum
 	Anum_bridge_invalidate,
 	Natts_bridge = Anum_bridge_invalidate
 };
+
+/* A column that names functions by their signatures. */
+typedef struct RtFunctionColumn
+{
+	int			anum;
+	const char *name;
+	const char *purpose;		/* in messages: "access function" */
+	bool		is_array;
+} RtFunctionColumn;
+
+typedef struct RtDeclarationTable
+{
+	const char *name;
+	const char *kind;			/* of the declarations in it; a channel is a stream */
+	const char *key;			/* column, the first, with the declaration's name */
+	int			natts;
+	const RtFunctionColumn *functions;	/* up to a NULL name */
+} RtDeclarationTable;
+
+#define RT_DECLARATION_TABLES 4
+
+extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
+
+/* Columns by RtStreamFunction, and behind them the arrays. */
+extern const RtFunctionColumn rt_stream_function_columns[];
+
+/* The table of that name, or of that kind of declaration; NULL if there is none. */
+extern const RtDeclarationTable *rt_declaration_table(const char *name);
+extern const RtDeclarationTable *rt_declaration_table_of(const char *kind);
 
 #endif							/* RT_CATALOG_DECLARATION_TABLE_H */

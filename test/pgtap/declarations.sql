@@ -35,9 +35,13 @@ SELECT throws_ok($$SELECT realtime.rpc('app/hello', 'app.hello(text)', rate_limi
 	'an option that does nothing yet is refused');
 
 -- drop
-SELECT throws_ok('DROP FUNCTION app.hello(text)', '2BP01', 'cannot drop function app.hello(text) because it is declared',
+SELECT throws_ok('DROP FUNCTION app.hello(text)', '2BP01', 'cannot drop function app.hello(text) because other objects depend on it',
 	'a declared function cannot be dropped');
-SELECT throws_ok('DROP SCHEMA app CASCADE', '2BP01', NULL, 'not by CASCADE either');
+CREATE SCHEMA gone;
+CREATE FUNCTION gone.f() RETURNS void LANGUAGE sql AS '';
+SELECT realtime.rpc('gone/f', 'gone.f()');
+DROP SCHEMA gone CASCADE;
+SELECT is_empty($$SELECT FROM realtime.rpc_declaration WHERE path = 'gone/f'$$, 'but by CASCADE, together with what it declares');
 SELECT lives_ok('DROP FUNCTION app.other(text)', 'another one can');
 SELECT lives_ok('ALTER FUNCTION app.hello(text) RENAME TO hi', 'it can be renamed');
 SELECT is(handler, 'app.hi(text)', 'and the declaration follows') FROM realtime.rpc_declaration WHERE path = 'app/hello';

@@ -6,7 +6,7 @@ SELECT no_plan();
 PREPARE signatures AS
 	SELECT proname::text COLLATE "default", pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile::text, proparallel::text
 	FROM pg_proc
-	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'messages_truncated', 'not_replicated') AND proname !~ '^stat_get_'
+	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'declaration_anchored', 'messages_truncated', 'not_replicated') AND proname !~ '^stat_get_'
 	ORDER BY 1, 2;
 SELECT results_eq('signatures', $$VALUES
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '

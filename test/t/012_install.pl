@@ -204,6 +204,10 @@ is($new->safe_psql('app', q{SELECT string_agg(seq::text, ',') FROM realtime.repl
 $new->safe_psql('app', q{SELECT realtime.publish('log:a', 'e')});
 is($new->safe_psql('app', q{SELECT string_agg((seq >> 32) || ':' || (seq & 4294967295), ', ') FROM realtime.replay_message}), '0:1, 1:1',
 	'which begins an epoch');
+like(($new->psql('app', 'DROP FUNCTION echo(text)'))[2], qr/function realtime\."rpc app\/echo"\(\) depends on function echo\(text\)/,
+	'declarations protect their functions');
+is($new->safe_psql('app', q{DROP FUNCTION echo(text) CASCADE; SELECT count(*) FROM realtime.rpc_declaration}), 0,
+	'and go with them');
 is($new->safe_psql('app', q{GRANT USAGE ON SCHEMA realtime TO PUBLIC; DROP EXTENSION realtime; CREATE EXTENSION realtime;
 	SELECT to_regnamespace('realtime')}), 'realtime', 'and has an extension that can go and come back');
 $new->stop('fast');

@@ -113,9 +113,8 @@ is(answers('app/x'), 'another', 'altered');
 
 my $error = sql_error(q{DROP FUNCTION "Else where"."First"()});
 like($error, qr/ERROR:  2BP01: .*"Else where"\."First"\(\)/, 'a handler cannot be dropped');
-like($error, qr/HINT: .*realtime\.drop/, 'and why not, and what to do');
-like($error, qr/app\/x/, 'and what would miss it');
-like(sql_error(q{DROP SCHEMA "Else where" CASCADE}), qr/ERROR:  2BP01/, 'nor with its schema');
+like($error, qr/DETAIL:  .*function realtime\."rpc app\/x"\(\) depends on .*HINT:  Use DROP \.\.\. CASCADE/s, 'and why not, and what to do');
+like(sql_error(q{DROP SCHEMA "Else where"}), qr/ERROR:  2BP01/, 'nor with its schema');
 like(sql_error(q{SELECT realtime.rpc('app/g', 'app.two()', guard => '{app.never()}'); DROP FUNCTION app.never()}),
 	qr/ERROR:  2BP01/, 'nor a guard');
 is(answers('app/x') . ', ' . answers('app/g'), 'another, UNAUTHENTICATED', 'nothing has happened to them');
@@ -123,6 +122,15 @@ sql(q{BEGIN; SELECT realtime.drop('app/x'); SELECT realtime.drop('app/ready'); D
 	CREATE FUNCTION "Else where"."First"(a int DEFAULT 7) RETURNS int LANGUAGE sql AS 'SELECT a';
 	SELECT realtime.rpc('app/x', '"Else where"."First"(int)'); COMMIT});
 is(answers('app/x'), 7, 'dropped and made anew together with its declaration');
+sql(q{BEGIN; DROP SCHEMA "Else where" CASCADE; ROLLBACK});
+is(answers('app/x'), 7, 'or not');
+$error = sql_error(q{DROP SCHEMA "Else where" CASCADE});
+like($error, qr/NOTICE:  00000: drop cascades to 2 other objects\nDETAIL:  .*function realtime\."rpc app\/x"\(\)/s, 'CASCADE');
+is(answers('app/x'), 'NOT_FOUND', 'takes the declaration along');
+sql(q{CREATE SCHEMA "Else where"; GRANT USAGE ON SCHEMA "Else where" TO PUBLIC;
+	CREATE FUNCTION "Else where"."First"(a int DEFAULT 7) RETURNS int LANGUAGE sql AS 'SELECT a';
+	SELECT realtime.rpc('app/x', '"Else where"."First"(int)')});
+is(answers('app/x'), 7, 'declared again');
 
 # A parameter's type that is renamed
 sql(q{CREATE TYPE app.mood AS ENUM ('sad'); CREATE FUNCTION app.feel(m app.mood) RETURNS app.mood LANGUAGE sql AS 'SELECT m';
@@ -225,7 +233,9 @@ is_deeply([ sort $text =~ /^COPY realtime\.(\w+_declaration) /mg ],
 	[ map { "${_}_declaration" } qw(bridge rpc stream topic) ], 'a dump carries all tables');
 my $count = () = $text =~ /^app\/g\t/mg;
 is($count, 1, 'and each declaration once');
-unlike($text, qr/CREATE (TABLE|FUNCTION) realtime\./, 'but nothing of the extension');
+unlike($text, qr/CREATE (TABLE|VIEW|TYPE|FUNCTION) realtime\.(?!")/, 'but nothing of the extension');
+is_deeply([ sort $text =~ /CREATE FUNCTION realtime\."(.*)"\(\)/g ],
+	[ 'rpc app/feel', 'rpc app/g', 'rpc app/x', 'stream app/channel', 'topic room:{room}' ], 'and what makes functions known');
 
 my $archive = $node->backup_dir . '/dump.archive';
 $node->command_ok([ 'pg_dump', '-Fc', '--file', $archive, '-d', $node->connstr('postgres') ], 'pg_dump -Fc');
@@ -250,6 +260,28 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/nul
 	'a dump is restored where the extension is');
 is(rows('prepared'), rows('postgres'), 'the same');
 
+# Restored over itself, and over what has been declared meanwhile
+for my $jobs (1, 3)
+{
+	$node->safe_psql('copy', q{SELECT realtime.rpc('app/x', 'app.one_more()'), realtime.topic('more:{x}', open => true)});
+	$node->command_ok([ 'pg_restore', '--clean', '--exit-on-error', '-j', $jobs, '-d', $node->connstr('copy'), $archive ],
+		"pg_restore --clean, $jobs at once");
+	is(rows('copy'), rows('postgres'), 'the same');
+	$node->safe_psql('copy', 'SELECT realtime.drop(declaration) FROM realtime.declared_functions()');
+	$node->command_ok([ 'pg_restore', '--clean', '--if-exists', '--exit-on-error', '-j', $jobs, '-d', $node->connstr('copy'), $archive ],
+		'and where some of it is gone');
+	is(rows('copy'), rows('postgres'), 'the same');
+}
+$node->command_ok([ 'pg_dump', '--clean', '--file', "$dump.clean", '-d', $node->connstr('postgres') ], 'pg_dump --clean');
+$node->command_ok([ 'psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$dump.clean", '-d', $node->connstr('copy') ],
+	'its script');
+is(rows('copy'), rows('postgres'), 'the same');
+$node->safe_psql('copy', q{SELECT realtime.rpc('app/late', 'app.one_more()')});
+like(($node->psql('copy', 'BEGIN; DROP FUNCTION realtime."rpc app/g"(); DROP FUNCTION app.one_more()'))[2],
+	qr/function realtime\."rpc app\/late"\(\) depends on function app\.one_more\(\)/, 'what the dump does not know of stands in the way');
+$node->command_ok([ 'psql', '-X', '-q', '-1', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-c', q{SELECT realtime.drop('app/late')}, '-f',
+	"$dump.clean", '-d', $node->connstr('copy') ], 'until it is removed');
+
 # What was restored serves calls.
 ws_close($ws);
 sql(q{ALTER ROLE realtime_executor SET search_path = app; ALTER ROLE realtime_anonymous SET search_path = elsewhere});
@@ -272,7 +304,8 @@ is(ws_subscribe($ws, 'room:lobby')->{type}, 'subscribed', 'with an access functi
 is(ws_subscribe($ws, 'room:other')->{reason}, 'UNAUTHENTICATED', 'that refuses');
 $node->safe_psql('copy', q{SELECT realtime.publish('open:a', 'tick', '1')});
 ok(ws_wait($ws, sub { ($_->{topic} // '') eq 'open:a' && $_->{event} eq 'tick' }), 'and events');
-like(($node->psql('copy', 'DROP FUNCTION app.one_more()'))[2], qr/ERROR/, 'restored declarations protect their functions');
+like(($node->psql('copy', 'DROP FUNCTION app.one_more()'))[2], qr/function realtime\."rpc app\/g"\(\) depends on function app\.one_more/,
+	'restored declarations protect their functions');
 $node->safe_psql('copy', q{SELECT realtime.drop('app/x')});
 is(answers('app/x'), 'NOT_FOUND', 'and can be dropped');
 

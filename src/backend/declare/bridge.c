@@ -38,6 +38,7 @@ realtime_bridge(PG_FUNCTION_ARGS)
 {
 	RtBridgeRow row = {0};
 
+	rt_parameter_lock_functions(fcinfo);
 	rt_store_begin_bridge();
 	row.channel = checked_channel(fcinfo);
 	row.topic = checked_topic(fcinfo, BRIDGE_TOPIC);

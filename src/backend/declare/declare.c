@@ -78,6 +78,7 @@ realtime_rpc(PG_FUNCTION_ARGS)
 	RtCheckedFunction *handler;
 	bool		read_only;
 
+	rt_parameter_lock_functions(fcinfo);
 	row.path = rt_parameter_path(fcinfo, RPC_PATH);
 	rt_store_begin_rpc(row.path);
 	if (PG_ARGISNULL(RPC_HANDLER))
@@ -103,6 +104,7 @@ realtime_topic(PG_FUNCTION_ARGS)
 {
 	RtTopicRow	row = {0};
 
+	rt_parameter_lock_functions(fcinfo);
 	rt_store_begin_topic();
 	row.template = rt_parameter_template(fcinfo, TOPIC_TEMPLATE, "template");
 	row.topic_class = checked_class(fcinfo);
@@ -137,9 +139,6 @@ Datum
 realtime_drop(PG_FUNCTION_ARGS)
 {
 	char	   *path = rt_parameter_text(fcinfo, 0, "path");
-
-	/* of two that drop what is declared twice, the second sees it */
-	rt_store_begin_drop();
 
 	/* a table that is named like a path or template goes second */
 	PG_RETURN_BOOL(rt_store_drop(path) || rt_live_table_drop(path));

@@ -2,37 +2,40 @@
  * dependency.c
  *		Keeps declarations in step with the functions that they name.
  *
- * A declaration names a function by its signature, and PostgreSQL knows
- * nothing of it.  So each declared function is noted that a command drops,
- * renames or moves, also by way of its schema or a parameter's type; and when
- * the command is done (src/backend/command.h) it shows what has become of those
- * functions:
+ * A declaration names functions by their signatures.  Each declared function is
+ * noted that a command renames or moves, also by way of its schema or a
+ * parameter's type; and when the command is done (src/backend/command.h) the
+ * declarations of those that have another signature are rewritten.
  *
- *	- gone, and still declared: ERROR.  Looking afterwards lets
- *	  DROP EXTENSION realtime CASCADE pass, which takes the declarations along;
- *	- known by another signature: the declarations are rewritten;
- *	- otherwise nothing.
+ * A declared function that is dropped takes the declaration's anchor along, or
+ * is not dropped (anchor.c).  When the command is done, so is the declaration
+ * whose anchor it took.  Looking afterwards lets DROP EXTENSION realtime pass,
+ * after which there is nothing left to remove.
  *
  * A declaration that is not committed yet cannot be seen here.  Whoever declares
  * holds a lock on each function, so that dropping or renaming it waits and then
  * sees the declaration.  Schemas and types have no such lock; renaming one of
  * them waits for all who are declaring instead, by a lock on the tables.
+ *
+ * Our own schema keeps its name: everything finds it by that.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
+#include "commands/extension.h"
+#include "nodes/parsenodes.h"
 #include "utils/memutils.h"
 
+#include "src/backend/declare/anchor.h"
 #include "src/backend/declare/dependency.h"
 #include "src/backend/declare/store.h"
 #include "src/catalog/declaration.h"
 #include "src/catalog/signature.h"
-
-#define DECLARATIONS_LISTED_MAX 10	/* in an ERROR */
 
 /* A declared function as it was before the command. */
 typedef struct TouchedFunction
@@ -41,26 +44,67 @@ typedef struct TouchedFunction
 	char	   *signature;		/* as stored */
 } TouchedFunction;
 
+/* What a command has done. */
+typedef struct Notes
+{
+	List	   *touched;		/* TouchedFunction */
+	List	   *dropped;		/* char *, names of anchors */
+} Notes;
+
+static void before_command(RtCommand *command, void **notes);
 static void on_object(RtCommand *command, void **notes,
 					  const RtObjectAccess *access);
 static void after_command(RtCommand *command, void **notes);
+static Notes *begin_notes(RtCommand *command, void **notes);
+static void note_anchor(RtCommand *command, void **notes, Oid function);
 static void touch_functions(RtCommand *command, void **notes, Oid function);
-static void touch(RtCommand *command, void **notes,
-				  const RtFunctionReference *reference);
-static void settle(const TouchedFunction *entry);
-static void refuse_if_declared(const char *signature);
+static void touch(Notes *notes, const RtFunctionReference *reference);
+static void settle_touched(const TouchedFunction *entry);
+static void settle_dropped(const char *anchor);
 
 const RtCommandWatcher rt_dependency_watcher = {
+	.before = before_command,
 	.object = on_object,
 	.after = after_command
 };
 
+/* ---- before the command ---- */
+
+static void
+before_command(RtCommand *command, void **notes)
+{
+	const RenameStmt *statement = (RenameStmt *) command->statement;
+	Oid			schema;
+	Oid			extension;
+
+	if (!IsA(statement, RenameStmt) || statement->renameType != OBJECT_SCHEMA ||
+		strcmp(statement->subname, RT_SCHEMA) != 0)
+		return;
+	schema = get_namespace_oid(RT_SCHEMA, true);
+	extension = get_extension_oid(RT_EXTENSION, true);
+	if (OidIsValid(schema) && OidIsValid(extension) &&
+		getExtensionOfObject(NamespaceRelationId, schema) == extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot rename schema \"%s\"", RT_SCHEMA),
+				 errdetail("Extension \"%s\" finds what belongs to it by this name.",
+						   RT_EXTENSION)));
+}
+
+/* ---- while the command runs ---- */
+
 static void
 on_object(RtCommand *command, void **notes, const RtObjectAccess *access)
 {
-	if (command == NULL || access->type == OAT_TRUNCATE)
+	if (command == NULL)
 		return;
-	if (access->class_id == ProcedureRelationId)
+	if (access->type == OAT_DROP && access->class_id == ProcedureRelationId)
+	{
+		if (!access->internal)
+			note_anchor(command, notes, access->object_id);
+	}
+	else if (access->type == OAT_POST_ALTER &&
+			 access->class_id == ProcedureRelationId)
 		touch_functions(command, notes, access->object_id);
 	else if (access->type == OAT_POST_ALTER &&
 			 (access->class_id == NamespaceRelationId ||
@@ -68,11 +112,36 @@ on_object(RtCommand *command, void **notes, const RtObjectAccess *access)
 		touch_functions(command, notes, InvalidOid);
 }
 
+/* To be used in the command's memory. */
+static Notes *
+begin_notes(RtCommand *command, void **notes)
+{
+	if (*notes == NULL)
+		*notes = MemoryContextAllocZero(rt_command_memory(command), sizeof(Notes));
+	return *notes;
+}
+
+static void
+note_anchor(RtCommand *command, void **notes, Oid function)
+{
+	char	   *name = rt_anchor_name(function);
+	MemoryContext old_context;
+	Notes	   *mine;
+
+	if (name == NULL)
+		return;
+	old_context = MemoryContextSwitchTo(rt_command_memory(command));
+	mine = begin_notes(command, notes);
+	mine->dropped = lappend(mine->dropped, pstrdup(name));
+	MemoryContextSwitchTo(old_context);
+}
+
 /* Notes a function if it is declared; InvalidOid: all that are. */
 static void
 touch_functions(RtCommand *command, void **notes, Oid function)
 {
 	const RtFunctionReference *references;
+	MemoryContext old_context;
 	int			count;
 
 	if (!rt_declarations_refresh())
@@ -83,95 +152,80 @@ touch_functions(RtCommand *command, void **notes, Oid function)
 		rt_declarations_refresh();
 	}
 	references = rt_declaration_references(&count);
+	old_context = MemoryContextSwitchTo(rt_command_memory(command));
 	for (int i = 0; i < count; i++)
 	{
 		if (OidIsValid(references[i].function) &&
 			(!OidIsValid(function) || references[i].function == function))
-			touch(command, notes, &references[i]);
+			touch(begin_notes(command, notes), &references[i]);
 	}
+	MemoryContextSwitchTo(old_context);
 }
 
 static void
-touch(RtCommand *command, void **notes, const RtFunctionReference *reference)
+touch(Notes *notes, const RtFunctionReference *reference)
 {
-	MemoryContext old_context;
 	TouchedFunction *entry;
 	ListCell   *cell;
 
-	foreach(cell, (List *) *notes)
+	foreach(cell, notes->touched)
 	{
 		entry = lfirst(cell);
 		if (entry->function == reference->function &&
 			strcmp(entry->signature, reference->signature) == 0)
 			return;
 	}
-
-	old_context = MemoryContextSwitchTo(rt_command_memory(command));
 	entry = palloc(sizeof(TouchedFunction));
 	entry->function = reference->function;
 	entry->signature = pstrdup(reference->signature);
-	*notes = lappend(*notes, entry);
-	MemoryContextSwitchTo(old_context);
+	notes->touched = lappend(notes->touched, entry);
 }
+
+/* ---- when it is done ---- */
 
 static void
 after_command(RtCommand *command, void **notes)
 {
+	const Notes *mine = *notes;
 	ListCell   *cell;
 
-	if (*notes == NULL)
+	if (mine == NULL)
 		return;
 	CommandCounterIncrement();
-	foreach(cell, (List *) *notes)
-		settle(lfirst(cell));
+	foreach(cell, mine->touched)
+		settle_touched(lfirst(cell));
+	foreach(cell, mine->dropped)
+		settle_dropped(lfirst(cell));
 }
 
 static void
-settle(const TouchedFunction *entry)
+settle_touched(const TouchedFunction *entry)
 {
 	char	   *signature = rt_signature(entry->function);
 
-	if (signature == NULL)
-		refuse_if_declared(entry->signature);
-	else if (!rt_signatures_equal(signature, entry->signature))
+	if (signature != NULL && !rt_signatures_equal(signature, entry->signature))
 		rt_store_rename_function(entry->signature, signature);
 }
 
-/* ERROR if declarations still name a function that is gone. */
+/* Not if something inside of the command has declared it anew. */
 static void
-refuse_if_declared(const char *signature)
+settle_dropped(const char *anchor)
 {
 	const RtFunctionReference *references;
-	const char *first = NULL;
-	StringInfoData detail;
 	int			count;
-	int			found = 0;
 
 	if (!rt_declarations_refresh())
 		return;
-	initStringInfo(&detail);
 	references = rt_declaration_references(&count);
 	for (int i = 0; i < count; i++)
 	{
-		if (strcmp(references[i].signature, signature) != 0)
+		const char *declaration = references[i].declaration;
+		const RtDeclarationTable *table = rt_declaration_table_of(references[i].kind);
+
+		if (!rt_anchor_has_name(table, declaration, anchor))
 			continue;
-		if (found++ == 0)
-			first = references[i].declaration;
-		if (found > DECLARATIONS_LISTED_MAX)
-			continue;
-		appendStringInfo(&detail, _("%s%s \"%s\" uses it as its %s."),
-						 found > 1 ? "\n" : "", references[i].kind,
-						 references[i].declaration, references[i].purpose);
-	}
-	if (found == 0)
+		if (!OidIsValid(rt_anchor_find(table, declaration)))
+			rt_store_drop_from(table, declaration);
 		return;
-	if (found > DECLARATIONS_LISTED_MAX)
-		appendStringInfo(&detail, _("\nand %d more."),
-						 found - DECLARATIONS_LISTED_MAX);
-	ereport(ERROR,
-			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-			 errmsg("cannot drop function %s because it is declared", signature),
-			 errdetail_internal("%s", detail.data),
-			 errhint("Remove the declaration first: SELECT realtime.drop('%s');",
-					 first)));
+	}
 }

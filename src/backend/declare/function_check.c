@@ -35,23 +35,31 @@ static bool is_placeholder(const char *name, const char *tpl);
 pg_noreturn static void refuse(const RtCheckedFunction *function, const char *detail,
 				   const char *hint);
 
-RtCheckedFunction *
-rt_function_check_any(Oid oid, const char *purpose)
+void
+rt_function_lock(Oid oid)
 {
 	char	   *signature = rt_signature(oid);
-	HeapTuple	tuple;
-	Form_pg_proc form;
-	RtCheckedFunction *function;
 
-	/* whoever drops or renames it waits until the declaration can be seen */
 	LockDatabaseObject(ProcedureRelationId, oid, 0, AccessShareLock);
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
-	if (!HeapTupleIsValid(tuple))
+	if (!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(oid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 signature != NULL ?
 				 errmsg("function %s does not exist", signature) :
 				 errmsg("function with OID %u does not exist", oid)));
+}
+
+RtCheckedFunction *
+rt_function_check_any(Oid oid, const char *purpose)
+{
+	HeapTuple	tuple;
+	Form_pg_proc form;
+	RtCheckedFunction *function;
+
+	rt_function_lock(oid);
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(oid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", oid);
 	form = (Form_pg_proc) GETSTRUCT(tuple);
 
 	function = palloc0(sizeof(RtCheckedFunction));

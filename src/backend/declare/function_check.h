@@ -24,6 +24,12 @@ typedef struct RtCheckedFunction
 	Oid			variadic;		/* element type, InvalidOid = not variadic */
 } RtCheckedFunction;
 
+/*
+ * Whoever drops or renames it waits until the declaration can be seen.  To be
+ * called before anything else is locked: who drops it comes to the tables last.
+ */
+extern void rt_function_lock(Oid function);
+
 /* Any function that a declaration may name at all. */
 extern RtCheckedFunction *rt_function_check_any(Oid function, const char *purpose);
 

@@ -123,6 +123,38 @@ take_apart(FunctionCallInfo fcinfo, int number, const char *name,
 	return count;
 }
 
+static void
+lock_elements(ArrayType *functions)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(functions, REGPROCEDUREOID, sizeof(Oid), true,
+					  TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (!nulls[i])
+			rt_function_lock(DatumGetObjectId(elements[i]));
+	}
+}
+
+void
+rt_parameter_lock_functions(FunctionCallInfo fcinfo)
+{
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i);
+
+		if (PG_ARGISNULL(i))
+			continue;
+		if (type == REGPROCEDUREOID)
+			rt_function_lock(PG_GETARG_OID(i));
+		else if (type == REGPROCEDUREARRAYOID)
+			lock_elements(PG_GETARG_ARRAYTYPE_P(i));
+	}
+}
+
 List *
 rt_parameter_guards(FunctionCallInfo fcinfo, int number,
 					const RtCheckedFunction *guarded)

@@ -33,6 +33,9 @@ extern char *rt_parameter_template(FunctionCallInfo fcinfo, int number,
 extern Interval *rt_parameter_interval(FunctionCallInfo fcinfo, int number,
 									   const char *name, int64 longest_ms);
 
+/* See rt_function_lock(); of all functions among the parameters. */
+extern void rt_parameter_lock_functions(FunctionCallInfo fcinfo);
+
 /* Functions that can guard another one; returns their signatures. */
 extern List *rt_parameter_guards(FunctionCallInfo fcinfo, int number,
 								 const RtCheckedFunction *guarded);

@@ -16,7 +16,6 @@
 #include "utils/lsyscache.h"
 
 #include "src/backend/declare/store.h"
-#include "src/catalog/declaration_table.h"
 #include "src/catalog/statement.h"
 
 /* An advisory lock that SQL cannot take, as those of topics; of paths. */
@@ -24,7 +23,7 @@
 #define PATH_LOCK_FIELD4 0x5250
 
 static void lock_path(const char *path);
-static uint64 delete_path(const char *sql, const char *path);
+static bool delete_from(const RtDeclarationTable *table, const char *name);
 static uint64 run(RtStatement *statement, int expected);
 static Oid	table_oid(const char *name);
 
@@ -69,9 +68,12 @@ rt_store_begin_bridge(void)
 	LockRelationOid(table_oid(RT_BRIDGE_TABLE), RowExclusiveLock);
 }
 
-/* Of anything; whether its topics keep their class depends on others. */
-void
-rt_store_begin_drop(void)
+/*
+ * Of anything.  Whether its topics keep their class depends on others; of two
+ * that drop what is declared twice, the second sees it.
+ */
+static void
+begin_drop(void)
 {
 	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
 	rt_store_begin_topic();
@@ -103,8 +105,7 @@ rt_store_rpc(const RtRpcRow *row)
 		BoolGetDatum(row->read_only != NULL && *row->read_only),
 		row->read_only == NULL);
 	run(&statement, SPI_OK_INSERT);
-	delete_path("DELETE FROM realtime.stream_declaration"
-				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
+	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 }
 
 void
@@ -177,12 +178,10 @@ rt_store_stream(const RtStreamRow *row)
 		" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)"
 	};
 
-	delete_path("DELETE FROM realtime.stream_declaration"
-				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
+	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	put_stream_row(&statement, row);
 	run(&statement, SPI_OK_INSERT);
-	delete_path("DELETE FROM realtime.rpc_declaration"
-				" WHERE path OPERATOR(pg_catalog.=) $1", row->path);
+	delete_from(rt_declaration_table(RT_RPC_TABLE), row->path);
 }
 
 void
@@ -208,46 +207,58 @@ rt_store_bridge(const RtBridgeRow *row)
 void
 rt_store_lock(void)
 {
-	LockRelationOid(table_oid(RT_RPC_TABLE), ShareRowExclusiveLock);
-	LockRelationOid(table_oid(RT_TOPIC_TABLE), ShareRowExclusiveLock);
-	LockRelationOid(table_oid(RT_STREAM_TABLE), ShareRowExclusiveLock);
-	LockRelationOid(table_oid(RT_BRIDGE_TABLE), ShareRowExclusiveLock);
+	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
+		LockRelationOid(table_oid(rt_declaration_tables[i].name),
+						ShareRowExclusiveLock);
 }
 
-static uint64
-delete_path(const char *sql, const char *path)
+static bool
+delete_from(const RtDeclarationTable *table, const char *name)
 {
-	RtStatement statement = {.sql = sql};
+	RtStatement statement = {
+		.sql = psprintf("DELETE FROM " RT_SCHEMA ".%s"
+						" WHERE %s OPERATOR(pg_catalog.=) $1",
+						table->name, table->key)
+	};
 
-	rt_statement_put_text(&statement, path);
-	return run(&statement, SPI_OK_DELETE);
+	rt_statement_put_text(&statement, name);
+	return run(&statement, SPI_OK_DELETE) > 0;
+}
+
+void
+rt_store_drop_from(const RtDeclarationTable *table, const char *name)
+{
+	begin_drop();
+	delete_from(table, name);
 }
 
 bool
-rt_store_drop(const char *path)
+rt_store_drop(const char *name)
 {
-	static const char *const commands[] = {
-		"DELETE FROM realtime.rpc_declaration"
-		" WHERE path OPERATOR(pg_catalog.=) $1",
-		"DELETE FROM realtime.topic_declaration"
-		" WHERE template OPERATOR(pg_catalog.=) $1",
-		"DELETE FROM realtime.stream_declaration"
-		" WHERE path OPERATOR(pg_catalog.=) $1",
-		"DELETE FROM realtime.bridge_declaration"
-		" WHERE channel OPERATOR(pg_catalog.=) $1"
-	};
-	uint64		removed = 0;
+	bool		removed = false;
 
-	for (int i = 0; i < lengthof(commands); i++)
-		removed += delete_path(commands[i], path);
-	return removed > 0;
+	begin_drop();
+	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
+	{
+		if (delete_from(&rt_declaration_tables[i], name))
+			removed = true;
+	}
+	return removed;
 }
 
 static void
-rename_function(const char *sql, const char *old_signature,
-				const char *new_signature)
+rename_function(const RtDeclarationTable *table, const RtFunctionColumn *column,
+				const char *old_signature, const char *new_signature)
 {
-	RtStatement statement = {.sql = sql};
+	static const char *const scalar = "UPDATE " RT_SCHEMA ".%1$s SET %2$s = $2"
+		" WHERE %2$s OPERATOR(pg_catalog.=) $1";
+	static const char *const array = "UPDATE " RT_SCHEMA ".%1$s"
+		" SET %2$s = pg_catalog.array_replace(%2$s, $1, $2)"
+		" WHERE $1 OPERATOR(pg_catalog.=) ANY (%2$s)";
+	RtStatement statement = {
+		.sql = psprintf(column->is_array ? array : scalar, table->name,
+						column->name)
+	};
 
 	rt_statement_put_text(&statement, old_signature);
 	rt_statement_put_text(&statement, new_signature);
@@ -257,35 +268,14 @@ rename_function(const char *sql, const char *old_signature,
 void
 rt_store_rename_function(const char *old_signature, const char *new_signature)
 {
-	static const char *const commands[] = {
-		"UPDATE realtime.rpc_declaration SET handler = $2"
-		" WHERE handler OPERATOR(pg_catalog.=) $1",
-		"UPDATE realtime.rpc_declaration"
-		" SET guards = pg_catalog.array_replace(guards, $1, $2)"
-		" WHERE $1 OPERATOR(pg_catalog.=) ANY (guards)",
-		"UPDATE realtime.rpc_declaration SET idempotency_key = $2"
-		" WHERE idempotency_key OPERATOR(pg_catalog.=) $1",
-		"UPDATE realtime.rpc_declaration SET lock_key = $2"
-		" WHERE lock_key OPERATOR(pg_catalog.=) $1",
-		"UPDATE realtime.topic_declaration SET access = $2"
-		" WHERE access OPERATOR(pg_catalog.=) $1",
-		"UPDATE realtime.stream_declaration"
-		" SET guards = pg_catalog.array_replace(guards, $1, $2)"
-		" WHERE $1 OPERATOR(pg_catalog.=) ANY (guards)",
-		"UPDATE realtime.stream_declaration"
-		" SET migrate = pg_catalog.array_replace(migrate, $1, $2)"
-		" WHERE $1 OPERATOR(pg_catalog.=) ANY (migrate)",
-		"UPDATE realtime.bridge_declaration SET parse = $2"
-		" WHERE parse OPERATOR(pg_catalog.=) $1"
-	};
+	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
+	{
+		const RtDeclarationTable *table = &rt_declaration_tables[i];
 
-	for (int i = 0; i < lengthof(commands); i++)
-		rename_function(commands[i], old_signature, new_signature);
-	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
-		rename_function(psprintf("UPDATE realtime.stream_declaration SET %1$s = $2"
-								 " WHERE %1$s OPERATOR(pg_catalog.=) $1",
-								 rt_stream_function_columns[i].name),
-						old_signature, new_signature);
+		for (const RtFunctionColumn *column = table->functions;
+			 column->name != NULL; column++)
+			rename_function(table, column, old_signature, new_signature);
+	}
 }
 
 /* All tables have the same owner.  Returns the number of rows. */

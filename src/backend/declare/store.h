@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "src/catalog/declaration.h"
+#include "src/catalog/declaration_table.h"
 
 /* A row of realtime.rpc_declaration; NULL pointers are NULLs. */
 typedef struct RtRpcRow
@@ -77,7 +78,6 @@ extern void rt_store_begin_rpc(const char *path);
 extern void rt_store_begin_topic(void);
 extern void rt_store_begin_stream(const char *path);
 extern void rt_store_begin_bridge(void);
-extern void rt_store_begin_drop(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
@@ -88,8 +88,11 @@ extern void rt_store_bridge(const RtBridgeRow *row);
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);
 
-/* Returns whether there was such a declaration. */
-extern bool rt_store_drop(const char *path);
+/* Drops all declarations of that name; returns whether there was one. */
+extern bool rt_store_drop(const char *name);
+
+/* Only that of a table, if it is there. */
+extern void rt_store_drop_from(const RtDeclarationTable *table, const char *name);
 
 /* Replaces a function's signature wherever it is stored. */
 extern void rt_store_rename_function(const char *old_signature,

@@ -136,6 +136,7 @@ realtime_stream(PG_FUNCTION_ARGS)
 {
 	RtStreamRow row = {0};
 
+	rt_parameter_lock_functions(fcinfo);
 	row.path = rt_parameter_path(fcinfo, STREAM_PATH);
 	rt_store_begin_stream(row.path);
 	row.topic = rt_parameter_template(fcinfo, STREAM_TOPIC, "topic");

@@ -22,6 +22,7 @@
 #include "storage/proc.h"
 #include "utils/snapmgr.h"
 
+#include "src/catalog/declaration_table.h"
 #include "src/errcodes.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"

@@ -1,0 +1,75 @@
+/*
+ * declaration_table.c
+ *		The tables of declarations as src/sql creates them.
+ */
+#include "postgres.h"
+
+#include "src/catalog/declaration.h"
+#include "src/catalog/declaration_table.h"
+
+static const RtFunctionColumn rpc_functions[] = {
+	{Anum_rpc_handler, "handler", "handler", false},
+	{Anum_rpc_guards, "guards", "guard", true},
+	{Anum_rpc_idempotency_key, "idempotency_key", "idempotency key", false},
+	{Anum_rpc_lock_key, "lock_key", "lock key", false},
+	{0, NULL, NULL, false}
+};
+
+static const RtFunctionColumn topic_functions[] = {
+	{Anum_topic_access, "access", "access function", false},
+	{0, NULL, NULL, false}
+};
+
+/* coalesce_by may name a member instead, which is no signature. */
+const RtFunctionColumn rt_stream_function_columns[] = {
+	[RT_STREAM_LOADER] = {Anum_stream_loader, "loader", "loader", false},
+	[RT_STREAM_COALESCE_BY] = {Anum_stream_coalesce_by, "coalesce_by", "coalesce_by function", false},
+	[RT_STREAM_ACCESS] = {Anum_stream_access, "access", "access function", false},
+	[RT_STREAM_GATE] = {Anum_stream_gate, "gate", "gate", false},
+	[RT_STREAM_TRANSFORM] = {Anum_stream_transform, "transform", "transform", false},
+	[RT_STREAM_DELTA_VERSION] = {Anum_stream_delta_version, "delta_version", "delta_version function", false},
+	[RT_STREAM_DELTA_DIFF] = {Anum_stream_delta_diff, "delta_diff", "delta_diff function", false},
+	[RT_STREAM_DELTA_FROM_SEQ] = {Anum_stream_delta_from_seq, "delta_from_seq", "delta_from_seq function", false},
+	[RT_STREAM_ON_SUBSCRIBE] = {Anum_stream_on_subscribe, "on_subscribe", "on_subscribe function", false},
+	[RT_STREAM_ON_UNSUBSCRIBE] = {Anum_stream_on_unsubscribe, "on_unsubscribe", "on_unsubscribe function", false},
+	[RT_STREAM_ON_ERROR] = {Anum_stream_on_error, "on_error", "on_error function", false},
+	[RT_STREAM_FUNCTIONS] = {Anum_stream_guards, "guards", "guard", true},
+	{Anum_stream_migrate, "migrate", "step of migration", true},
+	{0, NULL, NULL, false}
+};
+
+static const RtFunctionColumn bridge_functions[] = {
+	{Anum_bridge_parse, "parse", "parse function", false},
+	{0, NULL, NULL, false}
+};
+
+const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
+	{RT_RPC_TABLE, "rpc", "path", Natts_rpc, rpc_functions},
+	{RT_TOPIC_TABLE, "topic", "template", Natts_topic, topic_functions},
+	{RT_STREAM_TABLE, "stream", "path", Natts_stream, rt_stream_function_columns},
+	{RT_BRIDGE_TABLE, "bridge", "channel", Natts_bridge, bridge_functions}
+};
+
+const RtDeclarationTable *
+rt_declaration_table(const char *name)
+{
+	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
+	{
+		if (strcmp(rt_declaration_tables[i].name, name) == 0)
+			return &rt_declaration_tables[i];
+	}
+	return NULL;
+}
+
+const RtDeclarationTable *
+rt_declaration_table_of(const char *kind)
+{
+	if (strcmp(kind, "channel") == 0)
+		kind = "stream";
+	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
+	{
+		if (strcmp(rt_declaration_tables[i].kind, kind) == 0)
+			return &rt_declaration_tables[i];
+	}
+	return NULL;
+}
