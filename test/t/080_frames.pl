@@ -147,8 +147,9 @@ sub leave_unread
 	my $calls = 'SELECT sum(calls) FROM realtime.stat_executor';
 	my $before = $node->safe_psql('postgres', $calls);
 
-	ws_raw($connection, ws_frame('text',
-		'{"rpc":"app/text","id":"s","args":[500000]}')) for 1 .. $replies;
+	# at once: what comes after the first reply waits in the socket
+	ws_raw($connection, join '', map { ws_frame('text',
+		'{"rpc":"app/text","id":"s","args":[500000]}') } 1 .. $replies);
 	$node->poll_query_until('postgres', "SELECT ($calls) >= $before + $replies")
 	  or die "calls are not run\n";
 	ws_call($ws, 'app/size', ['']) for 1 .. 2;
