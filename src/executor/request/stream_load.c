@@ -254,7 +254,6 @@ set_value(RtStreamWork *stream, Jsonb *value)
 	ItemChanger changer = changer_of(stream, true);
 
 	if (value == NULL || (JB_ROOT_IS_SCALAR(value) &&
-						  JsonContainerIsScalar(&value->root) &&
 						  getIthJsonbValueFromContainer(&value->root, 0)->type == jbvNull))
 		stream->reply.data_json = empty_value(stream);
 	else if (changes_items(&changer))
