@@ -110,6 +110,15 @@ sub committed
 	return;
 }
 
+# A call that has logged something is committed; what is called next comes after it
+sub logged
+{
+	my ($what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok(poll_until(sub { sql("SELECT count(*) FROM realtime.replay_message WHERE event = '$what'") == 1 }), "$what is committed");
+	return;
+}
+
 connect_clients();
 set(synchronous_standby_names => '*');
 standby_start();
@@ -209,7 +218,12 @@ is(event_of('items')->{data}, $next, 'and events are told again');
 	is(ws_call($writer, 'app/log', ['one'])->{ok}, JSON::PP::true, 'an event with a number');
 	is(event_of('log')->{event}, 'one', 'is told');
 	standby_stop();
-	my @ids = map { call_begin($writer, 'app/log', [$_]) } qw(two three);
+	my @ids;
+	for my $what (qw(two three))
+	{
+		push @ids, call_begin($writer, 'app/log', [$what]);
+		logged($what);
+	}
 	ws_call($reader, 'app/say', ['still here']);
 	is(event_of('news')->{event}, 'still here', 'another topic goes on');
 	ok(!has_reply($writer, $_), 'events with numbers wait') for @ids;
