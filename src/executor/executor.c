@@ -274,7 +274,10 @@ run_request(RtRequest *request)
 	INSTR_TIME_SET_CURRENT(began);
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
+	rt_ring_own_end = 0;
 	result = run_kind(request);
+	if (request->asked.kind == RT_REQUEST_CALL)
+		request->answer_position = rt_ring_own_end;
 	rt_outgoing_add(request, result.durability, result.ended);
 
 	count(&executor.counters->calls);

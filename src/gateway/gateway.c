@@ -158,6 +158,19 @@ look_how_durable(void)
 		confirmed_ms = rt_gateway.now_ms;
 }
 
+/*
+ * Answers have come of calls whose events were published when nothing was left
+ * to deliver: they are there now.
+ */
+static RtFanoutResult
+deliver_before_answers(void)
+{
+	RtFanoutResult fanout = rt_fanout_run();
+
+	rt_dispatch_answers();
+	return rt_withheld_for_events() && fanout == RT_FANOUT_IDLE ? RT_FANOUT_MORE : fanout;
+}
+
 static RtFanoutResult
 run_turn(void)
 {
@@ -175,6 +188,8 @@ run_turn(void)
 	/* first: what was committed before a call was sent comes before its reply */
 	fanout = rt_fanout_run();
 	rt_dispatch_answers();
+	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
+		fanout = deliver_before_answers();
 	watch_service();			/* after the answers that say the same */
 	rt_ask_submit();
 	sweep_connections();

@@ -5,21 +5,28 @@
  * One list for those that wait for the flush and one for each mode of standbys.
  * A list is looked through only when the lowest position in it has become
  * durable, so those that wait for a standby which is gone cost nothing.
+ *
+ * Before that an answer waits in a list of its own for the delivery of what its
+ * call has published, if its client follows anything.
  */
 #include "postgres.h"
 
 #include "src/gateway/door/connection.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/fanout.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
 
-#define LISTS (NUM_SYNC_REP_WAIT_MODE + 1)
+#define DURABLE_LISTS (NUM_SYNC_REP_WAIT_MODE + 1)
+#define EVENTS DURABLE_LISTS	/* behind them, the list of those */
+#define LISTS (EVENTS + 1)
 
 typedef struct Withheld
 {
 	RtRequest **requests;		/* room for as many as there are */
 	int			count;
-	XLogRecPtr	lowest;			/* position that one of them waits for */
+	uint64		lowest;			/* position that one of them waits for: of the
+								 * log, or of the ring */
 } Withheld;
 
 static Withheld lists[LISTS];	/* by mode + 1 */
@@ -32,17 +39,52 @@ rt_withheld_init(void)
 												   sizeof(RtRequest *) * realtime_queue_depth);
 }
 
+static uint64
+position_in(const Withheld *list, const RtRequest *request)
+{
+	return list == &lists[EVENTS] ? request->answer_position : request->durability.lsn;
+}
+
+static void
+append(Withheld *list, RtRequest *request)
+{
+	uint64		position = position_in(list, request);
+
+	if (list->count == 0 || position < list->lowest)
+		list->lowest = position;
+	list->requests[list->count++] = request;
+}
+
+static bool
+events_are_delivered(const RtRequest *request)
+{
+	return request->answer_position <= rt_fanout_position();
+}
+
+/* Who follows nothing gets no events, and need not wait for them. */
+static bool
+has_to_wait_for_events(const RtRequest *request)
+{
+	RtConnection *connection;
+
+	if (request->asked.kind != RT_REQUEST_CALL || events_are_delivered(request))
+		return false;
+	connection = rt_connection_find(request->asked.connection,
+									request->asked.connection_serial);
+	return connection != NULL && connection->subscription_count > 0;
+}
+
 bool
 rt_withheld_keep(RtRequest *request)
 {
 	RtDurability needed = request->durability;
-	Withheld   *list = &lists[needed.mode - SYNC_REP_NO_WAIT];
 
-	if (rt_durable_has(&rt_gateway.durable, needed))
+	if (has_to_wait_for_events(request))
+		append(&lists[EVENTS], request);
+	else if (!rt_durable_has(&rt_gateway.durable, needed))
+		append(&lists[needed.mode - SYNC_REP_NO_WAIT], request);
+	else
 		return false;
-	if (list->count == 0 || needed.lsn < list->lowest)
-		list->lowest = needed.lsn;
-	list->requests[list->count++] = request;
 	return true;
 }
 
@@ -77,7 +119,7 @@ take_out(Withheld *list, bool (*is_wanted) (const RtRequest *request),
 			out[taken++] = request;
 			continue;
 		}
-		list->lowest = Min(list->lowest, request->durability.lsn);
+		list->lowest = Min(list->lowest, position_in(list, request));
 		list->requests[kept++] = request;
 	}
 	list->count = kept;
@@ -92,12 +134,30 @@ lowest_is_durable(int i, const RtDurable *now)
 	return lists[i].count > 0 && rt_durable_has(now, needed);
 }
 
+/* Those whose events are delivered, but for those that go on waiting. */
+static int
+release_behind_events(RtRequest **out, int max)
+{
+	int			taken = 0;
+	int			count;
+
+	if (!rt_withheld_for_events() || lists[EVENTS].lowest > rt_fanout_position())
+		return 0;
+	count = take_out(&lists[EVENTS], events_are_delivered, out, max);
+	for (int i = 0; i < count; i++)
+	{
+		if (!rt_withheld_keep(out[i]))
+			out[taken++] = out[i];
+	}
+	return taken;
+}
+
 int
 rt_withheld_release(RtRequest **out, int max)
 {
-	int			taken = 0;
+	int			taken = release_behind_events(out, max);
 
-	for (int i = 0; i < LISTS; i++)
+	for (int i = 0; i < DURABLE_LISTS; i++)
 	{
 		if (lowest_is_durable(i, &rt_gateway.durable))
 			taken += take_out(&lists[i], may_be_told, out + taken, max - taken);
@@ -127,9 +187,15 @@ rt_withheld_any(void)
 }
 
 bool
+rt_withheld_for_events(void)
+{
+	return lists[EVENTS].count > 0;
+}
+
+bool
 rt_withheld_is_durable(const RtDurable *now)
 {
-	for (int i = 0; i < LISTS; i++)
+	for (int i = 0; i < DURABLE_LISTS; i++)
 	{
 		if (lowest_is_durable(i, now))
 			return true;

@@ -54,6 +54,8 @@ typedef struct PublishRing
 
 static PublishRing *ring = NULL;
 
+uint64		rt_ring_own_end = 0;
+
 static Size
 data_size(void)
 {
@@ -183,6 +185,7 @@ rt_ring_append(const char *entries, Size size)
 	pg_write_barrier();
 	pg_atomic_write_u64(&ring->end, position + size);
 	LWLockRelease(ring->lock);
+	rt_ring_own_end = position + size;
 
 	pg_memory_barrier();
 	wake_all = position / stretch != (position + size) / stretch;

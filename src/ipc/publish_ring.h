@@ -88,6 +88,9 @@ extern Size rt_ring_capacity(void);
  */
 extern void rt_ring_append(const char *entries, Size size);
 
+/* Behind what this process has appended last; others may set it to 0. */
+extern uint64 rt_ring_own_end;
+
 /* End of what has been written. */
 extern uint64 rt_ring_position(void);
 

@@ -184,6 +184,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->owner_generation = owner_generation;
 	set_owned_state(request, RT_REQUEST_FILLING);
 	request->answer_kind = RT_ANSWER_NONE;
+	request->answer_position = 0;
 	request->durability = RT_DURABLE;
 	request->awaits_standbys = false;
 	pg_atomic_fetch_add_u32(&pool->in_use, 1);

@@ -126,8 +126,9 @@ typedef struct RtRequest
 	RtAnswerKind answer_kind;
 	RtDurability durability;	/* what clients are told waits for it */
 	bool		awaits_standbys;	/* it is counted as one that does */
-	uint64		answer_position;	/* STREAM, REPLAY: of the ring, from before
-									 * the rows were looked at */
+	uint64		answer_position;	/* of the ring.  STREAM, REPLAY: from before
+									 * the rows were looked at.  CALL: behind
+									 * what it has published; 0 = nothing */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
 	RtSharedText answer;
 } RtRequest;

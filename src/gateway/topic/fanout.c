@@ -52,6 +52,12 @@ rt_fanout_pending(void)
 }
 
 uint64
+rt_fanout_position(void)
+{
+	return reader.position;
+}
+
+uint64
 rt_fanout_events(void)
 {
 	return events;

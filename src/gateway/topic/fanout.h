@@ -18,6 +18,9 @@ extern void rt_fanout_init(void);
 
 extern RtFanoutResult rt_fanout_run(void);
 
+/* Position behind which nothing has been delivered yet. */
+extern uint64 rt_fanout_position(void);
+
 /*
  * Whether there is anything to read; to be asked before sleeping.  Partitions
  * without subscribers here do not wake us and are skipped later.
