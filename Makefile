@@ -13,7 +13,7 @@
 #   RT_DEBUG=1            assertions and stop points for tests
 #
 # libpq/libpq.h of the server wants gssapi.h (Debian: libkrb5-dev), the rest
-# is libwebsockets-dev and libuv1-dev.
+# is libwebsockets-dev, libuv1-dev and zlib1g-dev.
 
 EXTENSION = realtime
 # The version is written once, in the control file.
@@ -23,7 +23,7 @@ MODULE_big = realtime
 SOURCES = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJS = $(SOURCES:.c=.o)
 PGFILEDESC = "realtime - WebSocket server inside PostgreSQL"
-SHLIB_LINK = -lwebsockets -luv
+SHLIB_LINK = -lwebsockets -luv -lz
 
 SQL_FRAGMENTS = $(sort $(wildcard src/sql/*.sql))
 DATA_built = realtime--$(EXTVERSION).sql

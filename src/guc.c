@@ -23,6 +23,8 @@ char	   *realtime_anonymous_role = NULL;
 char	   *realtime_authenticated_role = NULL;
 int			realtime_bridge_queue = 64 * 1024;
 int			realtime_cleanup_interval = 60000;
+bool		realtime_compression = false;
+int			realtime_compression_min_size = 256;
 int			realtime_connection_memory = 16 * 1024;
 char	   *realtime_database = NULL;
 char	   *realtime_document_root = NULL;
@@ -274,6 +276,14 @@ define_scheduler(void)
 static void
 define_limits(void)
 {
+	DefineCustomBoolVariable("realtime.compression",
+							 "Compresses messages for clients that offer permessage-deflate.",
+							 NULL, &realtime_compression, false,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	define_int("realtime.compression_min_size",
+			   "Bytes from which on a message is compressed.",
+			   &realtime_compression_min_size, 0, 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_BYTE);
 	define_int("realtime.connection_memory",
 			   "Memory of a gateway that one connection may use for subscriptions and calls that wait.",
 			   &realtime_connection_memory, 64, 16 * 1024 * 1024,

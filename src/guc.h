@@ -26,6 +26,8 @@ extern int	realtime_handshake_timeout; /* ms */
 extern int	realtime_idle_timeout;	/* ms, 0 = never */
 extern int	realtime_stall_timeout; /* ms, 0 = never */
 extern int	realtime_ping_interval; /* ms, 0 = never */
+extern bool realtime_compression;
+extern int	realtime_compression_min_size;	/* bytes */
 
 /* Limits of a connection, and of all of a gateway */
 extern int	realtime_connection_memory; /* kB */

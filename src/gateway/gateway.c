@@ -183,7 +183,7 @@ run_turn(void)
 	reload_configuration();
 	try_listening();
 	rt_http_handle_requests();
-	rt_connections_handle_messages(rt_dispatch_message);
+	more = rt_connections_handle_messages(rt_dispatch_message);
 	rt_ask_submit();
 	/* first: what was committed before a call was sent comes before its reply */
 	fanout = rt_fanout_run();
@@ -195,7 +195,7 @@ run_turn(void)
 	sweep_connections();
 	rt_sockets_flush();
 	rt_repairs_begin();			/* for those that have drained */
-	more = rt_connections_reap();
+	more = rt_connections_reap() || more;
 	return more ? RT_FANOUT_MORE : fanout;
 }
 

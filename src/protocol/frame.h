@@ -31,6 +31,7 @@
 typedef enum RtOpcode
 {
 	RT_OPCODE_TEXT = 0x81,		/* with FIN */
+	RT_OPCODE_TEXT_DEFLATED = 0xC1, /* and RSV1 (RFC 7692) */
 	RT_OPCODE_CLOSE = 0x88,
 	RT_OPCODE_PING = 0x89,
 	RT_OPCODE_PONG = 0x8A

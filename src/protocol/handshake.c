@@ -13,14 +13,17 @@
 
 #define DEFLATE_ANSWER \
 	"Sec-WebSocket-Extensions: permessage-deflate; " \
-	"server_no_context_takeover; client_no_context_takeover\r\n"
+	"server_no_context_takeover; client_no_context_takeover"
+
+/* What a client may say of permessage-deflate, in the order of their names. */
+#define SERVER_WINDOW_BIT (1 << 2)
 
 static bool check_headers(const RtHttpHead *head, RtHandshake *handshake);
 static bool check_version(const RtHttpHead *head, RtHandshake *handshake);
 static bool check_key(const RtHttpHead *head, RtHandshake *handshake);
 static bool check_protocols(const RtHttpHead *head, RtHandshake *handshake);
 static bool check_extensions(const RtHttpHead *head, RtHandshake *handshake);
-static bool read_offer(RtText offer, bool *deflate);
+static bool read_offer(RtText offer, RtDeflate *deflate);
 
 /* Returns false. */
 static bool
@@ -203,7 +206,7 @@ judge_parameter(RtText name, RtText value)
 
 /* Returns false if the offer is not written as it must be. */
 static bool
-read_offer(RtText offer, bool *deflate)
+read_offer(RtText offer, RtDeflate *deflate)
 {
 	RtText		rest = offer;
 	RtText		part;
@@ -233,13 +236,21 @@ read_offer(RtText offer, bool *deflate)
 			good = false;
 		seen |= bit;
 	}
-	*deflate = *deflate || good;
+	if (good && *deflate == RT_DEFLATE_NONE)
+		*deflate = (seen & SERVER_WINDOW_BIT) != 0 ?
+			RT_DEFLATE_AGREED_WINDOW : RT_DEFLATE_AGREED;
 	return true;
 }
 
 size_t
-rt_handshake_accept(char *dst, const char *accept, bool deflate)
+rt_handshake_accept(char *dst, const char *accept, RtDeflate deflate)
 {
+	static const char *const extensions[] = {
+		[RT_DEFLATE_NONE] = "",
+		[RT_DEFLATE_AGREED] = DEFLATE_ANSWER "\r\n",
+		[RT_DEFLATE_AGREED_WINDOW] = DEFLATE_ANSWER "; server_max_window_bits=15\r\n"
+	};
+
 	return (size_t) snprintf(dst, RT_HANDSHAKE_ANSWER_MAX,
 							 "HTTP/1.1 101 Switching Protocols\r\n"
 							 "Upgrade: websocket\r\n"
@@ -247,5 +258,5 @@ rt_handshake_accept(char *dst, const char *accept, bool deflate)
 							 "Sec-WebSocket-Accept: %.*s\r\n"
 							 "%s\r\n",
 							 RT_HANDSHAKE_ACCEPT_LENGTH, accept,
-							 deflate ? DEFLATE_ANSWER : "");
+							 extensions[deflate]);
 }

@@ -16,13 +16,22 @@
 
 #define RT_HANDSHAKE_ANSWER_MAX 512 /* bytes */
 
+/* How messages may be compressed: permessage-deflate without context takeover. */
+typedef enum RtDeflate
+{
+	RT_DEFLATE_NONE,
+	RT_DEFLATE_AGREED,
+	RT_DEFLATE_AGREED_WINDOW	/* and the client wants to hear that our window
+								 * is as large as it allows, 15 bits */
+} RtDeflate;
+
 typedef struct RtHandshake
 {
 	uint16_t	status;			/* 101, or how it is refused (400, 426) */
 	const char *reason;			/* a sentence */
 	RtText		key;
-	bool		deflate;		/* permessage-deflate without context takeover is
-								 * among what the client offers */
+	RtDeflate	deflate;		/* the first of the client's offers that we can
+								 * keep */
 } RtHandshake;
 
 /* Whether a request is an attempt to open a WebSocket, well made or not. */
@@ -33,8 +42,9 @@ extern void rt_handshake_read(const RtHttpHead *head, RtHandshake *handshake);
 
 /*
  * Writes the head that accepts; dst has room for RT_HANDSHAKE_ANSWER_MAX
- * bytes.  accept is the digest in base64, deflate agrees on the extension.
+ * bytes.  accept is the digest in base64.
  */
-extern size_t rt_handshake_accept(char *dst, const char *accept, bool deflate);
+extern size_t rt_handshake_accept(char *dst, const char *accept,
+								  RtDeflate deflate);
 
 #endif							/* RT_PROTOCOL_HANDSHAKE_H */

@@ -30,6 +30,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use Compress::Raw::Zlib qw(Z_OK Z_BUF_ERROR);
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
@@ -304,8 +305,9 @@ sub read_more
 =item ws_connect($node, path => '/ws', headers => { ... }, welcome => 1)
 
 Opens a connection and dies if the server refuses it.  The welcome frame is
-read and put into C<< $ws->{welcome} >>, unless welcome is 0.  Takes the
-options of tcp_connect() as well.
+read and put into C<< $ws->{welcome} >>, unless welcome is 0.  If it has
+agreed on permessage-deflate, what the server compresses is inflated and counted
+in C<< $ws->{inflated} >>.  Takes the options of tcp_connect() as well.
 
 =cut
 
@@ -334,6 +336,7 @@ sub ws_connect
 		  if $ws->{buffer} =~ s/\A(.*?)\r\n\r\n//s;
 	}
 	die "the upgrade was answered with $ws->{status}\n" if $ws->{status} != 101;
+	$ws->{deflate} = ($ws->{headers}{'sec-websocket-extensions'} // '') =~ /^permessage-deflate/;
 
 	if ($option{welcome} // 1)
 	{
@@ -447,7 +450,8 @@ sub take_frame
 	return if $have < 2;
 	my ($first, $second) = unpack 'CC', $ws->{buffer};
 	die "the server has masked a frame\n" if $second & 0x80;
-	die "the server has set a reserved bit\n" if $first & 0x70;
+	die "the server has set a reserved bit\n"
+	  if $first & ($ws->{deflate} && ($first & 0x0f) == 0x1 ? 0x30 : 0x70);
 	my ($head, $length) = (2, $second & 0x7f);
 	if ($length >= 126)
 	{
@@ -458,7 +462,26 @@ sub take_frame
 	return if $have < $head + $length;
 	my $payload = substr $ws->{buffer}, $head, $length;
 	substr $ws->{buffer}, 0, $head + $length, '';
+	if ($first & 0x40)
+	{
+		$payload = inflate($payload);
+		$ws->{inflated}++;
+	}
 	return ($first & 0x80, $first & 0x0f, $payload);
+}
+
+# RFC 7692, without context takeover.
+sub inflate
+{
+	my ($bytes) = @_;
+	my ($inflater) = Compress::Raw::Zlib::Inflate->new(-WindowBits => -15);
+	my $text = '';
+
+	$bytes .= "\0\0\xff\xff";
+	my $status = $inflater->inflate($bytes, $text);
+	die "the server has sent what cannot be inflated: $status\n"
+	  if $status != Z_OK && $status != Z_BUF_ERROR;
+	return $text;
 }
 
 =item ws_recv_json($ws, seconds)

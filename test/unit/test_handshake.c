@@ -133,13 +133,20 @@ checks_subprotocols(void)
 }
 
 static bool
-offers_deflate(const char *extensions)
+offers_deflate_at_all(const char *extensions)
 {
 	char		lines[1024];
 
 	snprintf(lines, sizeof(lines), GOOD "Sec-WebSocket-Extensions: %s\r\n", extensions);
 	CHECK_CASE(is_accepted(lines), extensions);
-	return handshake.deflate;
+	return handshake.deflate != RT_DEFLATE_NONE;
+}
+
+static bool
+offers_deflate(const char *extensions)
+{
+	return offers_deflate_at_all(extensions) &&
+		handshake.deflate == RT_DEFLATE_AGREED;
 }
 
 static bool
@@ -159,28 +166,38 @@ takes_deflate(void)
 	CHECK(offers_deflate("permessage-deflate; client_max_window_bits=8"));
 	CHECK(offers_deflate("permessage-deflate; client_max_window_bits = \"15\""));
 	CHECK(offers_deflate("permessage-deflate;server_no_context_takeover;client_no_context_takeover"));
-	CHECK(offers_deflate("permessage-deflate; server_max_window_bits=15"));
 	CHECK(offers_deflate("x-other; a=b; c, permessage-deflate"));
 	CHECK(offers_deflate("permessage-deflate; server_max_window_bits=10, permessage-deflate"));
 	CHECK(offers_deflate("permessage-deflate\r\nSec-WebSocket-Extensions: x-other"));
 }
 
+/* Who limits our window must be told what it will be; the first offer counts. */
+static void
+answers_a_window(void)
+{
+	CHECK(offers_deflate_at_all("permessage-deflate; server_max_window_bits=15"));
+	CHECK(handshake.deflate == RT_DEFLATE_AGREED_WINDOW);
+	CHECK(offers_deflate_at_all("permessage-deflate; server_max_window_bits=15, permessage-deflate"));
+	CHECK(handshake.deflate == RT_DEFLATE_AGREED_WINDOW);
+	CHECK(offers_deflate("permessage-deflate, permessage-deflate; server_max_window_bits=15"));
+}
+
 static void
 declines_deflate(void)
 {
-	CHECK(!offers_deflate("x-webkit-deflate-frame"));
-	CHECK(!offers_deflate(""));
-	CHECK(!offers_deflate("permessage-deflate; server_max_window_bits=14"));
-	CHECK(!offers_deflate("permessage-deflate; server_max_window_bits"));
-	CHECK(!offers_deflate("permessage-deflate; client_max_window_bits=7"));
-	CHECK(!offers_deflate("permessage-deflate; client_max_window_bits=16"));
-	CHECK(!offers_deflate("permessage-deflate; client_max_window_bits=08"));
-	CHECK(!offers_deflate("permessage-deflate; client_max_window_bits=150"));
-	CHECK(!offers_deflate("permessage-deflate; client_max_window_bits; client_max_window_bits"));
-	CHECK(!offers_deflate("permessage-deflate; server_no_context_takeover=1"));
-	CHECK(!offers_deflate("permessage-deflate; client_no_context_takeover; client_no_context_takeover"));
-	CHECK(!offers_deflate("permessage-deflate; unknown"));
-	CHECK(!offers_deflate("permessage-deflate; unknown=1"));
+	CHECK(!offers_deflate_at_all("x-webkit-deflate-frame"));
+	CHECK(!offers_deflate_at_all(""));
+	CHECK(!offers_deflate_at_all("permessage-deflate; server_max_window_bits=14"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; server_max_window_bits"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; client_max_window_bits=7"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; client_max_window_bits=16"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; client_max_window_bits=08"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; client_max_window_bits=150"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; client_max_window_bits; client_max_window_bits"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; server_no_context_takeover=1"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; client_no_context_takeover; client_no_context_takeover"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; unknown"));
+	CHECK(!offers_deflate_at_all("permessage-deflate; unknown=1"));
 }
 
 /* RFC 6455, 9.1 */
@@ -207,15 +224,18 @@ writes_the_answer(void)
 {
 	char	   *answer = malloc(RT_HANDSHAKE_ANSWER_MAX);
 	const char *accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-	size_t		len = rt_handshake_accept(answer, accept, false);
+	size_t		len = rt_handshake_accept(answer, accept, RT_DEFLATE_NONE);
 
 	CHECK(len == strlen(answer));
 	CHECK(strcmp(answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
 				 "Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") == 0);
-	len = rt_handshake_accept(answer, accept, true);
+	len = rt_handshake_accept(answer, accept, RT_DEFLATE_AGREED);
 	CHECK(len == strlen(answer));
 	CHECK(strstr(answer, "\r\nSec-WebSocket-Extensions: permessage-deflate; "
 				 "server_no_context_takeover; client_no_context_takeover\r\n\r\n") != NULL);
+	len = rt_handshake_accept(answer, accept, RT_DEFLATE_AGREED_WINDOW);
+	CHECK(len == strlen(answer));
+	CHECK(strstr(answer, "client_no_context_takeover; server_max_window_bits=15\r\n\r\n") != NULL);
 	free(answer);
 }
 
@@ -229,6 +249,7 @@ main(void)
 	RUN(wants_a_key);
 	RUN(checks_subprotocols);
 	RUN(takes_deflate);
+	RUN(answers_a_window);
 	RUN(declines_deflate);
 	RUN(refuses_malformed_offers);
 	RUN(writes_the_answer);

@@ -14,6 +14,7 @@
 
 #include "src/gateway/budget.h"
 #include "src/gateway/door/buffer.h"
+#include "src/gateway/door/compress.h"
 #include "src/gateway/door/socket.h"
 #include "src/protocol/websocket.h"
 
@@ -88,12 +89,12 @@ extern void rt_connection_begin(RtConnection *connection);
 extern RtConnection *rt_connection_find(uint32 index, uint64 serial);
 
 /*
- * send appends a frame that must arrive; a connection that cannot take it is
+ * send appends frames that must arrive; a connection that cannot take them is
  * closed.  deliver appends an event unless that would exceed
  * realtime.max_backpressure, and says so.
  */
-extern void rt_connection_send(RtConnection *connection, const char *frame, size_t len);
-extern bool rt_connection_deliver(RtConnection *connection, const char *frame, size_t len);
+extern void rt_connection_send(RtConnection *connection, const char *frames, size_t len);
+extern bool rt_connection_deliver(RtConnection *connection, RtEventFrame *event);
 
 /*
  * A text frame of our own: the payload is written into the buffer, which holds
@@ -104,6 +105,13 @@ extern void rt_connection_send_payload(RtConnection *connection, size_t payload_
 
 /* Has the connection looked at when output is written. */
 extern void rt_connection_mark_dirty(RtConnection *connection);
+
+/* Whether its messages may be compressed. */
+static inline bool
+rt_connection_compresses(const RtConnection *connection)
+{
+	return connection->reader.may_compress;
+}
 
 /* Whether its socket takes nothing at the moment. */
 static inline bool

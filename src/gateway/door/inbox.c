@@ -6,9 +6,14 @@
  * once, and answers pings.  How a connection ends is noted there and done in
  * the loop, behind the messages that came before: what a client has sent
  * before its close frame, or before an offence, is handled.
+ *
+ * A compressed message is kept as it came and inflated when it is handled.  As
+ * a few bytes may become many, only so much is inflated for a connection in a
+ * turn; while it has more, nothing is read from it.
  */
 #include "postgres.h"
 
+#include "src/gateway/door/compress.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
@@ -16,15 +21,18 @@
 #include "src/protocol/frame.h"
 
 #define INBOX_PART 4			/* of the memory that a gateway has left */
+#define INFLATED_ENOUGH (256 * 1024)	/* bytes of a connection in a turn */
 
 /* Precedes each message in an inbox. */
 typedef struct MessageHeader
 {
 	uint32		len;
-	uint32		binary;
+	bool		binary;
+	bool		compressed;
 } MessageHeader;
 
 static dlist_head ready = DLIST_STATIC_INIT(ready);
+static dlist_head next_turn = DLIST_STATIC_INIT(next_turn); /* ready then */
 static RtConnection *current = NULL;
 
 RtConnection *
@@ -59,10 +67,12 @@ rt_inbox_forget(RtConnection *connection)
 
 /* Begins a message with the place for its header; false without memory. */
 static bool
-begin_message(RtConnection *connection, bool binary)
+begin_message(RtConnection *connection, const RtWebSocketEvent *event)
 {
 	RtBuffer   *inbox = &connection->inbox;
-	MessageHeader header = {.len = 0,.binary = binary};
+	MessageHeader header = {
+		.binary = event->binary,.compressed = event->compressed
+	};
 
 	if (!rt_buffer_reserve(inbox, &connection->budget, sizeof(header), INBOX_PART))
 		return false;
@@ -109,7 +119,7 @@ end_input(RtConnection *connection, uint16 code, const char *reason)
 static void
 take_data(RtConnection *connection, const RtWebSocketEvent *event)
 {
-	if ((event->first && !begin_message(connection, event->binary)) ||
+	if ((event->first && !begin_message(connection, event)) ||
 		!append(connection, &connection->inbox, event->payload))
 		end_input(connection, 1013, "Out of memory");
 	else if (event->last)
@@ -228,36 +238,115 @@ end_connection(RtConnection *connection)
 	rt_connection_finish(connection);
 }
 
+/* Nothing behind an offence is handled, nor is what was noted of it. */
+static void
+offend(RtConnection *connection, uint16 code, const char *reason)
+{
+	connection->end_code = code;
+	connection->end_reason = reason;
+	end_connection(connection);
+}
+
+/* Inflates a message; one that is not what it must be ends the connection. */
+static bool
+inflate(RtConnection *connection, bool binary, RtText *message)
+{
+	RtUtf8		utf8 = {0, 0, 0};
+	const char *reason = NULL;
+	uint16		code = rt_inflate_message(*message, message, &reason);
+
+	if (code == 0 && !binary &&
+		(!rt_utf8_check(&utf8, message->ptr, message->len) || utf8.left > 0))
+	{
+		code = 1007;
+		reason = "Invalid UTF-8";
+	}
+	if (code != 0)
+		offend(connection, code, reason);
+	return code == 0;
+}
+
+/* Takes the first message out of an inbox and handles it. */
+static void
+handle_first(RtConnection *connection, RtMessageHandler handle, size_t *inflated)
+{
+	RtBuffer   *inbox = &connection->inbox;
+	MessageHeader header;
+	RtText		message;
+
+	memcpy(&header, inbox->data + inbox->start, sizeof(header));
+	message = (RtText) {inbox->data + inbox->start + sizeof(header), header.len};
+	inbox->start += sizeof(header) + header.len;
+	if (connection->in_message)
+		connection->message_at -= sizeof(header) + header.len;
+	rt_count(frames_in);
+	if (header.compressed)
+	{
+		if (!inflate(connection, header.binary, &message))
+			return;
+		*inflated += message.len;
+	}
+	handle(connection, message.ptr, message.len, header.binary);
+}
+
+/* Bytes of whole messages; an unfinished one is not counted. */
+static uint32
+complete_bytes(const RtConnection *connection)
+{
+	return connection->in_message ? connection->message_at :
+		rt_buffer_used(&connection->inbox);
+}
+
+/* What it has left is handled in the next turn. */
+static void
+defer(RtConnection *connection)
+{
+	rt_socket_pause(connection->socket, RT_SOCKET_BUSY);
+	dlist_push_tail(&next_turn, &connection->ready_node);
+	connection->in_ready = true;
+}
+
 /* Handles what is complete; an unfinished message stays. */
 static void
 handle_inbox(RtConnection *connection, RtMessageHandler handle)
 {
-	RtBuffer   *inbox = &connection->inbox;
-	uint32		complete = connection->in_message ?
-		inbox->start + connection->message_at : inbox->end;
+	size_t		inflated = 0;
 
-	while (inbox->start < complete && connection->state == RT_CONNECTION_OPEN)
+	while (complete_bytes(connection) > 0 &&
+		   connection->state == RT_CONNECTION_OPEN)
 	{
-		MessageHeader header;
-		const char *text;
-
-		memcpy(&header, inbox->data + inbox->start, sizeof(header));
-		text = inbox->data + inbox->start + sizeof(header);
-		inbox->start += sizeof(header) + header.len;
-		rt_count(frames_in);
-		handle(connection, text, header.len, header.binary != 0);
+		if (inflated >= INFLATED_ENOUGH)
+		{
+			defer(connection);
+			return;
+		}
+		handle_first(connection, handle, &inflated);
 	}
+	if (connection->state == RT_CONNECTION_OPEN)
+		rt_socket_resume(connection->socket, RT_SOCKET_BUSY);
 	if (connection->end_code != 0)
 		end_connection(connection);
 	if (!connection->in_message || connection->state != RT_CONNECTION_OPEN)
 		rt_inbox_forget(connection);
-	else
-		connection->message_at = 0;
 }
 
-void
+/* Those that had too much for the last turn come first. */
+static void
+take_deferred(void)
+{
+	while (!dlist_is_empty(&next_turn))
+	{
+		dlist_node *node = dlist_tail_node(&next_turn);
+
+		dlist_delete(node);
+		dlist_push_head(&ready, node);
+	}
+}
+
+bool
 rt_connections_handle_messages(RtMessageHandler handle)
 {
+	take_deferred();
 	while (!dlist_is_empty(&ready))
 	{
 		dlist_node *node = dlist_pop_head_node(&ready);
@@ -267,4 +356,5 @@ rt_connections_handle_messages(RtMessageHandler handle)
 		handle_inbox(current, handle);
 		current = NULL;
 	}
+	return !dlist_is_empty(&next_turn);
 }

@@ -13,10 +13,11 @@ extern void rt_inbox_receive(RtConnection *connection, char *bytes, size_t len);
 
 /*
  * Calls handle() for each message that has come in, in order, and forgets it.
+ * Returns whether there are more, for the next turn.
  */
 typedef void (*RtMessageHandler) (RtConnection *connection, const char *text,
 								  uint32 len, bool binary);
-extern void rt_connections_handle_messages(RtMessageHandler handle);
+extern bool rt_connections_handle_messages(RtMessageHandler handle);
 
 /* The connection is about to be freed. */
 extern void rt_inbox_forget(RtConnection *connection);

@@ -3,7 +3,7 @@
  *		What is sent to connections.
  *
  * Server frames are unmasked, so one frame is appended to any number of
- * connections as it is.
+ * connections as it is, or in its compressed form.
  */
 #include "postgres.h"
 
@@ -30,8 +30,25 @@ rt_outbox_pending(const RtConnection *connection)
 	return connection->socket != NULL ? rt_socket_pending(connection->socket) : 0;
 }
 
+/* Each of the frames compressed, if it is a text and long enough. */
+static void
+append_compressed(RtSocket *socket, const char *frames, size_t len)
+{
+	while (len > 0)
+	{
+		RtText		frame = {frames, rt_frame_length(frames)};
+		RtText		form = frame;
+
+		if ((unsigned char) frame.ptr[0] == RT_OPCODE_TEXT)
+			form = rt_compress_frame(frame);
+		rt_socket_append(socket, form.ptr, form.len);
+		frames += frame.len;
+		len -= frame.len;
+	}
+}
+
 void
-rt_connection_send(RtConnection *connection, const char *frame, size_t len)
+rt_connection_send(RtConnection *connection, const char *frames, size_t len)
 {
 	if (connection->state != RT_CONNECTION_OPEN)
 		return;
@@ -43,21 +60,28 @@ rt_connection_send(RtConnection *connection, const char *frame, size_t len)
 		rt_count(stalled);
 		return;
 	}
-	rt_socket_append(connection->socket, frame, len);
+	if (rt_connection_compresses(connection))
+		append_compressed(connection->socket, frames, len);
+	else
+		rt_socket_append(connection->socket, frames, len);
 }
 
 bool
-rt_connection_deliver(RtConnection *connection, const char *frame, size_t len)
+rt_connection_deliver(RtConnection *connection, RtEventFrame *event)
 {
+	RtText		frame = event->plain;
+
 	if (connection->state != RT_CONNECTION_OPEN)
 		return true;
+	if (rt_connection_compresses(connection))
+		frame = rt_compress_event(event);
 	/* a single frame may always wait, however small the limit is */
 	if (rt_outbox_pending(connection) > 0 &&
-		rt_outbox_pending(connection) + len > (size_t) realtime_max_backpressure)
+		rt_outbox_pending(connection) + frame.len > (size_t) realtime_max_backpressure)
 		return false;
-	if (!rt_socket_make_room(connection->socket, len))
+	if (!rt_socket_make_room(connection->socket, frame.len))
 		return false;
-	rt_socket_append(connection->socket, frame, len);
+	rt_socket_append(connection->socket, frame.ptr, frame.len);
 	rt_count(deliveries);
 	if (rt_sockets_overflow())
 		rt_sockets_flush();

@@ -184,6 +184,7 @@ rt_upgrade(RtHttp *http, const char *path)
 	RtConnection *connection;
 	char		accept[RT_HANDSHAKE_ACCEPT_LENGTH + 1];
 	char		answer[RT_HANDSHAKE_ANSWER_MAX];
+	RtDeflate	deflate;
 
 	if (!check_upgrade(http, path, &handshake))
 		return;
@@ -194,7 +195,9 @@ rt_upgrade(RtHttp *http, const char *path)
 		return;
 	}
 	make_accept(handshake.key, accept);
-	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, false));
+	deflate = realtime_compression ? handshake.deflate : RT_DEFLATE_NONE;
+	connection->reader.may_compress = deflate != RT_DEFLATE_NONE;
+	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, deflate));
 	rt_connection_begin(connection);
 	rt_http_leave(http, take_frames, connection);
 }

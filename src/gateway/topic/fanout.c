@@ -2,7 +2,8 @@
  * fanout.c
  *		Delivers committed events in ring order.
  *
- * The frame in the ring goes to every subscriber as it is.  An entry that is
+ * The frame in the ring goes to every subscriber as it is, or compressed, once
+ * for all who have agreed on that.  An entry that is
  * not durable yet stops the reading: what is behind it waits too, so that no
  * client sees an event that a crash could undo, and order is kept.
  *
@@ -133,8 +134,15 @@ drop_event(RtSubscription *subscription, const RtRingEntry *entry)
 		rt_subscription_lose_from(subscription, (int64) entry->seq);
 }
 
+static RtEventFrame
+frame_of(const RtRingEntry *entry)
+{
+	return rt_event_frame(rt_ring_entry_frame(entry), entry->frame_len);
+}
+
 static void
-deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
+deliver_to(RtSubscription *subscription, const RtRingEntry *entry,
+		   RtEventFrame *frame)
 {
 	int64		seq = (int64) entry->seq;
 
@@ -145,8 +153,7 @@ deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
 	else if (seq != 0 && !rt_subscription_expects(subscription, seq))
 		 /* sent before, or lost */ ;
 	else if (!entry_is_durable(entry) ||
-			 !rt_connection_deliver(subscription->connection,
-									rt_ring_entry_frame(entry), entry->frame_len))
+			 !rt_connection_deliver(subscription->connection, frame))
 		drop_event(subscription, entry);
 	else if (seq != 0)
 		rt_subscription_note_sent(subscription, seq);
@@ -156,13 +163,15 @@ deliver_to(RtSubscription *subscription, const RtRingEntry *entry)
 static void
 deliver_to_topic(RtTopic *topic, const RtRingEntry *entry)
 {
+	RtEventFrame frame = frame_of(entry);
+
 	for (uint32 i = 0; i < topic->subscriber_count; i++)
 	{
 		RtSubscription *subscription = topic->subscribers[i];
 
 		if (subscription->state == RT_SUBSCRIPTION_ACTIVE &&
 			subscription->position < reader.position)
-			deliver_to(subscription, entry);
+			deliver_to(subscription, entry, &frame);
 	}
 }
 
@@ -352,11 +361,13 @@ static void
 deliver_late(RtSubscription **subscriptions, int count,
 			 const RtRingEntry *entry, uint64 position)
 {
+	RtEventFrame frame = frame_of(entry);
+
 	for (int i = 0; i < count; i++)
 	{
 		if (concerns_topic(entry, subscriptions[i]->topic) &&
 			subscriptions[i]->position < position)
-			deliver_to(subscriptions[i], entry);
+			deliver_to(subscriptions[i], entry, &frame);
 	}
 }
 
