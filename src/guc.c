@@ -28,6 +28,7 @@ int			realtime_compression_min_size = 256;
 int			realtime_connection_memory = 16 * 1024;
 char	   *realtime_database = NULL;
 char	   *realtime_document_root = NULL;
+int			realtime_executor_idle_timeout = 60000;
 int			realtime_executor_max_calls = 0;
 char	   *realtime_executor_role = NULL;
 int			realtime_executors = 2;
@@ -42,6 +43,7 @@ int			realtime_max_backpressure = 1024 * 1024;
 int			realtime_max_batch = 50;
 int			realtime_max_connections = 10000;
 int			realtime_max_depth = 64;
+int			realtime_max_executors = -1;
 int			realtime_max_payload = 1024 * 1024;
 int			realtime_max_retries = 3;
 int			realtime_max_sessions = 10000;
@@ -236,12 +238,19 @@ define_names(void)
 static void
 define_processes(void)
 {
-	define_int("realtime.executors", "Number of executors.",
+	define_int("realtime.executor_idle_timeout",
+			   "Time without a call after which an executor beyond realtime.executors ends; 0 never ends it.",
+			   &realtime_executor_idle_timeout, 0, INT_MAX,
+			   PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.executors", "Number of executors at least.",
 			   &realtime_executors, 1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
 	define_int("realtime.gateways", "Number of gateways, which share the port.",
 			   &realtime_gateways, 1, RT_GATEWAYS_MAX, PGC_POSTMASTER, 0);
 	define_int("realtime.max_connections", "Connections of one gateway.",
 			   &realtime_max_connections, 1, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.max_executors",
+			   "Number of executors at most; -1 is as many as there are worker processes for, up to 16.",
+			   &realtime_max_executors, -1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
 	define_int("realtime.max_sessions", "Identities that can be connected at once.",
 			   &realtime_max_sessions, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.max_timers",

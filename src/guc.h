@@ -40,7 +40,9 @@ extern int	realtime_max_depth;
 
 /* Processes and shared memory */
 extern int	realtime_gateways;
-extern int	realtime_executors;
+extern int	realtime_executors;	/* at least */
+extern int	realtime_max_executors; /* -1 = as many as there is room for */
+extern int	realtime_executor_idle_timeout; /* ms, 0 = never */
 extern int	realtime_executor_max_calls; /* 0 = no limit */
 extern bool realtime_recycle_executors;
 extern int	realtime_queue_depth;

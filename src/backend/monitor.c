@@ -58,7 +58,7 @@ realtime_service_state(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(rt_service_state_text(rt_service_state())));
 }
 
-/* One row for each slot of a kind. */
+/* One row for each slot of a kind, but for executors that are not needed now. */
 static void
 show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
 			 int (*read) (RtWorkerSlot *slot, Datum *values,
@@ -76,6 +76,9 @@ show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
 		bool		nulls[COMMON_COLUMNS + COUNTER_COLUMNS_MAX] = {0};
 		int			count PG_USED_FOR_ASSERTS_ONLY;
 
+		if (kind == RT_WORKER_EXECUTOR && i >= realtime_executors &&
+			state == RT_WORKER_FREE)
+			continue;
 		values[0] = Int32GetDatum(i);
 		values[1] = Int32GetDatum(pid);
 		nulls[1] = (pid == 0);

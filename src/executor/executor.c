@@ -50,7 +50,10 @@
 #include "src/executor/touched.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
+#include "src/ipc/clock.h"
+#include "src/ipc/expected_time.h"
 #include "src/ipc/request.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
 
 #define LOOK_MS 5000			/* between looks for what is missing */
@@ -70,6 +73,7 @@ typedef struct Executor
 	bool		may_spin;		/* there is another processor */
 	double		mean_us;		/* of recent requests */
 	double		mean_in_flight; /* when they were taken, all executors' */
+	int64		idle_since_ms;	/* 0 = it was not */
 	uint32		wait_event;
 } Executor;
 
@@ -205,6 +209,7 @@ init_executor(int index)
 	rt_leftover_init();
 	executor.found = RT_SERVICE_STARTING;
 	note_state(look());
+	rt_executor_join(index);
 }
 
 /* ---- running ---- */
@@ -215,12 +220,19 @@ count(pg_atomic_uint64 *counter)
 	pg_atomic_write_u64(counter, pg_atomic_read_u64(counter) + 1);
 }
 
+/* One that has failed may have ended early: that makes none a short one. */
 static void
-note_time(instr_time began, instr_time ended)
+note_time(const RtRequest *request, const RtWorkResult *result, instr_time began)
 {
-	INSTR_TIME_SUBTRACT(ended, began);
-	executor.mean_us +=
-		((double) INSTR_TIME_GET_MICROSEC(ended) - executor.mean_us) / 8;
+	instr_time	time = result->ended;
+	double		us;
+
+	INSTR_TIME_SUBTRACT(time, began);
+	us = INSTR_TIME_GET_MICROSEC(time);
+	executor.mean_us += (us - executor.mean_us) / 8;
+	if (result->ran &&
+		(!result->failed || us > rt_expected_us(request->asked.time_key)))
+		rt_expected_note(request->asked.time_key, us);
 }
 
 static RtWorkResult
@@ -278,12 +290,14 @@ run_request(RtRequest *request)
 	result = run_kind(request);
 	if (request->asked.kind == RT_REQUEST_CALL)
 		request->answer_position = rt_ring_own_end;
+	/* it is the gateway's as soon as it is handed over */
+	note_time(request, &result, began);
 	rt_outgoing_add(request, result.durability, result.ended);
 
 	count(&executor.counters->calls);
 	if (result.failed)
 		count(&executor.counters->errors);
-	note_time(began, result.ended);
+	executor.idle_since_ms = 0;
 	if (result.unavailable || executor.found != RT_SERVICE_READY)
 		note_state(look());
 	executor.leaving |= result.session_is_spoiled || is_used_up();
@@ -328,6 +342,27 @@ spin(void)
 	return false;
 }
 
+/* The shorter of two times to wait; < 0 = for ever. */
+static long
+shorter(long a, long b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* How long one that is not always needed stays idle from now on. */
+static long
+idle_time_left(void)
+{
+	int64		now;
+
+	if (executor.index < realtime_executors || realtime_executor_idle_timeout == 0)
+		return -1;
+	now = rt_clock_ms();
+	if (executor.idle_since_ms == 0)
+		executor.idle_since_ms = now;
+	return Max(0, executor.idle_since_ms + realtime_executor_idle_timeout - now);
+}
+
 static void
 wait_for_latch(void)
 {
@@ -336,12 +371,23 @@ wait_for_latch(void)
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 
 	pgstat_report_activity(STATE_IDLE, NULL);
-	if (stats_timeout > 0 && (timeout < 0 || stats_timeout < timeout))
-		timeout = stats_timeout;
+	if (stats_timeout > 0)
+		timeout = shorter(timeout, stats_timeout);
+	timeout = shorter(timeout, idle_time_left());
 	if (timeout >= 0)
 		events |= WL_TIMEOUT;
 	if ((WaitLatch(MyLatch, events, timeout, executor.wait_event) & WL_TIMEOUT) != 0)
 		pgstat_report_stat(true);
+}
+
+/* It was not needed for some time: the launcher starts it again if it is. */
+static void
+retire(void)
+{
+	if (!rt_executor_retire(executor.index))
+		return;
+	rt_worker_slot(RT_WORKER_EXECUTOR, executor.index)->retired = true;
+	proc_exit(0);
 }
 
 static void
@@ -349,6 +395,8 @@ wait_for_request(void)
 {
 	if (!spin())
 		wait_for_latch();
+	if (idle_time_left() == 0)
+		retire();
 	ResetLatch(MyLatch);
 	rt_executor_not_idle(executor.index);
 	if (executor.found != RT_SERVICE_READY ||
@@ -395,6 +443,8 @@ leave_if_told(void)
 	if (!rt_shutdown_is_requested())
 		return;
 	stopping = rt_postmaster_is_stopping();
+	if (stopping)
+		rt_executors_keep_none();
 	if (stopping && rt_requests_queued() && !rt_grace_is_over())
 		return;
 	rt_outgoing_push();

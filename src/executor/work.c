@@ -271,6 +271,7 @@ void
 rt_work_run(RtWork *work)
 {
 	work->started_at = 0;
+	INSTR_TIME_SET_ZERO(work->began);
 	work->session_is_spoiled = false;
 	work->durability = RT_DURABLE;
 	rt_work_continue(work);
@@ -321,6 +322,7 @@ rt_work_result(const RtWork *work)
 	RtWorkResult result;
 
 	result.failed = work->fault.code != NULL;
+	result.ran = !INSTR_TIME_IS_ZERO(work->began);
 	result.unavailable = work->unavailable;
 	result.session_is_spoiled = work->session_is_spoiled;
 	result.durability = work->durability;

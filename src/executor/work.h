@@ -20,6 +20,7 @@ typedef struct RtWork RtWork;
 typedef struct RtWorkResult
 {
 	bool		failed;
+	bool		ran;			/* it was known what to do */
 	bool		unavailable;	/* the extension or the caller's role is not there */
 	bool		session_is_spoiled; /* it must not run anything else */
 	RtDurability durability;	/* what the answer waits for */

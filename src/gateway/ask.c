@@ -7,11 +7,14 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
+
 #include "src/gateway/ask.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/spin.h"
 #include "src/guc.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/session.h"
 
 #define TURN_MAX 256			/* requests handed over at once */
@@ -115,6 +118,15 @@ fill_texts(RtRequest *request, const RtQuestionTexts *texts)
 	return true;
 }
 
+/* Paths have times of their own, other requests have one for each kind. */
+static uint32
+time_key(const RtQuestion *question, const RtQuestionTexts *texts)
+{
+	if (question->kind != RT_REQUEST_CALL && question->kind != RT_REQUEST_STREAM)
+		return question->kind;
+	return hash_bytes((const unsigned char *) texts->path.ptr, texts->path.len);
+}
+
 /* NULL if there is no slot or no memory for it. */
 static RtRequest *
 fill_request(const RtQuestion *question, const RtQuestionTexts *texts)
@@ -151,6 +163,10 @@ rt_ask(RtConnection *connection, const RtQuestion *question,
 		return false;
 
 	rt_spin_note_queued(request);
+	request->asked.time_key = time_key(question, texts);
+	request->behind = connection->last_request;
+	request->alone = connection->in_flight == 0;
+	connection->last_request = rt_request_number(request);
 	connection->in_flight++;
 	if (brings_events(question->kind))
 		request->asked.limit = events_limit(connection);

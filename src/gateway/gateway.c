@@ -312,7 +312,7 @@ run_for(int64 ms, bool (*done) (void))
 static bool
 executors_are_gone(void)
 {
-	for (int i = 0; i < realtime_executors; i++)
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
 	{
 		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
 

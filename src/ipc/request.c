@@ -1,22 +1,21 @@
 /*
  * request.c
- *		The pool of request slots, the queue, and the lists of answers.
+ *		The pool of request slots and the lists of answers.
  *
  * Locks, all spinlocks, never held together: the pool's lock protects the
- * free list, the queue and the set of idle executors; each owner's lock
- * protects its list of answers.  Chains are built before a lock is taken and
- * walked after it is released, so that a few instructions are all that runs
- * inside.
+ * free list, each owner's lock its list of answers, and the queue has its own
+ * (request_queue.c).  Chains are built before a lock is taken and walked after
+ * it is released, so that a few instructions are all that runs inside.
  */
 #include "postgres.h"
 
 #include "port/atomics.h"
-#include "port/pg_bitutils.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 
 #include "src/guc.h"
 #include "src/ipc/request.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/session.h"
 #include "src/ipc/worker_slot.h"
 
@@ -39,10 +38,8 @@ typedef struct AnswerList
 
 typedef struct RequestPool
 {
-	slock_t		lock;			/* protects free, queue, idle */
+	slock_t		lock;			/* protects free */
 	int			free;			/* first of the free list */
-	Chain		queue;
-	uint64		idle;			/* bit i: executor i sleeps */
 	pg_atomic_uint32 in_use;
 	pg_atomic_uint32 awaiting_standbys; /* of them */
 	AnswerList	owners[RT_OWNERS];
@@ -51,7 +48,17 @@ typedef struct RequestPool
 
 static RequestPool *pool = NULL;
 
-#define slot_index(request) ((int) ((request) - pool->slots))
+int
+rt_request_number(const RtRequest *request)
+{
+	return (int) (request - pool->slots);
+}
+
+RtRequest *
+rt_request_at(int number)
+{
+	return &pool->slots[number];
+}
 
 Size
 rt_requests_size(void)
@@ -69,6 +76,17 @@ init_slot(RtRequest *request, int next)
 	rt_shared_text_init(&request->answer);
 }
 
+static void
+init_answers(AnswerList *list)
+{
+	SpinLockInit(&list->lock);
+	list->generation = 0;
+	list->answers.head = list->answers.tail = RT_REQUEST_NONE;
+	list->seen = 0;
+	pg_atomic_init_u32(&list->announced, 0);
+	pg_atomic_init_u32(&list->in_flight, 0);
+}
+
 void
 rt_requests_init(void)
 {
@@ -79,21 +97,10 @@ rt_requests_init(void)
 		return;
 
 	SpinLockInit(&pool->lock);
-	pool->queue.head = pool->queue.tail = RT_REQUEST_NONE;
-	pool->idle = 0;
 	pg_atomic_init_u32(&pool->in_use, 0);
 	pg_atomic_init_u32(&pool->awaiting_standbys, 0);
 	for (int i = 0; i < RT_OWNERS; i++)
-	{
-		AnswerList *list = &pool->owners[i];
-
-		SpinLockInit(&list->lock);
-		list->generation = 0;
-		list->answers.head = list->answers.tail = RT_REQUEST_NONE;
-		list->seen = 0;
-		pg_atomic_init_u32(&list->announced, 0);
-		pg_atomic_init_u32(&list->in_flight, 0);
-	}
+		init_answers(&pool->owners[i]);
 	pool->free = 0;
 	for (int i = 0; i < realtime_queue_depth; i++)
 		init_slot(&pool->slots[i],
@@ -105,7 +112,7 @@ rt_requests_init(void)
 static void
 chain_push(Chain *chain, RtRequest *request)
 {
-	int			index = slot_index(request);
+	int			index = rt_request_number(request);
 
 	request->next = RT_REQUEST_NONE;
 	if (chain->head == RT_REQUEST_NONE)
@@ -198,72 +205,7 @@ rt_request_cancel(RtRequest *request)
 	rt_requests_free(&request, 1);
 }
 
-/* Takes up to n executors out of a set of idle ones. */
-static uint64
-pick_idle(uint64 idle, int n)
-{
-	uint64		picked = 0;
-
-	while (n-- > 0 && idle != 0)
-	{
-		uint64		lowest = idle & (~idle + 1);
-
-		picked |= lowest;
-		idle &= ~lowest;
-	}
-	return picked;
-}
-
-static void
-wake_executors(uint64 executors)
-{
-	while (executors != 0)
-	{
-		int			index = pg_rightmost_one_pos64(executors);
-
-		executors &= executors - 1;
-		if (index < realtime_executors)
-			rt_worker_wake(RT_WORKER_EXECUTOR, index);
-	}
-}
-
-/* For a queue that may have got its requests unseen by those who sleep. */
-static void
-wake_for_queue(void)
-{
-	uint64		picked = 0;
-
-	SpinLockAcquire(&pool->lock);
-	if (pool->queue.head != RT_REQUEST_NONE)
-	{
-		picked = pool->idle;
-		pool->idle = 0;
-	}
-	SpinLockRelease(&pool->lock);
-
-	wake_executors(picked);
-}
-
-void
-rt_requests_submit(RtRequest **requests, int n)
-{
-	Chain		chain = {RT_REQUEST_NONE, RT_REQUEST_NONE};
-	uint64		picked;
-
-	for (int i = 0; i < n; i++)
-	{
-		requests[i]->state = RT_REQUEST_QUEUED;
-		chain_push(&chain, requests[i]);
-	}
-
-	SpinLockAcquire(&pool->lock);
-	chain_append(&pool->queue, &chain);
-	picked = pick_idle(pool->idle, n);
-	pool->idle &= ~picked;
-	SpinLockRelease(&pool->lock);
-
-	wake_executors(picked);
-}
+/* ---- answers ---- */
 
 int
 rt_answers_take(int owner, RtRequest **out, int max)
@@ -350,37 +292,17 @@ rt_requests_in_use(void)
 
 /* ---- executor side ---- */
 
-RtRequest *
-rt_request_take(int executor, bool mark_idle)
-{
-	RtRequest  *request = NULL;
-
-	SpinLockAcquire(&pool->lock);
-	if (pool->queue.head != RT_REQUEST_NONE)
-	{
-		request = &pool->slots[pool->queue.head];
-		pool->queue.head = request->next;
-		request->executor = executor;
-		set_owned_state(request, RT_REQUEST_RUNNING);
-	}
-	else if (mark_idle)
-		pool->idle |= UINT64CONST(1) << executor;
-	SpinLockRelease(&pool->lock);
-	return request;
-}
-
 void
-rt_executor_not_idle(int executor)
+rt_request_start(RtRequest *request, int executor)
 {
-	SpinLockAcquire(&pool->lock);
-	pool->idle &= ~(UINT64CONST(1) << executor);
-	SpinLockRelease(&pool->lock);
+	request->executor = executor;
+	set_owned_state(request, RT_REQUEST_RUNNING);
 }
 
 bool
-rt_requests_queued(void)
+rt_request_is_wanted(const RtRequest *request)
 {
-	return pool->queue.head != RT_REQUEST_NONE;
+	return pool->owners[request->owner].generation == request->owner_generation;
 }
 
 static void
@@ -453,45 +375,6 @@ answer_at_once(RtRequest *request, RtAnswerKind kind)
 
 /* ---- deaths ---- */
 
-/*
- * Takes the whole queue, hands those that belong to the owner (any, if owner
- * is -1) to the caller as a chain, and puts the others back in front.
- */
-static Chain
-unqueue(int owner, uint32 owner_generation)
-{
-	Chain		all;
-	Chain		kept = {RT_REQUEST_NONE, RT_REQUEST_NONE};
-	Chain		removed = {RT_REQUEST_NONE, RT_REQUEST_NONE};
-
-	SpinLockAcquire(&pool->lock);
-	all = pool->queue;
-	pool->queue.head = pool->queue.tail = RT_REQUEST_NONE;
-	SpinLockRelease(&pool->lock);
-
-	while (all.head != RT_REQUEST_NONE)
-	{
-		RtRequest  *request = &pool->slots[all.head];
-
-		all.head = request->next;
-		if (owner == -1 ||
-			(request->owner == owner &&
-			 request->owner_generation == owner_generation))
-			chain_push(&removed, request);
-		else
-			chain_push(&kept, request);
-	}
-
-	SpinLockAcquire(&pool->lock);
-	chain_append(&kept, &pool->queue);
-	pool->queue = kept;
-	SpinLockRelease(&pool->lock);
-
-	/* whoever looked meanwhile has seen an empty queue */
-	wake_for_queue();
-	return removed;
-}
-
 static void
 free_chain(Chain chain)
 {
@@ -518,8 +401,6 @@ rt_requests_abandon(int owner, uint32 owner_generation)
 	SpinLockRelease(&list->lock);
 	free_chain(answered);
 
-	free_chain(unqueue(owner, owner_generation));
-
 	/* slots that this process was filling or reading: no one else has them */
 	for (int i = 0; i < realtime_queue_depth; i++)
 	{
@@ -536,9 +417,7 @@ rt_requests_abandon(int owner, uint32 owner_generation)
 void
 rt_requests_fail_executor(int executor)
 {
-	/* a submit may have woken us and nobody else */
-	rt_executor_not_idle(executor);
-	wake_for_queue();
+	rt_executor_leave(executor);
 	for (int i = 0; i < realtime_queue_depth; i++)
 	{
 		RtRequest  *request = &pool->slots[i];
@@ -554,13 +433,11 @@ rt_requests_fail_executor(int executor)
 void
 rt_requests_refuse_queued(RtAnswerKind kind)
 {
-	Chain		refused = unqueue(-1, 0);
+	RtRequest  *request;
 
-	while (refused.head != RT_REQUEST_NONE)
+	/* no more than there can be: others may go on asking */
+	for (int i = 0; i < realtime_queue_depth && (request = rt_request_unqueue()) != NULL; i++)
 	{
-		RtRequest  *request = &pool->slots[refused.head];
-
-		refused.head = request->next;
 		answer_at_once(request, kind);
 	}
 }

@@ -11,8 +11,9 @@
  * are counted from the slots.
  *
  * Who frees when somebody dies:  an executor's exit answers its RUNNING slots
- * with RT_ANSWER_FAILED; an owner's exit frees its QUEUED and ANSWERED slots
- * and orphans the RUNNING ones, which their executor frees when it answers.
+ * with RT_ANSWER_FAILED; an owner's exit frees its ANSWERED slots and orphans
+ * those that are QUEUED or RUNNING, which an executor frees when it takes or
+ * answers them.
  */
 #ifndef RT_IPC_REQUEST_H
 #define RT_IPC_REQUEST_H
@@ -86,6 +87,7 @@ typedef struct RtQuestion
 	uint64		ticket;
 	uint64		position;		/* of the ring when it was asked */
 	uint32		catalog_generation; /* when it was asked */
+	uint32		time_key;		/* of the time that it is expected to take */
 	int			session;		/* index of a session object, referenced */
 	char		connection_id[40];	/* uuid text; "" = of the scheduler */
 	RtRequestSpan path;			/* CALL: decoded */
@@ -112,12 +114,15 @@ typedef struct RtRequest
 	 * ANSWERED.
 	 */
 	RtRequestState state;
-	int			next;			/* in the free list, queue or answer list */
+	int			next;			/* in the free list or answer list */
 
 	/* written by the owner before QUEUED, constant until FREE */
 	int			owner;			/* number and generation of the asker */
 	uint32		owner_generation;
 	int64		queued_us;		/* the gateway's clock; 0 = not timed */
+	int			behind;			/* slot of what the same connection asked last;
+								 * RT_REQUEST_NONE; may be gone */
+	bool		alone;			/* it has nothing else in flight */
 	RtQuestion	asked;
 	RtSharedText text;
 
@@ -204,13 +209,12 @@ extern void rt_requests_init(void);
 extern void rt_answers_open(int owner, uint32 owner_generation);
 
 /*
- * Owner's side.  rt_request_begin() returns a FILLING slot, or NULL if there
- * is none free.  cancel gives a FILLING slot back.  submit queues n slots at
- * once and wakes as many idle executors as are needed.
+ * Owner's side.  begin returns a FILLING slot, or NULL if there is none free;
+ * cancel gives it back.  It is queued with rt_requests_submit()
+ * (request_queue.h).
  */
 extern RtRequest *rt_request_begin(int owner, uint32 owner_generation);
 extern void rt_request_cancel(RtRequest *request);
-extern void rt_requests_submit(RtRequest **requests, int n);
 
 /*
  * Takes the list of answers to an owner; the slots are READING until
@@ -228,13 +232,15 @@ extern int	rt_requests_in_flight(int owner);
 extern int	rt_requests_in_use(void);
 
 /*
- * Executor side.  take returns the oldest queued request, now RUNNING, or
- * NULL; with NULL and mark_idle the executor is noted as idle in the same
- * moment, so that the next submit wakes it.
+ * Executor side, for who takes a request from the queue: start makes it
+ * RUNNING; nobody wants it if its owner is gone.
  */
-extern RtRequest *rt_request_take(int executor, bool mark_idle);
-extern void rt_executor_not_idle(int executor);
-extern bool rt_requests_queued(void);
+extern void rt_request_start(RtRequest *request, int executor);
+extern bool rt_request_is_wanted(const RtRequest *request);
+
+/* A slot's number, and its slot: for structures in shared memory. */
+extern int	rt_request_number(const RtRequest *request);
+extern RtRequest *rt_request_at(int number);
 
 /*
  * put gives an answered request to its owner, which may find it at once but is

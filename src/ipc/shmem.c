@@ -14,12 +14,14 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/retention.h"
 #include "src/ipc/session.h"
 #include "src/ipc/shmem.h"
@@ -38,6 +40,8 @@ static const SharedArea areas[] = {
 	{rt_worker_slots_size, rt_worker_slots_init},
 	{rt_payload_size, rt_payload_init},
 	{rt_requests_size, rt_requests_init},
+	{rt_request_queue_size, rt_request_queue_init},
+	{rt_expected_times_size, rt_expected_times_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_unflushed_size, rt_unflushed_init},

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "miscadmin.h"
+#include "replication/logicallauncher.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
@@ -24,6 +25,7 @@
 #include "src/ipc/worker_slot.h"
 
 #define VACATE_POLL_MS 20
+#define MAX_EXECUTORS_DEFAULT 16
 
 typedef struct WorkerArea
 {
@@ -41,10 +43,25 @@ static WorkerArea *area = NULL;
 /* What this process holds, for its exit callback. */
 static RtWorkerSlot *attached_slot = NULL;
 
+/*
+ * By default as many executors as there are worker processes for them beside
+ * our other ones and PostgreSQL's launcher of logical replication.
+ */
+static int
+max_executors(void)
+{
+	int			taken = 2 + realtime_gateways +
+		(max_logical_replication_workers > 0 ? 1 : 0);
+	int			most = realtime_max_executors >= 0 ? realtime_max_executors :
+		Min(max_worker_processes - taken, MAX_EXECUTORS_DEFAULT);
+
+	return Max(most, realtime_executors);
+}
+
 static int
 slot_count(void)
 {
-	return 2 + realtime_gateways + realtime_executors;
+	return 2 + realtime_gateways + max_executors();
 }
 
 Size
@@ -105,7 +122,7 @@ rt_worker_count(RtWorkerKind kind)
 		case RT_WORKER_GATEWAY:
 			return realtime_gateways;
 		case RT_WORKER_EXECUTOR:
-			return realtime_executors;
+			return max_executors();
 		default:
 			return 1;
 	}
@@ -171,6 +188,7 @@ rt_worker_attach(RtWorkerKind kind, int index, uint32 expected_generation)
 	slot->pid = MyProcPid;
 	slot->proc_number = RT_MY_PROC_NUMBER;
 	slot->started_at = GetCurrentTimestamp();
+	slot->retired = false;
 	attached_slot = slot;
 	before_shmem_exit(detach_worker, (Datum) 0);
 	return true;

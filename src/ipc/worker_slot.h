@@ -87,6 +87,7 @@ typedef struct RtWorkerSlot
 	pg_atomic_uint32 listening; /* gateways: bool */
 	pg_atomic_uint32 listen_error;	/* gateways: errno, or RT_LISTEN_NO_ADDRESS */
 	TimestampTz started_at;
+	bool		retired;		/* it ended because it was not needed */
 	RtGatewayCounters gateway;	/* gateways only */
 	RtExecutorCounters executor;	/* executors only */
 	RtSchedulerCounters scheduler;	/* the scheduler only */
@@ -111,6 +112,8 @@ extern Size rt_worker_slots_size(void);
 extern void rt_worker_slots_init(void);
 
 extern RtWorkerSlot *rt_worker_slot(RtWorkerKind kind, int index);
+
+/* How many of a kind there can be. */
 extern int	rt_worker_count(RtWorkerKind kind);
 
 /*

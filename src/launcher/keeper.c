@@ -14,7 +14,8 @@
  * their slots; what it finds STARTING it gives up.
  *
  * Executors come first: if there are too few places for worker processes it
- * is the scheduler that goes without.
+ * is the scheduler that goes without.  Executors beyond realtime.executors are
+ * started when somebody asks for another one, and left alone when they end.
  */
 #include "postgres.h"
 
@@ -23,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "src/guc.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
 #include "src/launcher/keeper.h"
 #include "src/launcher/launcher.h"
@@ -42,22 +44,34 @@ typedef struct KeptWorker
 	int			delay_ms;		/* grows with each short life */
 } KeptWorker;
 
-static KeptWorker *workers = NULL;
+static KeptWorker *workers = NULL;	/* the least executors, the others, the
+									 * scheduler */
 static int	worker_count = 0;
 static TimestampTz no_place_since = 0;	/* 0 = the last one got a place */
 static bool told_no_place = false;
+static bool told_no_place_to_grow = false;
+static TimestampTz grow_not_before = 0;
 
 void
 rt_keeper_init(void)
 {
+	int			executors = rt_worker_count(RT_WORKER_EXECUTOR);
+
 	workers = MemoryContextAllocZero(TopMemoryContext,
-									 (realtime_executors + 1) * sizeof(KeptWorker));
-	for (int i = 0; i < realtime_executors; i++)
+									 (executors + 1) * sizeof(KeptWorker));
+	for (int i = 0; i < executors; i++)
 	{
 		workers[worker_count].kind = RT_WORKER_EXECUTOR;
 		workers[worker_count++].index = i;
 	}
 	workers[worker_count++].kind = RT_WORKER_SCHEDULER;
+}
+
+/* Whether it is started again whenever it ends. */
+static bool
+is_always_wanted(const KeptWorker *kept)
+{
+	return kept->kind != RT_WORKER_EXECUTOR || kept->index < realtime_executors;
 }
 
 static RtWorkerSlot *
@@ -152,6 +166,19 @@ tell_no_place(const KeptWorker *kept, TimestampTz now)
 			 errhint("Increase max_worker_processes (now %d).", max_worker_processes)));
 }
 
+static void
+tell_no_place_to_grow(void)
+{
+	if (told_no_place_to_grow)
+		return;
+	told_no_place_to_grow = true;
+	ereport(LOG,
+			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+			 errmsg("calls wait for executors, but no worker process is left for another one"),
+			 errhint("Increase max_worker_processes (now %d), or lower \"realtime.max_executors\" to what there is room for.",
+					 max_worker_processes)));
+}
+
 /* ---- watching them ---- */
 
 /* A worker that was registered and is gone before it attached. */
@@ -175,6 +202,7 @@ hold_back(KeptWorker *kept, TimestampTz now)
 	if (kept->started_at == 0 || kept->not_before >= kept->started_at)
 		return;
 	if (rt_worker_take_recycled(kept->kind, kept->index) ||
+		slot_of(kept)->retired ||
 		TimestampDifferenceExceeds(kept->started_at, now, SHORT_LIFE_MS))
 		kept->delay_ms = 0;
 	else
@@ -198,6 +226,8 @@ look_after(KeptWorker *kept, TimestampTz now)
 	if (pg_atomic_read_u32(state) != RT_WORKER_FREE)
 		return sleep;
 
+	if (!is_always_wanted(kept))
+		return sleep;
 	hold_back(kept, now);
 	if (kept->not_before > now)
 		return Min(sleep, 1 + (kept->not_before - now) / 1000);
@@ -220,6 +250,49 @@ rt_keeper_start_workers(void)
 	for (int i = 0; i < worker_count; i++)
 		sleep = Min(sleep, look_after(&workers[i], now));
 	return sleep;
+}
+
+/* ---- one more ---- */
+
+/* The first executor that is not there; NULL if one is on its way. */
+static KeptWorker *
+find_place_to_grow(void)
+{
+	KeptWorker *found = NULL;
+
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+	{
+		bool		present = rt_executor_is_present(workers[i].index);
+
+		if (pg_atomic_read_u32(&slot_of(&workers[i])->state) == RT_WORKER_FREE)
+		{
+			if (found == NULL)
+				found = &workers[i];
+		}
+		else if (!present)
+			return NULL;
+	}
+	return found != NULL && !is_always_wanted(found) ? found : NULL;
+}
+
+void
+rt_keeper_add_executor(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	KeptWorker *kept = find_place_to_grow();
+
+	if (kept == NULL || now < grow_not_before)
+		return;
+	hold_back(kept, now);
+	if (kept->not_before > now)
+		return;
+	if (register_worker(kept))
+	{
+		kept->started_at = now;
+		return;
+	}
+	tell_no_place_to_grow();
+	grow_not_before = TimestampTzPlusMilliseconds(now, RT_LAUNCHER_LOOK_MS);
 }
 
 void

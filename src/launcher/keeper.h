@@ -18,6 +18,12 @@ extern void rt_keeper_init(void);
 extern long rt_keeper_start_workers(void);
 
 /*
+ * Starts one executor more, unless there are as many as may be, one is on its
+ * way already, or the last one did not live long.
+ */
+extern void rt_keeper_add_executor(void);
+
+/*
  * Who had to leave because the database or the role is going away has not
  * failed, and is started again at once when it is back.
  */

@@ -43,12 +43,15 @@
 #include "src/guc.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/request.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
+#include "src/launcher/growth.h"
 #include "src/launcher/keeper.h"
 #include "src/launcher/launcher.h"
 #include "src/realtime.h"
 
-#define FLUSHING_LOOK_MS 50		/* while it flushes all the time */
+#define BUSY_LOOK_MS 50			/* while it flushes, or watches the queue, all
+								 * the time */
 #define AFTER_ERROR_MS 1000		/* the log is not to be flooded */
 #define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
 
@@ -171,7 +174,7 @@ look(RtServiceState *state)
 static bool
 any_is_connected(void)
 {
-	for (int i = 0; i < realtime_executors; i++)
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
 	{
 		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
 
@@ -313,15 +316,19 @@ do_what_is_due(void)
 	static TimestampTz last_look = 0;
 	static long timeout = 0;
 	TimestampTz now = GetCurrentTimestamp();
+	long		growth_timeout;
+	bool		busy;
 
 	if (now < rest_until)
 		return AFTER_ERROR_MS / 10;
-	/* sessions that commit all the time must not make us look all the time */
-	if (flush_commits() && !TimestampDifferenceExceeds(last_look, now, FLUSHING_LOOK_MS))
-		return Min(timeout, FLUSHING_LOOK_MS);
+	busy = flush_commits() || rt_request_queue_is_watched();
+	growth_timeout = rt_growth_look();
+	/* what happens all the time must not make us look at catalogs all the time */
+	if (busy && !TimestampDifferenceExceeds(last_look, now, BUSY_LOOK_MS))
+		return Min(Min(timeout, BUSY_LOOK_MS), growth_timeout);
 	last_look = now;
 	timeout = manage_workers();
-	return timeout;
+	return Min(timeout, growth_timeout);
 }
 
 static void

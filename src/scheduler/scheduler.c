@@ -45,6 +45,7 @@
 #include "src/compat.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/session.h"
 #include "src/ipc/timer.h"
 #include "src/realtime.h"
@@ -83,6 +84,7 @@ static TaskState task_states[lengthof(tasks) + 1];
 RtSchedulerCounters *rt_scheduler_counters = NULL;
 
 static uint32 my_generation;
+static int	last_request = RT_REQUEST_NONE;	/* that was submitted */
 static MemoryContext loop_context = NULL;	/* reset in each turn */
 static bool extension = false;	/* installed, when we looked last */
 static uint32 catalog_seen = 0; /* generation of declarations at that time */
@@ -99,10 +101,13 @@ rt_scheduler_request(RtRequestKind kind)
 
 	if (request == NULL)
 		return NULL;
+	request->behind = last_request;
+	request->alone = false;
 	request->asked.kind = kind;
 	request->asked.connection = 0;
 	request->asked.connection_serial = 0;
 	request->asked.tag = 0;
+	request->asked.time_key = kind;
 	request->asked.catalog_generation = rt_catalog_generation();
 	request->asked.session = RT_SESSION_ANONYMOUS;
 	request->asked.connection_id[0] = '\0';
@@ -115,6 +120,7 @@ rt_scheduler_request(RtRequestKind kind)
 void
 rt_scheduler_submit(RtRequest *request)
 {
+	last_request = rt_request_number(request);
 	rt_requests_submit(&request, 1);
 }
 

@@ -103,7 +103,7 @@ COMMENT ON FUNCTION realtime.stat_get_executor() IS
 CREATE VIEW realtime.stat_executor AS
 	SELECT * FROM realtime.stat_get_executor();
 COMMENT ON VIEW realtime.stat_executor IS
-	'Executors, the processes that run calls; counters begin with the process';
+	'Executors, the processes that run calls; those beyond realtime.executors while they are there; counters begin with the process';
 COMMENT ON COLUMN realtime.stat_executor.number IS
 	'Number of the executor, as in its process title';
 COMMENT ON COLUMN realtime.stat_executor.pid IS

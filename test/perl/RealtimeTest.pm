@@ -72,9 +72,10 @@ my %opcode = (
 =item new_node(setting => value, ...)
 
 Makes and starts a server that preloads the library, creates the extension in
-the database postgres and waits until calls can be served.  Three keys are no
-settings: C<name> of the node (main), C<start> and C<extension> (1; 0 leaves
-that step out, and the waiting with it).
+the database postgres and waits until calls can be served.  A number of
+executors is exact unless realtime.max_executors is given as well.  Three keys
+are no settings: C<name> of the node (main), C<start> and C<extension> (1; 0
+leaves that step out, and the waiting with it).
 
 =cut
 
@@ -89,6 +90,8 @@ sub new_node
 	$node->init;
 	$node->{realtime_port} = delete $settings{'realtime.port'}
 	  // reserve_port(20000 + int rand 8000);
+	$settings{'realtime.max_executors'} //= $settings{'realtime.executors'}
+	  if exists $settings{'realtime.executors'};
 	%settings = (
 		'shared_preload_libraries' => 'realtime',
 		'max_worker_processes' => 32,

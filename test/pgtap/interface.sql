@@ -173,7 +173,7 @@ SELECT columns_are('realtime', 'stat_timer', ARRAY['active', 'waiting', 'publish
 SELECT columns_are('realtime', 'topic_patterns', ARRAY['template', 'class', 'source', 'declaration', 'subscribers']);
 SELECT is(count(*)::integer, 1, 'one row for the scheduler') FROM realtime.stat_scheduler;
 SELECT is(count(*)::integer, current_setting('realtime.gateways')::integer, 'one row for each gateway') FROM realtime.stat_gateway;
-SELECT is(count(*)::integer, current_setting('realtime.executors')::integer, 'one row for each executor') FROM realtime.stat_executor;
+SELECT is(count(*)::integer, current_setting('realtime.executors')::integer, 'one row for each executor that must be there') FROM realtime.stat_executor WHERE number < current_setting('realtime.executors')::integer;
 SELECT ok(state IN ('absent', 'starting', 'running') AND (pid IS NOT NULL) = (state = 'running'),
 	format('executor %s has a state', number)) FROM realtime.stat_executor;
 SELECT isnt(realtime.service_state(), NULL, 'the service has a state');

@@ -85,10 +85,14 @@ sub pids_of_others
 	wait_for_call($node, 'app/echo', ['x']);
 }
 
-# A call that takes longer is ended, and says so.
+# A call that takes longer is ended, and says so.  One executor is kept for what
+# has been short.
+$node->safe_psql('postgres', q{SELECT realtime.rpc('app/nap', 'app.sleep(float8)')});
+wait_for_call($node, 'app/nap', [0]);
 {
 	my $ws = ws_connect($node);
-	my @ids = map { call_begin($ws, 'app/sleep', [60]) } 1 .. 2;
+	ws_call($ws, 'app/nap', [0]) for 1 .. 5;
+	my @ids = map { call_begin($ws, $_, [60]) } 'app/sleep', 'app/nap';
 	ok(poll_until(sub {
 		$node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity
 			WHERE backend_type = 'realtime executor' AND state = 'active'}) == 2 }),

@@ -11,7 +11,7 @@ use RealtimeTest;
 
 my $timeout = 1;
 my $node = life_node(
-	'realtime.executors' => 2,
+	'realtime.executors' => 3,
 	'realtime.shutdown_timeout' => "${timeout}s");
 
 # Starts a stop that does not wait, and returns when it began.

@@ -9,7 +9,7 @@ use Test::More;
 use RealtimeLife;
 use RealtimeTest;
 
-my $node = life_node('realtime.database' => 'app', 'realtime.executors' => 2);
+my $node = life_node('realtime.database' => 'app', 'realtime.executors' => 3);
 
 sub executors { return worker_pids($node, 'executor', 'postgres'); }
 
@@ -63,7 +63,7 @@ for my $drop ('DROP DATABASE app', 'DROP DATABASE app WITH (FORCE)')
 	my $session = $drop =~ /FORCE/ ? $node->background_psql('app', on_error_stop => 0) : undef;
 	my @ids = (call_begin($ws, 'app/stubborn', []), call_begin($ws, 'app/sleep', [60]));
 	busy_executor($node, $_) for 'app/stubborn', 'app/sleep';
-	push @ids, map { call_begin($ws, 'app/echo', ['waiting']) } 1 .. 5;
+	push @ids, map { call_begin($ws, 'app/sleep', [60]) } 1 .. 5;
 
 	quick($node, 'postgres', $drop);
 	like(eval { call_end($ws, $_, 5)->{code} } // 'no answer',
@@ -95,7 +95,7 @@ for my $drop ('DROP DATABASE app', 'DROP DATABASE app WITH (FORCE)')
 		'DROP DATABASE waits for a call, and is terminated');
 	is(call_end($ws, $id)->{data}, 'awake', 'the call goes on');
 	eval { $session->quit };
-	ok(poll_until(sub { service_state($node) =~ /^ready/ && executors() == 2 }),
+	ok(poll_until(sub { service_state($node) =~ /^ready/ && executors() == 3 }),
 		'and so does everything else');
 	ws_close($ws);
 }
@@ -117,7 +117,7 @@ $node->safe_psql('postgres', q{
 CREATE ROLE nobody LOGIN;
 CREATE ROLE creator LOGIN CREATEDB;
 });
-ok(poll_until(sub { executors() == 2 }), 'both executors are there');
+ok(poll_until(sub { executors() == 3 }), 'all executors are there');
 my @before = executors();
 $load = load_start($node, 'app/echo', ['x']);
 my $refused = qr/must be owner|permission denied|cannot run inside|current database/;

@@ -203,10 +203,10 @@ is(reply($id)->{data}, $n + 22, 'a deadlock is tried again');
 cmp_ok(statistic('retries'), '>', $retries, 'as is counted');
 
 ###########################################################################
-# Two executors
+# Two calls at the same time: one executor more is kept for what is short.
 
 $locker->quit;
-$node->append_conf('postgresql.conf', 'realtime.executors = 2');
+$node->append_conf('postgresql.conf', "realtime.executors = 3\nrealtime.max_executors = 3\n");
 $node->restart;
 connect_clients();
 @calls = send_calls([ 'app/cross', '[1, 2]' ], [ 'app/cross', '[2, 1]' ]);

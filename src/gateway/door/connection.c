@@ -19,6 +19,7 @@
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
+#include "src/ipc/request.h"
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 
@@ -106,6 +107,7 @@ rt_connection_open(RtSocket *socket)
 	connection->index = free_indexes[--free_count];
 	connection->state = RT_CONNECTION_OPEN;
 	connection->session = RT_SESSION_ANONYMOUS;
+	connection->last_request = RT_REQUEST_NONE;
 	connection->last_received_ms = rt_gateway.now_ms;
 	table[connection->index] = connection;
 	rt_count(accepted);

@@ -38,6 +38,7 @@ typedef struct RtConnection
 	int			session;		/* identity, referenced */
 	char		id[37];			/* uuid text */
 	uint32		in_flight;		/* requests that executors have not answered */
+	int			last_request;	/* number of the last one's slot */
 	int64		last_received_ms;
 	int64		last_ping_ms;
 

@@ -1,0 +1,59 @@
+/*
+ * crew.h
+ *		The executors as a crew: who is there, who sleeps, who may take what,
+ *		and whether that comes too late.
+ *
+ * One executor is kept for what is known to be short while all others run
+ * something else.  Sets of executors are bits, by their number.
+ *
+ * The caller locks.  Nothing here reads a clock.
+ */
+#ifndef RT_IPC_CREW_H
+#define RT_IPC_CREW_H
+
+#include "src/compat.h"
+
+#include "src/ipc/fair_queue.h"
+
+typedef struct RtCrew
+{
+	uint64		present;		/* take requests */
+	uint64		idle;			/* of these: sleep until they are woken */
+	uint64		occupied;		/* of these: run what may take long */
+	bool		keeps_none;		/* the server stops: everybody takes all */
+} RtCrew;
+
+extern void rt_crew_init(RtCrew *crew);
+
+/* An executor comes, and leaves. */
+extern void rt_crew_join(RtCrew *crew, int executor);
+extern void rt_crew_leave(RtCrew *crew, int executor);
+
+/* It runs what may take long; it is done, or awake; it goes to sleep. */
+extern void rt_crew_occupy(RtCrew *crew, int executor);
+extern void rt_crew_done(RtCrew *crew, int executor);
+extern void rt_crew_rest(RtCrew *crew, int executor);
+
+/* How many executors are in a set. */
+extern int	rt_crew_members(uint64 set);
+
+/* Whether it sleeps, undisturbed, and there are more than the least. */
+extern bool rt_crew_may_retire(const RtCrew *crew, int executor, int least);
+
+/* Whether an executor that runs nothing may take what can take long. */
+extern bool rt_crew_may_take_long(const RtCrew *crew, int executor);
+
+/*
+ * Whom to wake for n requests that were queued, or for what else is there that
+ * they may take: they are not idle any more.
+ */
+extern uint64 rt_crew_pick(RtCrew *crew, const RtFairQueue *queue, int n);
+
+/*
+ * Whether the next request of a lane waits longer than wait_ms though everybody
+ * who may take it is busy.
+ */
+extern bool rt_crew_is_late(const RtCrew *crew, const RtFairQueue *queue,
+							int64 now_ms, int wait_ms);
+
+#endif							/* RT_IPC_CREW_H */

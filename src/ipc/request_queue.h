@@ -1,0 +1,60 @@
+/*
+ * request_queue.h
+ *		The way of requests from their owners to the executors.
+ *
+ * Connections take turns (fair_queue.h), one executor is kept for what is
+ * short (crew.h), and the launcher starts more of them when too few are there
+ * for what waits.
+ */
+#ifndef RT_IPC_REQUEST_QUEUE_H
+#define RT_IPC_REQUEST_QUEUE_H
+
+#include "src/ipc/request.h"
+
+extern Size rt_request_queue_size(void);
+extern void rt_request_queue_init(void);
+
+/* Owners queue n filled slots at once; as many idle executors are woken. */
+extern void rt_requests_submit(RtRequest **requests, int n);
+
+/* Whether anything is queued, and the next request for who only empties it. */
+extern bool rt_requests_queued(void);
+extern RtRequest *rt_request_unqueue(void);
+
+/*
+ * An executor joins before it takes its first request.  take returns the next
+ * one that it may run, now RUNNING, or NULL; with NULL and mark_idle the
+ * executor is noted as idle in the same moment, so that the next submit wakes
+ * it.
+ *
+ * retire lets it leave, if it is idle and more are there than the least; leave
+ * is for its exit, whatever the reason.
+ */
+extern void rt_executor_join(int executor);
+extern bool rt_executor_is_present(int executor);	/* has joined */
+extern bool rt_executor_is_busy(int executor);	/* has, and is not idle */
+extern RtRequest *rt_request_take(int executor, bool mark_idle);
+extern void rt_executor_not_idle(int executor);
+extern bool rt_executor_retire(int executor);
+extern void rt_executor_leave(int executor);
+
+/* The server stops: none is kept any more, everybody takes everything. */
+extern void rt_executors_keep_none(void);
+
+/*
+ * Launcher's side.  What is queued while everybody is busy is to be watched:
+ * the launcher is woken and looks now and then.  A look that finds nothing
+ * queued ends the watch.
+ */
+typedef struct RtQueueLook
+{
+	bool		empty;
+	bool		late;			/* something has waited longer than wait_ms, and
+								 * who may take it is busy */
+	uint64		taken;			/* requests, since the server's start */
+} RtQueueLook;
+
+extern bool rt_request_queue_is_watched(void);
+extern RtQueueLook rt_request_queue_look(int wait_ms);
+
+#endif							/* RT_IPC_REQUEST_QUEUE_H */
