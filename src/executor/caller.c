@@ -42,10 +42,9 @@ realtime_user_data(PG_FUNCTION_ARGS)
 	const RtCaller *caller = rt_caller();
 	char	   *text;
 
-	if (caller == NULL || caller->session->user_data_len == 0)
+	if (caller == NULL || caller->user_data_len == 0)
 		PG_RETURN_NULL();
-	text = pnstrdup(rt_session_user_data(caller->session),
-					caller->session->user_data_len);
+	text = pnstrdup(caller->user_data, caller->user_data_len);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }
 

@@ -60,6 +60,14 @@ static MemoryContext claims_context = NULL;
 static HTAB *roles = NULL;
 static uint64 privilege_generation = 1;
 
+/* What a session was before it lent itself to somebody. */
+static struct
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} lender;
+
 static void
 on_privilege_change(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -78,6 +86,21 @@ forget_claims(void)
 	claims_set_for = NO_SERIAL;
 }
 
+static void
+watch_privileges(void)
+{
+	static bool watching = false;
+
+	if (watching)
+		return;
+	watching = true;
+	CacheRegisterSyscacheCallback(AUTHOID, on_privilege_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_privilege_change, (Datum) 0);
+	/* its owner is a member of pg_database_owner */
+	CacheRegisterSyscacheCallback(DATABASEOID, on_privilege_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_privilege_change, (Datum) 0);
+}
+
 void
 rt_identity_init(void)
 {
@@ -88,11 +111,7 @@ rt_identity_init(void)
 	ctl.keysize = sizeof(NameData);
 	ctl.entrysize = sizeof(Role);
 	roles = hash_create("realtime roles", 16, &ctl, HASH_ELEM | HASH_STRINGS);
-	CacheRegisterSyscacheCallback(AUTHOID, on_privilege_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_privilege_change, (Datum) 0);
-	/* its owner is a member of pg_database_owner */
-	CacheRegisterSyscacheCallback(DATABASEOID, on_privilege_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, on_privilege_change, (Datum) 0);
+	watch_privileges();
 
 	claims_context = AllocSetContextCreate(TopMemoryContext, "realtime claims",
 										   ALLOCSET_DEFAULT_SIZES);
@@ -160,10 +179,9 @@ compose_claims(void)
 	push_string_member(&state, "role", caller_role_name());
 	result = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 
-	if (session->user_data_len > 0)
+	if (caller.user_data_len > 0)
 	{
-		char	   *data = pnstrdup(rt_session_user_data(session),
-									session->user_data_len);
+		char	   *data = pnstrdup(caller.user_data, caller.user_data_len);
 		Datum		user_data = DirectFunctionCall1(jsonb_in, CStringGetDatum(data));
 
 		if (JB_ROOT_IS_OBJECT(DatumGetJsonbP(user_data)))
@@ -192,15 +210,25 @@ claims_of_session(int index)
 	return kept->text;
 }
 
+static void
+set_caller(RtRequest *request, const RtSession *session, const char *user_data,
+		   uint32 user_data_len)
+{
+	caller.request = request;
+	caller.session = session;
+	caller.anonymous = session->user_id_len == 0;
+	caller.user_data = user_data;
+	caller.user_data_len = user_data_len;
+}
+
 void
 rt_identity_begin(RtRequest *request)
 {
 	const RtSession *session = rt_session_get(request->asked.session);
 
-	caller.request = request;
-	caller.session = session;
-	caller.anonymous = session->user_id_len == 0;
-
+	set_caller(request, session,
+			   session->user_data_len > 0 ? rt_session_user_data(session) : NULL,
+			   session->user_data_len);
 	if (session->serial == claims_set_for)
 		return;
 	claims_set_for = NO_SERIAL;
@@ -288,6 +316,53 @@ rt_identity_end(void)
 {
 	SetUserIdAndSecContext(executor_role, 0);
 	memset(&caller, 0, sizeof(caller));
+}
+
+/* ---- a session's own ---- */
+
+static Oid
+role_to_borrow(void)
+{
+	Oid			role = get_role_oid(caller_role_name(), false);
+
+	if (!superuser() && !rt_member_can_set_role(GetUserId(), role))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to become role \"%s\"",
+						caller_role_name()),
+				 errhint("Be a member of the role that may SET ROLE to it.")));
+	return role;
+}
+
+void
+rt_identity_borrow(RtRequest *request, const RtSession *session,
+				   const char *user_data, uint32 user_data_len)
+{
+	Oid			role;
+
+	Assert(caller.request == NULL);
+	watch_privileges();
+	set_caller(request, session, user_data, user_data_len);
+	role = role_to_borrow();
+	GetUserIdAndSecContext(&lender.user, &lender.context);
+	lender.guc_level = NewGUCNestLevel();
+	(void) set_config_option(CLAIMS_SETTING, compose_claims(), PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	SetUserIdAndSecContext(role, lender.context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+rt_identity_forget(void)
+{
+	memset(&caller, 0, sizeof(caller));
+}
+
+void
+rt_identity_give_back(void)
+{
+	SetUserIdAndSecContext(lender.user, lender.context);
+	AtEOXact_GUC(false, lender.guc_level);
+	rt_identity_forget();
 }
 
 /* ---- for logs ---- */

@@ -18,6 +18,8 @@ typedef struct RtCaller
 	RtRequest  *request;
 	const RtSession *session;
 	bool		anonymous;
+	const char *user_data;		/* JSON text, user_data_len of it */
+	uint32		user_data_len;
 } RtCaller;
 
 /* Once per executor, connected to its database. */
@@ -52,6 +54,17 @@ extern bool rt_identity_has_anonymous(void);
 
 /* Back to the executor's own role; nobody is the caller. */
 extern void rt_identity_end(void);
+
+/*
+ * The same for a moment of any session's transaction: its user, who must be
+ * able to become the role, lends itself to somebody.  Nobody may be the caller
+ * before.  Give it back; or, if an error passes, forget it, and leave role and
+ * claims to the end of the (sub)transaction.
+ */
+extern void rt_identity_borrow(RtRequest *request, const RtSession *session,
+							   const char *user_data, uint32 user_data_len);
+extern void rt_identity_give_back(void);
+extern void rt_identity_forget(void);
 
 /* The caller, or NULL. */
 extern const RtCaller *rt_caller(void);

@@ -59,6 +59,12 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON realtime.topic_patterns
 	TO pg_database_owner, realtime_admin;
 
+-- Whoever may say who somebody is; roles that they cannot become stay closed.
+GRANT EXECUTE ON FUNCTION
+	realtime.load(text, jsonb, jsonb),
+	realtime.call(text, jsonb, jsonb)
+	TO pg_database_owner, realtime_admin;
+
 -- What is published goes to all subscribers, so not everybody may.
 GRANT EXECUTE ON FUNCTION
 	realtime.publish(text, text, jsonb),

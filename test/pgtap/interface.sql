@@ -11,6 +11,7 @@ PREPARE signatures AS
 SELECT results_eq('signatures', $$VALUES
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('call', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
 	('channel', 'path text, topic text, merge text DEFAULT ''set''::text, key text DEFAULT ''id''::text, '
 		'prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, replay boolean DEFAULT false, '
 		'replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, volatile boolean DEFAULT false, '
@@ -31,6 +32,7 @@ SELECT results_eq('signatures', $$VALUES
 		'always boolean DEFAULT false', 'void', 'v', 'u'),
 	('live_table_arguments', 'arguments bytea', 'text[]', 'i', 's'),
 	('live_table_changed', '', 'trigger', 'v', 'u'),
+	('load', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
@@ -95,6 +97,7 @@ PREPARE rights AS
 	GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT results_eq('rights', $$VALUES
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
+	('call', 'pg_database_owner'), ('call', 'realtime_admin'),
 	('channel', 'pg_database_owner'), ('channel', 'realtime_admin'),
 	('check', 'pg_database_owner'), ('check', 'realtime_admin'),
 	('clear_replay', 'pg_database_owner'), ('clear_replay', 'realtime_admin'),
@@ -108,6 +111,7 @@ SELECT results_eq('rights', $$VALUES
 	('live_table', 'pg_database_owner'), ('live_table', 'realtime_admin'),
 	('live_table_arguments', 'pg_database_owner'), ('live_table_arguments', 'realtime_admin'),
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),
+	('load', 'pg_database_owner'), ('load', 'realtime_admin'),
 	('publish', 'realtime_publisher'),
 	('raise', 'public'),
 	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),

@@ -61,6 +61,8 @@ rt_functions_init(void)
 {
 	HASHCTL		ctl;
 
+	if (functions != NULL)
+		return;
 	ctl.keysize = sizeof(Oid);
 	ctl.entrysize = sizeof(RtFunction);
 	functions = hash_create("realtime functions", 64, &ctl,

@@ -113,6 +113,7 @@ typedef struct RtFunction
 	RtPrivileges privileges[RT_PRIVILEGES_KEPT];	/* by role */
 } RtFunction;
 
+/* Before the first of them; may be called again. */
 extern void rt_functions_init(void);
 
 /*

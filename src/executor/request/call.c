@@ -20,13 +20,6 @@
 #include "src/executor/request/stream.h"
 #include "src/protocol/frame.h"
 
-typedef struct Call
-{
-	RtWork		work;			/* first */
-	RtGuarded	guarded;		/* the handler */
-	bool		is_stream;		/* the path is none of a call */
-} Call;
-
 /* ---- as the executor ---- */
 
 static RtFunction *
@@ -43,10 +36,10 @@ handler_of_declaration(RtRpcDeclaration *declaration)
 	return function;
 }
 
-static bool
-prepare_call(RtWork *work)
+bool
+rt_call_find(RtCallWork *call)
 {
-	Call	   *call = (Call *) work;
+	RtWork	   *work = &call->work;
 	RtRequest  *request = work->request;
 	RtRpcDeclaration *declaration;
 	RtFunction *handler;
@@ -85,14 +78,18 @@ prepare_call(RtWork *work)
 	return true;
 }
 
+static bool
+prepare_call(RtWork *work)
+{
+	return rt_call_find((RtCallWork *) work);
+}
+
 /* ---- as the caller ---- */
 
-static void
-run_call(RtWork *work)
+void
+rt_call_invoke(RtCallWork *call, StringInfo result)
 {
-	RtGuarded  *guarded = &((Call *) work)->guarded;
-	bool		wants_answer = work->request->asked.id.len > 0;
-	StringInfoData result;
+	RtGuarded  *guarded = &call->guarded;
 
 	if (!rt_function_may_execute(guarded->function))
 		ereport(ERROR,
@@ -101,11 +98,19 @@ run_call(RtWork *work)
 	rt_guarded_run(guarded);
 	rt_guarded_convert(guarded);
 
-	work->stage = RT_STAGE_HANDLER;
-	initStringInfo(&result);
-	rt_function_invoke_json(guarded->function, &guarded->arguments,
-							wants_answer ? &result : NULL,
+	call->work.stage = RT_STAGE_HANDLER;
+	rt_function_invoke_json(guarded->function, &guarded->arguments, result,
 							RT_FRAME_PAYLOAD_MAX);
+}
+
+static void
+run_call(RtWork *work)
+{
+	bool		wants_answer = work->request->asked.id.len > 0;
+	StringInfoData result;
+
+	initStringInfo(&result);
+	rt_call_invoke((RtCallWork *) work, wants_answer ? &result : NULL);
 	rt_reply_success(work->request, result.data, result.len);
 }
 
@@ -114,7 +119,7 @@ run_call(RtWork *work)
 RtWorkResult
 rt_call_run(RtRequest *request)
 {
-	Call	   *call = palloc(sizeof(Call));
+	RtCallWork *call = palloc(sizeof(RtCallWork));
 	const char *text = rt_shared_text_get(&request->text);
 
 	memset(&call->work, 0, sizeof(call->work));

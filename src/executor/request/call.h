@@ -7,8 +7,27 @@
 
 #include "src/compat.h"
 
+#include "lib/stringinfo.h"
+
+#include "src/executor/function/guard.h"
 #include "src/executor/work.h"
 #include "src/ipc/request.h"
+
+/* What is being done about one request. */
+typedef struct RtCallWork
+{
+	RtWork		work;			/* first */
+	RtGuarded	guarded;		/* the handler */
+	bool		is_stream;		/* the path is none of a call */
+} RtCallWork;
+
+/*
+ * The steps of it, for who has a transaction: finds what to run, returns false
+ * if there is nothing, with the fault noted or is_stream; then, as the caller
+ * and under an active snapshot, runs it.  result NULL: it is not wanted.
+ */
+extern bool rt_call_find(RtCallWork *call);
+extern void rt_call_invoke(RtCallWork *call, StringInfo result);
 
 /*
  * Runs it and puts the answer into the request.  Allocates in the current

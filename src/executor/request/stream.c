@@ -170,14 +170,22 @@ find_functions(RtStreamWork *stream)
 	stream->work.mean_us = expected_time(stream);
 }
 
+bool
+rt_stream_find(RtStreamWork *stream)
+{
+	if (!find_declaration(stream))
+		return false;
+	find_functions(stream);
+	return true;
+}
+
 static bool
 prepare_admission(RtWork *work)
 {
 	RtStreamWork *stream = (RtStreamWork *) work;
 
-	if (!find_declaration(stream))
+	if (!rt_stream_find(stream))
 		return false;
-	find_functions(stream);
 	stream->declarations = rt_declarations_version();
 	work->read_only = !may_write(stream);
 	return true;
@@ -371,15 +379,11 @@ needs_load(const RtStreamWork *stream)
 		(stream->numbered && stream->subscribes);
 }
 
-static void
-run_admission(RtWork *work)
+bool
+rt_stream_admit(RtStreamWork *stream)
 {
-	RtStreamWork *stream = (RtStreamWork *) work;
-	RtRequest  *request = work->request;
 	RtFunction *loader = stream->functions[RT_STREAM_LOADER];
 
-	stream->subscribes = request->asked.kind == RT_REQUEST_STREAM &&
-		request->asked.cursor.len == 0 && request->asked.id.len > 0;
 	if (loader != NULL && !rt_function_may_execute(loader))
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '0', '3')),
@@ -388,20 +392,30 @@ run_admission(RtWork *work)
 	rt_guarded_convert(&stream->guarded);
 	stream->reply.gated = !agrees(stream, RT_STREAM_GATE);
 	if (stream->reply.gated)
-	{
-		send_plain_reply(stream);
-		return;
-	}
+		return false;
 	stream->topic = rt_stream_topic_name(stream->declaration, &stream->guarded);
 	stream->topic_len = strlen(stream->topic);
 	if (!agrees(stream, RT_STREAM_ACCESS))
 		rt_guard_refuse();
 
-	work->stage = RT_STAGE_HANDLER;
+	stream->work.stage = RT_STAGE_HANDLER;
 	check_transform(stream);
 	stream->numbered = is_numbered(stream);
 	describe_stream(stream);
-	if (!needs_load(stream))
+	return true;
+}
+
+static void
+run_admission(RtWork *work)
+{
+	RtStreamWork *stream = (RtStreamWork *) work;
+	RtRequest  *request = work->request;
+
+	stream->subscribes = request->asked.kind == RT_REQUEST_STREAM &&
+		request->asked.cursor.len == 0 && request->asked.id.len > 0;
+	if (!rt_stream_admit(stream))
+		send_plain_reply(stream);
+	else if (!needs_load(stream))
 		answer_channel(stream);
 }
 
@@ -435,8 +449,8 @@ run_load(RtWork *work)
 
 /* ---- around it ---- */
 
-static void
-note_failure(RtStreamWork *stream)
+void
+rt_stream_failed(RtStreamWork *stream)
 {
 	/* a signature that is no function has nothing that could go wrong */
 	if (stream->guarded.function != NULL &&
@@ -521,7 +535,7 @@ rt_stream_run(RtRequest *request)
 		note_time(stream);
 	if (work->fault.code != NULL)
 	{
-		note_failure(stream);
+		rt_stream_failed(stream);
 		rt_work_reply_fault(work);
 	}
 	return rt_work_result(work);

@@ -48,6 +48,16 @@ typedef struct RtStreamWork
  */
 extern RtWorkResult rt_stream_run(RtRequest *request);
 
+/*
+ * The first steps, for who has a transaction: finds what to run, returns false
+ * with the fault noted if there is nothing; then, as the caller and under an
+ * active snapshot, whether the caller may have it, which raises if not and
+ * returns false if the gate is closed.  An error has passed through them.
+ */
+extern bool rt_stream_find(RtStreamWork *stream);
+extern bool rt_stream_admit(RtStreamWork *stream);
+extern void rt_stream_failed(RtStreamWork *stream);
+
 /* One of the stream's functions, NULL if it has none.  Raises if it is gone. */
 extern RtFunction *rt_stream_function(RtStreamWork *stream, RtStreamFunction which);
 
