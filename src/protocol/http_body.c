@@ -67,6 +67,7 @@ rt_http_body_read(RtHttpBody *body, const char *bytes, size_t len, size_t *used,
 			*piece = (RtText) {bytes + i, have < body->left ? have : body->left};
 			i += piece->len;
 			body->left -= piece->len;
+			body->length += piece->len;
 			if (body->left == 0)
 				end_data(body);
 			break;
@@ -79,6 +80,32 @@ rt_http_body_read(RtHttpBody *body, const char *bytes, size_t len, size_t *used,
 	if (body->reason != NULL)
 		return RT_HTTP_REFUSED;
 	return body->state == RT_HTTP_BODY_DONE ? RT_HTTP_WHOLE : RT_HTTP_MORE;
+}
+
+RtHttpResult
+rt_http_body_gather(RtHttpBody *body, char *bytes, size_t *len, size_t *kept,
+					bool keep)
+{
+	RtHttpResult result;
+	size_t		at = *kept;
+
+	do
+	{
+		RtText		piece;
+		size_t		used;
+
+		result = rt_http_body_read(body, bytes + at, *len - at, &used, &piece);
+		at += used;
+		if (keep && piece.len > 0)
+		{
+			memmove(bytes + *kept, piece.ptr, piece.len);
+			*kept += piece.len;
+		}
+	} while (result == RT_HTTP_MORE && at < *len);
+	if (at > *kept)
+		memmove(bytes + *kept, bytes + at, *len - at);
+	*len -= at - *kept;
+	return result;
 }
 
 /* A byte that is no content. */

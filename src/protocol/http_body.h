@@ -39,6 +39,7 @@ typedef struct RtHttpBody
 	bool		any_digit;		/* of the size that is being read */
 	uint16_t	line;			/* bytes of it so far, or of all trailers */
 	uint64_t	left;			/* bytes of the chunk or of the body */
+	uint64_t	length;			/* of the content so far */
 	const char *reason;			/* REFUSED (400): why, a sentence */
 } RtHttpBody;
 
@@ -52,5 +53,13 @@ extern void rt_http_body_begin(RtHttpBody *body, const RtHttpHead *head);
  */
 extern RtHttpResult rt_http_body_read(RtHttpBody *body, const char *bytes,
 									  size_t len, size_t *used, RtText *piece);
+
+/*
+ * The same within a buffer of *len bytes, of which the first *kept are content
+ * already and the others have come since.  Content that is found is kept behind
+ * them, or dropped; what is not read moves up to it.
+ */
+extern RtHttpResult rt_http_body_gather(RtHttpBody *body, char *bytes,
+										size_t *len, size_t *kept, bool keep);
 
 #endif							/* RT_PROTOCOL_HTTP_BODY_H */

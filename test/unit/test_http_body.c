@@ -202,6 +202,81 @@ limits_sizes(void)
 	CHECK(is_refused(text));
 }
 
+/* Gathers what comes in steps of some bytes in one buffer. */
+static RtHttpResult
+gather_in_steps(RtHttpBody *body, const char *text, size_t step, bool keep,
+				char **buffer, size_t *len, size_t *kept)
+{
+	RtHttpResult result = RT_HTTP_MORE;
+	size_t		total = strlen(text);
+
+	*buffer = malloc(1);
+	*len = *kept = 0;
+	for (size_t have = 0; have < total; have += step)
+	{
+		size_t		n = total - have < step ? total - have : step;
+
+		*buffer = realloc(*buffer, *len + n);
+		memcpy(*buffer + *len, text + have, n);
+		*len += n;
+		if (result == RT_HTTP_MORE)
+			result = rt_http_body_gather(body, *buffer, len, kept, keep);
+	}
+	return result;
+}
+
+/* Whether the content stands in front of what follows the body. */
+static bool
+gathers(RtHttpFraming framing, uint64_t length, const char *text, const char *content)
+{
+	bool		good = true;
+
+	for (size_t step = 1; step <= strlen(text); step++)
+	{
+		for (int keep = 0; keep <= 1; keep++)
+		{
+			RtHttpBody	body;
+			char	   *buffer;
+			size_t		len;
+			size_t		kept;
+			const char *wanted = keep ? content : "";
+
+			begin(&body, framing, length);
+			good = gather_in_steps(&body, text, step, keep, &buffer, &len, &kept) ==
+				RT_HTTP_WHOLE && body.length == strlen(content) &&
+				kept == strlen(wanted) && memcmp(buffer, wanted, kept) == 0 &&
+				len == kept + strlen(NEXT) && memcmp(buffer + kept, NEXT, strlen(NEXT)) == 0 &&
+				good;
+			free(buffer);
+		}
+	}
+	return good;
+}
+
+static void
+gathers_content(void)
+{
+	RtHttpBody	body;
+	char	   *buffer;
+	size_t		len;
+	size_t		kept;
+
+	CHECK(gathers(RT_HTTP_NO_BODY, 0, NEXT, ""));
+	CHECK(gathers(RT_HTTP_LENGTH, 5, "hello" NEXT, "hello"));
+	CHECK(gathers(RT_HTTP_CHUNKED, 0, "0\r\n\r\n" NEXT, ""));
+	CHECK(gathers(RT_HTTP_CHUNKED, 0, "1\r\na\r\n00e;x=\"y\"\r\n0123456789abcd\r\n"
+				  "2\r\n\r\n\r\n0\r\nA: b\r\n\r\n" NEXT, "a0123456789abcd\r\n"));
+	/* what is not whole yet, and what is refused, leaves what was found */
+	begin(&body, RT_HTTP_CHUNKED, 0);
+	CHECK(gather_in_steps(&body, "5\r\nhel", 2, true, &buffer, &len, &kept) == RT_HTTP_MORE);
+	CHECK(len == 3 && kept == 3 && body.length == 3 && memcmp(buffer, "hel", 3) == 0);
+	free(buffer);
+	begin(&body, RT_HTTP_CHUNKED, 0);
+	CHECK(gather_in_steps(&body, "1\r\naX", 5, true, &buffer, &len, &kept) == RT_HTTP_REFUSED);
+	CHECK(kept == 1 && len == 2 && memcmp(buffer, "aX", 2) == 0);
+	free(buffer);
+}
+
 int
 main(void)
 {
@@ -209,5 +284,6 @@ main(void)
 	RUN(reads_chunks);
 	RUN(refuses_what_is_unclear);
 	RUN(limits_sizes);
+	RUN(gathers_content);
 	return unit_done();
 }

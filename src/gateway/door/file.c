@@ -205,6 +205,22 @@ client_has(const RtHttpHead *head, const char *tag)
 	return false;
 }
 
+/* One that has shrunk meanwhile has no more. */
+static ssize_t
+read_piece(RtHttpSource *source, char *piece, size_t size)
+{
+	ssize_t		n = pread(source->file, piece, size, source->at);
+
+	source->at += Max(n, 0);
+	return n;
+}
+
+static void
+close_file(RtHttpSource *source)
+{
+	close(source->file);
+}
+
 static void
 answer_file(RtHttp *http, const char *path, int fd, const struct stat *st)
 {
@@ -212,7 +228,8 @@ answer_file(RtHttp *http, const char *path, int fd, const struct stat *st)
 	char		headers[1024];
 	RtHttpAnswer answer = {
 		.status = 200,.type = type_of(path),.headers = headers,
-		.file = fd,.length = st->st_size
+		.source = {.next = read_piece,.close = close_file,.file = fd},
+		.length = st->st_size
 	};
 
 	snprintf(tag, sizeof(tag), "\"%llx-%llx-%llx.%lx\"",

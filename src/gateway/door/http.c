@@ -4,9 +4,9 @@
  *
  * Bytes are collected in callbacks and read in the loop.  A socket has one
  * request at a time: what comes behind it waits, in the inbox and then in the
- * kernel, until the answer is on its way.  The bodies of requests are read and
- * dropped, if they are short, so that the connection is good for another
- * request; nobody wants one yet.
+ * kernel, until the answer is on its way.  A body stands behind its head in the
+ * inbox if the route takes it.  Others are read and dropped, if they are short,
+ * so that the connection is good for another request.
  *
  * Where reading went wrong nobody knows where the next request begins: the
  * answer is the last.  The socket is not just closed then, because the kernel
@@ -27,9 +27,12 @@
 #define PROGRESS_MS 30000		/* for the client to take a piece of an answer */
 #define LINGER_SECS 2			/* for the client to read the last answer */
 #define SKIP_MAX (64 * 1024)	/* bytes of a body that nobody wants */
-#define PIECE_SIZE (64 * 1024)	/* bytes of a file that are sent at once */
+#define PIECE_SIZE (64 * 1024)	/* bytes of a source that are sent at once */
 #define UNREAD_MAX (64 * 1024)	/* bytes of answers that wait before requests do */
 #define INBOX_PART 4			/* of the memory that a gateway has left */
+
+#define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
+#define TOO_LONG "The body is longer than what is taken here."
 
 static dlist_head all = DLIST_STATIC_INIT(all);
 static dlist_head ready = DLIST_STATIC_INIT(ready);
@@ -62,7 +65,6 @@ rt_http_accept(int fd)
 		close(fd);
 		return;
 	}
-	http->file = -1;
 	http->deadline_ms = rt_gateway.now_ms + realtime_handshake_timeout;
 	if (!rt_event_loop_adopt(fd, http->socket))
 	{
@@ -74,11 +76,11 @@ rt_http_accept(int fd)
 }
 
 static void
-close_file(RtHttp *http)
+close_source(RtHttp *http)
 {
-	if (http->file >= 0)
-		close(http->file);
-	http->file = -1;
+	if (http->source.next != NULL)
+		http->source.close(&http->source);
+	http->source.next = NULL;
 }
 
 static void
@@ -86,7 +88,7 @@ free_http(RtHttp *http)
 {
 	if (http == current)
 		current = NULL;
-	close_file(http);
+	close_source(http);
 	if (http->in_ready)
 		dlist_delete(&http->ready_node);
 	dlist_delete(&http->node);
@@ -110,7 +112,7 @@ on_dropped(void *user)
 static void
 finish(RtHttp *http)
 {
-	close_file(http);
+	close_source(http);
 	http->state = RT_HTTP_OVER;
 	rt_socket_finish(http->socket, LINGER_SECS);
 }
@@ -212,7 +214,7 @@ forget_request(RtHttp *http)
 static void
 finish_answer(RtHttp *http)
 {
-	close_file(http);
+	close_source(http);
 	if (http->keep_alive)
 		forget_request(http);
 	else
@@ -227,17 +229,16 @@ rt_http_answer(RtHttp *http, const RtHttpAnswer *answer)
 	bool		has_content = answer->type != NULL && http->head.method != RT_HTTP_HEAD;
 
 	rt_socket_append(http->socket, head, len);
-	http->file = answer->text == NULL ? answer->file : -1;
+	http->source = answer->source;
 	if (has_content && answer->text != NULL)
 		rt_socket_append(http->socket, answer->text, answer->length);
-	if (!has_content || http->file < 0 || answer->length == 0)
+	if (!has_content || http->source.next == NULL || answer->length == 0)
 	{
 		finish_answer(http);
 		return;
 	}
 	http->state = RT_HTTP_ANSWERING;
-	http->file_at = 0;
-	http->file_left = answer->length;
+	http->left = answer->length;
 	http->deadline_ms = rt_gateway.now_ms + PROGRESS_MS;
 	hold(http);
 }
@@ -248,20 +249,19 @@ rt_http_answer_text(RtHttp *http, int status, const char *text, const char *head
 	char		line[256];
 	RtHttpAnswer answer = {
 		.status = status,.type = "text/plain; charset=utf-8",.headers = headers,
-		.text = line,.file = -1
+		.text = line
 	};
 
 	answer.length = Min(snprintf(line, sizeof(line), "%s\n", text), sizeof(line) - 1);
 	rt_http_answer(http, &answer);
 }
 
-/* Appends the next piece of a file; one that has shrunk cannot be ended well. */
+/* Appends the next piece of an answer. */
 static void
 send_piece(RtHttp *http)
 {
 	static char piece[PIECE_SIZE];
-	ssize_t		n = pread(http->file, piece, Min(http->file_left, PIECE_SIZE),
-						  http->file_at);
+	ssize_t		n = http->source.next(&http->source, piece, Min(http->left, PIECE_SIZE));
 
 	if (n <= 0)
 	{
@@ -269,10 +269,9 @@ send_piece(RtHttp *http)
 		return;
 	}
 	rt_socket_append(http->socket, piece, n);
-	http->file_at += n;
-	http->file_left -= n;
+	http->left -= n;
 	http->deadline_ms = rt_gateway.now_ms + PROGRESS_MS;
-	if (http->file_left == 0)
+	if (http->left == 0)
 		finish_answer(http);
 }
 
@@ -322,28 +321,54 @@ route_last(RtHttp *http)
 }
 
 /*
- * A body that nobody wants is read, unless it is long or its client waits for
- * a word before it sends it: that word is the answer.
+ * A body that the route takes: one that is too long is refused before it comes,
+ * and who waits for a word before it is sent gets that.
  */
+static void
+begin_wanted_body(RtHttp *http)
+{
+	RtHttpHead *head = &http->head;
+
+	if (head->framing == RT_HTTP_LENGTH && head->content_length > http->body_max)
+		refuse(http, 413, TOO_LONG);
+	else if (head->expects_continue)
+		rt_socket_append(http->socket, CONTINUE, strlen(CONTINUE));
+}
+
+/*
+ * One that nobody wants is read, unless it is long or its client waits for a
+ * word before it sends it: that word is the answer.
+ */
+static void
+begin_unwanted_body(RtHttp *http)
+{
+	RtHttpHead *head = &http->head;
+
+	if (head->expects_continue ||
+		(head->framing == RT_HTTP_LENGTH && head->content_length > SKIP_MAX))
+		route_last(http);
+}
+
 static void
 take_head(RtHttp *http)
 {
 	RtHttpHead *head = &http->head;
+	bool		has_body = head->framing != RT_HTTP_NO_BODY;
 
-	if (head->framing != RT_HTTP_NO_BODY &&
-		(head->method & (RT_HTTP_GET | RT_HTTP_HEAD)) != 0)
+	if (has_body && (head->method & (RT_HTTP_GET | RT_HTTP_HEAD)) != 0)
 	{
 		refuse(http, 400, "A request with GET or HEAD has no body.");
 		return;
 	}
 	http->keep_alive = head->keep_alive;
 	http->next_at = head->length;
-	http->body_length = 0;
+	http->body_max = has_body ? rt_route_body_max(http) : 0;
 	rt_http_body_begin(&http->body, head);
-	http->state = RT_HTTP_SKIPPING;
-	if (head->expects_continue ||
-		(head->framing == RT_HTTP_LENGTH && head->content_length > SKIP_MAX))
-		route_last(http);
+	http->state = RT_HTTP_IN_BODY;
+	if (http->body_max > 0)
+		begin_wanted_body(http);
+	else
+		begin_unwanted_body(http);
 }
 
 /* Returns whether there may be more to be read. */
@@ -367,15 +392,14 @@ read_head(RtHttp *http)
 	return true;
 }
 
-/* Takes the bytes of a body that have been read out of the inbox. */
+/* The body has become longer than anybody takes. */
 static void
-drop_body(RtHttp *http, size_t len)
+end_long_body(RtHttp *http)
 {
-	RtBuffer   *inbox = &http->inbox;
-	char	   *body = inbox->data + inbox->start + http->next_at;
-
-	memmove(body, body + len, rt_buffer_used(inbox) - http->next_at - len);
-	inbox->end -= len;
+	if (http->body_max > 0)
+		refuse(http, 413, TOO_LONG);
+	else
+		route_last(http);
 }
 
 /* The same. */
@@ -383,27 +407,19 @@ static bool
 read_body(RtHttp *http)
 {
 	RtBuffer   *inbox = &http->inbox;
-	size_t		have = rt_buffer_used(inbox) - http->next_at;
-	RtHttpResult result = RT_HTTP_MORE;
-	size_t		at = 0;
+	uint32		head_len = http->head.length;
+	size_t		len = rt_buffer_used(inbox) - head_len;
+	size_t		kept = http->next_at - head_len;
+	RtHttpResult result = rt_http_body_gather(&http->body,
+											  inbox->data + inbox->start + head_len,
+											  &len, &kept, http->body_max > 0);
 
-	do
-	{
-		RtText		piece;
-		size_t		used;
-
-		result = rt_http_body_read(&http->body,
-								   inbox->data + inbox->start + http->next_at + at,
-								   have - at, &used, &piece);
-		at += used;
-		http->body_length += piece.len;
-	} while (result == RT_HTTP_MORE && at < have);
-	drop_body(http, at);
-
+	inbox->end = inbox->start + head_len + len;
+	http->next_at = head_len + kept;
 	if (result == RT_HTTP_REFUSED)
 		refuse(http, 400, http->body.reason);
-	else if (http->body_length > SKIP_MAX)
-		route_last(http);
+	else if (http->body.length > (http->body_max > 0 ? http->body_max : SKIP_MAX))
+		end_long_body(http);
 	else if (result == RT_HTTP_WHOLE)
 		route(http);
 	else
@@ -426,7 +442,7 @@ read_on(RtHttp *http)
 	{
 		case RT_HTTP_READING:
 			return rt_buffer_used(&http->inbox) > 0 && read_head(http);
-		case RT_HTTP_SKIPPING:
+		case RT_HTTP_IN_BODY:
 			return read_body(http);
 		default:
 			return false;
@@ -464,7 +480,7 @@ end_slow(RtHttp *http)
 				break;
 			}
 			/* fall through */
-		case RT_HTTP_SKIPPING:
+		case RT_HTTP_IN_BODY:
 			refuse(http, 408, "The request did not come in time.");
 			break;
 		case RT_HTTP_ANSWERING:

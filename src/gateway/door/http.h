@@ -4,9 +4,9 @@
  *		has each answered, until one of them opens a WebSocket or the last is
  *		answered.
  *
- * Who answers a request (route.c) does so at once, with what is in memory or
- * with a file that is sent as fast as the client reads.  The request is good
- * until then.
+ * Who answers a request (route.c) does so at once, when all of it has come, with
+ * what is in memory or with a source of pieces that are sent as fast as the
+ * client reads.  The request is good until then.
  */
 #ifndef RT_GATEWAY_DOOR_HTTP_H
 #define RT_GATEWAY_DOOR_HTTP_H
@@ -22,10 +22,23 @@
 typedef enum RtHttpState
 {
 	RT_HTTP_READING,			/* a head; or idle, between requests */
-	RT_HTTP_SKIPPING,			/* a body, which nobody wants */
-	RT_HTTP_ANSWERING,			/* a file is being sent */
+	RT_HTTP_IN_BODY,			/* which the route wants, or nobody */
+	RT_HTTP_ANSWERING,			/* by the pieces of a source */
 	RT_HTTP_OVER				/* no more requests */
 } RtHttpState;
+
+/*
+ * Where the pieces of an answer come from.  next writes one of up to size bytes
+ * and returns its length; if there is none the answer cannot be ended well.
+ * close is called once, whatever becomes of the answer.
+ */
+typedef struct RtHttpSource
+{
+	ssize_t		(*next) (struct RtHttpSource *source, char *piece, size_t size);
+	void		(*close) (struct RtHttpSource *source);
+	int			file;			/* for their use */
+	uint64		at;
+} RtHttpSource;
 
 typedef struct RtHttp
 {
@@ -37,13 +50,12 @@ typedef struct RtHttp
 	bool		held;			/* requests wait until answers are written */
 	int64		deadline_ms;	/* for what the state waits for */
 	RtBuffer	inbox;			/* from the begin of the request on */
-	uint32		next_at;		/* where the next one begins in it */
+	uint32		next_at;		/* where what is not read begins in it */
 	RtHttpHead	head;
 	RtHttpBody	body;
-	uint64		body_length;	/* so far */
-	int			file;			/* that is being sent; -1 = none */
-	uint64		file_at;
-	uint64		file_left;
+	uint32		body_max;		/* bytes that the route takes; 0 = none */
+	RtHttpSource source;		/* of the answer; next is NULL if there is none */
+	uint64		left;			/* bytes that it has to give */
 	dlist_node	node;
 	dlist_node	ready_node;
 } RtHttp;
@@ -57,16 +69,23 @@ extern void rt_http_handle_requests(void);
 /* Ends those that take too long; called about once a second. */
 extern void rt_http_sweep(void);
 
-/* An answer.  A file is closed in the end, whatever becomes of the answer. */
 typedef struct RtHttpAnswer
 {
 	int			status;
 	const char *type;			/* Content-Type, NULL = no content */
 	const char *headers;		/* more of them, each with its end; or NULL */
-	const char *text;			/* the content, or NULL = the file */
-	int			file;
+	const char *text;			/* the content, or NULL = from the source */
+	RtHttpSource source;
 	uint64		length;			/* of the content */
 } RtHttpAnswer;
+
+/* The body of the request, if its route takes one. */
+static inline RtText
+rt_http_request_body(const RtHttp *http)
+{
+	return (RtText) {http->inbox.data + http->inbox.start + http->head.length,
+		http->body_max > 0 ? http->next_at - http->head.length : 0};
+}
 
 /* Answers the request; with HEAD without the content. */
 extern void rt_http_answer(RtHttp *http, const RtHttpAnswer *answer);

@@ -23,6 +23,7 @@ typedef struct Route
 	char	  **setting;		/* or the setting that has the path */
 	bool		any_host;		/* whatever the client says that we are */
 	int			methods;		/* RtHttpMethod, bits */
+	uint32		max_body;		/* bytes that it takes; 0 = none */
 	void		(*answer) (RtHttp *http, const char *path);
 } Route;
 
@@ -34,11 +35,11 @@ static void answer_socket(RtHttp *http, const char *path);
  * not know.
  */
 static const Route routes[] = {
-	{"/healthz", NULL, true, RT_HTTP_GET | RT_HTTP_HEAD, answer_health},
-	{NULL, &realtime_path, false, RT_HTTP_GET | RT_HTTP_HEAD, answer_socket},
+	{"/healthz", NULL, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_health},
+	{NULL, &realtime_path, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
 };
 
-static const Route files = {NULL, NULL, false, RT_HTTP_GET | RT_HTTP_HEAD, rt_file_answer};
+static const Route files = {NULL, NULL, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_file_answer};
 
 static void
 answer_health(RtHttp *http, const char *path)
@@ -92,14 +93,20 @@ refuse_method(RtHttp *http, int methods)
 	rt_http_answer_text(http, 405, "This method is not allowed here.", allow);
 }
 
+static RtHostVerdict
+judge_host(const RtHttp *http)
+{
+	RtText		host = rt_http_text(&http->head, http->head.authority);
+
+	return rt_allowed_host_check(host.ptr, host.len,
+								 rt_event_loop_descriptor(http->socket->wsi));
+}
+
 /* Whether a request is for a host that is ours; if not, it is answered. */
 static bool
 check_host(RtHttp *http)
 {
-	RtText		host = rt_http_text(&http->head, http->head.authority);
-
-	switch (rt_allowed_host_check(host.ptr, host.len,
-								  rt_event_loop_descriptor(http->socket->wsi)))
+	switch (judge_host(http))
 	{
 		case RT_HOST_ALLOWED:
 			return true;
@@ -111,6 +118,22 @@ check_host(RtHttp *http)
 			break;
 	}
 	return false;
+}
+
+/* What will be refused anyway is not taken. */
+uint32
+rt_route_body_max(const RtHttp *http)
+{
+	char		path[RT_HTTP_LINE_MAX + 2];
+	const Route *route;
+
+	if (rt_http_path(&http->head, path, sizeof(path)) < 0)
+		return 0;
+	route = find_route(path);
+	if (route == NULL || (route->methods & http->head.method) == 0 ||
+		(!route->any_host && judge_host(http) != RT_HOST_ALLOWED))
+		return 0;
+	return route->max_body;
 }
 
 void
