@@ -1,9 +1,22 @@
 /*
  * http_target.c
- *		Reading paths.
+ *		Reading paths and queries.
+ *
+ * The escapes of a path are whole, or the head would have been refused; those
+ * of a query need not be.
  */
 #include "src/protocol/http_char.h"
 #include "src/protocol/http_target.h"
+#include "src/protocol/utf8.h"
+
+/* The byte that an escape stands for. */
+static char
+escaped_byte(const char *escape)
+{
+	return (char) (rt_hex_value(escape[1]) * 16 + rt_hex_value(escape[2]));
+}
+
+/* ---- paths ---- */
 
 /* Writes a segment without escapes; false if one stands for '/' or zero. */
 static bool
@@ -17,8 +30,7 @@ unescape(RtText segment, char *dst, size_t *len)
 
 		if (c == '%')
 		{
-			c = (char) (rt_hex_value(segment.ptr[i + 1]) * 16 +
-						rt_hex_value(segment.ptr[i + 2]));
+			c = escaped_byte(segment.ptr + i);
 			i += 2;
 			if (c == '/' || c == '\0')
 				return false;
@@ -88,4 +100,88 @@ rt_http_path(const RtHttpHead *head, char *dst, size_t cap)
 	}
 	dst[used] = '\0';
 	return (int) used;
+}
+
+/* ---- queries ---- */
+
+static bool
+begins_with_escape(RtText text)
+{
+	return text.len >= 3 && text.ptr[0] == '%' &&
+		rt_hex_value(text.ptr[1]) >= 0 && rt_hex_value(text.ptr[2]) >= 0;
+}
+
+/* Takes the next byte of a form's text off it; false if it stands for none. */
+static bool
+next_form_byte(RtText *text, char *byte)
+{
+	size_t		used = 1;
+
+	*byte = *text->ptr == '+' ? ' ' : *text->ptr;
+	if (begins_with_escape(*text))
+	{
+		*byte = escaped_byte(text->ptr);
+		used = 3;
+	}
+	else if (*byte == '%')
+		return false;
+	text->ptr += used;
+	text->len -= used;
+	return *byte != '\0';
+}
+
+static bool
+form_text_is(RtText text, const char *plain)
+{
+	while (text.len > 0 && *plain != '\0')
+	{
+		char		c;
+
+		if (!next_form_byte(&text, &c) || c != *plain++)
+			return false;
+	}
+	return text.len == 0 && *plain == '\0';
+}
+
+/* Writes a value; false if it does not fit or is no text. */
+static bool
+read_form_value(RtText value, char *dst, size_t cap, size_t *len)
+{
+	RtUtf8		utf8 = {0, 0, 0};
+	size_t		n = 0;
+
+	while (value.len > 0)
+	{
+		if (n == cap || !next_form_byte(&value, &dst[n]))
+			return false;
+		n++;
+	}
+	*len = n;
+	return rt_utf8_check(&utf8, dst, n) && utf8.left == 0;
+}
+
+int
+rt_http_query_value(const RtHttpHead *head, const char *name, char *dst,
+					size_t cap, size_t *len)
+{
+	RtText		rest = rt_http_text(head, head->query);
+	int			count = 0;
+
+	while (rest.len > 0)
+	{
+		RtText		pair = rest;
+		RtText		behind = RT_TEXT_NONE;
+		RtText		found;
+		RtText		value = RT_TEXT_NONE;
+
+		(void) rt_http_split(rest, '&', &pair, &behind);
+		rest = behind;
+		found = pair;
+		(void) rt_http_split(pair, '=', &found, &value);
+		if (!form_text_is(found, name))
+			continue;
+		if (count++ == 0 && !read_form_value(value, dst, cap, len))
+			return -1;
+	}
+	return count;
 }

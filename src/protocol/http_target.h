@@ -1,7 +1,6 @@
 /*
  * http_target.h
- *		What a request asks for: its path, and single values of its query and
- *		its cookies.
+ *		What a request asks for: its path, and single values of its query.
  */
 #ifndef RT_PROTOCOL_HTTP_TARGET_H
 #define RT_PROTOCOL_HTTP_TARGET_H
@@ -14,5 +13,14 @@
  * root, or an escape stands for '/' or a zero byte.
  */
 extern int	rt_http_path(const RtHttpHead *head, char *dst, size_t cap);
+
+/*
+ * The value of a name in the query, which is read as forms write it: pairs with
+ * '&' between them, '+' for a blank, escapes.  Returns how many pairs have the
+ * name, and writes the value of the first; -1 if that does not fit, or is no
+ * text: it has a zero byte, an escape that is none, or is not UTF-8.
+ */
+extern int	rt_http_query_value(const RtHttpHead *head, const char *name,
+								char *dst, size_t cap, size_t *len);
 
 #endif							/* RT_PROTOCOL_HTTP_TARGET_H */

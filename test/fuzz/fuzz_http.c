@@ -6,6 +6,7 @@
 #include "src/protocol/handshake.h"
 #include "src/protocol/http_body.h"
 #include "src/protocol/http_target.h"
+#include "src/protocol/http_token.h"
 #include "test/fuzz/fuzz.h"
 
 #define REQUESTS_MAX 8			/* looked at in one input */
@@ -61,6 +62,35 @@ check_handshake(const RtHttpHead *head)
 }
 
 static void
+assert_within(const RtHttpHead *head, RtText text)
+{
+	FUZZ_ASSERT(text.len == 0 || (text.ptr >= head->bytes &&
+								  text.ptr + text.len <= head->bytes + head->length));
+}
+
+/* Wherever a token may be. */
+static void
+check_token(const RtHttpHead *head)
+{
+	RtText		text = RT_TEXT_NONE;
+	size_t		cap = head->query.len / 2u;
+	char	   *value = fuzz_alloc(cap);
+	size_t		len = 0;
+
+	if (rt_http_bearer(head, &text) == RT_HTTP_BEARER_FOUND)
+	{
+		FUZZ_ASSERT(text.len > 0);
+		assert_within(head, text);
+	}
+	text = RT_TEXT_NONE;
+	if (rt_http_cookie(head, "a", &text) > 0)
+		assert_within(head, text);
+	if (rt_http_query_value(head, "a", value, cap, &len) > 0)
+		FUZZ_ASSERT(len <= cap && memchr(value, 0, len) == NULL);
+	free(value);
+}
+
+static void
 check_head(const RtHttpHead *head)
 {
 	FUZZ_ASSERT(head->length >= 18 && head->length <= RT_HTTP_HEAD_MAX);
@@ -75,6 +105,7 @@ check_head(const RtHttpHead *head)
 		FUZZ_ASSERT(rt_http_is_token(rt_http_text(head, head->fields[i].name)));
 	}
 	check_path(head);
+	check_token(head);
 	check_handshake(head);
 }
 

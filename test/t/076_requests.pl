@@ -9,7 +9,7 @@ use Time::HiRes qw(time);
 
 use RealtimeTest;
 
-my $node = new_node('realtime.handshake_timeout' => '1s');
+my $node = new_node('realtime.handshake_timeout' => '1s', 'log_min_messages' => 'debug5');
 my $host = "Host: localhost\r\n";
 my $get = "GET /healthz HTTP/1.1\r\n$host";
 my $last = "GET /healthz HTTP/1.1\r\n${host}Connection: close\r\n\r\n";
@@ -198,9 +198,20 @@ while (IO::Select->new($socket)->can_read(3))
 }
 cmp_ok($count, '>', 1000, 'and come when it reads');
 
+# What may be a secret is not written down, whatever is made of the request.
+for ('GET /healthz?token=Kellerassel', 'GET /ws?token=Kellerassel', 'GET /nothing?token=Kellerassel',
+	'POST /healthz?token=Kellerassel', 'GET /%zz?token=Kellerassel', 'BREW /?token=Kellerassel')
+{
+	http_raw($node, "$_ HTTP/1.1\r\n${host}Authorization: Bearer Kellerassel\r\nCookie: t=Kellerassel\r\nConnection: close\r\n\r\n");
+}
+like(http_raw($node, $upgrade =~ s/\/ws/\/ws?token=Kellerassel/r . "\r\n", qr/sessionId/), qr{\AHTTP/1.1 101 },
+	'an upgrade with a query');
+
 is(statuses($last), '200', 'all is well');
 $node->stop('fast');
-unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/,
-	'nothing has crashed');
+my $log = slurp_file($node->logfile);
+unlike($log, qr/PANIC|was terminated by signal|TRAP:/, 'nothing has crashed');
+like($log, qr/DEBUG/, 'the log says a lot');
+unlike($log, qr/Kellerassel/, 'but neither queries nor tokens');
 
 done_testing();

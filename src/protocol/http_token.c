@@ -1,0 +1,130 @@
+/*
+ * http_token.c
+ *		Reading the header Authorization and cookies.
+ */
+#include "src/protocol/http_char.h"
+#include "src/protocol/http_token.h"
+
+/* ---- Authorization ---- */
+
+/* 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
+static bool
+is_token68(RtText text)
+{
+	size_t		i = 0;
+
+	while (i < text.len && (rt_is_letter(text.ptr[i]) || rt_is_digit(text.ptr[i]) ||
+							memchr("-._~+/", text.ptr[i], 6) != NULL))
+		i++;
+	if (i == 0)
+		return false;
+	while (i < text.len && text.ptr[i] == '=')
+		i++;
+	return i == text.len;
+}
+
+RtHttpBearer
+rt_http_bearer(const RtHttpHead *head, RtText *token)
+{
+	RtText		value;
+	RtText		scheme;
+	int			count = rt_http_field(head, "authorization", &value);
+
+	if (count == 0)
+		return RT_HTTP_BEARER_NONE;
+	if (count > 1)
+		return RT_HTTP_BEARER_BAD;
+	scheme = value;
+	*token = RT_TEXT_NONE;
+	(void) rt_http_split(value, ' ', &scheme, token);
+	if (!rt_http_is(scheme, "bearer"))
+		return RT_HTTP_BEARER_NONE;
+	while (token->len > 0 && token->ptr[0] == ' ')
+	{
+		token->ptr++;
+		token->len--;
+	}
+	return is_token68(*token) ? RT_HTTP_BEARER_FOUND : RT_HTTP_BEARER_BAD;
+}
+
+/* ---- cookies ---- */
+
+/* Printable ASCII without blank, quote, comma, semicolon and backslash. */
+static bool
+is_cookie_octet(char c)
+{
+	return c > ' ' && c < 0x7F && c != '"' && c != ',' && c != ';' && c != '\\';
+}
+
+/* A cookie's value, perhaps in quotes, which are taken off. */
+static bool
+read_cookie_value(RtText *value)
+{
+	size_t		i = 0;
+
+	if (value->len >= 2 && value->ptr[0] == '"' && value->ptr[value->len - 1] == '"')
+	{
+		value->ptr++;
+		value->len -= 2;
+	}
+	while (i < value->len && is_cookie_octet(value->ptr[i]))
+		i++;
+	return i == value->len;
+}
+
+static bool
+cookie_is(RtText pair, const char *name, RtText *value)
+{
+	RtText		found;
+
+	if (!rt_http_split(pair, '=', &found, value))
+		return false;
+	return found.len == strlen(name) && memcmp(found.ptr, name, found.len) == 0 &&
+		read_cookie_value(value);
+}
+
+/* The cookies of one header, with "; " between them. */
+static int
+count_cookies(RtText rest, const char *name, RtText *value)
+{
+	int			count = 0;
+
+	while (rest.ptr != NULL)
+	{
+		RtText		pair = rest;
+		RtText		behind = RT_TEXT_NONE;
+		RtText		other;
+
+		(void) rt_http_split(rest, ';', &pair, &behind);
+		if (cookie_is(pair, name, &other) && count++ == 0)
+			*value = other;
+		rest = behind;
+		if (rest.ptr == NULL)
+			break;
+		if (rest.len == 0 || rest.ptr[0] != ' ')
+			break;				/* what follows is none */
+		rest.ptr++;
+		rest.len--;
+	}
+	return count;
+}
+
+int
+rt_http_cookie(const RtHttpHead *head, const char *name, RtText *value)
+{
+	int			count = 0;
+
+	for (int i = 0; i < head->field_count; i++)
+	{
+		RtText		found = RT_TEXT_NONE;
+		int			here;
+
+		if (!rt_http_is(rt_http_text(head, head->fields[i].name), "cookie"))
+			continue;
+		here = count_cookies(rt_http_text(head, head->fields[i].value), name, &found);
+		if (count == 0)
+			*value = found;
+		count += here;
+	}
+	return count;
+}
