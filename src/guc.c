@@ -44,6 +44,7 @@ int			realtime_max_batch = 50;
 int			realtime_max_connections = 10000;
 int			realtime_max_depth = 64;
 int			realtime_max_executors = -1;
+int			realtime_max_members = 10000;
 int			realtime_max_payload = 1024 * 1024;
 int			realtime_max_retries = 3;
 int			realtime_max_sessions = 10000;
@@ -251,6 +252,9 @@ define_processes(void)
 	define_int("realtime.max_executors",
 			   "Number of executors at most; -1 is as many as there are worker processes for, up to 16.",
 			   &realtime_max_executors, -1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
+	define_int("realtime.max_members",
+			   "Connections that can follow streams with on_subscribe or on_unsubscribe.",
+			   &realtime_max_members, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.max_sessions", "Identities that can be connected at once.",
 			   &realtime_max_sessions, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.max_timers",

@@ -32,6 +32,7 @@ extern int	realtime_compression_min_size;	/* bytes */
 /* Limits of a connection, and of all of a gateway */
 extern int	realtime_connection_memory; /* kB */
 extern int	realtime_gateway_memory;	/* kB */
+extern int	realtime_max_members;
 extern int	realtime_max_payload;	/* bytes */
 extern int	realtime_max_backpressure;	/* bytes */
 extern int	realtime_max_subscriptions;

@@ -44,6 +44,7 @@
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
 #include "src/executor/request/call.h"
+#include "src/executor/request/member.h"
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
 #include "src/executor/request/stream.h"
@@ -256,6 +257,9 @@ run_kind(RtRequest *request)
 			return rt_resume_run(request);
 		case RT_REQUEST_REPAIR:
 			return rt_repair_run(request);
+		case RT_REQUEST_JOIN:
+		case RT_REQUEST_LEAVE:
+			return rt_member_run(request);
 	}
 	return rt_call_run(request);
 }

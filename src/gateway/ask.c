@@ -150,6 +150,29 @@ fill_request(const RtQuestion *question, const RtQuestionTexts *texts)
 	return request;
 }
 
+static void
+put_in_line(RtRequest *request)
+{
+	if (queued_count == TURN_MAX)
+		rt_ask_submit();
+	queued[queued_count++] = request;
+}
+
+bool
+rt_ask_for_nobody(const RtQuestion *question, const RtQuestionTexts *texts)
+{
+	RtRequest  *request = fill_request(question, texts);
+
+	if (request == NULL)
+		return false;
+	rt_spin_note_queued(request);
+	request->asked.time_key = time_key(question, texts);
+	request->behind = RT_REQUEST_NONE;
+	request->alone = true;
+	put_in_line(request);
+	return true;
+}
+
 bool
 rt_ask(RtConnection *connection, const RtQuestion *question,
 	   const RtQuestionTexts *texts)
@@ -171,9 +194,7 @@ rt_ask(RtConnection *connection, const RtQuestion *question,
 	if (brings_events(question->kind))
 		request->asked.limit = events_limit(connection);
 	connection->reserved += request->asked.limit;
-	if (queued_count == TURN_MAX)
-		rt_ask_submit();
-	queued[queued_count++] = request;
+	put_in_line(request);
 	return true;
 }
 

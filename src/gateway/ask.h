@@ -37,6 +37,10 @@ extern bool rt_ask_is_full(const RtConnection *connection);
 extern bool rt_ask(RtConnection *connection, const RtQuestion *question,
 				   const RtQuestionTexts *texts);
 
+/* The same for no connection; the answer finds none. */
+extern bool rt_ask_for_nobody(const RtQuestion *question,
+							  const RtQuestionTexts *texts);
+
 /* Hands over to executors what this turn has asked. */
 extern void rt_ask_submit(void);
 

@@ -12,6 +12,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
+#include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/resume.h"
 #include "src/gateway/topic/stream.h"
@@ -371,6 +372,9 @@ pass_answer_on(RtRequest *request)
 		rt_stream_ended(connection);
 	else if (request->asked.kind == RT_REQUEST_REPAIR)
 		rt_repair_ended();
+	else if (request->asked.kind == RT_REQUEST_JOIN ||
+			 request->asked.kind == RT_REQUEST_LEAVE)
+		rt_member_answer(request);
 }
 
 /*

@@ -40,6 +40,7 @@
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/topic_watch.h"
@@ -191,6 +192,7 @@ run_turn(void)
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
 	watch_service();			/* after the answers that say the same */
+	rt_members_begin();
 	rt_ask_submit();
 	sweep_connections();
 	rt_sockets_flush();
@@ -265,7 +267,7 @@ next_timeout(RtFanoutResult fanout, bool polls)
 		return RT_COALESCE_MS;
 	if (rt_fanout_pending())
 		return 0;
-	if (rt_repairs_waiting())
+	if (rt_repairs_waiting() || rt_members_waiting())
 		return REPAIR_POLL_MS;
 	if (!listening)
 		return SWEEP_MS;
@@ -421,6 +423,7 @@ init_gateway(int index)
 	rt_subscriptions_init();
 	rt_fanout_init();
 	rt_withheld_init();
+	rt_members_inherit();
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);

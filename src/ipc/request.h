@@ -41,7 +41,9 @@ typedef enum RtRequestKind
 	RT_REQUEST_STREAM,			/* as CALL; answer: a server frame, or STREAM */
 	RT_REQUEST_REPLAY,			/* path: topic; answer: REPLAY */
 	RT_REQUEST_RESUME,			/* args: topics, see below; answer: REPLAY */
-	RT_REQUEST_REPAIR			/* path: topic; answer: REPLAY */
+	RT_REQUEST_REPAIR,			/* path: topic; answer: REPLAY */
+	RT_REQUEST_JOIN,			/* path, args: topic; no answer, as the next */
+	RT_REQUEST_LEAVE			/* since: how many others are left */
 } RtRequestKind;
 
 typedef enum RtRequestState
@@ -83,7 +85,8 @@ typedef struct RtQuestion
 	RtRequestKind kind;
 	uint32		connection;		/* index in the gateway's table */
 	uint64		connection_serial;	/* unique in the gateway's life */
-	uint64		tag;			/* the owner's own use, as are the next */
+	uint64		tag;			/* the owner's own use, as are the next; JOIN,
+								 * LEAVE: place and serial of the member */
 	uint64		ticket;
 	uint64		position;		/* of the ring when it was asked */
 	uint32		catalog_generation; /* when it was asked */
@@ -200,6 +203,7 @@ typedef struct RtAnsweredTopic
 #define RT_TOPIC_FROM_NOW 0x01	/* nothing from before was asked for: what has
 								 * been published since the request is new */
 #define RT_TOPIC_MORE 0x02		/* there are more events than the answer holds */
+#define RT_TOPIC_MEMBERS 0x08	/* the stream wants to know who follows it */
 #define RT_TOPIC_TRUNCATED 0x04 /* events are missing and cannot be had */
 
 extern Size rt_requests_size(void);

@@ -16,6 +16,7 @@
 
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/member.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
 #include "src/ipc/payload.h"
@@ -50,6 +51,7 @@ static const SharedArea areas[] = {
 	{rt_number_mark_size, rt_number_mark_init},
 	{rt_retention_size, rt_retention_init},
 	{rt_timers_size, rt_timers_init},
+	{rt_members_size, rt_members_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;
@@ -67,6 +69,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeSession", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
+	RequestNamedLWLockTranche("RealtimeMember", 1);
 }
 
 static void

@@ -446,8 +446,6 @@ refuse_later(FunctionCallInfo fcinfo)
 	}			later[] = {
 		{STREAM_COALESCE_BY, "coalesce_by"},
 		{STREAM_STALE_AFTER, "stale_after"},
-		{STREAM_ON_SUBSCRIBE, "on_subscribe"},
-		{STREAM_ON_UNSUBSCRIBE, "on_unsubscribe"},
 		{STREAM_ON_ERROR, "on_error"}
 	};
 

@@ -290,6 +290,9 @@ send_subscribing_reply(RtStreamWork *stream)
 	size_t		len;
 	char	   *frame = frame_of_reply(stream, &len);
 
+	if (stream->declaration->functions[RT_STREAM_ON_SUBSCRIBE].declared ||
+		stream->declaration->functions[RT_STREAM_ON_UNSUBSCRIBE].declared)
+		stream->flags |= RT_TOPIC_MEMBERS;
 	initStringInfo(&topics);
 	rt_reply_add_topic(&topics, stream->topic, stream->topic_len,
 					   stream->reply.seq, stream->flags);

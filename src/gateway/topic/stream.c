@@ -17,6 +17,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/member.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
@@ -225,6 +226,19 @@ find_or_make(RtConnection *connection, const char *name, size_t len,
 	return *subscription != NULL ? RT_CODE_CUSTOM : rt_budget_code(verdict);
 }
 
+/* Returns false if there are too many members; it is dropped if it is new. */
+static bool
+enter_member(RtSubscription *subscription, RtRequest *request)
+{
+	const char *path = rt_shared_text_get(&request->text) + request->asked.path.off;
+
+	if (rt_member_enter(subscription, path, request->asked.path.len))
+		return true;
+	if (subscription->state == RT_SUBSCRIPTION_PENDING)
+		rt_subscription_drop(subscription);
+	return false;
+}
+
 void
 rt_stream_grant(RtConnection *connection, RtRequest *request)
 {
@@ -240,6 +254,9 @@ rt_stream_grant(RtConnection *connection, RtRequest *request)
 	if (!was_unsubscribed(connection, topic, answered.len,
 						  request->asked.ticket))
 		refusal = find_or_make(connection, topic, answered.len, &subscription);
+	if (subscription != NULL && (answered.flags & RT_TOPIC_MEMBERS) &&
+		!enter_member(subscription, request))
+		refusal = RT_CODE_OVERLOADED;
 	if (refusal != RT_CODE_CUSTOM)
 	{
 		rt_send_failure(connection, text, id, refusal, rt_code_message(refusal));

@@ -16,6 +16,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/member.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/frame.h"
@@ -91,6 +92,7 @@ make_pending(RtConnection *connection, const char *name, size_t len)
 	subscription->state = RT_SUBSCRIPTION_PENDING;
 	subscription->last_seq = -1;
 	subscription->base_seq = -1;
+	subscription->member = RT_MEMBER_NONE;
 	/* from now on what is written wakes us */
 	subscription->position = rt_ring_position();
 	return subscription;
@@ -135,6 +137,7 @@ rt_subscription_drop(RtSubscription *subscription)
 {
 	RtConnection *connection = subscription->connection;
 
+	rt_member_exit(subscription);
 	leave_losses(subscription);
 	rt_hash_remove(&pairs, &subscription->node);
 	dlist_delete(&subscription->connection_node);

@@ -11,6 +11,7 @@
 
 #include "src/gateway/door/connection.h"
 #include "src/gateway/topic/topic_table.h"
+#include "src/ipc/member.h"
 
 typedef enum RtSubscriptionState
 {
@@ -39,6 +40,7 @@ typedef struct RtSubscription
 	RtHashNode node; /* by connection and topic */
 	dlist_node connection_node;
 	dlist_node loss_node; /* in one of the connection's lists of losses */
+	int member;           /* a stream wants to know of it; see member.h */
 } RtSubscription;
 
 extern void rt_subscriptions_init(void);

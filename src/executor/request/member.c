@@ -1,0 +1,98 @@
+/*
+ * member.c
+ *		Runs what a stream wants to be run when somebody begins or ceases to
+ *		follow it: on_subscribe and on_unsubscribe.
+ *
+ * As the member, in a transaction of its own.  An error is logged and changes
+ * nothing for the member.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "src/catalog/declaration.h"
+#include "src/executor/function/invoke.h"
+#include "src/executor/reply.h"
+#include "src/executor/request/member.h"
+#include "src/ipc/member.h"
+
+typedef struct MemberWork
+{
+	RtWork		work;			/* first */
+	const char *topic;
+	RtFunction *function;		/* NULL = none */
+	bool		claimed;		/* nobody else runs it */
+} MemberWork;
+
+static bool
+claim(MemberWork *member)
+{
+	const RtQuestion *asked = &member->work.request->asked;
+
+	if (!member->claimed)
+		member->claimed = rt_member_claim((int) asked->tag, asked->ticket,
+										  asked->kind == RT_REQUEST_JOIN ?
+										  RT_MEMBER_JOINED : RT_MEMBER_LEFT);
+	return member->claimed;
+}
+
+static bool
+prepare_member(RtWork *work)
+{
+	MemberWork *member = (MemberWork *) work;
+	const RtQuestion *asked = &work->request->asked;
+	const RtStreamDeclaration *stream;
+	const RtNamedFunction *named;
+
+	member->function = NULL;
+	if (!claim(member) || !rt_work_refresh_declarations(work))
+		return false;
+	stream = rt_declaration_stream(work->activity, asked->path.len);
+	if (stream == NULL)
+		return false;
+	named = &stream->functions[asked->kind == RT_REQUEST_JOIN ?
+							   RT_STREAM_ON_SUBSCRIBE : RT_STREAM_ON_UNSUBSCRIBE];
+	if (!named->declared || !OidIsValid(named->oid))
+		return false;
+	member->function = rt_function_get(named->oid);
+	work->mean_us = member->function->mean_us;
+	return true;
+}
+
+static void
+run_member(RtWork *work)
+{
+	MemberWork *member = (MemberWork *) work;
+	RtArguments arguments;
+
+	work->stage = RT_STAGE_HANDLER;
+	arguments.values[0].value = CStringGetTextDatum(member->topic);
+	arguments.values[0].isnull = false;
+	arguments.values[1].value = Int32GetDatum((int32) work->request->asked.since);
+	arguments.values[1].isnull = false;
+	arguments.count = Min(member->function->nargs, 2);
+	rt_function_invoke_json(member->function, &arguments, NULL, 0);
+}
+
+RtWorkResult
+rt_member_run(RtRequest *request)
+{
+	MemberWork	member;
+	RtWork	   *work = &member.work;
+	RtRequestSpan topic = request->asked.args;
+
+	memset(&member, 0, sizeof(member));
+	work->request = request;
+	work->activity = rt_work_path(request);
+	work->prepare = prepare_member;
+	work->run = run_member;
+	member.topic = pnstrdup(rt_shared_text_get(&request->text) + topic.off, topic.len);
+	rt_work_run(work);
+
+	if (member.function != NULL && work->fault.code != NULL)
+		rt_function_failed(member.function);
+	else if (member.function != NULL)
+		rt_function_timed(member.function, rt_work_run_time(work));
+	rt_reply_reset(request);
+	return rt_work_result(work);
+}
