@@ -170,6 +170,15 @@ is(ws_call($watch, 'app/text', [3])->{data}, 'xxx', 'short ones are not');
 close $_->{socket} for @unfinished;
 ok(poll_until(sub { stat_gateway('memory') == 0 }), 'nothing of them is kept');
 
+# Messages of which hardly more than their length has come take no more memory.
+my @announced = map { ws_connect($node) } 1 .. 200;
+ws_raw($_, substr ws_frame('text', 'x' x 1_000_000), 0, 100) for @announced;
+ok(poll_until(sub { ws_call($watch, 'app/text', [1]); stat_gateway('memory') >= 200 * 4096 }),
+	'each with a small buffer');
+cmp_ok(stat_gateway('memory'), '<', 200 * 4096 + 100_000, 'and not with the memory that they announce');
+close $_->{socket} for @announced;
+ok(poll_until(sub { stat_gateway('memory') == 0 }), 'which is given back');
+
 # Replies that nobody reads
 my @deaf;
 for (1 .. 30)
