@@ -116,6 +116,35 @@ BEGIN
 END
 $$;
 
+--
+-- Publishes what clients of the chat get, and a table with 1,000 rows
+--
+CREATE FUNCTION bench.publish_message(t bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+	PERFORM realtime.publish('bench', 'created', jsonb_build_object('t', t,
+		'id', 4711, 'room', 'lobby', 'author', 'Ann', 'sent_at', now(),
+		'body', 'Does anybody know whether the meeting is at ten?'));
+END
+$$;
+
+CREATE TABLE bench.listed AS
+	SELECT jsonb_agg(jsonb_build_object('id', id, 'name', 'product ' || id,
+			'price', round((random() * 500)::numeric, 2),
+			'stock', floor(random() * 1000)::int,
+			'changed_at', now() - random() * interval '1 year')) AS rows
+	FROM generate_series(1, 1000) AS id;
+
+CREATE FUNCTION bench.publish_table(t bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+	PERFORM realtime.publish('bench', 'refreshed',
+		jsonb_build_object('t', t, 'rows', rows)) FROM bench.listed;
+END
+$$;
+
 SELECT realtime.rpc('bench/echo', 'bench.echo(jsonb)');
 SELECT realtime.rpc('bench/lookup_sql', 'bench.lookup_sql(integer)');
 SELECT realtime.rpc('bench/lookup_plpgsql', 'bench.lookup_plpgsql(integer)');
@@ -132,5 +161,6 @@ GRANT USAGE ON SCHEMA bench TO realtime_anonymous, bench;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA bench TO realtime_anonymous, bench;
 GRANT SELECT, UPDATE ON bench.account TO realtime_anonymous, bench;
 GRANT SELECT, INSERT ON bench.item TO realtime_anonymous, bench;
+GRANT SELECT ON bench.listed TO bench;
 
 VACUUM ANALYZE;

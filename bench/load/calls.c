@@ -170,7 +170,7 @@ report(double seconds, uint64_t cpu_us, uint64_t own_us)
 int
 run_calls(void)
 {
-	static const Handlers handlers = {NULL, on_message};
+	static const Handlers handlers = {NULL, on_message, NULL};
 	uint64_t	began;
 	uint64_t	ended;
 	uint64_t	cpu;

@@ -24,7 +24,7 @@ on_message(Connection *connection, const char *text, size_t len)
 int
 run_idle(void)
 {
-	static const Handlers handlers = {NULL, on_message};
+	static const Handlers handlers = {NULL, on_message, NULL};
 	double		opening = websocket_open_all(&handlers);
 	uint64_t	began = now_ns();
 	uint64_t	cpu;

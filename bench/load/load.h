@@ -24,6 +24,7 @@ typedef struct Options
 	int			port;
 	char	   *path;
 	bool		welcome;		/* a connection is ready at its welcome frame */
+	bool		deflate;		/* offers to have messages compressed */
 
 	/* Connections and time */
 	int			connections;

@@ -29,6 +29,8 @@ static const char usage_text[] =
 "  --connections N    default 1\n"
 "  --opening N        handshakes under way at once (default 100)\n"
 "  --no-welcome       a connection is ready without a welcome frame\n"
+"  --deflate          offers permessage-deflate; what is compressed is counted\n"
+"                     and not looked into, so it has no latency (fanout)\n"
 "  --seconds S        to measure (default 5)\n"
 "  --warmup S         before (default 1)\n"
 "  --cpu-of PID       adds the CPU time of this process and its children to\n"
@@ -122,6 +124,7 @@ enum
 	OPT_CONNECTIONS,
 	OPT_OPENING,
 	OPT_NO_WELCOME,
+	OPT_DEFLATE,
 	OPT_SECONDS,
 	OPT_WARMUP,
 	OPT_CPU_OF,
@@ -143,6 +146,7 @@ static const struct option long_options[] = {
 	{"connections", required_argument, NULL, OPT_CONNECTIONS},
 	{"opening", required_argument, NULL, OPT_OPENING},
 	{"no-welcome", no_argument, NULL, OPT_NO_WELCOME},
+	{"deflate", no_argument, NULL, OPT_DEFLATE},
 	{"seconds", required_argument, NULL, OPT_SECONDS},
 	{"warmup", required_argument, NULL, OPT_WARMUP},
 	{"cpu-of", required_argument, NULL, OPT_CPU_OF},
@@ -204,6 +208,7 @@ read_option(int option, const char *value)
 		case OPT_CONNECTIONS: options.connections = read_count(value, 1000000); break;
 		case OPT_OPENING: options.opening = read_count(value, 4000); break;
 		case OPT_NO_WELCOME: options.welcome = false; break;
+		case OPT_DEFLATE: options.deflate = true; break;
 		case OPT_SECONDS: options.seconds = read_number(value, 0.01); break;
 		case OPT_WARMUP: options.warmup = read_number(value, 0); break;
 		case OPT_RPC: options.rpc = value; break;

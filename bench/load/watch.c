@@ -74,7 +74,7 @@ on_ready(Connection *connection)
 static void
 watch_topics(void)
 {
-	static const Handlers handlers = {on_ready, on_message};
+	static const Handlers handlers = {on_ready, on_message, NULL};
 	uint64_t	deadline;
 
 	template_parse(&subscribe, options.subscribe);

@@ -25,6 +25,7 @@
 #define OPEN_TIMEOUT_NS (30 * 1000000000ULL)	/* without one that opens */
 
 #define OPCODE_TEXT 0x1
+#define OPCODE_COMPRESSED 0x41	/* RSV1 is taken as part of it */
 #define OPCODE_CLOSE 0x8
 #define OPCODE_PING 0x9
 #define OPCODE_PONG 0xA
@@ -204,6 +205,12 @@ handle_frame(Connection *connection, int opcode, char *payload, size_t len)
 					 memcmp(payload, WELCOME, strlen(WELCOME)) == 0)
 				connection_ready(connection);
 			break;
+		case OPCODE_COMPRESSED:
+			if (handlers->on_compressed == NULL)
+				connection_lost(connection, "sent a compressed message", "");
+			else
+				handlers->on_compressed(connection, len);
+			break;
 		case OPCODE_PING:
 			memcpy(websocket_reserve(connection, len), payload, len);
 			commit_frame(connection, OPCODE_PONG, len);
@@ -336,8 +343,9 @@ send_upgrade(Connection *connection)
 						 "Upgrade: websocket\r\n"
 						 "Connection: Upgrade\r\n"
 						 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-						 "Sec-WebSocket-Version: 13\r\n\r\n",
-						 options.path, options.host, options.port);
+						 "Sec-WebSocket-Version: 13\r\n%s\r\n",
+						 options.path, options.host, options.port,
+						 options.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
 	connection->state = CONNECTION_UPGRADING;
 	websocket_flush(connection);
 }

@@ -42,6 +42,8 @@ typedef struct Handlers
 	void		(*on_ready) (Connection *connection);
 	/* a text message, without those that make a connection ready */
 	void		(*on_message) (Connection *connection, const char *text, size_t len);
+	/* one that is compressed, as it came; NULL = there are none */
+	void		(*on_compressed) (Connection *connection, size_t len);
 } Handlers;
 
 extern Connection *connections;
