@@ -41,6 +41,7 @@ char	   *realtime_listen_addresses = NULL;
 int			realtime_live_table_memory = 16 * 1024;
 int			realtime_max_backpressure = 1024 * 1024;
 int			realtime_max_batch = 50;
+int			realtime_max_calls_in_flight = 64;
 int			realtime_max_connections = 10000;
 int			realtime_max_depth = 64;
 int			realtime_max_executors = -1;
@@ -301,6 +302,9 @@ define_limits(void)
 			   "Memory of a gateway that one connection may use for subscriptions and calls that wait.",
 			   &realtime_connection_memory, 64, 16 * 1024 * 1024,
 			   PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.max_calls_in_flight",
+			   "Requests of one connection that executors have at a time.",
+			   &realtime_max_calls_in_flight, 1, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.gateway_memory",
 			   "Memory of a gateway that all its connections may use.",
 			   &realtime_gateway_memory, 4 * 1024, 1024 * 1024 * 1024,

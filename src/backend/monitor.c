@@ -13,17 +13,18 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "src/ipc/request.h"
 #include "src/ipc/worker_slot.h"
 
 #define COMMON_COLUMNS 4		/* number, pid, state, started_at */
 #define COUNTER_COLUMNS_MAX 32
 
 static void show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
-						 int (*read) (RtWorkerSlot *slot, Datum *values,
+						 int (*read) (int number, RtWorkerSlot *slot, Datum *values,
 									 bool *nulls));
-static int	read_gateway(RtWorkerSlot *slot, Datum *values, bool *nulls);
-static int	read_executor(RtWorkerSlot *slot, Datum *values, bool *nulls);
-static int	read_scheduler(RtWorkerSlot *slot, Datum *values, bool *nulls);
+static int	read_gateway(int number, RtWorkerSlot *slot, Datum *values, bool *nulls);
+static int	read_executor(int number, RtWorkerSlot *slot, Datum *values, bool *nulls);
+static int	read_scheduler(int number, RtWorkerSlot *slot, Datum *values, bool *nulls);
 static const char *state_name(RtWorkerState state);
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_gateway);
@@ -61,7 +62,7 @@ realtime_service_state(PG_FUNCTION_ARGS)
 /* One row for each slot of a kind, but for executors that are not needed now. */
 static void
 show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
-			 int (*read) (RtWorkerSlot *slot, Datum *values,
+			 int (*read) (int number, RtWorkerSlot *slot, Datum *values,
 									 bool *nulls))
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -85,7 +86,7 @@ show_workers(FunctionCallInfo fcinfo, RtWorkerKind kind,
 		values[2] = CStringGetTextDatum(state_name(state));
 		values[3] = TimestampTzGetDatum(slot->started_at);
 		nulls[3] = (state != RT_WORKER_RUNNING);
-		count = read(slot, values + COMMON_COLUMNS, nulls + COMMON_COLUMNS);
+		count = read(i, slot, values + COMMON_COLUMNS, nulls + COMMON_COLUMNS);
 		Assert(COMMON_COLUMNS + count == result->setDesc->natts);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
@@ -108,7 +109,7 @@ listen_error(uint32 error)
 }
 
 static int
-read_gateway(RtWorkerSlot *slot, Datum *values, bool *nulls)
+read_gateway(int number, RtWorkerSlot *slot, Datum *values, bool *nulls)
 {
 	RtGatewayCounters *counters = &slot->gateway;
 	const char *error = listen_error(pg_atomic_read_u32(&slot->listen_error));
@@ -133,11 +134,13 @@ read_gateway(RtWorkerSlot *slot, Datum *values, bool *nulls)
 	values[count++] = counter(&counters->bytes_out);
 	values[count++] = counter(&counters->memory);
 	values[count++] = counter(&counters->stalled);
+	values[count++] = Int64GetDatum(rt_requests_in_flight(number));
+	values[count++] = counter(&counters->waiting);
 	return count;
 }
 
 static int
-read_executor(RtWorkerSlot *slot, Datum *values, bool *nulls)
+read_executor(int number, RtWorkerSlot *slot, Datum *values, bool *nulls)
 {
 	RtExecutorCounters *counters = &slot->executor;
 	int			count = 0;
@@ -150,7 +153,7 @@ read_executor(RtWorkerSlot *slot, Datum *values, bool *nulls)
 }
 
 static int
-read_scheduler(RtWorkerSlot *slot, Datum *values, bool *nulls)
+read_scheduler(int number, RtWorkerSlot *slot, Datum *values, bool *nulls)
 {
 	RtSchedulerCounters *counters = &slot->scheduler;
 	int			count = 0;
@@ -164,6 +167,7 @@ read_scheduler(RtWorkerSlot *slot, Datum *values, bool *nulls)
 	values[count++] = counter(&counters->passes);
 	values[count++] = counter(&counters->trimmed);
 	values[count++] = counter(&counters->errors);
+	values[count++] = Int64GetDatum(rt_requests_in_flight(RT_OWNER_SCHEDULER));
 	return count;
 }
 

@@ -3,7 +3,10 @@
  *		Asks executors on behalf of connections.
  *
  * A question becomes a request slot that holds its texts one behind the other.
- * What a turn asks is handed over together.
+ * What a turn asks is handed over together.  Who has its share in flight already
+ * waits in the backlog; one of its answers brings it on.  So does who finds no
+ * slot or memory left, but that must be looked at now and then, because others'
+ * answers free it.
  */
 #include "postgres.h"
 
@@ -21,19 +24,29 @@
 #define RESERVE_MIN 4096		/* bytes of events in an answer */
 #define RESERVE_MAX (RT_FRAME_PAYLOAD_MAX - 16 * 1024)	/* with what is around
 														 * them, one frame */
-#define PAYLOAD_PART 16			/* this part of the payload memory at most */
+#define PAYLOAD_PART 16			/* this part of the payload memory at most, for
+								 * an answer's events or for what a connection
+								 * has in flight */
+#define WAITING_PART 4			/* this part for a question that waits */
+#define RESERVED_PART 8			/* this part of the slots for newcomers */
+#define MISSES_MAX 64			/* connections tried in a turn, in vain */
 
 static RtRequest *queued[TURN_MAX];
 static int	queued_count = 0;
 
 bool
-rt_service_takes_requests(void)
+rt_service_is_there(void)
 {
 	RtServiceState service = rt_service_state();
 
-	return !rt_gateway.stopping &&
-		(service == RT_SERVICE_READY || service == RT_SERVICE_STARTING ||
-		 service == RT_SERVICE_VACATED);
+	return service == RT_SERVICE_READY || service == RT_SERVICE_STARTING ||
+		service == RT_SERVICE_VACATED;
+}
+
+bool
+rt_service_takes_requests(void)
+{
+	return !rt_gateway.stopping && rt_service_is_there();
 }
 
 void
@@ -49,11 +62,40 @@ rt_question_init(RtQuestion *question, const RtConnection *connection,
 	memcpy(question->connection_id, connection->id, sizeof(connection->id));
 }
 
-/* One connection cannot take every slot. */
-bool
-rt_ask_is_full(const RtConnection *connection)
+/* ---- shares ---- */
+
+static size_t
+payload_share(void)
 {
-	return connection->in_flight >= realtime_queue_depth / 2;
+	return (size_t) realtime_payload_memory * 1024 / PAYLOAD_PART;
+}
+
+static int
+most_in_flight(void)
+{
+	return Min(realtime_max_calls_in_flight, realtime_queue_depth / 2);
+}
+
+/* Whether a connection's own share has room for so many bytes more. */
+static bool
+share_has_room(const RtConnection *connection, size_t len)
+{
+	if (connection->in_flight == 0)
+		return true;
+	return connection->in_flight < most_in_flight() &&
+		connection->in_flight_bytes + len <= payload_share();
+}
+
+/*
+ * Whether there is room for all: the last slots, and the last memory, are for
+ * those that have nothing in flight yet.
+ */
+static bool
+all_have_room(const RtConnection *connection)
+{
+	return connection->in_flight == 0 ||
+		(rt_requests_in_use() < realtime_queue_depth - realtime_queue_depth / RESERVED_PART &&
+		 !rt_payload_is_scarce());
 }
 
 /* ---- what an answer may bring ---- */
@@ -78,43 +120,21 @@ events_limit(const RtConnection *connection)
 	size_t		left = taken < room ? room - taken : 0;
 
 	left = Min(left / 2, RESERVE_MAX);
-	left = Min(left, (size_t) realtime_payload_memory * 1024 / PAYLOAD_PART);
+	left = Min(left, payload_share());
 	return Max(left, RESERVE_MIN);
 }
 
 /* ---- filling a slot ---- */
 
-static RtRequestSpan
-append_text(char **p, const char *start, RtText text)
-{
-	RtRequestSpan result = {*p - start, text.len};
-
-	if (text.len > 0)
-		memcpy(*p, text.ptr, text.len);
-	*p += text.len;
-	return result;
-}
-
 /* Returns false if the payload memory is used up. */
 static bool
 fill_texts(RtRequest *request, const RtQuestionTexts *texts)
 {
-	char	   *start = rt_shared_text_reserve(&request->text,
-											   texts->path.len + texts->id.len +
-											   texts->args.len +
-											   texts->idempotency_key.len +
-											   texts->version.len +
-											   texts->cursor.len);
-	char	   *p = start;
+	char	   *to = rt_shared_text_reserve(&request->text, rt_texts_len(texts));
 
-	if (start == NULL)
+	if (to == NULL)
 		return false;
-	request->asked.path = append_text(&p, start, texts->path);
-	request->asked.id = append_text(&p, start, texts->id);
-	request->asked.args = append_text(&p, start, texts->args);
-	request->asked.idempotency_key = append_text(&p, start, texts->idempotency_key);
-	request->asked.version = append_text(&p, start, texts->version);
-	request->asked.cursor = append_text(&p, start, texts->cursor);
+	rt_texts_write(to, texts, &request->asked);
 	return true;
 }
 
@@ -137,7 +157,6 @@ fill_request(const RtQuestion *question, const RtQuestionTexts *texts)
 	{
 		/* what this turn has queued may be all there is: let it run */
 		rt_ask_submit();
-		rt_count(overloaded);
 		return NULL;
 	}
 	request->asked = *question;
@@ -173,29 +192,79 @@ rt_ask_for_nobody(const RtQuestion *question, const RtQuestionTexts *texts)
 	return true;
 }
 
-bool
-rt_ask(RtConnection *connection, const RtQuestion *question,
-	   const RtQuestionTexts *texts)
+/*
+ * Makes a request of it and counts it; the caller queues it, or answers it
+ * himself.
+ */
+static RtRequest *
+make_request(RtConnection *connection, const RtQuestion *question,
+			 const RtQuestionTexts *texts)
 {
-	RtRequest  *request;
+	RtRequest  *request = fill_request(question, texts);
 
-	if (rt_ask_is_full(connection))
-		return false;
-	request = fill_request(question, texts);
 	if (request == NULL)
-		return false;
-
-	rt_spin_note_queued(request);
+		return NULL;
 	request->asked.time_key = time_key(question, texts);
 	request->behind = connection->last_request;
 	request->alone = connection->in_flight == 0;
 	connection->last_request = rt_request_number(request);
 	connection->in_flight++;
+	connection->in_flight_bytes += request->text.len;
 	if (brings_events(question->kind))
 		request->asked.limit = events_limit(connection);
 	connection->reserved += request->asked.limit;
+	rt_spin_note_queued(request);
+	return request;
+}
+
+/* ---- asking ---- */
+
+/* Returns false if there is no room for it among those of all. */
+static bool
+ask_now(RtConnection *connection, const RtQuestion *question,
+		const RtQuestionTexts *texts)
+{
+	RtRequest  *request = NULL;
+
+	if (all_have_room(connection))
+		request = make_request(connection, question, texts);
+	if (request == NULL)
+		return false;
 	put_in_line(request);
 	return true;
+}
+
+/*
+ * Puts it behind what its connection has waiting already.  What is so long
+ * that the memory might never have room for it does not wait.
+ */
+static bool
+ask_later(RtConnection *connection, const RtQuestion *question,
+		  const RtQuestionTexts *texts)
+{
+	if (rt_texts_len(texts) > (size_t) realtime_payload_memory * 1024 / WAITING_PART ||
+		!rt_backlog_keep(&connection->backlog, &connection->budget, question, texts))
+	{
+		rt_count(overloaded);
+		return false;
+	}
+	/* otherwise an answer of its own brings it there */
+	if (share_has_room(connection, connection->backlog.first->len))
+		rt_row_enter(&connection->backlog);
+	return true;
+}
+
+bool
+rt_ask(RtConnection *connection, const RtQuestion *question,
+	   const RtQuestionTexts *texts)
+{
+	/* who has something in flight does not pass those in the row */
+	if (connection->backlog.first == NULL &&
+		share_has_room(connection, rt_texts_len(texts)) &&
+		(connection->in_flight == 0 || rt_row_first() == NULL) &&
+		ask_now(connection, question, texts))
+		return true;
+	return ask_later(connection, question, texts);
 }
 
 void
@@ -204,6 +273,90 @@ rt_ask_submit(void)
 	if (queued_count > 0)
 		rt_requests_submit(queued, queued_count);
 	queued_count = 0;
+}
+
+/* ---- what waits ---- */
+
+static RtConnection *
+connection_of(RtBacklog *backlog)
+{
+	return (RtConnection *) ((char *) backlog - offsetof(RtConnection, backlog));
+}
+
+/* The next connection in the row that may ask; NULL if there is none. */
+static RtConnection *
+next_in_row(void)
+{
+	RtBacklog  *backlog;
+
+	while ((backlog = rt_row_first()) != NULL)
+	{
+		RtConnection *connection = connection_of(backlog);
+
+		if (connection->state == RT_CONNECTION_OPEN &&
+			share_has_room(connection, backlog->first->len))
+			return connection;
+		rt_row_leave(backlog);
+	}
+	return NULL;
+}
+
+/* One of each connection, again and again, until nobody in reach finds room. */
+void
+rt_ask_waiting(void)
+{
+	RtConnection *connection;
+	int			misses = 0;
+
+	while (misses < MISSES_MAX && (connection = next_in_row()) != NULL)
+	{
+		RtBacklog  *backlog = &connection->backlog;
+
+		rt_row_leave(backlog);
+		if (ask_now(connection, &backlog->first->question, &backlog->first->texts))
+		{
+			misses = 0;
+			rt_backlog_drop_first(backlog, &connection->budget);
+		}
+		else
+			misses++;
+		if (backlog->first != NULL)
+			rt_row_enter(backlog);
+	}
+}
+
+bool
+rt_ask_is_starved(void)
+{
+	return rt_row_first() != NULL;
+}
+
+RtRequest *
+rt_ask_take_waiting(void)
+{
+	RtConnection *connection = next_in_row();
+	RtWaitingQuestion *first;
+	RtRequest  *request;
+
+	if (connection == NULL)
+		return NULL;
+	first = connection->backlog.first;
+	request = make_request(connection, &first->question, &first->texts);
+	if (request != NULL)
+		rt_backlog_drop_first(&connection->backlog, &connection->budget);
+	return request;
+}
+
+void
+rt_ask_forget(RtConnection *connection, void (*forgotten) (RtRequestKind kind))
+{
+	RtBacklog  *backlog = &connection->backlog;
+
+	while (backlog->first != NULL)
+	{
+		forgotten(backlog->first->question.kind);
+		rt_backlog_drop_first(backlog, &connection->budget);
+	}
 }
 
 /* ---- answers ---- */
@@ -219,7 +372,10 @@ rt_ask_settle(RtRequest *request)
 	if (connection != NULL)
 	{
 		connection->in_flight--;
+		connection->in_flight_bytes -= request->text.len;
 		connection->reserved -= request->asked.limit;
+		if (connection->backlog.first != NULL)
+			rt_row_enter(&connection->backlog);
 	}
 	return connection;
 }

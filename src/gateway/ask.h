@@ -7,32 +7,25 @@
 
 #include "src/gateway/door/connection.h"
 #include "src/ipc/request.h"
-#include "src/protocol/frame.h"
 
-/* The texts of a question; those that it has not are empty. */
-typedef struct RtQuestionTexts
-{
-	RtText		path;
-	RtText		id;
-	RtText		args;
-	RtText		idempotency_key;
-	RtText		version;
-	RtText		cursor;
-} RtQuestionTexts;
-
-/* Whether an executor is there, or is expected. */
+/*
+ * Whether an executor is there, or is expected; and whether what is new may be
+ * asked then.
+ */
+extern bool rt_service_is_there(void);
 extern bool rt_service_takes_requests(void);
 
 /* A question of a connection, everything else in it empty. */
 extern void rt_question_init(RtQuestion *question, const RtConnection *connection,
 							 RtRequestKind kind);
 
-/* Whether a connection has asked as much as it may. */
-extern bool rt_ask_is_full(const RtConnection *connection);
-
 /*
- * Asks.  Returns false if there is no room for it; then nothing has happened.
- * The answer comes with rt_answers_take(), in any case and only once.
+ * Asks, now or as soon as the connection's share of slots and memory allows
+ * it: in the order in which a connection asks, and connections take turns.
+ * Returns false if there is no room to wait; then nothing has happened.
+ *
+ * The answer comes with rt_answers_take(), only once, and in any case as long
+ * as the connection lives.
  */
 extern bool rt_ask(RtConnection *connection, const RtQuestion *question,
 				   const RtQuestionTexts *texts);
@@ -40,6 +33,26 @@ extern bool rt_ask(RtConnection *connection, const RtQuestion *question,
 /* The same for no connection; the answer finds none. */
 extern bool rt_ask_for_nobody(const RtQuestion *question,
 							  const RtQuestionTexts *texts);
+
+/* Asks what has waited and may be asked now. */
+extern void rt_ask_waiting(void);
+
+/* Whether that is worth another look soon, though no answer comes. */
+extern bool rt_ask_is_starved(void);
+
+/*
+ * Takes what waits and could be asked, instead of asking it: a request for
+ * which the caller has an answer at once, and which he settles and frees; NULL
+ * if there is none.
+ */
+extern RtRequest *rt_ask_take_waiting(void);
+
+/*
+ * A connection ends: what it has waiting is forgotten.  forgotten is told the
+ * kind of each.
+ */
+extern void rt_ask_forget(RtConnection *connection,
+						  void (*forgotten) (RtRequestKind kind));
 
 /* Hands over to executors what this turn has asked. */
 extern void rt_ask_submit(void);

@@ -427,6 +427,20 @@ rt_dispatch_answers(void)
 }
 
 void
+rt_dispatch_refuse_waiting(void)
+{
+	RtRequest  *request;
+
+	pass_on_in_hand();
+	while ((request = rt_ask_take_waiting()) != NULL)
+	{
+		request->answer_kind = RT_ANSWER_UNAVAILABLE;
+		in_hand[in_hand_count++] = request;
+		pass_on_in_hand();
+	}
+}
+
+void
 rt_dispatch_drop_orphans(void)
 {
 	pass_on_in_hand();

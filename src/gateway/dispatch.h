@@ -18,6 +18,9 @@ extern void rt_dispatch_message(RtConnection *connection, const char *text,
 /* Takes the executors' answers and passes on what may be told. */
 extern void rt_dispatch_answers(void);
 
+/* Answers all that waits to be asked and could be: the service is not there. */
+extern void rt_dispatch_refuse_waiting(void);
+
 /* Forgets answers for connections that are gone while they had to wait. */
 extern void rt_dispatch_drop_orphans(void);
 

@@ -53,7 +53,8 @@
 #include "src/realtime.h"
 
 #define SWEEP_MS 1000			/* between looks at silent connections */
-#define REPAIR_POLL_MS 50		/* while a repair waits for a slot */
+#define SLOT_POLL_MS 10			/* while a question waits for a slot */
+#define REPAIR_POLL_MS 50		/* while a repair does */
 #define FLUSH_POLL_MS 10		/* while something waits for somebody's flush */
 #define STANDBY_POLL_MAX_MS 20	/* while it waits for standbys */
 #define SPARE_DESCRIPTORS 64	/* not for sockets */
@@ -109,6 +110,7 @@ watch_service(void)
 		service != RT_SERVICE_NO_CLIENT_ROLE)
 		return;
 	rt_dispatch_answers();
+	rt_dispatch_refuse_waiting();
 	rt_connections_close_all(1012, rt_service_state_text(service));
 }
 
@@ -172,6 +174,29 @@ deliver_before_answers(void)
 	return rt_withheld_for_events() && fanout == RT_FANOUT_IDLE ? RT_FANOUT_MORE : fanout;
 }
 
+static bool
+executors_are_gone(void)
+{
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+	{
+		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
+
+		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_RUNNING)
+			return false;
+	}
+	return true;
+}
+
+/* Executors that have ended at the server's end do not come back. */
+static void
+ask_what_waits(void)
+{
+	if (rt_service_is_there() && !(rt_gateway.stopping && executors_are_gone()))
+		rt_ask_waiting();
+	else
+		rt_dispatch_refuse_waiting();
+}
+
 static RtFanoutResult
 run_turn(void)
 {
@@ -192,6 +217,7 @@ run_turn(void)
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
 	watch_service();			/* after the answers that say the same */
+	ask_what_waits();
 	rt_members_begin();
 	rt_ask_submit();
 	sweep_connections();
@@ -267,6 +293,8 @@ next_timeout(RtFanoutResult fanout, bool polls)
 		return RT_COALESCE_MS;
 	if (rt_fanout_pending())
 		return 0;
+	if (rt_ask_is_starved())
+		return SLOT_POLL_MS;
 	if (rt_repairs_waiting() || rt_members_waiting())
 		return REPAIR_POLL_MS;
 	if (!listening)
@@ -312,22 +340,9 @@ run_for(int64 ms, bool (*done) (void))
 }
 
 static bool
-executors_are_gone(void)
-{
-	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
-	{
-		RtWorkerSlot *slot = rt_worker_slot(RT_WORKER_EXECUTOR, i);
-
-		if (pg_atomic_read_u32(&slot->state) == RT_WORKER_RUNNING)
-			return false;
-	}
-	return true;
-}
-
-static bool
 calls_are_done(void)
 {
-	return rt_requests_in_flight(rt_gateway.index) == 0;
+	return rt_requests_in_flight(rt_gateway.index) == 0 && rt_backlog_count() == 0;
 }
 
 /* Executors do not come back now: what they have left in the queue is refused. */
@@ -368,6 +383,7 @@ leave(int code, Datum arg)
 	rt_flush_set_waiting(rt_gateway.index, false);
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);
+	pg_atomic_write_u64(&rt_gateway.counters->waiting, 0);
 }
 
 /* ---- the beginning ---- */

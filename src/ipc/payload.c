@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "port/atomics.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -18,13 +19,22 @@
 #include "src/guc.h"
 #include "src/ipc/payload.h"
 
+#define SCARCE_PART 4			/* with less than this part left */
+
 static void *place = NULL;
+static pg_atomic_uint64 *used = NULL;	/* bytes of texts */
 static dsa_area *payload = NULL;	/* this process's attachment */
+
+static Size
+area_size(void)
+{
+	return mul_size(realtime_payload_memory, 1024);
+}
 
 Size
 rt_payload_size(void)
 {
-	return mul_size(realtime_payload_memory, 1024);
+	return add_size(area_size(), CACHELINEALIGN(sizeof(*used)));
 }
 
 void
@@ -35,14 +45,17 @@ rt_payload_init(void)
 	dsa_area   *area;
 
 	payload = NULL;
-	place = ShmemInitStruct("realtime payload", rt_payload_size(), &found);
+	used = ShmemInitStruct("realtime payload use", sizeof(*used), &found);
+	if (!found)
+		pg_atomic_init_u64(used, 0);
+	place = ShmemInitStruct("realtime payload", area_size(), &found);
 	if (found)
 		return;
 
 	tranche = GetNamedLWLockTranche("RealtimePayload")->lock.tranche;
-	area = dsa_create_in_place(place, rt_payload_size(), tranche, NULL);
+	area = dsa_create_in_place(place, area_size(), tranche, NULL);
 	dsa_pin(area);
-	dsa_set_size_limit(area, rt_payload_size());
+	dsa_set_size_limit(area, area_size());
 	dsa_detach(area);
 }
 
@@ -67,6 +80,12 @@ rt_payload_area(void)
 	return payload;
 }
 
+bool
+rt_payload_is_scarce(void)
+{
+	return pg_atomic_read_u64(used) > area_size() - area_size() / SCARCE_PART;
+}
+
 void
 rt_shared_text_init(RtSharedText *shared)
 {
@@ -88,6 +107,7 @@ rt_shared_text_reserve(RtSharedText *shared, uint32 len)
 										DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
 	if (!DsaPointerIsValid(shared->dsa))
 		return NULL;
+	pg_atomic_fetch_add_u64(used, len);
 	shared->len = len;
 	return dsa_get_address(payload, shared->dsa);
 }
@@ -115,7 +135,10 @@ void
 rt_shared_text_free(RtSharedText *shared)
 {
 	if (DsaPointerIsValid(shared->dsa))
+	{
 		dsa_free(payload, shared->dsa);
+		pg_atomic_fetch_sub_u64(used, shared->len);
+	}
 	shared->dsa = InvalidDsaPointer;
 	shared->len = 0;
 }

@@ -26,6 +26,9 @@ extern void rt_payload_init(void);
 extern void rt_payload_attach(void);
 extern dsa_area *rt_payload_area(void);
 
+/* Whether little of it is left, so that who has some should not take more. */
+extern bool rt_payload_is_scarce(void);
+
 /*
  * set returns false, and reserve NULL, if the payload memory is used up.  A
  * text that was set is freed before it is set again.

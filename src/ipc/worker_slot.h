@@ -46,6 +46,7 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 subscriptions; /* held now */
 	pg_atomic_uint64 memory;	/* bytes kept for clients now */
 	pg_atomic_uint64 stalled;	/* connections ended for not reading */
+	pg_atomic_uint64 waiting;	/* requests, in its memory */
 	pg_atomic_uint64 ring_overruns;
 } RtGatewayCounters;
 

@@ -29,7 +29,9 @@ CREATE FUNCTION realtime.stat_get_gateway(
 	OUT ring_overruns bigint,
 	OUT bytes_out bigint,
 	OUT memory bigint,
-	OUT stalled bigint)
+	OUT stalled bigint,
+	OUT in_flight bigint,
+	OUT waiting bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'realtime_stat_get_gateway';
@@ -84,6 +86,10 @@ COMMENT ON COLUMN realtime.stat_gateway.memory IS
 	'Bytes that clients make the gateway keep now, of realtime.gateway_memory';
 COMMENT ON COLUMN realtime.stat_gateway.stalled IS
 	'Connections ended because they did not read';
+COMMENT ON COLUMN realtime.stat_gateway.in_flight IS
+	'Requests that executors have now, or whose answers wait to be told';
+COMMENT ON COLUMN realtime.stat_gateway.waiting IS
+	'Requests that wait now because their connection has realtime.max_calls_in_flight, or because there is no room for them';
 
 CREATE FUNCTION realtime.stat_get_executor(
 	OUT number integer,
@@ -134,7 +140,8 @@ CREATE FUNCTION realtime.stat_get_scheduler(
 	OUT dropped bigint,
 	OUT passes bigint,
 	OUT trimmed bigint,
-	OUT errors bigint)
+	OUT errors bigint,
+	OUT in_flight bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL SAFE ROWS 1
 AS 'MODULE_PATHNAME', 'realtime_stat_get_scheduler';
@@ -143,7 +150,8 @@ COMMENT ON FUNCTION realtime.stat_get_scheduler() IS
 
 CREATE VIEW realtime.stat_scheduler AS
 	SELECT pid, state, started_at, bridges, notifications, waiting, skipped,
-		failed, dropped, passes, trimmed, errors
+		failed, dropped, passes, trimmed, errors,
+		in_flight
 	FROM realtime.stat_get_scheduler();
 COMMENT ON VIEW realtime.stat_scheduler IS
 	'The scheduler, the process that does what no client asks for, in one row; counters begin with the process';
@@ -171,3 +179,5 @@ COMMENT ON COLUMN realtime.stat_scheduler.trimmed IS
 	'Rows of realtime.replay_message removed';
 COMMENT ON COLUMN realtime.stat_scheduler.errors IS
 	'Tasks that ended with an error, see the log';
+COMMENT ON COLUMN realtime.stat_scheduler.in_flight IS
+	'Requests that executors have now';

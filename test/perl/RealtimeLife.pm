@@ -183,8 +183,10 @@ leaked, and none is taken now.
 sub slots_are_free
 {
 	my ($node, $depth) = @_;
+	my $good = poll_until(sub { $node->safe_psql('postgres', q{SELECT
+		(SELECT sum(in_flight) FROM realtime.stat_gateway) +
+		(SELECT in_flight FROM realtime.stat_scheduler)}) == 0 });
 	my @clients = (ws_connect($node), ws_connect($node));
-	my $good = 1;
 
 	# One connection may take half of them.
 	for my $client (@clients)

@@ -169,10 +169,11 @@ SELECT col_is_pk('realtime', 'bridge_declaration', 'channel', 'a channel is decl
 -- statistics
 SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'listening', 'listen_error', 'connections', 'subscriptions',
 	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers', 'repairs',
-	'ring_overruns', 'bytes_out', 'memory', 'stalled']);
+	'ring_overruns', 'bytes_out', 'memory', 'stalled',
+	'in_flight', 'waiting']);
 SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);
 SELECT columns_are('realtime', 'stat_scheduler', ARRAY['pid', 'state', 'started_at', 'bridges', 'notifications', 'waiting', 'skipped',
-	'failed', 'dropped', 'passes', 'trimmed', 'errors']);
+	'failed', 'dropped', 'passes', 'trimmed', 'errors', 'in_flight']);
 SELECT columns_are('realtime', 'stat_timer', ARRAY['active', 'waiting', 'published', 'failed', 'overflowed']);
 SELECT columns_are('realtime', 'topic_patterns', ARRAY['template', 'class', 'source', 'declaration', 'subscribers']);
 SELECT is(count(*)::integer, 1, 'one row for the scheduler') FROM realtime.stat_scheduler;

@@ -80,54 +80,82 @@ sub all_slots_work
 	return $good == $depth;
 }
 
-# One client cannot take all slots, by whatever it asks for.
+# One client cannot take all slots, by whatever it asks for: what it asks
+# beyond its share waits.
 my $lock = $node->background_psql('postgres');
+sub hold { $lock->query_safe('SELECT pg_advisory_lock(1)'); return; }
+sub let_go { $lock->query_safe('SELECT pg_advisory_unlock(1)'); return; }
+
+sub asked
+{
+	my ($kind, $i, $padding) = @_;
+	return ws_frame('text', $kind eq 'calls'
+		? qq({"rpc":"app/wait","id":"g$i","args":[$padding]})
+		: qq({"type":"subscribe","topic":"gate:g$i","ref":"g$i$padding"}));
+}
+
+# The next answers to what was asked so.
+sub answers
+{
+	my ($client, $count) = @_;
+	return map { ws_wait($client, sub { ($_->{ref} // $_->{event} // '') =~ /^g/ }) } 1 .. $count;
+}
+
+sub is_good { return ($_[0]->{type} // '') eq 'subscribed' || $_[0]->{data}{ok}; }
+sub is_refused { return ($_[0]->{reason} // $_[0]->{data}{code} // '') eq 'OVERLOADED'; }
+
+for my $kind ('calls', 'subscriptions')
+{
+	my @greedy = map { ws_connect($node) } 1 .. 3;
+
+	hold();
+	ws_raw($_, join '', map { asked($kind, $_, '') } 1 .. 2 * $depth) for @greedy;
+	ws_raw($ws, call_frame("other $kind", 'x'));
+	let_go();
+	is(ws_wait($ws, sub { ($_->{event} // '') eq "other $kind" })->{data}{data}, 'x',
+		"$kind: who asks for one thing is served");
+	is(scalar(grep { is_good($_) } map { answers($_, 2 * $depth) } @greedy), 6 * $depth,
+		'and so are those who ask for much');
+	ws_close($_) for @greedy;
+}
+
+# What waits has a limit, and goes with its client.
+my $many = 400;
+$node->safe_psql('postgres', q{ALTER SYSTEM SET realtime.connection_memory = '64kB'});
+$node->reload;
 for my $kind ('calls', 'subscriptions')
 {
 	my $greedy = ws_connect($node);
-	my $frames = join '', map { ws_frame('text', $kind eq 'calls'
-		? qq({"rpc":"app/wait","id":"g$_","args":[]})
-		: qq({"type":"subscribe","topic":"gate:g$_","ref":"g$_"})) } 1 .. 2 * $depth;
+	my $refused;
 
-	$lock->query_safe('SELECT pg_advisory_lock(1)');
-	ws_raw($greedy, $frames);
-	my $refused = grep {
-		my $answer = ws_wait($greedy, sub { ($_->{ref} // $_->{event} // '') =~ /^g/ });
-		($answer->{reason} // $answer->{data}{code} // '') eq 'OVERLOADED' } 1 .. 1.5 * $depth;
-	is($refused, 1.5 * $depth, "$kind beyond half of the slots are refused");
-	ws_raw($ws, call_frame("other $kind", 'x'));
-	is_deeply([ ws_quiet_until_refused($greedy) ], [], 'and nothing else is answered');
-	$lock->query_safe('SELECT pg_advisory_unlock(1)');
-	is(ws_wait($ws, sub { ($_->{event} // '') eq "other $kind" })->{data}{data}, 'x',
-		'the others are for others');
-	my $answered = grep {
-		my $answer = ws_wait($greedy, sub { ($_->{ref} // $_->{event} // '') =~ /^g/ });
-		($answer->{type} // '') eq 'subscribed' || $answer->{data}{ok} } 1 .. $depth / 2;
-	is($answered, $depth / 2, 'what was not refused is done');
-	ws_close($greedy);
+	hold();
+	# a reload comes when it comes
+	ok(poll_until(sub {
+		ws_raw($greedy, join '', map { asked($kind, $_, ' ' x 500) } 1 .. $many);
+		ws_send($greedy, '{"rpc":"","id":"last"}');
+		ws_wait($greedy, sub { ($_->{event} // '') eq 'last' });
+		$refused = grep { ($_->{ref} // $_->{event} // '') =~ /^g/ } @{ $greedy->{queue} };
+		return $refused > 0; }), "$kind: not all can wait");
+	cmp_ok($refused, '<', $many, 'some can');
+	is(scalar(grep { is_refused($_) } answers($greedy, $refused)), $refused, 'the others are refused');
+	close $greedy->{socket};
+	let_go();
 }
-
-# Frames that have come for nobody to wait for, behind a call that is refused
-# as well.
-sub ws_quiet_until_refused
-{
-	my ($connection) = @_;
-
-	ws_raw($connection, call_frame('last', 'x'));
-	ws_wait($connection, sub { ($_->{event} // '') eq 'last' });
-	return splice @{ $connection->{queue} };
-}
+ok(poll_until(sub {
+		$node->safe_psql('postgres', 'SELECT connections FROM realtime.stat_gateway') == 1;
+	}), 'who waits can go');
+ok(poll_until(sub { all_slots_work($ws, ws_connect($node)) }), 'and leaves nothing behind');
 
 # A subscription that is asked for again when there is no room keeps the
 # verdict that it waits for.
 my $again = ws_connect($node);
-$lock->query_safe('SELECT pg_advisory_lock(1)');
+hold();
 ws_raw($again, join '', map {
-	ws_frame('text', qq({"type":"subscribe","topic":"gate:again","ref":$_})) } 1 .. $depth);
-is(ws_wait($again, sub { ($_->{ref} // '') eq $depth })->{reason}, 'OVERLOADED',
+	ws_frame('text', qq({"type":"subscribe","topic":"gate:again","ref":$_})) } 1 .. $many);
+is(ws_wait($again, sub { ($_->{ref} // '') eq $many })->{reason}, 'OVERLOADED',
 	'there is no room for more verdicts');
-$lock->query_safe('SELECT pg_advisory_unlock(1)');
-is(ws_wait($again, sub { ($_->{ref} // '') eq $depth / 2 })->{type}, 'subscribed',
+let_go();
+is(ws_wait($again, sub { ($_->{ref} // '') eq $depth })->{type}, 'subscribed',
 	'those that were asked for come');
 $node->safe_psql('postgres', q{SELECT realtime.publish('gate:again', 'x')});
 is(ws_wait($again, sub { exists $_->{event} })->{event}, 'x', 'and mean what they say');

@@ -10,6 +10,7 @@
 
 #include "utils/memutils.h"
 
+#include "src/gateway/ask.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
@@ -222,9 +223,20 @@ rt_connections_close_all(int code, const char *reason)
 	}
 }
 
+/* The answer to a question that waited will not come. */
+static void
+note_forgotten(RtRequestKind kind)
+{
+	if (kind == RT_REQUEST_STREAM)
+		rt_stream_ended(NULL);
+	else if (kind == RT_REQUEST_REPAIR)
+		rt_repair_ended();
+}
+
 static void
 free_connection(RtConnection *connection)
 {
+	rt_ask_forget(connection, note_forgotten);
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);
 	rt_repair_forget(connection);

@@ -12,6 +12,7 @@
 
 #include "lib/ilist.h"
 
+#include "src/gateway/backlog.h"
 #include "src/gateway/budget.h"
 #include "src/gateway/door/buffer.h"
 #include "src/gateway/door/compress.h"
@@ -38,6 +39,8 @@ typedef struct RtConnection
 	int			session;		/* identity, referenced */
 	char		id[37];			/* uuid text */
 	uint32		in_flight;		/* requests that executors have not answered */
+	size_t		in_flight_bytes;	/* of their texts */
+	RtBacklog	backlog;		/* what it has asked beyond them */
 	int			last_request;	/* number of the last one's slot */
 	int64		last_received_ms;
 	int64		last_ping_ms;
