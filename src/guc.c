@@ -29,6 +29,7 @@ int			realtime_connection_memory = 16 * 1024;
 char	   *realtime_database = NULL;
 char	   *realtime_document_root = NULL;
 int			realtime_executor_idle_timeout = 60000;
+bool		realtime_early_release = true;
 int			realtime_executor_max_calls = 0;
 char	   *realtime_executor_role = NULL;
 int			realtime_executors = 2;
@@ -305,6 +306,10 @@ define_limits(void)
 	define_int("realtime.max_calls_in_flight",
 			   "Requests of one connection that executors have at a time.",
 			   &realtime_max_calls_in_flight, 1, 1000000, PGC_SIGHUP, 0);
+	DefineCustomBoolVariable("realtime.early_release",
+							 "Lets go of topics that several sessions want before the flush of the commit.",
+							 NULL, &realtime_early_release, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	define_int("realtime.gateway_memory",
 			   "Memory of a gateway that all its connections may use.",
 			   &realtime_gateway_memory, 4 * 1024, 1024 * 1024 * 1024,

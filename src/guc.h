@@ -21,6 +21,7 @@ extern char *realtime_allowed_hosts;
 extern char *realtime_allowed_origins;
 extern char *realtime_document_root;
 extern int	realtime_max_calls_in_flight;
+extern bool realtime_early_release;
 extern int	realtime_max_connections;
 extern int	realtime_upgrade_rate;
 extern int	realtime_handshake_timeout; /* ms */

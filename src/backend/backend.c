@@ -10,6 +10,7 @@
 #include "src/backend/declare/class_change.h"
 #include "src/backend/live/table.h"
 #include "src/backend/publish/due.h"
+#include "src/backend/publish/early_release.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
@@ -19,6 +20,7 @@ void
 rt_backend_install(void)
 {
 	rt_after_commit_install();
+	rt_early_release_install();
 	/*
 	 * called in the reverse order: what is published comes before timers, and
 	 * what may end an epoch before that; whether it waits is known last

@@ -35,6 +35,15 @@ rt_partition_lock(uint32 partition, LOCKMODE mode)
 	(void) acquire(partition, LOCK_PARTITION, mode, false);
 }
 
+bool
+rt_partition_lock_was_free(uint32 partition, LOCKMODE mode)
+{
+	if (rt_partition_try_lock(partition, mode))
+		return true;
+	rt_partition_lock(partition, mode);
+	return false;
+}
+
 void
 rt_partition_unlock(uint32 partition, LOCKMODE mode)
 {

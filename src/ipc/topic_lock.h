@@ -22,6 +22,9 @@
 /* Waits, with interrupts and lock_timeout. */
 extern void rt_partition_lock(uint32 partition, LOCKMODE mode);
 
+/* The same; returns false if somebody had it, or wanted it before us. */
+extern bool rt_partition_lock_was_free(uint32 partition, LOCKMODE mode);
+
 /* Before the end of the transaction: for who has only looked. */
 extern void rt_partition_unlock(uint32 partition, LOCKMODE mode);
 

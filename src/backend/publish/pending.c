@@ -31,6 +31,7 @@
 #include "access/xlog.h"
 #include "utils/memutils.h"
 
+#include "src/backend/publish/early_release.h"
 #include "src/backend/publish/entry.h"
 #include "src/backend/publish/epoch_end.h"
 #include "src/backend/publish/numbering.h"
@@ -83,7 +84,7 @@ static void end_entry(const RtRingEntry *entry);
 static void end_many(RtRingEntry *entry);
 static void note_unnumbered(uint32 event_len, int replay_size);
 static bool epoch_ends(void);
-static void lock_topics(bool all);
+static bool lock_topics(bool all);
 static void describe_lock_wait(void *arg);
 static void give_numbers(RtNumbering *numbering);
 static RtRingEntry *unnumbered_entry(int i);
@@ -328,7 +329,8 @@ precommit_publish(void)
 	callback.arg = NULL;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	lock_topics(ends || worn);
+	if (lock_topics(ends || worn))
+		rt_early_release_ask();
 	error_context_stack = callback.previous;
 
 	/* somebody may have been quicker to end one that is worn */
@@ -521,11 +523,13 @@ note_unnumbered(uint32 event_len, int replay_size)
  * Takes the locks of the topics that have an order, in ascending order.  All of
  * them, if an epoch is to end: nobody may commit a number of it afterwards,
  * because it would be taken for an old one by who has loaded meanwhile.
+ * Returns whether others are at the same topics.
  */
-static void
+static bool
 lock_topics(bool all)
 {
 	bits8		wanted[RT_TOPIC_PARTITIONS / BITS_PER_BYTE];
+	bool		contended = false;
 
 	memset(wanted, all ? 0xFF : 0, sizeof(wanted));
 	for (Size done = 0; done < pending.size;)
@@ -546,8 +550,9 @@ lock_topics(bool all)
 			continue;
 		}
 		if (wanted[partition / BITS_PER_BYTE] & (1 << (partition % BITS_PER_BYTE)))
-			rt_partition_lock(partition, ExclusiveLock);
+			contended |= !rt_partition_lock_was_free(partition, ExclusiveLock);
 	}
+	return contended;
 }
 
 static void
