@@ -53,6 +53,7 @@
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/expected_time.h"
+#include "src/ipc/open_client.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
@@ -236,9 +237,31 @@ note_time(const RtRequest *request, const RtWorkResult *result, instr_time began
 		rt_expected_note(request->asked.time_key, us);
 }
 
+/* A question to which nobody waits for the answer any more. */
+static bool
+is_moot(const RtRequest *request)
+{
+	RtRequestKind kind = request->asked.kind;
+
+	return (kind == RT_REQUEST_SUBSCRIBE || kind == RT_REQUEST_REPLAY ||
+			kind == RT_REQUEST_RESUME || kind == RT_REQUEST_REPAIR) &&
+		rt_client_is_gone(request);
+}
+
+static RtWorkResult
+run_nothing(void)
+{
+	RtWorkResult result = {.durability = RT_DURABLE};
+
+	INSTR_TIME_SET_CURRENT(result.ended);
+	return result;
+}
+
 static RtWorkResult
 run_kind(RtRequest *request)
 {
+	if (is_moot(request))
+		return run_nothing();
 	switch (request->asked.kind)
 	{
 		case RT_REQUEST_CALL:

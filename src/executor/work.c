@@ -33,6 +33,7 @@
 #include "src/executor/session_reset.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
+#include "src/ipc/open_client.h"
 
 #define RETRY_PAUSE_US 1000L		/* at most, before the first retry */
 
@@ -304,6 +305,15 @@ rt_work_refresh_declarations(RtWork *work)
 		return true;
 	work->unavailable = true;
 	rt_fault_set(&work->fault, RT_CODE_SERVICE_UNAVAILABLE, NULL);
+	return false;
+}
+
+bool
+rt_work_is_wanted(RtWork *work)
+{
+	if (!rt_client_is_gone(work->request))
+		return true;
+	rt_fault_set(&work->fault, RT_CODE_CANCELLED, NULL);
 	return false;
 }
 

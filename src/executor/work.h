@@ -90,6 +90,12 @@ extern void rt_work_continue(RtWork *work);
  */
 extern bool rt_work_refresh_declarations(RtWork *work);
 
+/*
+ * For prepare, of what changes nothing: whether anybody waits for the result.
+ * Returns false, with the fault noted, if the client is gone.
+ */
+extern bool rt_work_is_wanted(RtWork *work);
+
 /* Answers the client of a work that has failed. */
 extern void rt_work_reply_fault(RtWork *work);
 extern RtWorkResult rt_work_result(const RtWork *work);

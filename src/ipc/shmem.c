@@ -19,6 +19,7 @@
 #include "src/ipc/member.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
+#include "src/ipc/open_client.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
@@ -43,6 +44,7 @@ static const SharedArea areas[] = {
 	{rt_requests_size, rt_requests_init},
 	{rt_request_queue_size, rt_request_queue_init},
 	{rt_expected_times_size, rt_expected_times_init},
+	{rt_open_clients_size, rt_open_clients_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_unflushed_size, rt_unflushed_init},

@@ -65,16 +65,19 @@ rt_call_find(RtCallWork *call)
 		return false;
 	}
 
+	handler = handler_of_declaration(declaration);
+	work->read_only = declaration->read_only >= 0 ?
+		declaration->read_only != 0 :
+		handler->volatility != PROVOLATILE_VOLATILE;
+	if (work->read_only && !rt_work_is_wanted(work))
+		return false;
+
 	rt_guarded_find(&call->guarded, declaration->guard_count,
 					declaration->guards);
-	handler = handler_of_declaration(declaration);
 	call->guarded.function = handler;
 	work->mean_us = handler->mean_us;
 	if (declaration->timeout_ms >= 0)
 		work->timeout_ms = declaration->timeout_ms;
-	work->read_only = declaration->read_only >= 0 ?
-		declaration->read_only != 0 :
-		handler->volatility != PROVOLATILE_VOLATILE;
 	return true;
 }
 

@@ -154,7 +154,7 @@ find_declaration(RtStreamWork *stream)
 	}
 	if (stream->declaration == NULL)
 		rt_fault_set(&work->fault, RT_CODE_NOT_FOUND, NULL);
-	return stream->declaration != NULL;
+	return stream->declaration != NULL && rt_work_is_wanted(work);
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
+#include "src/ipc/open_client.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
@@ -59,6 +60,7 @@ rt_connections_init(void)
 	for (uint32 i = 0; i < max; i++)
 		free_indexes[i] = max - 1 - i;
 	free_count = max;
+	rt_open_clients_reset(rt_gateway.index);
 }
 
 int
@@ -111,6 +113,7 @@ rt_connection_open(RtSocket *socket)
 	connection->last_request = RT_REQUEST_NONE;
 	connection->last_received_ms = rt_gateway.now_ms;
 	table[connection->index] = connection;
+	rt_client_note_open(rt_gateway.index, connection->index, connection->serial);
 	rt_count(accepted);
 	rt_count_add(connections, 1);
 	return connection;
@@ -158,13 +161,22 @@ on_drained(void *user)
 	return rt_socket_pending(connection->socket) > 0;
 }
 
+/* From now on no answer reaches the client. */
+static void
+set_ended(RtConnection *connection, RtConnectionState state)
+{
+	if (connection->state == RT_CONNECTION_OPEN)
+		rt_client_note_gone(rt_gateway.index, connection->index);
+	connection->state = state;
+}
+
 static void
 on_dropped(void *user)
 {
 	RtConnection *connection = user;
 
 	if (connection->state == RT_CONNECTION_OPEN)
-		connection->state = RT_CONNECTION_CLOSING;
+		set_ended(connection, RT_CONNECTION_CLOSING);
 }
 
 static void
@@ -173,7 +185,7 @@ on_gone(void *user)
 	RtConnection *connection = user;
 
 	connection->socket = NULL;
-	connection->state = RT_CONNECTION_GONE;
+	set_ended(connection, RT_CONNECTION_GONE);
 	dlist_push_tail(&gone, &connection->gone_node);
 }
 
@@ -195,7 +207,7 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 		len = rt_payload_close(buffer, 125, code, reason);
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_CLOSE, &frame_len);
 	rt_socket_append(connection->socket, frame, frame_len);
-	connection->state = RT_CONNECTION_CLOSING;
+	set_ended(connection, RT_CONNECTION_CLOSING);
 	rt_event_loop_close_after(connection->socket->wsi, CLOSE_TIMEOUT_SECS);
 }
 
