@@ -274,16 +274,10 @@ ${table(['system', 'PSS per connection (kB)', 'USS per connection (kB)', 'time t
 
 // ---- the file ----
 
-<<<<<<< HEAD
-const parts = { calls, publish, 'live-table': liveTable, fanout, compression, memory };
+const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, fanout, compression, memory };
 const titles = {
-  'calls': 'Calls', 'publish': 'Publishing', 'live-table': 'Live tables', 'fanout': 'Fan-out', 'compression': 'Compression',
-  'memory': 'Idle connections',
-=======
-const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, fanout, memory };
-const titles = {
-  'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables', 'fanout': 'Fan-out', 'memory': 'Idle connections',
->>>>>>> 7099754 (A hot topic commits one flush after the other / Release it early)
+  'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables', 'fanout': 'Fan-out',
+  'compression': 'Compression', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0]));
 
