@@ -391,6 +391,34 @@ gives('builtin/upper', '["äb"]', 'ÄB');
 gives('builtin/lpad', '["a",3,"-"]', '--a');
 
 ###########################################################################
+# What is constant in a DEFAULT is computed once, and anew after a change
+
+$node->safe_psql('postgres', q{
+	CREATE DOMAIN app.free AS integer;
+	CREATE FUNCTION app.compiled() RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN 'old'; END $$;
+	CREATE FUNCTION app.inlined() RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT 'old' $$;
+	CREATE FUNCTION app.outer() RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT upper(app.compiled()) $$;
+	CREATE FUNCTION app.mix(a app.free DEFAULT 1, c text DEFAULT app.compiled(), d text DEFAULT app.inlined(),
+		e text DEFAULT app.outer()) RETURNS text LANGUAGE sql AS $$ SELECT concat_ws('|', a, c, d, e) $$;
+	CREATE FUNCTION app.free_only(n app.free DEFAULT 1) RETURNS text LANGUAGE sql AS $$ SELECT n::text $$;
+	SELECT realtime.rpc('app/' || proname, oid::regprocedure)
+	FROM pg_proc WHERE proname IN ('mix', 'free_only') AND pronamespace = 'app'::regnamespace;
+});
+gives('app/mix', '[]', '1|old|old|OLD') for 1 .. 2;
+gives('app/free_only', '[]', '1');
+
+$node->safe_psql('postgres', q{CREATE OR REPLACE FUNCTION app.compiled() RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN 'new'; END $$});
+gives('app/mix', '[]', '1|new|old|NEW');
+$node->safe_psql('postgres', q{CREATE OR REPLACE FUNCTION app.inlined() RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT 'young' $$});
+gives('app/mix', '[]', '1|new|young|NEW');
+
+$node->safe_psql('postgres', q{ALTER DOMAIN app.free ADD CONSTRAINT large CHECK (VALUE BETWEEN 5 AND 9)});
+is_wrong('app/free_only', '[]', 'n', 'value for domain app.free violates check constraint "large"');
+gives('app/free_only', '[5]', '5');
+$node->safe_psql('postgres', q{ALTER DOMAIN app.free DROP CONSTRAINT large});
+gives('app/free_only', '[]', '1');
+
+###########################################################################
 # What wrong arguments cost
 
 # Bytes of the executor's memory contexts

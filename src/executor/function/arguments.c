@@ -18,8 +18,8 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "nodes/primnodes.h"
-#include "optimizer/optimizer.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -289,42 +289,50 @@ rt_argument_from_text(RtParameter *parameter, const char *text)
 /* ---- what was not sent ---- */
 
 /*
- * Computes what is constant, once; as the caller, like everything that comes
- * from the function's author.
+ * The expression with what is constant computed; as the caller, like everything
+ * that comes from the function's author.  The plan cache knows the types and
+ * functions that are left in it, but not those that have been computed away.
  */
-static void
-fold_defaults(RtFunction *function)
+static Expr *
+plan_default(RtDefault *value)
 {
-	MemoryContext old;
-	List	   *folded;
+	uint64		functions = rt_function_changes();
+	CachedExpression *planned = value->planned;
 
-	if (function->defaults_folded)
-		return;
-	folded = (List *) eval_const_expressions(NULL, (Node *) function->defaults);
-	old = MemoryContextSwitchTo(function->context);
-	function->defaults = copyObject(folded);
-	function->defaults_folded = true;
-	MemoryContextSwitchTo(old);
+	if (planned != NULL && planned->is_valid && value->functions == functions)
+		return (Expr *) planned->expr;
+
+	value->planned = NULL;
+	if (planned != NULL)
+		FreeCachedExpression(planned);
+	value->planned = GetCachedExpression(value->expression);
+	value->functions = functions;
+	return (Expr *) value->planned->expr;
+}
+
+/* The value may outlive the plan. */
+static NullableDatum
+copy_constant(const Const *constant)
+{
+	if (constant->constisnull)
+		return null_value;
+	return make_value(datumCopy(constant->constvalue, constant->constbyval,
+								constant->constlen));
 }
 
 static NullableDatum
-evaluate_default(Expr *expression)
+evaluate_default(RtDefault *value)
 {
+	Expr	   *expression = plan_default(value);
 	NullableDatum result;
 	EState	   *estate;
 
 	if (IsA(expression, Const))
-	{
-		Const	   *constant = (Const *) expression;
-
-		result.value = constant->constvalue;
-		result.isnull = constant->constisnull;
-		return result;
-	}
+		return copy_constant((Const *) expression);
 
 	/* not freed before the call: the value may point into it */
 	estate = CreateExecutorState();
-	result.value = ExecEvalExpr(ExecPrepareExpr(expression, estate),
+	result.value = ExecEvalExpr(ExecPrepareExpr(copyObject(expression), estate),
 								GetPerTupleExprContext(estate),
 								&result.isnull);
 	return result;
@@ -333,13 +341,10 @@ evaluate_default(Expr *expression)
 static NullableDatum
 missing_value(RtFunction *function, int number)
 {
-	int			required = function->nargs - list_length(function->defaults);
+	int			required = function->nargs - function->default_count;
 
 	if (number >= required)
-	{
-		fold_defaults(function);
-		return evaluate_default(list_nth(function->defaults, number - required));
-	}
+		return evaluate_default(&function->defaults[number - required]);
 	if (function->variadic && number == function->nargs - 1)
 		return populate(&function->parameters[number], "{\"v\":[]}");
 	ereport(ERROR,

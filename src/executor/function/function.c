@@ -35,6 +35,7 @@
 
 static HTAB *functions = NULL;
 static Oid	plpgsql_language = InvalidOid;	/* InvalidOid = not looked up */
+static uint64 changes = 0;		/* of any function */
 
 static void
 on_proc_change(Datum arg, int cacheid, uint32 hashvalue)
@@ -42,6 +43,7 @@ on_proc_change(Datum arg, int cacheid, uint32 hashvalue)
 	HASH_SEQ_STATUS status;
 	RtFunction *function;
 
+	changes++;
 	hash_seq_init(&status, functions);
 	while ((function = hash_seq_search(&status)) != NULL)
 	{
@@ -210,10 +212,26 @@ describe_defaults(RtFunction *function, HeapTuple tuple)
 {
 	Datum		defaults;
 	bool		none;
+	List	   *expressions;
 
 	defaults = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &none);
-	if (!none)
-		function->defaults = castNode(List, stringToNode(TextDatumGetCString(defaults)));
+	if (none)
+		return;
+	expressions = castNode(List, stringToNode(TextDatumGetCString(defaults)));
+	function->default_count = list_length(expressions);
+	function->defaults = palloc0(function->default_count * sizeof(RtDefault));
+	for (int i = 0; i < function->default_count; i++)
+		function->defaults[i].expression = list_nth(expressions, i);
+}
+
+static void
+forget_defaults(RtFunction *function)
+{
+	for (int i = 0; i < function->default_count; i++)
+	{
+		if (function->defaults[i].planned != NULL)
+			FreeCachedExpression(function->defaults[i].planned);
+	}
 }
 
 /* ---- result ---- */
@@ -399,6 +417,7 @@ clear(RtFunction *function)
 		SPI_freeplan(function->plan);
 	function->plan = NULL;
 	rt_sql_body_forget(function);
+	forget_defaults(function);
 	MemoryContextReset(context);
 
 	memset(function, 0, sizeof(*function));
@@ -460,6 +479,12 @@ rt_function_get(Oid oid)
 	}
 	rebuild(function);
 	return function;
+}
+
+uint64
+rt_function_changes(void)
+{
+	return changes;
 }
 
 void

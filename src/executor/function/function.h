@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "nodes/pg_list.h"
+#include "utils/plancache.h"
 
 #include "src/catalog/value_writer.h"
 
@@ -37,6 +38,14 @@ typedef struct RtParameter
 	TupleDesc	row;			/* its one column has the type */
 	bool		keeps_populate; /* what populate caches cannot become stale */
 } RtParameter;
+
+/* What a parameter is if it is not sent. */
+typedef struct RtDefault
+{
+	Node	   *expression;
+	CachedExpression *planned;	/* NULL = not yet */
+	uint64		functions;		/* rt_function_changes() when it was planned */
+} RtDefault;
 
 typedef enum RtResultKind
 {
@@ -90,8 +99,8 @@ typedef struct RtFunction
 	RtParameter *parameters;
 	bool		variadic;		/* the last parameter takes the rest */
 	bool		checks_values;	/* by something that is kept, see refused() */
-	List	   *defaults;		/* expressions of the last parameters */
-	bool		defaults_folded;	/* what is constant in them is computed */
+	int			default_count;
+	RtDefault  *defaults;		/* of the last parameters */
 
 	Oid			result_type;
 	int16		result_len;		/* of sql_body */
@@ -121,6 +130,9 @@ extern void rt_functions_init(void);
  * good for ever, what it points to until the next transaction.
  */
 extern RtFunction *rt_function_get(Oid oid);
+
+/* Grows whenever any function of the database may have changed. */
+extern uint64 rt_function_changes(void);
 
 /* An error has passed through it, or through the conversion of an argument. */
 extern void rt_function_failed(RtFunction *function);
