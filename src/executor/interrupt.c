@@ -11,7 +11,8 @@
  * ended together with the process, as SIGTERM ends a session.  The same befalls
  * what runs in a database that is to be dropped, renamed or moved, because
  * that waits for us.  What goes on after its deadline is cancelled again and
- * again.
+ * again; its client is told that the time is up, which is why it may not commit
+ * then, and in the end the process ends with it.
  * Ticks cost nothing for short calls: PostgreSQL leaves a pending alarm alone
  * when the timeouts behind it come and go.
  */
@@ -36,6 +37,9 @@
 #define TICK_MS 200				/* between looks for an overdue shutdown */
 #define VACATE_GRACE_MS 2000	/* at most, from the first tick */
 #define LAST_GRACE_MS 1000		/* for who has caught a cancel */
+#define OVERDUE_MS 100			/* after its deadline, for who has caught a
+								 * cancel */
+#define OVERDUE_GRACE_MS 3000	/* then the process ends */
 #define HOLDING_TICK_MS 5		/* while answers wait for this call */
 
 static volatile sig_atomic_t shutdown_requested = false;
@@ -43,6 +47,7 @@ static volatile TimestampTz shutdown_deadline = 0;	/* set before the flag */
 static volatile TimestampTz vacate_deadline = 0;	/* 0 = none was wanted */
 static volatile TimestampTz call_deadline = 0;	/* 0 = none */
 static TimeoutId tick_timeout;
+static RtRequest *volatile watched = NULL;	/* what may become overdue */
 
 static void
 on_sigterm(SIGNAL_ARGS)
@@ -95,6 +100,17 @@ look_for_vacating(void)
 }
 
 static void
+look_for_overdue(void)
+{
+	if (!has_passed(call_deadline, OVERDUE_MS))
+		return;
+	if (watched != NULL && !watched->overdue)
+		rt_request_set_overdue(watched);
+	cancel_what_runs();
+	ProcDiePending |= has_passed(call_deadline, OVERDUE_GRACE_MS);
+}
+
+static void
 on_tick(void)
 {
 	look_for_vacating();
@@ -104,8 +120,7 @@ on_tick(void)
 		/* a second cancel changes nothing for who has caught the first */
 		ProcDiePending |= has_passed(end_of_grace(), LAST_GRACE_MS);
 	}
-	else if (has_passed(call_deadline, LAST_GRACE_MS))
-		cancel_what_runs();
+	look_for_overdue();
 	rt_outgoing_alarm();
 }
 
@@ -171,4 +186,19 @@ rt_deadline_disarm(void)
 	timeouts[1].keep_indicator = false;
 	disable_timeouts(timeouts, lengthof(timeouts));
 	QueryCancelPending = false;
+}
+
+void
+rt_overdue_watch(RtRequest *request)
+{
+	watched = request;
+}
+
+bool
+rt_overdue_may_commit(void)
+{
+	RtRequest  *request = watched;
+
+	watched = NULL;
+	return request == NULL || !request->overdue;
 }

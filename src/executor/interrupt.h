@@ -9,6 +9,8 @@
 
 #include "utils/timestamp.h"
 
+#include "src/ipc/request.h"
+
 /* Installs the signal handlers; the worker starts with signals blocked. */
 extern void rt_interrupt_init(void);
 
@@ -29,5 +31,14 @@ extern bool rt_grace_is_over(void);
  */
 extern void rt_deadline_arm(TimestampTz deadline);
 extern void rt_deadline_disarm(void);
+
+/*
+ * What goes on after its deadline although it has been cancelled is cancelled
+ * again and again, then its request becomes overdue, and at last the process
+ * ends.  watch names the request (NULL = none).  may_commit is asked right
+ * before a commit: if it is true the request does not become overdue any more.
+ */
+extern void rt_overdue_watch(RtRequest *request);
+extern bool rt_overdue_may_commit(void);
 
 #endif							/* RT_EXECUTOR_INTERRUPT_H */

@@ -135,6 +135,7 @@ run_transaction(RtWork *work)
 	MemoryContext context = CurrentMemoryContext;
 
 	QueryCancelPending = false; /* it was meant for what ran before */
+	rt_overdue_watch(work->request);
 	work->stage = RT_STAGE_PREPARE;
 	work->parameter = NULL;
 	memset(&work->fault, 0, sizeof(work->fault));
@@ -152,6 +153,11 @@ run_transaction(RtWork *work)
 			work->take_snapshot(work);
 		run_as_caller(work);
 	}
+	if (!rt_overdue_may_commit())
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("canceling statement due to statement timeout"),
+				 errdetail("The client has been told so.")));
 	CommitTransactionCommand();
 	rt_deadline_disarm();
 	MemoryContextSwitchTo(context);
@@ -190,6 +196,7 @@ recover(RtWork *work, MemoryContext context)
 	Outcome		outcome;
 
 	HOLD_INTERRUPTS();
+	rt_overdue_watch(NULL);
 	disable_all_timeouts(false);
 	QueryCancelPending = false;
 	MemoryContextSwitchTo(context);

@@ -300,7 +300,7 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 /* ---- answers ---- */
 
 static void
-answer_call(RtConnection *connection, RtRequest *request)
+tell_call(RtConnection *connection, RtRequest *request)
 {
 	const char *text = rt_shared_text_get(&request->text);
 	RtSpan		id = {request->asked.id.off, request->asked.id.len};
@@ -328,6 +328,14 @@ answer_call(RtConnection *connection, RtRequest *request)
 		case RT_ANSWER_ROLLED_BACK:
 			break;
 	}
+}
+
+/* One that was overdue has failed, whatever it says, and been told so. */
+static void
+answer_call(RtConnection *connection, RtRequest *request)
+{
+	if (!request->told)
+		tell_call(connection, request);
 	if (request->asked.tag != 0)
 	{
 		RtSequentialBatch *sequence = rt_sequential_find(connection,
@@ -377,6 +385,37 @@ pass_answer_on(RtRequest *request)
 		rt_member_answer(request);
 }
 
+static void
+tell_overdue(RtRequest *request)
+{
+	RtConnection *connection = rt_connection_find(request->asked.connection,
+												  request->asked.connection_serial);
+	RtSpan		id = {request->asked.id.off, request->asked.id.len};
+
+	request->told = true;
+	if (connection != NULL)
+		rt_send_failure(connection, rt_shared_text_get(&request->text), id,
+						RT_CODE_TIMEOUT, rt_code_message(RT_CODE_TIMEOUT));
+}
+
+/* The executor still has them, and their clients know that the time is up. */
+static void
+tell_all_overdue(void)
+{
+	RtRequest  *overdue[TURN_MAX];
+	int			n = rt_requests_take_overdue(rt_gateway.index,
+											 rt_gateway.generation,
+											 overdue, TURN_MAX);
+
+	for (int i = 0; i < n; i++)
+	{
+		RtRequestKind kind = overdue[i]->asked.kind;
+
+		if (kind == RT_REQUEST_CALL || kind == RT_REQUEST_STREAM)
+			tell_overdue(overdue[i]);
+	}
+}
+
 /*
  * Answers in hand.  An ERROR costs the one at which it was raised and leaves
  * the others for the next turn.
@@ -414,6 +453,7 @@ rt_dispatch_answers(void)
 {
 	bool		more;
 
+	tell_all_overdue();
 	do
 	{
 		pass_on_in_hand();

@@ -32,6 +32,8 @@ typedef struct AnswerList
 	uint32		generation;		/* of the owner that reads it; 0 = none */
 	Chain		answers;
 	uint32		seen;			/* of the announcements; the owner's own */
+	uint32		overdue_seen;	/* the same, of the next */
+	pg_atomic_uint32 overdue;	/* counts requests that became so */
 	pg_atomic_uint32 announced; /* counts announcements */
 	pg_atomic_uint32 in_flight; /* slots taken for this owner */
 } AnswerList;
@@ -82,7 +84,8 @@ init_answers(AnswerList *list)
 	SpinLockInit(&list->lock);
 	list->generation = 0;
 	list->answers.head = list->answers.tail = RT_REQUEST_NONE;
-	list->seen = 0;
+	list->seen = list->overdue_seen = 0;
+	pg_atomic_init_u32(&list->overdue, 0);
 	pg_atomic_init_u32(&list->announced, 0);
 	pg_atomic_init_u32(&list->in_flight, 0);
 }
@@ -194,6 +197,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->answer_position = 0;
 	request->durability = RT_DURABLE;
 	request->awaits_standbys = false;
+	request->overdue = request->told = false;
 	pg_atomic_fetch_add_u32(&pool->in_use, 1);
 	pg_atomic_fetch_add_u32(&pool->owners[owner].in_flight, 1);
 	return request;
@@ -250,6 +254,33 @@ rt_answers_pending(int owner)
 	AnswerList *list = &pool->owners[owner];
 
 	return pg_atomic_read_u32(&list->announced) != list->seen;
+}
+
+/* Rare, so all slots may be looked at. */
+int
+rt_requests_take_overdue(int owner, uint32 owner_generation,
+						 RtRequest **out, int max)
+{
+	AnswerList *list = &pool->owners[owner];
+	uint32		overdue = pg_atomic_read_u32(&list->overdue);
+	int			n = 0;
+
+	if (list->overdue_seen == overdue)
+		return 0;
+	pg_read_barrier();
+	for (int i = 0; i < realtime_queue_depth && n < max; i++)
+	{
+		RtRequest  *request = &pool->slots[i];
+
+		if (owned_state(request) == RT_REQUEST_RUNNING &&
+			request->owner == owner &&
+			request->owner_generation == owner_generation &&
+			request->overdue && !request->told)
+			out[n++] = request;
+	}
+	if (n < max)
+		list->overdue_seen = overdue;
+	return n;
 }
 
 void
@@ -312,6 +343,16 @@ wake_owner(int owner)
 		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
 	else
 		rt_worker_wake(RT_WORKER_GATEWAY, owner);
+}
+
+/* In a signal handler. */
+void
+rt_request_set_overdue(RtRequest *request)
+{
+	request->overdue = true;
+	pg_write_barrier();
+	pg_atomic_fetch_add_u32(&pool->owners[request->owner].overdue, 1);
+	wake_owner(request->owner);
 }
 
 static void

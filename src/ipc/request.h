@@ -131,6 +131,8 @@ typedef struct RtRequest
 
 	/* written by the executor while RUNNING */
 	int			executor;
+	volatile bool overdue;		/* its time is up and it goes on: the owner may
+								 * say so, because it will not be committed */
 	RtAnswerKind answer_kind;
 	RtDurability durability;	/* what clients are told waits for it */
 	bool		awaits_standbys;	/* it is counted as one that does */
@@ -139,6 +141,8 @@ typedef struct RtRequest
 									 * what it has published; 0 = nothing */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
 	RtSharedText answer;
+
+	bool		told;			/* the owner's own: it has said so */
 } RtRequest;
 
 #define RT_SINCE_NONE (-1)		/* the client has not said */
@@ -228,6 +232,13 @@ extern int	rt_answers_take(int owner, RtRequest **out, int max);
 extern void rt_requests_free(RtRequest **requests, int n);
 extern bool rt_answers_pending(int owner);
 
+/*
+ * Requests that have become overdue since the last look, and have not been
+ * told.  They go on being RUNNING: an answer comes as for any other.
+ */
+extern int	rt_requests_take_overdue(int owner, uint32 owner_generation,
+									 RtRequest **out, int max);
+
 /* An owner is leaving: see the top. */
 extern void rt_requests_abandon(int owner, uint32 owner_generation);
 
@@ -241,6 +252,12 @@ extern int	rt_requests_in_use(void);
  */
 extern void rt_request_start(RtRequest *request, int executor);
 extern bool rt_request_is_wanted(const RtRequest *request);
+
+/*
+ * What runs for longer than it may is marked as overdue, and its owner woken.
+ * May be called in a signal handler.
+ */
+extern void rt_request_set_overdue(RtRequest *request);
 
 /* A slot's number, and its slot: for structures in shared memory. */
 extern int	rt_request_number(const RtRequest *request);
