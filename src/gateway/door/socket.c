@@ -11,7 +11,8 @@
  *
  * An outbox larger than FLUSH_AT is written at once, and all of them when they
  * hold UNWRITTEN_MAX together, so that one large event to many subscribers
- * does not stand in memory as many times.
+ * does not stand in memory as many times: memory that was used for the last of
+ * them is warm, and fetching other pages costs many times what writing does.
  *
  * What others do not read is bounded for all of them together (budget.h).  For
  * an answer that finds no memory those are ended who have not read for the
@@ -28,7 +29,7 @@
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
 
-#define FLUSH_AT (64 * 1024)	/* bytes */
+#define FLUSH_AT (16 * 1024)	/* bytes */
 #define UNWRITTEN_ENOUGH (8 * 1024 * 1024)	/* bytes appended that end a turn's
 											 * fan-out */
 #define UNWRITTEN_MAX (16 * 1024 * 1024)	/* before all are written in the
