@@ -14,9 +14,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
@@ -37,6 +41,8 @@ typedef struct Reader
 	char		before;			/* the last character of syntax, or 0 */
 } Reader;
 
+static void visit_parts(Oid function, void (*visit) (Oid class_id, Oid part, void *arg),
+						void *arg);
 static char *make_signature(Form_pg_proc form, const char *schema);
 static void append_type(StringInfo buf, Oid type);
 static int	read_character(Reader *reader);
@@ -120,6 +126,95 @@ rt_signatures_equal(const char *a, const char *b)
 			return false;
 	} while (c != '\0');
 	return true;
+}
+
+/* ---- what a signature has names of ---- */
+
+typedef struct PartLook
+{
+	Oid			class_id;
+	Oid			part;
+	bool		found;
+} PartLook;
+
+static Oid
+schema_of_type(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Oid			schema = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		schema = ((Form_pg_type) GETSTRUCT(tuple))->typnamespace;
+		ReleaseSysCache(tuple);
+	}
+	return schema;
+}
+
+/* A type before its schema, which may change until the type is locked. */
+static void
+visit_parts(Oid function, void (*visit) (Oid class_id, Oid part, void *arg),
+			void *arg)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc form;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	visit(NamespaceRelationId, form->pronamespace, arg);
+	for (int i = 0; i < form->pronargs; i++)
+	{
+		Oid			type = form->proargtypes.values[i];
+		Oid			element = get_element_type(type);
+
+		visit(TypeRelationId, type, arg);
+		if (OidIsValid(element))
+			visit(TypeRelationId, element, arg);
+		visit(NamespaceRelationId, schema_of_type(type), arg);
+	}
+	ReleaseSysCache(tuple);
+}
+
+static void
+lock_part(Oid class_id, Oid part, void *arg)
+{
+	if (OidIsValid(part) && !IsPinnedObject(class_id, part))
+		LockDatabaseObject(class_id, part, 0, RowShareLock);
+}
+
+static void
+look_at_part(Oid class_id, Oid part, void *arg)
+{
+	PartLook   *look = arg;
+
+	look->found = look->found ||
+		(look->class_id == class_id && look->part == part);
+}
+
+/*
+ * Not as strong as the locks of those who drop, and of another kind than those
+ * of who creates something in a schema.
+ */
+void
+rt_signature_lock(Oid function)
+{
+	visit_parts(function, lock_part, NULL);
+}
+
+void
+rt_signature_part_lock(Oid class_id, Oid part)
+{
+	LockDatabaseObject(class_id, part, 0, ExclusiveLock);
+}
+
+bool
+rt_signature_has_part(Oid function, Oid class_id, Oid part)
+{
+	PartLook	look = {.class_id = class_id, .part = part};
+
+	visit_parts(function, look_at_part, &look);
+	return look.found;
 }
 
 /* With quote_all_identifiers off. */

@@ -13,6 +13,18 @@
 /* The signature of a function, or NULL if there is no such function. */
 extern char *rt_signature(Oid function);
 
+/*
+ * Keeps a function's signature from changing by way of its schema or its
+ * parameters' types: whoever changes those waits (rt_signature_part_lock())
+ * until the end of the transaction, and so do we.  Their own functions'
+ * locks are another matter.
+ */
+extern void rt_signature_lock(Oid function);
+
+/* For who changes a schema or a type; whether a signature has the name of it. */
+extern void rt_signature_part_lock(Oid class_id, Oid part);
+extern bool rt_signature_has_part(Oid function, Oid class_id, Oid part);
+
 /* The function of a signature, or InvalidOid; never an ERROR for a bad text. */
 extern Oid	rt_signature_resolve(const char *signature);
 

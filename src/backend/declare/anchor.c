@@ -353,6 +353,7 @@ add_function(List *functions, Datum value)
 	if (!OidIsValid(function) || IsPinnedObject(ProcedureRelationId, function))
 		return functions;
 	LockDatabaseObject(ProcedureRelationId, function, 0, AccessShareLock);
+	rt_signature_lock(function);
 	if (rt_signature_resolve(signature) != function)
 		return functions;
 	return list_append_unique_oid(functions, function);

@@ -14,8 +14,10 @@
  *
  * A declaration that is not committed yet cannot be seen here.  Whoever declares
  * holds a lock on each function, so that dropping or renaming it waits and then
- * sees the declaration.  Schemas and types have no such lock; renaming one of
- * them waits for all who are declaring instead, by a lock on the tables.
+ * sees the declaration.  Commands that change schemas and types have no such
+ * lock, so both sides take one of ours, on what the signature has names of
+ * (src/catalog/signature.h).  Only who changes the signature of a declared
+ * function locks the tables: two of them could change two types of one function.
  *
  * Our own schema keeps its name: everything finds it by that.
  */
@@ -57,6 +59,8 @@ static void on_object(RtCommand *command, void **notes,
 static void after_command(RtCommand *command, void **notes);
 static Notes *begin_notes(RtCommand *command, void **notes);
 static void note_anchor(RtCommand *command, void **notes, Oid function);
+static void touch_named(RtCommand *command, void **notes, Oid class_id, Oid part);
+static bool is_named(Oid class_id, Oid part);
 static void touch_functions(RtCommand *command, void **notes, Oid function);
 static void touch(Notes *notes, const RtFunctionReference *reference);
 static void settle_touched(const TouchedFunction *entry);
@@ -109,7 +113,7 @@ on_object(RtCommand *command, void **notes, const RtObjectAccess *access)
 	else if (access->type == OAT_POST_ALTER &&
 			 (access->class_id == NamespaceRelationId ||
 			  access->class_id == TypeRelationId))
-		touch_functions(command, notes, InvalidOid);
+		touch_named(command, notes, access->class_id, access->object_id);
 }
 
 /* To be used in the command's memory. */
@@ -136,6 +140,35 @@ note_anchor(RtCommand *command, void **notes, Oid function)
 	MemoryContextSwitchTo(old_context);
 }
 
+/* If signatures of declared functions have a name of it, notes them all. */
+static void
+touch_named(RtCommand *command, void **notes, Oid class_id, Oid part)
+{
+	if (!rt_declarations_refresh())
+		return;
+	rt_signature_part_lock(class_id, part);
+	if (!rt_declarations_refresh() || !is_named(class_id, part))
+		return;
+	rt_store_lock();
+	touch_functions(command, notes, InvalidOid);
+}
+
+static bool
+is_named(Oid class_id, Oid part)
+{
+	const RtFunctionReference *references;
+	int			count;
+
+	references = rt_declaration_references(&count);
+	for (int i = 0; i < count; i++)
+	{
+		if (OidIsValid(references[i].function) &&
+			rt_signature_has_part(references[i].function, class_id, part))
+			return true;
+	}
+	return false;
+}
+
 /* Notes a function if it is declared; InvalidOid: all that are. */
 static void
 touch_functions(RtCommand *command, void **notes, Oid function)
@@ -146,11 +179,6 @@ touch_functions(RtCommand *command, void **notes, Oid function)
 
 	if (!rt_declarations_refresh())
 		return;
-	if (!OidIsValid(function))
-	{
-		rt_store_lock();
-		rt_declarations_refresh();
-	}
 	references = rt_declaration_references(&count);
 	old_context = MemoryContextSwitchTo(rt_command_memory(command));
 	for (int i = 0; i < count; i++)

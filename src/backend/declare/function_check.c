@@ -47,6 +47,7 @@ rt_function_lock(Oid oid)
 				 signature != NULL ?
 				 errmsg("function %s does not exist", signature) :
 				 errmsg("function with OID %u does not exist", oid)));
+	rt_signature_lock(oid);
 }
 
 RtCheckedFunction *
