@@ -58,6 +58,7 @@ typedef struct Pending
 	char	   *buffer;			/* whole entries; NULL = nothing published */
 	Size		size;
 	Size		space;
+	Size		reserved;		/* see rt_pending_reserve() */
 	RtUnnumbered *unnumbered;	/* those that need numbers, in order */
 	int			unnumbered_count;
 	int			unnumbered_space;
@@ -103,17 +104,29 @@ rt_publish_install(void)
 
 /* ---- adding ---- */
 
+static bool
+has_room(Size size)
+{
+	return size + pending.reserved <= rt_pending_capacity();
+}
+
+void
+rt_pending_reserve(Size size)
+{
+	pending.reserved = size;
+}
+
 bool
 rt_pending_fits(const RtEvent *event)
 {
 	return rt_entry_payload_max(event) <= RT_FRAME_PAYLOAD_MAX &&
-		pending.size + rt_entry_size(event) <= rt_pending_capacity();
+		has_room(pending.size + rt_entry_size(event));
 }
 
 bool
 rt_pending_fits_lost(const RtEvent *event)
 {
-	return pending.size + rt_entry_size_lost(event) <= rt_pending_capacity();
+	return has_room(pending.size + rt_entry_size_lost(event));
 }
 
 void
@@ -434,7 +447,7 @@ rt_pending_capacity(void)
 void
 rt_pending_check_size(Size size)
 {
-	if (size > rt_pending_capacity())
+	if (!has_room(size))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a transaction cannot publish more than %zu bytes",

@@ -101,8 +101,11 @@ extern Size rt_pending_size(void);
 /* What they may take. */
 extern Size rt_pending_capacity(void);
 
-/* Raises an ERROR if as many bytes are more than that. */
+/* Raises an ERROR if as many bytes, and what is reserved, are more than that. */
 extern void rt_pending_check_size(Size size);
+
+/* Keeps room for events that may have to be added before the commit. */
+extern void rt_pending_reserve(Size size);
 
 /*
  * Where the next event will be, the event that is there, good until the next

@@ -67,6 +67,7 @@ typedef struct Value
 	bool		pending;		/* a pending event, too: the first of a throttle */
 	Size		position;		/* of that */
 	int64		wait_us;
+	Size		reserve;		/* in the pending events, if it cannot wait */
 	Size		data_len;
 	char		data[FLEXIBLE_ARRAY_MEMBER];
 } Value;
@@ -102,7 +103,7 @@ typedef struct Throttled
 	dlist_head	calls;			/* in the order of their first calls */
 	dlist_head	values;			/* of all, in the order of their numbers */
 	uint64		next_number;
-	Size		bytes;			/* of values */
+	Size		reserved;		/* of all values */
 	bool		closed;			/* PRE_COMMIT has been */
 } Throttled;
 
@@ -202,7 +203,8 @@ last_value(Call *call)
 static void
 drop_value(Value *value)
 {
-	throttled.bytes -= sizeof(Value) + value->data_len;
+	throttled.reserved -= value->reserve;
+	rt_pending_reserve(throttled.reserved);
 	dlist_delete(&value->node);
 	dlist_delete(&value->order);
 	pfree(value);
@@ -221,6 +223,16 @@ drop_replaced(Value *by, uint64 begin)
 		drop_value(before);
 }
 
+/* What an event may take at most: its topic may be given numbers meanwhile. */
+static Size
+size_to_reserve(const RtEvent *event)
+{
+	RtEvent		numbered = *event;
+
+	numbered.topic_class = RT_TOPIC_REPLAY;
+	return rt_entry_size(&numbered);
+}
+
 static void
 add_value(Call *call, const RtEvent *event, int64 wait_us, bool is_pending,
 		  Size position)
@@ -237,7 +249,9 @@ add_value(Call *call, const RtEvent *event, int64 wait_us, bool is_pending,
 	memcpy(value->data, event->data, event->data_len);
 	dlist_push_tail(&call->values, &value->node);
 	dlist_push_tail(&throttled.values, &value->order);
-	throttled.bytes += sizeof(Value) + value->data_len;
+	value->reserve = is_pending ? 0 : size_to_reserve(event);
+	throttled.reserved += value->reserve;
+	rt_pending_reserve(throttled.reserved);
 	rt_txn_stack_note(&value_stack, throttled.next_number++);
 	drop_replaced(value, rt_txn_stack_begin(&value_stack));
 }
@@ -273,7 +287,7 @@ check_room(const RtEvent *event)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
 				 errmsg("cannot publish while the transaction commits")));
-	rt_pending_check_size(throttled.bytes + rt_entry_size(event));
+	rt_pending_check_size(rt_pending_position() + size_to_reserve(event));
 }
 
 static void
@@ -354,7 +368,11 @@ cut_values(uint64 begin)
 
 /* ---- the end of the transaction ---- */
 
-/* Makes a value that cannot wait an event of this transaction. */
+/*
+ * Makes a value that cannot wait an event of this transaction.  There is room
+ * for it; with a number, which its topic has not had before, it may be too long
+ * for a frame.
+ */
 static void
 publish_now(Call *call, Value *value)
 {
@@ -369,7 +387,10 @@ publish_now(Call *call, Value *value)
 	if (value->pending)
 		return;					/* it is one already */
 	rt_publish_resolve(&event);
-	rt_pending_add(&event);
+	if (rt_pending_fits(&event))
+		rt_pending_add(&event);
+	else
+		rt_pending_add_lost(&event);
 }
 
 /*
@@ -411,6 +432,7 @@ rt_throttle_precommit(void)
 	throttled.closed = true;
 	if (throttled.context == NULL)
 		return;
+	rt_pending_reserve(0);		/* now it is needed */
 	dlist_foreach(iter, &throttled.calls)
 	{
 		Call	   *call = dlist_container(Call, node, iter.cur);
