@@ -11,7 +11,7 @@ use RealtimeTest;
 
 my $limit = 128 * 1024;    # realtime.max_backpressure
 my $node = new_node(
-	'realtime.executors' => 2,
+	'realtime.executors' => 3,
 	'realtime.max_backpressure' => $limit,
 	'realtime.ring_size' => '4MB',
 	'autovacuum' => 'off');
