@@ -132,7 +132,16 @@ CREATE DATABASE regress_realtime_other;
 \c regress_realtime_other
 \set VERBOSITY default
 CREATE EXTENSION realtime;
-SELECT realtime.publish('t', 'e');
+-- a copy of a database under another name: nobody listens, nothing fails
+CREATE TABLE item (id integer);
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM realtime.publish('t', 'e'); RETURN NULL; END $$;
+CREATE TRIGGER tell AFTER INSERT ON item FOR EACH ROW EXECUTE FUNCTION tell();
+INSERT INTO item VALUES (1), (2);
+INSERT INTO item VALUES (3);
+SELECT realtime.throttle('t', 'e', '1', '1 s'), realtime.debounce('t', 'e', '1', '1 s'),
+	realtime.publish(ARRAY[('t', 'e', '1')::realtime.envelope]);
+SELECT count(*) FROM item;
 \c :db
 DROP DATABASE regress_realtime_other;
 DROP FUNCTION try(text);

@@ -13,7 +13,8 @@ COMMENT ON FUNCTION realtime.publish(text, text, jsonb) IS
 topic: 1 to 256 bytes of printable ASCII without quotation marks and backslashes, not beginning with __; it need not be declared.
 event: 1 to 256 bytes without quotation marks, backslashes and control characters.
 data: NULL is sent as null, but not for created, updated, deleted, join, leave, update and remove, which clients merge by a key in the data. A member "reqId" at the top level is refused.
-Errors: RT430 for the topic, 22004 for a NULL, 22023 for event or data, 54000 for an event above 1 MiB or a transaction that publishes more than half of realtime.ring_size, 25006 for a topic of class replay in a read-only transaction, 55000 in another database than realtime.database, 0A000 at PREPARE TRANSACTION.';
+In another database than realtime.database it does nothing, and warns once in a session.
+Errors: RT430 for the topic, 22004 for a NULL, 22023 for event or data, 54000 for an event above 1 MiB or a transaction that publishes more than half of realtime.ring_size, 25006 for a topic of class replay in a read-only transaction, 0A000 at PREPARE TRANSACTION.';
 
 CREATE FUNCTION realtime.publish(messages realtime.envelope[])
 RETURNS void

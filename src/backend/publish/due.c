@@ -47,7 +47,8 @@ rt_publish_due(void)
 {
 	Assert(IsTransactionState() && taken_count == 0);
 
-	rt_publish_check_session();
+	if (!rt_publish_begin())
+		return;
 	taken_count = rt_timers_take(MyDatabaseId, taken, TAKEN_MAX,
 								 Min(TAKEN_BYTES, rt_pending_capacity() / 4));
 	rt_unflushed_touch_all();

@@ -59,7 +59,8 @@ PG_FUNCTION_INFO_V1(realtime_publish_envelopes);
 Datum
 realtime_publish(PG_FUNCTION_ARGS)
 {
-	rt_publish_check_session();
+	if (!rt_publish_begin())
+		PG_RETURN_VOID();
 	rt_publish(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
 			   PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
 			   PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2));
@@ -73,7 +74,8 @@ realtime_publish_envelopes(PG_FUNCTION_ARGS)
 	Datum		element;
 	bool		is_null;
 
-	rt_publish_check_session();
+	if (!rt_publish_begin())
+		PG_RETURN_VOID();
 	if (PG_ARGISNULL(0))
 		refuse_null("messages");
 	iterator = array_create_iterator(PG_GETARG_ARRAYTYPE_P(0), 0, NULL);
@@ -89,19 +91,32 @@ realtime_publish_envelopes(PG_FUNCTION_ARGS)
 
 /* ---- where it may be done ---- */
 
-void
-rt_publish_check_session(void)
+static void
+warn_database(void)
+{
+	static bool warned = false;
+
+	if (warned)
+		return;
+	warned = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("nothing is published in database \"%s\"",
+					get_database_name(MyDatabaseId)),
+			 errdetail("Clients are connected to database \"%s\".",
+					   realtime_database),
+			 errhint("Publish there, or change realtime.database.")));
+}
+
+bool
+rt_publish_begin(void)
 {
 	PreventCommandDuringRecovery("realtime.publish()");
 	PreventCommandIfParallelMode("realtime.publish()");
-	if (!rt_publish_is_possible())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot publish in database \"%s\"",
-						get_database_name(MyDatabaseId)),
-				 errdetail("Clients are connected to database \"%s\".",
-						   realtime_database),
-				 errhint("Publish there, or change realtime.database.")));
+	if (rt_publish_is_possible())
+		return true;
+	warn_database();
+	return false;
 }
 
 /* A database that somebody is connected to cannot change its name. */

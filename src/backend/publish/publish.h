@@ -53,8 +53,12 @@ extern void rt_publish_check_name(const char *name, Size len);
  */
 extern void rt_publish_due(void);
 
-/* Raises an ERROR where nothing can be published: database, recovery ... */
-extern void rt_publish_check_session(void);
+/*
+ * Raises an ERROR where nothing can be published: recovery ...  Returns false if
+ * nobody would get it, because clients are connected to another database, of
+ * which it warns once in a session: a copy of a database works as the original.
+ */
+extern bool rt_publish_begin(void);
 
 /* Whether clients are connected to this database. */
 extern bool rt_publish_is_possible(void);

@@ -299,8 +299,8 @@ call_for(FunctionCallInfo fcinfo, RtTimerKind kind, const char *wait_name)
 	bool		is_first;
 	Call	   *call;
 
-	rt_publish_check_session();
-	if (!rt_publish_make_event(&event,
+	if (!rt_publish_begin() ||
+		!rt_publish_make_event(&event,
 							   PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0),
 							   PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1),
 							   PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)))
