@@ -94,7 +94,7 @@ rt_timer_hash(const RtTimerKey *key)
 	uint32		topic = hash_bytes((const unsigned char *) key->topic, (int) key->topic_len);
 	uint32		event = hash_bytes((const unsigned char *) key->event, (int) key->event_len);
 
-	return hash_combine(topic, event) + key->kind;
+	return hash_combine(topic, event);
 }
 
 /* ---- messages ---- */
@@ -147,8 +147,7 @@ rt_timer_message_free(dsa_pointer message)
 static bool
 has_key(const RtTimer *timer, const RtTimerKey *key, uint32 hash, Oid database)
 {
-	return timer->hash == hash && timer->kind == key->kind &&
-		timer->database == database &&
+	return timer->hash == hash && timer->database == database &&
 		timer->topic_len == key->topic_len &&
 		timer->event_len == key->event_len &&
 		memcmp(timer->topic, key->topic, key->topic_len) == 0 &&
@@ -195,7 +194,7 @@ is_idle(const RtTimer *timer)
 
 /*
  * Puts a timer where it belongs after a change: into a heap, or to the free
- * ones.
+ * ones.  Of a message only a throttle's waits for the end of the interval.
  */
 static void
 settle(RtTimer *timer, int64 now)
@@ -203,10 +202,16 @@ settle(RtTimer *timer, int64 now)
 	rt_timer_heap_remove(timer);
 	if (DsaPointerIsValid(timer->message) && !timer->claimed &&
 		!DsaPointerIsValid(timer->publishing))
+	{
+		timer->not_before = timer->due;
+		if (timer->kind == RT_TIMER_THROTTLE)
+			timer->not_before = Max(timer->due, timer->open_until);
 		rt_timer_heap_insert(timer, RT_TIMERS_DUE);
+	}
 	else if (is_idle(timer))
 	{
-		if (timer->kind == RT_TIMER_THROTTLE && timer->not_before > now)
+		timer->not_before = timer->open_until;
+		if (timer->open_until > now)
 			rt_timer_heap_insert(timer, RT_TIMERS_OPEN);
 		else
 			free_timer(timer);
@@ -241,7 +246,6 @@ make_timer(const RtTimerKey *key, uint32 hash, Oid database)
 	timer->message = timer->publishing = InvalidDsaPointer;
 	timer->hash = hash;
 	timer->database = database;
-	timer->kind = key->kind;
 	timer->topic_len = key->topic_len;
 	timer->event_len = key->event_len;
 	memcpy(timer->topic, key->topic, key->topic_len);
@@ -253,6 +257,18 @@ make_timer(const RtTimerKey *key, uint32 hash, Oid database)
 
 /* ---- transactions ---- */
 
+/*
+ * Of messages only a debounce's may be waiting: it is older than what leads, or
+ * comes after it.
+ */
+static bool
+may_lead(const RtTimer *timer, int64 now)
+{
+	return !timer->claimed && timer->open_until <= now &&
+		!DsaPointerIsValid(timer->publishing) &&
+		(!DsaPointerIsValid(timer->message) || timer->kind == RT_TIMER_DEBOUNCE);
+}
+
 int
 rt_timer_hold(const RtTimerKey *key, Oid database, bool *leads)
 {
@@ -263,7 +279,8 @@ rt_timer_hold(const RtTimerKey *key, Oid database, bool *leads)
 
 	Assert(key->topic_len <= RT_TIMER_NAME_MAX && key->event_len <= RT_TIMER_NAME_MAX);
 
-	*leads = false;
+	if (leads != NULL)
+		*leads = false;
 	rt_payload_attach();		/* its end may have to free a message */
 	LWLockAcquire(rt_timer_table->lock, LW_EXCLUSIVE);
 	timer = find_timer(key, hash, database);
@@ -273,11 +290,11 @@ rt_timer_hold(const RtTimerKey *key, Oid database, bool *leads)
 	{
 		index = (int) (timer - rt_timer_table->timers);
 		timer->holders++;
-		if (key->kind == RT_TIMER_THROTTLE && !timer->claimed &&
-			timer->not_before <= now &&
-			!DsaPointerIsValid(timer->message) &&
-			!DsaPointerIsValid(timer->publishing))
+		if (leads != NULL && may_lead(timer, now))
+		{
 			*leads = timer->claimed = true;
+			settle(timer, now);
+		}
 	}
 	LWLockRelease(rt_timer_table->lock);
 	return index;
@@ -307,8 +324,7 @@ apply_commit(RtTimer *timer, const RtTimerCommit *commit, int64 now)
 		/* what has been kept is older than what clients now have */
 		if (timer->newest < commit->stamp)
 			unwanted = take_message(timer);
-		if (timer->kind == RT_TIMER_THROTTLE)
-			timer->not_before = now + commit->wait_us;
+		timer->open_until = Max(timer->open_until, now + commit->every_us);
 	}
 	if (DsaPointerIsValid(commit->message))
 	{
@@ -317,9 +333,9 @@ apply_commit(RtTimer *timer, const RtTimerCommit *commit, int64 now)
 		if (DsaPointerIsValid(timer->message))
 			unwanted = take_message(timer);
 		timer->message = commit->message;
+		timer->kind = commit->kind;
 		timer->wait_us = commit->wait_us;
-		if (timer->kind == RT_TIMER_DEBOUNCE)
-			timer->not_before = now + commit->wait_us;
+		timer->due = timer->kind == RT_TIMER_DEBOUNCE ? now + timer->wait_us : 0;
 	}
 	timer->newest = Max(timer->newest, commit->stamp);
 	return unwanted;
@@ -455,6 +471,7 @@ rt_timers_take(Oid database, RtTimerMessage *out, int max, Size max_bytes)
 	{
 		bytes += published_size(timer);
 		timer->publishing = take_message(timer);
+		timer->every_us = timer->kind == RT_TIMER_THROTTLE ? timer->wait_us : 0;
 		settle(timer, now);
 		describe_message(timer, &out[n++]);
 		if (timer->attempts > 0)
@@ -479,8 +496,7 @@ rt_timers_published(const RtTimerMessage *messages, int n)
 		message = timer->publishing;
 		timer->publishing = InvalidDsaPointer;
 		timer->attempts = 0;
-		if (timer->kind == RT_TIMER_THROTTLE)
-			timer->not_before = now + timer->wait_us;
+		timer->open_until = Max(timer->open_until, now + timer->every_us);
 		settle(timer, now);
 		LWLockRelease(rt_timer_table->lock);
 		rt_timer_message_free(message);
@@ -507,7 +523,7 @@ rt_timers_failed(const RtTimerMessage *messages, int n)
 		else
 			timer->message = timer->publishing;
 		timer->publishing = InvalidDsaPointer;
-		timer->not_before = Max(timer->not_before, retry_at);
+		timer->due = Max(timer->due, retry_at);
 		settle(timer, now);
 		LWLockRelease(rt_timer_table->lock);
 		rt_timer_message_free(unwanted);

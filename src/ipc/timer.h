@@ -3,9 +3,11 @@
  *		Events that wait: the trailing edges of realtime.throttle() and the
  *		events of realtime.debounce().
  *
- * A fixed table in shared memory, a timer for each (kind, topic, event).  A
- * timer keeps at most one message, the newest; its text lies in the payload
- * memory.  The life of one:
+ * A fixed table in shared memory, a timer for each (topic, event), of both
+ * functions: so nothing older can come after what is newer, whichever of them
+ * has been called.  A timer keeps at most one message, the newest, which waits
+ * as it was called for; its text lies in the payload memory.  An interval that a
+ * throttle has begun is kept beside it.  The life of a timer:
  *
  *	- a transaction that is about to commit holds the timers of its calls;
  *	  for a throttle this says whether its first call leads, that is, whether
@@ -45,7 +47,6 @@ typedef enum RtTimerKind
 
 typedef struct RtTimerKey
 {
-	RtTimerKind kind;
 	Size		topic_len;
 	Size		event_len;
 	const char *topic;
@@ -66,8 +67,8 @@ extern void rt_timer_message_free(dsa_pointer message);
 
 /*
  * Holds the timer of a key until rt_timer_commit() or rt_timer_abort();
- * RT_TIMER_NONE if the table is full.  *leads: this holder may publish at once,
- * and nobody else until it has let go.
+ * RT_TIMER_NONE if the table is full.  leads NULL: it only leaves a message.
+ * *leads: this holder may publish at once, and nobody else until it has let go.
  */
 extern int	rt_timer_hold(const RtTimerKey *key, Oid database, bool *leads);
 
@@ -77,9 +78,11 @@ typedef struct RtTimerCommit
 	int			timer;
 	bool		leads;			/* as rt_timer_hold() has said */
 	bool		published;		/* an event of the key, at once */
-	int64		wait_us;		/* every, after */
+	int64		every_us;		/* the interval which that begins, 0 = none */
 	XLogRecPtr	stamp;			/* which of two messages is newer */
 	dsa_pointer message;		/* Invalid = none */
+	RtTimerKind kind;			/* of the message */
+	int64		wait_us;		/* every, after */
 } RtTimerCommit;
 
 /* Neither of the two fails or allocates; both may wake the scheduler. */

@@ -26,9 +26,12 @@ typedef struct RtTimer
 	bool		claimed;		/* a holder leads: nobody else may publish */
 	uint32		holders;		/* transactions between PRE_COMMIT and end */
 	uint32		attempts;		/* to publish, that have failed in a row */
-	int64		not_before;		/* end of the interval, or of the silence; the
-								 * heaps' order */
-	int64		wait_us;		/* every, after: of the newest message */
+	int64		not_before;		/* the heaps' order */
+	int64		open_until;		/* end of the interval of a throttle */
+	int64		due;			/* message: end of its silence, next attempt */
+	RtTimerKind kind;			/* of the message */
+	int64		wait_us;		/* every, after: of the message */
+	int64		every_us;		/* that publishing begins, 0 = none */
 	XLogRecPtr	newest;			/* stamp of the newest value seen */
 	dsa_pointer message;		/* waits; Invalid = none */
 	dsa_pointer publishing;		/* taken and not settled; Invalid = none */
@@ -36,7 +39,6 @@ typedef struct RtTimer
 	/* the key; constant while in use */
 	uint32		hash;
 	Oid			database;
-	RtTimerKind kind;
 	uint16		topic_len;
 	uint16		event_len;
 	char		topic[RT_TIMER_NAME_MAX];

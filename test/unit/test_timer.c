@@ -152,10 +152,10 @@ begin(int max_timers)
 }
 
 static RtTimerKey
-key_of(RtTimerKind kind, const char *name)
+key_of(const char *name)
 {
 	return (RtTimerKey) {
-		.kind = kind, .topic = name, .topic_len = strlen(name),
+		.topic = name, .topic_len = strlen(name),
 		.event = "e", .event_len = 1
 	};
 }
@@ -164,10 +164,14 @@ key_of(RtTimerKind kind, const char *name)
 static RtTimerCommit
 hold(RtTimerKind kind, const char *name, const char *value, int64 wait_us)
 {
-	RtTimerKey	key = key_of(kind, name);
-	RtTimerCommit commit = {.wait_us = wait_us, .message = InvalidDsaPointer};
+	bool		is_throttle = kind == RT_TIMER_THROTTLE;
+	RtTimerKey	key = key_of(name);
+	RtTimerCommit commit = {
+		.every_us = is_throttle ? wait_us : 0,
+		.kind = kind, .wait_us = wait_us, .message = InvalidDsaPointer
+	};
 
-	commit.timer = rt_timer_hold(&key, DATABASE, &commit.leads);
+	commit.timer = rt_timer_hold(&key, DATABASE, is_throttle ? &commit.leads : NULL);
 	commit.published = commit.leads;
 	if (!commit.leads && commit.timer != RT_TIMER_NONE)
 		commit.message = rt_timer_message_make(value, strlen(value));
@@ -270,13 +274,48 @@ debounces(void)
 	now_us += 90 * MS;
 	debounce("a", "2", 100 * MS);
 	CHECK(rt_timers_next_due() == now_us + 100 * MS);
-	CHECK(throttle("a", "x", 100 * MS));	/* has timers of its own */
+	CHECK(throttle("b", "x", 100 * MS));	/* another key */
 	now_us += 90 * MS;
 	CHECK(nothing_is_due());
 	now_us += 10 * MS;
 	CHECK(publishes("a", "2"));
 	now_us += 1000 * MS;
 	CHECK(nothing_is_due());
+}
+
+/* Nothing older comes after what is newer. */
+static void
+has_one_timer_for_both(void)
+{
+	RtTimerCommit commit;
+
+	/* what is throttled takes the place of what was debounced */
+	begin(10);
+	debounce("a", "1", 100 * MS);
+	CHECK(throttle("a", "2", 100 * MS));
+	CHECK(rt_timers_next_due() == RT_TIMER_NEVER && messages == 0);
+
+	/* what is debounced does not wait for the interval, which goes on */
+	debounce("a", "3", 10 * MS);
+	now_us += 10 * MS;
+	CHECK(publishes("a", "3"));
+	CHECK(!throttle("a", "4", 1 * MS));
+	CHECK(rt_timers_next_due() == now_us + 90 * MS);
+	debounce("a", "5", 10 * MS);
+	now_us += 10 * MS;
+	CHECK(publishes("a", "5"));
+	now_us += 80 * MS;
+	CHECK(nothing_is_due());
+
+	/* who leads keeps it from being published, until it gives up */
+	debounce("a", "6", 10 * MS);
+	commit = hold(RT_TIMER_THROTTLE, "a", "7", 100 * MS);
+	CHECK(commit.leads);
+	now_us += 10 * MS;
+	CHECK(nothing_is_due());
+	rt_timer_abort(commit.timer, commit.leads);
+	CHECK(publishes("a", "6"));
+	CHECK(messages == 0);
 }
 
 static void
@@ -584,6 +623,7 @@ main(void)
 {
 	RUN(throttles);
 	RUN(debounces);
+	RUN(has_one_timer_for_both);
 	RUN(follows_the_order_of_commits);
 	RUN(keeps_what_could_not_be_published);
 	RUN(is_bounded);

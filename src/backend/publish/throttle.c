@@ -3,9 +3,9 @@
  *		realtime.throttle() and realtime.debounce(): from the call to the end of
  *		its transaction.
  *
- * What a transaction has called is kept by key: kind, topic and event.  Of each
- * key it needs the first value, which may be published with the transaction
- * (a throttle's only), and the last, which may have to wait.  So a transaction
+ * What a transaction has called is kept by key: topic and event, whichever of the
+ * two it was.  Of each key it needs the first value, which may be published with
+ * the transaction (a throttle's only), and the last, which may have to wait.  So a transaction
  * that calls a million times for one key keeps two values of it; plus one for
  * each subtransaction that is open, as a rolled back one uncovers what was the
  * last value before it.
@@ -64,6 +64,7 @@ typedef struct Value
 	dlist_node	order;			/* in values */
 	Call	   *call;
 	uint64		number;			/* counted in this transaction */
+	RtTimerKind kind;
 	bool		pending;		/* a pending event, too: the first of a throttle */
 	Size		position;		/* of that */
 	int64		wait_us;
@@ -129,7 +130,7 @@ rt_throttle_install(void)
 static bool
 keys_equal(const RtTimerKey *a, const RtTimerKey *b)
 {
-	return a->kind == b->kind && a->topic_len == b->topic_len &&
+	return a->topic_len == b->topic_len &&
 		a->event_len == b->event_len &&
 		memcmp(a->topic, b->topic, a->topic_len) == 0 &&
 		memcmp(a->event, b->event, a->event_len) == 0;
@@ -160,10 +161,9 @@ copy_text(const char *text, Size len)
 }
 
 static Call *
-find_call(RtTimerKind kind, const RtEvent *event)
+find_call(const RtEvent *event)
 {
 	RtTimerKey	key = {
-		.kind = kind,
 		.topic = event->topic, .topic_len = event->topic_len,
 		.event = event->event, .event_len = event->event_len
 	};
@@ -234,14 +234,15 @@ size_to_reserve(const RtEvent *event)
 }
 
 static void
-add_value(Call *call, const RtEvent *event, int64 wait_us, bool is_pending,
-		  Size position)
+add_value(Call *call, const RtEvent *event, RtTimerKind kind, int64 wait_us,
+		  bool is_pending, Size position)
 {
 	Value	   *value = MemoryContextAllocHuge(throttled.context,
 											   offsetof(Value, data) + event->data_len);
 
 	value->call = call;
 	value->number = throttled.next_number;
+	value->kind = kind;
 	value->pending = is_pending;
 	value->position = position;
 	value->wait_us = wait_us;
@@ -306,7 +307,7 @@ call_for(FunctionCallInfo fcinfo, RtTimerKind kind, const char *wait_name)
 							   PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)))
 		return;
 	check_room(&event);
-	call = find_call(kind, &event);
+	call = find_call(&event);
 	is_first = kind == RT_TIMER_THROTTLE && first_value(call) == NULL;
 	if (is_first)
 	{
@@ -315,7 +316,7 @@ call_for(FunctionCallInfo fcinfo, RtTimerKind kind, const char *wait_name)
 	}
 	else
 		rt_pending_check(&event);
-	add_value(call, &event, wait_us, is_first, position);
+	add_value(call, &event, kind, wait_us, is_first, position);
 }
 
 Datum
@@ -384,6 +385,8 @@ publish_now(Call *call, Value *value)
 
 	rt_timers_count_overflow();
 	call->commit.published = true;
+	if (value->kind == RT_TIMER_THROTTLE)
+		call->commit.every_us = value->wait_us;
 	if (value->pending)
 		return;					/* it is one already */
 	rt_publish_resolve(&event);
@@ -405,8 +408,11 @@ decide_call(Call *call)
 	Value	   *last = last_value(call);
 
 	commit->message = InvalidDsaPointer;
+	commit->every_us = first->pending ? first->wait_us : 0;
+	commit->kind = last->kind;
 	commit->wait_us = last->wait_us;
-	commit->timer = rt_timer_hold(&call->key, MyDatabaseId, &commit->leads);
+	commit->timer = rt_timer_hold(&call->key, MyDatabaseId,
+								  first->pending ? &commit->leads : NULL);
 	if (commit->timer == RT_TIMER_NONE)
 	{
 		publish_now(call, last);
