@@ -197,6 +197,12 @@ rt_epoch_table(void)
 }
 
 const List *
+rt_declarations_invalidated(void)
+{
+	return current != NULL ? current->invalidated : NIL;
+}
+
+const List *
 rt_declaration_bridges(void)
 {
 	return current != NULL ? current->bridges : NIL;

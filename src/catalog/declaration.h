@@ -182,6 +182,9 @@ extern Oid	rt_epoch_table(void);
 
 /* Bridges (RtBridgeDeclaration): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_bridges(void);
+
+/* Streams that events of other topics have loaded anew. */
+extern const List *rt_declarations_invalidated(void);
 extern const RtBridgeDeclaration *rt_declaration_bridge(const char *channel, Size len);
 
 /* All functions that declarations name, in no order. */

@@ -364,6 +364,8 @@ read_stream(RtDeclarations *declarations, const Row *row)
 	name.ptr = stream->path;
 	name.len = strlen(stream->path);
 	rt_names_insert(declarations->streams, name, &found)->value = stream;
+	if (stream->invalidate_count > 0)
+		declarations->invalidated = lappend(declarations->invalidated, stream);
 }
 
 /* ---- templates ---- */

@@ -273,6 +273,7 @@ run_kind(RtRequest *request)
 		case RT_REQUEST_BRIDGE:
 			return rt_bridge_run(request);
 		case RT_REQUEST_STREAM:
+		case RT_REQUEST_RELOAD:
 			return rt_stream_run(request);
 		case RT_REQUEST_REPLAY:
 			return rt_replay_run(request);

@@ -12,6 +12,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
+#include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/resume.h"
@@ -383,6 +384,8 @@ pass_answer_on(RtRequest *request)
 	else if (request->asked.kind == RT_REQUEST_JOIN ||
 			 request->asked.kind == RT_REQUEST_LEAVE)
 		rt_member_answer(request);
+	else if (request->asked.kind == RT_REQUEST_RELOAD)
+		rt_group_answer(request);
 }
 
 static void

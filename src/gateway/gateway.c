@@ -40,6 +40,7 @@
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/subscription.h"
@@ -125,6 +126,7 @@ sweep_connections(void)
 	rt_connections_sweep();
 	rt_dispatch_drop_orphans();
 	rt_topic_watch_sweep();
+	rt_groups_sweep();
 }
 
 /* Until the port is free: once a second, quietly. */
@@ -219,6 +221,7 @@ run_turn(void)
 	watch_service();			/* after the answers that say the same */
 	ask_what_waits();
 	rt_members_begin();
+	rt_groups_begin();
 	rt_ask_submit();
 	sweep_connections();
 	rt_sockets_flush();
@@ -295,7 +298,7 @@ next_timeout(RtFanoutResult fanout, bool polls)
 		return 0;
 	if (rt_ask_is_starved())
 		return SLOT_POLL_MS;
-	if (rt_repairs_waiting() || rt_members_waiting())
+	if (rt_repairs_waiting() || rt_members_waiting() || rt_groups_waiting())
 		return REPAIR_POLL_MS;
 	if (!listening)
 		return SWEEP_MS;
@@ -440,6 +443,7 @@ init_gateway(int index)
 	rt_fanout_init();
 	rt_withheld_init();
 	rt_members_inherit();
+	rt_groups_init();
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);

@@ -97,6 +97,9 @@ may_be_told(const RtRequest *request)
 static bool
 is_orphan(const RtRequest *request)
 {
+	/* nobody's answer, but for many */
+	if (request->asked.kind == RT_REQUEST_RELOAD)
+		return false;
 	return rt_connection_find(request->asked.connection,
 							  request->asked.connection_serial) == NULL;
 }

@@ -132,7 +132,8 @@ copy_in(uint64 position, const char *bytes, Size size)
 static bool
 is_for_all(const RtRingEntry *entry)
 {
-	return (entry->flags & RT_RING_MANY) != 0 && entry->topic_len > 0;
+	return (entry->flags & RT_RING_RELOAD) != 0 ||
+		((entry->flags & RT_RING_MANY) != 0 && entry->topic_len > 0);
 }
 
 /* Notes where the partitions of new entries end. */

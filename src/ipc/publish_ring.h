@@ -49,6 +49,10 @@ typedef struct RtRingEntry
  */
 #define RT_RING_LOST 0x01
 #define RT_RING_MANY 0x02		/* with LOST */
+#define RT_RING_RELOAD_TOPICS 0x10	/* no frame: streams whose topics match the
+									 * pattern in its place are loaded anew */
+#define RT_RING_RELOAD_PATH 0x20	/* the same for the stream of a path */
+#define RT_RING_RELOAD (RT_RING_RELOAD_TOPICS | RT_RING_RELOAD_PATH)
 #define RT_RING_MODE_SHIFT 2	/* two bits: the mode of RtDurability and one */
 
 #define rt_ring_entry_topic(e) ((const char *) (e) + sizeof(RtRingEntry))

@@ -43,7 +43,9 @@ typedef enum RtRequestKind
 	RT_REQUEST_RESUME,			/* args: topics, see below; answer: REPLAY */
 	RT_REQUEST_REPAIR,			/* path: topic; answer: REPLAY */
 	RT_REQUEST_JOIN,			/* path, args: topic; no answer, as the next */
-	RT_REQUEST_LEAVE			/* since: how many others are left */
+	RT_REQUEST_LEAVE,			/* since: how many others are left */
+	RT_REQUEST_RELOAD			/* as STREAM, id: topic; answer: STREAM with an
+								 * event, or FRAME with one that says why not */
 } RtRequestKind;
 
 typedef enum RtRequestState
@@ -139,6 +141,8 @@ typedef struct RtRequest
 	uint64		answer_position;	/* of the ring.  STREAM, REPLAY: from before
 									 * the rows were looked at.  CALL: behind
 									 * what it has published; 0 = nothing */
+	int64		answer_stale_ms;	/* STREAM: silence after which it is loaded
+									 * anew; 0 = none */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
 	RtSharedText answer;
 
@@ -207,6 +211,8 @@ typedef struct RtAnsweredTopic
 #define RT_TOPIC_FROM_NOW 0x01	/* nothing from before was asked for: what has
 								 * been published since the request is new */
 #define RT_TOPIC_MORE 0x02		/* there are more events than the answer holds */
+#define RT_TOPIC_RELOADS 0x10	/* the stream has a value that can be loaded anew */
+#define RT_TOPIC_SHARED 0x20	/* which does not depend on who asks */
 #define RT_TOPIC_MEMBERS 0x08	/* the stream wants to know who follows it */
 #define RT_TOPIC_TRUNCATED 0x04 /* events are missing and cannot be had */
 

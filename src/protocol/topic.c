@@ -465,3 +465,39 @@ hex_value(char c)
 		return c - 'A' + 10;
 	return -1;
 }
+
+/*
+ * Each piece between two stars is found as early as possible, which leaves the
+ * most for what follows; so one step back to the last star is enough.
+ */
+bool
+rt_pattern_match(const char *pattern, size_t pattern_len,
+				 const char *text, size_t text_len)
+{
+	size_t		p = 0;
+	size_t		t = 0;
+	size_t		after_star = 0; /* in the pattern; 0 = none yet */
+	size_t		star_end = 0;	/* in the text: what the star has taken */
+
+	while (t < text_len)
+	{
+		if (p < pattern_len && pattern[p] == '*')
+		{
+			after_star = ++p;
+			star_end = ++t;
+		}
+		else if (p < pattern_len && pattern[p] == text[t])
+		{
+			p++;
+			t++;
+		}
+		else if (after_star > 0)
+		{
+			p = after_star;
+			t = ++star_end;
+		}
+		else
+			return false;
+	}
+	return p == pattern_len;
+}

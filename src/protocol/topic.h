@@ -88,6 +88,10 @@ extern bool rt_template_match(const char *tpl, size_t tpl_len,
 							  const char *topic, size_t topic_len,
 							  RtSpan *values);
 
+/* Whether a text matches a pattern, in which '*' is one byte or more. */
+extern bool rt_pattern_match(const char *pattern, size_t pattern_len,
+							 const char *text, size_t text_len);
+
 /*
  * Both return the length written, or -1 if it does not fit or is malformed.
  * Neither terminates.  Encoding refuses the byte NUL; decoding takes what

@@ -16,6 +16,15 @@ data: NULL is sent as null, but not for created, updated, deleted, join, leave, 
 In another database than realtime.database it does nothing, and warns once in a session.
 Errors: RT430 for the topic, 22004 for a NULL, 22023 for event or data, 54000 for an event above 1 MiB or a transaction that publishes more than half of realtime.ring_size, 25006 for a topic of class replay in a read-only transaction, 0A000 at PREPARE TRANSACTION.';
 
+CREATE FUNCTION realtime.invalidate(pattern text)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_invalidate';
+COMMENT ON FUNCTION realtime.invalidate(text) IS
+'Has streams loaded anew for all that follow them, once this transaction commits, as if they had asked again: those whose topic matches the pattern, and those whose invalidate_on matches it as if it had been published on.
+pattern: * is one or more characters, all else is itself. Said twice in a transaction it happens once; rolled back, also to a savepoint, it does not.
+Errors: 22004 for a NULL, RT430 for a pattern that is no topic, 54000, 55000 and 0A000 as for realtime.publish().';
+
 CREATE FUNCTION realtime.publish(messages realtime.envelope[])
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

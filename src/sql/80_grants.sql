@@ -69,6 +69,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
 	realtime.publish(text, text, jsonb),
 	realtime.publish(realtime.envelope[]),
+	realtime.invalidate(text),
 	realtime.throttle(text, text, jsonb, interval),
 	realtime.debounce(text, text, jsonb, interval)
 	TO realtime_publisher;

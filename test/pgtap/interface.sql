@@ -28,6 +28,7 @@ SELECT results_eq('signatures', $$VALUES
 	('declared_topic', 'topic text', 'text', 's', 'r'),
 	('drop', 'path text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
+	('invalidate', 'pattern text', 'void', 'v', 'u'),
 	('live_table', 'relation regclass, topic text, key text DEFAULT NULL::text, columns name[] DEFAULT NULL::name[], '
 		'always boolean DEFAULT false', 'void', 'v', 'u'),
 	('live_table_arguments', 'arguments bytea', 'text[]', 'i', 's'),
@@ -108,6 +109,7 @@ SELECT results_eq('rights', $$VALUES
 	('declared_topic', 'pg_database_owner'), ('declared_topic', 'realtime_admin'),
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
+	('invalidate', 'realtime_publisher'),
 	('live_table', 'pg_database_owner'), ('live_table', 'realtime_admin'),
 	('live_table_arguments', 'pg_database_owner'), ('live_table_arguments', 'realtime_admin'),
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),

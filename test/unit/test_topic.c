@@ -453,6 +453,36 @@ fills_templates(void)
 	}
 }
 
+static bool
+pattern_matches(const char *pattern, const char *text)
+{
+	return rt_pattern_match(pattern, strlen(pattern), text, strlen(text));
+}
+
+static void
+matches_patterns(void)
+{
+	CHECK(pattern_matches("orders:7", "orders:7"));
+	CHECK(!pattern_matches("orders:7", "orders:77"));
+	CHECK(!pattern_matches("orders:77", "orders:7"));
+	CHECK(pattern_matches("orders:*", "orders:7"));
+	CHECK(!pattern_matches("orders:*", "orders:"));
+	CHECK(pattern_matches("*", "x"));
+	CHECK(!pattern_matches("*", ""));
+	CHECK(pattern_matches("", ""));
+	CHECK(!pattern_matches("**", "x"));
+	CHECK(pattern_matches("**", "xy"));
+	CHECK(pattern_matches("*:list", "a:b:list"));
+	CHECK(!pattern_matches("*:list", ":list"));
+	CHECK(pattern_matches("a*b*c", "aXbbYbc"));
+	CHECK(!pattern_matches("a*b*c", "abc"));
+	CHECK(pattern_matches("a*a*a", "aaaaa"));
+	CHECK(!pattern_matches("a*a*a", "aaaa"));
+	CHECK(pattern_matches("a.b?[c]", "a.b?[c]"));
+	CHECK(!pattern_matches("a.b", "axb"));
+	CHECK(!pattern_matches("*aaaab", "aaaaaaaaaaaaaaaaaaaa"));
+}
+
 int
 main(void)
 {
@@ -471,5 +501,6 @@ main(void)
 	RUN(refuses_truncated_escapes);
 	RUN(forms_templates);
 	RUN(fills_templates);
+	RUN(matches_patterns);
 	return unit_done();
 }

@@ -414,11 +414,6 @@ check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row)
 											 "stale_after", PG_INT32_MAX);
 	row->invalidate_on = rt_parameter_texts(fcinfo, STREAM_INVALIDATE_ON,
 											"invalidate_on");
-	if (row->invalidate_on != NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s is not supported yet", "invalidate_on"),
-				 errhint("Declare it without this option.")));
 	if (row->stale_after != NULL)
 		need(row->functions[RT_STREAM_LOADER] != NULL, "stale_after", "a loader");
 	if (row->invalidate_on != NIL)
@@ -445,7 +440,6 @@ refuse_later(FunctionCallInfo fcinfo)
 		const char *name;
 	}			later[] = {
 		{STREAM_COALESCE_BY, "coalesce_by"},
-		{STREAM_STALE_AFTER, "stale_after"},
 		{STREAM_ON_ERROR, "on_error"}
 	};
 

@@ -82,6 +82,8 @@ has_become_numbered(const RtRingEntry *entry)
 {
 	const RtTopicDeclaration *declaration;
 
+	if (entry->flags & RT_RING_RELOAD)
+		return false;
 	declaration = rt_declaration_topic(rt_ring_entry_topic(entry),
 									   entry->topic_len);
 	return declaration != NULL && entry->topic_class != RT_TOPIC_REPLAY &&

@@ -34,6 +34,7 @@
 #include "src/backend/publish/early_release.h"
 #include "src/backend/publish/entry.h"
 #include "src/backend/publish/epoch_end.h"
+#include "src/backend/publish/invalidate.h"
 #include "src/backend/publish/numbering.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/settle.h"
@@ -49,6 +50,7 @@
 #define BUFFER_MIN 1024			/* bytes */
 #define UNNUMBERED_MIN 8
 #define HINT_EVENTS_MIN 64		/* on a topic, between hints for retention */
+#define RELOADS_KNOWN 32		/* beyond these one may be said twice */
 
 /* Beside RT_RING_*: taken out again; never reaches the ring. */
 #define ENTRY_REMOVED 0x80
@@ -68,6 +70,8 @@ typedef struct Pending
 	bool		any_many;		/* there may be an RT_RING_MANY */
 	bool		any_removed;	/* some entries are ENTRY_REMOVED */
 	bool		closed;			/* PRE_COMMIT has been */
+	int			reload_count;	/* entries that ask for streams to be loaded */
+	Size		reloads[RELOADS_KNOWN]; /* where they are, ascending */
 } Pending;
 
 
@@ -158,6 +162,8 @@ rt_pending_add(const RtEvent *event)
 	if (event->topic_class == RT_TOPIC_REPLAY)
 		note_unnumbered(event->event_len, event->replay_size);
 	end_entry(entry);
+	if (unlikely(rt_declarations_invalidated() != NIL))
+		rt_invalidate_by_event(event);
 }
 
 void
@@ -173,6 +179,8 @@ rt_pending_add_lost(const RtEvent *event)
 	if (event->topic_class == RT_TOPIC_REPLAY)
 		note_unnumbered(0, event->replay_size);
 	end_entry(entry);
+	if (unlikely(rt_declarations_invalidated() != NIL))
+		rt_invalidate_by_topic(event->topic, event->topic_len);
 }
 
 void
@@ -202,6 +210,40 @@ rt_pending_add_template_lost(const char *tpl, Size len)
 	check_open();
 	rt_pending_check_size(pending.size + size);
 	end_many(begin_entry(&many, size));
+	if (unlikely(rt_declarations_invalidated() != NIL))
+		rt_invalidate_all();
+}
+
+static bool
+has_reload(uint8 flag, const char *name, Size len)
+{
+	for (int i = 0; i < pending.reload_count; i++)
+	{
+		const RtRingEntry *entry = (RtRingEntry *) (pending.buffer + pending.reloads[i]);
+
+		if (entry->flags == flag && entry->topic_len == len &&
+			memcmp(rt_ring_entry_topic(entry), name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+rt_pending_add_reload(uint8 flag, const char *name, Size len)
+{
+	RtEvent		reload = {.topic = name, .topic_len = len, .topic_class = RT_TOPIC_VOLATILE};
+	Size		size = rt_entry_size_lost(&reload);
+	RtRingEntry *entry;
+
+	check_open();
+	if (has_reload(flag, name, len))
+		return;
+	rt_pending_check_size(pending.size + size);
+	if (pending.reload_count < RELOADS_KNOWN)
+		pending.reloads[pending.reload_count++] = pending.size;
+	entry = begin_entry(&reload, size);
+	entry->flags = flag;
+	end_entry(entry);
 }
 
 void
@@ -282,6 +324,9 @@ static void
 cut_entries(uint64 begin)
 {
 	pending.size = begin;
+	while (pending.reload_count > 0 &&
+		   pending.reloads[pending.reload_count - 1] >= begin)
+		pending.reload_count--;
 	while (pending.unnumbered_count > 0 &&
 		   pending.unnumbered[pending.unnumbered_count - 1].begin >= begin)
 		pending.unnumbered_count--;

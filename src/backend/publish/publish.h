@@ -94,6 +94,13 @@ extern void rt_pending_add_partition_lost(uint32 partition);
 extern void rt_pending_add_template_lost(const char *tpl, Size len);
 
 /*
+ * Streams are to be loaded anew: those whose topic matches a pattern
+ * (RT_RING_RELOAD_TOPICS), or one by its path (RT_RING_RELOAD_PATH).  Saying it
+ * twice is saying it once.
+ */
+extern void rt_pending_add_reload(uint8 flag, const char *name, Size len);
+
+/*
  * Once this commits, no number given before is good to resume from, nor one of
  * the epoch above or earlier ones if above is not -1.
  */

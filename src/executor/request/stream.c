@@ -20,6 +20,7 @@
 #include "catalog/pg_proc.h"
 #include "lib/stringinfo.h"
 #include "storage/proc.h"
+#include "utils/json.h"
 #include "utils/snapmgr.h"
 
 #include "src/catalog/declaration_table.h"
@@ -265,6 +266,16 @@ describe_stream(RtStreamWork *stream)
 	reply->schema_version = declaration->schema_version;
 }
 
+static void
+check_length(size_t len)
+{
+	Assert(len > 0);
+	if (len > RT_FRAME_PAYLOAD_MAX)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
+				 errmsg("Value exceeds the frame limit; load it in pages")));
+}
+
 static char *
 frame_of_reply(RtStreamWork *stream, size_t *frame_len)
 {
@@ -275,12 +286,39 @@ frame_of_reply(RtStreamWork *stream, size_t *frame_len)
 	size_t		len = rt_payload_stream(buffer + RT_FRAME_HEADROOM, cap, id,
 										&stream->reply);
 
-	Assert(len > 0);
-	if (len > RT_FRAME_PAYLOAD_MAX)
-		ereport(ERROR,
-				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
-				 errmsg("Value exceeds the frame limit; load it in pages")));
+	check_length(len);
 	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
+}
+
+/* The same for those who have it already. */
+static char *
+frame_of_refreshed(RtStreamWork *stream, size_t *frame_len)
+{
+	RtStreamReply *reply = &stream->reply;
+	size_t		cap = reply->data_json.len + stream->topic_len + RT_FRAME_OVERHEAD;
+	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
+	size_t		len = rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, reply->topic,
+									   RT_TEXT("refreshed"), reply->data_json,
+									   Max(reply->seq, 0));
+
+	check_length(len);
+	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
+}
+
+/* What the gateway has to know of the stream. */
+static void
+set_flags(RtStreamWork *stream)
+{
+	const RtStreamDeclaration *declaration = stream->declaration;
+
+	if (declaration->functions[RT_STREAM_ON_SUBSCRIBE].declared ||
+		declaration->functions[RT_STREAM_ON_UNSUBSCRIBE].declared)
+		stream->flags |= RT_TOPIC_MEMBERS;
+	if (!rt_stream_is_channel(declaration))
+		stream->flags |= RT_TOPIC_RELOADS;
+	if (declaration->shared)
+		stream->flags |= RT_TOPIC_SHARED;
+	stream->work.request->answer_stale_ms = Max(declaration->stale_after_ms, 0);
 }
 
 static void
@@ -288,11 +326,10 @@ send_subscribing_reply(RtStreamWork *stream)
 {
 	StringInfoData topics;
 	size_t		len;
-	char	   *frame = frame_of_reply(stream, &len);
+	char	   *frame = stream->reloads ? frame_of_refreshed(stream, &len) :
+		frame_of_reply(stream, &len);
 
-	if (stream->declaration->functions[RT_STREAM_ON_SUBSCRIBE].declared ||
-		stream->declaration->functions[RT_STREAM_ON_UNSUBSCRIBE].declared)
-		stream->flags |= RT_TOPIC_MEMBERS;
+	set_flags(stream);
 	initStringInfo(&topics);
 	rt_reply_add_topic(&topics, stream->topic, stream->topic_len,
 					   stream->reply.seq, stream->flags);
@@ -408,16 +445,34 @@ rt_stream_admit(RtStreamWork *stream)
 	return true;
 }
 
+/* Whether those who have the value of a topic of this stream can have it anew. */
+static bool
+is_as_before(const RtStreamWork *stream)
+{
+	const RtRequest *request = stream->work.request;
+	const char *id = stream->guarded.text + request->asked.id.off;
+
+	return !rt_stream_is_channel(stream->declaration) &&
+		request->asked.id.len == stream->topic_len + 2 &&
+		memcmp(id + 1, stream->topic, stream->topic_len) == 0;
+}
+
 static void
 run_admission(RtWork *work)
 {
 	RtStreamWork *stream = (RtStreamWork *) work;
 	RtRequest  *request = work->request;
 
-	stream->subscribes = request->asked.kind == RT_REQUEST_STREAM &&
-		request->asked.cursor.len == 0 && request->asked.id.len > 0;
+	stream->subscribes = stream->reloads ||
+		(request->asked.kind == RT_REQUEST_STREAM &&
+		 request->asked.cursor.len == 0 && request->asked.id.len > 0);
 	if (!rt_stream_admit(stream))
-		send_plain_reply(stream);
+	{
+		if (!stream->reloads)
+			send_plain_reply(stream);
+	}
+	else if (stream->reloads)
+		stream->reply.gated = !is_as_before(stream);
 	else if (!needs_load(stream))
 		answer_channel(stream);
 }
@@ -491,6 +546,7 @@ make_work(RtRequest *request)
 	stream->work.activity = rt_work_path(request);
 	stream->guarded.work = &stream->work;
 	stream->guarded.text = text;
+	stream->reloads = request->asked.kind == RT_REQUEST_RELOAD;
 	return stream;
 }
 
@@ -510,6 +566,38 @@ load(RtStreamWork *stream)
 	stream->work.take_snapshot = take_snapshot;
 	stream->work.run = run_load;
 	rt_work_continue(&stream->work);
+}
+
+/* An event on the stream's system topic: the value could not be loaded anew. */
+static void
+tell_subscribers(RtStreamWork *stream)
+{
+	const RtFault *fault = &stream->work.fault;
+	const RtRequest *request = stream->work.request;
+	StringInfoData data;
+	char	   *topic;
+	size_t		cap;
+	size_t		len;
+	char	   *buffer;
+	char	   *frame;
+
+	rt_reply_reset(stream->work.request);
+	if (request->asked.id.len < 2)
+		return;
+	topic = psprintf("__system:%.*s", (int) request->asked.id.len - 2,
+					 stream->guarded.text + request->asked.id.off + 1);
+	initStringInfo(&data);
+	appendStringInfoString(&data, "{\"code\":");
+	escape_json(&data, fault->code);
+	appendStringInfoString(&data, ",\"message\":");
+	escape_json(&data, fault->message);
+	appendStringInfoChar(&data, '}');
+	cap = strlen(topic) + data.len + RT_FRAME_OVERHEAD;
+	buffer = palloc(RT_FRAME_HEADROOM + cap);
+	len = rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, RT_TEXT(topic),
+						   RT_TEXT("error"), ((RtText) {data.data, data.len}), 0);
+	frame = rt_frame_seal(buffer, len, RT_OPCODE_TEXT, &len);
+	(void) rt_reply_frame(stream->work.request, frame, len);
 }
 
 RtWorkResult
@@ -539,7 +627,10 @@ rt_stream_run(RtRequest *request)
 	if (work->fault.code != NULL)
 	{
 		rt_stream_failed(stream);
-		rt_work_reply_fault(work);
+		if (stream->reloads && !work->unavailable)
+			tell_subscribers(stream);
+		else
+			rt_work_reply_fault(work);
 	}
 	return rt_work_result(work);
 }

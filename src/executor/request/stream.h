@@ -33,6 +33,7 @@ typedef struct RtStreamWork
 	bool		is_call;		/* the path is none of a stream */
 	bool		changed;		/* so much that all must be done again */
 	bool		subscribes;		/* else the value is wanted once */
+	bool		reloads;		/* its subscribers get the value as an event */
 
 	const char *topic;
 	int			topic_len;

@@ -17,6 +17,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/group.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/ipc/publish_ring.h"
@@ -180,6 +181,8 @@ concerns_topic(const RtRingEntry *entry, const RtTopic *topic)
 {
 	const char *name = rt_ring_entry_topic(entry);
 
+	if (entry->flags & RT_RING_RELOAD)
+		return false;
 	if ((entry->flags & RT_RING_MANY) == 0)
 		return entry->topic_hash == topic->hash &&
 			entry->topic_len == topic->name_len &&
@@ -239,6 +242,15 @@ mark_collected_partitions(void)
 }
 
 static void
+reload_streams(const RtRingEntry *entry)
+{
+	if (entry->flags & RT_RING_RELOAD_TOPICS)
+		rt_groups_reload_topics(rt_ring_entry_topic(entry), entry->topic_len);
+	else
+		rt_groups_reload_path(rt_ring_entry_topic(entry), entry->topic_len);
+}
+
+static void
 deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
@@ -249,6 +261,11 @@ deliver_entry(const RtRingEntry *entry)
 		return;
 	}
 	mark_collected_partitions();
+	if (entry->flags & RT_RING_RELOAD)
+	{
+		reload_streams(entry);
+		return;
+	}
 	if (entry->flags & RT_RING_MANY)
 	{
 		rt_topics_visit(deliver_if_concerned, unconstify(RtRingEntry *, entry));
@@ -259,6 +276,7 @@ deliver_entry(const RtRingEntry *entry)
 		return;
 	if (unlikely(rt_topics_are_watched))
 		rt_topic_watch_event(topic, entry);
+	topic->last_event_ms = rt_gateway.now_ms;
 	deliver_to_topic(topic, entry);
 }
 
@@ -293,6 +311,7 @@ recover_from_overrun(void)
 	reader.position = rt_ring_position();
 	pg_memory_barrier();
 	rt_topics_visit(mark_topic_lost, &lost_from);
+	rt_groups_reload_topics("*", 1);	/* one may have asked for it */
 	rt_count(ring_overruns);
 }
 

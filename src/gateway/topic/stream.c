@@ -17,6 +17,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
@@ -226,17 +227,23 @@ find_or_make(RtConnection *connection, const char *name, size_t len,
 	return *subscription != NULL ? RT_CODE_CUSTOM : rt_budget_code(verdict);
 }
 
-/* Returns false if there are too many members; it is dropped if it is new. */
-static bool
-enter_member(RtSubscription *subscription, RtRequest *request)
+/* With whom it loads anew, and who wants to know; or why it cannot be. */
+static RtCode
+enter_stream(RtSubscription *subscription, RtRequest *request, uint8 flags)
 {
 	const char *path = rt_shared_text_get(&request->text) + request->asked.path.off;
+	RtBudgetVerdict verdict = RT_BUDGET_GRANTED;
 
-	if (rt_member_enter(subscription, path, request->asked.path.len))
-		return true;
+	if (flags & RT_TOPIC_RELOADS)
+		verdict = rt_group_enter(subscription, request, (flags & RT_TOPIC_SHARED) != 0);
+	if (verdict == RT_BUDGET_GRANTED && (flags & RT_TOPIC_MEMBERS) &&
+		!rt_member_enter(subscription, path, request->asked.path.len))
+		verdict = RT_BUDGET_SCARCE;
+	if (verdict == RT_BUDGET_GRANTED)
+		return RT_CODE_CUSTOM;
 	if (subscription->state == RT_SUBSCRIPTION_PENDING)
 		rt_subscription_drop(subscription);
-	return false;
+	return rt_budget_code(verdict);
 }
 
 void
@@ -254,9 +261,8 @@ rt_stream_grant(RtConnection *connection, RtRequest *request)
 	if (!was_unsubscribed(connection, topic, answered.len,
 						  request->asked.ticket))
 		refusal = find_or_make(connection, topic, answered.len, &subscription);
-	if (subscription != NULL && (answered.flags & RT_TOPIC_MEMBERS) &&
-		!enter_member(subscription, request))
-		refusal = RT_CODE_OVERLOADED;
+	if (subscription != NULL)
+		refusal = enter_stream(subscription, request, answered.flags);
 	if (refusal != RT_CODE_CUSTOM)
 	{
 		rt_send_failure(connection, text, id, refusal, rt_code_message(refusal));

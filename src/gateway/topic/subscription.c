@@ -16,6 +16,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/publish_ring.h"
@@ -138,6 +139,7 @@ rt_subscription_drop(RtSubscription *subscription)
 	RtConnection *connection = subscription->connection;
 
 	rt_member_exit(subscription);
+	rt_group_exit(subscription);
 	leave_losses(subscription);
 	rt_hash_remove(&pairs, &subscription->node);
 	dlist_delete(&subscription->connection_node);

@@ -41,6 +41,8 @@ typedef struct RtSubscription
 	dlist_node connection_node;
 	dlist_node loss_node; /* in one of the connection's lists of losses */
 	int member;           /* a stream wants to know of it; see member.h */
+	struct RtGroup *group; /* with whom it loads anew; NULL = never */
+	dlist_node group_node;
 } RtSubscription;
 
 extern void rt_subscriptions_init(void);

@@ -18,6 +18,7 @@ typedef struct RtTopic
 	uint32 subscriber_size;
 	struct RtSubscription **subscribers; /* each knows its place in it */
 	uint32 open_generation; /* of declarations when found open; 0 = not */
+	int64 last_event_ms;    /* 0 = none while it is here */
 	char name[FLEXIBLE_ARRAY_MEMBER]; /* terminated */
 } RtTopic;
 

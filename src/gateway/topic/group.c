@@ -1,0 +1,443 @@
+/*
+ * group.c
+ *		Those who follow a stream alike, and loading its value anew for them.
+ *
+ * The gateway asks as the first of the group would ask again, and what it gets
+ * is sent to all as the event "refreshed".  Each goes on behind the answer's
+ * position in the ring, as after a reply: events that the value has already
+ * are not sent, and those sent before that it does not have are sent again.
+ *
+ * A group has at most one request in flight.  What happens meanwhile has it ask
+ * once more afterwards, however often it happens; so however fast a stream is
+ * invalidated, its loader runs one time after the other.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+
+#include "src/gateway/ask.h"
+#include "src/gateway/door/outbox.h"
+#include "src/gateway/gateway.h"
+#include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/group.h"
+#include "src/guc.h"
+#include "src/ipc/session.h"
+#include "src/protocol/topic.h"
+
+#define SLOTS_PART 8			/* this part of the slots at most */
+#define FAILURES_MAX 3			/* executors that ended; then it is left */
+#define SYSTEM_PREFIX "__system:"
+
+typedef enum GroupState
+{
+	IDLE,
+	WAITING,					/* to be asked */
+	ASKED
+} GroupState;
+
+typedef struct RtGroup
+{
+	RtHashNode	node;			/* by the key: all up to "subscriptions" */
+	RtTopic    *topic;
+	int			session;		/* RT_SESSION_NONE = shared */
+	RtText		path;			/* in text */
+	RtText		args;
+
+	dlist_head	subscriptions;
+	uint32		count;
+	dlist_node	all_node;
+
+	GroupState	state;
+	dlist_node	state_node;		/* unless IDLE */
+	uint64		ticket;			/* ASKED */
+	bool		again;			/* ASKED: something has happened since */
+	bool		failing;		/* the last load has failed */
+	int			failures;		/* executors that ended over it */
+	int64		stale_ms;		/* 0 = never */
+	int64		loaded_ms;
+	char		text[FLEXIBLE_ARRAY_MEMBER];
+} RtGroup;
+
+static RtHashTable groups;
+static dlist_head all = DLIST_STATIC_INIT(all);
+static dlist_head waiting = DLIST_STATIC_INIT(waiting);
+static dlist_head asked = DLIST_STATIC_INIT(asked);
+static uint64 last_ticket = 0;
+static int	in_flight = 0;		/* with those of groups that are gone */
+
+void
+rt_groups_init(void)
+{
+	rt_hash_init(&groups);
+}
+
+/* ---- entering and leaving ---- */
+
+static uint32
+key_hash(const RtTopic *topic, int session, RtText path, RtText args)
+{
+	uint32		hash = hash_combine(topic->node.hash, murmurhash32(session));
+
+	hash = hash_combine(hash, hash_bytes((const unsigned char *) path.ptr, path.len));
+	return hash_combine(hash, hash_bytes_extended((const unsigned char *) args.ptr,
+												  args.len, topic->node.hash));
+}
+
+static bool
+texts_are_equal(RtText a, RtText b)
+{
+	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+static RtGroup *
+find_group(const RtTopic *topic, int session, RtText path, RtText args, uint32 hash)
+{
+	RtHashNode *node = rt_hash_first(&groups, hash);
+
+	for (; node != NULL; node = rt_hash_next(node))
+	{
+		RtGroup    *group = rt_hash_container(RtGroup, node, node);
+
+		if (group->topic == topic && group->session == session &&
+			texts_are_equal(group->path, path) && texts_are_equal(group->args, args))
+			return group;
+	}
+	return NULL;
+}
+
+static RtGroup *
+make_group(RtTopic *topic, int session, RtText path, RtText args, uint32 hash)
+{
+	RtGroup    *group = calloc(1, offsetof(RtGroup, text) + path.len + args.len);
+
+	if (group == NULL)
+		return NULL;
+	group->topic = topic;
+	group->session = session;
+	memcpy(group->text, path.ptr, path.len);
+	if (args.len > 0)
+		memcpy(group->text + path.len, args.ptr, args.len);
+	group->path = (RtText) {group->text, path.len};
+	group->args = (RtText) {group->text + path.len, args.len};
+	dlist_init(&group->subscriptions);
+	dlist_push_tail(&all, &group->all_node);
+	rt_hash_add(&groups, &group->node, hash);
+	return group;
+}
+
+static void
+set_state(RtGroup *group, GroupState state)
+{
+	if (group->state != IDLE)
+		dlist_delete(&group->state_node);
+	group->state = state;
+	if (state != IDLE)
+		dlist_push_tail(state == WAITING ? &waiting : &asked, &group->state_node);
+}
+
+static void
+free_group(RtGroup *group)
+{
+	set_state(group, IDLE);
+	dlist_delete(&group->all_node);
+	rt_hash_remove(&groups, &group->node);
+	free(group);
+}
+
+/* As if the subscription were the only one. */
+static size_t
+charge_for(const RtGroup *group)
+{
+	return sizeof(RtGroup) + group->path.len + group->args.len;
+}
+
+RtBudgetVerdict
+rt_group_enter(RtSubscription *subscription, RtRequest *request, bool shared)
+{
+	const char *text = rt_shared_text_get(&request->text);
+	RtText		path = {text + request->asked.path.off, request->asked.path.len};
+	RtText		args = {text + request->asked.args.off, request->asked.args.len};
+	RtConnection *connection = subscription->connection;
+	RtTopic    *topic = subscription->topic;
+	int			session = shared ? RT_SESSION_NONE : connection->session;
+	uint32		hash = key_hash(topic, session, path, args);
+	RtGroup    *group = find_group(topic, session, path, args, hash);
+	RtBudgetVerdict verdict;
+
+	if (group != NULL && group == subscription->group)
+		return RT_BUDGET_GRANTED;
+	verdict = rt_budget_charge(&connection->budget,
+							   sizeof(RtGroup) + path.len + args.len);
+	if (verdict != RT_BUDGET_GRANTED)
+		return verdict;
+	if (group == NULL)
+		group = make_group(topic, session, path, args, hash);
+	if (group == NULL)
+	{
+		rt_budget_refund(&connection->budget, sizeof(RtGroup) + path.len + args.len);
+		return RT_BUDGET_SCARCE;
+	}
+	rt_group_exit(subscription);
+	subscription->group = group;
+	dlist_push_tail(&group->subscriptions, &subscription->group_node);
+	group->count++;
+	group->stale_ms = request->answer_stale_ms;
+	group->loaded_ms = rt_gateway.now_ms;
+	return RT_BUDGET_GRANTED;
+}
+
+void
+rt_group_exit(RtSubscription *subscription)
+{
+	RtGroup    *group = subscription->group;
+
+	if (group == NULL)
+		return;
+	subscription->group = NULL;
+	dlist_delete(&subscription->group_node);
+	rt_budget_refund(&subscription->connection->budget, charge_for(group));
+	if (--group->count == 0)
+		free_group(group);
+}
+
+/* ---- what is to be loaded anew ---- */
+
+static void
+want(RtGroup *group)
+{
+	if (group->state == ASKED)
+		group->again = true;
+	else if (group->state == IDLE)
+		set_state(group, WAITING);
+}
+
+void
+rt_groups_reload_topics(const char *pattern, size_t len)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &all)
+	{
+		RtGroup    *group = dlist_container(RtGroup, all_node, iter.cur);
+
+		if (rt_pattern_match(pattern, len, group->topic->name, group->topic->name_len))
+			want(group);
+	}
+}
+
+void
+rt_groups_reload_path(const char *path, size_t len)
+{
+	RtText		wanted = {path, len};
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &all)
+	{
+		RtGroup    *group = dlist_container(RtGroup, all_node, iter.cur);
+
+		if (texts_are_equal(group->path, wanted))
+			want(group);
+	}
+}
+
+void
+rt_groups_sweep(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &all)
+	{
+		RtGroup    *group = dlist_container(RtGroup, all_node, iter.cur);
+		int64		since = Max(group->topic->last_event_ms, group->loaded_ms);
+
+		if (group->stale_ms > 0 && rt_gateway.now_ms - since >= group->stale_ms)
+			want(group);
+	}
+}
+
+/* ---- asking ---- */
+
+static RtSubscription *
+first_of(RtGroup *group)
+{
+	return dlist_head_element(RtSubscription, group_node, &group->subscriptions);
+}
+
+/* A topic needs no escaping. */
+static RtText
+quote_topic(const RtTopic *topic, char *quoted)
+{
+	quoted[0] = '"';
+	memcpy(quoted + 1, topic->name, topic->name_len);
+	quoted[topic->name_len + 1] = '"';
+	return (RtText) {quoted, topic->name_len + 2};
+}
+
+static bool
+ask_for(RtGroup *group)
+{
+	char		quoted[RT_TOPIC_MAX + 2];
+	RtQuestionTexts texts = {
+		.path = group->path,
+		.id = quote_topic(group->topic, quoted),
+		.args = group->args
+	};
+	RtQuestion	question;
+
+	rt_question_init(&question, first_of(group)->connection, RT_REQUEST_RELOAD);
+	question.connection = 0;
+	question.connection_serial = 0;
+	question.ticket = last_ticket + 1;
+	question.limit = RT_FRAME_PAYLOAD_MAX;
+	if (!rt_service_takes_requests() || !rt_ask_for_nobody(&question, &texts))
+		return false;
+	group->ticket = ++last_ticket;
+	group->again = false;
+	set_state(group, ASKED);
+	in_flight++;
+	return true;
+}
+
+void
+rt_groups_begin(void)
+{
+	while (!dlist_is_empty(&waiting) &&
+		   in_flight < Max(1, realtime_queue_depth / SLOTS_PART))
+	{
+		if (!ask_for(dlist_head_element(RtGroup, state_node, &waiting)))
+			break;
+	}
+}
+
+bool
+rt_groups_waiting(void)
+{
+	return !dlist_is_empty(&waiting);
+}
+
+/* ---- answers ---- */
+
+static RtGroup *
+find_asked(uint64 ticket)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &asked)
+	{
+		RtGroup    *group = dlist_container(RtGroup, state_node, iter.cur);
+
+		if (group->ticket == ticket)
+			return group;
+	}
+	return NULL;
+}
+
+static void
+send_to_all(RtGroup *group, RtText text)
+{
+	RtEventFrame frame = {.plain = text};
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &group->subscriptions)
+	{
+		RtSubscription *subscription = dlist_container(RtSubscription, group_node, iter.cur);
+
+		(void) rt_connection_deliver(subscription->connection, &frame);
+	}
+}
+
+/* Of all that have not lost events: these load anew by themselves. */
+static void
+refresh_all(RtGroup *group, const RtRequest *request, int64 seq, RtText text)
+{
+	RtEventFrame frame = {.plain = text};
+	RtSubscription **late = malloc(sizeof(RtSubscription *) * group->count);
+	int			count = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &group->subscriptions)
+	{
+		RtSubscription *subscription = dlist_container(RtSubscription, group_node, iter.cur);
+
+		if (subscription->lost || subscription->state != RT_SUBSCRIPTION_ACTIVE)
+			continue;
+		if (late == NULL ||
+			!rt_connection_deliver(subscription->connection, &frame))
+		{
+			rt_subscription_lose_for_good(subscription);
+			continue;
+		}
+		rt_subscription_go_on(subscription, request->answer_position, seq);
+		late[count++] = subscription;
+	}
+	if (count > 0)
+		rt_fanout_catch_up(late, count);
+	free(late);
+}
+
+static void
+tell_recovered(RtGroup *group)
+{
+	char		topic[sizeof(SYSTEM_PREFIX) + RT_TOPIC_MAX];
+	size_t		cap = sizeof(topic) + RT_FRAME_OVERHEAD;
+	char	   *buffer = rt_frame_buffer(cap);
+	size_t		topic_len;
+	size_t		len;
+	char	   *frame;
+
+	if (!group->failing)
+		return;
+	group->failing = false;
+	topic_len = snprintf(topic, sizeof(topic), SYSTEM_PREFIX "%s", group->topic->name);
+	len = rt_payload_event(buffer, cap, (RtText) {topic, topic_len},
+						   RT_TEXT("recovered"), RT_TEXT("null"), 0);
+	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_TEXT, &len);
+	send_to_all(group, (RtText) {frame, len});
+}
+
+static void
+take_value(RtGroup *group, RtRequest *request)
+{
+	const char *answer = rt_shared_text_get(&request->answer);
+	RtAnsweredTopic answered;
+
+	memcpy(&answered, answer, sizeof(answered));
+	group->failures = 0;
+	group->loaded_ms = rt_gateway.now_ms;
+	group->stale_ms = request->answer_stale_ms;
+	tell_recovered(group);
+	refresh_all(group, request, answered.seq,
+				(RtText) {answer + request->answer_topics_len,
+				request->answer.len - request->answer_topics_len});
+}
+
+void
+rt_group_answer(RtRequest *request)
+{
+	RtGroup    *group = find_asked(request->asked.ticket);
+
+	in_flight--;
+	if (group == NULL)
+		return;					/* nobody follows it any more */
+	set_state(group, IDLE);
+	group->loaded_ms = rt_gateway.now_ms;
+	if (group->again)
+		want(group);
+	switch (request->answer_kind)
+	{
+		case RT_ANSWER_STREAM:
+			take_value(group, request);
+			break;
+		case RT_ANSWER_FRAME:
+			group->failing = true;
+			send_to_all(group, (RtText) {rt_shared_text_get(&request->answer),
+						request->answer.len});
+			break;
+		case RT_ANSWER_FAILED:
+			if (group->failures++ < FAILURES_MAX)
+				want(group);
+			break;
+		default:
+			break;
+	}
+}
