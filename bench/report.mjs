@@ -237,6 +237,24 @@ ${table(['case', 'system', 'deliveries /s', 'p50 (µs)', 'p99 (µs)', 'CPU per d
   troubles(groups, 'missing', 'deliveries missing')}`;
 }
 
+function longCalls() {
+  const groups = summary('long-calls', [0], 1, ['rate', 'p50', 'p99']);
+  const ms = (us) => show(us / 1000);
+  const rows = [...groups].map(([name, systems]) => [name,
+    ...['realtime', 'pool'].flatMap((system) => {
+      const values = systems.get(system);
+      return [show(values?.rate), ms(values?.p50), ms(values?.p99)];
+    })]);
+  return `## Short calls beside long ones
+
+One client's \`echo\`, one call at a time, while other clients have calls under way that only sleep. With \`realtime\` they
+are in flight on as many WebSockets as there are clients, with as many executors as \`max_worker_processes\` (8) leaves
+room for. With PostgreSQL alone each is a \`pgbench\` client of its own, through PgBouncer with a pool of 20 sessions.
+**The aim is a median below 25 ms and a p99 below 250 ms.**
+
+${table(['others', 'realtime /s', 'p50 (ms)', 'p99 (ms)', 'PgBouncer /s', 'p50 (ms)', 'p99 (ms)'], rows)}`;
+}
+
 function compression() {
   const groups = summary('compression', [0, 1], 2, ['bytes', 'cpu', 'missing']);
   const titles = { message: 'a message of a chat', table: 'a table with 1,000 rows' };
@@ -274,9 +292,11 @@ ${table(['system', 'PSS per connection (kB)', 'USS per connection (kB)', 'time t
 
 // ---- the file ----
 
-const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, fanout, compression, memory };
+const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout,
+  compression, memory };
 const titles = {
-  'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables', 'fanout': 'Fan-out',
+  'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
+  'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out',
   'compression': 'Compression', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0]));
@@ -284,6 +304,7 @@ const measured = new Set(samples.map((sample) => sample[0]));
 // What the measured parts used beside PostgreSQL.
 const others = [
   (measured.has('calls') || measured.has('memory')) && `Node ${facts.node}`,
+  facts.pgbouncer && `PgBouncer ${facts.pgbouncer}`,
   facts.nginx && `nginx ${facts.nginx} with nchan ${facts.nchan}`,
 ].filter(Boolean);
 const circumstances = `Measured ${facts.date} with \`${facts.command}\`: medians of ${facts.rounds} round(s). ${facts.cores} cores shared by servers and

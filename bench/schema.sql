@@ -30,6 +30,17 @@ END
 $$;
 
 --
+-- A call that takes long
+--
+CREATE FUNCTION bench.nap(seconds float8) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+	PERFORM pg_sleep(seconds);
+END
+$$;
+
+--
 -- One row by its primary key
 --
 CREATE FUNCTION bench.lookup_sql(account integer) RETURNS integer
@@ -146,6 +157,7 @@ END
 $$;
 
 SELECT realtime.rpc('bench/echo', 'bench.echo(jsonb)');
+SELECT realtime.rpc('bench/nap', 'bench.nap(float8)');
 SELECT realtime.rpc('bench/lookup_sql', 'bench.lookup_sql(integer)');
 SELECT realtime.rpc('bench/lookup_plpgsql', 'bench.lookup_plpgsql(integer)');
 SELECT realtime.rpc('bench/insert_sql', 'bench.insert_sql(integer, text)');

@@ -6,11 +6,14 @@
 # shellcheck shell=bash
 
 # What only the benchmarks need.  These packages are not installed but unpacked
-# into .work/nginx: installed, they would put a web server on port 80.  nginx
-# uses libraries that PostgreSQL needs as well.
+# into .work/nginx and .work/pgbouncer: installed, they would put servers on
+# their ports.  They use libraries that PostgreSQL needs as well, but for those
+# that are unpacked with them.
 RT_PACKAGES_BENCH=(nginx libnginx-mod-nchan)
+RT_PACKAGES_POOL=(pgbouncer libevent-2.1-7 libc-ares2)
 
 NODE_PID=
+POOL_PID=
 NGINX_PID=
 NGINX_DIR=
 
@@ -139,25 +142,32 @@ nginx_find()
 
 nginx_install()
 {
-    local dir=$RT_WORK/nginx package
-
     ! nginx_find || return 0
-    say "unpacking Debian packages: ${RT_PACKAGES_BENCH[*]}"
+    packages_unpack nginx "${RT_PACKAGES_BENCH[@]}"
+    nginx_find || die "there is no nginx in ${RT_PACKAGES_BENCH[*]}"
+}
+
+# packages_unpack <folder of .work> <package ...>: leaves the version of each in
+# <package>-version.
+packages_unpack()
+{
+    local dir=$RT_WORK/$1 package
+    shift
+
+    say "unpacking Debian packages: $*"
     rm -rf "$dir"
     mkdir -p "$dir"
     (
         cd "$dir" || exit 1
-        apt-get download "${RT_PACKAGES_BENCH[@]}" || {
-            packages_update && apt-get download "${RT_PACKAGES_BENCH[@]}"
-        } || exit 1
+        apt-get download "$@" || { packages_update && apt-get download "$@"; } || exit 1
         for package in *.deb; do
             dpkg -x "$package" . || exit 1
+            dpkg-deb -f "$package" Version >"${package%%_*}-version"
         done
-        dpkg-deb -f ./libnginx-mod-nchan_*.deb Version >nchan-version
         rm -f ./*.deb
-    ) </dev/null >"$RT_WORK/packages.log" 2>&1 && nginx_find || {
+    ) </dev/null >"$RT_WORK/packages.log" 2>&1 || {
         tail -n 20 "$RT_WORK/packages.log" >&2
-        die "could not get ${RT_PACKAGES_BENCH[*]} (see $RT_WORK/packages.log)"
+        die "could not get $* (see $RT_WORK/packages.log)"
     }
 }
 
@@ -256,15 +266,71 @@ nginx_stop()
 
 nchan_version()
 {
-    cat "$RT_WORK/nginx/nchan-version" 2>/dev/null ||
+    cat "$RT_WORK/nginx/libnginx-mod-nchan-version" 2>/dev/null ||
         dpkg-query -W -f='${Version}' libnginx-mod-nchan
 }
 
 nginx_worker() { ps --ppid "$NGINX_PID" -o pid= | tr -d ' '; }
 
+# ---------------------------------------------------------------------------
+# PgBouncer
+
+pool_install()
+{
+    [ -x "$RT_WORK/pgbouncer/usr/sbin/pgbouncer" ] ||
+        packages_unpack pgbouncer "${RT_PACKAGES_POOL[@]}"
+}
+
+pool_version() { cat "$RT_WORK/pgbouncer/pgbouncer-version"; }
+
+# pool_start <sessions>: sets POOL_PORT.
+pool_start()
+{
+    local dir=$RT_RUN/pool deadline=$((SECONDS + 30))
+
+    user_dir "$dir"
+    port_reserve 17800
+    POOL_PORT=$RT_PORT
+    cat >"$dir/pgbouncer.ini" <<TEXT
+[databases]
+postgres = host=127.0.0.1 port=$PGPORT dbname=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $POOL_PORT
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = $1
+max_client_conn = 5000
+ignore_startup_parameters = extra_float_digits
+logfile = $dir/pgbouncer.log
+TEXT
+    sed -i 's/^postgres = /&user=bench /' "$dir/pgbouncer.ini"
+    as_user env LD_LIBRARY_PATH="$RT_WORK/pgbouncer/usr/lib/$(uname -m)-linux-gnu" \
+        "$RT_WORK/pgbouncer/usr/sbin/pgbouncer" -q "$dir/pgbouncer.ini" \
+        >"$dir/start.log" 2>&1 </dev/null &
+    POOL_PID=$!
+    until port_open "$POOL_PORT"; do
+        [ $SECONDS -lt $deadline ] || {
+            cat "$dir/start.log" >&2
+            die "PgBouncer does not start"
+        }
+        sleep 0.1
+    done
+}
+
+pool_stop()
+{
+    [ -n "$POOL_PID" ] || return 0
+    kill "$POOL_PID" 2>/dev/null
+    wait "$POOL_PID" 2>/dev/null
+    POOL_PID=
+}
+
 servers_stop()
 {
     node_stop
+    pool_stop
     nginx_stop
     clusters_stop "$RT_RUN" >/dev/null
 }
