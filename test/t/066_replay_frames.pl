@@ -10,7 +10,7 @@ use Test::More;
 use RealtimeTest;
 
 my $limit = 64 * 1024;     # realtime.max_backpressure
-my $node = new_node('realtime.executors' => 2,
+my $node = new_node('realtime.executors' => 3,
 	'realtime.max_backpressure' => $limit, 'realtime.queue_depth' => 16,
 	'autovacuum' => 'off');
 
