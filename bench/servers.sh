@@ -288,6 +288,7 @@ pool_start()
 {
     local dir=$RT_RUN/pool deadline=$((SECONDS + 30))
 
+    rm -rf "$dir"
     user_dir "$dir"
     port_reserve 17800
     POOL_PORT=$RT_PORT
@@ -304,26 +305,29 @@ default_pool_size = $1
 max_client_conn = 5000
 ignore_startup_parameters = extra_float_digits
 logfile = $dir/pgbouncer.log
+pidfile = $dir/pgbouncer.pid
 TEXT
     sed -i 's/^postgres = /&user=bench /' "$dir/pgbouncer.ini"
     as_user env LD_LIBRARY_PATH="$RT_WORK/pgbouncer/usr/lib/$(uname -m)-linux-gnu" \
         "$RT_WORK/pgbouncer/usr/sbin/pgbouncer" -q "$dir/pgbouncer.ini" \
         >"$dir/start.log" 2>&1 </dev/null &
-    POOL_PID=$!
-    until port_open "$POOL_PORT"; do
+    until port_open "$POOL_PORT" && [ -s "$dir/pgbouncer.pid" ]; do
         [ $SECONDS -lt $deadline ] || {
             cat "$dir/start.log" >&2
             die "PgBouncer does not start"
         }
         sleep 0.1
     done
+    POOL_PID=$(cat "$dir/pgbouncer.pid")
 }
 
 pool_stop()
 {
     [ -n "$POOL_PID" ] || return 0
     kill "$POOL_PID" 2>/dev/null
-    wait "$POOL_PID" 2>/dev/null
+    while kill -0 "$POOL_PID" 2>/dev/null; do
+        sleep 0.1
+    done
     POOL_PID=
 }
 
