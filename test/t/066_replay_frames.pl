@@ -74,32 +74,38 @@ sub arrived
 	return join ', ', map { short($_) } ws_quiet($connection);
 }
 
-# Asks and returns everything up to the end of the answer, in short.
+# Everything up to the end of an answer.
+sub up_to_end
+{
+	my ($connection) = @_;
+	my @got;
+
+	do { push @got, ws_recv_json($connection) }
+	  until ($got[-1]{topic} // '') =~ /^__replay:/ && $got[-1]{event} eq 'end';
+	return @got;
+}
+
+# Asks and returns that, in short.
 sub replay
 {
 	my ($connection, $topic, $since, %more) = @_;
-	my @got;
 
 	ws_send($connection, { type => 'replay', topic => $topic, since => $since, reqId => 5, %more });
-	do {
-		my $frame = ws_recv_json($connection);
-		push @got, $frame;
-	} until ($got[-1]{topic} // '') =~ /^__replay:/ && $got[-1]{event} eq 'end';
-	return join ', ', map { short($_) } @got;
+	return join ', ', map { short($_) } up_to_end($connection);
 }
 
 # The answer
 publish('open:a', 3);
 is(replay($ws, 'open:a', 1), '<open:a msg reqId=5 seq=2, <open:a msg reqId=5 seq=3, <open:a end reqId=5', 'what was missed');
 ws_send($ws, '{"type":"replay","topic":"open:a","since":2}');
-is_deeply([ ws_quiet($ws) ], [
+is_deeply([ up_to_end($ws) ], [
 	{ topic => '__replay:open:a', event => 'msg', data => { seq => 3, event => 'n', data => { a => 1 } } },
 	{ topic => '__replay:open:a', event => 'end', data => undef } ], 'without reqId');
 is(replay($ws, 'open:a', 3), '<open:a end reqId=5', 'nothing was missed');
 is(replay($ws, 'open:new', 0), '<open:new end reqId=5', 'of a topic without events');
 is(replay($ws, 'open:a', 0), join(', ', (map { "<open:a msg reqId=5 seq=$_" } 1 .. 3), '<open:a end reqId=5'), 'all of it');
 ws_send($ws, '{"type":"replay","topic":"open:a","reqId":7}');
-is(arrived($ws), join(', ', (map { "<open:a msg reqId=7 seq=$_" } 1 .. 3), '<open:a end reqId=7'), 'without a number');
+is(join(', ', map { short($_) } up_to_end($ws)), join(', ', (map { "<open:a msg reqId=7 seq=$_" } 1 .. 3), '<open:a end reqId=7'), 'without a number');
 
 # What is not there any more
 $node->safe_psql('postgres', q{DELETE FROM realtime.replay_message WHERE topic = 'open:a' AND seq < 3});
@@ -132,7 +138,7 @@ is(arrived($ws), 'open:s n 6', 'then what is new');
 ws_raw($ws, ws_frame('text', '{"type":"replay","topic":"open:s","since":6,"reqId":8}')
 	  . ws_frame('text', '{"rpc":"app/say","id":"s","args":["open:s"]}'));
 ws_wait($ws, sub { ($_->{event} // '') eq 's' });
-my $got = arrived($ws);
+my $got = join ', ', map { short($_) } up_to_end($ws), ws_quiet($ws);
 ok($got eq '<open:s end reqId=8, open:s said 7' || $got eq 'open:s said 7, <open:s end reqId=8, open:s said 7'
 	  || $got eq 'open:s said 7, <open:s msg reqId=8 seq=7, <open:s end reqId=8'
 	  || $got eq '<open:s msg reqId=8 seq=7, <open:s end reqId=8', 'an event at that moment is in the answer or behind it')
@@ -199,14 +205,14 @@ is(join(' ', map { /(\d+)$/ ? $1 : $_ } @long), join(' ', 1 .. 100), 'and the re
 publish('turn:a', 1);
 is(arrived($ws), 'turn:a n 101', 'and then what is new');
 
-# Without executors to ask
+# Without executors to ask: what is beyond a connection's share waits in its gateway
 $lock->query_safe('SELECT pg_advisory_lock(1)');
-ws_raw($ws, join '', map { ws_frame('text', qq({"type":"replay","topic":"gate:$_","since":0,"reqId":$_})) } 1 .. 8);
-ws_send($ws, '{"type":"replay","topic":"gate:9","since":0,"reqId":9}');
-is(join(', ', map { short(ws_recv_json($ws)) } 1, 2), '<gate:9 denied code=OVERLOADED reqId=9, <gate:9 end reqId=9',
-	'a connection can ask for so many at once');
+ws_raw($ws, join '', map { ws_frame('text', qq({"type":"replay","topic":"gate:$_","since":0,"reqId":$_})) } 1 .. 12);
+ok(poll_until(sub { $node->safe_psql('postgres',
+	q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND objsubid = 1 AND NOT granted}) }), 'a connection can ask more than is asked for it at once');
 $lock->query_safe('SELECT pg_advisory_unlock(1)');
-is(scalar(grep { ws_wait($ws, sub { ($_->{event} // '') eq 'end' }) } 1 .. 8), 8, 'which are answered');
+is(scalar(grep { ws_wait($ws, sub { ($_->{event} // '') eq 'end' }) } 1 .. 12), 12, 'and is answered');
+is(scalar(grep { ($_->{event} // '') eq 'denied' } ws_quiet($ws)), 0, 'all of it');
 ws_close($ws);
 
 # Resume: what is allowed and has numbers, then the acknowledgement
