@@ -43,6 +43,12 @@ extern const char *rt_code_wire(RtCode code);
 extern const char *rt_code_sqlstate(RtCode code);
 extern const char *rt_code_message(RtCode code);
 
+/* The SQLSTATE as errcode() takes it; where elog.h is included. */
+#define rt_code_errcode(code) \
+	MAKE_SQLSTATE(rt_code_sqlstate(code)[0], rt_code_sqlstate(code)[1], \
+				  rt_code_sqlstate(code)[2], rt_code_sqlstate(code)[3], \
+				  rt_code_sqlstate(code)[4])
+
 /* Looks a wire code up; RT_CODE_CUSTOM if it is not one of ours. */
 extern RtCode rt_code_from_wire(const char *wire);
 

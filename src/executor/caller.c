@@ -123,7 +123,6 @@ realtime_raise(PG_FUNCTION_ARGS)
 	char	   *code_text;
 	char	   *message = NULL;
 	char	   *issues = NULL;
-	const char *sqlstate;
 	RtCode		code;
 
 	if (PG_ARGISNULL(0))
@@ -133,7 +132,6 @@ realtime_raise(PG_FUNCTION_ARGS)
 	code_text = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	check_code(code_text);
 	code = rt_code_from_wire(code_text);
-	sqlstate = rt_code_sqlstate(code);
 
 	if (!PG_ARGISNULL(1))
 		message = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -144,8 +142,7 @@ realtime_raise(PG_FUNCTION_ARGS)
 		issues = issues_text(PG_GETARG_JSONB_P(2));
 
 	ereport(ERROR,
-			(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
-								   sqlstate[3], sqlstate[4])),
+			(errcode(rt_code_errcode(code)),
 			 errmsg_internal("%s", message),
 			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, code_text),
 			 issues != NULL ?

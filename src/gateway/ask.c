@@ -29,6 +29,7 @@
 								 * has in flight */
 #define WAITING_PART 4			/* this part for a question that waits */
 #define RESERVED_PART 8			/* this part of the slots for newcomers */
+#define OWN_PART 8				/* this part for each kind of the gateway's own */
 #define MISSES_MAX 64			/* connections tried in a turn, in vain */
 
 static RtRequest *queued[TURN_MAX];
@@ -265,6 +266,12 @@ rt_ask(RtConnection *connection, const RtQuestion *question,
 		ask_now(connection, question, texts))
 		return true;
 	return ask_later(connection, question, texts);
+}
+
+bool
+rt_ask_has_part(int in_flight)
+{
+	return in_flight < Max(1, realtime_queue_depth / OWN_PART);
 }
 
 void

@@ -54,6 +54,12 @@ extern RtRequest *rt_ask_take_waiting(void);
 extern void rt_ask_forget(RtConnection *connection,
 						  void (*forgotten) (RtRequestKind kind));
 
+/*
+ * Whether a gateway may have more in flight of what it asks by itself, of one
+ * kind: a part of the slots, so that calls go on meanwhile.
+ */
+extern bool rt_ask_has_part(int in_flight);
+
 /* Hands over to executors what this turn has asked. */
 extern void rt_ask_submit(void);
 

@@ -22,6 +22,9 @@
 #define RT_TEMPLATE_MAX 1024	/* bytes of a template */
 #define RT_PLACEHOLDERS_MAX 16
 
+/* Before a topic: where the server tells about it. */
+#define RT_SYSTEM_OF_TOPIC "__system:"
+
 /* Printable ASCII without '"' and '\', 1 to 256 bytes. */
 extern bool rt_topic_is_valid(const char *topic, size_t len);
 

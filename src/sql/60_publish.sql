@@ -23,7 +23,7 @@ AS 'MODULE_PATHNAME', 'realtime_invalidate';
 COMMENT ON FUNCTION realtime.invalidate(text) IS
 'Has streams loaded anew for all that follow them, once this transaction commits, as if they had asked again: those whose topic matches the pattern, and those whose invalidate_on matches it as if it had been published on.
 pattern: * is one or more characters, all else is itself. Said twice in a transaction it happens once; rolled back, also to a savepoint, it does not.
-Errors: 22004 for a NULL, RT430 for a pattern that is no topic, 54000, 55000 and 0A000 as for realtime.publish().';
+Errors: 22004 for a NULL, RT430 for a pattern that is no topic, 54000 and 0A000 as for realtime.publish(), as is another database.';
 
 CREATE FUNCTION realtime.publish(messages realtime.envelope[])
 RETURNS void

@@ -205,7 +205,6 @@ fill_template(const char *tpl, char **texts)
 	int			count = rt_template_names(tpl, strlen(tpl), names);
 	size_t		lens[RT_PLACEHOLDERS_MAX];
 	char	   *topic = palloc(RT_TOPIC_MAX + 1);
-	const char *sqlstate = rt_code_sqlstate(RT_CODE_INVALID_TOPIC);
 	int			len;
 
 	for (int i = 0; i < count; i++)
@@ -214,8 +213,7 @@ fill_template(const char *tpl, char **texts)
 						   topic, RT_TOPIC_MAX);
 	if (len < 0)
 		ereport(ERROR,
-				(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
-									   sqlstate[3], sqlstate[4])),
+				(errcode(rt_code_errcode(RT_CODE_INVALID_TOPIC)),
 				 errmsg("topic of template \"%s\" is too long", tpl),
 				 errdetail("A topic has at most %d bytes, and most characters of a value take three.",
 						   RT_TOPIC_MAX)));

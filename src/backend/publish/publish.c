@@ -51,7 +51,6 @@ static void refuse_read_only(const RtEvent *event);
 static const char *json_text(Jsonb *data, Size *len);
 static void publish_envelope(HeapTupleHeader envelope);
 pg_noreturn static void refuse_null(const char *name);
-static int	code_sqlstate(RtCode code);
 
 PG_FUNCTION_INFO_V1(realtime_publish);
 PG_FUNCTION_INFO_V1(realtime_publish_envelopes);
@@ -182,14 +181,14 @@ rt_publish_check_topic(const char *topic, Size len)
 {
 	if (!rt_topic_is_valid(topic, len))
 		ereport(ERROR,
-				(errcode(code_sqlstate(RT_CODE_INVALID_TOPIC)),
+				(errcode(rt_code_errcode(RT_CODE_INVALID_TOPIC)),
 				 errmsg("topic \"%s\" is not valid",
 						pnstrdup(topic, pg_mbcliplen(topic, len, 100))),
 				 errdetail("A topic is 1 to %d bytes of printable ASCII without '\"' and '\\'.",
 						   RT_TOPIC_MAX)));
 	if (rt_topic_is_system(topic, len))
 		ereport(ERROR,
-				(errcode(code_sqlstate(RT_CODE_INVALID_TOPIC)),
+				(errcode(rt_code_errcode(RT_CODE_INVALID_TOPIC)),
 				 errmsg("topic \"%s\" is reserved", pnstrdup(topic, len)),
 				 errdetail("Topics that begin with \"__\" belong to the server.")));
 }
@@ -351,12 +350,4 @@ refuse_null(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 			 errmsg("%s must not be null", name)));
-}
-
-static int
-code_sqlstate(RtCode code)
-{
-	const char *text = rt_code_sqlstate(code);
-
-	return MAKE_SQLSTATE(text[0], text[1], text[2], text[3], text[4]);
 }

@@ -165,11 +165,9 @@ pg_noreturn static void
 raise_fault(const RtWork *work)
 {
 	RtCode		code = rt_code_from_wire(work->fault.code);
-	const char *sqlstate = rt_code_sqlstate(code);
 
 	ereport(ERROR,
-			(errcode(MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2],
-								   sqlstate[3], sqlstate[4])),
+			(errcode(rt_code_errcode(code)),
 			 code == RT_CODE_NOT_FOUND ?
 			 errmsg("path \"%s\" is not declared", work->activity) :
 			 errmsg_internal("%s", work->fault.message)));

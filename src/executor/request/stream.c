@@ -33,6 +33,7 @@
 #include "src/executor/request/stream_name.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/topic_lock.h"
+#include "src/protocol/topic.h"
 
 #define LATEST_MAX 50			/* rows, if the declaration does not say */
 #define LOCK_WAIT_MS 500		/* for publishers of the topic */
@@ -266,10 +267,9 @@ describe_stream(RtStreamWork *stream)
 	reply->schema_version = declaration->schema_version;
 }
 
-static void
-check_length(size_t len)
+void
+rt_stream_check_length(size_t len)
 {
-	Assert(len > 0);
 	if (len > RT_FRAME_PAYLOAD_MAX)
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
@@ -286,7 +286,8 @@ frame_of_reply(RtStreamWork *stream, size_t *frame_len)
 	size_t		len = rt_payload_stream(buffer + RT_FRAME_HEADROOM, cap, id,
 										&stream->reply);
 
-	check_length(len);
+	Assert(len > 0);
+	rt_stream_check_length(len);
 	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
 }
 
@@ -301,7 +302,8 @@ frame_of_refreshed(RtStreamWork *stream, size_t *frame_len)
 									   RT_TEXT("refreshed"), reply->data_json,
 									   Max(reply->seq, 0));
 
-	check_length(len);
+	Assert(len > 0);
+	rt_stream_check_length(len);
 	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
 }
 
@@ -584,7 +586,7 @@ tell_subscribers(RtStreamWork *stream)
 	rt_reply_reset(stream->work.request);
 	if (request->asked.id.len < 2)
 		return;
-	topic = psprintf("__system:%.*s", (int) request->asked.id.len - 2,
+	topic = psprintf(RT_SYSTEM_OF_TOPIC "%.*s", (int) request->asked.id.len - 2,
 					 stream->guarded.text + request->asked.id.off + 1);
 	initStringInfo(&data);
 	appendStringInfoString(&data, "{\"code\":");

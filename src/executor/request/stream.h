@@ -78,6 +78,9 @@ extern void rt_stream_set_rows(RtStreamWork *stream, Jsonb *rows);
 /* What is sent of one item; NULL = nothing. */
 extern Jsonb *rt_stream_transform(RtStreamWork *stream, Jsonb *data);
 
+/* Raises if a value, or a reply with one, is too long for a frame. */
+extern void rt_stream_check_length(size_t len);
+
 /* Appends a value's text.  Raises when the whole becomes too long for a frame. */
 extern void rt_stream_append(StringInfo out, Jsonb *value);
 

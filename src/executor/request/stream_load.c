@@ -23,7 +23,6 @@
 #include "src/executor/request/stream.h"
 
 #define PAGE_TYPE "page"
-#define VALUE_MAX RT_FRAME_PAYLOAD_MAX
 
 /* Columns of realtime.page */
 enum
@@ -123,10 +122,7 @@ void
 rt_stream_append(StringInfo out, Jsonb *value)
 {
 	(void) JsonbToCString(out, &value->root, VARSIZE(value));
-	if (out->len > VALUE_MAX)
-		ereport(ERROR,
-				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
-				 errmsg("Value exceeds the frame limit; load it in pages")));
+	rt_stream_check_length(out->len);
 }
 
 /* Each element of an array, or else the whole; those left out are not there. */
@@ -285,7 +281,8 @@ load_as_json(RtStreamWork *stream, RtFunction *loader)
 	RtText		text;
 
 	initStringInfo(&out);
-	rt_function_invoke_json(loader, &stream->guarded.arguments, &out, VALUE_MAX);
+	rt_function_invoke_json(loader, &stream->guarded.arguments, &out,
+							RT_FRAME_PAYLOAD_MAX);
 	text = (RtText) {out.data, out.len};
 	if (text.len == strlen("null") && memcmp(text.ptr, "null", text.len) == 0)
 		text = empty_value(stream);

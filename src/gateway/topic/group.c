@@ -24,9 +24,7 @@
 #include "src/ipc/session.h"
 #include "src/protocol/topic.h"
 
-#define SLOTS_PART 8			/* this part of the slots at most */
 #define FAILURES_MAX 3			/* executors that ended; then it is left */
-#define SYSTEM_PREFIX "__system:"
 
 typedef enum GroupState
 {
@@ -146,9 +144,9 @@ free_group(RtGroup *group)
 
 /* As if the subscription were the only one. */
 static size_t
-charge_for(const RtGroup *group)
+charge_for(RtText path, RtText args)
 {
-	return sizeof(RtGroup) + group->path.len + group->args.len;
+	return sizeof(RtGroup) + path.len + args.len;
 }
 
 RtBudgetVerdict
@@ -166,15 +164,14 @@ rt_group_enter(RtSubscription *subscription, RtRequest *request, bool shared)
 
 	if (group != NULL && group == subscription->group)
 		return RT_BUDGET_GRANTED;
-	verdict = rt_budget_charge(&connection->budget,
-							   sizeof(RtGroup) + path.len + args.len);
+	verdict = rt_budget_charge(&connection->budget, charge_for(path, args));
 	if (verdict != RT_BUDGET_GRANTED)
 		return verdict;
 	if (group == NULL)
 		group = make_group(topic, session, path, args, hash);
 	if (group == NULL)
 	{
-		rt_budget_refund(&connection->budget, sizeof(RtGroup) + path.len + args.len);
+		rt_budget_refund(&connection->budget, charge_for(path, args));
 		return RT_BUDGET_SCARCE;
 	}
 	rt_group_exit(subscription);
@@ -195,7 +192,8 @@ rt_group_exit(RtSubscription *subscription)
 		return;
 	subscription->group = NULL;
 	dlist_delete(&subscription->group_node);
-	rt_budget_refund(&subscription->connection->budget, charge_for(group));
+	rt_budget_refund(&subscription->connection->budget,
+					 charge_for(group->path, group->args));
 	if (--group->count == 0)
 		free_group(group);
 }
@@ -301,8 +299,7 @@ ask_for(RtGroup *group)
 void
 rt_groups_begin(void)
 {
-	while (!dlist_is_empty(&waiting) &&
-		   in_flight < Max(1, realtime_queue_depth / SLOTS_PART))
+	while (!dlist_is_empty(&waiting) && rt_ask_has_part(in_flight))
 	{
 		if (!ask_for(dlist_head_element(RtGroup, state_node, &waiting)))
 			break;
@@ -378,7 +375,7 @@ refresh_all(RtGroup *group, const RtRequest *request, int64 seq, RtText text)
 static void
 tell_recovered(RtGroup *group)
 {
-	char		topic[sizeof(SYSTEM_PREFIX) + RT_TOPIC_MAX];
+	char		topic[sizeof(RT_SYSTEM_OF_TOPIC) + RT_TOPIC_MAX];
 	size_t		cap = sizeof(topic) + RT_FRAME_OVERHEAD;
 	char	   *buffer = rt_frame_buffer(cap);
 	size_t		topic_len;
@@ -388,7 +385,7 @@ tell_recovered(RtGroup *group)
 	if (!group->failing)
 		return;
 	group->failing = false;
-	topic_len = snprintf(topic, sizeof(topic), SYSTEM_PREFIX "%s", group->topic->name);
+	topic_len = snprintf(topic, sizeof(topic), RT_SYSTEM_OF_TOPIC "%s", group->topic->name);
 	len = rt_payload_event(buffer, cap, (RtText) {topic, topic_len},
 						   RT_TEXT("recovered"), RT_TEXT("null"), 0);
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_TEXT, &len);
@@ -403,7 +400,6 @@ take_value(RtGroup *group, RtRequest *request)
 
 	memcpy(&answered, answer, sizeof(answered));
 	group->failures = 0;
-	group->loaded_ms = rt_gateway.now_ms;
 	group->stale_ms = request->answer_stale_ms;
 	tell_recovered(group);
 	refresh_all(group, request, answered.seq,

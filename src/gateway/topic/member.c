@@ -17,8 +17,6 @@
 #include "src/guc.h"
 #include "src/ipc/member.h"
 
-#define SLOTS_PART 8			/* this part of the slots at most */
-
 /* A ring of members of which something is to be asked. */
 static int *waiting = NULL;
 static uint32 first = 0;
@@ -121,18 +119,16 @@ can_be_told(void)
 void
 rt_members_begin(void)
 {
-	while (count > 0 && in_flight < Max(1, realtime_queue_depth / SLOTS_PART))
+	while (count > 0 && rt_ask_has_part(in_flight))
 	{
-		int			index = waiting[first];
-
-		if (can_be_told() && !ask_about(index))
+		if (!can_be_told())
+			rt_member_free(waiting[first]);
+		else if (ask_about(waiting[first]))
+			in_flight++;
+		else
 			break;
 		first = (first + 1) % realtime_max_members;
 		count--;
-		if (can_be_told())
-			in_flight++;
-		else
-			rt_member_free(index);
 	}
 }
 

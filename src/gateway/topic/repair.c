@@ -21,7 +21,6 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
 
-#define SLOTS_PART 8			/* this part of the slots at most */
 #define RETRY_MS 100			/* when there was no slot, or it failed */
 #define FAILURES_MAX 20			/* then there is a marker after all */
 
@@ -108,7 +107,7 @@ rt_repairs_begin(void)
 		RtConnection *connection = dlist_container(RtConnection, repair_node,
 												   iterator.cur);
 
-		if (in_flight >= Max(1, realtime_queue_depth / SLOTS_PART))
+		if (!rt_ask_has_part(in_flight))
 			break;
 		if (serve(connection))
 			rt_repair_forget(connection);
