@@ -39,6 +39,7 @@ use RealtimeTest;
 our @EXPORT = qw(
   life_node life_schema worker_pids busy_executor replaced slots_are_free
   call_begin call_end answers_to load_start load_stop timed_sql
+  configure unflushed_settings
   log_position count_in_log no_crash service_state quick seen_only
 );
 
@@ -300,6 +301,47 @@ sub no_crash
 		qr/PANIC|was terminated by signal|TRAP:|server process .* exited/,
 		'nothing has crashed');
 	return;
+}
+
+###########################################################################
+
+=pod
+
+=head1 SETTINGS
+
+=over
+
+=item configure($node, name => value, ...)
+
+Changes settings of a running server, by a reload.
+
+=cut
+
+sub configure
+{
+	my ($node, %settings) = @_;
+
+	$node->append_conf('postgresql.conf', join '', map { "$_ = '$settings{$_}'\n" } sort keys %settings);
+	$node->reload;
+	return;
+}
+
+=item unflushed_settings()
+
+With these the log is flushed by nobody but those who must: what has not been
+flushed is lost in a crash.
+
+=back
+
+=cut
+
+sub unflushed_settings
+{
+	return (
+		'fsync' => 'on',
+		'wal_writer_delay' => '10s',
+		'wal_writer_flush_after' => '1GB',
+		'autovacuum' => 'off');
 }
 
 ###########################################################################

@@ -8,6 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
+use RealtimeLife qw(unflushed_settings);
 use RealtimeTest;
 
 # Long before a test gives up, and long after a call should have been answered.
@@ -18,11 +19,8 @@ my $soon = 5;
 my $node = new_node(
 	'realtime.executors' => 1,
 	'realtime.handler_timeout' => '20s',
-	'fsync' => 'on',
-	'wal_writer_delay' => '10s',
-	'wal_writer_flush_after' => '1GB',
 	'deadlock_timeout' => '100ms',
-	'autovacuum' => 'off');
+	unflushed_settings());
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;

@@ -14,12 +14,9 @@ use RealtimeTest;
 # Nobody flushes but those who must.
 my $node = new_node(
 	'realtime.executors' => 2,
-	'fsync' => 'on',
 	'wal_level' => 'replica',
 	'max_wal_senders' => 4,
-	'wal_writer_delay' => '10s',
-	'wal_writer_flush_after' => '1GB',
-	'autovacuum' => 'off');
+	unflushed_settings());
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -50,13 +47,7 @@ SELECT realtime.topic('steps', open => true);
 wait_for_call($node, 'app/echo', ['x']);
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
-sub set
-{
-	my (%settings) = @_;
-	$node->append_conf('postgresql.conf', join '', map { "$_ = '$settings{$_}'\n" } sort keys %settings);
-	$node->reload;
-	return;
-}
+sub set { return configure($node, @_); }
 
 my ($reader, $listener);
 sub connect_clients

@@ -14,10 +14,7 @@ use RealtimeTest;
 # Nobody flushes but those who must.
 my $node = new_node(
 	'realtime.executors' => 2,
-	'fsync' => 'on',
-	'wal_writer_delay' => '10s',
-	'wal_writer_flush_after' => '1GB',
-	'autovacuum' => 'off');
+	unflushed_settings());
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;

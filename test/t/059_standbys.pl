@@ -53,13 +53,7 @@ SELECT realtime.topic('log', class => 'replay', open => true);
 wait_for_call($node, 'app/echo', ['x']);
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
-sub set
-{
-	my (%settings) = @_;
-	$node->append_conf('postgresql.conf', join '', map { "$_ = '$settings{$_}'\n" } sort keys %settings);
-	$node->reload;
-	return;
-}
+sub set { return configure($node, @_); }
 
 $node->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

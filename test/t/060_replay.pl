@@ -9,6 +9,7 @@ use PostgreSQL::Test::Utils;
 use POSIX ();
 use Test::More;
 
+use RealtimeLife qw(unflushed_settings);
 use RealtimeTest;
 
 # The log is written by nobody but those who must: what has not been flushed
@@ -16,10 +17,7 @@ use RealtimeTest;
 my $node = new_node(
 	'realtime.executors' => 1,
 	'max_prepared_transactions' => 1,
-	'fsync' => 'on',
-	'wal_writer_delay' => '10s',
-	'wal_writer_flush_after' => '1GB',
-	'autovacuum' => 'off');
+	unflushed_settings());
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;

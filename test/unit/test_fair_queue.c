@@ -13,38 +13,13 @@
 #undef printf
 #undef fprintf
 #undef snprintf
+#include "test/unit/shmem.h"
 #include "test/unit/unit.h"
 
 #define ENTRIES 256
 #define FLOWS 8
 #define SHORT_US 10
 #define LONG_US 200000
-
-/* ---- the server ---- */
-
-void *
-ShmemInitStruct(const char *name, Size size, bool *found)
-{
-	static void *area = NULL;
-
-	*found = false;
-	free(area);
-	area = malloc(size);
-	memset(area, 0x7F, size);
-	return area;
-}
-
-Size
-add_size(Size a, Size b)
-{
-	return a + b;
-}
-
-Size
-mul_size(Size a, Size b)
-{
-	return a * b;
-}
 
 /* ---- asking ---- */
 

@@ -18,6 +18,7 @@ static int64 now_us = 1000000000;
 #undef printf
 #undef fprintf
 #undef snprintf
+#include "test/unit/shmem.h"
 #include "test/unit/unit.h"
 
 #define DATABASE 5
@@ -32,18 +33,6 @@ int			realtime_payload_memory = 16;	/* kB */
 static int	messages = 0;		/* allocated */
 static bool memory_is_full = false;
 static int	wakes = 0;
-
-void *
-ShmemInitStruct(const char *name, Size size, bool *found)
-{
-	static void *area = NULL;
-
-	*found = false;
-	free(area);
-	area = malloc(size);
-	memset(area, 0x7F, size);
-	return area;
-}
 
 LWLockPadded *
 GetNamedLWLockTranche(const char *name)
@@ -68,18 +57,6 @@ LWLockRelease(LWLock *lock)
 {
 	if (--locks != 0)
 		abort();
-}
-
-Size
-add_size(Size a, Size b)
-{
-	return a + b;
-}
-
-Size
-mul_size(Size a, Size b)
-{
-	return a * b;
 }
 
 uint32
