@@ -90,7 +90,7 @@ sub has_reply
 	push @{ $ws->{queue} }, @queue;
 	return scalar grep { ($_->{event} // '') eq $id } @queue;
 }
-sub ok_reply { my ($ws, $id) = @_; return call_end($ws, $id)->{ok} ? 'ok' : 'failed'; }
+sub ok_reply { my ($ws, $id) = @_; my $reply = call_end($ws, $id); return $reply->{ok} ? 'ok' : $reply->{code}; }
 sub event_of { my ($topic) = @_; return ws_wait($listener, sub { ($_->{topic} // '') eq $topic }); }
 
 my $next = 0;
