@@ -48,6 +48,7 @@
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
 #include "src/executor/request/stream.h"
+#include "src/executor/stale_plan.h"
 #include "src/executor/touched.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
@@ -207,6 +208,7 @@ init_executor(int index)
 	rt_commit_init();
 	rt_touched_init();
 	rt_functions_init();
+	rt_stale_plan_init();
 	rt_identity_init();
 	rt_leftover_init();
 	executor.found = RT_SERVICE_STARTING;

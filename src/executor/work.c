@@ -31,6 +31,7 @@
 #include "src/executor/outgoing.h"
 #include "src/executor/reply.h"
 #include "src/executor/session_reset.h"
+#include "src/executor/stale_plan.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
 #include "src/ipc/open_client.h"
@@ -41,7 +42,8 @@ typedef enum Outcome
 {
 	DONE,						/* committed */
 	FAILED,						/* rolled back; the fault is set */
-	RETRYABLE					/* the same, but trying again may help */
+	RETRYABLE,					/* the same, but trying again may help */
+	STALE						/* the same, with new plans */
 } Outcome;
 
 static RtExecutorCounters *counters = NULL;
@@ -186,7 +188,10 @@ translate_error(RtWork *work)
 	FlushErrorState();
 	elog(DEBUG1, "realtime call \"%s\" failed: %s: %s",
 		 work->activity, work->fault.code, error->message);
-	return rt_error_is_retryable(error) ? RETRYABLE : FAILED;
+	if (rt_error_is_retryable(error))
+		return RETRYABLE;
+	return work->stage != RT_STAGE_PREPARE && rt_stale_plan_explains(error) ?
+		STALE : FAILED;
 }
 
 /* As PostgresMain() does after an error. */
@@ -268,11 +273,23 @@ withhold_fault(RtWork *work)
 }
 
 static bool
-may_retry(const RtWork *work, int retries)
+may_retry(const RtWork *work, Outcome outcome, int retries)
 {
-	return retries < realtime_max_retries && !work->session_is_spoiled &&
+	return (outcome == STALE || retries < realtime_max_retries) &&
+		!work->session_is_spoiled &&
 		!rt_shutdown_is_requested() &&
 		(work->deadline == 0 || GetCurrentTimestamp() < work->deadline);
+}
+
+/* The log has the error already. */
+static void
+renew_plans(const RtWork *work)
+{
+	ereport(LOG,
+			(errmsg("realtime call \"%s\" is run again with new plans",
+					work->activity),
+			 errdetail("A change of tables or types may explain its error.")));
+	rt_stale_plan_discard();
 }
 
 void
@@ -280,6 +297,7 @@ rt_work_run(RtWork *work)
 {
 	work->started_at = 0;
 	INSTR_TIME_SET_ZERO(work->began);
+	rt_stale_plan_begin();
 	work->session_is_spoiled = false;
 	work->durability = RT_DURABLE;
 	rt_work_continue(work);
@@ -294,8 +312,12 @@ rt_work_continue(RtWork *work)
 
 	for (int retries = 0;; retries++)
 	{
-		if (attempt(work) != RETRYABLE || !may_retry(work, retries))
+		Outcome		outcome = attempt(work);
+
+		if (outcome < RETRYABLE || !may_retry(work, outcome, retries))
 			break;
+		if (outcome == STALE)
+			renew_plans(work);
 		rt_reply_reset(work->request);
 		pause_before_retry(retries);
 		pg_atomic_write_u64(&counters->retries,

@@ -73,6 +73,12 @@ rt_functions_init(void)
 	CacheRegisterSyscacheCallback(LANGNAME, on_language_change, (Datum) 0);
 }
 
+void
+rt_functions_forget(void)
+{
+	on_proc_change((Datum) 0, PROCOID, 0);
+}
+
 /* ---- parameters ---- */
 
 static Param *

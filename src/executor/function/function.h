@@ -134,6 +134,9 @@ extern RtFunction *rt_function_get(Oid oid);
 /* Grows whenever any function of the database may have changed. */
 extern uint64 rt_function_changes(void);
 
+/* What is known of all functions is found out again. */
+extern void rt_functions_forget(void);
+
 /* An error has passed through it, or through the conversion of an argument. */
 extern void rt_function_failed(RtFunction *function);
 extern void rt_function_refused(RtFunction *function);

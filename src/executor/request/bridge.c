@@ -31,6 +31,7 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/bridge.h"
+#include "src/executor/stale_plan.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/unflushed.h"
 #include "src/protocol/json.h"
@@ -289,7 +290,7 @@ judge_error(Bridge *bridge, ErrorData *error)
 	if (bridge->parse != NULL)
 		rt_function_failed(bridge->parse);
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		rt_error_is_retryable(error))
+		rt_error_is_retryable(error) || rt_stale_plan_explains(error))
 		ReThrowError(error);
 	if (error->sqlerrcode == ERRCODE_PROGRAM_LIMIT_EXCEEDED &&
 		rt_pending_size() > 0)
