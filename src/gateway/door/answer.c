@@ -1,6 +1,7 @@
 /*
  * answer.c
- *		What every answer says about itself.
+ *		What every answer says about itself, and the chunks of those whose
+ *		length nobody knows.
  */
 #include "postgres.h"
 
@@ -89,16 +90,41 @@ connection_header(int status, bool keep_alive)
 	return keep_alive ? "" : "Connection: close\r\n";
 }
 
-size_t
-rt_answer_head(char *dst, const RtHttpAnswer *answer, bool keep_alive)
+RtHttpEnd
+rt_answer_end(const RtHttpAnswer *answer, int minor)
 {
+	if (answer->length != RT_HTTP_LENGTH_UNKNOWN)
+		return RT_HTTP_END_LENGTH;
+	return minor > 0 ? RT_HTTP_END_CHUNK : RT_HTTP_END_CLOSE;
+}
+
+/* Where the content ends, with the end of the line. */
+static const char *
+length_header(char *dst, size_t size, uint64 length, RtHttpEnd end)
+{
+	switch (end)
+	{
+		case RT_HTTP_END_LENGTH:
+			snprintf(dst, size, "Content-Length: " UINT64_FORMAT "\r\n", length);
+			return dst;
+		case RT_HTTP_END_CHUNK:
+			return "Transfer-Encoding: chunked\r\n";
+		case RT_HTTP_END_CLOSE:
+			break;
+	}
+	return "";
+}
+
+size_t
+rt_answer_head(char *dst, const RtHttpAnswer *answer, RtHttpEnd end, bool keep_alive)
+{
+	char		length[64];
 	char		content[160] = "";
 	int			len;
 
 	if (answer->type != NULL)
-		snprintf(content, sizeof(content),
-				 "Content-Type: %s\r\nContent-Length: " UINT64_FORMAT "\r\n",
-				 answer->type, answer->length);
+		snprintf(content, sizeof(content), "Content-Type: %s\r\n%s", answer->type,
+				 length_header(length, sizeof(length), answer->length, end));
 	len = snprintf(dst, RT_ANSWER_HEAD_MAX,
 				   "HTTP/1.1 %d %s\r\n"
 				   "Date: %s\r\n"
@@ -110,4 +136,17 @@ rt_answer_head(char *dst, const RtHttpAnswer *answer, bool keep_alive)
 				   answer->headers != NULL ? answer->headers : "");
 	Assert(len < RT_ANSWER_HEAD_MAX);
 	return Min(len, RT_ANSWER_HEAD_MAX - 1);
+}
+
+char *
+rt_answer_chunk(char *data, size_t len, size_t *chunk_len)
+{
+	char		head[RT_CHUNK_BEFORE + 1];
+	int			head_len = snprintf(head, sizeof(head), "%zx\r\n", len);
+	char	   *chunk = data - head_len;
+
+	memcpy(chunk, head, head_len);
+	memcpy(data + len, "\r\n", RT_CHUNK_BEHIND);
+	*chunk_len = head_len + len + RT_CHUNK_BEHIND;
+	return chunk;
 }

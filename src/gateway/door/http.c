@@ -8,6 +8,10 @@
  * inbox if the route takes it.  Others are read and dropped, if they are short,
  * so that the connection is good for another request.
  *
+ * A source that has nothing yet leaves its answer waiting, for as long as it
+ * likes.  The socket is read meanwhile, up to a bound, because that is how it is
+ * noticed that the client has gone.
+ *
  * Where reading went wrong nobody knows where the next request begins: the
  * answer is the last.  The socket is not just closed then, because the kernel
  * throws an answer away that has not been read when there is unread input.
@@ -29,6 +33,7 @@
 #define SKIP_MAX (64 * 1024)	/* bytes of a body that nobody wants */
 #define PIECE_SIZE (64 * 1024)	/* bytes of a source that are sent at once */
 #define UNREAD_MAX (64 * 1024)	/* bytes of answers that wait before requests do */
+#define WAITING_MAX (16 * 1024) /* bytes of requests behind an answer that waits */
 #define INBOX_PART 4			/* of the memory that a gateway has left */
 
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
@@ -51,6 +56,13 @@ static const RtSocketCalls calls = {
 };
 
 /* ---- life ---- */
+
+/* What has come behind the request. */
+static uint32
+bytes_behind(const RtHttp *http)
+{
+	return rt_buffer_used(&http->inbox) - http->next_at;
+}
 
 void
 rt_http_accept(int fd)
@@ -128,10 +140,10 @@ rt_http_leave(RtHttp *http, void (*take) (void *user, char *bytes, size_t len),
 			  void *user)
 {
 	RtBuffer   *inbox = &http->inbox;
-	uint32		used = rt_buffer_used(inbox);
+	uint32		behind = bytes_behind(http);
 
-	if (used > http->next_at)
-		take(user, inbox->data + inbox->start + http->next_at, used - http->next_at);
+	if (behind > 0)
+		take(user, inbox->data + inbox->start + http->next_at, behind);
 	free_http(http);
 }
 
@@ -161,6 +173,8 @@ on_receive(void *user, char *bytes, size_t len)
 	}
 	memcpy(inbox->data + inbox->end, bytes, len);
 	inbox->end += len;
+	if (http->state == RT_HTTP_WAITING && bytes_behind(http) > WAITING_MAX)
+		rt_socket_pause(http->socket, RT_SOCKET_BUSY);
 	mark_ready(http);
 }
 
@@ -225,11 +239,15 @@ void
 rt_http_answer(RtHttp *http, const RtHttpAnswer *answer)
 {
 	char		head[RT_ANSWER_HEAD_MAX];
-	size_t		len = rt_answer_head(head, answer, http->keep_alive);
+	RtHttpEnd	end = rt_answer_end(answer, http->head.minor);
+	size_t		len = rt_answer_head(head, answer, end, http->keep_alive);
 	bool		has_content = answer->type != NULL && http->head.method != RT_HTTP_HEAD;
 
+	Assert(answer->text == NULL || end == RT_HTTP_END_LENGTH);
+	Assert(end != RT_HTTP_END_CLOSE || !http->keep_alive);
 	rt_socket_append(http->socket, head, len);
 	http->source = answer->source;
+	http->end = end;
 	if (has_content && answer->text != NULL)
 		rt_socket_append(http->socket, answer->text, answer->length);
 	if (!has_content || http->source.next == NULL || answer->length == 0)
@@ -256,23 +274,69 @@ rt_http_answer_text(RtHttp *http, int status, const char *text, const char *head
 	rt_http_answer(http, &answer);
 }
 
-/* Appends the next piece of an answer. */
+/* In the room for a chunk around it. */
 static void
+append_piece(RtHttp *http, char *piece, size_t len)
+{
+	if (http->end == RT_HTTP_END_CHUNK)
+		piece = rt_answer_chunk(piece, len, &len);
+	rt_socket_append(http->socket, piece, len);
+	http->deadline_ms = rt_gateway.now_ms + PROGRESS_MS;
+}
+
+/* The source has given all. */
+static void
+end_content(RtHttp *http)
+{
+	if (http->end == RT_HTTP_END_CHUNK)
+		rt_socket_append(http->socket, RT_CHUNK_LAST, strlen(RT_CHUNK_LAST));
+	finish_answer(http);
+}
+
+static void
+wait_for_source(RtHttp *http)
+{
+	http->state = RT_HTTP_WAITING;
+	if (bytes_behind(http) <= WAITING_MAX)
+		rt_socket_resume(http->socket, RT_SOCKET_BUSY);
+}
+
+void
+rt_http_continue(RtHttp *http)
+{
+	if (http->state != RT_HTTP_WAITING)
+		return;
+	http->state = RT_HTTP_ANSWERING;
+	http->deadline_ms = rt_gateway.now_ms + PROGRESS_MS;
+	rt_socket_pause(http->socket, RT_SOCKET_BUSY);
+	rt_socket_mark_dirty(http->socket);
+}
+
+/* Appends the next piece of an answer; returns whether anything was. */
+static bool
 send_piece(RtHttp *http)
 {
-	static char piece[PIECE_SIZE];
+	static char room[RT_CHUNK_BEFORE + PIECE_SIZE + RT_CHUNK_BEHIND];
+	char	   *piece = room + RT_CHUNK_BEFORE;
 	ssize_t		n = http->source.next(&http->source, piece, Min(http->left, PIECE_SIZE));
 
-	if (n <= 0)
+	if (n == RT_HTTP_LATER)
+	{
+		wait_for_source(http);
+		return false;
+	}
+	if (n < 0 || (n == 0 && http->end == RT_HTTP_END_LENGTH))
 	{
 		rt_socket_drop(http->socket);
-		return;
+		return false;
 	}
-	rt_socket_append(http->socket, piece, n);
-	http->left -= n;
-	http->deadline_ms = rt_gateway.now_ms + PROGRESS_MS;
-	if (http->left == 0)
-		finish_answer(http);
+	if (n > 0)
+		append_piece(http, piece, n);
+	if (http->end == RT_HTTP_END_LENGTH)
+		http->left -= n;
+	if (n == 0 || http->left == 0)
+		end_content(http);
+	return true;
 }
 
 static bool
@@ -281,11 +345,8 @@ on_drained(void *user)
 	RtHttp	   *http = user;
 
 	if (http->state == RT_HTTP_ANSWERING)
-	{
-		send_piece(http);
-		return true;
-	}
-	if (http->held)
+		return send_piece(http);
+	if (http->held && http->state != RT_HTTP_WAITING)
 	{
 		unhold(http);
 		/* so that there is a turn in which it is handled */
@@ -486,6 +547,8 @@ end_slow(RtHttp *http)
 		case RT_HTTP_ANSWERING:
 			rt_socket_drop(http->socket);
 			break;
+		case RT_HTTP_WAITING:
+			break;				/* as long as the source likes */
 		case RT_HTTP_OVER:
 			break;				/* the event loop ends it */
 	}

@@ -6,7 +6,7 @@
  *
  * Who answers a request (route.c) does so at once, when all of it has come, with
  * what is in memory or with a source of pieces that are sent as fast as the
- * client reads.  The request is good until then.
+ * client reads, and as the source has them.  The request is good until then.
  */
 #ifndef RT_GATEWAY_DOOR_HTTP_H
 #define RT_GATEWAY_DOOR_HTTP_H
@@ -24,13 +24,26 @@ typedef enum RtHttpState
 	RT_HTTP_READING,			/* a head; or idle, between requests */
 	RT_HTTP_IN_BODY,			/* which the route wants, or nobody */
 	RT_HTTP_ANSWERING,			/* by the pieces of a source */
+	RT_HTTP_WAITING,			/* the same, for its source to have one */
 	RT_HTTP_OVER				/* no more requests */
 } RtHttpState;
 
+/* What ends the content of an answer for its client. */
+typedef enum RtHttpEnd
+{
+	RT_HTTP_END_LENGTH,			/* which was told before */
+	RT_HTTP_END_CHUNK,			/* an empty one */
+	RT_HTTP_END_CLOSE			/* of the connection, for HTTP/1.0 */
+} RtHttpEnd;
+
+#define RT_HTTP_LATER (-2)		/* next: nothing yet; see rt_http_continue */
+
 /*
  * Where the pieces of an answer come from.  next writes one of up to size bytes
- * and returns its length; if there is none the answer cannot be ended well.
- * close is called once, whatever becomes of the answer.
+ * and returns its length, which is 0 at the end of a content whose length was
+ * not known; with less than 0, or at the end of one that should be longer, the
+ * answer cannot be ended well.  close is called once, whatever becomes of the
+ * answer: until then the RtHttp is there.
  */
 typedef struct RtHttpSource
 {
@@ -55,7 +68,8 @@ typedef struct RtHttp
 	RtHttpBody	body;
 	uint32		body_max;		/* bytes that the route takes; 0 = none */
 	RtHttpSource source;		/* of the answer; next is NULL if there is none */
-	uint64		left;			/* bytes that it has to give */
+	RtHttpEnd	end;			/* of what it gives */
+	uint64		left;			/* bytes that it has to give, or may */
 	dlist_node	node;
 	dlist_node	ready_node;
 } RtHttp;
@@ -76,8 +90,11 @@ typedef struct RtHttpAnswer
 	const char *headers;		/* more of them, each with its end; or NULL */
 	const char *text;			/* the content, or NULL = from the source */
 	RtHttpSource source;
-	uint64		length;			/* of the content */
+	uint64		length;			/* of the content; of a source's it may be
+								 * RT_HTTP_LENGTH_UNKNOWN */
 } RtHttpAnswer;
+
+#define RT_HTTP_LENGTH_UNKNOWN PG_UINT64_MAX
 
 /* The body of the request, if its route takes one. */
 static inline RtText
@@ -93,6 +110,12 @@ extern void rt_http_answer(RtHttp *http, const RtHttpAnswer *answer);
 /* The same with a line of text and perhaps headers. */
 extern void rt_http_answer_text(RtHttp *http, int status, const char *text,
 								const char *headers);
+
+/*
+ * A source that had nothing yet is asked again; does nothing else.  Not for use
+ * in callbacks.
+ */
+extern void rt_http_continue(RtHttp *http);
 
 /* No request follows this one. */
 extern void rt_http_end(RtHttp *http);
