@@ -85,6 +85,29 @@ BEGIN
 END
 $$;
 
+-- Somebody is told of errors, and does not change them
+CREATE FUNCTION loads.tell(code text, message text, topic text) RETURNS void LANGUAGE plpgsql AS $$BEGIN
+	RAISE NOTICE '% on %: %, told to %', code, topic, message, current_user;
+	INSERT INTO loads.trouble VALUES (code);
+END$$;
+CREATE FUNCTION loads.tell_badly() RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'nor can I'; END$$;
+CREATE TABLE loads.trouble (code text);
+GRANT ALL ON loads.trouble TO realtime_anonymous;
+SELECT realtime.stream('loads/fails', 'fails', 'loads.fails()', merge => 'set', on_error => 'loads.tell(text,text,text)'),
+	realtime.stream('loads/fails_too', 'fails_too', 'loads.fails()', merge => 'set', on_error => 'loads.tell_badly()'),
+	realtime.stream('loads/refuses_too', 'refuses_too', 'loads.fails()', merge => 'set', access => 'loads.closed()',
+		on_error => 'loads.tell(text,text,text)');
+SELECT realtime.load('loads/fails');
+SELECT realtime.call('loads/fails');
+SELECT realtime.load('loads/fails_too');
+SELECT realtime.load('loads/refuses_too');
+SELECT * FROM loads.trouble;
+DO $$BEGIN
+	PERFORM realtime.load('loads/fails');
+EXCEPTION WHEN division_by_zero THEN
+	RAISE NOTICE '% rows, the caller is %', (SELECT count(*) FROM loads.trouble), coalesce(realtime.user_id(), 'nobody');
+END$$;
+
 -- The session's own transaction
 BEGIN;
 INSERT INTO loads.item VALUES (4, 'bob', 'new');

@@ -29,6 +29,7 @@ rt_fault_set(RtFault *fault, RtCode code, const char *message)
 	fault->code = rt_code_wire(code);
 	fault->message = message != NULL ? message : rt_code_message(code);
 	fault->issues = NULL;
+	fault->cause = NULL;
 }
 
 bool
@@ -230,11 +231,9 @@ is_intended_refusal(const ErrorData *error)
 		error->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
 }
 
-bool
-rt_fault_from_error(RtFault *fault, const ErrorData *error,
-					const RtErrorScene *scene)
+static bool
+translate(RtFault *fault, const ErrorData *error, const RtErrorScene *scene)
 {
-	fault->issues = NULL;
 	if (SQLCLASS(error) == CLASS('R', 'T') && set_raised(fault, error))
 		return false;
 	if (set_circumstance(fault, error, scene))
@@ -268,4 +267,18 @@ rt_fault_from_error(RtFault *fault, const ErrorData *error,
 	}
 	rt_fault_set(fault, RT_CODE_INTERNAL_ERROR, NULL);
 	return true;
+}
+
+bool
+rt_fault_from_error(RtFault *fault, const ErrorData *error,
+					const RtErrorScene *scene)
+{
+	bool		is_for_operator;
+
+	memset(fault, 0, sizeof(*fault));
+	is_for_operator = translate(fault, error, scene);
+	/* who has cancelled it is said better by the code */
+	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+		fault->cause = error->message;
+	return is_for_operator;
 }

@@ -30,6 +30,8 @@ typedef struct RtFault
 	const char *code;
 	const char *message;
 	const char *issues;			/* JSON array, or NULL */
+	const char *cause;			/* what the error itself says, which clients are
+								 * not told; NULL = the message */
 } RtFault;
 
 typedef struct RtErrorScene

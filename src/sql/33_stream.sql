@@ -99,7 +99,7 @@ COMMENT ON COLUMN realtime.stream_declaration.on_subscribe IS
 COMMENT ON COLUMN realtime.stream_declaration.on_unsubscribe IS
 	'Signature of the function that runs when somebody ceases to';
 COMMENT ON COLUMN realtime.stream_declaration.on_error IS
-	'Signature of the function that is told of errors';
+	'Signature of the function that is told when the value cannot be loaded';
 COMMENT ON COLUMN realtime.stream_declaration.class_of_service IS
 	'The class whose rules refuse it under load (not supported yet)';
 COMMENT ON COLUMN realtime.stream_declaration.shared IS

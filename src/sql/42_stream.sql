@@ -54,7 +54,7 @@ delta_version: returns text, takes nothing or the loader''s parameters; a client
 delta_from_seq: (since bigint, parameters) returns the events that are no longer kept, as an array of {event, data, seq}; NULL is all anew.
 schema_version, migrate: migrate[n](item jsonb) takes an item of version n to version n + 1, for clients that are older.
 stale_after: the value is loaded again when no event has come for this time. invalidate_on: patterns of topics whose events have it loaded again; * is one or more characters.
-on_subscribe([topic text]), on_unsubscribe([topic text, [remaining integer]]), on_error([code text, [message text, [topic text]]]): run when somebody begins or ceases to follow it, or a load fails.
+on_subscribe([topic text]), on_unsubscribe([topic text, [remaining integer]]), on_error([code text, [message text, [topic text]]]): run when somebody begins or ceases to follow it, or the value cannot be loaded.
 class_of_service: the class whose rules refuse it under load. shared: the loader''s result does not depend on who asks, so that identical loads run once.
 Errors: 22023 for an option that is wrong, 42939 for a topic that begins with __, 42710 if the same topics are declared with another class or transform, 42883, 42809 or 42P13 for a function that will not do, 42501 without EXECUTE on it, 42704 for a class that does not exist.';
 

@@ -439,8 +439,7 @@ refuse_later(FunctionCallInfo fcinfo)
 		int			position;
 		const char *name;
 	}			later[] = {
-		{STREAM_COALESCE_BY, "coalesce_by"},
-		{STREAM_ON_ERROR, "on_error"}
+		{STREAM_COALESCE_BY, "coalesce_by"}
 	};
 
 	for (int i = 0; i < lengthof(later); i++)

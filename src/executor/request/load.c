@@ -21,6 +21,7 @@
 
 #include "src/catalog/declaration_table.h"
 #include "src/errcodes.h"
+#include "src/executor/attempt.h"
 #include "src/executor/identity.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
@@ -257,16 +258,72 @@ begin_load(RtStreamWork *stream)
 	stream->work.stage = RT_STAGE_HANDLER;
 }
 
+/* As an executor would tell it; the session's own error stays as it is. */
+static void
+observe(RtStreamWork *stream, const ErrorData *error)
+{
+	RtErrorScene scene = {
+		.stage = stream->work.stage,
+		.parameter = stream->work.parameter,
+		.anonymous = rt_caller()->anonymous
+	};
+	RtFault		fault;
+
+	(void) rt_fault_from_error(&fault, error, &scene);
+	rt_stream_observe_here(stream, &fault);
+}
+
+typedef struct Load
+{
+	RtStreamWork *stream;
+	void		(*load) (RtStreamWork *stream);
+} Load;
+
+static void
+run_load(void *arg)
+{
+	Load	   *load = arg;
+
+	load->load(load->stream);
+}
+
+/*
+ * In a subtransaction, so that on_error can be run if it fails.  What that does
+ * goes with the session's transaction, unless the error is caught.
+ */
+static void
+load_observed(Load *load, bool read_only)
+{
+	ErrorData  *error = rt_attempt(run_load, load);
+
+	if (error == NULL)
+		return;
+	XactReadOnly = read_only;
+	observe(load->stream, error);
+	ReThrowError(error);
+}
+
+static void
+load(RtStreamWork *stream, void (*load_value) (RtStreamWork *stream))
+{
+	Load		load = {stream, load_value};
+	bool		read_only = XactReadOnly;
+
+	if (!rt_stream_admit(stream))
+		return;
+	begin_load(stream);
+	if (stream->observed)
+		load_observed(&load, read_only);
+	else
+		load_value(stream);
+}
+
 static Datum
 load_stream(RtWork *work)
 {
 	RtStreamWork *stream = (RtStreamWork *) work;
 
-	if (rt_stream_admit(stream))
-	{
-		begin_load(stream);
-		rt_stream_resume(stream);
-	}
+	load(stream, rt_stream_resume);
 	return inner_of_reply(&stream->reply);
 }
 
@@ -277,11 +334,7 @@ call_stream(RtWork *work)
 	RtStreamWork *stream = (RtStreamWork *) work;
 	RtStreamReply value;
 
-	if (rt_stream_admit(stream))
-	{
-		begin_load(stream);
-		rt_stream_load(stream);
-	}
+	load(stream, rt_stream_load);
 	memset(&value, 0, sizeof(value));
 	value.seq = -1;
 	value.data_json = stream->reply.data_json;

@@ -165,6 +165,7 @@ find_functions(RtStreamWork *stream)
 	RtFunction *loader = rt_stream_function(stream, RT_STREAM_LOADER);
 	RtFunction *access = rt_stream_function(stream, RT_STREAM_ACCESS);
 
+	stream->observed = stream->declaration->functions[RT_STREAM_ON_ERROR].declared;
 	rt_guarded_find(&stream->guarded, stream->declaration->guard_count,
 					stream->declaration->guards);
 	stream->guarded.function = rt_stream_signature(stream->declaration,
@@ -555,6 +556,7 @@ make_work(RtRequest *request)
 static void
 admit(RtStreamWork *stream)
 {
+	stream->loads = false;
 	stream->work.prepare = prepare_admission;
 	stream->work.take_snapshot = NULL;
 	stream->work.run = run_admission;
@@ -564,42 +566,26 @@ admit(RtStreamWork *stream)
 static void
 load(RtStreamWork *stream)
 {
+	stream->loads = true;
 	stream->work.prepare = prepare_load;
 	stream->work.take_snapshot = take_snapshot;
 	stream->work.run = run_load;
 	rt_work_continue(&stream->work);
 }
 
-/* An event on the stream's system topic: the value could not be loaded anew. */
+/* Somebody may want to know before the client does. */
 static void
-tell_subscribers(RtStreamWork *stream)
+answer_fault(RtStreamWork *stream, RtWorkResult *result)
 {
-	const RtFault *fault = &stream->work.fault;
-	const RtRequest *request = stream->work.request;
-	StringInfoData data;
-	char	   *topic;
-	size_t		cap;
-	size_t		len;
-	char	   *buffer;
-	char	   *frame;
+	RtWork	   *work = &stream->work;
 
-	rt_reply_reset(stream->work.request);
-	if (request->asked.id.len < 2)
-		return;
-	topic = psprintf(RT_SYSTEM_OF_TOPIC "%.*s", (int) request->asked.id.len - 2,
-					 stream->guarded.text + request->asked.id.off + 1);
-	initStringInfo(&data);
-	appendStringInfoString(&data, "{\"code\":");
-	escape_json(&data, fault->code);
-	appendStringInfoString(&data, ",\"message\":");
-	escape_json(&data, fault->message);
-	appendStringInfoChar(&data, '}');
-	cap = strlen(topic) + data.len + RT_FRAME_OVERHEAD;
-	buffer = palloc(RT_FRAME_HEADROOM + cap);
-	len = rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, RT_TEXT(topic),
-						   RT_TEXT("error"), ((RtText) {data.data, data.len}), 0);
-	frame = rt_frame_seal(buffer, len, RT_OPCODE_TEXT, &len);
-	(void) rt_reply_frame(stream->work.request, frame, len);
+	rt_stream_failed(stream);
+	if (stream->loads && !work->unavailable)
+		rt_stream_observe(stream, result);
+	if (stream->reloads && !work->unavailable)
+		rt_stream_tell_subscribers(stream);
+	else
+		rt_work_reply_fault(work);
 }
 
 RtWorkResult
@@ -607,6 +593,7 @@ rt_stream_run(RtRequest *request)
 {
 	RtStreamWork *stream = make_work(request);
 	RtWork	   *work = &stream->work;
+	RtWorkResult result;
 	int			attempts = 0;
 
 	do
@@ -626,13 +613,8 @@ rt_stream_run(RtRequest *request)
 		rt_fault_set(&work->fault, RT_CODE_OVERLOADED, NULL);
 	if (stream->guarded.function != NULL)
 		note_time(stream);
+	result = rt_work_result(work);
 	if (work->fault.code != NULL)
-	{
-		rt_stream_failed(stream);
-		if (stream->reloads && !work->unavailable)
-			tell_subscribers(stream);
-		else
-			rt_work_reply_fault(work);
-	}
-	return rt_work_result(work);
+		answer_fault(stream, &result);
+	return result;
 }

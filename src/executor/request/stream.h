@@ -34,6 +34,8 @@ typedef struct RtStreamWork
 	bool		changed;		/* so much that all must be done again */
 	bool		subscribes;		/* else the value is wanted once */
 	bool		reloads;		/* its subscribers get the value as an event */
+	bool		loads;			/* the caller may have it: it is being loaded */
+	bool		observed;		/* somebody is told of errors */
 
 	const char *topic;
 	int			topic_len;
@@ -92,5 +94,17 @@ extern JsonbValue *rt_jsonb_member(Jsonb *object, const char *name);
  * (stream_resume.c)
  */
 extern void rt_stream_resume(RtStreamWork *stream);
+
+/*
+ * A load has failed (stream_error.c).  observe runs the stream's on_error, in a
+ * transaction of its own; an error of that is logged, and result gets what the
+ * executor has to know of it.  observe_here does the same in a subtransaction
+ * of the one that is under way, as the caller.
+ */
+extern void rt_stream_observe(RtStreamWork *stream, RtWorkResult *result);
+extern void rt_stream_observe_here(RtStreamWork *stream, const RtFault *fault);
+
+/* Answers a request of kind RELOAD that has failed: an event that says why. */
+extern void rt_stream_tell_subscribers(RtStreamWork *stream);
 
 #endif							/* RT_EXECUTOR_REQUEST_STREAM_H */
