@@ -15,6 +15,8 @@
 #include "utils/resowner.h"
 
 #include "src/backend/after_commit.h"
+#include "src/ipc/service.h"
+#include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 
 static bool declarations_changed = false;

@@ -27,7 +27,7 @@
 #include "src/backend/database_guard.h"
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
-#include "src/ipc/worker_slot.h"
+#include "src/ipc/vacate.h"
 
 #define VACATE_TIMEOUT_MS 10000
 

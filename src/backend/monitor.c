@@ -14,6 +14,7 @@
 #include "utils/timestamp.h"
 
 #include "src/ipc/request.h"
+#include "src/ipc/service.h"
 #include "src/ipc/worker_slot.h"
 
 #define COMMON_COLUMNS 4		/* number, pid, state, started_at */

@@ -57,6 +57,8 @@
 #include "src/ipc/open_client.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
+#include "src/ipc/service.h"
+#include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 
 #define LOOK_MS 5000			/* between looks for what is missing */

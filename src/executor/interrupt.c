@@ -32,7 +32,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/outgoing.h"
 #include "src/guc.h"
-#include "src/ipc/worker_slot.h"
+#include "src/ipc/vacate.h"
 
 #define TICK_MS 200				/* between looks for an overdue shutdown */
 #define VACATE_GRACE_MS 2000	/* at most, from the first tick */

@@ -18,6 +18,7 @@
 #include "src/gateway/spin.h"
 #include "src/guc.h"
 #include "src/ipc/request_queue.h"
+#include "src/ipc/service.h"
 #include "src/ipc/session.h"
 
 #define TURN_MAX 256			/* requests handed over at once */

@@ -7,6 +7,7 @@
 
 #include "src/gateway/door/connection.h"
 #include "src/ipc/request.h"
+#include "src/ipc/service.h"
 
 /*
  * Whether an executor is there, or is expected; and whether what is new may be

@@ -20,6 +20,7 @@
 #include "src/gateway/topic/subscribe.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
+#include "src/ipc/service.h"
 #include "src/protocol/frame.h"
 
 #define TURN_MAX 256			/* answers handled at once */

@@ -50,6 +50,7 @@
 #include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/request.h"
+#include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/realtime.h"
 

@@ -25,10 +25,12 @@
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/retention.h"
+#include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/ipc/shmem.h"
 #include "src/ipc/timer.h"
 #include "src/ipc/unflushed.h"
+#include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 
 typedef struct SharedArea
@@ -40,6 +42,8 @@ typedef struct SharedArea
 /* sessions keep user data in the payload area: it comes first */
 static const SharedArea areas[] = {
 	{rt_worker_slots_size, rt_worker_slots_init},
+	{rt_service_size, rt_service_init},
+	{rt_vacate_size, rt_vacate_init},
 	{rt_payload_size, rt_payload_init},
 	{rt_requests_size, rt_requests_init},
 	{rt_request_queue_size, rt_request_queue_init},

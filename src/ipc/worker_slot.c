@@ -1,39 +1,25 @@
 /*
  * worker_slot.c
- *		Slots of our processes, the service's state, and vacating a database.
+ *		Slots of our processes, one for each that the settings allow.
  *
- * One area: a header and a slot for each process that the settings allow.
  * A slot's worker writes it and clears it at its exit; the launcher only moves
  * it between FREE and STARTING.  Nothing here takes a lock: each field has one
  * writer at a time, and the atomic state says who that is.
- *
- * A vacating backend owns vacate_pid, taken by compare-and-exchange.
  */
 #include "postgres.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include "miscadmin.h"
 #include "replication/logicallauncher.h"
-#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
 
 #include "src/compat.h"
-#include "src/ipc/publish_ring.h"
 #include "src/ipc/worker_slot.h"
 
-#define VACATE_POLL_MS 20
 #define MAX_EXECUTORS_DEFAULT 16
 
 typedef struct WorkerArea
 {
-	pg_atomic_uint32 service_state; /* RtServiceState */
-	pg_atomic_uint32 catalog_generation;
-	pg_atomic_uint32 listening; /* gateways */
-	pg_atomic_uint32 vacate_pid;	/* backend that vacates, 0 = none */
-	pg_atomic_uint32 vacate_database;	/* valid while vacate_pid is not 0 */
 	int			slot_count;
 	RtWorkerSlot slots[FLEXIBLE_ARRAY_MEMBER];
 } WorkerArea;
@@ -91,11 +77,6 @@ rt_worker_slots_init(void)
 		return;
 
 	memset(area, 0, rt_worker_slots_size());
-	pg_atomic_init_u32(&area->service_state, RT_SERVICE_STARTING);
-	pg_atomic_init_u32(&area->catalog_generation, 1);
-	pg_atomic_init_u32(&area->listening, 0);
-	pg_atomic_init_u32(&area->vacate_pid, 0);
-	pg_atomic_init_u32(&area->vacate_database, InvalidOid);
 	area->slot_count = slot_count();
 	for (int i = 0; i < area->slot_count; i++)
 	{
@@ -223,107 +204,14 @@ rt_worker_wake_all(RtWorkerKind kind)
 		rt_worker_wake(kind, i);
 }
 
-RtServiceState
-rt_service_state(void)
-{
-	return (RtServiceState) pg_atomic_read_u32(&area->service_state);
-}
-
-bool
-rt_service_set_state(RtServiceState state)
-{
-	if (pg_atomic_exchange_u32(&area->service_state, state) == state)
-		return false;
-	rt_worker_wake_all(RT_WORKER_GATEWAY);
-	return true;
-}
-
-const char *
-rt_service_state_text(RtServiceState state)
-{
-	switch (state)
-	{
-		case RT_SERVICE_STARTING:
-			return "the server is starting";
-		case RT_SERVICE_READY:
-			return "ready";
-		case RT_SERVICE_NO_DATABASE:
-			return "the database does not exist";
-		case RT_SERVICE_NO_ROLE:
-			return "the executor role does not exist";
-		case RT_SERVICE_NO_EXTENSION:
-			return "the extension is not installed";
-		case RT_SERVICE_NO_CLIENT_ROLE:
-			return "the role of anonymous connections does not exist";
-		case RT_SERVICE_VACATED:
-			return "the database is being changed";
-		case RT_SERVICE_NO_EXECUTOR:
-			return "no executor can be started";
-	}
-	return "unknown";
-}
-
-uint32
-rt_catalog_generation(void)
-{
-	return pg_atomic_read_u32(&area->catalog_generation);
-}
-
-void
-rt_catalog_changed(void)
-{
-	uint32		old = pg_atomic_read_u32(&area->catalog_generation);
-
-	while (!pg_atomic_compare_exchange_u32(&area->catalog_generation, &old,
-										   old == PG_UINT32_MAX ? 1 : old + 1))
-		;
-}
-
-bool
-rt_port_is_ours(void)
-{
-	return pg_atomic_read_u32(&area->listening) != 0;
-}
-
-void
-rt_port_set_error(int gateway, uint32 error)
-{
-	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listen_error,
-						error);
-}
-
-void
-rt_port_taken(int gateway)
-{
-	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listening, 1);
-	pg_atomic_fetch_add_u32(&area->listening, 1);
-	rt_worker_wake_all(RT_WORKER_GATEWAY);
-}
-
-void
-rt_port_left(int gateway)
-{
-	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listening, 0);
-	pg_atomic_fetch_sub_u32(&area->listening, 1);
-}
-
-/* ---- vacating a database ---- */
-
 void
 rt_worker_set_database(RtWorkerKind kind, int index, Oid database)
 {
 	pg_atomic_write_u32(&rt_worker_slot(kind, index)->database, database);
 }
 
-static void
-end_vacating_at_exit(int code, Datum arg)
-{
-	rt_database_vacate_end();
-}
-
-/* How many of our workers are connected to a database; wakes them all. */
-static int
-workers_connected_to(Oid database)
+int
+rt_workers_wake_connected(Oid database)
 {
 	int			count = 0;
 
@@ -340,97 +228,4 @@ workers_connected_to(Oid database)
 			SetLatch(&RT_PROC_BY_NUMBER(number)->procLatch);
 	}
 	return count;
-}
-
-bool
-rt_database_vacate_begin(Oid database, int timeout_ms)
-{
-	static bool registered = false;
-	static uint32 wait_event = 0;
-	TimestampTz deadline =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
-	uint32		none;
-
-	if (!registered)
-	{
-		before_shmem_exit(end_vacating_at_exit, (Datum) 0);
-		registered = true;
-	}
-
-	for (;;)
-	{
-		none = 0;
-		if (pg_atomic_compare_exchange_u32(&area->vacate_pid, &none, MyProcPid))
-		{
-			pg_atomic_write_u32(&area->vacate_database, database);
-			break;
-		}
-		if (none == (uint32) MyProcPid)
-			break;
-		if (GetCurrentTimestamp() >= deadline)
-			return false;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 VACATE_POLL_MS, rt_wait_event(&wait_event, "RealtimeVacate"));
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
-
-	pg_memory_barrier();
-	while (workers_connected_to(database) > 0)
-	{
-		if (GetCurrentTimestamp() >= deadline)
-			return false;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 VACATE_POLL_MS, rt_wait_event(&wait_event, "RealtimeVacate"));
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
-	return true;
-}
-
-void
-rt_database_vacate_end(void)
-{
-	if (area == NULL ||
-		pg_atomic_read_u32(&area->vacate_pid) != (uint32) MyProcPid)
-		return;
-	pg_atomic_write_u32(&area->vacate_database, InvalidOid);
-	pg_write_barrier();
-	pg_atomic_write_u32(&area->vacate_pid, 0);
-	rt_worker_wake(RT_WORKER_LAUNCHER, 0);
-}
-
-bool
-rt_database_is_vacated(Oid database)
-{
-	return OidIsValid(database) &&
-		pg_atomic_read_u32(&area->vacate_pid) != 0 &&
-		pg_atomic_read_u32(&area->vacate_database) == database;
-}
-
-/* ---- the postmaster ---- */
-
-/*
- * The postmaster writes what it is doing into line 8 of its lock file before
- * it signals its children; no other trace of a shutdown reaches a child.
- */
-bool
-rt_postmaster_is_stopping(void)
-{
-	char		path[MAXPGPATH];
-	char		line[256];
-	FILE	   *file;
-	bool		stopping = false;
-
-	snprintf(path, sizeof(path), "%s/postmaster.pid", DataDir);
-	file = fopen(path, "r");
-	if (file == NULL)
-		return true;
-	for (int i = 1; fgets(line, sizeof(line), file) != NULL; i++)
-	{
-		if (i == 8)
-			stopping = strncmp(line, "stopping", 8) == 0;
-	}
-	fclose(file);
-	return stopping;
 }

@@ -1,7 +1,6 @@
 /*
  * worker_slot.h
- *		Who of our processes is running, and how to wake it; what the service
- *		as a whole can do at the moment.
+ *		Who of our processes is running, and how to wake it.
  */
 #ifndef RT_IPC_WORKER_SLOT_H
 #define RT_IPC_WORKER_SLOT_H
@@ -86,28 +85,13 @@ typedef struct RtWorkerSlot
 	pg_atomic_uint32 database;	/* it is connected to; InvalidOid = none */
 	pg_atomic_uint32 recycled;	/* bool: it ends to have another one begin */
 	pg_atomic_uint32 listening; /* gateways: bool */
-	pg_atomic_uint32 listen_error;	/* gateways: errno, or RT_LISTEN_NO_ADDRESS */
+	pg_atomic_uint32 listen_error;	/* gateways; see service.h */
 	TimestampTz started_at;
 	bool		retired;		/* it ended because it was not needed */
 	RtGatewayCounters gateway;	/* gateways only */
 	RtExecutorCounters executor;	/* executors only */
 	RtSchedulerCounters scheduler;	/* the scheduler only */
 } RtWorkerSlot;
-
-#define RT_LISTEN_NO_ADDRESS PG_UINT32_MAX	/* a listen address has no meaning */
-
-/* Whether calls can be answered, or what keeps them from it. */
-typedef enum RtServiceState
-{
-	RT_SERVICE_STARTING,		/* since server start; may last */
-	RT_SERVICE_READY,
-	RT_SERVICE_NO_DATABASE,
-	RT_SERVICE_NO_ROLE,			/* realtime.executor_role is missing */
-	RT_SERVICE_NO_EXTENSION,
-	RT_SERVICE_NO_CLIENT_ROLE,	/* realtime.anonymous_role is missing */
-	RT_SERVICE_VACATED,			/* the database is being dropped, renamed ... */
-	RT_SERVICE_NO_EXECUTOR		/* none could be started for some time */
-} RtServiceState;
 
 extern Size rt_worker_slots_size(void);
 extern void rt_worker_slots_init(void);
@@ -135,46 +119,10 @@ extern bool rt_worker_take_recycled(RtWorkerKind kind, int index);
 extern void rt_worker_wake(RtWorkerKind kind, int index);
 extern void rt_worker_wake_all(RtWorkerKind kind);
 
-/* The service's state and the words for it in a close or refusal. */
-extern RtServiceState rt_service_state(void);
-
-/* Returns whether it was another one before; then wakes the gateways. */
-extern bool rt_service_set_state(RtServiceState state);
-extern const char *rt_service_state_text(RtServiceState state);
-
-/*
- * Counts committed changes of declarations and roles; gateways forget cached
- * verdicts when it moves.  Never 0.
- */
-extern uint32 rt_catalog_generation(void);
-extern void rt_catalog_changed(void);
-
-/*
- * A database whose other users must leave (DROP, RENAME ...).  Only one
- * backend at a time vacates; vacate_begin waits, interruptibly, until no
- * worker of ours is connected to it or the deadline (ms) has passed, and
- * returns false in the second case.  vacate_end is also done at the backend's
- * exit.
- */
-extern bool rt_database_vacate_begin(Oid database, int timeout_ms);
-extern void rt_database_vacate_end(void);
-extern bool rt_database_is_vacated(Oid database);
-
 /* Executors and the scheduler say which database they are connected to. */
 extern void rt_worker_set_database(RtWorkerKind kind, int index, Oid database);
 
-/*
- * Whether a gateway of ours listens, so that the port cannot be another
- * program's; each says when it begins and ends.
- */
-extern bool rt_port_is_ours(void);
-extern void rt_port_taken(int gateway);
-extern void rt_port_left(int gateway);
-
-/* What has kept a gateway from listening on an address; 0 = nothing. */
-extern void rt_port_set_error(int gateway, uint32 error);
-
-/* Whether the postmaster has been told to stop (so a worker may exit 0). */
-extern bool rt_postmaster_is_stopping(void);
+/* How many workers are connected to a database; wakes them all. */
+extern int	rt_workers_wake_connected(Oid database);
 
 #endif							/* RT_IPC_WORKER_SLOT_H */

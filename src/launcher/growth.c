@@ -15,6 +15,7 @@
 
 #include "src/ipc/clock.h"
 #include "src/ipc/request_queue.h"
+#include "src/ipc/service.h"
 #include "src/ipc/worker_slot.h"
 #include "src/launcher/growth.h"
 #include "src/launcher/keeper.h"

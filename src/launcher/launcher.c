@@ -44,6 +44,8 @@
 #include "src/ipc/flush_request.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
+#include "src/ipc/service.h"
+#include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 #include "src/launcher/growth.h"
 #include "src/launcher/keeper.h"

@@ -38,6 +38,7 @@
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/service.h"
 #include "src/scheduler/notify_bridge.h"
 #include "src/scheduler/payload_queue.h"
 #include "src/scheduler/scheduler.h"

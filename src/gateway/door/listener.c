@@ -26,7 +26,7 @@
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
-#include "src/ipc/worker_slot.h"
+#include "src/ipc/service.h"
 
 #define MAX_LISTENERS 16
 #define BACKLOG 4096

@@ -13,7 +13,7 @@
 #include "src/gateway/door/route.h"
 #include "src/gateway/door/upgrade.h"
 #include "src/guc.h"
-#include "src/ipc/worker_slot.h"
+#include "src/ipc/service.h"
 #include "src/protocol/handshake.h"
 #include "src/protocol/http_target.h"
 

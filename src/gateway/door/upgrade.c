@@ -22,7 +22,7 @@
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
-#include "src/ipc/worker_slot.h"
+#include "src/ipc/service.h"
 #include "src/protocol/handshake.h"
 
 #define DIGEST_SIZE 20			/* of SHA-1 */

@@ -21,6 +21,7 @@
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
 #include "src/guc.h"
+#include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/protocol/topic.h"
 

@@ -16,6 +16,7 @@
 #include "src/gateway/topic/member.h"
 #include "src/guc.h"
 #include "src/ipc/member.h"
+#include "src/ipc/service.h"
 
 /* A ring of members of which something is to be asked. */
 static int *waiting = NULL;

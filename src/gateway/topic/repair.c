@@ -20,6 +20,7 @@
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
+#include "src/ipc/service.h"
 
 #define RETRY_MS 100			/* when there was no slot, or it failed */
 #define FAILURES_MAX 20			/* then there is a marker after all */

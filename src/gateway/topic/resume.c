@@ -17,6 +17,7 @@
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/resume.h"
 #include "src/gateway/topic/subscription.h"
+#include "src/ipc/service.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
 

@@ -22,6 +22,7 @@
 #include "src/gateway/topic/subscribe.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
+#include "src/ipc/service.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
 

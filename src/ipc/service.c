@@ -1,0 +1,156 @@
+/*
+ * service.c
+ *		The service's state, the count of changes of declarations, and whether
+ *		the port is ours.
+ *
+ * Atomics without a lock: the state is the launcher's, the others only count.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/shmem.h"
+
+#include "src/ipc/service.h"
+#include "src/ipc/worker_slot.h"
+
+typedef struct Service
+{
+	pg_atomic_uint32 state;		/* RtServiceState */
+	pg_atomic_uint32 catalog_generation;
+	pg_atomic_uint32 listening; /* gateways */
+} Service;
+
+static Service *service = NULL;
+
+Size
+rt_service_size(void)
+{
+	return sizeof(Service);
+}
+
+void
+rt_service_init(void)
+{
+	bool		found;
+
+	service = ShmemInitStruct("realtime service", rt_service_size(), &found);
+	if (found)
+		return;
+	pg_atomic_init_u32(&service->state, RT_SERVICE_STARTING);
+	pg_atomic_init_u32(&service->catalog_generation, 1);
+	pg_atomic_init_u32(&service->listening, 0);
+}
+
+RtServiceState
+rt_service_state(void)
+{
+	return (RtServiceState) pg_atomic_read_u32(&service->state);
+}
+
+bool
+rt_service_set_state(RtServiceState state)
+{
+	if (pg_atomic_exchange_u32(&service->state, state) == state)
+		return false;
+	rt_worker_wake_all(RT_WORKER_GATEWAY);
+	return true;
+}
+
+const char *
+rt_service_state_text(RtServiceState state)
+{
+	switch (state)
+	{
+		case RT_SERVICE_STARTING:
+			return "the server is starting";
+		case RT_SERVICE_READY:
+			return "ready";
+		case RT_SERVICE_NO_DATABASE:
+			return "the database does not exist";
+		case RT_SERVICE_NO_ROLE:
+			return "the executor role does not exist";
+		case RT_SERVICE_NO_EXTENSION:
+			return "the extension is not installed";
+		case RT_SERVICE_NO_CLIENT_ROLE:
+			return "the role of anonymous connections does not exist";
+		case RT_SERVICE_VACATED:
+			return "the database is being changed";
+		case RT_SERVICE_NO_EXECUTOR:
+			return "no executor can be started";
+	}
+	return "unknown";
+}
+
+uint32
+rt_catalog_generation(void)
+{
+	return pg_atomic_read_u32(&service->catalog_generation);
+}
+
+void
+rt_catalog_changed(void)
+{
+	uint32		old = pg_atomic_read_u32(&service->catalog_generation);
+
+	while (!pg_atomic_compare_exchange_u32(&service->catalog_generation, &old,
+										   old == PG_UINT32_MAX ? 1 : old + 1))
+		;
+}
+
+/* ---- the port ---- */
+
+bool
+rt_port_is_ours(void)
+{
+	return pg_atomic_read_u32(&service->listening) != 0;
+}
+
+void
+rt_port_set_error(int gateway, uint32 error)
+{
+	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listen_error,
+						error);
+}
+
+void
+rt_port_taken(int gateway)
+{
+	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listening, 1);
+	pg_atomic_fetch_add_u32(&service->listening, 1);
+	rt_worker_wake_all(RT_WORKER_GATEWAY);
+}
+
+void
+rt_port_left(int gateway)
+{
+	pg_atomic_write_u32(&rt_worker_slot(RT_WORKER_GATEWAY, gateway)->listening, 0);
+	pg_atomic_fetch_sub_u32(&service->listening, 1);
+}
+
+/* ---- the postmaster ---- */
+
+/*
+ * The postmaster writes what it is doing into line 8 of its lock file before
+ * it signals its children; no other trace of a shutdown reaches a child.
+ */
+bool
+rt_postmaster_is_stopping(void)
+{
+	char		path[MAXPGPATH];
+	char		line[256];
+	FILE	   *file;
+	bool		stopping = false;
+
+	snprintf(path, sizeof(path), "%s/postmaster.pid", DataDir);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return true;
+	for (int i = 1; fgets(line, sizeof(line), file) != NULL; i++)
+	{
+		if (i == 8)
+			stopping = strncmp(line, "stopping", 8) == 0;
+	}
+	fclose(file);
+	return stopping;
+}

@@ -1,0 +1,57 @@
+/*
+ * service.h
+ *		What the service as a whole can do at the moment, and what has changed
+ *		for all of its processes.
+ */
+#ifndef RT_IPC_SERVICE_H
+#define RT_IPC_SERVICE_H
+
+#include "src/compat.h"
+
+/* Whether calls can be answered, or what keeps them from it. */
+typedef enum RtServiceState
+{
+	RT_SERVICE_STARTING,		/* since server start; may last */
+	RT_SERVICE_READY,
+	RT_SERVICE_NO_DATABASE,
+	RT_SERVICE_NO_ROLE,			/* realtime.executor_role is missing */
+	RT_SERVICE_NO_EXTENSION,
+	RT_SERVICE_NO_CLIENT_ROLE,	/* realtime.anonymous_role is missing */
+	RT_SERVICE_VACATED,			/* the database is being dropped, renamed ... */
+	RT_SERVICE_NO_EXECUTOR		/* none could be started for some time */
+} RtServiceState;
+
+extern Size rt_service_size(void);
+extern void rt_service_init(void);
+
+/* The service's state and the words for it in a close or refusal. */
+extern RtServiceState rt_service_state(void);
+
+/* Returns whether it was another one before; then wakes the gateways. */
+extern bool rt_service_set_state(RtServiceState state);
+extern const char *rt_service_state_text(RtServiceState state);
+
+/*
+ * Counts committed changes of declarations and roles; gateways forget cached
+ * verdicts when it moves.  Never 0.
+ */
+extern uint32 rt_catalog_generation(void);
+extern void rt_catalog_changed(void);
+
+/*
+ * Whether a gateway of ours listens, so that the port cannot be another
+ * program's; each says when it begins and ends.
+ */
+extern bool rt_port_is_ours(void);
+extern void rt_port_taken(int gateway);
+extern void rt_port_left(int gateway);
+
+/* What has kept a gateway from listening on an address; 0 = nothing. */
+extern void rt_port_set_error(int gateway, uint32 error);
+
+#define RT_LISTEN_NO_ADDRESS PG_UINT32_MAX	/* a listen address has no meaning */
+
+/* Whether the postmaster has been told to stop (so a worker may exit 0). */
+extern bool rt_postmaster_is_stopping(void);
+
+#endif							/* RT_IPC_SERVICE_H */
