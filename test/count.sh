@@ -17,6 +17,10 @@ count_tap_stage() { count_prove "$1"; }
 count_node() { count_node_spec "$1"; }
 count_browser() { count_node_spec "$1"; }
 count_left() { count_tap "$1"; }
+count_valgrind() { count_both "$1"; }
+
+# What prove prints of several files, and a line of TAP.
+count_both() { paste -d' ' <(count_prove "$1") <(count_tap "$1") | awk '{print $1 + $4, $2 + $5, $3 + $6}'; }
 
 count_tap()
 {

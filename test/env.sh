@@ -57,6 +57,9 @@ RT_PACKAGES_TEST=(
     chromium                                            # browser tests
     clang:clang libclang-rt-14-dev libjansson-dev       # unit tests, fuzzing
 )
+RT_PACKAGES_VALGRIND=(
+    valgrind libc6-dbg                                  # the stage valgrind
+)
 
 # ---------------------------------------------------------------------------
 
@@ -266,6 +269,7 @@ clusters_stop()
         # It need not be the server that PG_CONFIG names now.
         pg_ctl=$(readlink "/proc/$pid/exe")
         pg_ctl=${pg_ctl%/*}/pg_ctl
+        [ -x "$pg_ctl" ] || pg_ctl=$PG_BINDIR/pg_ctl    # it runs in valgrind
         as_user "$pg_ctl" -D "$data" -s -m fast -t 20 stop 2>/dev/null ||
             as_user "$pg_ctl" -D "$data" -s -m immediate -t 20 stop ||
             kill -KILL "$pid"

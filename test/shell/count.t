@@ -46,6 +46,12 @@ not ok 2 - check_two
 ok 3 - check_three # SKIP: no tool
 1..3
 TEXT
+counts valgrind '21 3 0' 'prove and TAP' <<'TEXT'
+test/t/b.pl (Wstat: 0 Tests: 20 Failed: 2)
+Files=2, Tests=22,  1 wallclock secs
+not ok - valgrind has found something in process 17
+ok - something else
+TEXT
 counts node '12 1 2' 'the reporter of Node' <<'TEXT'
 i tests 15
 i pass 12
