@@ -1,11 +1,13 @@
 // torture.mjs - runs rounds until somebody is content; see run.
 import { parseArgs } from 'node:util';
+import { tortureCrowd } from './crowd.mjs';
 import { tortureLive } from './live.mjs';
 import { torture } from './round.mjs';
 
 const { values } = parseArgs({
 	options: {
 		events: { type: 'string', default: '200000' },
+		crowd: { type: 'string', default: '5000' },
 		transactions: { type: 'string', default: '20000' },
 		minutes: { type: 'string', default: '0' },
 		seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
@@ -25,7 +27,7 @@ function timeLeft() {
 	return milliseconds > 0 && { milliseconds: milliseconds - (Date.now() - began) };
 }
 
-// Runs one of the two kinds of round.
+// Runs one of the kinds of round.
 async function run(name, round) {
 	say(`${name}, seed ${seed}`);
 	try {
@@ -40,6 +42,8 @@ async function run(name, round) {
 	}
 }
 
+if (Number(values.crowd) > 0)
+	await run('a crowd', (options) => tortureCrowd({ crowd: Number(values.crowd), ...options }));
 do {
 	if (Number(values.transactions) > 0)
 		await run('live tables', (options) => tortureLive({ transactions: Number(values.transactions), ...options }));
