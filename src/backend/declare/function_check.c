@@ -20,6 +20,7 @@
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/signature.h"
 #include "src/catalog/stream_topic.h"
+#include "src/catalog/type_text.h"
 #include "src/compat.h"
 #include "src/protocol/topic.h"
 
@@ -242,6 +243,27 @@ rt_function_check_stream_access(const RtCheckedFunction *function,
 			   _("It has the types of the loader's parameters and at least as many defaults."));
 }
 
+static void
+check_topic_types(const RtCheckedFunction *function, const char *tpl,
+				  const RtStreamTopic *topic)
+{
+	for (int i = 0; i < topic->count; i++)
+	{
+		int			source = topic->sources[i];
+
+		if (source == RT_SOURCE_USER_ID ||
+			rt_type_has_fixed_text(function->parameter_types[source]))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("parameter %d of %s cannot be part of topic \"%s\"",
+						source + 1, function->signature, tpl),
+				 errdetail("The same value of type %s can be written in several ways.",
+						   format_type_be(function->parameter_types[source])),
+				 errhint("Take a parameter of another type, such as an integer, text or uuid.")));
+	}
+}
+
 const RtCheckedFunction *
 rt_function_check_stream_topic(const RtCheckedFunction *function, const char *tpl)
 {
@@ -255,8 +277,10 @@ rt_function_check_stream_topic(const RtCheckedFunction *function, const char *tp
 									function != NULL ? function->parameter_count : 0,
 									&topic, &where);
 	refuse_placeholder(function, tpl, fault, where);
-	return function != NULL && function->parameter_count > 0 ? function :
-		parameters_of_topic(&topic);
+	if (function == NULL || function->parameter_count == 0)
+		return parameters_of_topic(&topic);
+	check_topic_types(function, tpl, &topic);
+	return function;
 }
 
 static char *

@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/relcache.h"
 
+#include "src/backend/live/plan.h"
 #include "src/backend/live/table.h"
 #include "src/catalog/declaration_table.h"
 #include "src/compat.h"
@@ -30,8 +31,8 @@
 pg_noreturn static void refuse(Relation relation, const char *detail);
 static void check_topic(Relation relation, const char *tpl);
 static void check_placeholder(Relation relation, const char *tpl, RtSpan span);
-static bool has_one_text(Oid type);
 static char *found_key(Relation relation);
+static void check_key(Relation relation, const char *key);
 static void check_columns(Relation relation, const RtLiveTable *table);
 static void check_names(Relation relation, List *columns);
 static Form_pg_attribute find_column(Relation relation, const char *name);
@@ -67,8 +68,7 @@ rt_live_check_table(Relation relation, RtLiveTable *table)
 	check_topic(relation, table->topic);
 	if (table->key == NULL)
 		table->key = found_key(relation);
-	else
-		(void) needed_column(relation, table->key);
+	check_key(relation, table->key);
 	check_columns(relation, table);
 }
 
@@ -115,38 +115,13 @@ check_placeholder(Relation relation, const char *tpl, RtSpan span)
 	char	   *name = pnstrdup(tpl + span.off, span.len);
 	Form_pg_attribute column = needed_column(relation, name);
 
-	if (!has_one_text(getBaseType(column->atttypid)))
+	if (!rt_live_may_name_topic(column->atttypid))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of type %s cannot be part of a topic",
 						name, format_type_be(column->atttypid)),
 				 errdetail("The same value can be written in several ways."),
 				 errhint("Take a column of another type, such as an integer, text or uuid.")));
-}
-
-/*
- * Whether equal values have one text, whatever the settings of the session
- * that writes them.
- */
-static bool
-has_one_text(Oid type)
-{
-	switch (type)
-	{
-		case FLOAT4OID:
-		case FLOAT8OID:
-		case CASHOID:
-		case INTERVALOID:
-		case BYTEAOID:
-		case JSONOID:
-		case JSONBOID:
-		case XMLOID:
-			return false;
-		default:
-			return !OidIsValid(get_element_type(type)) &&
-				!type_is_rowtype(type) && !type_is_range(type) &&
-				!type_is_multirange(type);
-	}
 }
 
 /* ---- key and columns ---- */
@@ -174,6 +149,20 @@ found_key(Relation relation)
 				 errdetail("It has neither a primary key of one column nor a column \"id\"."),
 				 errhint("Name the column by which clients know a row: key => '...'.")));
 	return pstrdup("id");
+}
+
+static void
+check_key(Relation relation, const char *key)
+{
+	Form_pg_attribute column = needed_column(relation, key);
+
+	if (!rt_live_may_be_key(column->atttypid))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be the key",
+						key, format_type_be(column->atttypid)),
+				 errdetail("The same value can be written in several ways."),
+				 errhint("Take a column of another type, such as an integer, text or uuid.")));
 }
 
 static void

@@ -7,7 +7,8 @@
  *
  *	- is renamed: the arguments are rewritten, in partitions as well;
  *	- is dropped, and the topic or the key needs it: ERROR.  Any other column
- *	  is just no longer published.
+ *	  is just no longer published;
+ *	- gets a type that can be in no topic, or no key, and is: ERROR.
  *
  * So is TRUNCATE of a partition: partitions have their partitioned
  * table's trigger for rows, but not its trigger for TRUNCATE.
@@ -40,7 +41,7 @@
 typedef struct Note
 {
 	Oid			relation;
-	int			attnum;			/* of a column, perhaps renamed; 0: truncated */
+	int			attnum;			/* of a column, perhaps renamed or of another type; 0: truncated */
 	char	   *old_name;
 } Note;
 
@@ -58,11 +59,18 @@ static char *renamed_topic(const char *tpl, const char *old_name,
 static void store_arguments(Oid trigger, List *arguments);
 static void refuse_if_needed(Oid relation_id, int attnum);
 static bool topic_needs(const char *tpl, const char *name);
+static void refuse_bad_type(const Note *entry);
 
 const RtCommandWatcher rt_live_watcher = {
 	.object = on_object,
 	.after = after_command
 };
+
+static bool
+is_about_columns(Node *statement)
+{
+	return IsA(statement, RenameStmt) || IsA(statement, AlterTableStmt);
+}
 
 /* After a rename the old name can still be seen, before a drop the column. */
 static void
@@ -76,7 +84,7 @@ on_object(RtCommand *command, void **notes, const RtObjectAccess *access)
 			refuse_if_needed(access->object_id, access->sub_id);
 	}
 	else if (command != NULL &&
-			 ((IsA(command->statement, RenameStmt) && access->sub_id > 0) ||
+			 ((is_about_columns(command->statement) && access->sub_id > 0) ||
 			  access->type == OAT_TRUNCATE))
 		note(command, notes, access);
 }
@@ -120,6 +128,8 @@ after_command(RtCommand *command, void **notes)
 
 			if (name != NULL && strcmp(name, entry->old_name) != 0)
 				settle_renamed(entry, name);
+			else if (name != NULL)
+				refuse_bad_type(entry);
 		}
 	}
 }
@@ -276,7 +286,7 @@ store_arguments(Oid trigger, List *arguments)
 	table_close(catalog, RowExclusiveLock);
 }
 
-/* ---- dropping a column ---- */
+/* ---- what is refused ---- */
 
 static void
 refuse_if_needed(Oid relation_id, int attnum)
@@ -321,4 +331,35 @@ topic_needs(const char *tpl, const char *name)
 			return true;
 	}
 	return false;
+}
+
+static void
+refuse_bad_type(const Note *entry)
+{
+	Relation	relation = relation_open(entry->relation, NoLock);
+	const Trigger *trigger = rt_live_row_trigger(relation);
+	Form_pg_attribute column;
+	const char *name;
+	bool		good = true;
+
+	if (trigger != NULL && trigger->tgnargs >= RT_LIVE_COLUMNS)
+	{
+		column = TupleDescAttr(RelationGetDescr(relation), entry->attnum - 1);
+		name = NameStr(column->attname);
+		if (strcmp(trigger->tgargs[RT_LIVE_KEY], name) == 0)
+			good = rt_live_may_be_key(column->atttypid);
+		if (topic_needs(trigger->tgargs[RT_LIVE_TOPIC], name))
+			good &= rt_live_may_name_topic(column->atttypid);
+		if (!good)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of live table \"%s\" cannot be of type %s",
+							name, RelationGetRelationName(relation),
+							format_type_be(column->atttypid)),
+					 errdetail("The topic is \"%s\", the key is \"%s\", and the same value can be written in several ways.",
+							   trigger->tgargs[RT_LIVE_TOPIC],
+							   trigger->tgargs[RT_LIVE_KEY]),
+					 errhint("Declare the table with another topic and key first, or use realtime.drop_live_table().")));
+	}
+	relation_close(relation, NoLock);
 }

@@ -17,12 +17,16 @@
 #include "access/detoast.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "src/backend/live/plan.h"
+#include "src/catalog/type_text.h"
 #include "src/protocol/frame.h"
 
 #define PLANS_AT_FIRST 16
@@ -343,6 +347,38 @@ make_plan(Relation relation, const Trigger *trigger)
 	return plan;
 }
 
+bool
+rt_live_may_name_topic(Oid type)
+{
+	Oid			base = getBaseType(type);
+	char		kind = get_typtype(base);
+
+	if (base == JSONOID || base == JSONBOID || base == XMLOID ||
+		OidIsValid(get_element_type(base)) ||
+		(kind != TYPTYPE_BASE && kind != TYPTYPE_ENUM))
+		return false;
+	return rt_type_has_fixed_text(type);
+}
+
+bool
+rt_live_may_be_key(Oid type)
+{
+	/* its JSON is in the session's time zone */
+	return rt_type_has_fixed_text(type) && getBaseType(type) != TIMESTAMPTZOID;
+}
+
+/* Returns false, with a fault, if its type has been altered to a bad one. */
+static bool
+may_be_in_topic(RtLivePlan *plan, Form_pg_attribute column)
+{
+	if (rt_live_may_name_topic(column->atttypid))
+		return true;
+	plan->fault = psprintf(_("column \"%s\" of type %s cannot be part of a topic"),
+						   NameStr(column->attname),
+						   format_type_be(column->atttypid));
+	return false;
+}
+
 static void
 plan_topic(RtLivePlan *plan, TupleDesc desc, const char *tpl)
 {
@@ -370,6 +406,8 @@ plan_topic(RtLivePlan *plan, TupleDesc desc, const char *tpl)
 								   (int) names[i].len, tpl + names[i].off);
 			return;
 		}
+		if (!may_be_in_topic(plan, TupleDescAttr(desc, attnum - 1)))
+			return;
 		piece->column = palloc0(sizeof(RtLiveColumn));
 		init_column(plan, piece->column, desc, attnum, '{');
 		from = names[i].off + names[i].len + 1;
@@ -413,6 +451,12 @@ plan_columns(RtLivePlan *plan, TupleDesc desc, const Trigger *trigger)
 	if (key_attnum == 0)
 	{
 		plan->fault = psprintf(_("column \"%s\" does not exist"), key);
+		return;
+	}
+	if (!rt_live_may_be_key(TupleDescAttr(desc, key_attnum - 1)->atttypid))
+	{
+		plan->fault = psprintf(_("column \"%s\" of type %s cannot be the key"), key,
+							   format_type_be(TupleDescAttr(desc, key_attnum - 1)->atttypid));
 		return;
 	}
 	init_column(plan, &plan->key, desc, key_attnum, '{');

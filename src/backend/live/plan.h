@@ -107,4 +107,13 @@ extern bool rt_live_plan_same_row(const RtLivePlan *plan,
 extern int	rt_live_plan_literal(const char *tpl, size_t begin, size_t end,
 								 char *to);
 
+/*
+ * Whether a column of this type may stand in a template: each value has one
+ * text, and that is short.
+ */
+extern bool rt_live_may_name_topic(Oid type);
+
+/* Whether it may be the key: each value has one JSON. */
+extern bool rt_live_may_be_key(Oid type);
+
 #endif							/* RT_BACKEND_LIVE_PLAN_H */

@@ -4,7 +4,8 @@
  *
  * A value stands in the topic as its type writes it, so that an integer has
  * one name however it was sent, and percent-encoded, so that it cannot reach
- * beyond its place.
+ * beyond its place.  It is the text that a live table would take, so that the
+ * two meet.
  */
 #include "postgres.h"
 
@@ -13,6 +14,7 @@
 #include "utils/lsyscache.h"
 
 #include "src/catalog/stream_topic.h"
+#include "src/catalog/value_writer.h"
 #include "src/errcodes.h"
 #include "src/executor/identity.h"
 #include "src/executor/request/stream_name.h"
@@ -71,14 +73,19 @@ rt_stream_signature(const RtStreamDeclaration *stream, RtFunction *function)
 static char *
 text_of_value(Oid type, Datum value)
 {
+	RtValueWriter *writer = rt_value_writer(type);
+	const char *text;
+	Size		len;
 	Oid			output;
 	bool		is_varlena;
 
-	/* as its cast to text would have it, not 't' */
-	if (getBaseType(type) == BOOLOID)
-		return pstrdup(DatumGetBool(value) ? "true" : "false");
-	getTypeOutputInfo(type, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
+	if (writer->kind == RT_VALUE_OTHER)
+	{
+		getTypeOutputInfo(type, &output, &is_varlena);
+		return OidOutputFunctionCall(output, value);
+	}
+	text = rt_value_text(writer, value, &len);
+	return pnstrdup(text, len);
 }
 
 static char *
