@@ -71,6 +71,9 @@ SELECT o, t.state, t.message, t.detail, t.hint FROM unnest(ARRAY[
 		$$migrate => '{app.change(jsonb)}'$$, $$schema_version => 2, migrate => '{app.change_text(text)}'$$,
 		$$schema_version => 2, migrate => '{NULL}'$$,
 		$$invalidate_on => '{NULL}'$$, $$shared => NULL$$,
+		$$coalesce_by => ''$$, $$coalesce_by => 'a..b'$$, $$coalesce_by => '.a'$$, $$coalesce_by => 'id', volatile => true$$,
+		$$coalesce_by => 'id', replay => true$$, $$coalesce_by => 'app.yes()'$$, $$coalesce_by => 'app.no_such(jsonb)'$$,
+		$$coalesce_by => 'app.change(jsonb)'$$, $$on_error => 'app.diff_since(text)'$$, $$on_error => 'app.change(jsonb)'$$,
 		$$class_of_service => 'gold'$$, $$replay => true, volatile => true$$, $$merge => 'sum'$$]) o,
 	try('SELECT realtime.stream(''a/b'', ''y'', ''app.load_all()'', ' || o || ')') t;
 SELECT o, t.state, t.message FROM unnest(ARRAY[

@@ -68,6 +68,8 @@ typedef struct RtTopicDeclaration
 	bool		stream;			/* by streams: who follows one is subscribed */
 	RtMerge		merge;			/* of one of these */
 	RtNamedFunction transform;	/* which they all have, or none has */
+	char	   *coalesce_by;	/* likewise; NULL = none */
+	RtNamedFunction coalesce;	/* the function that it names, if it does */
 } RtTopicDeclaration;
 
 /* Those of a stream; guards and steps of migration are lists of their own. */

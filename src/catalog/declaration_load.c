@@ -436,6 +436,11 @@ join_stream(RtDeclarations *declarations, RtStreamDeclaration *stream,
 	topic->merge = stream->merge;
 	if (stream->functions[RT_STREAM_TRANSFORM].declared)
 		topic->transform = stream->functions[RT_STREAM_TRANSFORM];
+	if (stream->coalesce_by != NULL)
+	{
+		topic->coalesce_by = stream->coalesce_by;
+		topic->coalesce = stream->functions[RT_STREAM_COALESCE_BY];
+	}
 }
 
 /* Makes the templates of streams known as templates of topics. */

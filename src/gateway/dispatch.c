@@ -12,6 +12,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
+#include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
@@ -310,6 +311,9 @@ tell_call(RtConnection *connection, RtRequest *request)
 	switch (request->answer_kind)
 	{
 		case RT_ANSWER_FRAME:
+			/* its own events are told before it */
+			if (request->answer_position > 0)
+				rt_conflate_send_all(connection);
 			rt_connection_send(connection, rt_shared_text_get(&request->answer),
 							   request->answer.len);
 			break;

@@ -39,7 +39,7 @@ typedef struct RtRingEntry
 	uint8		topic_class;	/* RtTopicClass */
 	uint8		flags;			/* RT_RING_* below */
 	uint32		frame_len;
-	/* topic bytes, frame bytes */
+	/* topic bytes, frame bytes, key */
 } RtRingEntry;
 
 /*
@@ -53,6 +53,7 @@ typedef struct RtRingEntry
 									 * pattern in its place are loaded anew */
 #define RT_RING_RELOAD_PATH 0x20	/* the same for the stream of a path */
 #define RT_RING_RELOAD (RT_RING_RELOAD_TOPICS | RT_RING_RELOAD_PATH)
+#define RT_RING_KEYED 0x40		/* a key is behind the frame, see below */
 #define RT_RING_MODE_SHIFT 2	/* two bits: the mode of RtDurability and one */
 
 #define rt_ring_entry_topic(e) ((const char *) (e) + sizeof(RtRingEntry))
@@ -60,6 +61,13 @@ typedef struct RtRingEntry
 #define rt_ring_entry_size(topic_len, frame_len) \
 	MAXALIGN(sizeof(RtRingEntry) + (topic_len) + (frame_len))
 #define rt_topic_partition(hash) ((hash) % RT_TOPIC_PARTITIONS)
+
+/* The key: a byte for its length, and its bytes. */
+#define RT_RING_KEY_MAX 255
+#define rt_ring_entry_key(e) (rt_ring_entry_frame(e) + (e)->frame_len + 1)
+#define rt_ring_entry_key_len(e) \
+	((e)->flags & RT_RING_KEYED ? \
+	 (uint8) rt_ring_entry_frame(e)[(e)->frame_len] : 0)
 
 /* What must be durable before an entry is told.  Is set once. */
 static inline RtDurability

@@ -430,32 +430,9 @@ check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row)
 	}
 }
 
-/* Options whose behaviour is not there yet: never accepted silently. */
-static void
-refuse_later(FunctionCallInfo fcinfo)
-{
-	static const struct
-	{
-		int			position;
-		const char *name;
-	}			later[] = {
-		{STREAM_COALESCE_BY, "coalesce_by"}
-	};
-
-	for (int i = 0; i < lengthof(later); i++)
-	{
-		if (!PG_ARGISNULL(later[i].position))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("%s is not supported yet", later[i].name),
-					 errhint("Declare it without this option.")));
-	}
-}
-
 static void
 check_rest(FunctionCallInfo fcinfo, RtStreamRow *row)
 {
-	refuse_later(fcinfo);
 	row->shared = rt_parameter_bool(fcinfo, STREAM_SHARED, "shared");
 	if (row->shared)
 		need(row->functions[RT_STREAM_LOADER] != NULL, "shared", "a loader");

@@ -24,6 +24,7 @@
 #include "src/backend/live/lost.h"
 #include "src/backend/live/plan.h"
 #include "src/backend/live/table.h"
+#include "src/backend/publish/coalesce_key.h"
 #include "src/backend/publish/settle.h"
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
@@ -311,6 +312,7 @@ publish(const Row *row, RtEvent *event, const StringInfo data, RtSpan key,
 	}
 	event->data = data->data;
 	event->data_len = data->len;
+	rt_coalesce_key(event, RT_KEY_FUNCTION_TRIED);
 	if (unlikely(!fits(event->data_len) || !rt_pending_fits(event)))
 		return false;
 	if (row->plan->heap)

@@ -19,6 +19,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 
+#include "src/backend/publish/coalesce_key.h"
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/publish.h"
 #include "src/ipc/timer.h"
@@ -66,6 +67,7 @@ publish_message(const RtTimerMessage *message)
 	};
 
 	rt_publish_resolve(&event);
+	rt_coalesce_key(&event, RT_KEY_FUNCTION_LEFT);
 	if (rt_pending_fits(&event))
 		rt_pending_add(&event);
 	else

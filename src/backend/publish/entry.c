@@ -29,12 +29,19 @@ rt_entry_payload_max(const RtEvent *event)
 	return rt_event_payload_max(&text);
 }
 
+static Size
+key_room(const RtEvent *event)
+{
+	return event->key_len > 0 ? event->key_len + 1 : 0;
+}
+
 Size
 rt_entry_size(const RtEvent *event)
 {
 	RtEventText text = text_of(event);
 
-	return rt_ring_entry_size(event->topic_len, rt_event_frame_max(&text));
+	return rt_ring_entry_size(event->topic_len,
+							  rt_event_frame_max(&text) + key_room(event));
 }
 
 void
@@ -57,14 +64,28 @@ end_frame(RtRingEntry *entry)
 	memset(end, 0, (char *) entry + entry->size - end);
 }
 
+static void
+write_key(RtRingEntry *entry, const RtEvent *event)
+{
+	char *end = frame_begin(entry) + entry->frame_len;
+
+	*end = (char) event->key_len;
+	memcpy(end + 1, event->key, event->key_len);
+	entry->flags |= RT_RING_KEYED;
+}
+
+/* Topics with numbers have no keys. */
 void
 rt_entry_write(RtRingEntry *entry, const RtEvent *event)
 {
 	RtEventText text = text_of(event);
 
 	entry->frame_len = rt_event_frame_write(frame_begin(entry), &text);
-	if (!text.numbered)
-		end_frame(entry);
+	if (text.numbered)
+		return;
+	end_frame(entry);
+	if (event->key_len > 0)
+		write_key(entry, event);
 }
 
 void

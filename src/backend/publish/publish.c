@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "src/backend/publish/coalesce_key.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
@@ -173,6 +174,7 @@ rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 		check_data(event, data);
 	}
 	event->data = json_text(data, &event->data_len);
+	rt_coalesce_key(event, RT_KEY_FUNCTION_RAISES);
 	return true;
 }
 

@@ -26,6 +26,8 @@ typedef struct RtEvent
 	RtTopicClass topic_class;	/* from rt_publish_resolve() */
 	int			replay_size;	/* likewise, class replay only */
 	const struct RtTopicDeclaration *declaration;	/* likewise; NULL = none */
+	const char *key;			/* from rt_coalesce_key() */
+	Size		key_len;		/* 0 = none */
 } RtEvent;
 
 /*

@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "src/backend/publish/coalesce_key.h"
 #include "src/backend/publish/entry.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/throttle.h"
@@ -390,6 +391,7 @@ publish_now(Call *call, Value *value)
 	if (value->pending)
 		return;					/* it is one already */
 	rt_publish_resolve(&event);
+	rt_coalesce_key(&event, RT_KEY_FUNCTION_LEFT);
 	if (rt_pending_fits(&event))
 		rt_pending_add(&event);
 	else

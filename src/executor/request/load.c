@@ -19,9 +19,9 @@
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
 
+#include "src/attempt.h"
 #include "src/catalog/declaration_table.h"
 #include "src/errcodes.h"
-#include "src/executor/attempt.h"
 #include "src/executor/identity.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"

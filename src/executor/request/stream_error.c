@@ -14,7 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 
-#include "src/executor/attempt.h"
+#include "src/attempt.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/stream.h"

@@ -16,6 +16,7 @@
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
+#include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
@@ -146,13 +147,17 @@ on_receive(void *user, char *bytes, size_t len)
 	rt_inbox_receive(user, bytes, len);
 }
 
-/* What it has lost meanwhile is made good once it has caught up. */
+/* First what waits; what it has lost meanwhile is made good once it has caught up. */
 static bool
 on_drained(void *user)
 {
 	RtConnection *connection = user;
 
-	if (connection->state != RT_CONNECTION_OPEN || !rt_subscriptions_are_lost(connection))
+	if (connection->state != RT_CONNECTION_OPEN)
+		return false;
+	if (rt_conflate_send(connection))
+		return true;
+	if (!rt_subscriptions_are_lost(connection))
 		return false;
 	if (rt_subscriptions_send_markers(connection))
 		return true;

@@ -63,6 +63,8 @@ typedef struct RtConnection
 	dlist_head	to_repair;		/* subscriptions that have lost events */
 	dlist_head	to_tell;		/* the same, which cannot be repaired */
 	bool		marked;			/* a marker has been sent, once at least */
+	dlist_head	waiting_events; /* of which only the newest counts, conflate.h */
+	size_t		conflated;		/* bytes of them */
 	struct RtSequentialBatch *sequences;	/* sequential batches under way */
 	uint32		sequence_count;
 

@@ -16,6 +16,7 @@
 
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/stream.h"
@@ -141,6 +142,16 @@ frame_of(const RtRingEntry *entry)
 	return rt_event_frame(rt_ring_entry_frame(entry), entry->frame_len);
 }
 
+/* Returns false if the connection has no room for it. */
+static bool
+send_event(RtSubscription *subscription, const RtRingEntry *entry,
+		   RtEventFrame *frame)
+{
+	if (rt_conflate_wants(subscription, entry))
+		return rt_conflate_keep(subscription, entry);
+	return rt_connection_deliver(subscription->connection, frame);
+}
+
 static void
 deliver_to(RtSubscription *subscription, const RtRingEntry *entry,
 		   RtEventFrame *frame)
@@ -153,8 +164,7 @@ deliver_to(RtSubscription *subscription, const RtRingEntry *entry,
 		take_loss(subscription, seq);
 	else if (seq != 0 && !rt_subscription_expects(subscription, seq))
 		 /* sent before, or lost */ ;
-	else if (!entry_is_durable(entry) ||
-			 !rt_connection_deliver(subscription->connection, frame))
+	else if (!entry_is_durable(entry) || !send_event(subscription, entry, frame))
 		drop_event(subscription, entry);
 	else if (seq != 0)
 		rt_subscription_note_sent(subscription, seq);

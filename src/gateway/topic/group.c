@@ -18,6 +18,7 @@
 #include "src/gateway/ask.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
 #include "src/guc.h"
@@ -359,6 +360,8 @@ refresh_all(RtGroup *group, const RtRequest *request, int64 seq, RtText text)
 
 		if (subscription->lost || subscription->state != RT_SUBSCRIPTION_ACTIVE)
 			continue;
+		/* in the value, or it comes again behind it */
+		rt_conflate_forget(subscription);
 		if (late == NULL ||
 			!rt_connection_deliver(subscription->connection, &frame))
 		{

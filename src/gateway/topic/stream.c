@@ -16,6 +16,7 @@
 
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
@@ -269,6 +270,8 @@ rt_stream_grant(RtConnection *connection, RtRequest *request)
 		return;
 	}
 
+	/* what has waited is older than the value, or comes again behind it */
+	rt_conflate_send_all(connection);
 	rt_connection_send(connection, answer + request->answer_topics_len,
 					   request->answer.len - request->answer_topics_len);
 	if (subscription != NULL && connection->state == RT_CONNECTION_OPEN)

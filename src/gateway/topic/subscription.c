@@ -16,6 +16,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/subscription.h"
@@ -32,6 +33,7 @@ rt_subscriptions_init(void)
 {
 	rt_topics_init();
 	rt_hash_init(&pairs);
+	rt_conflate_init();
 }
 
 /* ---- pairs ---- */
@@ -140,6 +142,7 @@ rt_subscription_drop(RtSubscription *subscription)
 
 	rt_member_exit(subscription);
 	rt_group_exit(subscription);
+	rt_conflate_forget(subscription);
 	leave_losses(subscription);
 	rt_hash_remove(&pairs, &subscription->node);
 	dlist_delete(&subscription->connection_node);
@@ -173,6 +176,8 @@ file_loss(RtSubscription *subscription)
 	RtConnection *connection = subscription->connection;
 
 	leave_losses(subscription);
+	if (subscription->lost)
+		rt_conflate_forget(subscription);
 	if (!subscription->lost || subscription->state != RT_SUBSCRIPTION_ACTIVE)
 		return;
 	dlist_push_tail(subscription->last_seq >= 0 ? &connection->to_repair

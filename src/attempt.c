@@ -6,9 +6,8 @@
 
 #include "access/xact.h"
 #include "utils/resowner.h"
-#include "utils/snapmgr.h"
 
-#include "src/executor/attempt.h"
+#include "src/attempt.h"
 
 ErrorData *
 rt_attempt(void (*run) (void *arg), void *arg)
@@ -21,9 +20,7 @@ rt_attempt(void (*run) (void *arg), void *arg)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		PushActiveSnapshot(GetTransactionSnapshot());
 		run(arg);
-		PopActiveSnapshot();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
