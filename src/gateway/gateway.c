@@ -151,7 +151,8 @@ try_listening(void)
 
 /*
  * Once a turn: so the events of a commit, which are delivered first, are never
- * overtaken by its answer.
+ * overtaken by its answer.  After the calls have been read: so what was flushed
+ * before one was sent comes before its reply.
  */
 static void
 look_how_durable(void)
@@ -207,8 +208,8 @@ run_turn(void)
 	bool		more;
 
 	rt_gateway.now_ms = read_clock();
-	look_how_durable();
 	rt_event_loop_run();
+	look_how_durable();
 	reload_configuration();
 	try_listening();
 	rt_http_handle_requests();
