@@ -25,7 +25,7 @@ SELECT * FROM realtime.bridge_declaration ORDER BY channel;
 -- the scheduler listens
 DO $$
 BEGIN
-	FOR i IN 1..600 LOOP
+	FOR i IN 1..2400 LOOP
 		EXIT WHEN (SELECT bridges = 6 FROM realtime.stat_scheduler);
 		PERFORM pg_sleep(0.05);
 	END LOOP;

@@ -5,7 +5,7 @@
 CREATE FUNCTION wait_for_executors() RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-	FOR i IN 1..600 LOOP
+	FOR i IN 1..2400 LOOP
 		PERFORM pg_stat_clear_snapshot();
 		IF (SELECT count(*) = current_setting('realtime.executors')::integer
 			FROM pg_stat_activity

@@ -301,7 +301,7 @@ cluster_start()
             echo "${setting%%=*} = '${setting#*=}'"
         done
     } >>"$RT_CLUSTER/data/postgresql.conf"
-    as_user "$PG_BINDIR/pg_ctl" -D "$RT_CLUSTER/data" -s -w -t 60 \
+    as_user "$PG_BINDIR/pg_ctl" -D "$RT_CLUSTER/data" -s -w -t 180 \
         -l "$RT_CLUSTER/server.log" start </dev/null || {
         tail -n 20 "$RT_CLUSTER/server.log" >&2
         die "could not start the server"
@@ -310,7 +310,7 @@ cluster_start()
 
 cluster_stop()
 {
-    as_user "$PG_BINDIR/pg_ctl" -D "$RT_CLUSTER/data" -s -w -t 60 -m fast stop
+    as_user "$PG_BINDIR/pg_ctl" -D "$RT_CLUSTER/data" -s -w -t 180 -m fast stop
     as_user rmdir "$PGHOST" 2>/dev/null || true
     unset PGHOST
 }
@@ -331,10 +331,10 @@ port_reserve()
 }
 
 # Waits until the gateway on a port answers that it and the executors are at
-# work, for at most 30 s.
+# work, for at most two minutes.
 gateway_wait()
 {
-    local deadline=$((SECONDS + 30)) status
+    local deadline=$((SECONDS + 120)) status
 
     until [ "${status:-}" = 200 ]; do
         [ $SECONDS -lt $deadline ] || return 1

@@ -26,8 +26,9 @@ import WebSocket from 'ws';
 
 export { pg, WebSocket };
 
-// Milliseconds that anything may take before a test gives up.
-export const patience = Number(process.env.RT_TEST_PATIENCE || 30) * 1000;
+// Milliseconds that anything may take before a test gives up: long, because the
+// machine may have much else to do.
+export const patience = Number(process.env.RT_TEST_PATIENCE || 120) * 1000;
 
 const bindir = process.env.PG_BINDIR || '/usr/lib/postgresql/15/bin';
 
@@ -148,7 +149,7 @@ export class Server {
 	}
 
 	pgCtl(action, ...more) {
-		return this.run('pg_ctl', [action, '-D', this.data, '-s', '-w', '-t', '60',
+		return this.run('pg_ctl', [action, '-D', this.data, '-s', '-w', '-t', '180',
 			'-l', this.logFile, ...more]);
 	}
 
@@ -436,8 +437,9 @@ export class Client {
 		}
 	}
 
-	// Makes sure that the server has dealt with all frames sent so far, and
-	// returns the frames that nobody has waited for.
+	// Makes sure that the gateway has dealt with all frames sent so far, and
+	// returns the frames that nobody has waited for.  What executors still have
+	// to answer may come later: whatever must come has to be waited for.
 	async settle() {
 		await this.rpc('no/such-path');
 		return this.unread.splice(0);

@@ -8,7 +8,7 @@ const seed = Number(process.env.RT_SEED || 1);
 const transactions = 5000;
 
 it(`what clients have of live tables is what these have after each commit (RT_SEED=${seed})`,
-	{ timeout: 420000 }, async (t) => {
+	{ timeout: 900000 }, async (t) => {
 		const { failures, counts } = await tortureLive({ seed, transactions, log: (text) => t.diagnostic(text) });
 
 		assert.deepEqual(failures.slice(0, 5), []);

@@ -13,11 +13,11 @@ describe(`every committed event is seen once, in order (RT_SEED=${seed})`, () =>
 		assert.ok(counts.get('events committed') >= options.events);
 	}
 
-	it('by clients that are killed 1,000 times', { timeout: 180000 }, async (t) => {
+	it('by clients that are killed 1,000 times', { timeout: 600000 }, async (t) => {
 		await passes(t, { events: 10000, every: Infinity, kills: 1000, life: 100 });
 	});
 
-	it('whatever process of the server is ended', { timeout: 180000 }, async (t) => {
+	it('whatever process of the server is ended', { timeout: 600000 }, async (t) => {
 		await passes(t, {
 			events: 12000, every: 600,
 			settings: { 'realtime.ring_size': '256kB', 'realtime.max_backpressure': '64kB' },

@@ -7,7 +7,7 @@ use Test::More;
 
 use RealtimeTest;
 
-my $node = new_node('realtime.handler_timeout' => '1s');
+my $node = new_node('realtime.handler_timeout' => '3s');
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;

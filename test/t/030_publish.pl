@@ -114,6 +114,7 @@ is(ws_subscribe(ws_connect($node), 'lobby:1')->{reason}, 'FORBIDDEN',
 	'and closed once that commits');
 
 # Events that concern none of its clients do not overrun a gateway that sleeps.
+# It is woken before the ring is full, and has some time to come.
 $node->safe_psql('postgres', q{SELECT realtime.publish('chat:1', 'before')});
 ws_wait($ws, sub { ($_->{event} // '') eq 'before' });
 $node->safe_psql('postgres', q{
@@ -122,7 +123,7 @@ BEGIN
 	FOR n IN 1 .. 40 LOOP
 		PERFORM realtime.publish('nobody', 'x', to_jsonb(repeat('x', 10000)));
 		COMMIT;
-		PERFORM pg_sleep(0.005);
+		PERFORM pg_sleep(0.05);
 	END LOOP;
 	PERFORM realtime.publish('chat:1', 'after');
 END $$;

@@ -11,11 +11,24 @@ use RealtimeLife;
 use RealtimeTest;
 
 my $depth = 16;
-my $timeout = 1;
+my $timeout = 1;           # what must be ended
+my $ample = 60;            # what must not, however busy the machine
 my $node = life_node(
 	'realtime.executors' => 2,
 	'realtime.queue_depth' => $depth,
-	'realtime.shutdown_timeout' => "${timeout}s");
+	'realtime.shutdown_timeout' => "${ample}s");
+
+# From now on, for all processes
+sub set_shutdown_timeout
+{
+	my ($seconds) = @_;
+
+	$node->append_conf('postgresql.conf', "realtime.shutdown_timeout = '${seconds}s'");
+	$node->restart;
+	wait_for_gateway($node);
+	wait_for_call($node, 'app/echo', ['x']);
+	return;
+}
 
 sub pids_of_others
 {
@@ -28,7 +41,7 @@ sub pids_of_others
 {
 	my $ws = ws_connect($node);
 	my $other = ws_connect($node);
-	my $id = call_begin($ws, 'app/sleep', [ $timeout / 2 ]);
+	my $id = call_begin($ws, 'app/sleep', [2]);
 	my $victim = busy_executor($node, 'app/sleep');
 	my @others = pids_of_others('executor', $victim);
 
@@ -43,6 +56,7 @@ sub pids_of_others
 		'nobody else has noticed');
 	ws_close($_) for $ws, $other;
 }
+set_shutdown_timeout($timeout);
 
 # A wake-up that reaches an executor as it leaves is passed on: nobody else is
 # there to answer while the first one and the launcher are held up.
@@ -58,7 +72,7 @@ sub pids_of_others
 	sleep 1;
 	kill 'TERM', $first;
 	kill 'CONT', $first;
-	my $reply = eval { call_end($ws, $id, 5) } // {};
+	my $reply = eval { call_end($ws, $id, soon()) } // {};
 	is($reply->{data}, 'passed on',
 		'a call that woke a leaving executor is run by another one');
 	kill 'CONT', $launcher;
@@ -104,7 +118,7 @@ wait_for_call($node, 'app/nap', [0]);
 	kill 'TERM', $_ for @victims;
 	is(call_end($ws, $_)->{code}, 'SERVICE_UNAVAILABLE',
 		'a call that outlasts realtime.shutdown_timeout is ended') for @ids;
-	cmp_ok(time - $began, '<', $timeout + 3, 'in time');
+	cmp_ok(time - $began, '<', $timeout + soon(), 'in time');
 	is_deeply([ map { call_end($ws, $_)->{data} } @waiting ], [ 1 .. 5 ],
 		'calls that wait are run by the successors');
 	is(answers_to($ws, $ids[0]), 0, 'no call is answered twice');
@@ -120,10 +134,10 @@ wait_for_call($node, 'app/nap', [0]);
 	my $began = time;
 
 	kill 'TERM', $victim;
-	my $reply = eval { call_end($ws, $id, 10) } // {};
+	my $reply = eval { call_end($ws, $id, soon()) } // {};
 	like($reply->{code} // 'no answer', qr/^(INTERNAL_ERROR|SERVICE_UNAVAILABLE)$/,
 		'a call that no cancel ends is ended with its executor');
-	cmp_ok(time - $began, '<', $timeout + 4, 'in time');
+	cmp_ok(time - $began, '<', $timeout + soon(), 'in time');
 	is(answers_to($ws, $id), 0, 'and answered once');
 	ok(replaced($node, 'executor', [$victim], 2), 'it is replaced');
 	ws_close($ws);
@@ -133,7 +147,7 @@ wait_for_call($node, 'app/nap', [0]);
 # that it has not started.
 {
 	my $ws = ws_connect($node);
-	my $id = call_begin($ws, 'app/sleep', [0.5]);
+	my $id = call_begin($ws, 'app/sleep', [2]);
 	my ($victim) = worker_pids($node, 'launcher');
 	my @executors = worker_pids($node, 'executor');
 
@@ -164,9 +178,10 @@ wait_for_call($node, 'app/nap', [0]);
 }
 
 # A gateway: running calls are answered before the sockets are closed.
+set_shutdown_timeout($ample);
 {
 	my $ws = ws_connect($node);
-	my $id = call_begin($ws, 'app/sleep', [ $timeout / 2 ]);
+	my $id = call_begin($ws, 'app/sleep', [2]);
 	busy_executor($node, 'app/sleep');
 	my ($victim) = worker_pids($node, 'gateway');
 	my @others = pids_of_others('gateway', $victim);
@@ -181,6 +196,7 @@ wait_for_call($node, 'app/nap', [0]);
 }
 
 # Calls that outlive their gateway are answered to nobody.
+set_shutdown_timeout($timeout);
 {
 	my $ws = ws_connect($node);
 	call_begin($ws, 'app/sleep', [ $timeout + 1 ]) for 1 .. 4;

@@ -47,7 +47,7 @@ wait_for_call($node, 'app/who');
 sql(q{ALTER SYSTEM SET realtime.anonymous_role = 'guest'; SELECT pg_reload_conf()});
 comes('a role of clients that does not exist is waited for', qr/role of anonymous connections does not exist/);
 is((http_request($node, 'GET /healthz'))[0], 503, 'balancers are told');
-ok(count_in_log($node, qr/realtime waits for role "guest"/), 'the log says so');
+ok(poll_until(sub { count_in_log($node, qr/realtime waits for role "guest"/) }), 'the log says so');
 is(sql(q{SELECT count(*) > 0 FROM realtime.check() WHERE object = 'role "guest"' AND severity = 'error'}), 't', 'realtime.check() as well');
 sql(q{SELECT realtime.throttle('t', 'e', to_jsonb(i), '1 s') FROM generate_series(1, 3) i});
 sql(q{SELECT realtime.debounce('t', 'late', '1', '1 ms')});

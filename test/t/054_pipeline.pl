@@ -11,14 +11,11 @@ use Time::HiRes qw(time);
 use RealtimeLife qw(unflushed_settings);
 use RealtimeTest;
 
-# Long before a test gives up, and long after a call should have been answered.
-my $soon = 5;
-
 # The log is written by nobody but those who must: what has not been flushed
 # would be lost.
 my $node = new_node(
 	'realtime.executors' => 1,
-	'realtime.handler_timeout' => '20s',
+	'realtime.handler_timeout' => '100s',
 	'deadlock_timeout' => '100ms',
 	unflushed_settings());
 
@@ -152,9 +149,9 @@ for my $round (1 .. 8)
 		[ 'app/insert', '[' . ++$next . ']' ], [ 'app/touch', '[1]' ]);
 	my $stuck = pop @calls;
 	my %outcomes;
-	$outcomes{ outcome(eval { reply($_, $soon) } // { code => 'NONE' }) }++ for @calls;
+	$outcomes{ outcome(eval { reply($_, soon()) } // { code => 'NONE' }) }++ for @calls;
 	is_deeply(\%outcomes, { ok => 6 + $round, FAILED => 1 }, "round $round: calls before one that is stuck are answered");
-	ok(eval { event('items', $next, $soon) }, 'and their events are delivered');
+	ok(eval { event('items', $next, soon()) }, 'and their events are delivered');
 	ok(executor_where("query = 'app/touch' AND wait_event_type = 'Lock'"), 'while it is stuck');
 	is($node->safe_psql('postgres', "SELECT count(*) FROM app.item WHERE id = $next"), 1, 'they are committed');
 	$locker->query_safe('COMMIT');
@@ -162,7 +159,7 @@ for my $round (1 .. 8)
 }
 my @calls = send_calls((map { [ 'app/insert', '[' . ++$next . ']' ] } 1 .. 10), [ 'app/sleep', '[60]' ]);
 my $slow = pop @calls;
-is_deeply([ map { outcome(eval { reply($_, $soon) } // {}) } @calls ], [ ('ok') x 10 ], 'calls before a slow one are answered');
+is_deeply([ map { outcome(eval { reply($_, soon()) } // {}) } @calls ], [ ('ok') x 10 ], 'calls before a slow one are answered');
 ok(executor_where("query = 'app/sleep' AND state = 'active'"), 'while it runs');
 my @behind = send_calls([ 'app/insert', '[' . ++$next . ']' ]);
 $node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'app/sleep'});
@@ -227,7 +224,7 @@ for my $pipelined (qw(on off))
 	ok(flushed_beyond($last), 'all of them flushed');
 	my $event = ++$next;
 	send_calls([ 'app/insert', "[$event]" ]);
-	ok(event('items', $event, $soon), 'and delivers events');
+	ok(event('items', $event, soon()), 'and delivers events');
 }
 
 set_and_wait('realtime.pipelined_commits', 'on');
@@ -293,7 +290,7 @@ for my $round (1 .. 3)
 		POSIX::_exit(0);
 	}
 	close $show;
-	ok(IO::Select->new($shown)->can_read(30) && sysread($shown, my $byte, 1), "round $round: a client is at work");
+	ok(IO::Select->new($shown)->can_read($RealtimeTest::patience) && sysread($shown, my $byte, 1), "round $round: a client is at work");
 	$node->stop('immediate');
 	waitpid $pid, 0;
 	$node->start;

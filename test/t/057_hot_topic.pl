@@ -286,7 +286,7 @@ sub steps_of
 
 {
 	my @walkers = walkers(30);
-	my @told = map { ws_wait($listener, sub { ($_->{topic} // '') eq 'steps' }, 60)->{data} } 1 .. 4 * 35;
+	my @told = map { ws_wait($listener, sub { ($_->{topic} // '') eq 'steps' })->{data} } 1 .. 4 * 35;
 
 	$_->{run}->finish for @walkers;
 	is(slurp_file($_->{err}), '', 'a session that shares the topic with others ends well') for @walkers;
@@ -299,7 +299,7 @@ for my $round (1 .. 3)
 	my @told;
 
 	# until some have been told, then at once: pg_ctl takes as long as a flush
-	push @told, ws_wait($listener, sub { ($_->{topic} // '') eq 'steps' }, 60)->{data} for 1 .. 10 + 7 * $round;
+	push @told, ws_wait($listener, sub { ($_->{topic} // '') eq 'steps' })->{data} for 1 .. 10 + 7 * $round;
 	ok(poll_until(sub { grep { told_of($_) } @walkers }), "round $round: sessions are told of commits");
 	kill 'QUIT', $node->{_pid};
 	$_->{run}->finish for @walkers;

@@ -172,13 +172,13 @@ for my $round (1 .. 5)
 	{
 		$newest += 2;
 		$session->query_safe("INSERT INTO app.item VALUES ($newest); SELECT app.tell()");
-		is(eval { ws_wait($listener, sub { ($_->{event} // '') eq 'newest' }, 5)->{data} }, $newest,
+		is(eval { ws_wait($listener, sub { ($_->{event} // '') eq 'newest' }, soon())->{data} }, $newest,
 			'the launcher flushes what an event waits for while the catalogs are locked');
 	}
 	kill 'TERM', $executor;
-	ok(poll_until(sub { !kill 0, $executor }, 5), 'an executor ends, which wakes the launcher');
+	ok(poll_until(sub { !kill 0, $executor }, soon()), 'an executor ends, which wakes the launcher');
 	kill 'TERM', $launcher;
-	ok(poll_until(sub { !kill 0, $launcher }, 5), 'and ends when it is told to');
+	ok(poll_until(sub { !kill 0, $launcher }, soon()), 'and ends when it is told to');
 	$vacuum->query_safe('COMMIT');
 	ok(replaced($node, 'launcher', [$launcher], 1), 'it is replaced');
 	$_->quit for $vacuum, $session;

@@ -115,11 +115,11 @@ ok(!IO::Select->new($ws->{socket})->can_read(0.3), 'but not delivered while nobo
 ok(sql('SELECT pg_current_wal_flush_lsn() < pg_current_wal_insert_lsn()') eq 't', 'as it is not durable');
 publish_async('plain:a', 2);
 kill CONT => $flushers[0];
-is(next_event(5), '{"topic":"log:a","event":"e","data":1,"seq":5}', 'the launcher flushes, and it is delivered');
-is(next_event(5), '{"topic":"plain:a","event":"e","data":2}', 'what came after it comes after it');
+is(next_event(soon()), '{"topic":"log:a","event":"e","data":1,"seq":5}', 'the launcher flushes, and it is delivered');
+is(next_event(soon()), '{"topic":"plain:a","event":"e","data":2}', 'what came after it comes after it');
 kill CONT => $flushers[1];
 publish_async('log:a', $_) for 2 .. 20;
-is(scalar(grep { next_event(5) =~ /"seq":\d+\}$/ } 2 .. 20), 19, 'again and again');
+is(scalar(grep { next_event(soon()) =~ /"seq":\d+\}$/ } 2 .. 20), 19, 'again and again');
 
 # Nor is it told to who asks for it.
 for my $path (qw(app/newest app/kept))
@@ -190,7 +190,7 @@ for my $round (1 .. 3)
 	my ($out, $err) = ('', '');
 	my $load = IPC::Run::start([ 'pgbench', '-n', '-c4', '-T60', '-f', $script,
 		'-h', $node->host, '-p', $node->port, 'postgres' ], '>', \$out, '2>', \$err);
-	ok(IO::Select->new($shown)->can_read(30) && sysread($shown, $byte, 1), "round $round: a client gets events");
+	ok(IO::Select->new($shown)->can_read($RealtimeTest::patience) && sysread($shown, $byte, 1), "round $round: a client gets events");
 	$node->stop('immediate');
 	$load->finish;
 	waitpid $pid, 0;

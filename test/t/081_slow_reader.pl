@@ -11,7 +11,7 @@ use RealtimeTest;
 my $limit = 256 * 1024;    # realtime.max_backpressure
 # Slow machines: nobody is silent or stalled here.
 my $node = new_node('realtime.max_backpressure' => $limit,
-	'realtime.idle_timeout' => 0, 'realtime.stall_timeout' => 0,
+	'realtime.idle_timeout' => 0, 'realtime.stall_timeout' => 0, 'realtime.ping_interval' => 0,
 	'realtime.executors' => 4);
 
 $node->safe_psql('postgres', q{
@@ -147,7 +147,7 @@ $_->{queue} = [] for @reader;
 # Nor does a burst of events to many make a call wait until it is over.
 events_until($_, $last - 20) for @reader;
 my $overtaken = 0;
-for (1 .. 3)
+for (1 .. 10)
 {
 	my ($answered, $number) = (0, 0);
 

@@ -35,15 +35,15 @@ my $mute = ws_connect($node);
 my $began = time;
 is(ws_close_code($mute), 1001, 'a client that does nothing is closed');
 is(ws_recv($mute), undef, 'and disconnected if it does not close itself');
-cmp_ok(time - $began, '<', 10, 'soon');
+cmp_ok(time - $began, '<', soon(), 'soon');
 
 # One answers protocol pings and is silent otherwise, as a browser is; one
 # sends calls but no pongs.  After twice the time both must still be there.
-change_settings(ping_interval => '300ms', idle_timeout => '2s');
+change_settings(ping_interval => '300ms', idle_timeout => '5s');
 my ($ponger, $caller) = map { ws_connect($node) } 1 .. 2;
 my ($frames, $pings) = (0, 0);
 $began = time;
-while (time - $began < 4)
+while (time - $began < 10)
 {
 	my $frame = ws_recv($ponger) or last;
 
@@ -57,7 +57,8 @@ while (time - $began < 4)
 	else { last }
 }
 cmp_ok($pings, '>=', 3, 'a silent client gets pings');
-cmp_ok($frames, '>=', $pings, 'and a frame that its program can see with each');
+# the last one may be on its way
+cmp_ok($frames, '>=', $pings - 1, 'and a frame that its program can see with each');
 is(ws_call($ponger, 'no/such-path', [])->{code}, 'NOT_FOUND',
 	'answering them is enough to stay');
 is(ws_call($caller, 'no/such-path', [])->{code}, 'NOT_FOUND',

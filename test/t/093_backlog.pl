@@ -109,17 +109,17 @@ no_crash($node);
 start(name => 'two', 'realtime.executors' => 2, 'realtime.payload_memory' => '8MB',
 	'realtime.max_calls_in_flight' => 1000);
 $ws = ws_connect($node);
-ok(ws_call($ws, 'app/echo', [ 'y' x 2000 ])->{ok}, 'a call of 2 kB') for 1 .. 5;
+ok(ws_call($ws, 'app/echo', [ 'y' x 2000 ])->{ok}, 'a call of 2 kB') for 1 .. 20;
 my $greedy = ws_connect($node);
 hold();
 @ids = map { call_begin($greedy, 'app/hold', [ 'x' x 33_000 ]) } 1 .. 400;
 busy_executor($node, 'app/hold');
 ws_send($greedy, '{"rpc":"","id":"last"}');
-call_end($greedy, 'last', 60);
+call_end($greedy, 'last');
 is(ws_call($ws, 'app/echo', [ 'y' x 2000 ])->{data}, 'y' x 2000,
 	'is run while another client asks for more than all memory holds');
 let_go();
-is(scalar(grep { (call_end($greedy, $_, 60)->{data} // 0) == 33_000 } @ids), 400, 'which gets it all');
+is(scalar(grep { (call_end($greedy, $_)->{data} // 0) == 33_000 } @ids), 400, 'which gets it all');
 stop();
 
 done_testing();

@@ -106,7 +106,7 @@ $node->safe_psql('postgres', q{SELECT realtime.topic('kept', class => 'replay', 
 my $pgbench = $node->basedir . '/insert.sql';
 append_to_file($pgbench, "INSERT INTO always SELECT nextval('n'), 1 FROM generate_series(1, 3);\n");
 $node->safe_psql('postgres', 'CREATE SEQUENCE n; TRUNCATE always');
-my $load = IPC::Run::start([ 'pgbench', '-n', '-c', '4', '-T', '30', '-f', $pgbench,
+my $load = IPC::Run::start([ 'pgbench', '-n', '-c', '4', '-T', '100', '-f', $pgbench,
 	'-h', $node->host, '-p', $node->port, 'postgres' ], '>', '/dev/null', '2>', '/dev/null');
 ok($node->poll_query_until('postgres', 'SELECT count(*) > 300 FROM always'), 'rows are written');
 $node->stop('immediate');
