@@ -73,7 +73,8 @@ my %opcode = (
 =item new_node(setting => value, ...)
 
 Makes and starts a server that preloads the library, creates the extension in
-the database postgres and waits until calls can be served.  A number of
+the database postgres and waits until calls can be served.  Calls, silence and
+handshakes have more time than usual, unless settings say otherwise.  A number of
 executors is exact unless realtime.max_executors is given as well.  Three keys
 are no settings: C<name> of the node (main), C<start> and C<extension> (1; 0
 leaves that step out, and the waiting with it).
@@ -98,8 +99,14 @@ sub new_node
 		'max_worker_processes' => 32,
 		'realtime.port' => $node->{realtime_port},
 		'realtime.listen_addresses' => '127.0.0.1',
-		# Tests connect more often than an attacker may.
+		# Tests connect more often than an attacker may,
 		'realtime.upgrade_rate' => 0,
+		# and hold calls and leave clients alone while they do something else,
+		# which may take long.
+		'realtime.handler_timeout' => '10min',
+		'realtime.idle_timeout' => '1h',
+		'realtime.stall_timeout' => '10min',
+		'realtime.handshake_timeout' => '60s',
 		%settings);
 	$node->append_conf('postgresql.conf',
 		join('', map { "$_ = '$settings{$_}'\n" } sort keys %settings));

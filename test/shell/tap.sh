@@ -11,7 +11,7 @@ trap 'rm -rf "$base"' EXIT
 tree=$base/tree
 mkdir -p "$tree/test/perl"
 cp "$top/run" "$tree/"
-cp "$top/test/env.sh" "$top/test/count.sh" "$top/test/port" "$tree/test/"
+cp "$top/test/env.sh" "$top/test/count.sh" "$top/test/again.sh" "$top/test/port" "$tree/test/"
 cp "$top/test/perl/RealtimePort.pm" "$tree/test/perl/"
 
 number=0
