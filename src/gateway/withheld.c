@@ -7,13 +7,15 @@
  * durable, so those that wait for a standby which is gone cost nothing.
  *
  * Before that an answer waits in a list of its own for the delivery of what its
- * call has published, if its client follows anything.
+ * call has published, if its client follows anything, or of what is in a stream's
+ * value, if its client follows that topic already.
  */
 #include "postgres.h"
 
 #include "src/gateway/door/connection.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/stream.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
 
@@ -61,17 +63,23 @@ events_are_delivered(const RtRequest *request)
 	return request->answer_position <= rt_fanout_position();
 }
 
-/* Who follows nothing gets no events, and need not wait for them. */
+/*
+ * Who follows nothing gets no events, and need not wait for them.  Who follows
+ * the topic of a stream already would get those again that the value has.
+ */
 static bool
-has_to_wait_for_events(const RtRequest *request)
+has_to_wait_for_events(RtRequest *request)
 {
 	RtConnection *connection;
 
-	if (request->asked.kind != RT_REQUEST_CALL || events_are_delivered(request))
+	if (events_are_delivered(request))
 		return false;
 	connection = rt_connection_find(request->asked.connection,
 									request->asked.connection_serial);
-	return connection != NULL && connection->subscription_count > 0;
+	if (connection == NULL || connection->subscription_count == 0)
+		return false;
+	return request->asked.kind == RT_REQUEST_CALL ||
+		(request->asked.kind == RT_REQUEST_STREAM && rt_stream_is_followed(connection, request));
 }
 
 bool

@@ -170,10 +170,25 @@ was_unsubscribed(RtConnection *connection, const char *topic, size_t len,
 /* ---- answers ---- */
 
 /*
- * A connection may have the topic already, for another of its streams.  What
- * that one has not seen yet must come all the same, and what the new one
- * could not take before its reply must come again: so it goes on from the
- * earlier of the two.  Returns whether it begins anew.
+ * Whether a subscription that is active has got events that an answer does not
+ * have.  Where both have numbers, these tell.
+ */
+static bool
+is_ahead(const RtSubscription *subscription, const RtRequest *request, int64 seq)
+{
+	int64		known = subscription->last_seq >= 0 ? subscription->last_seq :
+		subscription->base_seq;
+
+	if (known >= 0 && seq >= 0)
+		return known > seq;
+	return Max(subscription->position, rt_fanout_position()) > request->answer_position;
+}
+
+/*
+ * A connection may have the topic already, for another of its streams or for
+ * this one.  What that one has not seen yet must come all the same, and what the
+ * new one could not take before its reply must come again: so it goes on from
+ * the earlier of the two.  Returns whether it begins anew.
  */
 static bool
 set_start(RtSubscription *subscription, const RtRequest *request,
@@ -187,7 +202,7 @@ set_start(RtSubscription *subscription, const RtRequest *request,
 		rt_subscription_go_on_from_base(subscription, request->asked.position,
 										active && last >= 0 ?
 										Min(last, answered->seq) : answered->seq);
-	else if (!active || last > answered->seq)
+	else if (!active || is_ahead(subscription, request, answered->seq))
 		rt_subscription_go_on(subscription, request->answer_position,
 							  answered->seq);
 	else
@@ -245,6 +260,20 @@ enter_stream(RtSubscription *subscription, RtRequest *request, uint8 flags)
 	if (subscription->state == RT_SUBSCRIPTION_PENDING)
 		rt_subscription_drop(subscription);
 	return rt_budget_code(verdict);
+}
+
+bool
+rt_stream_is_followed(RtConnection *connection, RtRequest *request)
+{
+	const char *answer;
+	RtAnsweredTopic answered;
+
+	if (request->answer_kind != RT_ANSWER_STREAM)
+		return false;
+	answer = rt_shared_text_get(&request->answer);
+	memcpy(&answered, answer, sizeof(answered));
+	return rt_subscription_find(connection, answer + sizeof(answered),
+								answered.len) != NULL;
 }
 
 void

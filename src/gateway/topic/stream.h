@@ -21,6 +21,9 @@ extern void rt_stream_fill(const RtConnection *connection, RtQuestion *question,
 extern void rt_stream_begun(RtConnection *connection);
 extern void rt_stream_ended(RtConnection *connection);
 
+/* Whether an answer is one of kind STREAM about a topic that the connection has. */
+extern bool rt_stream_is_followed(RtConnection *connection, RtRequest *request);
+
 /* An answer of kind STREAM: sends the reply and subscribes the connection. */
 extern void rt_stream_grant(RtConnection *connection, RtRequest *request);
 
