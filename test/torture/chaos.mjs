@@ -1,9 +1,16 @@
 // chaos.mjs - ends processes of the server, from a lone worker to all of them.
 import { sleep, until } from '../node/lib.mjs';
 
+const everything = [
+	'endGateway', 'endGateway', 'freezeGateway', 'freezeGateway', 'killGateway',
+	'endExecutor', 'endLauncher', 'endScheduler', 'endBackends', 'endBackends',
+	'crashServer', 'crashServer', 'restartServer',
+];
+
 export class Chaos {
-	constructor(round) {
+	constructor(round, all = everything) {
 		this.round = round;
+		this.all = all;
 		this.random = round.random('chaos');
 		this.crashes = [];		// when the server, or all but the postmaster, was killed
 		// Each of them once, before any of them again
@@ -29,13 +36,8 @@ export class Chaos {
 	}
 
 	async act() {
-		if (this.actions.length === 0) {
-			this.actions = this.random.shuffle([
-				'endGateway', 'endGateway', 'freezeGateway', 'freezeGateway', 'killGateway',
-				'endExecutor', 'endLauncher', 'endScheduler', 'endBackends', 'endBackends',
-				'crashServer', 'crashServer', 'restartServer',
-			]);
-		}
+		if (this.actions.length === 0)
+			this.actions = this.random.shuffle(this.all);
 		const action = this.actions.pop();
 		this.round.log(`${this.round.committed} events: ${action}`);
 		this.round.count(action);
@@ -88,6 +90,24 @@ export class Chaos {
 		this.signal(pids, 'SIGSTOP');
 		await sleep(this.random.between(100, 800));
 		this.signal(pids, 'SIGCONT');
+	}
+
+	// The ring is written round meanwhile, by an event for nobody.
+	async overrunGateway() {
+		const pids = await this.gateway();
+		const bytes = await this.server.psql(`SELECT pg_size_bytes(current_setting('realtime.ring_size'))`);
+
+		this.signal(pids, 'SIGSTOP');
+		try {
+			await this.server.psql(`DO $$BEGIN
+				FOR i IN 1 .. ${Math.ceil(bytes / 8000) + 1} LOOP
+					PERFORM realtime.publish('nobody', 'noise', to_jsonb(repeat('x', 8000)));
+					COMMIT;
+				END LOOP;
+			END$$`);
+		} finally {
+			this.signal(pids, 'SIGCONT');
+		}
 	}
 
 	async killGateway() {

@@ -4,10 +4,10 @@
 //	const { failures, counts } = await torture({ seed: 1, events: 10000 });
 //
 // The seed decides what everybody does; how it interleaves, it cannot.
-import { pg, sleep, startServer, until } from '../node/lib.mjs';
+import { sleep, startServer, until } from '../node/lib.mjs';
 import { Chaos } from './chaos.mjs';
 import { CallPublisher, SqlPublisher } from './publisher.mjs';
-import { Random } from './random.mjs';
+import { failuresShown, ServerRound } from './server_round.mjs';
 import { Subscriber } from './subscriber.mjs';
 import { verify } from './verify.mjs';
 
@@ -15,7 +15,6 @@ const sessions = 12;			// publishers by SQL
 const callers = 4;				// publishers by calls
 const channelTopics = 6;
 const plainTopics = 2;
-const failuresShown = 20;
 
 const schema = `
 	CREATE EXTENSION realtime;
@@ -65,22 +64,16 @@ const schema = `
 	SELECT realtime.topic('plain:{n}', class => 'replay', replay_size => 10000000, open => true);
 `;
 
-class Round {
+class Round extends ServerRound {
 	constructor({ seed, events, every, kills, life, milliseconds, settings, log }) {
-		this.seed = seed;
+		super({ seed, log });
 		this.events = events;
 		this.every = every;
 		this.kills = kills;
 		this.life = life;
 		this.settings = settings;
 		this.endsAt = Date.now() + milliseconds;
-		this.log = log;
-		this.failures = [];
-		this.counts = new Map();
-		this.gateways = new Map();	// pid → what it last said
-		this.committed = 0;			// events, as far as publishers know
 		this.phase = 'subscribing';	// then publishing, then finishing
-		this.over = false;
 		this.timers = [];
 
 		const topics = (kind, prefix, count) => Array.from({ length: count }, (unused, i) => ({
@@ -96,20 +89,6 @@ class Round {
 		this.chaos = new Chaos(this);
 	}
 
-	random(name) {
-		return new Random(this.seed, name);
-	}
-
-	fail(text) {
-		if (this.failures.length < failuresShown)
-			this.log(`FAILED: ${text}`);
-		this.failures.push(text);
-	}
-
-	count(what) {
-		this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
-	}
-
 	// No more transactions are to be begun.
 	get stopping() {
 		return (this.committed >= this.events && (this.counts.get('clients killed') ?? 0) >= this.kills) ||
@@ -118,24 +97,6 @@ class Round {
 
 	isSession(publisher) {
 		return publisher <= sessions;
-	}
-
-	get url() {
-		return this.server.url;
-	}
-
-	session(user, name = 'torture control') {
-		const session = new pg.Client({
-			host: this.server.dir, port: 5432, user, database: 'postgres', application_name: name,
-			statement_timeout: 60000,
-		});
-
-		session.on('error', () => {});	// the query that follows fails as well
-		return session;
-	}
-
-	client() {
-		return this.server.connect();
 	}
 
 	async start() {
@@ -190,31 +151,6 @@ class Round {
 		this.subscribers.forEach((subscriber) => subscriber.close());
 	}
 
-	// What gateways count begins anew with each of them.
-	async readStatistics() {
-		const rows = await this.server.psql(`SELECT pid, repairs, ring_overruns, dropped
-			FROM realtime.stat_gateway WHERE pid IS NOT NULL`).catch(() => '');
-
-		for (const row of rows.split('\n').filter(Boolean)) {
-			const [pid, repairs, overruns, dropped] = row.split('|').map(Number);
-			this.gateways.set(pid, { repairs, overruns, dropped });
-		}
-	}
-
-	countStatistics() {
-		const sum = (name) => [...this.gateways.values()].reduce((total, gateway) => total + gateway[name], 0);
-
-		this.counts.set('events dropped for slow readers', sum('dropped'));
-		this.counts.set('overruns of the ring', sum('overruns'));
-		this.counts.set('repairs of lost topics', sum('repairs'));
-	}
-
-	// A call that nobody waits for any more may still run.
-	async callsAreOver() {
-		await until(async () => (await this.server.psql(`SELECT count(*) FROM pg_stat_activity
-			WHERE backend_type = 'realtime executor' AND state <> 'idle'`)) === '0', 'executors to be idle');
-	}
-
 	// Until all have all: what then comes, comes twice.
 	async waitForSubscribers() {
 		const newest = new Map((await Promise.all(this.topics.map(async ({ name }) =>
@@ -227,33 +163,13 @@ class Round {
 			subscriber.fail(`it is not at the end: ${subscriber.describe(newest)}`);
 		await Promise.all(this.subscribers.map((subscriber) => subscriber.settle()));
 	}
-
-	// The server must not say anything that nobody expects.
-	checkLog() {
-		const unexpected = this.server.log().split('\n').filter((line) =>
-			/ (ERROR|FATAL|PANIC|WARNING): |TRAP:|was terminated by signal/.test(line) &&
-			!/division by zero|terminating|canceling authentication|the database system is|signal 9: Killed|connection to client lost/.test(line));
-
-		for (const line of unexpected.slice(0, failuresShown))
-			this.fail(`in the log: ${line}`);
-	}
 }
 
 // Options: seed, events to commit, every (so many of them a process is ended),
 // kills of clients that there are at least, life (frames that a client receives
 // at most before it is killed), milliseconds that it may take, settings of the
 // server, log.
-export async function torture({ seed, events, every = 2000, kills = 0, life = 3000,
+export function torture({ seed, events, every = 2000, kills = 0, life = 3000,
 	milliseconds = 3600000, settings = {}, log = () => {} }) {
-	const round = new Round({ seed, events, every, kills, life, milliseconds, settings, log });
-
-	try {
-		await round.run();
-	} finally {
-		round.end();
-		if (round.failures.length > 0)
-			round.log(`the end of the server's log:\n${round.server?.log().slice(-3000)}`);
-		await round.server?.stop('immediate').catch(() => {});
-	}
-	return { failures: round.failures, counts: round.counts };
+	return new Round({ seed, events, every, kills, life, milliseconds, settings, log }).complete();
 }

@@ -9,7 +9,7 @@
 //
 // Of each topic the client has the events 1, 2, 3 ... without a gap, so the
 // next one is known; whatever else arrives is a failure.
-import { WebSocket, sleep, until } from '../node/lib.mjs';
+import { transient, UnsteadyClient } from './unsteady.mjs';
 
 // An event as one number
 const publishersMax = 1000;
@@ -17,14 +17,9 @@ export function eventKey(publisher, counter) {
 	return counter * publishersMax + publisher;
 }
 
-// Answers that a client gets from a server whose processes die
-const transient = ['OVERLOADED', 'SERVICE_UNAVAILABLE', 'INTERNAL_ERROR', 'NOT_FOUND', 'TIMEOUT'];
-
-export class Subscriber {
+export class Subscriber extends UnsteadyClient {
 	constructor(round, number, topics) {
-		this.round = round;
-		this.number = number;
-		this.random = round.random(`subscriber ${number}`);
+		super(round, `subscriber ${number}`, round.life);
 		this.topics = new Map(topics.map((topic) => [topic.name, {
 			...topic,
 			history: [],		// event seq is at seq - 1
@@ -32,24 +27,11 @@ export class Subscriber {
 			state: 'away',		// asked: waits for the answer; live: gets events
 			asked: null,		// the newest question, see ask()
 		}]));
-		this.lastId = 0;
 	}
 
 	// It behaves before the first event and behind the last one.
 	get behaves() {
 		return this.round.phase !== 'publishing';
-	}
-
-	fail(text) {
-		this.round.fail(`subscriber ${this.number}: ${text}`);
-	}
-
-	async run() {
-		while (!this.round.over) {
-			await this.connect();
-			if (!this.round.over)
-				await sleep(this.random.chance(0.5) ? 0 : this.random.between(1, 100));
-		}
 	}
 
 	// Whether it has all events up to these numbers, and would get more.
@@ -65,47 +47,22 @@ export class Subscriber {
 			`${topic.name} (${topic.state}) is at ${topic.last} of ${newest.get(topic.name)}`).join(', ');
 	}
 
-	// Waits until the server has sent all it had to send.
-	async settle() {
-		const id = `s${++this.lastId}`;
-
-		this.send({ rpc: 'no/such-path', id, args: [] });
-		await until(() => this.settled === id, 'an answer').catch((error) => this.fail(error.message));
-	}
-
 	// ---- connections ----
 
-	// Opens a connection; resolves when it is closed.
-	connect() {
-		const socket = new WebSocket(this.round.url, { perMessageDeflate: false, handshakeTimeout: 5000 });
-
-		this.socket = socket;
+	begin() {
 		this.pending = new Map();	// id of a call or a replay → question
-		// Some die soon, with all they have asked for unanswered.
-		this.framesToLive = this.random.between(1, this.random.chance(0.2) ? 20 : this.round.life);
 		for (const topic of this.topics.values())
 			topic.state = 'away';
-		socket.on('open', () => {
-			this.round.count('connections');
-			this.greet();
-			for (const topic of this.random.shuffle([...this.topics.values()]))
-				this.ask(topic);
-		});
-		socket.on('message', (data) => {
-			// What was received before it died, it has not read.
-			if (this.socket === socket)
-				this.receive(JSON.parse(data.toString()));
-		});
-		socket.on('error', () => {});
-		return new Promise((resolve) => { socket.once('close', resolve); });
 	}
 
-	close() {
-		this.socket?.close();
+	greet() {
+		this.resume();
+		for (const topic of this.random.shuffle([...this.topics.values()]))
+			this.ask(topic);
 	}
 
 	// What the published client sends when it comes back
-	greet() {
+	resume() {
 		const seen = [...this.topics].filter(([, { history }]) => history.length > 0)
 			.map(([name, { history }]) => [name, history.length]);
 
@@ -113,19 +70,6 @@ export class Subscriber {
 			this.send({ type: 'hello', caps: ['batch'] });
 		if (seen.length > 0 && this.random.chance(0.2))
 			this.send({ type: 'resume', sessionId: 'of-before', lastSeenSeqs: Object.fromEntries(seen) });
-	}
-
-	send(frame) {
-		if (this.socket?.readyState === WebSocket.OPEN)
-			this.socket.send(JSON.stringify(frame));
-	}
-
-	die() {
-		const { socket } = this;
-
-		this.round.count('clients killed');
-		this.socket = null;
-		socket.terminate();
 	}
 
 	// ---- asking for a topic ----
@@ -144,7 +88,7 @@ export class Subscriber {
 	}
 
 	askChannel({ argument, asked }) {
-		const id = `s${++this.lastId}`;
+		const id = this.newId();
 		const frame = { rpc: 'torture/stream', id, args: [argument], stream: true };
 
 		// Without a number it begins with what is published next.
@@ -170,13 +114,9 @@ export class Subscriber {
 		return asked && asked.topic.asked === asked ? asked : null;
 	}
 
-	async askAgain(topic, why) {
-		const { socket } = this;
-
+	askAgain(topic, why) {
 		this.round.count(`refused with ${why}`);
-		await sleep(this.random.between(10, 100));
-		if (this.socket === socket)
-			this.ask(topic);
+		this.later(() => this.ask(topic));
 	}
 
 	// ---- what comes ----
@@ -211,16 +151,6 @@ export class Subscriber {
 		} else if (this.random.chance(1 / 4000)) {
 			this.doze();
 		}
-	}
-
-	// Does not read for a while
-	async doze() {
-		const { socket } = this;
-
-		this.round.count('slow readers');
-		socket.pause();
-		await sleep(this.random.between(100, 1500));
-		socket.resume();
 	}
 
 	onReply(id, reply) {

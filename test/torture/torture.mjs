@@ -1,6 +1,7 @@
 // torture.mjs - runs rounds until somebody is content; see run.
 import { parseArgs } from 'node:util';
 import { tortureCrowd } from './crowd.mjs';
+import { tortureHandoff } from './handoff.mjs';
 import { tortureLive } from './live.mjs';
 import { torture } from './round.mjs';
 
@@ -9,6 +10,7 @@ const { values } = parseArgs({
 		events: { type: 'string', default: '200000' },
 		crowd: { type: 'string', default: '5000' },
 		transactions: { type: 'string', default: '20000' },
+		streams: { type: 'string', default: '100000' },
 		minutes: { type: 'string', default: '0' },
 		seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
 		every: { type: 'string', default: '4000' },
@@ -47,6 +49,12 @@ if (Number(values.crowd) > 0)
 do {
 	if (Number(values.transactions) > 0)
 		await run('live tables', (options) => tortureLive({ transactions: Number(values.transactions), ...options }));
+	if (Number(values.streams) > 0)
+		await run('streams', ({ seed: drawn, log }) => tortureHandoff({
+			seed: drawn, log, events: Number(values.streams), every: Number(values.every), during: 60000, chaos: [
+				'endExecutor', 'endExecutor', 'endGateway', 'endGateway', 'overrunGateway', 'overrunGateway',
+				'freezeGateway', 'restartServer', 'crashServer'],
+		}));
 	if (Number(values.events) > 0)
 		await run('replay topics', (options) => torture({
 			events: Number(values.events), every: Number(values.every), ...options,
