@@ -1,6 +1,6 @@
 /*
  * guc.c
- *		Definition of the settings, in alphabetical order.
+ *		Definition of the settings, by theme and then in alphabetical order.
  *
  * Settings that size shared memory or name a process's connection need a
  * restart (PGC_POSTMASTER); limits take effect at a reload (PGC_SIGHUP).
@@ -90,6 +90,13 @@ define_int(const char *name, const char *description, int *variable,
 	DefineCustomIntVariable(name, description, NULL, variable, *variable,
 							min_value, max_value, context, flags,
 							NULL, NULL, NULL);
+}
+
+static void
+define_switch(const char *name, const char *description, bool *variable)
+{
+	DefineCustomBoolVariable(name, description, NULL, variable, *variable,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 static bool
@@ -289,34 +296,25 @@ define_scheduler(void)
 }
 
 static void
-define_limits(void)
+define_switches(void)
 {
-	DefineCustomBoolVariable("realtime.compression",
-							 "Compresses messages for clients that offer permessage-deflate.",
-							 NULL, &realtime_compression, false,
-							 PGC_SIGHUP, 0, NULL, NULL, NULL);
-	define_int("realtime.compression_min_size",
-			   "Bytes from which on a message is compressed.",
-			   &realtime_compression_min_size, 0, 1024 * 1024,
-			   PGC_SIGHUP, GUC_UNIT_BYTE);
-	define_int("realtime.connection_memory",
-			   "Memory of a gateway that one connection may use for subscriptions and calls that wait.",
-			   &realtime_connection_memory, 64, 16 * 1024 * 1024,
-			   PGC_SIGHUP, GUC_UNIT_KB);
-	define_int("realtime.max_calls_in_flight",
-			   "Requests of one connection that executors have at a time.",
-			   &realtime_max_calls_in_flight, 1, 1000000, PGC_SIGHUP, 0);
-	DefineCustomBoolVariable("realtime.early_release",
-							 "Lets go of topics that several sessions want before the flush of the commit.",
-							 NULL, &realtime_early_release, true,
-							 PGC_SIGHUP, 0, NULL, NULL, NULL);
-	define_int("realtime.gateway_memory",
-			   "Memory of a gateway that all its connections may use.",
-			   &realtime_gateway_memory, 4 * 1024, 1024 * 1024 * 1024,
-			   PGC_SIGHUP, GUC_UNIT_KB);
-	define_int("realtime.executor_max_calls",
-			   "Calls after which an executor is replaced by another process; 0 is never.",
-			   &realtime_executor_max_calls, 0, INT_MAX, PGC_SIGHUP, 0);
+	define_switch("realtime.compression",
+				  "Compresses messages for clients that offer permessage-deflate.",
+				  &realtime_compression);
+	define_switch("realtime.early_release",
+				  "Lets go of topics that several sessions want before the flush of the commit.",
+				  &realtime_early_release);
+	define_switch("realtime.pipelined_commits",
+				  "Lets calls that wait together share one flush of the write-ahead log.",
+				  &realtime_pipelined_commits);
+	define_switch("realtime.recycle_executors",
+				  "Replaces an executor by another process after a call that may have left what cannot be removed.",
+				  &realtime_recycle_executors);
+}
+
+static void
+define_times(void)
+{
 	define_int("realtime.handler_timeout", "Time that a call may take.",
 			   &realtime_handler_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.handshake_timeout",
@@ -326,6 +324,35 @@ define_limits(void)
 	define_int("realtime.idle_timeout",
 			   "Silence after which a connection is closed; 0 never closes it.",
 			   &realtime_idle_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.ping_interval",
+			   "Silence after which a connection is sent a ping; 0 sends none.",
+			   &realtime_ping_interval, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.shutdown_timeout",
+			   "Time that running calls get when their process is stopped.",
+			   &realtime_shutdown_timeout, 0, 600000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.stall_timeout",
+			   "Time after which a connection that takes nothing of its output is ended; 0 never ends it.",
+			   &realtime_stall_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+}
+
+static void
+define_limits(void)
+{
+	define_int("realtime.compression_min_size",
+			   "Bytes from which on a message is compressed.",
+			   &realtime_compression_min_size, 0, 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_BYTE);
+	define_int("realtime.connection_memory",
+			   "Memory of a gateway that one connection may use for subscriptions and calls that wait.",
+			   &realtime_connection_memory, 64, 16 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.executor_max_calls",
+			   "Calls after which an executor is replaced by another process; 0 is never.",
+			   &realtime_executor_max_calls, 0, INT_MAX, PGC_SIGHUP, 0);
+	define_int("realtime.gateway_memory",
+			   "Memory of a gateway that all its connections may use.",
+			   &realtime_gateway_memory, 4 * 1024, 1024 * 1024 * 1024,
+			   PGC_SIGHUP, GUC_UNIT_KB);
 	define_int("realtime.live_table_memory",
 			   "Memory for what a transaction changes in live tables.",
 			   &realtime_live_table_memory, 64, 16 * 1024 * 1024,
@@ -336,6 +363,9 @@ define_limits(void)
 			   PGC_SIGHUP, GUC_UNIT_BYTE);
 	define_int("realtime.max_batch", "Calls in one batch.",
 			   &realtime_max_batch, 1, 10000, PGC_SIGHUP, 0);
+	define_int("realtime.max_calls_in_flight",
+			   "Requests of one connection that executors have at a time.",
+			   &realtime_max_calls_in_flight, 1, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.max_depth", "Nesting of a frame's JSON.",
 			   &realtime_max_depth, 4, 1000, PGC_SIGHUP, 0);
 	define_int("realtime.max_payload", "Bytes of a client's message.",
@@ -346,23 +376,6 @@ define_limits(void)
 			   &realtime_max_retries, 0, 100, PGC_SIGHUP, 0);
 	define_int("realtime.max_subscriptions", "Topics of one connection.",
 			   &realtime_max_subscriptions, 1, 100000000, PGC_SIGHUP, 0);
-	define_int("realtime.ping_interval",
-			   "Silence after which a connection is sent a ping; 0 sends none.",
-			   &realtime_ping_interval, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
-	DefineCustomBoolVariable("realtime.pipelined_commits",
-							 "Lets calls that wait together share one flush of the write-ahead log.",
-							 NULL, &realtime_pipelined_commits, true,
-							 PGC_SIGHUP, 0, NULL, NULL, NULL);
-	DefineCustomBoolVariable("realtime.recycle_executors",
-							 "Replaces an executor by another process after a call that may have left what cannot be removed.",
-							 NULL, &realtime_recycle_executors, true,
-							 PGC_SIGHUP, 0, NULL, NULL, NULL);
-	define_int("realtime.shutdown_timeout",
-			   "Time that running calls get when their process is stopped.",
-			   &realtime_shutdown_timeout, 0, 600000, PGC_SIGHUP, GUC_UNIT_MS);
-	define_int("realtime.stall_timeout",
-			   "Time after which a connection that takes nothing of its output is ended; 0 never ends it.",
-			   &realtime_stall_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.upgrade_rate",
 			   "Connections that one address may open in 10 seconds; 0 is no limit.",
 			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);
@@ -399,6 +412,8 @@ rt_guc_define(void)
 	define_names();
 	define_processes();
 	define_scheduler();
+	define_switches();
+	define_times();
 	define_limits();
 	define_development();
 	MarkGUCPrefixReserved("realtime");
