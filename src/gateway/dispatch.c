@@ -96,7 +96,7 @@ ask_call(RtConnection *connection, const char *text, const RtCall *call,
 
 	rt_question_init(&question, connection,
 					 call->stream ? RT_REQUEST_STREAM : RT_REQUEST_CALL);
-	question.tag = sequence;
+	question.subject = sequence;
 	if (!rt_json_is_null(text, call->cursor))
 		texts.cursor = text_of(text, call->cursor);
 	if (call->stream)
@@ -342,10 +342,10 @@ answer_call(RtConnection *connection, RtRequest *request)
 {
 	if (!request->told)
 		tell_call(connection, request);
-	if (request->asked.tag != 0)
+	if (request->asked.subject != 0)
 	{
 		RtSequentialBatch *sequence = rt_sequential_find(connection,
-														 request->asked.tag);
+														 request->asked.subject);
 
 		if (sequence != NULL)
 			continue_sequence(connection, sequence);

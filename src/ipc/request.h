@@ -87,9 +87,10 @@ typedef struct RtQuestion
 	RtRequestKind kind;
 	uint32		connection;		/* index in the gateway's table */
 	uint64		connection_serial;	/* unique in the gateway's life */
-	uint64		tag;			/* the owner's own use, as are the next; JOIN,
-								 * LEAVE: place and serial of the member */
-	uint64		ticket;
+	uint64		subject;		/* of its owner's: sequential batch or bridge, by
+								 * serial; JOIN, LEAVE: place of the member */
+	uint64		ticket;			/* of its owner's; JOIN, LEAVE: serial of the
+								 * member */
 	uint64		position;		/* of the ring when it was asked */
 	uint32		catalog_generation; /* when it was asked */
 	uint32		time_key;		/* of the time that it is expected to take */

@@ -352,7 +352,7 @@ send_batch(Bridge *bridge)
 	request->asked.path.len = channel_len;
 	request->asked.args.off = channel_len;
 	request->asked.args.len = bytes;
-	request->asked.tag = bridge->serial;
+	request->asked.subject = bridge->serial;
 	memcpy(text, bridge->channel, channel_len);
 	rt_payload_queue_write(&bridge->queue, count, text + channel_len);
 	rt_scheduler_submit(request);
@@ -438,7 +438,7 @@ rt_bridges_answered(RtRequest *request)
 		   request->asked.path.len);
 	channel[request->asked.path.len] = '\0';
 	bridge = hash_search(by_channel, channel, HASH_FIND, NULL);
-	if (bridge == NULL || bridge->serial != request->asked.tag)
+	if (bridge == NULL || bridge->serial != request->asked.subject)
 		return;					/* dropped since */
 
 	switch (request->answer_kind)

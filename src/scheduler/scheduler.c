@@ -108,7 +108,7 @@ rt_scheduler_request(RtRequestKind kind)
 	request->asked.kind = kind;
 	request->asked.connection = 0;
 	request->asked.connection_serial = 0;
-	request->asked.tag = 0;
+	request->asked.subject = 0;
 	request->asked.time_key = kind;
 	request->asked.catalog_generation = rt_catalog_generation();
 	request->asked.session = RT_SESSION_ANONYMOUS;

@@ -30,7 +30,7 @@ claim(MemberWork *member)
 	const RtQuestion *asked = &member->work.request->asked;
 
 	if (!member->claimed)
-		member->claimed = rt_member_claim((int) asked->tag, asked->ticket,
+		member->claimed = rt_member_claim((int) asked->subject, asked->ticket,
 										  asked->kind == RT_REQUEST_JOIN ?
 										  RT_MEMBER_JOINED : RT_MEMBER_LEFT);
 	return member->claimed;

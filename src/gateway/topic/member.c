@@ -102,7 +102,7 @@ ask_about(int index)
 	memset(&question, 0, sizeof(question));
 	question.kind = member->joined ? RT_REQUEST_LEAVE : RT_REQUEST_JOIN;
 	question.session = member->session;
-	question.tag = index;
+	question.subject = index;
 	question.ticket = member->serial;
 	question.since = member->remaining;
 	strlcpy(question.connection_id, member->connection_id,
@@ -142,7 +142,7 @@ rt_members_waiting(void)
 void
 rt_member_answer(const RtRequest *request)
 {
-	int			index = (int) request->asked.tag;
+	int			index = (int) request->asked.subject;
 	RtMember   *member = rt_member_get(index);
 
 	in_flight--;

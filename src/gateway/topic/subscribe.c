@@ -178,7 +178,7 @@ request_verdicts(RtConnection *connection, RtText ref)
 		return;
 	}
 	rt_question_init(&question, connection, RT_REQUEST_SUBSCRIBE);
-	question.tag = last_ticket;
+	question.ticket = last_ticket;
 	question.catalog_generation = rt_catalog_generation();
 	if (!rt_ask(connection, &question, &texts))
 	{
@@ -257,7 +257,7 @@ grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 	if (verdict == RT_VERDICT_OPEN)
 		subscription->topic->open_generation = request->asked.catalog_generation;
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE ||
-		subscription->verdict_ticket != request->asked.tag)
+		subscription->verdict_ticket != request->asked.ticket)
 		return;
 	rt_subscription_activate(subscription);
 	granted[granted_count++] = subscription;
@@ -275,7 +275,7 @@ apply_verdict(RtConnection *connection, RtRequest *request, const char *name,
 	{
 		if (subscription != NULL &&
 			subscription->state == RT_SUBSCRIPTION_PENDING &&
-			subscription->verdict_ticket == request->asked.tag)
+			subscription->verdict_ticket == request->asked.ticket)
 			rt_subscription_drop(subscription);
 		/* a stream's client says so beside following it: no error */
 		if (verdict == RT_VERDICT_STREAM)
