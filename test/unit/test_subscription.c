@@ -1,0 +1,293 @@
+/*
+ * test_subscription.c
+ *		src/gateway/topic/subscription.c: what a flush has to do does not depend
+ *		on how many subscriptions a connection has.
+ *
+ * Nothing is timed: those that a flush has no business with are poisoned, and
+ * AddressSanitizer ends the test if one of them is looked at.
+ */
+#include "postgres.h"
+
+#undef printf
+#undef fprintf
+#undef snprintf
+
+#include <sanitizer/asan_interface.h>
+
+#include "src/gateway/budget.c"
+#include "src/gateway/topic/hash_table.c"
+#include "src/gateway/topic/subscription.c"
+#include "src/gateway/topic/topic_table.c"
+#include "test/unit/unit.h"
+
+#define MANY 5000
+#define LOST 10
+
+int			realtime_connection_memory = 1024 * 1024;
+int			realtime_gateway_memory = 1024 * 1024 * 64;
+RtGateway	rt_gateway;
+
+static RtConnection connection;
+static RtSubscription *all[MANY];
+static int	markers = 0;
+static size_t pending = 0;		/* bytes that wait to be written */
+
+/* ---- what is around it ---- */
+
+bool
+errstart_cold(int level, const char *domain)
+{
+	abort();
+}
+
+void
+errfinish(const char *file, int line, const char *function)
+{
+	abort();
+}
+
+int
+errcode(int code)
+{
+	return 0;
+}
+
+int
+errmsg(const char *format,...)
+{
+	return 0;
+}
+
+bool
+pg_strong_random(void *bytes, size_t len)
+{
+	memset(bytes, 1, len);
+	return true;
+}
+
+static uint32
+hash_of(const unsigned char *bytes, int len)
+{
+	uint32		hash = 2166136261u;
+
+	for (int i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * 16777619u;
+	return hash;
+}
+
+uint64
+hash_bytes_extended(const unsigned char *bytes, int len, uint64 seed)
+{
+	return hash_of(bytes, len);
+}
+
+uint32
+rt_topic_hash(const char *topic, Size len)
+{
+	return hash_of((const unsigned char *) topic, len);
+}
+
+uint64
+rt_ring_position(void)
+{
+	return 0;
+}
+
+void
+rt_ring_interest_reset(int gateway)
+{
+}
+
+void
+rt_ring_interest_add(int gateway, uint32 topic_hash)
+{
+}
+
+void
+rt_ring_interest_remove(int gateway, uint32 topic_hash)
+{
+}
+
+void
+rt_member_exit(RtSubscription *subscription)
+{
+}
+
+void
+rt_group_exit(RtSubscription *subscription)
+{
+}
+
+char *
+rt_frame_buffer(size_t payload_cap)
+{
+	static char buffer[4096];
+
+	return buffer;
+}
+
+void
+rt_connection_send_payload(RtConnection *to, size_t payload_len)
+{
+	markers++;
+	pending += payload_len;
+}
+
+void
+rt_connection_mark_dirty(RtConnection *dirty)
+{
+}
+
+size_t
+rt_outbox_pending(const RtConnection *of)
+{
+	return pending;
+}
+
+/* ---- subscriptions ---- */
+
+static void
+begin(void)
+{
+	static RtGatewayCounters counters;
+
+	rt_gateway.counters = &counters;
+	rt_subscriptions_init();
+	memset(&connection, 0, sizeof(connection));
+	dlist_init(&connection.subscriptions);
+	dlist_init(&connection.to_repair);
+	dlist_init(&connection.to_tell);
+	markers = 0;
+	pending = 0;
+	for (int i = 0; i < MANY; i++)
+	{
+		RtBudgetVerdict verdict;
+		char		name[32];
+		int			len = snprintf(name, sizeof(name), "topic:%d", i);
+
+		all[i] = rt_subscription_make(&connection, name, len, &verdict);
+		rt_subscription_activate(all[i]);
+	}
+	CHECK(connection.subscription_count == MANY);
+}
+
+static bool
+is_one_of_the_lost(int i)
+{
+	return i % (MANY / LOST) == 3;
+}
+
+static void
+lose_some(void)
+{
+	for (int i = 0; i < MANY; i++)
+	{
+		if (is_one_of_the_lost(i))
+			rt_subscription_lose_from(all[i], 0);
+	}
+}
+
+static void
+poison_all_but_the_lost(void)
+{
+	for (int i = 0; i < MANY; i++)
+	{
+		if (!is_one_of_the_lost(i))
+			ASAN_POISON_MEMORY_REGION(all[i], sizeof(RtSubscription));
+	}
+}
+
+static void
+end(void)
+{
+	int			quota = MANY;
+
+	for (int i = 0; i < MANY; i++)
+		ASAN_UNPOISON_MEMORY_REGION(all[i], sizeof(RtSubscription));
+	CHECK(rt_subscriptions_drop_some(&connection, &quota));
+	CHECK(connection.budget.kept == 0);
+	rt_hash_destroy(&pairs);
+	rt_hash_destroy(&table);
+}
+
+/* ---- a flush ---- */
+
+static void
+flush_without_losses_looks_at_none(void)
+{
+	begin();
+	for (int i = 0; i < MANY; i++)
+		ASAN_POISON_MEMORY_REGION(all[i], sizeof(RtSubscription));
+	CHECK(!rt_subscriptions_are_lost(&connection));
+	CHECK(!rt_subscriptions_send_markers(&connection));
+	CHECK(rt_subscription_to_repair(&connection) == NULL);
+	CHECK(markers == 0);
+	end();
+}
+
+static void
+flush_tells_those_that_have_lost(void)
+{
+	begin();
+	lose_some();
+	poison_all_but_the_lost();
+	CHECK(rt_subscriptions_are_lost(&connection));
+	CHECK(!rt_subscriptions_send_markers(&connection));
+	CHECK(markers == LOST);
+	CHECK(!rt_subscriptions_are_lost(&connection));
+	end();
+}
+
+/* Who takes little gets little, and the next flush goes on there. */
+static void
+flush_that_is_full_goes_on_later(void)
+{
+	int			flushes = 0;
+
+	begin();
+	lose_some();
+	poison_all_but_the_lost();
+	while (rt_subscriptions_are_lost(&connection))
+	{
+		pending = RT_WRITE_CHUNK / 2 - 1;
+		(void) rt_subscriptions_send_markers(&connection);
+		CHECK(++flushes == markers);
+	}
+	CHECK(markers == LOST);
+	end();
+}
+
+static void
+repairs_find_those_that_need_them(void)
+{
+	int			repaired = 0;
+
+	begin();
+	for (int i = 0; i < MANY; i++)
+	{
+		rt_subscription_go_on(all[i], 0, 5);
+		if (is_one_of_the_lost(i))
+			rt_subscription_lose_from(all[i], 7);
+	}
+	poison_all_but_the_lost();
+	CHECK(!rt_subscriptions_send_markers(&connection) && markers == 0);
+	for (RtSubscription *lost; (lost = rt_subscription_to_repair(&connection)) != NULL; repaired++)
+	{
+		rt_subscription_begin_repair(lost, 1);
+		rt_subscription_note_repaired(lost, 9);
+		CHECK(rt_subscription_end_repair(lost, 1));
+		rt_subscription_make_good(lost);
+	}
+	CHECK(repaired == LOST);
+	end();
+}
+
+int
+main(void)
+{
+	RUN(flush_without_losses_looks_at_none);
+	RUN(flush_tells_those_that_have_lost);
+	RUN(flush_that_is_full_goes_on_later);
+	RUN(repairs_find_those_that_need_them);
+	return unit_done();
+}

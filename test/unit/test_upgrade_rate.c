@@ -1,0 +1,140 @@
+/*
+ * test_upgrade_rate.c
+ *		src/gateway/door/upgrade_rate.c: how often one address may connect, and
+ *		what counts as one.
+ *
+ * A peer's address is what the test says.
+ */
+#include "postgres.h"
+
+#undef printf
+#undef fprintf
+#undef snprintf
+
+#include <arpa/inet.h>
+
+#include "src/gateway/door/upgrade_rate.c"
+#include "test/unit/unit.h"
+
+#define RATE 3
+
+int			realtime_upgrade_rate = RATE;
+RtGateway	rt_gateway;
+
+static const char *peer = NULL;
+
+bool
+rt_address_of_peer(int fd, unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	return peer != NULL && inet_pton(AF_INET6, peer, address) == 1;
+}
+
+static bool
+is_allowed(const char *address)
+{
+	peer = address;
+	return rt_upgrade_is_allowed(0);
+}
+
+static void
+use_up(const char *address)
+{
+	for (int i = 0; i < RATE; i++)
+		CHECK_CASE(is_allowed(address), address);
+	CHECK_CASE(!is_allowed(address), address);
+}
+
+/* Nobody has connected of late. */
+static void
+begin(void)
+{
+	rt_gateway.now_ms += 10 * RATE_WINDOW_MS;
+	rt_gateway.now_ms -= rt_gateway.now_ms % RATE_WINDOW_MS;
+}
+
+static void
+address_of_version_4(void)
+{
+	begin();
+	use_up("::ffff:192.0.2.1");
+	use_up("::ffff:192.0.2.2");
+}
+
+/* Who has a network of 64 bits has as many addresses as there are. */
+static void
+network_of_version_6(void)
+{
+	static const char *const addresses[] = {
+		"2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff:ffff:ffff:ffff",
+		"2001:db8:1:2:8000::", "2001:db8:1:2::1:1"
+	};
+
+	begin();
+	for (int i = 0; i < (int) COUNT_OF(addresses); i++)
+		CHECK_CASE(is_allowed(addresses[i]) == (i < RATE), addresses[i]);
+	CHECK(!is_allowed(addresses[0]));
+	use_up("2001:db8:1:3::1");
+	use_up("2001:db8:0:2::1");
+}
+
+/* Not even for a moment twice the rate, and nobody is shut out for ever. */
+static void
+window_slides(void)
+{
+	int			allowed = 0;
+
+	begin();
+	rt_gateway.now_ms += RATE_WINDOW_MS - 1;
+	use_up("::ffff:192.0.2.1");
+	rt_gateway.now_ms += 1;
+	CHECK(!is_allowed("::ffff:192.0.2.1"));
+	for (int i = 0; i < 10 * RATE_WINDOW_MS; i += 10)
+	{
+		rt_gateway.now_ms += 10;
+		allowed += is_allowed("::ffff:192.0.2.1");
+	}
+	CHECK(allowed >= 9 * RATE && allowed <= 10 * RATE);
+}
+
+/* More networks than are remembered: those of now are. */
+static void
+flood_of_networks(void)
+{
+	char		address[64];
+
+	begin();
+	for (int i = 0; i < 4 * RATE_SLOTS; i++)
+	{
+		snprintf(address, sizeof(address), "2001:db8:%x::%x", i, i);
+		use_up(address);
+	}
+}
+
+static void
+no_limit(void)
+{
+	begin();
+	realtime_upgrade_rate = 0;
+	for (int i = 0; i < 100 * RATE; i++)
+		CHECK(is_allowed("::1"));
+	realtime_upgrade_rate = RATE;
+}
+
+static void
+peer_that_is_gone(void)
+{
+	for (int i = 0; i < 2 * RATE; i++)
+		CHECK(is_allowed(NULL));
+}
+
+int
+main(void)
+{
+	RUN(address_of_version_4);
+	RUN(network_of_version_6);
+	RUN(window_slides);
+	RUN(flood_of_networks);
+	RUN(no_limit);
+	RUN(peer_that_is_gone);
+	return unit_done();
+}
