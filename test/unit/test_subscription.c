@@ -65,6 +65,17 @@ pg_strong_random(void *bytes, size_t len)
 	return true;
 }
 
+/* Nothing is kept for a slow connection here. */
+void
+rt_conflate_init(void)
+{
+}
+
+void
+rt_conflate_forget(RtSubscription *subscription)
+{
+}
+
 static uint32
 hash_of(const unsigned char *bytes, int len)
 {
