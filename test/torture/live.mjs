@@ -38,10 +38,15 @@ class Copy {
 		this.seen = [];			// events
 	}
 
+	note({ event, data }) {
+		if (event !== 'said')
+			this.seen.push({ event, data });
+	}
+
 	apply({ event, data }) {
 		if (event === 'said')
 			return;
-		this.seen.push({ event, data });
+		this.note({ event, data });
 		const known = this.rows.has(data.id);
 
 		if (known === (event === 'created'))
@@ -201,8 +206,11 @@ class LiveRound {
 			await this.subscribe(topic);
 	}
 
-	// Returns the topics that are to be loaded again.
+	// Returns the topics that are to be loaded again.  What one transaction tells
+	// of such a topic before the marker need not fit: a trigger may have published
+	// before ours has seen what cannot be told.
 	applyAll(frames, once) {
+		const unfit = new Set(once ? frames.filter(({ event }) => event === 'truncated').map(({ topic }) => topic) : []);
 		const reloaded = new Set();
 		const seen = new Set();
 
@@ -212,6 +220,8 @@ class LiveRound {
 			this.count(`events: ${frame.event}`);
 			if (frame.event === 'truncated') {
 				reloaded.add(frame.topic);
+			} else if (!reloaded.has(frame.topic) && unfit.has(frame.topic)) {
+				this.copies.get(frame.topic).note(frame);
 			} else if (!reloaded.has(frame.topic)) {
 				if (once && frame.event !== 'said' && seen.has(key))
 					this.fail(`two events of ${key} in one transaction`);
