@@ -11,7 +11,7 @@ use RealtimeTest;
 
 my $each = 10;             # connections that end in each way
 my $node = new_node('realtime.executors' => 2, 'realtime.compression' => 'on',
-	'realtime.stall_timeout' => '2s', 'realtime.handshake_timeout' => '5s');
+	'realtime.handshake_timeout' => '5s');
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -109,7 +109,8 @@ for my $begun (sort keys %begun)
 		{
 			my $socket = $begun{$begun}->();
 			$end{$end}->($socket);
-			push @kept, $socket if $end eq 'half closed';
+			# who does not read is waited for much longer (see the test of stalled ones)
+			push @kept, $socket if $end eq 'half closed' && $begun !~ /not read/;
 		}
 	}
 	is(ws_call($watch, 'app/echo', [$begun])->{data}, $begun, "connections end $begun");
