@@ -43,7 +43,7 @@ typedef enum RtHttpEnd
  * and returns its length, which is 0 at the end of a content whose length was
  * not known; with less than 0, or at the end of one that should be longer, the
  * answer cannot be ended well.  close is called once, whatever becomes of the
- * answer: until then the RtHttp is there.
+ * answer, perhaps in a callback of the library: until then the RtHttp is there.
  */
 typedef struct RtHttpSource
 {
