@@ -105,7 +105,7 @@ $node->safe_psql('postgres', q{SELECT realtime.rpc('app/nap', 'app.sleep(float8)
 wait_for_call($node, 'app/nap', [0]);
 {
 	my $ws = ws_connect($node);
-	ws_call($ws, 'app/nap', [0]) for 1 .. 5;
+	ws_call($ws, 'app/nap', [0]) for 1 .. 20;
 	my @ids = map { call_begin($ws, $_, [60]) } 'app/sleep', 'app/nap';
 	ok(poll_until(sub {
 		$node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity

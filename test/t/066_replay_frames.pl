@@ -70,8 +70,8 @@ sub short
 
 sub arrived
 {
-	my ($connection) = @_;
-	return join ', ', map { short($_) } ws_quiet($connection);
+	my ($connection, $count) = @_;
+	return join ', ', map { short($_) } ws_quiet($connection, $count);
 }
 
 # Everything up to the end of an answer.
@@ -131,10 +131,10 @@ is(arrived($ws), '', 'a number is ignored');
 # With a subscription: one piece, and events go on behind it.
 ws_subscribe($ws, 'open:s');
 publish('open:s', 5);
-arrived($ws);
+arrived($ws, 5);
 is(replay($ws, 'open:s', 3), '<open:s msg reqId=5 seq=4, <open:s msg reqId=5 seq=5, <open:s end reqId=5', 'what was seen comes again');
 publish('open:s', 1);
-is(arrived($ws), 'open:s n 6', 'then what is new');
+is(arrived($ws, 1), 'open:s n 6', 'then what is new');
 ws_raw($ws, ws_frame('text', '{"type":"replay","topic":"open:s","since":6,"reqId":8}')
 	  . ws_frame('text', '{"rpc":"app/say","id":"s","args":["open:s"]}'));
 ws_wait($ws, sub { ($_->{event} // '') eq 's' });
@@ -185,7 +185,7 @@ cmp_ok(scalar @long, '<', 50, 'although not all fits');
 push @long, short(ws_wait($ws, sub { ($_->{topic} // '') eq 'open:long' })) for @long + 1 .. 100;
 is(join(' ', map { /(\d+)$/ ? $1 : $_ } @long), join(' ', 1 .. 100), 'the rest follows as events');
 publish('open:long', 1);
-is(arrived($ws), 'open:long n 101', 'and then what is new');
+is(arrived($ws, 1), 'open:long n 101', 'and then what is new');
 
 # The first question waits, so the replay is answered before the subscription.
 my $lock = $node->background_psql('postgres');
@@ -203,7 +203,7 @@ is(ws_wait($ws, sub { ($_->{ref} // '') eq 1 })->{type}, 'subscribed', 'it is gr
 push @long, short(ws_wait($ws, sub { ($_->{topic} // '') eq 'turn:a' })) for @long + 1 .. 100;
 is(join(' ', map { /(\d+)$/ ? $1 : $_ } @long), join(' ', 1 .. 100), 'and the rest follows');
 publish('turn:a', 1);
-is(arrived($ws), 'turn:a n 101', 'and then what is new');
+is(arrived($ws, 1), 'turn:a n 101', 'and then what is new');
 
 # Without executors to ask: what is beyond a connection's share waits in its gateway
 $lock->query_safe('SELECT pg_advisory_lock(1)');

@@ -107,9 +107,9 @@ sub publish
 
 sub events
 {
-	my ($connection) = @_;
+	my ($connection, $count) = @_;
 	return join ', ', map { exists $_->{event} ? "$_->{topic} $_->{event}" : "$_->{type} $_->{topic}" }
-	  ws_quiet($connection);
+	  ws_quiet($connection, $count);
 }
 
 # What the reply says
@@ -117,7 +117,7 @@ is_deeply(follow($ws, 'todo/list', ['home']),
 	{ ok => $true, data => [ map { { id => $_, title => "todo $_" } } 1 .. 3 ], topic => 'todos:home', merge => 'crud', key => 'id' },
 	'rows');
 publish('todos:home', 'created', '{"id": 4}');
-is(events($ws), 'todos:home created', 'events follow');
+is(events($ws, 1), 'todos:home created', 'events follow');
 is(follow($ws, 'todo/list', ['a:b'])->{topic}, 'todos:a%3Ab', 'no argument reaches out of its place');
 is(follow($ws, 'todo/list', [])->{code}, 'VALIDATION', 'arguments are looked at before there is a topic');
 is(follow($ws, 'todo/list', ['closed'])->{code}, 'UNAUTHENTICATED', 'access is asked');
@@ -172,7 +172,7 @@ is_deeply(follow($ws, 'todo/hidden', ['x'], version => '0')->{data}, [ { id => 1
 is(scalar @{ ws_call($ws, 'todo/hidden', ['x'])->{data} }, 2, 'and in the value alone');
 publish('hidden:x', 'created', '{"id": 5, "secret": 1}');
 publish('hidden:x', 'created', '{"id": 2, "secret": 1}');
-is_deeply([ map { $_->{data} } ws_quiet($ws) ], [ { id => 5 } ], 'events are like items');
+is_deeply([ map { $_->{data} } ws_quiet($ws, 1) ], [ { id => 5 } ], 'events are like items');
 is(follow($ws, 'todo/never', [ 'hidden', 'y' ])->{code}, 'INTERNAL_ERROR', 'no stream whose events another declaration would not hide');
 
 # Numbers
@@ -180,12 +180,12 @@ publish('events', 'created', qq({"id": $_})) for 1 .. 3;
 $reply = follow($ws, 'todo/events', []);
 is_deeply([ scalar @{ $reply->{data} }, @$reply{qw(seq replay)} ], [ 3, 3, undef ], 'the first time');
 publish('events', 'created', '{"id": 4}');
-is_deeply([ map { $_->{seq} } ws_quiet($ws) ], [4], 'events go on from there');
+is_deeply([ map { $_->{seq} } ws_quiet($ws, 1) ], [4], 'events go on from there');
 $reply = follow($ws, 'todo/events', [], seq => 3);
 is_deeply([ @$reply{qw(replay seq)}, map { $_->{seq} } @{ $reply->{data} } ], [ $true, 4, 4 ], 'what was missed');
 $node->safe_psql('postgres', 'DELETE FROM realtime.replay_message WHERE topic = $$events$$ AND seq < 4');
 publish('events', 'created', '{"id": 5}');
-ws_quiet($ws);
+ws_quiet($ws, 1);
 $reply = follow($ws, 'todo/events', [], seq => 2);
 is_deeply([ @$reply{qw(replay data)} ],
 	[ $true, [ { seq => 3, topic => 'events', event => 'created', data => { id => 2 } } ] ], 'what is kept elsewhere');
