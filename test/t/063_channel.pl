@@ -97,8 +97,8 @@ is_deeply(follow($ws, 'plain/presence', [$true]),
 	{ ok => $true, data => [], topic => 'who:true', merge => 'presence', channel => $true },
 	'a boolean is a value');
 is_deeply(follow($ws, 'asked/flag', [$true]),
-	{ ok => $true, data => undef, topic => 'flag:true:2020-01-02%2003%3A04%3A05%2B00', merge => 'set', channel => $true },
-	'values stand as their types write them, missing ones by default')
+	{ ok => $true, data => undef, topic => 'flag:true:2020-01-02T03%3A04%3A05%2B00%3A00', merge => 'set', channel => $true },
+	'values stand as JSON has them, missing ones by default')
   or diag explain follow($ws, 'asked/flag', [$true]);
 is(follow($ws, 'asked/room', [ 'kitchen', '007' ])->{topic}, 'room:kitchen:7', 'and have one name');
 is($node->safe_psql('postgres', q{SELECT string_agg(line, ' ') FROM app.log}), 'asked/room kitchen7',
