@@ -255,6 +255,46 @@ room for. With PostgreSQL alone each is a \`pgbench\` client of its own, through
 ${table(['others', 'realtime /s', 'p50 (ms)', 'p99 (ms)', 'PgBouncer /s', 'p50 (ms)', 'p99 (ms)'], rows)}`;
 }
 
+function streams() {
+  const rowsOf = (part, keys, names, make) =>
+    [...summary(part, keys.slice(0, -1), keys.at(-1), names)].flatMap(([key, systems]) =>
+      [...systems].map(([last, values]) => make([...key.split('\t'), last].filter((text) => text !== ''), values)));
+  const asked = rowsOf('streams-subscribe', [0], ['rate', 'p50', 'p99', 'cpu'], ([name], values) =>
+    [name, show(values.rate), show(values.p50), show(values.p99), show(values.cpu)]);
+  const told = rowsOf('streams-delivery', [0, 1], ['p50', 'p99', 'cpu', 'missing'], ([name, count], values) =>
+    [name, count, show(values.p50), show(values.p99), show(values.cpu), show(values.missing)]);
+  const herd = rowsOf('streams-herd', [0, 1], ['seconds', 'p50', 'cpu', 'megabytes', 'loads'], ([name, phase], values) =>
+    [name, phase === 'first' ? 'connect and ask' : 'ask again', show(values.seconds), show(values.p50), show(values.cpu),
+      show(values.megabytes), phase === 'first' ? show(values.loads) : '']);
+  const caught = rowsOf('streams-catch-up', [0], ['seconds', 'megabytes', 'rate', 'perCpu'], ([name], values) =>
+    [name === 'copy' ? 'COPY of realtime.replay() in psql' : 'a client that follows', show(values.seconds),
+      show(values.megabytes), show(values.rate), show(values.perCpu)]);
+  return `## Streams
+
+A stream here is a value of 20 rows of 100 bytes of text, by an index, from a loader in PL/pgSQL.
+
+To begin following, on 32 connections with 16 questions under way, beside the loader alone with \`pgbench -M prepared\`
+and 32 clients. "Unchanged" is a client that has the version that a \`delta_version\` of one line returns.
+
+${table(['question', 'answers /s', 'p50 (µs)', 'p99 (µs)', 'CPU each (µs)'], asked)}
+
+From sending the statement until the event is there, at 50 durable transactions a second: a row that is inserted into a
+live table, or into another table and published by hand.
+
+${table(['event', 'subscribers', 'p50 (µs)', 'p99 (µs)', 'CPU per delivery (µs)', 'missing'], told)}
+
+${Number(facts.herd).toLocaleString('en-US')} clients that connect and ask at the same moment for one of 100 streams, and then ask again on the connections
+that they have, all at once, like pages whose tab comes to the front. Time is that until the last one has its answer; loads
+are those of both together.
+
+${table(['what they have', 'they', 'all are live after (s)', 'p50 (ms)', 'CPU of the server (ms)', 'MB sent', 'loads run'], herd)}
+
+One client that catches up with ${Number(facts.log_events).toLocaleString('en-US')} events of 1,000 bytes of text, from one executor, beside the same rows as text from psql.
+**The aim is 500 MB/s.**
+
+${table(['reader', 'seconds', 'MB', 'MB/s', "MB per second of the server's CPU"], caught)}`;
+}
+
 function compression() {
   const groups = summary('compression', [0, 1], 2, ['bytes', 'cpu', 'missing']);
   const titles = { message: 'a message of a chat', table: 'a table with 1,000 rows' };
@@ -292,14 +332,14 @@ ${table(['system', 'PSS per connection (kB)', 'USS per connection (kB)', 'time t
 
 // ---- the file ----
 
-const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout,
+const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
   compression, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
-  'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out',
+  'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams',
   'compression': 'Compression', 'memory': 'Idle connections',
 };
-const measured = new Set(samples.map((sample) => sample[0]));
+const measured = new Set(samples.map((sample) => sample[0].replace(/^streams-.*/, 'streams')));
 
 // What the measured parts used beside PostgreSQL.
 const others = [

@@ -50,11 +50,22 @@ on_event(const char *text, size_t len)
 	histogram_add(&latencies, now > published ? (now - published) * 1000 : 0);
 }
 
+/* The reply of a stream is a subscription as well. */
+static void
+on_reply(const char *text, size_t len)
+{
+	if (memmem(text, len, "\"ok\":true", 9) == NULL)
+		fail(EXIT_ANSWERS, "the server refuses the stream: %.*s", (int) len, text);
+	subscribed++;
+}
+
 static void
 on_message(Connection *connection, const char *text, size_t len)
 {
 	(void) connection;
-	if (begins_with(text, len, "{\"topic\":"))
+	if (begins_with(text, len, "{\"topic\":\"__rpc\""))
+		on_reply(text, len);
+	else if (begins_with(text, len, "{\"topic\":"))
 		on_event(text, len);
 	else if (begins_with(text, len, "{\"type\":\"subscribed\""))
 		subscribed++;

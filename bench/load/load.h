@@ -39,8 +39,10 @@ typedef struct Options
 	const char *args;
 	int			in_flight;
 
-	/* fanout and watch */
+	/* fanout, follow and watch */
 	const char *subscribe;		/* NULL: being connected is enough */
+	const char *last;			/* of follow only, as is the next */
+	const char *again;
 	int			topics;			/* subscriptions of a connection, of watch only */
 	const char *listener;		/* NULL: watch topics */
 	const char *publisher;		/* NULL: somebody else publishes */
@@ -71,6 +73,7 @@ extern uint64_t own_cpu_us(void);
 extern int	run_calls(void);
 extern int	run_idle(void);
 extern int	run_fanout(void);
+extern int	run_follow(void);
 extern int	run_watch(void);
 
 #endif							/* BENCH_LOAD_H */

@@ -20,6 +20,7 @@ static const char usage_text[] =
 "       load idle   [option ...]\n"
 "       load fanout --publisher URL --message TEXT [--subscribe TEXT]\n"
 "                   [--rate R] [--burst B] [option ...]\n"
+"       load follow --subscribe TEXT [--last TEXT] [--again TEXT] [option ...]\n"
 "       load watch  --subscribe TEXT [--topics N] [option ...]\n"
 "       load watch  --listener URL --message TEXT\n"
 "                   counts events until SIGTERM, for --seconds at most\n"
@@ -39,6 +40,9 @@ static const char usage_text[] =
 "  --args JSON        its arguments (default [])\n"
 "  --in-flight K      calls on each connection at once (default 1)\n"
 "  --subscribe TEXT   frame to subscribe with, acknowledged by the server\n"
+"  --last TEXT        a connection is done with the frame that contains this\n"
+"                     (follow; default the reply)\n"
+"  --again TEXT       frame that all send when all are done (follow)\n"
 "  --topics N         to send it so many times on each connection (default 1)\n"
 "  --listener URL     sql://user@host:port/database to run the message in, which\n"
 "                     is a LISTEN\n"
@@ -132,6 +136,8 @@ enum
 	OPT_ARGS,
 	OPT_IN_FLIGHT,
 	OPT_SUBSCRIBE,
+	OPT_LAST,
+	OPT_AGAIN,
 	OPT_TOPICS,
 	OPT_LISTENER,
 	OPT_PUBLISHER,
@@ -154,6 +160,8 @@ static const struct option long_options[] = {
 	{"args", required_argument, NULL, OPT_ARGS},
 	{"in-flight", required_argument, NULL, OPT_IN_FLIGHT},
 	{"subscribe", required_argument, NULL, OPT_SUBSCRIBE},
+	{"last", required_argument, NULL, OPT_LAST},
+	{"again", required_argument, NULL, OPT_AGAIN},
 	{"topics", required_argument, NULL, OPT_TOPICS},
 	{"listener", required_argument, NULL, OPT_LISTENER},
 	{"publisher", required_argument, NULL, OPT_PUBLISHER},
@@ -215,6 +223,8 @@ read_option(int option, const char *value)
 		case OPT_ARGS: options.args = value; break;
 		case OPT_IN_FLIGHT: options.in_flight = read_count(value, 100000); break;
 		case OPT_SUBSCRIBE: options.subscribe = value; break;
+		case OPT_LAST: options.last = value; break;
+		case OPT_AGAIN: options.again = value; break;
 		case OPT_TOPICS: options.topics = read_count(value, 1000000); break;
 		case OPT_LISTENER: options.listener = value; break;
 		case OPT_PUBLISHER: options.publisher = value; break;
@@ -281,6 +291,8 @@ main(int argc, char **argv)
 		return run_idle();
 	if (strcmp(mode, "fanout") == 0)
 		return run_fanout();
+	if (strcmp(mode, "follow") == 0)
+		return run_follow();
 	if (strcmp(mode, "watch") == 0)
 		return run_watch();
 	if (strcmp(mode, "cpu") == 0)
