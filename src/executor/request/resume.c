@@ -122,13 +122,15 @@ add_end(Replay *replay, Reading *reading)
 
 /*
  * Adds the events up to the newest, as far as they fit: a repair takes at
- * least one, or it would not come to an end.
+ * least one, or it would not come to an end.  It comes in pieces, so each of
+ * them finds out only for itself whether an event is missing.
  */
 static void
 add_events(Replay *replay, Reading *reading, int64 since, Snapshot snapshot)
 {
 	uint32		limit = replay->work.request->asked.limit;
 	bool		repair = replay->work.request->asked.kind == RT_REQUEST_REPAIR;
+	int64		newest = reading->seq;
 	RtReplayScan *scan = rt_replay_begin(reading->topic, reading->len, since,
 										 snapshot);
 	RtReplayRow row;
@@ -139,6 +141,8 @@ add_events(Replay *replay, Reading *reading, int64 since, Snapshot snapshot)
 		size_t		cap = RT_FRAME_OVERHEAD + reading->len + row.event_len +
 			row.data_len + replay->req_id.len;
 
+		if (repair && (row.event == NULL || row.seq != reading->seq + 1))
+			break;
 		if (row.event == NULL)
 			continue;			/* a lost mark */
 		if ((replay->frames.len > 0 || !repair) &&
@@ -154,6 +158,20 @@ add_events(Replay *replay, Reading *reading, int64 since, Snapshot snapshot)
 			add_event(replay, reading, &row, cap);
 	}
 	rt_replay_end(scan);
+	if (repair && (reading->flags & RT_TOPIC_MORE) == 0 && reading->seq != newest)
+		reading->flags |= RT_TOPIC_TRUNCATED;
+}
+
+static bool
+is_truncated(const Reading *reading, const RtReplayNumbers *numbers, bool repair,
+			 Snapshot snapshot)
+{
+	if (!reading->numbered || reading->since < 0)
+		return true;
+	if (repair)
+		return reading->since < numbers->floor || reading->since > numbers->newest;
+	return rt_replay_is_truncated(reading->topic, reading->len, reading->since,
+								  numbers, snapshot);
 }
 
 /*
@@ -177,9 +195,7 @@ read_topic(Replay *replay, Reading *reading, Snapshot snapshot)
 
 	reading->seq = reading->numbered ? numbers.newest : -1;
 	reading->flags = 0;
-	if (!reading->numbered || since < 0 ||
-		rt_replay_is_truncated(reading->topic, reading->len, since, &numbers,
-							   snapshot))
+	if (is_truncated(reading, &numbers, repair, snapshot))
 	{
 		reading->flags = RT_TOPIC_TRUNCATED;
 		if (repair)
