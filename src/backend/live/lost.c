@@ -115,7 +115,7 @@ rt_live_lost_add_template(const char *tpl)
 	RtEvent		event = {.topic = tpl, .topic_len = strlen(tpl)};
 
 	begin_lost();
-	if (rt_pending_fits_lost(&event))
+	if (rt_pending_fits_template_lost(event.topic, event.topic_len))
 	{
 		rt_pending_add_template_lost(event.topic, event.topic_len);
 		if (lost->template_count < TEMPLATES_MAX)

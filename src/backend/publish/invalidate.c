@@ -33,6 +33,37 @@ depends_on(const RtStreamDeclaration *stream, const char *topic, Size len)
 	return false;
 }
 
+static Size
+room_of(const RtStreamDeclaration *stream)
+{
+	return rt_ring_entry_size(strlen(stream->path), 0);
+}
+
+Size
+rt_invalidate_room(const char *topic, Size len)
+{
+	Size		room = 0;
+	ListCell   *cell;
+
+	foreach(cell, rt_declarations_invalidated())
+	{
+		if (depends_on(lfirst(cell), topic, len))
+			room += room_of(lfirst(cell));
+	}
+	return room;
+}
+
+Size
+rt_invalidate_room_all(void)
+{
+	Size		room = 0;
+	ListCell   *cell;
+
+	foreach(cell, rt_declarations_invalidated())
+		room += room_of(lfirst(cell));
+	return room;
+}
+
 static void
 invalidate_path(const RtStreamDeclaration *stream)
 {

@@ -16,4 +16,8 @@ extern void rt_invalidate_by_topic(const char *topic, Size len);
 extern void rt_invalidate_by_event(const RtEvent *event);
 extern void rt_invalidate_all(void);
 
+/* The most that these add to the pending events; an event's is its topic's. */
+extern Size rt_invalidate_room(const char *topic, Size len);
+extern Size rt_invalidate_room_all(void);
+
 #endif							/* RT_BACKEND_PUBLISH_INVALIDATE_H */

@@ -51,6 +51,7 @@
 #define UNNUMBERED_MIN 8
 #define HINT_EVENTS_MIN 64		/* on a topic, between hints for retention */
 #define RELOADS_KNOWN 32		/* beyond these one may be said twice */
+#define ALL_TOPICS "*"
 
 /* Beside RT_RING_*: taken out again; never reaches the ring. */
 #define ENTRY_REMOVED 0x80
@@ -82,6 +83,7 @@ static void precommit_publish(void);
 static void forget_events(void);
 static void preprepare_publish(void);
 static void atcommit_publish(void);
+static void add_reload_of_all(void);
 static void check_open(void);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
@@ -120,17 +122,27 @@ rt_pending_reserve(Size size)
 	pending.reserved = size;
 }
 
+/* With what it makes others load anew. */
 bool
 rt_pending_fits(const RtEvent *event)
 {
 	return rt_entry_payload_max(event) <= RT_FRAME_PAYLOAD_MAX &&
-		has_room(pending.size + rt_entry_size(event));
+		has_room(pending.size + rt_entry_size(event) +
+				 rt_invalidate_room(event->topic, event->topic_len));
 }
 
 bool
 rt_pending_fits_lost(const RtEvent *event)
 {
-	return has_room(pending.size + rt_entry_size_lost(event));
+	return has_room(pending.size + rt_entry_size_lost(event) +
+					rt_invalidate_room(event->topic, event->topic_len));
+}
+
+bool
+rt_pending_fits_template_lost(const char *tpl, Size len)
+{
+	return has_room(pending.size + rt_ring_entry_size(len, 0) +
+					rt_invalidate_room_all());
 }
 
 void
@@ -195,6 +207,8 @@ rt_pending_add_partition_lost(uint32 partition)
 	entry = begin_entry(&many, size);
 	entry->topic_hash = partition;
 	end_many(entry);
+	if (unlikely(rt_declarations_invalidated() != NIL))
+		add_reload_of_all();
 }
 
 /*
@@ -228,22 +242,37 @@ has_reload(uint8 flag, const char *name, Size len)
 	return false;
 }
 
+/* The last place is for the one of all streams, which must not be said twice. */
+static void
+append_reload(uint8 flag, const char *name, Size len, int known_max)
+{
+	RtEvent		reload = {.topic = name, .topic_len = len, .topic_class = RT_TOPIC_VOLATILE};
+	RtRingEntry *entry;
+
+	if (pending.reload_count < known_max)
+		pending.reloads[pending.reload_count++] = pending.size;
+	entry = begin_entry(&reload, rt_entry_size_lost(&reload));
+	entry->flags = flag;
+	end_entry(entry);
+}
+
 void
 rt_pending_add_reload(uint8 flag, const char *name, Size len)
 {
-	RtEvent		reload = {.topic = name, .topic_len = len, .topic_class = RT_TOPIC_VOLATILE};
-	Size		size = rt_entry_size_lost(&reload);
-	RtRingEntry *entry;
-
 	check_open();
 	if (has_reload(flag, name, len))
 		return;
-	rt_pending_check_size(pending.size + size);
-	if (pending.reload_count < RELOADS_KNOWN)
-		pending.reloads[pending.reload_count++] = pending.size;
-	entry = begin_entry(&reload, size);
-	entry->flags = flag;
-	end_entry(entry);
+	rt_pending_check_size(pending.size + rt_ring_entry_size(len, 0));
+	append_reload(flag, name, len, RELOADS_KNOWN - 1);
+}
+
+/* Nobody knows which topics have changed.  For one of these there is room. */
+static void
+add_reload_of_all(void)
+{
+	if (!has_reload(RT_RING_RELOAD_TOPICS, ALL_TOPICS, strlen(ALL_TOPICS)))
+		append_reload(RT_RING_RELOAD_TOPICS, ALL_TOPICS, strlen(ALL_TOPICS),
+					  RELOADS_KNOWN);
 }
 
 void
@@ -482,11 +511,12 @@ check_open(void)
 				 errmsg("cannot publish while the transaction commits")));
 }
 
-/* Markers of all partitions must fit behind the events. */
+/* Markers of all partitions must fit behind the events, and what these entail. */
 Size
 rt_pending_capacity(void)
 {
-	return rt_ring_capacity() - RT_TOPIC_PARTITIONS * rt_ring_entry_size(0, 0);
+	return rt_ring_capacity() - RT_TOPIC_PARTITIONS * rt_ring_entry_size(0, 0) -
+		rt_ring_entry_size(strlen(ALL_TOPICS), 0);
 }
 
 void

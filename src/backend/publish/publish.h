@@ -86,6 +86,7 @@ extern void rt_pending_add(const RtEvent *event);
  */
 extern void rt_pending_add_lost(const RtEvent *event);
 extern bool rt_pending_fits_lost(const RtEvent *event);
+extern bool rt_pending_fits_template_lost(const char *tpl, Size len);
 
 /*
  * The same for all topics of a partition (once for each there is always room),
