@@ -34,12 +34,17 @@ CREATE FUNCTION app.slow() RETURNS SETOF app.item STABLE LANGUAGE plpgsql AS $$B
 	PERFORM pg_advisory_xact_lock_shared(7);
 	RETURN QUERY SELECT * FROM app.item ORDER BY id;
 END$$;
+CREATE FUNCTION app.first(room text) RETURNS SETOF app.item STABLE LANGUAGE plpgsql AS $$BEGIN
+	PERFORM pg_advisory_xact_lock_shared(7);
+	RETURN QUERY SELECT * FROM app.item ORDER BY id;
+END$$;
 CREATE FUNCTION app.say(topic text, event text, data jsonb) RETURNS void LANGUAGE sql AS
 	'SELECT realtime.publish(topic, event, data)';
 SELECT realtime.stream('re/items', 'items:{room}', 'app.items(text)', access => 'app.may()', gate => 'app.is_open()'),
 	realtime.stream('re/number', 'number', 'app.number()', merge => 'set', invalidate_on => '{items:*,sale}', shared => true),
 	realtime.stream('re/log', 'log', 'app.number()', merge => 'set', replay => true, invalidate_on => '{sale}'),
 	realtime.stream('re/slow', 'slow', 'app.slow()'),
+	realtime.stream('re/first', 'first:{1}', 'app.first(text)'),
 	realtime.stream('re/stale', 'stale', 'app.number()', merge => 'set', stale_after => '1 s'),
 	realtime.topic('sale', open => true),
 	realtime.rpc('re/say', 'app.say(text,text,jsonb)');
@@ -120,6 +125,28 @@ is_deeply(topics_of($bob), [], 'once');
 	is(event_of($bob, 'slow')->{data}{id}, 8, 'which comes again');
 	is(scalar @{ refreshed($bob, 'slow') }, 7, 'and what was wished for meanwhile is done once more');
 	is_deeply(topics_of($bob), [], 'once');
+	$session->quit;
+}
+
+# A wish that comes while the first value is on its way
+{
+	my $session = $node->background_psql('postgres');
+	my $late = ws_connect($node);
+
+	$session->query_safe('SELECT pg_advisory_lock(7)');
+	ws_send($late, { rpc => 're/first', id => 'first', args => ['x'], stream => $true });
+	ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'}) == 1 }), 'somebody begins to follow');
+	sql(q{SELECT realtime.publish('items:zz', 'changed')});
+	sql(q{UPDATE app.item SET what = 'changed' WHERE id = 1; SELECT realtime.invalidate('first:x')});
+	is(follow($bob, 're/number')->{ok}, $true, 'and others go on');
+	$session->query_safe('SELECT pg_advisory_unlock(7)');
+	my $value = ws_wait($late, sub { ($_->{event} // '') eq 'first' })->{data}{data};
+	is($value->[0]{what}, 'one', 'what was wished for is newer than what comes');
+	is(refreshed($late, 'first:x')->[0]{what}, 'changed', 'so it comes again');
+	is_deeply(topics_of($late), [], 'once');
+	ws_close($late);
+	ws_send($bob, { type => 'unsubscribe', topic => 'number' });
+	ws_quiet($bob);
 	$session->quit;
 }
 

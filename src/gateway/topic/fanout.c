@@ -255,9 +255,11 @@ static void
 reload_streams(const RtRingEntry *entry)
 {
 	if (entry->flags & RT_RING_RELOAD_TOPICS)
-		rt_groups_reload_topics(rt_ring_entry_topic(entry), entry->topic_len);
+		rt_groups_reload_topics(rt_ring_entry_topic(entry), entry->topic_len,
+								reader.position);
 	else
-		rt_groups_reload_path(rt_ring_entry_topic(entry), entry->topic_len);
+		rt_groups_reload_path(rt_ring_entry_topic(entry), entry->topic_len,
+							  reader.position);
 }
 
 static void
@@ -321,7 +323,7 @@ recover_from_overrun(void)
 	reader.position = rt_ring_position();
 	pg_memory_barrier();
 	rt_topics_visit(mark_topic_lost, &lost_from);
-	rt_groups_reload_topics("*", 1);	/* one may have asked for it */
+	rt_groups_reload_topics("*", 1, reader.position);	/* one may have asked for it */
 	rt_count(ring_overruns);
 }
 

@@ -54,12 +54,17 @@ typedef struct RtGroup
 	bool		failing;		/* the last load has failed */
 	int			failures;		/* executors that ended over it */
 	int64		stale_ms;		/* 0 = never */
+	dlist_node	watched_node;	/* unless it is 0 */
 	int64		loaded_ms;
 	char		text[FLEXIBLE_ARRAY_MEMBER];
 } RtGroup;
 
+static bool is_concerned(const RtGroup *group, bool by_path, RtText name);
+static void want(RtGroup *group);
+
 static RtHashTable groups;
 static dlist_head all = DLIST_STATIC_INIT(all);
+static dlist_head watched = DLIST_STATIC_INIT(watched); /* that have a stale_ms */
 static dlist_head waiting = DLIST_STATIC_INIT(waiting);
 static dlist_head asked = DLIST_STATIC_INIT(asked);
 static uint64 last_ticket = 0;
@@ -69,6 +74,55 @@ void
 rt_groups_init(void)
 {
 	rt_hash_init(&groups);
+}
+
+/* ---- wishes ---- */
+
+/*
+ * A value that was on its way to its first subscriber when it was to be loaded
+ * anew is out of date when it arrives: the latest wishes are kept.  Those that
+ * are forgotten may have been for anybody.
+ */
+#define WISHES_KEPT 64
+
+typedef struct Wish
+{
+	uint64		position;		/* in the ring, behind it */
+	bool		by_path;
+	uint16		len;
+	char		name[RT_TOPIC_MAX];
+} Wish;
+
+static Wish wishes[WISHES_KEPT];
+static uint64 wish_count = 0;	/* ever */
+
+static void
+note_wish(bool by_path, RtText name, uint64 position)
+{
+	Wish	   *wish = &wishes[wish_count++ % WISHES_KEPT];
+
+	Assert(name.len <= sizeof(wish->name));
+	wish->position = position;
+	wish->by_path = by_path;
+	wish->len = name.len;
+	memcpy(wish->name, name.ptr, name.len);
+}
+
+static bool
+was_wished_since(const RtGroup *group, uint64 position)
+{
+	uint64		kept = Min(wish_count, WISHES_KEPT);
+
+	for (uint64 i = 1; i <= kept; i++)
+	{
+		const Wish *wish = &wishes[(wish_count - i) % WISHES_KEPT];
+
+		if (wish->position <= position)
+			return false;
+		if (is_concerned(group, wish->by_path, (RtText) {wish->name, wish->len}))
+			return true;
+	}
+	return wish_count > WISHES_KEPT;
 }
 
 /* ---- entering and leaving ---- */
@@ -136,9 +190,20 @@ set_state(RtGroup *group, GroupState state)
 }
 
 static void
+set_stale(RtGroup *group, int64 stale_ms)
+{
+	if (group->stale_ms > 0)
+		dlist_delete(&group->watched_node);
+	group->stale_ms = stale_ms;
+	if (stale_ms > 0)
+		dlist_push_tail(&watched, &group->watched_node);
+}
+
+static void
 free_group(RtGroup *group)
 {
 	set_state(group, IDLE);
+	set_stale(group, 0);
 	dlist_delete(&group->all_node);
 	rt_hash_remove(&groups, &group->node);
 	free(group);
@@ -165,7 +230,11 @@ rt_group_enter(RtSubscription *subscription, RtRequest *request, bool shared)
 	RtBudgetVerdict verdict;
 
 	if (group != NULL && group == subscription->group)
+	{
+		if (was_wished_since(group, request->answer_position))
+			want(group);
 		return RT_BUDGET_GRANTED;
+	}
 	verdict = rt_budget_charge(&connection->budget, charge_for(path, args));
 	if (verdict != RT_BUDGET_GRANTED)
 		return verdict;
@@ -180,8 +249,10 @@ rt_group_enter(RtSubscription *subscription, RtRequest *request, bool shared)
 	subscription->group = group;
 	dlist_push_tail(&group->subscriptions, &subscription->group_node);
 	group->count++;
-	group->stale_ms = request->answer_stale_ms;
+	set_stale(group, request->answer_stale_ms);
 	group->loaded_ms = rt_gateway.now_ms;
+	if (was_wished_since(group, request->answer_position))
+		want(group);
 	return RT_BUDGET_GRANTED;
 }
 
@@ -211,33 +282,40 @@ want(RtGroup *group)
 		set_state(group, WAITING);
 }
 
-void
-rt_groups_reload_topics(const char *pattern, size_t len)
+static bool
+is_concerned(const RtGroup *group, bool by_path, RtText name)
+{
+	if (by_path)
+		return texts_are_equal(group->path, name);
+	return rt_pattern_match(name.ptr, name.len, group->topic->name,
+							group->topic->name_len);
+}
+
+static void
+reload(bool by_path, RtText name, uint64 position)
 {
 	dlist_iter	iter;
 
+	note_wish(by_path, name, position);
 	dlist_foreach(iter, &all)
 	{
 		RtGroup    *group = dlist_container(RtGroup, all_node, iter.cur);
 
-		if (rt_pattern_match(pattern, len, group->topic->name, group->topic->name_len))
+		if (is_concerned(group, by_path, name))
 			want(group);
 	}
 }
 
 void
-rt_groups_reload_path(const char *path, size_t len)
+rt_groups_reload_topics(const char *pattern, size_t len, uint64 position)
 {
-	RtText		wanted = {path, len};
-	dlist_iter	iter;
+	reload(false, (RtText) {pattern, len}, position);
+}
 
-	dlist_foreach(iter, &all)
-	{
-		RtGroup    *group = dlist_container(RtGroup, all_node, iter.cur);
-
-		if (texts_are_equal(group->path, wanted))
-			want(group);
-	}
+void
+rt_groups_reload_path(const char *path, size_t len, uint64 position)
+{
+	reload(true, (RtText) {path, len}, position);
 }
 
 void
@@ -245,12 +323,12 @@ rt_groups_sweep(void)
 {
 	dlist_iter	iter;
 
-	dlist_foreach(iter, &all)
+	dlist_foreach(iter, &watched)
 	{
-		RtGroup    *group = dlist_container(RtGroup, all_node, iter.cur);
+		RtGroup    *group = dlist_container(RtGroup, watched_node, iter.cur);
 		int64		since = Max(group->topic->last_event_ms, group->loaded_ms);
 
-		if (group->stale_ms > 0 && rt_gateway.now_ms - since >= group->stale_ms)
+		if (rt_gateway.now_ms - since >= group->stale_ms)
 			want(group);
 	}
 }
@@ -404,7 +482,7 @@ take_value(RtGroup *group, RtRequest *request)
 
 	memcpy(&answered, answer, sizeof(answered));
 	group->failures = 0;
-	group->stale_ms = request->answer_stale_ms;
+	set_stale(group, request->answer_stale_ms);
 	tell_recovered(group);
 	refresh_all(group, request, answered.seq,
 				(RtText) {answer + request->answer_topics_len,

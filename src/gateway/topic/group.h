@@ -25,9 +25,13 @@ extern RtBudgetVerdict rt_group_enter(RtSubscription *subscription,
 /* A subscription that is in one is dropped. */
 extern void rt_group_exit(RtSubscription *subscription);
 
-/* Loads anew the streams whose topics match a pattern, or the one of a path. */
-extern void rt_groups_reload_topics(const char *pattern, size_t len);
-extern void rt_groups_reload_path(const char *path, size_t len);
+/*
+ * Loads anew the streams whose topics match a pattern, or the one of a path:
+ * values that are of before a position of the ring.
+ */
+extern void rt_groups_reload_topics(const char *pattern, size_t len,
+									uint64 position);
+extern void rt_groups_reload_path(const char *path, size_t len, uint64 position);
 
 /* Those that have been silent for too long. */
 extern void rt_groups_sweep(void);
