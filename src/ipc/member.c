@@ -13,6 +13,9 @@
 #include "src/guc.h"
 #include "src/ipc/member.h"
 #include "src/ipc/session.h"
+#include "src/ipc/worker_slot.h"
+
+#define TELLING (UINT64CONST(1) << 63)
 
 typedef struct MemberTable
 {
@@ -56,8 +59,8 @@ init_table(void)
 		RtMember   *member = &table->members[i];
 
 		member->next_free = i + 1 < realtime_max_members ? i + 1 : RT_MEMBER_NONE;
-		for (int told = 0; told < lengthof(member->unclaimed); told++)
-			pg_atomic_init_u64(&member->unclaimed[told], 0);
+		for (int told = 0; told < lengthof(member->claims); told++)
+			pg_atomic_init_u64(&member->claims[told], 0);
 	}
 }
 
@@ -123,8 +126,8 @@ fill_member(RtMember *member, int gateway, uint32 gateway_generation, int sessio
 	member->session = session;
 	strlcpy(member->connection_id, connection_id, sizeof(member->connection_id));
 	member->queued = member->joined = member->left = false;
-	for (int told = 0; told < lengthof(member->unclaimed); told++)
-		pg_atomic_write_u64(&member->unclaimed[told], member->serial);
+	for (int told = 0; told < lengthof(member->claims); told++)
+		pg_atomic_write_u64(&member->claims[told], member->serial);
 }
 
 int
@@ -199,9 +202,42 @@ rt_member_next(int gateway, int member)
 	return RT_MEMBER_NONE;
 }
 
-bool
-rt_member_claim(int index, uint64 serial, RtMemberTold told)
+/* No serial is as large. */
+static uint64
+mark_of(int executor)
 {
-	return pg_atomic_compare_exchange_u64(&table->members[index].unclaimed[told],
-										  &serial, 0);
+	uint32		generation;
+
+	if (executor == RT_MEMBER_NONE)
+		return 0;
+	generation = pg_atomic_read_u32(&rt_worker_slot(RT_WORKER_EXECUTOR, executor)->generation);
+	return TELLING | ((uint64) executor << 32) | generation;
+}
+
+bool
+rt_member_claim(int index, uint64 serial, RtMemberTold told, int executor)
+{
+	return pg_atomic_compare_exchange_u64(&table->members[index].claims[told],
+										  &serial, mark_of(executor));
+}
+
+void
+rt_member_told(int index, RtMemberTold told, int executor)
+{
+	uint64		mark = mark_of(executor);
+
+	(void) pg_atomic_compare_exchange_u64(&table->members[index].claims[told],
+										  &mark, 0);
+}
+
+/* One that has died tells nothing any more. */
+bool
+rt_member_is_being_told(int index, RtMemberTold told)
+{
+	uint64		claim = pg_atomic_read_u64(&table->members[index].claims[told]);
+	int			executor = (int) ((claim & ~TELLING) >> 32);
+
+	return (claim & TELLING) != 0 && claim == mark_of(executor) &&
+		pg_atomic_read_u32(&rt_worker_slot(RT_WORKER_EXECUTOR, executor)->state) ==
+		RT_WORKER_RUNNING;
 }

@@ -8,7 +8,8 @@
  * outlives the gateway: who takes the gateway's place does what is left to do.
  *
  * An executor claims each of the two before it runs the function, so that it
- * runs at most once, whoever has asked for it.
+ * runs at most once, whoever has asked for it.  The claim says who it is until
+ * the function has ended, so that who asks for the other one can wait for that.
  */
 #ifndef RT_IPC_MEMBER_H
 #define RT_IPC_MEMBER_H
@@ -46,7 +47,8 @@ typedef struct RtMember
 	bool		left;
 	int			remaining;		/* when it left: others on the topic */
 
-	pg_atomic_uint64 unclaimed[RT_MEMBER_LEFT + 1];	/* the serial; 0 = claimed */
+	/* the serial = unclaimed; an executor's mark = it tells; 0 = told */
+	pg_atomic_uint64 claims[RT_MEMBER_LEFT + 1];
 } RtMember;
 
 extern Size rt_members_size(void);
@@ -74,8 +76,14 @@ extern int	rt_member_next(int gateway, int member);
 
 /*
  * Whether the caller is to tell it: the place is still that member's, and nobody
- * else does.
+ * else does.  An executor, by its number, says afterwards that it has; nobody
+ * (RT_MEMBER_NONE) has at once.
  */
-extern bool rt_member_claim(int member, uint64 serial, RtMemberTold told);
+extern bool rt_member_claim(int member, uint64 serial, RtMemberTold told,
+							int executor);
+extern void rt_member_told(int member, RtMemberTold told, int executor);
+
+/* Whether an executor that lives is telling it. */
+extern bool rt_member_is_being_told(int member, RtMemberTold told);
 
 #endif							/* RT_IPC_MEMBER_H */

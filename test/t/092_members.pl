@@ -152,6 +152,32 @@ sql('TRUNCATE app.log');
 ok(poll_until(sub { (follow($ws, 'on/room', 'd')->{data} // '') eq 'd' }), 'and there is room again');
 is_told('joined room:d', 'for a member');
 
+# A gateway that ends while it is told who has joined
+{
+	my $gone = ws_connect($node);
+	my $pids = sub { sql('SELECT string_agg(pid::text, \' \') FROM realtime.stat_gateway') };
+	my $old = $pids->();
+
+	$session->query_safe('SELECT pg_advisory_lock(7)');
+	is(follow($gone, 'on/waits')->{ok}, JSON::PP::true, 'who joins');
+	ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'}) == 1 }), 'is being told of');
+	kill 'TERM', split / /, $old;
+	ok(poll_until(sub { my %old = map { $_ => 1 } split / /, $old; my @new = grep { !$old{$_} } split / /, $pids->(); @new == 2 }),
+		'other gateways come');
+	ok(poll_until(sub { sql(q{SELECT count(*) FROM app.log WHERE what = 'left' AND topic IN ('room:b', 'room:d')}) == 2 }),
+		'and tell of those who are gone');
+	is(sql(q{SELECT count(*) FROM app.log WHERE topic = 'waits'}), 0, 'but not before it is told that they came');
+	$session->query_safe('SELECT pg_advisory_unlock(7)');
+	ok(poll_until(sub { sql(q{SELECT count(*) FROM app.log WHERE topic = 'waits'}) == 2 }), 'then both are told');
+	is(sql(q{SELECT string_agg(what, ' ' ORDER BY n) FROM app.log WHERE topic = 'waits'}), 'waited left', 'in order');
+	sql('TRUNCATE app.log');
+	$ws = poll_until(sub { eval { ws_connect($node) } });
+	$others[2] = poll_until(sub { eval { ws_connect($node) } });
+	ok(poll_until(sub { eval { follow($ws, 'on/room', 'd')->{ok} && follow($others[2], 'on/room', 'b')->{ok} } }), 'others follow');
+	ok(poll_until(sub { sql('SELECT count(*) FROM app.log') == 2 }), 'and are told of');
+	sql('TRUNCATE app.log');
+}
+
 # A gateway that ends: its members have left
 my $before = sql('SELECT string_agg(pid::text, \' \') FROM realtime.stat_gateway');
 kill 'TERM', split / /, $before;

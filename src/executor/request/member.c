@@ -24,15 +24,21 @@ typedef struct MemberWork
 	bool		claimed;		/* nobody else runs it */
 } MemberWork;
 
+static RtMemberTold
+told_by(const RtRequest *request)
+{
+	return request->asked.kind == RT_REQUEST_JOIN ? RT_MEMBER_JOINED : RT_MEMBER_LEFT;
+}
+
 static bool
 claim(MemberWork *member)
 {
-	const RtQuestion *asked = &member->work.request->asked;
+	const RtRequest *request = member->work.request;
 
 	if (!member->claimed)
-		member->claimed = rt_member_claim((int) asked->subject, asked->ticket,
-										  asked->kind == RT_REQUEST_JOIN ?
-										  RT_MEMBER_JOINED : RT_MEMBER_LEFT);
+		member->claimed = rt_member_claim((int) request->asked.subject,
+										  request->asked.ticket,
+										  told_by(request), request->executor);
 	return member->claimed;
 }
 
@@ -88,6 +94,8 @@ rt_member_run(RtRequest *request)
 	work->run = run_member;
 	member.topic = pnstrdup(rt_shared_text_get(&request->text) + topic.off, topic.len);
 	rt_work_run(work);
+	if (member.claimed)
+		rt_member_told((int) request->asked.subject, told_by(request), request->executor);
 
 	if (member.function != NULL && work->fault.code != NULL)
 		rt_function_failed(member.function);

@@ -47,7 +47,7 @@ rt_members_inherit(void)
 
 		member->queued = false;
 		/* if nobody has told that it joined, nobody does now */
-		if (rt_member_claim(index, member->serial, RT_MEMBER_JOINED))
+		if (rt_member_claim(index, member->serial, RT_MEMBER_JOINED, RT_MEMBER_NONE))
 		{
 			rt_member_free(index);
 			continue;
@@ -117,14 +117,28 @@ can_be_told(void)
 	return rt_gateway.stopping || rt_service_takes_requests();
 }
 
+/* Of a gateway that has died the first may still be under way. */
+static bool
+is_too_early(int index)
+{
+	return rt_member_get(index)->joined &&
+		rt_member_is_being_told(index, RT_MEMBER_JOINED);
+}
+
 void
 rt_members_begin(void)
 {
-	while (count > 0 && rt_ask_has_part(in_flight))
+	uint32		left = count;
+
+	while (left-- > 0 && rt_ask_has_part(in_flight))
 	{
+		int			index = waiting[first];
+
 		if (!can_be_told())
-			rt_member_free(waiting[first]);
-		else if (ask_about(waiting[first]))
+			rt_member_free(index);
+		else if (is_too_early(index))
+			waiting[(first + count++) % realtime_max_members] = index;
+		else if (ask_about(index))
 			in_flight++;
 		else
 			break;
