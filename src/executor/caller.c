@@ -55,6 +55,7 @@ realtime_connection_id(PG_FUNCTION_ARGS)
 
 	if (caller == NULL || caller->request->asked.connection_id[0] == '\0')
 		PG_RETURN_NULL();
+	caller->request->answer_alike = false;	/* for nobody else */
 	PG_RETURN_TEXT_P(cstring_to_text(caller->request->asked.connection_id));
 }
 
@@ -65,6 +66,7 @@ realtime_request_id(PG_FUNCTION_ARGS)
 
 	if (caller == NULL || caller->request->asked.connection_id[0] == '\0')
 		PG_RETURN_NULL();
+	caller->request->answer_alike = false;
 	PG_RETURN_TEXT_P(cstring_to_text(rt_caller_request_id()));
 }
 

@@ -114,8 +114,8 @@ brings_events(RtRequestKind kind)
  * connection cannot be more than it can take: half of what is left each time.
  * What does not fit follows once the connection has drained (repair.c).
  */
-static uint32
-events_limit(const RtConnection *connection)
+uint32
+rt_ask_events_limit(const RtConnection *connection)
 {
 	size_t		room = realtime_max_backpressure;
 	size_t		taken = rt_outbox_pending(connection) + connection->reserved;
@@ -213,7 +213,7 @@ make_request(RtConnection *connection, const RtQuestion *question,
 	connection->in_flight++;
 	connection->in_flight_bytes += request->text.len;
 	if (brings_events(question->kind))
-		request->asked.limit = events_limit(connection);
+		request->asked.limit = rt_ask_events_limit(connection);
 	connection->reserved += request->asked.limit;
 	rt_spin_note_queued(request);
 	return request;
@@ -356,14 +356,17 @@ rt_ask_take_waiting(void)
 }
 
 void
-rt_ask_forget(RtConnection *connection, void (*forgotten) (RtRequestKind kind))
+rt_ask_forget(RtConnection *connection,
+			  void (*forgotten) (const RtQuestion *question))
 {
 	RtBacklog  *backlog = &connection->backlog;
 
 	while (backlog->first != NULL)
 	{
-		forgotten(backlog->first->question.kind);
+		RtQuestion	question = backlog->first->question;
+
 		rt_backlog_drop_first(backlog, &connection->budget);
+		forgotten(&question);
 	}
 }
 

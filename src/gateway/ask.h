@@ -35,6 +35,9 @@ extern bool rt_ask(RtConnection *connection, const RtQuestion *question,
 extern bool rt_ask_for_nobody(const RtQuestion *question,
 							  const RtQuestionTexts *texts);
 
+/* How many bytes of events the answer to a connection's next question may bring. */
+extern uint32 rt_ask_events_limit(const RtConnection *connection);
+
 /* Asks what has waited and may be asked now. */
 extern void rt_ask_waiting(void);
 
@@ -49,11 +52,11 @@ extern bool rt_ask_is_starved(void);
 extern RtRequest *rt_ask_take_waiting(void);
 
 /*
- * A connection ends: what it has waiting is forgotten.  forgotten is told the
- * kind of each.
+ * A connection ends: what it has waiting is forgotten.  forgotten is told of
+ * each, but for its texts.
  */
 extern void rt_ask_forget(RtConnection *connection,
-						  void (*forgotten) (RtRequestKind kind));
+						  void (*forgotten) (const RtQuestion *question));
 
 /*
  * Whether a gateway may have more in flight of what it asks by itself, of one

@@ -50,9 +50,8 @@ rt_texts_write(char *to, const RtQuestionTexts *texts, RtQuestion *question)
 	question->cursor = append_text(to, &p, texts->cursor);
 }
 
-/* The texts where they have been written. */
-static RtQuestionTexts
-texts_in(const char *text, const RtQuestion *question)
+RtQuestionTexts
+rt_texts_in(const char *text, const RtQuestion *question)
 {
 	return (RtQuestionTexts) {
 		.path = {text + question->path.off, question->path.len},
@@ -87,7 +86,7 @@ rt_backlog_keep(RtBacklog *backlog, RtBudget *budget,
 	waiting->question = *question;
 	waiting->len = len;
 	rt_texts_write(waiting->text, texts, &waiting->question);
-	waiting->texts = texts_in(waiting->text, &waiting->question);
+	waiting->texts = rt_texts_in(waiting->text, &waiting->question);
 	if (backlog->first == NULL)
 		backlog->first = waiting;
 	else

@@ -57,6 +57,9 @@ extern size_t rt_texts_len(const RtQuestionTexts *texts);
 extern void rt_texts_write(char *to, const RtQuestionTexts *texts,
 						   RtQuestion *question);
 
+/* The texts where they have been written. */
+extern RtQuestionTexts rt_texts_in(const char *text, const RtQuestion *question);
+
 /* keep copies a question behind the others; false if the budget refuses it. */
 extern bool rt_backlog_keep(RtBacklog *backlog, RtBudget *budget,
 							const RtQuestion *question,

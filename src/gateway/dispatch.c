@@ -9,10 +9,12 @@
 #include "postgres.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/asker.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
+#include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
@@ -101,10 +103,11 @@ ask_call(RtConnection *connection, const char *text, const RtCall *call,
 		texts.cursor = text_of(text, call->cursor);
 	if (call->stream)
 		rt_stream_fill(connection, &question, text, call);
-	if (!rt_ask(connection, &question, &texts))
+	if (!call->stream)
+		return rt_ask(connection, &question, &texts);
+	if (!rt_flight_ask(connection, &question, &texts))
 		return false;
-	if (call->stream)
-		rt_stream_begun(connection);
+	rt_stream_begun(connection);
 	return true;
 }
 
@@ -303,45 +306,51 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 /* ---- answers ---- */
 
 static void
-tell_call(RtConnection *connection, RtRequest *request)
+tell_code(RtConnection *connection, const RtAsker *asker, RtCode code)
 {
-	const char *text = rt_shared_text_get(&request->text);
-	RtSpan		id = {request->asked.id.off, request->asked.id.len};
+	RtSpan		id = {0, asker->id_json.len};
 
+	rt_send_failure(connection, asker->id_json.ptr, id, code, rt_code_message(code));
+}
+
+bool
+rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *asker)
+{
+	rt_flight_note_told(connection);
 	switch (request->answer_kind)
 	{
 		case RT_ANSWER_FRAME:
 			/* its own events are told before it */
 			if (request->answer_position > 0)
 				rt_conflate_send_all(connection);
-			rt_connection_send(connection, rt_shared_text_get(&request->answer),
-							   request->answer.len);
-			break;
+			return rt_asker_send(asker, connection, request,
+								 rt_shared_text_get(&request->answer),
+								 request->answer.len);
 		case RT_ANSWER_FAILED:
-			rt_send_failure(connection, text, id, RT_CODE_INTERNAL_ERROR,
-							rt_code_message(RT_CODE_INTERNAL_ERROR));
+			tell_code(connection, asker, RT_CODE_INTERNAL_ERROR);
 			break;
 		case RT_ANSWER_UNAVAILABLE:
-			rt_send_failure(connection, text, id, RT_CODE_SERVICE_UNAVAILABLE,
-							rt_code_message(RT_CODE_SERVICE_UNAVAILABLE));
+			tell_code(connection, asker, RT_CODE_SERVICE_UNAVAILABLE);
 			break;
 		case RT_ANSWER_STREAM:
-			rt_stream_grant(connection, request);
-			break;
+			return rt_stream_grant(connection, request, asker);
 		case RT_ANSWER_NONE:
 		case RT_ANSWER_VERDICTS:
 		case RT_ANSWER_REPLAY:
 		case RT_ANSWER_ROLLED_BACK:
 			break;
 	}
+	return true;
 }
 
 /* One that was overdue has failed, whatever it says, and been told so. */
 static void
 answer_call(RtConnection *connection, RtRequest *request)
 {
+	RtAsker		asker = rt_asker_of(request);
+
 	if (!request->told)
-		tell_call(connection, request);
+		(void) rt_tell_answer(connection, request, &asker);
 	if (request->asked.subject != 0)
 	{
 		RtSequentialBatch *sequence = rt_sequential_find(connection,
@@ -383,7 +392,10 @@ pass_answer_on(RtRequest *request)
 	if (connection != NULL)
 		answer_connection(connection, request);
 	if (request->asked.kind == RT_REQUEST_STREAM)
+	{
 		rt_stream_ended(connection);
+		rt_flight_land(request, connection == NULL);
+	}
 	else if (request->asked.kind == RT_REQUEST_REPAIR)
 		rt_repair_ended();
 	else if (request->asked.kind == RT_REQUEST_JOIN ||
@@ -404,6 +416,7 @@ tell_overdue(RtRequest *request)
 	if (connection != NULL)
 		rt_send_failure(connection, rt_shared_text_get(&request->text), id,
 						RT_CODE_TIMEOUT, rt_code_message(RT_CODE_TIMEOUT));
+	rt_flight_tell_overdue(request);
 }
 
 /* The executor still has them, and their clients know that the time is up. */

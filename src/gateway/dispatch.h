@@ -7,6 +7,7 @@
 #define RT_GATEWAY_DISPATCH_H
 
 #include "src/errcodes.h"
+#include "src/gateway/asker.h"
 #include "src/gateway/door/connection.h"
 #include "src/ipc/request.h"
 #include "src/protocol/envelope.h"
@@ -23,6 +24,13 @@ extern void rt_dispatch_refuse_waiting(void);
 
 /* Forgets answers for connections that are gone while they had to wait. */
 extern void rt_dispatch_drop_orphans(void);
+
+/*
+ * Tells the answer to a call, or a stream, to whoever is meant.  Returns false if
+ * it does not fit to that one; then nothing has happened.
+ */
+extern bool rt_tell_answer(RtConnection *connection, RtRequest *request,
+						   const RtAsker *asker);
 
 /* Sends an error as the answer to a call; nothing if it has no id. */
 extern void rt_send_failure(RtConnection *connection, const char *text, RtSpan id,

@@ -40,6 +40,7 @@
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
@@ -446,6 +447,7 @@ init_gateway(int index)
 	rt_withheld_init();
 	rt_members_inherit();
 	rt_groups_init();
+	rt_flights_init();
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);

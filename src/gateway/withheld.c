@@ -15,6 +15,7 @@
 #include "src/gateway/door/connection.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
@@ -106,7 +107,7 @@ static bool
 is_orphan(const RtRequest *request)
 {
 	/* nobody's answer, but for many */
-	if (request->asked.kind == RT_REQUEST_RELOAD)
+	if (request->asked.kind == RT_REQUEST_RELOAD || rt_flight_is_followed(request))
 		return false;
 	return rt_connection_find(request->asked.connection,
 							  request->asked.connection_serial) == NULL;

@@ -195,6 +195,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	set_owned_state(request, RT_REQUEST_FILLING);
 	request->answer_kind = RT_ANSWER_NONE;
 	request->answer_position = 0;
+	request->answer_alike = false;
 	request->durability = RT_DURABLE;
 	request->awaits_standbys = false;
 	request->overdue = request->told = false;

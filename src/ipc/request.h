@@ -109,6 +109,8 @@ typedef struct RtQuestion
 	RtRequestSpan cursor;		/* STREAM: any JSON; more of a value is wanted,
 								 * not a subscription; len 0 = it is not */
 	int32		schema_version; /* STREAM: of the client's rows; 0 = not said */
+	uint64		flight;			/* STREAM: the gateway's own: others may wait for
+								 * the same answer; 0 = nobody */
 } RtQuestion;
 
 typedef struct RtRequest
@@ -145,6 +147,8 @@ typedef struct RtRequest
 	int64		answer_stale_ms;	/* STREAM: silence after which it is loaded
 									 * anew; 0 = none */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
+	bool		answer_alike;	/* STREAM: whoever asks the same, as the same
+								 * session, would get it as well */
 	RtSharedText answer;
 
 	bool		told;			/* the owner's own: it has said so */

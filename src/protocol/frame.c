@@ -597,9 +597,9 @@ put_ref(Writer *w, RtText ref_json)
 static void
 put_reply_head(Writer *w, RtText id_json)
 {
-	put_literal(w, "{\"topic\":\"__rpc\",\"event\":");
+	put_literal(w, RT_REPLY_HEAD);
 	put_json(w, id_json);
-	put_literal(w, ",\"data\":{\"id\":");
+	put_literal(w, RT_REPLY_MIDDLE);
 	put_json(w, id_json);
 }
 

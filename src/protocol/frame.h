@@ -94,6 +94,10 @@ extern void rt_event_frame_parts(const char *dst, size_t len, bool numbered,
 extern size_t rt_event_frame_number(char *dst, size_t payload_len,
 									uint64_t seq);
 
+/* A reply has its id behind each of these. */
+#define RT_REPLY_HEAD "{\"topic\":\"__rpc\",\"event\":"
+#define RT_REPLY_MIDDLE ",\"data\":{\"id\":"
+
 /* data_json absent = the member is left out. */
 extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,
 								 RtText data_json);

@@ -31,6 +31,7 @@
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
 #include "src/executor/request/stream_name.h"
+#include "src/ipc/open_client.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/topic_lock.h"
 #include "src/protocol/topic.h"
@@ -191,6 +192,8 @@ prepare_admission(RtWork *work)
 		return false;
 	stream->declarations = rt_declarations_version();
 	work->read_only = !may_write(stream);
+	/* guards that write are run for each */
+	work->request->answer_alike &= work->read_only;
 	return true;
 }
 
@@ -550,6 +553,7 @@ make_work(RtRequest *request)
 	stream->guarded.work = &stream->work;
 	stream->guarded.text = text;
 	stream->reloads = request->asked.kind == RT_REQUEST_RELOAD;
+	request->answer_alike = true;	/* until something says it is not */
 	return stream;
 }
 
@@ -607,6 +611,8 @@ rt_stream_run(RtRequest *request)
 	} while (stream->changed && work->fault.code == NULL &&
 			 ++attempts < ATTEMPTS_MAX);
 
+	if (stream->is_call || rt_client_is_gone(request))
+		request->answer_alike = false;
 	if (stream->is_call && work->fault.code == NULL)
 		return rt_call_run(request);
 	if (stream->changed && work->fault.code == NULL)

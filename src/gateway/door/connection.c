@@ -17,6 +17,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
+#include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
@@ -242,11 +243,14 @@ rt_connections_close_all(int code, const char *reason)
 
 /* The answer to a question that waited will not come. */
 static void
-note_forgotten(RtRequestKind kind)
+note_forgotten(const RtQuestion *question)
 {
-	if (kind == RT_REQUEST_STREAM)
+	if (question->kind == RT_REQUEST_STREAM)
+	{
 		rt_stream_ended(NULL);
-	else if (kind == RT_REQUEST_REPAIR)
+		rt_flight_give_up(question->flight);
+	}
+	else if (question->kind == RT_REQUEST_REPAIR)
 		rt_repair_ended();
 }
 
@@ -254,6 +258,7 @@ static void
 free_connection(RtConnection *connection)
 {
 	rt_ask_forget(connection, note_forgotten);
+	rt_flights_forget(connection);
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);
 	rt_repair_forget(connection);

@@ -69,7 +69,10 @@ typedef struct RtConnection
 	uint32		sequence_count;
 
 	uint32		reserved;		/* bytes of events that answers may bring */
-	uint32		streams;		/* requests to follow a stream in flight */
+	uint32		streams;		/* requests to follow a stream in flight, its own
+								 * and those that it has joined */
+	dlist_head	follows;		/* those that it has joined, flight.c */
+	uint64		told;			/* of them: begun before it was told something */
 	struct RtUnsubscribed *unsubscribed;	/* meanwhile; NULL = nothing */
 	uint32		unsubscribed_count;
 

@@ -9,6 +9,7 @@
 
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/flight.h"
 #include "src/guc.h"
 #include "src/protocol/frame.h"
 
@@ -82,6 +83,7 @@ rt_connection_deliver(RtConnection *connection, RtEventFrame *event)
 	if (!rt_socket_make_room(connection->socket, frame.len))
 		return false;
 	rt_socket_append(connection->socket, frame.ptr, frame.len);
+	rt_flight_note_told(connection);
 	rt_count(deliveries);
 	if (rt_sockets_overflow())
 		rt_sockets_flush();

@@ -192,14 +192,14 @@ is_ahead(const RtSubscription *subscription, const RtRequest *request, int64 seq
  */
 static bool
 set_start(RtSubscription *subscription, const RtRequest *request,
-		  const RtAnsweredTopic *answered)
+		  const RtAsker *asker, const RtAnsweredTopic *answered)
 {
 	bool		active = subscription->state == RT_SUBSCRIPTION_ACTIVE;
 	int64		last = subscription->last_seq;
 
 	rt_subscription_activate(subscription);
 	if (answered->flags & RT_TOPIC_FROM_NOW)
-		rt_subscription_go_on_from_base(subscription, request->asked.position,
+		rt_subscription_go_on_from_base(subscription, asker->position,
 										active && last >= 0 ?
 										Min(last, answered->seq) : answered->seq);
 	else if (!active || is_ahead(subscription, request, answered->seq))
@@ -213,13 +213,13 @@ set_start(RtSubscription *subscription, const RtRequest *request,
 /* Goes on behind what an answer has brought, and delivers what has come since. */
 static void
 go_on(RtSubscription *subscription, const RtRequest *request,
-	  const RtAnsweredTopic *answered)
+	  const RtAsker *asker, const RtAnsweredTopic *answered)
 {
 	/* one that was asked for by name, too, and not granted, begins here */
 	if (subscription->state == RT_SUBSCRIPTION_PENDING)
 		rt_subscription_make_good(subscription);
 	/* one that has lost events goes on once these are there */
-	if (!subscription->lost && set_start(subscription, request, answered) &&
+	if (!subscription->lost && set_start(subscription, request, asker, answered) &&
 		(answered->flags & RT_TOPIC_MORE) == 0)
 		rt_fanout_catch_up(&subscription, 1);
 	/* the rest comes like what others have lost */
@@ -276,33 +276,38 @@ rt_stream_is_followed(RtConnection *connection, RtRequest *request)
 								answered.len) != NULL;
 }
 
-void
-rt_stream_grant(RtConnection *connection, RtRequest *request)
+bool
+rt_stream_grant(RtConnection *connection, RtRequest *request, const RtAsker *asker)
 {
-	const char *text = rt_shared_text_get(&request->text);
 	const char *answer = rt_shared_text_get(&request->answer);
 	const char *topic = answer + sizeof(RtAnsweredTopic);
-	RtSpan		id = {request->asked.id.off, request->asked.id.len};
+	RtSpan		id = {0, asker->id_json.len};
 	RtAnsweredTopic answered;
 	RtSubscription *subscription = NULL;
 	RtCode		refusal = RT_CODE_CUSTOM;
 
 	memcpy(&answered, answer, sizeof(answered));
-	if (!was_unsubscribed(connection, topic, answered.len,
-						  request->asked.ticket))
+	if (!was_unsubscribed(connection, topic, answered.len, asker->ticket))
 		refusal = find_or_make(connection, topic, answered.len, &subscription);
 	if (subscription != NULL)
 		refusal = enter_stream(subscription, request, answered.flags);
 	if (refusal != RT_CODE_CUSTOM)
 	{
-		rt_send_failure(connection, text, id, refusal, rt_code_message(refusal));
-		return;
+		rt_send_failure(connection, asker->id_json.ptr, id, refusal,
+						rt_code_message(refusal));
+		return true;
 	}
 
 	/* what has waited is older than the value, or comes again behind it */
 	rt_conflate_send_all(connection);
-	rt_connection_send(connection, answer + request->answer_topics_len,
-					   request->answer.len - request->answer_topics_len);
+	if (!rt_asker_send(asker, connection, request, answer + request->answer_topics_len,
+					   request->answer.len - request->answer_topics_len))
+	{
+		if (subscription != NULL && subscription->state == RT_SUBSCRIPTION_PENDING)
+			rt_subscription_drop(subscription);
+		return false;
+	}
 	if (subscription != NULL && connection->state == RT_CONNECTION_OPEN)
-		go_on(subscription, request, &answered);
+		go_on(subscription, request, asker, &answered);
+	return true;
 }

@@ -6,6 +6,7 @@
 #ifndef RT_GATEWAY_TOPIC_STREAM_H
 #define RT_GATEWAY_TOPIC_STREAM_H
 
+#include "src/gateway/asker.h"
 #include "src/gateway/door/connection.h"
 #include "src/ipc/request.h"
 #include "src/protocol/envelope.h"
@@ -24,8 +25,12 @@ extern void rt_stream_ended(RtConnection *connection);
 /* Whether an answer is one of kind STREAM about a topic that the connection has. */
 extern bool rt_stream_is_followed(RtConnection *connection, RtRequest *request);
 
-/* An answer of kind STREAM: sends the reply and subscribes the connection. */
-extern void rt_stream_grant(RtConnection *connection, RtRequest *request);
+/*
+ * An answer of kind STREAM: sends the reply and subscribes the connection.
+ * Returns false if the reply does not fit to the asker; then nothing happens.
+ */
+extern bool rt_stream_grant(RtConnection *connection, RtRequest *request,
+							const RtAsker *asker);
 
 /* An unsubscribe frame: requests that are in flight no longer grant it. */
 extern void rt_stream_unsubscribed(RtConnection *connection, const char *topic,
