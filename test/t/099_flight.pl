@@ -172,6 +172,23 @@ for my $case ([ 'fl/items', 'fl' ], [ 'fl/numbered', 'seq' ])
 	ws_close($_) for $ann, $bob;
 }
 
+# Nobody waits for what others have asked before
+{
+	my ($ann, $bob) = map { ws_connect($node) } 1 .. 2;
+
+	hold();
+	ws_send($ann, { rpc => 'fl/hold', id => 'busy', args => [1] });
+	ok(are_waiting(1), 'somebody waits for something else');
+	ask($ann, 'fl/items', 'a', 'busy');
+	ok(are_waiting(2), 'and asks');
+	ask($bob, 'fl/items', 'b', 'busy');
+	ok(are_waiting(3), 'others ask for themselves');
+	release();
+	is_deeply([ reply_to($ann, 'a')->{data}, reply_to($bob, 'b')->{data} ], [ [], [] ], 'and get it');
+	is(reply_to($ann, 'busy')->{ok}, $true, 'in the end all are answered');
+	ws_close($_) for $ann, $bob;
+}
+
 # What is not the same for all
 {
 	my @crowd = map { ws_connect($node) } 1 .. 3;

@@ -8,6 +8,9 @@
  * at the connection's id.  Then each asks for itself, and a path of which that
  * is known is not shared until a declaration changes.
  *
+ * Others join only who has nothing else in flight, so that nobody waits for what
+ * somebody else has asked before.
+ *
  * An exact handoff needs nothing new.  The answer brings the position in the
  * ring up to which the value has everything; each goes on from there, whenever
  * it has joined.  If that is out of the ring's reach it is a loss, which is
@@ -241,7 +244,9 @@ join_flight(Flight *flight, RtConnection *connection, const RtQuestion *question
 	RtBudgetVerdict verdict;
 	Follower   *follower;
 
+	/* who asks again for what it has asked itself wants it anew */
 	if (flight->ticket <= connection->told ||
+		flight->question.connection_serial == connection->serial ||
 		(flight->limit > 0 && flight->limit > rt_ask_events_limit(connection)))
 		return false;
 	follower = rt_budget_alloc(&connection->budget, size_of_follower(texts->id.len),
@@ -270,11 +275,21 @@ free_follower(Follower *follower)
 				   size_of_follower(follower->id_len));
 }
 
+/* Its question is next, as soon as it is its turn. */
+static bool
+has_nothing_in_flight(const RtConnection *connection)
+{
+	return connection->in_flight == 0 && connection->backlog.first == NULL;
+}
+
 static bool
 begin_flight(RtConnection *connection, RtQuestion *question,
 			 const RtQuestionTexts *texts)
 {
-	Flight	   *flight = make_flight(question, texts);
+	Flight	   *flight = NULL;
+
+	if (has_nothing_in_flight(connection))
+		flight = make_flight(question, texts);
 
 	if (flight != NULL && question->since >= 0)
 		flight->limit = rt_ask_events_limit(connection);
