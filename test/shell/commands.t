@@ -3,7 +3,7 @@
 . "$(dirname "$0")/tap.sh"
 
 mkdir -p "$tree/bench" "$tree/test/torture"
-cp "$top/bench/run" "$top/bench/servers.sh" "$tree/bench/"
+cp "$top/bench/run" "$top"/bench/*.sh "$tree/bench/"
 cp "$top/test/torture/run" "$tree/test/torture/"
 
 # What is started all the same has no server, and says so.

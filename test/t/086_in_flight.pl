@@ -102,7 +102,14 @@ sub answers
 }
 
 sub is_good { return ($_[0]->{type} // '') eq 'subscribed' || $_[0]->{data}{ok}; }
-sub is_refused { return ($_[0]->{reason} // $_[0]->{data}{code} // '') eq 'OVERLOADED'; }
+
+# A subscription may find no room for itself, or none for its question.
+sub is_refused
+{
+	my ($answer) = @_;
+	return ($answer->{data}{code} // '') eq 'OVERLOADED' ||
+		($answer->{reason} // '') =~ /^(?:RATE_LIMITED|OVERLOADED)$/;
+}
 
 for my $kind ('calls', 'subscriptions')
 {
