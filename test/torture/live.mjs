@@ -206,11 +206,11 @@ class LiveRound {
 			await this.subscribe(topic);
 	}
 
-	// Returns the topics that are to be loaded again.  What one transaction tells
-	// of such a topic before the marker need not fit: a trigger may have published
-	// before ours has seen what cannot be told.
+	// Returns the topics that are to be loaded again.  What is told of such a topic
+	// before the marker need not fit: in the same transaction a trigger may have
+	// published before ours has seen what cannot be told.
 	applyAll(frames, once) {
-		const unfit = new Set(once ? frames.filter(({ event }) => event === 'truncated').map(({ topic }) => topic) : []);
+		const unfit = new Set(frames.filter(({ event }) => event === 'truncated').map(({ topic }) => topic));
 		const reloaded = new Set();
 		const seen = new Set();
 
