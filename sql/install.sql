@@ -2,7 +2,18 @@
 -- What CREATE EXTENSION makes, and who may do what with it
 --
 \pset format unaligned
-\dx+ realtime
+-- its objects, without row types of tables and arrays, which are members since
+-- 18 only
+CREATE TEMPORARY VIEW member AS
+SELECT classid, objid, pg_describe_object(classid, objid, 0) AS object
+FROM pg_depend d
+WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'realtime')
+	AND NOT (classid = 'pg_type'::regclass AND EXISTS (
+		SELECT FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+		WHERE t.oid = objid AND (c.relkind <> 'c'
+			OR EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid))));
+SELECT object FROM member ORDER BY object COLLATE "C";
 
 -- roles
 SELECT rolname, rolcanlogin, rolinherit, rolsuper, rolcreatedb, rolcreaterole
@@ -44,11 +55,8 @@ FROM pg_namespace n, aclexplode(n.nspacl) a
 WHERE n.nspname = 'realtime' AND a.grantee <> n.nspowner;
 
 -- every object says what it is
-SELECT pg_describe_object(classid, objid, 0) AS "object without comment"
-FROM pg_depend d
-WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
-	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'realtime')
-	AND obj_description(objid, classid::regclass::name) IS NULL;
+SELECT object AS "object without comment" FROM member
+WHERE obj_description(objid, classid::regclass::name) IS NULL;
 
 SELECT attrelid::regclass AS relation, attname AS "column without comment"
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
@@ -61,3 +69,4 @@ FROM pg_extension WHERE extname = 'realtime';
 
 -- the library must be loaded at server start, so its settings are there
 SELECT count(*) > 20 AS settings FROM pg_settings WHERE name ~ '^realtime\.';
+DROP VIEW member;

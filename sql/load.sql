@@ -15,10 +15,10 @@ CREATE FUNCTION loads.items() RETURNS TABLE (id integer, what text) STABLE LANGU
 CREATE FUNCTION loads.who() RETURNS jsonb STABLE LANGUAGE sql AS
 	$$SELECT jsonb_build_object('role', current_user, 'user', realtime.user_id(), 'data', realtime.user_data(), 'claims', current_setting('request.jwt.claims', true)::jsonb, 'read_only', current_setting('transaction_read_only'))$$;
 CREATE FUNCTION loads.room(room integer) RETURNS text STABLE LANGUAGE sql AS $$SELECT 'room ' || room$$;
-CREATE FUNCTION loads.writes() RETURNS integer LANGUAGE sql AS
-	$$INSERT INTO loads.item VALUES (9, 'ann', 'x') RETURNING id$$;
+CREATE FUNCTION loads.writes() RETURNS integer LANGUAGE plpgsql AS
+	$$BEGIN INSERT INTO loads.item VALUES (9, 'ann', 'x'); RETURN 9; END$$;
 CREATE FUNCTION loads.closed() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false';
-CREATE FUNCTION loads.fails() RETURNS integer STABLE LANGUAGE sql AS 'SELECT 1 / 0';
+CREATE FUNCTION loads.fails() RETURNS integer STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1 / 0; END';
 CREATE FUNCTION loads.short(data jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT data - 'what'$$;
 CREATE FUNCTION loads.version() RETURNS text STABLE LANGUAGE sql AS $$SELECT 'v' || count(*) FROM loads.item$$;
 CREATE FUNCTION loads.say(what text) RETURNS integer LANGUAGE sql AS

@@ -29,6 +29,12 @@ SELECT realtime.topic_name('{user_id}:{1}', VARIADIC ARRAY['a', 'b']);
 SELECT realtime.topic_name('chat:{room}', NULL) IS NULL, realtime.topic_name(NULL, 'x') IS NULL,
 	realtime.topic_name('{1}:{2}', 'a', NULL) IS NULL;
 SELECT length(realtime.topic_name('{a}', repeat('x', 256)));
+SELECT realtime.topic_piece('Café 1'), realtime.topic_piece('a:b/{c}%'), realtime.topic_piece(NULL) IS NULL,
+	length(realtime.topic_piece(repeat('x', 256))),
+	'chat:' || realtime.topic_piece(':%{}"\') = realtime.topic_name('chat:{room}', ':%{}"\');
+SELECT realtime.topic_piece('');
+SELECT realtime.topic_piece(repeat('x', 257));
+SELECT realtime.topic_piece(repeat('é', 1000000));
 -- as an expression of an index
 CREATE TABLE room (name text);
 CREATE INDEX ON room (realtime.topic_name('chat:{room}', name));

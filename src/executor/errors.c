@@ -6,7 +6,8 @@
  * message, issues.  Of all others the client learns a code and that code's
  * fixed text, never PostgreSQL's message, which may name tables, values and
  * roles.  The one exception is an argument that does not convert: what is
- * wrong with a value may be told to whoever sent it.
+ * wrong with a value may be told to whoever sent it.  Developers also get the
+ * message of an error about data inside of a function.
  */
 #include "postgres.h"
 
@@ -39,6 +40,14 @@ rt_code_text_is_valid(const char *code)
 
 	return len >= 1 && len <= RT_CODE_TEXT_MAX &&
 		strspn(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
+}
+
+bool
+rt_error_is_about_inner_data(const ErrorData *error, const RtErrorScene *scene)
+{
+	return SQLCLASS(error) == ERRCODE_DATA_EXCEPTION &&
+		(scene->stage == RT_STAGE_HANDLER ||
+		 (scene->stage == RT_STAGE_ARGUMENTS && scene->parameter == NULL));
 }
 
 bool
@@ -204,6 +213,8 @@ set_translated(RtFault *fault, const ErrorData *error)
 			if (SQLCLASS(error) != ERRCODE_DATA_EXCEPTION)
 				return false;
 			set_constraint_issue(fault, error);
+			if (realtime_mode == RT_MODE_DEVELOPMENT)
+				fault->message = wire_message(error->message, RT_CODE_VALIDATION);
 			return true;
 	}
 }

@@ -53,6 +53,13 @@ extern void rt_fault_set(RtFault *fault, RtCode code, const char *message);
 extern bool rt_fault_from_error(RtFault *fault, const ErrorData *error,
 								const RtErrorScene *scene);
 
+/*
+ * Whether it is an error about data inside of the user's code: a client cannot
+ * know what was wrong, and who can may never hear of it.
+ */
+extern bool rt_error_is_about_inner_data(const ErrorData *error,
+										 const RtErrorScene *scene);
+
 /* Whether running the transaction again may help. */
 extern bool rt_error_is_retryable(const ErrorData *error);
 

@@ -34,9 +34,12 @@
 #include "src/executor/stale_plan.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
+#include "src/ipc/clock.h"
 #include "src/ipc/open_client.h"
 
 #define RETRY_PAUSE_US 1000L		/* at most, before the first retry */
+#define DATA_ERRORS_MAX 10		/* logged in each interval of ... */
+#define DATA_ERRORS_MS (60 * 1000)
 
 typedef enum Outcome
 {
@@ -165,6 +168,26 @@ run_transaction(RtWork *work)
 	MemoryContextSwitchTo(context);
 }
 
+/* Anybody may be able to cause them, so the log has only some. */
+static bool
+may_log_data_error(void)
+{
+	static int64 began_ms = 0;
+	static int	count = 0;		/* since then */
+	int64		now = rt_clock_ms();
+
+	if (count == 0 || now - began_ms >= DATA_ERRORS_MS)
+	{
+		if (count > DATA_ERRORS_MAX)
+			ereport(LOG,
+					(errmsg("%d errors about data in functions were not logged",
+							count - DATA_ERRORS_MAX)));
+		began_ms = now;
+		count = 0;
+	}
+	return ++count <= DATA_ERRORS_MAX;
+}
+
 /*
  * In the catch block, the error still on the stack.  What is internal goes to
  * the log now, with its context; the client only learns the code.
@@ -183,7 +206,8 @@ translate_error(RtWork *work)
 		GetCurrentTimestamp() >= work->deadline;
 	scene.shutting_down = rt_grace_is_over();
 
-	if (rt_fault_from_error(&work->fault, error, &scene))
+	if (rt_fault_from_error(&work->fault, error, &scene) ||
+		(rt_error_is_about_inner_data(error, &scene) && may_log_data_error()))
 		EmitErrorReport();
 	FlushErrorState();
 	elog(DEBUG1, "realtime call \"%s\" failed: %s: %s",

@@ -82,6 +82,7 @@ rt_timers_init(void)
 	pg_atomic_init_u64(&rt_timer_table->published, 0);
 	pg_atomic_init_u64(&rt_timer_table->failed, 0);
 	pg_atomic_init_u64(&rt_timer_table->overflowed, 0);
+	pg_atomic_init_u64(&rt_timer_table->last_overflow, 0);
 	for (uint32 i = 0; i <= rt_timer_table->bucket_mask; i++)
 		buckets[i] = RT_TIMER_NONE;
 	for (int i = 0; i < rt_timer_table->size; i++)
@@ -395,6 +396,8 @@ void
 rt_timers_count_overflow(void)
 {
 	pg_atomic_fetch_add_u64(&rt_timer_table->overflowed, 1);
+	pg_atomic_write_u64(&rt_timer_table->last_overflow,
+						(uint64) GetCurrentTimestamp());
 }
 
 /* ---- publishing ---- */
@@ -565,4 +568,6 @@ rt_timers_stats(RtTimerStats *stats)
 	stats->published = pg_atomic_read_u64(&rt_timer_table->published);
 	stats->failed = pg_atomic_read_u64(&rt_timer_table->failed);
 	stats->overflowed = pg_atomic_read_u64(&rt_timer_table->overflowed);
+	stats->last_overflow =
+		(TimestampTz) pg_atomic_read_u64(&rt_timer_table->last_overflow);
 }

@@ -136,6 +136,7 @@ typedef struct RtTimerStats
 	uint64		failed;			/* attempts to publish that were to be
 								 * repeated */
 	uint64		overflowed;		/* published at once for want of room */
+	TimestampTz last_overflow;	/* 0 = never */
 } RtTimerStats;
 
 extern void rt_timers_stats(RtTimerStats *stats);

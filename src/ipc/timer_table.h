@@ -58,6 +58,7 @@ typedef struct RtTimerTable
 	pg_atomic_uint64 published;
 	pg_atomic_uint64 failed;
 	pg_atomic_uint64 overflowed;
+	pg_atomic_uint64 last_overflow; /* TimestampTz; 0 = never */
 	RtTimer		timers[FLEXIBLE_ARRAY_MEMBER];
 } RtTimerTable;
 

@@ -34,7 +34,8 @@ CREATE FUNCTION realtime.stat_get_timer(
 	OUT waiting bigint,
 	OUT published bigint,
 	OUT failed bigint,
-	OUT overflowed bigint)
+	OUT overflowed bigint,
+	OUT last_overflow timestamptz)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'realtime_stat_get_timer';
@@ -55,4 +56,6 @@ COMMENT ON COLUMN realtime.stat_timer.failed IS
 	'Times that publishing one of them failed, which is then tried again';
 COMMENT ON COLUMN realtime.stat_timer.overflowed IS
 	'Events published at once because there was no room for them to wait: raise realtime.max_timers or realtime.payload_memory';
+COMMENT ON COLUMN realtime.stat_timer.last_overflow IS
+	'When that has happened last';
 

@@ -13,6 +13,14 @@ args: a text for each placeholder in order, or, if all placeholders are numbers,
 NULL if the template or one of args is.
 Errors: 22023 for a template that is not valid, another number of args or an empty one, RT430 for a topic above 256 bytes.';
 
+CREATE FUNCTION realtime.topic_piece(value text)
+RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'realtime_topic_piece';
+COMMENT ON FUNCTION realtime.topic_piece(text) IS
+'A text as it stands in a topic in place of a placeholder, percent-encoded: ''chat:'' || topic_piece(''Café 1'') is chat:Caf%C3%A9%201. realtime.topic_name() writes a whole topic.
+Errors: 22023 for an empty text, RT430 for one that fits into no topic.';
+
 CREATE FUNCTION realtime.topic_matches(
 	topic text,
 	template text)
@@ -266,10 +274,11 @@ UNION ALL
 UNION ALL
 	-- timers
 	SELECT 3, 'setting realtime.max_timers',
-		format('%s throttled or debounced events had to be published at once', overflowed),
+		format('%s throttled or debounced events had to be published at once, the last one less than a day ago', overflowed),
 		'Raise realtime.max_timers or realtime.payload_memory, or throttle fewer topics.'
 	FROM realtime.stat_timer
-	WHERE overflowed > 0
+	-- so that it goes when there is room
+	WHERE last_overflow > now() - interval '1 day'
 )
 SELECT (ARRAY['error', 'warning', 'info'])[rank], object, problem, hint
 FROM finding

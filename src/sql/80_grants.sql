@@ -17,6 +17,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.shed(text),
 	realtime.raise(text, text, jsonb),
 	realtime.topic_name(text, text[]),
+	realtime.topic_piece(text),
 	realtime.topic_matches(text, text),
 	realtime.topic_example(text),
 	realtime.topic_fault(text)

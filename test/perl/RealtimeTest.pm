@@ -56,6 +56,18 @@ our @EXPORT = qw(
 # machine may have much else to do.
 our $patience = $ENV{RT_TEST_PATIENCE} || 120;
 
+# Tests are called by what they do, in any characters.  PostgreSQL::Test::Utils
+# has put its own handles before those of Test::More, in an INIT before this one,
+# and since 16 a warning of such a character ends the test.
+INIT
+{
+	for my $handle (Test::More->builder->output, Test::More->builder->failure_output)
+	{
+		my $tee = tied *$handle;
+		binmode $_, ':utf8' for $tee ? @$tee : ();
+	}
+}
+
 my $json = JSON::PP->new->utf8->allow_nonref->canonical;
 my %opcode = (
 	continuation => 0x0, text => 0x1, binary => 0x2,

@@ -68,6 +68,7 @@ SELECT results_eq('signatures', $$VALUES
 	('topic_is_declared', '', 'trigger', 'v', 'u'),
 	('topic_matches', 'topic text, template text', 'boolean', 'i', 's'),
 	('topic_name', 'template text, VARIADIC args text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
+	('topic_piece', 'value text', 'text', 'i', 's'),
 	('user_data', '', 'jsonb', 's', 'r'),
 	('user_id', '', 'text', 's', 'r')
 	$$, 'functions have exactly these signatures');
@@ -133,6 +134,7 @@ SELECT results_eq('rights', $$VALUES
 	('topic_fault', 'public'),
 	('topic_matches', 'public'),
 	('topic_name', 'public'),
+	('topic_piece', 'public'),
 	('user_data', 'public'),
 	('user_id', 'public')
 	$$, 'functions are granted to nobody else');
@@ -176,7 +178,7 @@ SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', '
 SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);
 SELECT columns_are('realtime', 'stat_scheduler', ARRAY['pid', 'state', 'started_at', 'bridges', 'notifications', 'waiting', 'skipped',
 	'failed', 'dropped', 'passes', 'trimmed', 'errors', 'in_flight']);
-SELECT columns_are('realtime', 'stat_timer', ARRAY['active', 'waiting', 'published', 'failed', 'overflowed']);
+SELECT columns_are('realtime', 'stat_timer', ARRAY['active', 'waiting', 'published', 'failed', 'overflowed', 'last_overflow']);
 SELECT columns_are('realtime', 'topic_patterns', ARRAY['template', 'class', 'source', 'declaration', 'subscribers']);
 SELECT is(count(*)::integer, 1, 'one row for the scheduler') FROM realtime.stat_scheduler;
 SELECT is(count(*)::integer, current_setting('realtime.gateways')::integer, 'one row for each gateway') FROM realtime.stat_gateway;

@@ -445,7 +445,7 @@ ok((grep { flushed_beyond(call('app/careless', 'off')->{data}) eq 'f' } 1 .. 5),
 is(flushed_beyond(call('app/careless', 'on')->{data}), 't', 'and the next call is flushed again');
 
 # A slot that an error leaves acquired would stay so as long as the executor.
-$node->safe_psql('postgres', q{SELECT pg_create_logical_replication_slot('slot', 'test_decoding')});
+$node->safe_psql('postgres', q{SELECT pg_create_logical_replication_slot('slot', 'pgoutput')});
 call('app/run_as_owner', q{SELECT pg_logical_slot_get_changes('slot', NULL, NULL, 'no-such-option', 'x')});
 is($node->safe_psql('postgres', q{SELECT active FROM pg_replication_slots}), 'f',
 	'an error gives a replication slot back');

@@ -99,8 +99,32 @@ is(outcome(call('app/ok')), 'ok', 'the executor goes on');
 
 # What is logged: neither refusals nor data, but all that is internal.
 new_log();
-failure('app/fail', $_) for qw(22012 23505 28000 42501 57014 P0002);
+failure('app/fail', $_) for qw(23505 28000 42501 57014 P0002);
 unlike(new_log(), qr/ERROR|swordfish/, 'what the client has been told is not logged');
+# Nobody else hears of an error about data inside of a function.
+my $data_errors = 30;
+failure('app/fail', '22012', 'the divisor is nought') for 1 .. $data_errors;
+my $data_log = new_log();
+like($data_log, qr/ERROR:\ \ the\ divisor\ is\ nought\n(?s:.*?)CONTEXT:\ \ PL\/pgSQL\ function\ app.fail(?s:.*?)
+	realtime\ call\ "app\/fail",\ request/x, 'an error about data inside of a function is logged with where it was');
+my $logged = () = $data_log =~ /ERROR:  the divisor is nought/g;
+cmp_ok($logged, '<', $data_errors, 'but not as often as a client likes');
+sub answers_nought
+{
+	my ($error) = @_;
+	return poll_until(sub { failure('app/fail', '22012', 'the divisor is nought')->{error} eq $error });
+}
+$node->safe_psql('postgres', q{ALTER SYSTEM SET realtime.mode = development});
+$node->reload;
+ok(answers_nought('the divisor is nought'), 'a developer gets its message');
+my $told = failure('app/fail', '22P02', 'no number');
+is_deeply([ @$told{qw(code error)} ], [ 'VALIDATION', 'no number' ], 'with the same code');
+is(failure('app/fail', $_, 'the password is swordfish')->{error} =~ /swordfish/ ? 'told' : 'not told', 'not told',
+	"the message of $_ is no matter of data") for qw(23502 42501 XX000);
+$node->safe_psql('postgres', q{ALTER SYSTEM RESET realtime.mode});
+$node->reload;
+ok(answers_nought('Validation failed'), 'in production it is not told');
+new_log();
 failure('app/fail', 'P0001', 'the password is swordfish');
 like(new_log(), qr/ERROR:\ \ the\ password\ is\ swordfish\n
 	(?s:.*)DETAIL:\ \ swordfish\n(?s:.*)HINT:\ \ swordfish\n
@@ -385,7 +409,7 @@ declare_handler('note', q{
 BEGIN
 	INSERT INTO app.note VALUES (body);
 	RETURN (SELECT string_agg(body, '') FROM generate_series(1, n));
-END}, arguments => 'body text, n int');
+END}, arguments => 'body text, n int', timeout => q('1 min'));
 $node->safe_psql('postgres', 'TRUNCATE app.note');
 new_log();
 ws_send($ws, { rpc => 'app/note', args => [ 'x', 1 ] });

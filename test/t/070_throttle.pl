@@ -245,6 +245,7 @@ cmp_ok(stat_timer('active'), '<=', 24, 'there are no more timers than there may 
 cmp_ok(stat_timer('overflowed'), '>=', 3, 'which is counted');
 is(sql(q{SELECT severity FROM realtime.check() WHERE object = 'setting realtime.max_timers'}),
 	'info', 'and found by realtime.check()');
+is(sql(q{SELECT last_overflow > now() - interval '1 hour' FROM realtime.stat_timer}), 't', 'with its time');
 
 # A crash forgets what waits, and the intervals.
 no_crash($node);

@@ -36,6 +36,7 @@ static char *fill_template(const char *tpl, char **texts);
 static char *example_topic(const char *tpl);
 
 PG_FUNCTION_INFO_V1(realtime_topic_name);
+PG_FUNCTION_INFO_V1(realtime_topic_piece);
 PG_FUNCTION_INFO_V1(realtime_topic_matches);
 PG_FUNCTION_INFO_V1(realtime_topic_example);
 PG_FUNCTION_INFO_V1(realtime_topic_fault);
@@ -83,6 +84,27 @@ realtime_topic_name(PG_FUNCTION_ARGS)
 					 errdetail("A piece of a topic has at least one character.")));
 	}
 	PG_RETURN_TEXT_P(cstring_to_text(fill_template(tpl, texts)));
+}
+
+Datum
+realtime_topic_piece(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	char		piece[RT_TOPIC_MAX];
+	int			len = rt_percent_encode(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value),
+										piece, sizeof(piece));
+
+	if (len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a piece of a topic must not be empty")));
+	if (len < 0)
+		ereport(ERROR,
+				(errcode(rt_code_errcode(RT_CODE_INVALID_TOPIC)),
+				 errmsg("piece of a topic is too long"),
+				 errdetail("A topic has at most %d bytes, and most characters of a value take three.",
+						   RT_TOPIC_MAX)));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(piece, len));
 }
 
 Datum

@@ -27,7 +27,7 @@
 
 #define TAKEN_MAX 128			/* messages in a transaction */
 #define TAKEN_BYTES (256 * 1024)	/* less if the ring is small */
-#define STAT_COLUMNS 5
+#define STAT_COLUMNS 6
 
 static RtTimerMessage taken[TAKEN_MAX];
 static int	taken_count = 0;
@@ -110,5 +110,7 @@ realtime_stat_get_timer(PG_FUNCTION_ARGS)
 	values[2] = Int64GetDatum((int64) stats.published);
 	values[3] = Int64GetDatum((int64) stats.failed);
 	values[4] = Int64GetDatum((int64) stats.overflowed);
+	values[5] = TimestampTzGetDatum(stats.last_overflow);
+	nulls[5] = stats.last_overflow == 0;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
