@@ -59,6 +59,12 @@ LWLockRelease(LWLock *lock)
 		abort();
 }
 
+TimestampTz
+GetCurrentTimestamp(void)
+{
+	return now_us;
+}
+
 uint32
 hash_bytes(const unsigned char *bytes, int len)
 {
