@@ -346,6 +346,15 @@ INSERT INTO large SELECT 4, repeat('x', 100000000);
 SELECT event, length(data) FROM news();
 INSERT INTO large SELECT 5, NULL, jsonb_build_object('a', repeat('x', 2000000));
 SELECT event, length(data) FROM news();
+-- of what is surely too long and lies elsewhere not even the pieces are read
+CREATE VIEW pieces AS SELECT idx_tup_fetch AS read FROM pg_stat_xact_all_tables
+	WHERE relid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'large'::regclass);
+BEGIN;
+SELECT read AS before FROM pieces \gset
+INSERT INTO large SELECT 7, string_agg(md5(i::text), '') FROM generate_series(1, 100000) i;
+SELECT read - :before AS read FROM pieces;
+ROLLBACK;
+DROP VIEW pieces;
 -- unchanged values that lie elsewhere
 INSERT INTO large SELECT 6, string_agg(md5(i::text), '') FROM generate_series(1, 1000) i;
 UPDATE large SET j = '1' WHERE id = 6;

@@ -230,8 +230,9 @@ is_too_long(const RtLiveColumn *column, Datum value)
 	Pointer		pointer = DatumGetPointer(value);
 	Size		most = RT_FRAME_PAYLOAD_MAX;
 
-	if (likely(!VARATT_IS_EXTENDED(pointer) ? VARSIZE(pointer) < most :
-			   VARATT_IS_SHORT(pointer)))
+	/* a pointer to what is stored apart looks like a short value */
+	if (likely(!VARATT_IS_EXTERNAL(pointer) && !VARATT_IS_COMPRESSED(pointer) &&
+			   VARSIZE_ANY(pointer) < most))
 		return false;
 	if (column->value->kind != RT_VALUE_TEXT &&
 		column->value->kind != RT_VALUE_JSON)
