@@ -43,11 +43,10 @@
 #include "src/executor/outgoing.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
-#include "src/executor/request/call.h"
 #include "src/executor/request/member.h"
+#include "src/executor/request/path.h"
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
-#include "src/executor/request/stream.h"
 #include "src/executor/stale_plan.h"
 #include "src/executor/touched.h"
 #include "src/executor/work.h"
@@ -268,17 +267,16 @@ run_kind(RtRequest *request)
 		return run_nothing();
 	switch (request->asked.kind)
 	{
-		case RT_REQUEST_CALL:
-			break;
 		case RT_REQUEST_SUBSCRIBE:
 			return rt_access_run(request);
 		case RT_REQUEST_PUBLISH:
 			return rt_publish_request_run(request);
 		case RT_REQUEST_BRIDGE:
 			return rt_bridge_run(request);
+		case RT_REQUEST_CALL:
 		case RT_REQUEST_STREAM:
 		case RT_REQUEST_RELOAD:
-			return rt_stream_run(request);
+			break;
 		case RT_REQUEST_REPLAY:
 			return rt_replay_run(request);
 		case RT_REQUEST_RESUME:
@@ -289,7 +287,7 @@ run_kind(RtRequest *request)
 		case RT_REQUEST_LEAVE:
 			return rt_member_run(request);
 	}
-	return rt_call_run(request);
+	return rt_path_run(request);
 }
 
 /*

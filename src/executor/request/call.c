@@ -3,7 +3,7 @@
  *		Runs one call of a declared function.
  *
  * Declaration, EXECUTE, guards, arguments, handler, result, in this order.
- * A path that is a stream's is not for here (stream.c).
+ * A path that is a stream's is not for here (path.c).
  */
 #include "postgres.h"
 
@@ -17,7 +17,6 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/call.h"
-#include "src/executor/request/stream.h"
 #include "src/protocol/frame.h"
 
 /* ---- as the executor ---- */
@@ -119,8 +118,8 @@ run_call(RtWork *work)
 
 /* ---- around it ---- */
 
-RtWorkResult
-rt_call_run(RtRequest *request)
+bool
+rt_call_run(RtRequest *request, RtWorkResult *result)
 {
 	RtCallWork *call = palloc(sizeof(RtCallWork));
 	const char *text = rt_shared_text_get(&request->text);
@@ -139,7 +138,7 @@ rt_call_run(RtRequest *request)
 	rt_work_run(&call->work);
 
 	if (call->is_stream && call->work.fault.code == NULL)
-		return rt_stream_run(request);
+		return false;
 	if (call->guarded.function != NULL)
 		rt_function_timed(call->guarded.function, rt_work_run_time(&call->work));
 	if (call->work.fault.code != NULL)
@@ -147,5 +146,6 @@ rt_call_run(RtRequest *request)
 		rt_guarded_failed(&call->guarded);
 		rt_work_reply_fault(&call->work);
 	}
-	return rt_work_result(&call->work);
+	*result = rt_work_result(&call->work);
+	return true;
 }

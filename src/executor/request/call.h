@@ -30,9 +30,10 @@ extern bool rt_call_find(RtCallWork *call);
 extern void rt_call_invoke(RtCallWork *call, StringInfo result);
 
 /*
- * Runs it and puts the answer into the request.  Allocates in the current
- * context.  Returns what became of it.
+ * Runs it, puts the answer into the request and says in *result what became of
+ * it.  Allocates in the current context.  Returns false, having done nothing, if
+ * a request of kind CALL has the path of a stream.
  */
-extern RtWorkResult rt_call_run(RtRequest *request);
+extern bool rt_call_run(RtRequest *request, RtWorkResult *result);
 
 #endif							/* RT_EXECUTOR_REQUEST_CALL_H */

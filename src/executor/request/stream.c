@@ -592,12 +592,11 @@ answer_fault(RtStreamWork *stream, RtWorkResult *result)
 		rt_work_reply_fault(work);
 }
 
-RtWorkResult
-rt_stream_run(RtRequest *request)
+bool
+rt_stream_run(RtRequest *request, RtWorkResult *result)
 {
 	RtStreamWork *stream = make_work(request);
 	RtWork	   *work = &stream->work;
-	RtWorkResult result;
 	int			attempts = 0;
 
 	do
@@ -614,13 +613,13 @@ rt_stream_run(RtRequest *request)
 	if (stream->is_call || rt_client_is_gone(request))
 		request->answer_alike = false;
 	if (stream->is_call && work->fault.code == NULL)
-		return rt_call_run(request);
+		return false;
 	if (stream->changed && work->fault.code == NULL)
 		rt_fault_set(&work->fault, RT_CODE_OVERLOADED, NULL);
 	if (stream->guarded.function != NULL)
 		note_time(stream);
-	result = rt_work_result(work);
+	*result = rt_work_result(work);
 	if (work->fault.code != NULL)
-		answer_fault(stream, &result);
-	return result;
+		answer_fault(stream, result);
+	return true;
 }

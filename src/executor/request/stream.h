@@ -46,10 +46,12 @@ typedef struct RtStreamWork
 } RtStreamWork;
 
 /*
- * Answers a request of kind STREAM, or one of kind CALL whose path is a
- * stream's.  Allocates in the current context.
+ * Answers a request of kind STREAM or RELOAD, or one of kind CALL whose path is a
+ * stream's, and says in *result what became of it.  Allocates in the current
+ * context.  Returns false, having done nothing, if a request of kind STREAM has
+ * the path of a call.
  */
-extern RtWorkResult rt_stream_run(RtRequest *request);
+extern bool rt_stream_run(RtRequest *request, RtWorkResult *result);
 
 /*
  * The first steps, for who has a transaction: finds what to run, returns false

@@ -1,0 +1,19 @@
+/*
+ * path.h
+ *		Runs what a client asks for by a path.
+ */
+#ifndef RT_EXECUTOR_REQUEST_PATH_H
+#define RT_EXECUTOR_REQUEST_PATH_H
+
+#include "src/compat.h"
+
+#include "src/executor/work.h"
+#include "src/ipc/request.h"
+
+/*
+ * Runs the call, or answers with the stream, that is declared under the path of
+ * a request of kind CALL, STREAM or RELOAD.  Allocates in the current context.
+ */
+extern RtWorkResult rt_path_run(RtRequest *request);
+
+#endif							/* RT_EXECUTOR_REQUEST_PATH_H */
