@@ -11,7 +11,7 @@
 #include "src/backend/live/table.h"
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/early_release.h"
-#include "src/backend/publish/publish.h"
+#include "src/backend/publish/handover.h"
 #include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
 #include "src/backend/unflushed_commit.h"
@@ -29,7 +29,7 @@ rt_backend_install(void)
 	rt_due_install();
 	rt_throttle_install();
 	rt_settle_install();
-	rt_publish_install();
+	rt_handover_install();
 	rt_class_change_install();
 	rt_live_table_install();
 	rt_command_install();

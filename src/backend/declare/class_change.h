@@ -5,7 +5,7 @@
 #ifndef RT_BACKEND_DECLARE_CLASS_CHANGE_H
 #define RT_BACKEND_DECLARE_CLASS_CHANGE_H
 
-/* Once, after rt_publish_install(): what it publishes is published after it. */
+/* Once, after rt_handover_install(): what it publishes is published after it. */
 extern void rt_class_change_install(void);
 
 /*

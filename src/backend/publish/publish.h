@@ -11,9 +11,6 @@
 
 #include "src/ipc/publish_ring.h"
 
-/* Registers the transaction callbacks; once, from rt_backend_install(). */
-extern void rt_publish_install(void);
-
 /* An event whose topic, event name and data have passed their checks. */
 typedef struct RtEvent
 {
@@ -102,6 +99,9 @@ extern void rt_pending_add_template_lost(const char *tpl, Size len);
  * twice is saying it once.
  */
 extern void rt_pending_add_reload(uint8 flag, const char *name, Size len);
+
+/* The same for those that depend on a topic; declarations are up to date. */
+extern void rt_pending_add_dependents(const char *topic, Size len);
 
 /*
  * Once this commits, no number given before is good to resume from, nor one of
