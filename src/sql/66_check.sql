@@ -179,13 +179,16 @@ UNION ALL
 	WHERE to_regrole(quote_ident(rolname)) IS NULL
 UNION ALL
 	SELECT 1, format('role "%s"', rolname),
-		format('executors cannot run calls as this role: role "%s" is not a member of it',
+		format('executors cannot run calls as this role: role "%s" is not a member of it, or may not become it',
 			current_setting('realtime.executor_role')),
-		format('GRANT %I TO %I;', rolname, current_setting('realtime.executor_role'))
+		format('GRANT %I TO %I%s;', rolname, current_setting('realtime.executor_role'),
+			CASE WHEN pg_has_role(current_setting('realtime.executor_role')::name, rolname, 'MEMBER') THEN ' WITH SET TRUE' END)
 	FROM client_role
 	WHERE CASE WHEN to_regrole(quote_ident(rolname)) IS NOT NULL
 			AND to_regrole(quote_ident(current_setting('realtime.executor_role'))) IS NOT NULL
-		THEN NOT pg_has_role(current_setting('realtime.executor_role')::name, rolname, 'MEMBER') END
+		THEN NOT pg_has_role(current_setting('realtime.executor_role')::name, rolname,
+			-- since 16 a member may become the role only WITH SET TRUE
+			CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END) END
 UNION ALL
 	SELECT 2, format('role "%s"', rolname), 'it is a superuser, so clients are',
 		format('ALTER ROLE %I NOSUPERUSER;', rolname)
