@@ -68,6 +68,11 @@ INIT
 	}
 }
 
+# Since 18 PostgreSQL::Test::Utils wants to be called when a child ends, to save
+# some time, unless somebody has a say in that.  Then a child that ends interrupts
+# reading from a socket.
+$SIG{CHLD} //= 'DEFAULT';
+
 my $json = JSON::PP->new->utf8->allow_nonref->canonical;
 my %opcode = (
 	continuation => 0x0, text => 0x1, binary => 0x2,
