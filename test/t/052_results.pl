@@ -262,13 +262,15 @@ my @rows = map { returns("rows before a change: $_->[0]", '[{"a":1,"b":"one"},{"
 		language => $_->[2], attributes => $_->[3]) }
 	[ 'SQL', 'SELECT * FROM app.row', 'sql', '' ], [ 'STABLE SQL', 'SELECT * FROM app.row', 'sql', 'STABLE' ],
 	[ 'PL/pgSQL', 'BEGIN RETURN QUERY SELECT * FROM app.row; END', 'plpgsql', '' ];
-my $row = returns('a row before a change', '{"a":1,"b":"one"}', 'app.row', 'SELECT * FROM app.row WHERE a = 1');
+$node->safe_psql('postgres', 'CREATE DOMAIN app.some_row AS app.row');
+my @row = map { returns("$_->[0] before a change", '{"a":1,"b":"one"}', @$_) }
+	[ 'app.row', 'SELECT * FROM app.row WHERE a = 1' ], [ 'app.some_row', 'SELECT r::app.some_row FROM app.row r WHERE a = 1' ];
 $node->safe_psql('postgres', 'ALTER TABLE app.row ADD c boolean DEFAULT true');
 is(raw_call($_), '[{"a":1,"b":"one","c":true},{"a":2,"b":null,"c":true}]', 'a new column') for @rows;
-is(raw_call($row), '{"a":1,"b":"one","c":true}', 'in a single row');
+is(raw_call($_), '{"a":1,"b":"one","c":true}', 'in a single row') for @row;
 $node->safe_psql('postgres', 'ALTER TABLE app.row RENAME b TO "B"; ALTER TABLE app.row ALTER a TYPE text');
 is(raw_call($_), '[{"a":"1","B":"one","c":true},{"a":"2","B":null,"c":true}]', 'another name and another type') for @rows;
-is(raw_call($row =~ s/$/-2/r), 'NOT_FOUND', 'a path that is not there');
+is(raw_call($row[0] =~ s/$/-2/r), 'NOT_FOUND', 'a path that is not there');
 $node->safe_psql('postgres', 'ALTER TABLE app.row DROP a');
 is(raw_call($_), '[{"B":"one","c":true},{"B":null,"c":true}]', 'a column less') for @rows;
 my $path = returns('a function before a change', '1', 'int', 'SELECT 1');

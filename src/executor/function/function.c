@@ -26,6 +26,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "src/executor/function/function.h"
 #include "src/executor/function/sql_body.h"
@@ -358,6 +359,27 @@ describe_call(RtFunction *function)
 					   &function->flinfo);
 }
 
+static uint64
+row_type_version(Oid type)
+{
+	return lookup_type_cache(type, TYPECACHE_TUPDESC)->tupDesc_identifier;
+}
+
+/*
+ * Where PostgreSQL keeps the plans of SQL functions it looks at the row type that
+ * a function returns once for each FmgrInfo, which it takes to be one query's.
+ */
+static void
+describe_kept_row(RtFunction *function)
+{
+	Oid			type = getBaseType(function->result_type);
+
+	if (RT_SQL_BODIES_ARE_PLANNED_ANEW || get_typtype(type) != TYPTYPE_COMPOSITE)
+		return;
+	function->kept_row_type = type;
+	function->kept_row_version = row_type_version(type);
+}
+
 static bool
 language_is_plpgsql(Oid language)
 {
@@ -401,13 +423,15 @@ describe(RtFunction *function, HeapTuple tuple)
 	function->volatility = proc->provolatile;
 	function->strict = proc->proisstrict;
 	function->returns_set = proc->proretset;
-	function->state_is_safe = proc->prolang == SQLlanguageId ||
-		language_is_plpgsql(proc->prolang);
+	function->state_is_safe = proc->prolang == SQLlanguageId ?
+		RT_SQL_BODIES_ARE_PLANNED_ANEW : language_is_plpgsql(proc->prolang);
 	function->inlinable = is_inlinable(tuple);
 	describe_parameters(function, tuple);
 	describe_defaults(function, tuple);
 	describe_result(function, tuple);
 	describe_call(function);
+	if (proc->prolang == SQLlanguageId)
+		describe_kept_row(function);
 	rt_sql_body_describe(function, tuple);
 }
 
@@ -464,12 +488,20 @@ rebuild(RtFunction *function)
 	PG_END_TRY();
 }
 
+bool
+rt_function_is_up_to_date(const RtFunction *function)
+{
+	return function->valid &&
+		(!OidIsValid(function->kept_row_type) ||
+		 function->kept_row_version == row_type_version(function->kept_row_type));
+}
+
 RtFunction *
 rt_function_get(Oid oid)
 {
 	RtFunction *function = hash_search(functions, &oid, HASH_FIND, NULL);
 
-	if (function != NULL && function->valid)
+	if (function != NULL && rt_function_is_up_to_date(function))
 		return function;
 
 	if (function == NULL)

@@ -94,6 +94,9 @@ typedef struct RtFunction
 	bool		state_is_safe;	/* an error leaves nothing odd in flinfo */
 	FmgrInfo	flinfo;
 	Oid			collation;
+	Oid			kept_row_type;	/* flinfo is for it as it was; InvalidOid = for
+								 * whatever the row type becomes */
+	uint64		kept_row_version;
 
 	int			nargs;
 	RtParameter *parameters;
@@ -130,6 +133,9 @@ extern void rt_functions_init(void);
  * good for ever, what it points to until the next transaction.
  */
 extern RtFunction *rt_function_get(Oid oid);
+
+/* Whether that would return it as it is; for who keeps the pointer. */
+extern bool rt_function_is_up_to_date(const RtFunction *function);
 
 /* Grows whenever any function of the database may have changed. */
 extern uint64 rt_function_changes(void);

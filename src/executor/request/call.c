@@ -26,7 +26,7 @@ handler_of_declaration(RtRpcDeclaration *declaration)
 {
 	RtFunction *function = declaration->prepared;
 
-	if (function == NULL || !function->valid ||
+	if (function == NULL || !rt_function_is_up_to_date(function) ||
 		function->oid != declaration->handler)
 	{
 		function = rt_function_get(declaration->handler);
