@@ -13,7 +13,8 @@
 #   RT_DEBUG=1            assertions and stop points for tests
 #
 # libpq/libpq.h of the server wants gssapi.h (Debian: libkrb5-dev), the rest
-# is libwebsockets-dev, libuv1-dev and zlib1g-dev.
+# is libwebsockets-dev, libuv1-dev, zlib1g-dev, libcjose-dev, libjansson-dev and
+# libssl-dev.
 
 EXTENSION = realtime
 # The version is written once, in the control file.
@@ -23,7 +24,7 @@ MODULE_big = realtime
 SOURCES = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJS = $(SOURCES:.c=.o)
 PGFILEDESC = "realtime - WebSocket server inside PostgreSQL"
-SHLIB_LINK = -lwebsockets -luv -lz
+SHLIB_LINK = -lwebsockets -luv -lz -lcjose -ljansson -lcrypto
 
 SQL_FRAGMENTS = $(sort $(wildcard src/sql/*.sql))
 DATA_built = realtime--$(EXTVERSION).sql

@@ -15,6 +15,7 @@
 
 #include "src/guc.h"
 #include "src/protocol/host.h"
+#include "src/protocol/http.h"
 #include "src/protocol/topic.h"
 
 char	   *realtime_allowed_hosts = NULL;
@@ -38,6 +39,14 @@ int			realtime_gateways = 1;
 int			realtime_handler_timeout = 25000;
 int			realtime_handshake_timeout = 10000;
 int			realtime_idle_timeout = 120000;
+char	   *realtime_jwks_file = NULL;
+char	   *realtime_jwt_audiences = NULL;
+char	   *realtime_jwt_cookie = NULL;
+char	   *realtime_jwt_issuers = NULL;
+char	   *realtime_jwt_key_file = NULL;
+int			realtime_jwt_leeway = 30;
+char	   *realtime_jwt_role_claim = NULL;
+char	   *realtime_jwt_secret = NULL;
 char	   *realtime_listen_addresses = NULL;
 int			realtime_live_table_memory = 16 * 1024;
 int			realtime_max_backpressure = 1024 * 1024;
@@ -122,7 +131,10 @@ check_document_root(char **newval, void **extra, GucSource source)
 	return false;
 }
 
-/* A list whose every entry is good; is_good() says what is wrong with another. */
+/*
+ * A list whose every entry is good; is_good() says what is wrong with another,
+ * NULL takes all.
+ */
 static bool
 check_list(const char *value, bool (*is_good) (const char *entry))
 {
@@ -134,7 +146,7 @@ check_list(const char *value, bool (*is_good) (const char *entry))
 	if (!good)
 		GUC_check_errdetail("List syntax is invalid.");
 	foreach(cell, entries)
-		good = good && is_good(lfirst(cell));
+		good = good && (is_good == NULL || is_good(lfirst(cell)));
 	list_free(entries);
 	pfree(copy);
 	return good;
@@ -243,6 +255,53 @@ define_names(void)
 							   "Path of the WebSocket.", NULL,
 							   &realtime_path, "/ws", PGC_POSTMASTER, 0,
 							   check_path, NULL, NULL);
+}
+
+static bool
+check_cookie(char **newval, void **extra, GucSource source)
+{
+	if (rt_http_is_token((RtText) {*newval, strlen(*newval)}))
+		return true;
+	GUC_check_errdetail("The name of a cookie is made of letters, digits and some of !#$%%&'*+-.^_`|~.");
+	return false;
+}
+
+static bool
+check_any_list(char **newval, void **extra, GucSource source)
+{
+	return check_list(*newval, NULL);
+}
+
+static void
+define_tokens(void)
+{
+	define_string("realtime.jwks_file",
+				  "File with the JSON Web Key Set that may sign tokens.",
+				  &realtime_jwks_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);
+	DefineCustomStringVariable("realtime.jwt_audiences",
+							   "Audiences that a token may be for; empty takes any.", NULL,
+							   &realtime_jwt_audiences, "", PGC_SIGHUP,
+							   GUC_LIST_INPUT, check_any_list, NULL, NULL);
+	DefineCustomStringVariable("realtime.jwt_cookie",
+							   "Name of the cookie that a token may come in.", NULL,
+							   &realtime_jwt_cookie, "access_token", PGC_SIGHUP, 0,
+							   check_cookie, NULL, NULL);
+	DefineCustomStringVariable("realtime.jwt_issuers",
+							   "Issuers whose tokens are taken; empty takes any.", NULL,
+							   &realtime_jwt_issuers, "", PGC_SIGHUP,
+							   GUC_LIST_INPUT, check_any_list, NULL, NULL);
+	define_string("realtime.jwt_key_file",
+				  "PEM file with public keys or certificates that may sign tokens.",
+				  &realtime_jwt_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);
+	define_int("realtime.jwt_leeway",
+			   "Time that the clocks of issuers of tokens may differ from ours.",
+			   &realtime_jwt_leeway, 0, 3600, PGC_SIGHUP, GUC_UNIT_S);
+	define_string("realtime.jwt_role_claim",
+				  "Claim of a token that names the database role.",
+				  &realtime_jwt_role_claim, "role", PGC_SIGHUP, 0);
+	define_string("realtime.jwt_secret",
+				  "Secret that may sign tokens.",
+				  &realtime_jwt_secret, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);
 }
 
 static void
@@ -410,6 +469,7 @@ void
 rt_guc_define(void)
 {
 	define_names();
+	define_tokens();
 	define_processes();
 	define_scheduler();
 	define_switches();

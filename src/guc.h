@@ -13,6 +13,16 @@ extern char *realtime_executor_role;
 extern char *realtime_anonymous_role;
 extern char *realtime_authenticated_role;
 
+/* Tokens */
+extern char *realtime_jwt_secret;
+extern char *realtime_jwt_key_file;
+extern char *realtime_jwks_file;
+extern char *realtime_jwt_issuers;	/* list */
+extern char *realtime_jwt_audiences;	/* list */
+extern int	realtime_jwt_leeway;	/* s */
+extern char *realtime_jwt_cookie;
+extern char *realtime_jwt_role_claim;
+
 /* The listener */
 extern char *realtime_listen_addresses;
 extern int	realtime_port;

@@ -44,6 +44,7 @@ RT_PACKAGES_BUILD=(
     gcc libc6-dev make:make
     postgresql-$RT_MAJOR postgresql-server-dev-$RT_MAJOR
     libwebsockets-dev libuv1-dev zlib1g-dev
+    libcjose-dev libjansson-dev libssl-dev
     libkrb5-dev                     # gssapi.h, which libpq/libpq.h wants
 )
 RT_PACKAGES_NODE=(

@@ -43,11 +43,13 @@
 #include "src/executor/outgoing.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
+#include "src/executor/request/login.h"
 #include "src/executor/request/member.h"
 #include "src/executor/request/path.h"
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
 #include "src/executor/stale_plan.h"
+#include "src/executor/token_keys.h"
 #include "src/executor/touched.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
@@ -246,7 +248,8 @@ is_moot(const RtRequest *request)
 {
 	RtRequestKind kind = request->asked.kind;
 
-	return (kind == RT_REQUEST_SUBSCRIBE || kind == RT_REQUEST_REPLAY ||
+	return (kind == RT_REQUEST_SUBSCRIBE || kind == RT_REQUEST_RECHECK ||
+			kind == RT_REQUEST_LOGIN || kind == RT_REQUEST_REPLAY ||
 			kind == RT_REQUEST_RESUME || kind == RT_REQUEST_REPAIR) &&
 		rt_client_is_gone(request);
 }
@@ -268,7 +271,10 @@ run_kind(RtRequest *request)
 	switch (request->asked.kind)
 	{
 		case RT_REQUEST_SUBSCRIBE:
+		case RT_REQUEST_RECHECK:
 			return rt_access_run(request);
+		case RT_REQUEST_LOGIN:
+			return rt_login_run(request);
 		case RT_REQUEST_PUBLISH:
 			return rt_publish_request_run(request);
 		case RT_REQUEST_BRIDGE:
@@ -447,6 +453,7 @@ handle_interrupts(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 		rt_identity_settings_changed();
+		rt_token_keys_settings_changed();
 		note_state(look());
 	}
 }

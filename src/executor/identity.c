@@ -295,6 +295,14 @@ role_oid(const char *name)
 }
 
 bool
+rt_identity_may_become(const char *role)
+{
+	Oid			oid = get_role_oid(role, true);
+
+	return OidIsValid(oid) && rt_member_can_set_role(executor_role, oid);
+}
+
+bool
 rt_identity_find(void)
 {
 	caller_role = role_oid(caller_role_name());

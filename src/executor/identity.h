@@ -40,6 +40,11 @@ extern void rt_identity_begin(RtRequest *request);
  */
 extern bool rt_identity_find(void);
 
+/*
+ * Whether calls could run as a role, by its name; in a transaction.
+ */
+extern bool rt_identity_may_become(const char *role);
+
 /* Switches to the role that was found. */
 extern void rt_identity_assume(void);
 

@@ -11,6 +11,7 @@
 
 
 #include "src/executor/reply.h"
+#include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 
 /* The longest that a failure's frame gets once it is cut down. */
@@ -27,6 +28,8 @@ void
 rt_reply_reset(RtRequest *request)
 {
 	rt_shared_text_free(&request->answer);
+	rt_session_release(request->answer_session, RT_SESSION_REQUEST);
+	request->answer_session = RT_SESSION_NONE;
 	request->answer_kind = RT_ANSWER_NONE;
 }
 
@@ -170,6 +173,17 @@ rt_reply_verdicts(RtRequest *request, const char *verdicts, int len)
 	rt_reply_reset(request);
 	if (rt_shared_text_set(&request->answer, verdicts, len))
 		request->answer_kind = RT_ANSWER_VERDICTS;
+	else
+		request->answer_kind = RT_ANSWER_FAILED;
+}
+
+void
+rt_reply_login(RtRequest *request, const RtLoginAnswer *answer, int session)
+{
+	rt_reply_reset(request);
+	request->answer_session = session;
+	if (rt_shared_text_set(&request->answer, (const char *) answer, sizeof(*answer)))
+		request->answer_kind = RT_ANSWER_LOGIN;
 	else
 		request->answer_kind = RT_ANSWER_FAILED;
 }

@@ -27,6 +27,13 @@ extern void rt_reply_failure(RtRequest *request, const RtFault *fault);
 /* The verdicts on a request's topics.  Never fails. */
 extern void rt_reply_verdicts(RtRequest *request, const char *verdicts, int len);
 
+/*
+ * Who somebody is, or how its connection ends.  A session is the answer's from
+ * then on.  Never fails.
+ */
+extern void rt_reply_login(RtRequest *request, const RtLoginAnswer *answer,
+						   int session);
+
 /* What the scheduler asked for has not happened.  Never fails. */
 extern void rt_reply_rolled_back(RtRequest *request, const RtFault *fault);
 

@@ -6,6 +6,7 @@
 
 #include "src/gateway/backlog.h"
 #include "src/gateway/gateway.h"
+#include "src/ipc/session.h"
 
 static dlist_head row = DLIST_STATIC_INIT(row);
 static int	count = 0;
@@ -87,6 +88,7 @@ rt_backlog_keep(RtBacklog *backlog, RtBudget *budget,
 	waiting->len = len;
 	rt_texts_write(waiting->text, texts, &waiting->question);
 	waiting->texts = rt_texts_in(waiting->text, &waiting->question);
+	rt_session_acquire(question->session, RT_SESSION_GATEWAY);
 	if (backlog->first == NULL)
 		backlog->first = waiting;
 	else
@@ -107,6 +109,7 @@ rt_backlog_drop_first(RtBacklog *backlog, RtBudget *budget)
 		backlog->last = NULL;
 		rt_row_leave(backlog);
 	}
+	rt_session_release(waiting->question.session, RT_SESSION_GATEWAY);
 	rt_budget_free(budget, waiting, size_of(waiting->len));
 	count_more(-1);
 }

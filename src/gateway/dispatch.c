@@ -12,12 +12,14 @@
 #include "src/gateway/asker.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/login.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/repair.h"
+#include "src/gateway/topic/recheck.h"
 #include "src/gateway/topic/resume.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscribe.h"
@@ -296,6 +298,9 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 		case RT_ENVELOPE_REPLAY:
 			rt_replay_frame(connection, text, &envelope);
 			break;
+		case RT_ENVELOPE_AUTH:
+			rt_login_frame(connection, text, &envelope);
+			break;
 		case RT_ENVELOPE_REPLY:
 		case RT_ENVELOPE_IGNORED:
 			rt_count(frames_ignored);
@@ -316,6 +321,8 @@ tell_code(RtConnection *connection, const RtAsker *asker, RtCode code)
 bool
 rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *asker)
 {
+	bool		done;
+
 	rt_flight_note_told(connection);
 	switch (request->answer_kind)
 	{
@@ -333,11 +340,14 @@ rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *aske
 			tell_code(connection, asker, RT_CODE_SERVICE_UNAVAILABLE);
 			break;
 		case RT_ANSWER_STREAM:
-			return rt_stream_grant(connection, request, asker);
+			done = rt_stream_grant(connection, request, asker);
+			rt_recheck_if_another(connection, request);
+			return done;
 		case RT_ANSWER_NONE:
 		case RT_ANSWER_VERDICTS:
 		case RT_ANSWER_REPLAY:
 		case RT_ANSWER_ROLLED_BACK:
+		case RT_ANSWER_LOGIN:
 			break;
 	}
 	return true;
@@ -368,6 +378,7 @@ answer_connection(RtConnection *connection, RtRequest *request)
 	{
 		case RT_REQUEST_SUBSCRIBE:
 			rt_subscribe_verdicts(connection, request);
+			rt_recheck_if_another(connection, request);
 			break;
 		case RT_REQUEST_REPLAY:
 			rt_replay_answer(connection, request);
@@ -377,6 +388,12 @@ answer_connection(RtConnection *connection, RtRequest *request)
 			break;
 		case RT_REQUEST_REPAIR:
 			rt_repair_answer(connection, request);
+			break;
+		case RT_REQUEST_LOGIN:
+			rt_login_answer(connection, request);
+			break;
+		case RT_REQUEST_RECHECK:
+			rt_recheck_answer(connection, request);
 			break;
 		default:
 			answer_call(connection, request);

@@ -291,7 +291,8 @@ durable_timeout(void)
 static long
 next_timeout(RtFanoutResult fanout, bool polls)
 {
-	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index))
+	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index) ||
+		rt_inboxes_are_ready())
 		return 0;
 	if (fanout == RT_FANOUT_WAITING || rt_withheld_any())
 		return durable_timeout();

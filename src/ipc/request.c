@@ -195,6 +195,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	set_owned_state(request, RT_REQUEST_FILLING);
 	request->answer_kind = RT_ANSWER_NONE;
 	request->answer_position = 0;
+	request->answer_session = RT_SESSION_NONE;
 	request->answer_alike = false;
 	request->durability = RT_DURABLE;
 	request->awaits_standbys = false;
@@ -294,6 +295,7 @@ rt_requests_free(RtRequest **requests, int n)
 	for (int i = 0; i < n; i++)
 	{
 		rt_session_release(requests[i]->asked.session, RT_SESSION_REQUEST);
+		rt_session_release(requests[i]->answer_session, RT_SESSION_REQUEST);
 		rt_shared_text_free(&requests[i]->text);
 		rt_shared_text_free(&requests[i]->answer);
 		if (requests[i]->awaits_standbys)

@@ -44,8 +44,11 @@ typedef enum RtRequestKind
 	RT_REQUEST_REPAIR,			/* path: topic; answer: REPLAY */
 	RT_REQUEST_JOIN,			/* path, args: topic; no answer, as the next */
 	RT_REQUEST_LEAVE,			/* since: how many others are left */
-	RT_REQUEST_RELOAD			/* as STREAM, id: topic; answer: STREAM with an
+	RT_REQUEST_RELOAD,			/* as STREAM, id: topic; answer: STREAM with an
 								 * event, or FRAME with one that says why not */
+	RT_REQUEST_LOGIN,			/* path: address; args: head of the HTTP request,
+								 * or id: token of a frame; answer: LOGIN */
+	RT_REQUEST_RECHECK			/* as SUBSCRIBE, of subscriptions there are */
 } RtRequestKind;
 
 typedef enum RtRequestState
@@ -68,7 +71,8 @@ typedef enum RtAnswerKind
 	RT_ANSWER_NONE,				/* nothing to send (fire and forget) */
 	RT_ANSWER_FAILED,			/* the executor died: INTERNAL_ERROR */
 	RT_ANSWER_UNAVAILABLE,		/* no extension: SERVICE_UNAVAILABLE */
-	RT_ANSWER_ROLLED_BACK		/* scheduler only: it surely did nothing */
+	RT_ANSWER_ROLLED_BACK,		/* scheduler only: it surely did nothing */
+	RT_ANSWER_LOGIN				/* an RtLoginAnswer */
 } RtAnswerKind;
 
 /* Positions in a request's text, as in src/protocol. */
@@ -150,6 +154,7 @@ typedef struct RtRequest
 	bool		answer_alike;	/* STREAM: whoever asks the same, as the same
 								 * session, would get it as well */
 	RtSharedText answer;
+	int			answer_session; /* LOGIN: referenced; RT_SESSION_NONE = none */
 
 	bool		told;			/* the owner's own: it has said so */
 } RtRequest;
@@ -187,6 +192,17 @@ typedef struct RtBridgeAnswer
 	uint32		skipped;		/* of these: left out by the parse function */
 	uint32		failed;			/* of these: could not be published */
 } RtBridgeAnswer;
+
+/*
+ * LOGIN: who it is, or how the connection ends.  The session is the answer's
+ * as long as the request is not freed.
+ */
+typedef struct RtLoginAnswer
+{
+	uint16		close_code;		/* 0 = welcome, as answer_session */
+	char		code[32];		/* else why, "UNAUTHENTICATED" ...; ends with NUL */
+	char		reason[96];		/* a sentence; ends with NUL */
+} RtLoginAnswer;
 
 /*
  * RESUME: args is a sequence of topics, each an RtAskedTopic and the bytes of

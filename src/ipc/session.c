@@ -98,7 +98,8 @@ take_free_session(void)
 int
 rt_session_create(int gateway, uint32 gateway_generation,
 				  const char *user_id, uint32 user_id_len, const char *role,
-				  const char *user_data, uint32 user_data_len)
+				  const char *user_data, uint32 user_data_len, int64 expires,
+				  uint64 rights)
 {
 	dsa_pointer data = InvalidDsaPointer;
 	RtSession  *session;
@@ -131,6 +132,8 @@ rt_session_create(int gateway, uint32 gateway_generation,
 	strlcpy(session->role, role, sizeof(session->role));
 	session->user_data = data;
 	session->user_data_len = user_data_len;
+	session->expires = expires;
+	session->rights = rights;
 	pg_write_barrier();
 	pg_atomic_write_u64(&session->references, one_reference(RT_SESSION_REQUEST));
 	return index;
@@ -196,6 +199,13 @@ rt_sessions_abandon(int gateway, uint32 gateway_generation)
 									GATEWAY_REFERENCE - 1) % GATEWAY_REFERENCE == 0)
 			free_session(i);
 	}
+}
+
+bool
+rt_sessions_are_alike(int a, int b)
+{
+	return a == b || (is_counted(a) && is_counted(b) &&
+					  table->sessions[a].rights == table->sessions[b].rights);
 }
 
 const RtSession *

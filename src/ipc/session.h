@@ -38,6 +38,9 @@ typedef struct RtSession
 	int			gateway;		/* to which it belongs */
 	uint32		gateway_generation;
 	uint64		serial;			/* unique; changes when the slot is reused */
+	int64		expires;		/* seconds since 1970; 0 = never */
+	uint64		rights;			/* hash of all of it but what only tells when the
+								 * identity was vouched for */
 	uint16		user_id_len;	/* 0 = anonymous */
 	char		user_id[RT_USER_ID_MAX + 1];
 	char		role[NAMEDATALEN];	/* "" = the default of its kind */
@@ -55,7 +58,11 @@ extern void rt_sessions_init(void);
 extern int	rt_session_create(int gateway, uint32 gateway_generation,
 							  const char *user_id, uint32 user_id_len,
 							  const char *role,
-							  const char *user_data, uint32 user_data_len);
+							  const char *user_data, uint32 user_data_len,
+							  int64 expires, uint64 rights);
+
+/* Whether what is allowed to one is allowed to the other; both referenced. */
+extern bool rt_sessions_are_alike(int a, int b);
 
 /* Only while somebody holds a reference; without a lock. */
 extern void rt_session_acquire(int session, RtSessionHolder holder);

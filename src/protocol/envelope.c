@@ -28,6 +28,7 @@
 	M(BATCH, "batch") \
 	M(TOPIC, "topic") \
 	M(SINCE, "since") \
+	M(TOKEN, "token") \
 	M(ERROR, "error") \
 	M(REQ_ID, "reqId") \
 	M(STREAM, "stream") \
@@ -83,7 +84,8 @@ static const ControlName control_names[] = {
 	{"hello", RT_ENVELOPE_HELLO},
 	{"resume", RT_ENVELOPE_RESUME},
 	{"reply", RT_ENVELOPE_REPLY},
-	{"replay", RT_ENVELOPE_REPLAY}
+	{"replay", RT_ENVELOPE_REPLAY},
+	{"auth", RT_ENVELOPE_AUTH}
 };
 
 static bool gather_members(const char *text, RtSpan object, RtSpan *members);
@@ -304,8 +306,8 @@ read_control(const char *text, uint32_t len, const RtSpan *members,
 	RtEnvelopeKind kind = control_kind(text, members[MEMBER_TYPE]);
 	RtSpan		ref = members[MEMBER_REF];
 
-	if (len >= RT_CONTROL_MAX &&
-		kind != RT_ENVELOPE_RESUME && kind != RT_ENVELOPE_REPLY)
+	if (len >= RT_CONTROL_MAX && kind != RT_ENVELOPE_RESUME &&
+		kind != RT_ENVELOPE_REPLY && kind != RT_ENVELOPE_AUTH)
 		return RT_ENVELOPE_IGNORED;
 
 	if (rt_json_is_string(text, ref) || rt_json_is_number(text, ref))
@@ -339,6 +341,9 @@ read_control(const char *text, uint32_t len, const RtSpan *members,
 			envelope->data = members[MEMBER_DATA];
 			envelope->error = string_only(text, members[MEMBER_ERROR]);
 			return envelope->ref.len > 0 ? kind : RT_ENVELOPE_IGNORED;
+		case RT_ENVELOPE_AUTH:
+			envelope->token = string_only(text, members[MEMBER_TOKEN]);
+			return envelope->token.len > 0 ? kind : RT_ENVELOPE_IGNORED;
 		default:
 			return RT_ENVELOPE_IGNORED;
 	}

@@ -10,7 +10,7 @@
 #define RT_PATH_MAX 255			/* bytes of a path */
 #define RT_ID_MAX 256			/* bytes of a request id with its quotes */
 #define RT_CONTROL_MAX 8192		/* a control frame must be shorter, except
-								 * "resume" and "reply" */
+								 * "resume", "reply" and "auth" */
 #define RT_SUBSCRIBE_BATCH_MAX 256	/* topics looked at in a subscribe-batch */
 #define RT_BATCH_STREAMS_MAX 1000	/* entries of a batch that follow streams,
 									 * beside realtime.max_batch calls */
@@ -28,7 +28,8 @@ typedef enum RtEnvelopeKind
 	RT_ENVELOPE_UNSUBSCRIBE,
 	RT_ENVELOPE_RESUME,
 	RT_ENVELOPE_REPLY,			/* answer to a push request */
-	RT_ENVELOPE_REPLAY			/* plain-topic replay request */
+	RT_ENVELOPE_REPLAY,			/* plain-topic replay request */
+	RT_ENVELOPE_AUTH			/* who it is from now on */
 } RtEnvelopeKind;
 
 /* What is wrong with a call, in the order in which it is looked for. */
@@ -75,6 +76,7 @@ typedef struct RtEnvelope
 	RtSpan		topics;			/* SUBSCRIBE_BATCH: a JSON array */
 	RtSpan		ref;			/* number or string, to be echoed; else absent,
 								 * but never so in a REPLY */
+	RtSpan		token;			/* AUTH: string */
 	RtSpan		session_id;		/* RESUME: string */
 	RtSpan		last_seen;		/* RESUME: object topic -> number */
 	RtSpan		data;			/* REPLY: any JSON */

@@ -115,6 +115,44 @@ rt_payload_ping(char *dst, size_t cap)
 }
 
 size_t
+rt_payload_auth(char *dst, size_t cap, int64_t expires)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"auth\",\"ok\":true,\"exp\":");
+	if (expires > 0)
+		put_number(&w, (uint64_t) expires);
+	else
+		put_literal(&w, "null");
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_auth_failed(char *dst, size_t cap, RtText code, RtText reason)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"auth\",\"ok\":false,\"code\":");
+	put_string(&w, code);
+	put_literal(&w, ",\"error\":");
+	put_string(&w, reason);
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+size_t
+rt_payload_auth_expiring(char *dst, size_t cap, int64_t expires)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, "{\"type\":\"auth-expiring\",\"exp\":");
+	put_number(&w, (uint64_t) expires);
+	put_literal(&w, "}");
+	return end_writing(&w);
+}
+
+size_t
 rt_payload_subscribed(char *dst, size_t cap, RtText topic_json,
 					  RtText ref_json)
 {

@@ -54,6 +54,12 @@ extern size_t rt_payload_welcome(char *dst, size_t cap,
 extern size_t rt_payload_resumed(char *dst, size_t cap);
 extern size_t rt_payload_ping(char *dst, size_t cap);
 
+/* The answers to a frame "auth"; expires in seconds since 1970, 0 = never. */
+extern size_t rt_payload_auth(char *dst, size_t cap, int64_t expires);
+extern size_t rt_payload_auth_failed(char *dst, size_t cap, RtText code,
+									 RtText reason);
+extern size_t rt_payload_auth_expiring(char *dst, size_t cap, int64_t expires);
+
 /* ref_json absent = the member is left out. */
 extern size_t rt_payload_subscribed(char *dst, size_t cap, RtText topic_json,
 									RtText ref_json);

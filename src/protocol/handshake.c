@@ -2,7 +2,7 @@
  * handshake.c
  *		What is asked of a client's opening request, and what it offers.
  *
- * Subprotocols are looked at for their form alone: none is ours, so none is
+ * Subprotocols are looked at for their form: one is ours, all others are not
  * selected.  Of the extensions permessage-deflate (RFC 7692) is known; of
  * several offers of it the first that we can keep counts.
  */
@@ -117,6 +117,9 @@ check_protocols(const RtHttpHead *head, RtHandshake *handshake)
 		{
 			if (!rt_http_is_token(protocol))
 				return refuse(handshake, 400, "Sec-WebSocket-Protocol is no list of words.");
+			if (protocol.len == strlen(RT_HANDSHAKE_PROTOCOL) &&
+				memcmp(protocol.ptr, RT_HANDSHAKE_PROTOCOL, protocol.len) == 0)
+				handshake->protocol = true;
 		}
 	}
 	return true;
@@ -243,7 +246,8 @@ read_offer(RtText offer, RtDeflate *deflate)
 }
 
 size_t
-rt_handshake_accept(char *dst, const char *accept, RtDeflate deflate)
+rt_handshake_accept(char *dst, const char *accept, bool protocol,
+					RtDeflate deflate)
 {
 	static const char *const extensions[] = {
 		[RT_DEFLATE_NONE] = "",
@@ -256,7 +260,8 @@ rt_handshake_accept(char *dst, const char *accept, RtDeflate deflate)
 							 "Upgrade: websocket\r\n"
 							 "Connection: Upgrade\r\n"
 							 "Sec-WebSocket-Accept: %.*s\r\n"
-							 "%s\r\n",
+							 "%s%s\r\n",
 							 RT_HANDSHAKE_ACCEPT_LENGTH, accept,
+							 protocol ? "Sec-WebSocket-Protocol: " RT_HANDSHAKE_PROTOCOL "\r\n" : "",
 							 extensions[deflate]);
 }

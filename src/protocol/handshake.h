@@ -16,6 +16,9 @@
 
 #define RT_HANDSHAKE_ANSWER_MAX 512 /* bytes */
 
+/* The subprotocol that is chosen where it is offered; none is needed. */
+#define RT_HANDSHAKE_PROTOCOL "realtime"
+
 /* How messages may be compressed: permessage-deflate without context takeover. */
 typedef enum RtDeflate
 {
@@ -30,6 +33,7 @@ typedef struct RtHandshake
 	uint16_t	status;			/* 101, or how it is refused (400, 426) */
 	const char *reason;			/* a sentence */
 	RtText		key;
+	bool		protocol;		/* ours, RT_HANDSHAKE_PROTOCOL, is offered */
 	RtDeflate	deflate;		/* the first of the client's offers that we can
 								 * keep */
 } RtHandshake;
@@ -42,9 +46,9 @@ extern void rt_handshake_read(const RtHttpHead *head, RtHandshake *handshake);
 
 /*
  * Writes the head that accepts; dst has room for RT_HANDSHAKE_ANSWER_MAX
- * bytes.  accept is the digest in base64.
+ * bytes.  accept is the digest in base64, protocol whether ours is chosen.
  */
-extern size_t rt_handshake_accept(char *dst, const char *accept,
+extern size_t rt_handshake_accept(char *dst, const char *accept, bool protocol,
 								  RtDeflate deflate);
 
 #endif							/* RT_PROTOCOL_HANDSHAKE_H */

@@ -1,8 +1,10 @@
 /*
  * http_token.c
- *		Reading the header Authorization and cookies.
+ *		Reading the header Authorization, cookies, and all else that may carry a
+ *		token.
  */
 #include "src/protocol/http_char.h"
+#include "src/protocol/http_target.h"
 #include "src/protocol/http_token.h"
 
 /* ---- Authorization ---- */
@@ -127,4 +129,94 @@ rt_http_cookie(const RtHttpHead *head, const char *name, RtText *value)
 		count += here;
 	}
 	return count;
+}
+
+/* ---- wherever it is ---- */
+
+static int
+copy_token(RtText token, char *dst, size_t cap)
+{
+	if (token.len == 0 || token.len > cap)
+		return -1;
+	memcpy(dst, token.ptr, token.len);
+	return (int) token.len;
+}
+
+static int
+token_of_header(const RtHttpHead *head, char *dst, size_t cap)
+{
+	RtText		token;
+
+	switch (rt_http_bearer(head, &token))
+	{
+		case RT_HTTP_BEARER_FOUND:
+			return copy_token(token, dst, cap);
+		case RT_HTTP_BEARER_BAD:
+			return -1;
+		default:
+			return 0;
+	}
+}
+
+static int
+token_of_cookie(const RtHttpHead *head, const char *cookie, char *dst, size_t cap)
+{
+	RtText		token;
+
+	if (rt_http_cookie(head, cookie, &token) == 0 || token.len == 0)
+		return 0;				/* an empty one has been taken back */
+	return copy_token(token, dst, cap);
+}
+
+static int
+token_of_query(const RtHttpHead *head, char *dst, size_t cap)
+{
+	static const char *const names[] = {"token", "access_token"};
+
+	for (int i = 0; i < 2; i++)
+	{
+		size_t		len = 0;
+		int			count = rt_http_query_value(head, names[i], dst, cap, &len);
+
+		if (count != 0)
+			return count == 1 && len > 0 ? (int) len : -1;
+	}
+	return 0;
+}
+
+static int
+token_of_protocols(const RtHttpHead *head, char *dst, size_t cap)
+{
+	size_t		prefix = strlen(RT_HTTP_TOKEN_PROTOCOL);
+
+	for (int i = 0; i < head->field_count; i++)
+	{
+		RtText		list = rt_http_text(head, head->fields[i].value);
+		RtText		protocol;
+
+		if (!rt_http_is(rt_http_text(head, head->fields[i].name), "sec-websocket-protocol"))
+			continue;
+		while (rt_http_list_next(&list, &protocol))
+		{
+			if (protocol.len > prefix &&
+				memcmp(protocol.ptr, RT_HTTP_TOKEN_PROTOCOL, prefix) == 0)
+				return copy_token((RtText) {protocol.ptr + prefix, protocol.len - prefix},
+								  dst, cap);
+		}
+	}
+	return 0;
+}
+
+int
+rt_http_find_token(const RtHttpHead *head, const char *cookie, char *dst, size_t cap)
+{
+	int			len = token_of_header(head, dst, cap);
+
+	if (len == 0)
+		len = token_of_cookie(head, cookie, dst, cap);
+	if (len == 0)
+		len = token_of_query(head, dst, cap);
+	if (len == 0)
+		len = token_of_protocols(head, dst, cap);
+	return len;
 }

@@ -1,7 +1,8 @@
 /*
  * http_token.h
  *		Where a request carries what says who sends it: the header
- *		Authorization, and cookies.  (A query may, too: http_target.h.)
+ *		Authorization, cookies, the query and, of a WebSocket, the list of
+ *		subprotocols.
  */
 #ifndef RT_PROTOCOL_HTTP_TOKEN_H
 #define RT_PROTOCOL_HTTP_TOKEN_H
@@ -25,5 +26,17 @@ extern RtHttpBearer rt_http_bearer(const RtHttpHead *head, RtText *token);
  */
 extern int	rt_http_cookie(const RtHttpHead *head, const char *name,
 						   RtText *value);
+
+/* What a subprotocol begins with that is a token ("token.<JWT>"). */
+#define RT_HTTP_TOKEN_PROTOCOL "token."
+
+/*
+ * The token of a request, from the first place that has one: Authorization, the
+ * cookie, "token" or "access_token" in the query, the subprotocols.  Writes it
+ * into dst, not terminated.  Returns its length; 0 = there is none, -1 = it
+ * cannot be read, or does not fit.
+ */
+extern int	rt_http_find_token(const RtHttpHead *head, const char *cookie,
+							   char *dst, size_t cap);
 
 #endif							/* RT_PROTOCOL_HTTP_TOKEN_H */

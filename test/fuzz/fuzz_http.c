@@ -57,7 +57,7 @@ check_handshake(const RtHttpHead *head)
 	FUZZ_ASSERT(handshake.key.len == RT_HANDSHAKE_KEY_LENGTH);
 	answer = fuzz_alloc(RT_HANDSHAKE_ANSWER_MAX);
 	FUZZ_ASSERT(rt_handshake_accept(answer, "0123456789abcdef0123456789ab",
-									handshake.deflate) < RT_HANDSHAKE_ANSWER_MAX);
+									handshake.protocol, handshake.deflate) < RT_HANDSHAKE_ANSWER_MAX);
 	free(answer);
 }
 
@@ -87,6 +87,7 @@ check_token(const RtHttpHead *head)
 		assert_within(head, text);
 	if (rt_http_query_value(head, "a", value, cap, &len) > 0)
 		FUZZ_ASSERT(len <= cap && memchr(value, 0, len) == NULL);
+	FUZZ_ASSERT(rt_http_find_token(head, "a", value, cap) <= (int) cap);
 	free(value);
 }
 

@@ -483,6 +483,15 @@ reads_replay(void)
 	CHECK(parse("{\"type\":\"replay\"}") == RT_ENVELOPE_IGNORED);
 }
 
+static void
+reads_auth(void)
+{
+	CHECK(parse("{\"type\":\"auth\",\"token\":\"a.b.c\"}") == RT_ENVELOPE_AUTH);
+	CHECK(span_is(envelope.token, "\"a.b.c\""));
+	CHECK(parse("{\"type\":\"auth\",\"token\":7}") == RT_ENVELOPE_IGNORED);
+	CHECK(parse("{\"type\":\"auth\"}") == RT_ENVELOPE_IGNORED);
+}
+
 /* The length of a frame decides, white space included. */
 static void
 bounds_control_frames(void)
@@ -502,6 +511,7 @@ bounds_control_frames(void)
 		true},
 		{"{\"type\":\"replay\",\"topic\":\"t\"}", RT_ENVELOPE_REPLAY, true},
 		{"{\"type\":\"resume\"}", RT_ENVELOPE_RESUME, false},
+		{"{\"type\":\"auth\",\"token\":\"\"}", RT_ENVELOPE_AUTH, false},
 		{"{\"type\":\"reply\",\"ref\":1}", RT_ENVELOPE_REPLY, false},
 		{"{\"rpc\":\"a/b\"}", RT_ENVELOPE_CALL, false},
 		{"{\"batch\":[]}", RT_ENVELOPE_BATCH, false}
@@ -583,6 +593,7 @@ main(void)
 	RUN(reads_resume);
 	RUN(reads_reply);
 	RUN(reads_replay);
+	RUN(reads_auth);
 	RUN(bounds_control_frames);
 	RUN(finds_every_member_name);
 	free(frame);

@@ -41,6 +41,30 @@ write_ping(char *dst, size_t cap)
 }
 
 static size_t
+write_auth(char *dst, size_t cap)
+{
+	return rt_payload_auth(dst, cap, 1800000000);
+}
+
+static size_t
+write_auth_for_ever(char *dst, size_t cap)
+{
+	return rt_payload_auth(dst, cap, 0);
+}
+
+static size_t
+write_auth_failed(char *dst, size_t cap)
+{
+	return rt_payload_auth_failed(dst, cap, RT_TEXT("UNAUTHENTICATED"), RT_TEXT("no \"token\""));
+}
+
+static size_t
+write_auth_expiring(char *dst, size_t cap)
+{
+	return rt_payload_auth_expiring(dst, cap, 7);
+}
+
+static size_t
 write_subscribed(char *dst, size_t cap)
 {
 	return rt_payload_subscribed(dst, cap, RT_TEXT("\"todos\""),
@@ -274,6 +298,11 @@ static const struct
 	"{\"type\":\"welcome\",\"sessionId\":" HOSTILE_JSON "}", true},
 	{write_resumed, "{\"type\":\"resumed\"}", true},
 	{write_ping, "{\"type\":\"ping\"}", true},
+	{write_auth, "{\"type\":\"auth\",\"ok\":true,\"exp\":1800000000}", true},
+	{write_auth_for_ever, "{\"type\":\"auth\",\"ok\":true,\"exp\":null}", true},
+	{write_auth_failed, "{\"type\":\"auth\",\"ok\":false,\"code\":\"UNAUTHENTICATED\","
+	"\"error\":\"no \\\"token\\\"\"}", true},
+	{write_auth_expiring, "{\"type\":\"auth-expiring\",\"exp\":7}", true},
 	{write_subscribed,
 	"{\"type\":\"subscribed\",\"topic\":\"todos\",\"ref\":16}", true},
 	{write_subscribed_bare, "{\"type\":\"subscribed\",\"topic\":null}", true},

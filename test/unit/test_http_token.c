@@ -180,9 +180,65 @@ refuses_values_that_are_no_text(void)
 	CHECK(in_query("/?t=%C3", "") == -1);
 }
 
+/* The token of a request, wherever it is; what is no token gives "-". */
+static bool
+token_is(const char *target, const char *headers, const char *wanted)
+{
+	char		request[1024];
+	char		token[40];
+	int			len;
+
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", target, headers);
+	memset(&head, 0, sizeof(head));
+	if (!CHECK(rt_http_head_read(&head, request, strlen(request)) == RT_HTTP_WHOLE))
+		return false;
+	len = rt_http_find_token(&head, "jwt", token, sizeof(token));
+	if (len < 0)
+		return strcmp(wanted, "-") == 0;
+	return (size_t) len == strlen(wanted) && memcmp(token, wanted, len) == 0;
+}
+
+static void
+finds_tokens_wherever_they_are(void)
+{
+	CHECK(token_is("/", "", ""));
+	CHECK(token_is("/?token=q", "", "q"));
+	CHECK(token_is("/?access_token=q", "", "q"));
+	CHECK(token_is("/?access_token=q&token=r", "", "r"));
+	CHECK(token_is("/?token=q", "Cookie: jwt=c\r\n", "c"));
+	CHECK(token_is("/?token=q", "Cookie: jwt=c\r\nAuthorization: Bearer b\r\n", "b"));
+	CHECK(token_is("/?token=q", "Authorization: Basic b\r\n", "q"));
+	CHECK(token_is("/", "Cookie: other=c\r\n", ""));
+	CHECK(token_is("/", "Sec-WebSocket-Protocol: realtime, token.p\r\n", "p"));
+	CHECK(token_is("/", "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: token.p\r\n", "p"));
+	CHECK(token_is("/?token=q", "Sec-WebSocket-Protocol: token.p\r\n", "q"));
+	CHECK(token_is("/", "Sec-WebSocket-Protocol: token, token.\r\n", ""));
+}
+
+static void
+takes_no_other_for_a_bad_token(void)
+{
+	const char *longest = "0123456789012345678901234567890123456789";
+	char		header[128];
+
+	CHECK(token_is("/?token=q", "Authorization: Bearer\r\n", "-"));
+	CHECK(token_is("/?token=q", "Authorization: Bearer a\r\nAuthorization: Bearer a\r\n", "-"));
+	CHECK(token_is("/?token=%00", "", "-"));
+	CHECK(token_is("/?token=", "", "-"));
+	CHECK(token_is("/?token=a&token=b", "", "-"));
+	snprintf(header, sizeof(header), "Cookie: jwt=%s\r\n", longest);
+	CHECK(token_is("/", header, longest));
+	snprintf(header, sizeof(header), "Cookie: jwt=%sx\r\n", longest);
+	CHECK(token_is("/?token=q", header, "-"));
+	snprintf(header, sizeof(header), "Sec-WebSocket-Protocol: token.%sx\r\n", longest);
+	CHECK(token_is("/", header, "-"));
+}
+
 int
 main(void)
 {
+	RUN(finds_tokens_wherever_they_are);
+	RUN(takes_no_other_for_a_bad_token);
 	RUN(reads_bearers);
 	RUN(reads_cookies);
 	RUN(ignores_what_is_no_cookie);

@@ -15,6 +15,7 @@
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/login.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/flight.h"
@@ -313,6 +314,7 @@ void
 rt_connections_sweep(void)
 {
 	int64		now = rt_gateway.now_ms;
+	int64		wall_clock = (int64) time(NULL);
 
 	for (int i = 0; i < realtime_max_connections; i++)
 	{
@@ -329,5 +331,7 @@ rt_connections_sweep(void)
 				 (now - connection->socket->written_ms >= realtime_ping_interval ||
 				  silence >= realtime_ping_interval))
 			ping_connection(connection);
+		if (connection->expires > 0)
+			rt_login_sweep(connection, wall_clock);
 	}
 }

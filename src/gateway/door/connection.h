@@ -37,6 +37,9 @@ typedef struct RtConnection
 	bool		caps_batch;		/* takes batched events */
 	bool		in_ready;		/* on the list of those with messages */
 	int			session;		/* identity, referenced */
+	int64		expires;		/* the identity, in seconds since 1970; 0 = never */
+	bool		expiry_told;	/* that it is about to */
+	bool		is_held;		/* its messages wait, see rt_inbox_hold() */
 	char		id[37];			/* uuid text */
 	uint32		in_flight;		/* requests that executors have not answered */
 	size_t		in_flight_bytes;	/* of their texts */

@@ -63,6 +63,27 @@ rt_inbox_forget(RtConnection *connection)
 	rt_buffer_release(&connection->control, &connection->budget);
 }
 
+void
+rt_inbox_hold(RtConnection *connection)
+{
+	connection->is_held = true;
+	rt_socket_pause(connection->socket, RT_SOCKET_HELD);
+}
+
+void
+rt_inbox_release(RtConnection *connection)
+{
+	connection->is_held = false;
+	rt_socket_resume(connection->socket, RT_SOCKET_HELD);
+	mark_ready(connection);
+}
+
+bool
+rt_inboxes_are_ready(void)
+{
+	return !dlist_is_empty(&ready);
+}
+
 /* ---- messages ---- */
 
 /* Begins a message with the place for its header; false without memory. */
@@ -312,7 +333,7 @@ handle_inbox(RtConnection *connection, RtMessageHandler handle)
 {
 	size_t		inflated = 0;
 
-	while (complete_bytes(connection) > 0 &&
+	while (complete_bytes(connection) > 0 && !connection->is_held &&
 		   connection->state == RT_CONNECTION_OPEN)
 	{
 		if (inflated >= INFLATED_ENOUGH)
@@ -322,6 +343,8 @@ handle_inbox(RtConnection *connection, RtMessageHandler handle)
 		}
 		handle_first(connection, handle, &inflated);
 	}
+	if (connection->is_held && connection->state == RT_CONNECTION_OPEN)
+		return;
 	if (connection->state == RT_CONNECTION_OPEN)
 		rt_socket_resume(connection->socket, RT_SOCKET_BUSY);
 	if (connection->end_code != 0)

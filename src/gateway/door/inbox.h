@@ -19,6 +19,16 @@ typedef void (*RtMessageHandler) (RtConnection *connection, const char *text,
 								  uint32 len, bool binary);
 extern bool rt_connections_handle_messages(RtMessageHandler handle);
 
+/*
+ * What has come and what comes waits, in order, and soon in the kernel, until it
+ * is released.
+ */
+extern void rt_inbox_hold(RtConnection *connection);
+extern void rt_inbox_release(RtConnection *connection);
+
+/* Whether messages wait for nothing but to be handled. */
+extern bool rt_inboxes_are_ready(void);
+
 /* The connection is about to be freed. */
 extern void rt_inbox_forget(RtConnection *connection);
 

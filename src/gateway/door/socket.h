@@ -40,7 +40,8 @@ typedef struct RtSocketCalls
 typedef enum RtSocketPause
 {
 	RT_SOCKET_BLOCKED = 1 << 0, /* by its peer, who does not read either */
-	RT_SOCKET_BUSY = 1 << 1		/* by its user */
+	RT_SOCKET_BUSY = 1 << 1,	/* by its user */
+	RT_SOCKET_HELD = 1 << 2		/* by its user, who waits for somebody else */
 } RtSocketPause;
 
 typedef struct RtSocket

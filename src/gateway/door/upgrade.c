@@ -21,6 +21,7 @@
 #include "src/gateway/door/upgrade.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/login.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
 #include "src/protocol/handshake.h"
@@ -197,7 +198,8 @@ rt_upgrade(RtHttp *http, const char *path)
 	make_accept(handshake.key, accept);
 	deflate = realtime_compression ? handshake.deflate : RT_DEFLATE_NONE;
 	connection->reader.may_compress = deflate != RT_DEFLATE_NONE;
-	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, deflate));
+	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, handshake.protocol, deflate));
 	rt_connection_begin(connection);
+	rt_login_begin(connection, &http->head);
 	rt_http_leave(http, take_frames, connection);
 }

@@ -39,7 +39,8 @@ typedef struct RtGroup
 {
 	RtHashNode	node;			/* by the key: all up to "subscriptions" */
 	RtTopic    *topic;
-	int			session;		/* RT_SESSION_NONE = shared */
+	int			session;		/* referenced: its members may have others by now,
+								 * with the same rights; NONE = shared */
 	RtText		path;			/* in text */
 	RtText		args;
 
@@ -168,6 +169,7 @@ make_group(RtTopic *topic, int session, RtText path, RtText args, uint32 hash)
 		return NULL;
 	group->topic = topic;
 	group->session = session;
+	rt_session_acquire(session, RT_SESSION_GATEWAY);
 	memcpy(group->text, path.ptr, path.len);
 	if (args.len > 0)
 		memcpy(group->text + path.len, args.ptr, args.len);
@@ -206,6 +208,7 @@ free_group(RtGroup *group)
 	set_stale(group, 0);
 	dlist_delete(&group->all_node);
 	rt_hash_remove(&groups, &group->node);
+	rt_session_release(group->session, RT_SESSION_GATEWAY);
 	free(group);
 }
 

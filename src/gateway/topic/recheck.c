@@ -1,0 +1,147 @@
+/*
+ * recheck.c
+ *		Asking again whether a connection may have its subscriptions.
+ *
+ * Topics are asked about by name, as if the client subscribed anew.  That says
+ * nothing of streams, whose clients may follow them by a path and arguments that
+ * nobody has kept: then the connection is closed, to come back and ask for all
+ * it had as who it is now.
+ */
+#include "postgres.h"
+
+#include "src/gateway/ask.h"
+#include "src/gateway/topic/recheck.h"
+#include "src/gateway/topic/subscription.h"
+#include "src/ipc/service.h"
+#include "src/ipc/session.h"
+#include "src/protocol/envelope.h"
+#include "src/protocol/frame.h"
+#include "src/protocol/topic.h"
+
+#define COME_BACK 4408			/* clients do so at once */
+#define NOT_NOW 1013
+
+static char packed[RT_SUBSCRIBE_BATCH_MAX * (sizeof(uint16) + RT_TOPIC_MAX)];
+static uint32 packed_len = 0;
+static int	packed_count = 0;
+
+static void
+pack(const RtTopic *topic)
+{
+	uint16		len = topic->name_len;
+
+	memcpy(packed + packed_len, &len, sizeof(len));
+	memcpy(packed + packed_len + sizeof(len), topic->name, len);
+	packed_len += sizeof(len) + len;
+	packed_count++;
+}
+
+/* Returns false, and closes the connection, if nobody can be asked. */
+static bool
+ask_packed(RtConnection *connection)
+{
+	RtQuestionTexts texts = {.args = {packed, packed_len}};
+	RtQuestion	question;
+	bool		asked = true;
+
+	if (packed_count > 0)
+	{
+		rt_question_init(&question, connection, RT_REQUEST_RECHECK);
+		question.catalog_generation = rt_catalog_generation();
+		asked = rt_service_takes_requests() && rt_ask(connection, &question, &texts);
+	}
+	if (!asked)
+		rt_connection_close(connection, NOT_NOW, "What you may see cannot be checked");
+	packed_len = 0;
+	packed_count = 0;
+	return asked;
+}
+
+void
+rt_recheck_connection(RtConnection *connection)
+{
+	dlist_iter	iter;
+
+	packed_len = 0;
+	packed_count = 0;
+	dlist_foreach(iter, &connection->subscriptions)
+	{
+		RtTopic    *topic = dlist_container(RtSubscription, connection_node, iter.cur)->topic;
+
+		if (topic->open_generation == rt_catalog_generation())
+			continue;
+		pack(topic);
+		if (packed_count == RT_SUBSCRIBE_BATCH_MAX && !ask_packed(connection))
+			return;
+	}
+	(void) ask_packed(connection);
+}
+
+/* ---- verdicts ---- */
+
+static void
+take_away(RtConnection *connection, const char *name, uint16 len, RtText reason)
+{
+	RtSubscription *subscription = rt_subscription_find(connection, name, len);
+	char		quoted[RT_TOPIC_MAX + 2];
+	size_t		cap = RT_FRAME_OVERHEAD + len + 6 * reason.len;
+
+	if (subscription == NULL)
+		return;
+	rt_subscription_drop(subscription);
+	quoted[0] = quoted[len + 1] = '"';	/* nothing in it needs escaping */
+	memcpy(quoted + 1, name, len);
+	rt_connection_send_payload(connection,
+							   rt_payload_denied(rt_frame_buffer(cap), cap,
+												 (RtText) {quoted, len + 2},
+												 RT_TEXT("null"), reason));
+}
+
+/* Returns false if the connection ends. */
+static bool
+apply(RtConnection *connection, const char *name, uint16 len, RtVerdict verdict,
+	  RtText reason)
+{
+	if (verdict == RT_VERDICT_DENY)
+		take_away(connection, name, len, reason);
+	else if (verdict == RT_VERDICT_STREAM &&
+			 rt_subscription_find(connection, name, len) != NULL)
+	{
+		rt_connection_close(connection, COME_BACK, "You are somebody else now");
+		return false;
+	}
+	return true;
+}
+
+void
+rt_recheck_answer(RtConnection *connection, RtRequest *request)
+{
+	const char *name = rt_shared_text_get(&request->text) + request->asked.args.off;
+	const char *end = name + request->asked.args.len;
+	const char *verdict = rt_shared_text_get(&request->answer);
+	uint16		len;
+
+	if (request->answer_kind != RT_ANSWER_VERDICTS)
+	{
+		rt_connection_close(connection, NOT_NOW, "What you may see cannot be checked");
+		return;
+	}
+	for (; name < end; name += len)
+	{
+		RtText		reason = {verdict + 2, (uint8) verdict[1]};
+
+		memcpy(&len, name, sizeof(len));
+		name += sizeof(len);
+		if (!apply(connection, name, len, (RtVerdict) (uint8) verdict[0], reason))
+			return;
+		verdict += 2 + reason.len;
+	}
+}
+
+void
+rt_recheck_if_another(RtConnection *connection, const RtRequest *request)
+{
+	if (connection->state == RT_CONNECTION_OPEN &&
+		!rt_sessions_are_alike(request->asked.session, connection->session))
+		rt_recheck_connection(connection);
+}

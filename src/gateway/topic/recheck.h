@@ -1,0 +1,23 @@
+/*
+ * recheck.h
+ *		Asking again whether a connection may have its subscriptions, because it
+ *		is somebody else now.
+ */
+#ifndef RT_GATEWAY_TOPIC_RECHECK_H
+#define RT_GATEWAY_TOPIC_RECHECK_H
+
+#include "src/gateway/door/connection.h"
+#include "src/ipc/request.h"
+
+/* All of a connection's; it gets events as before until it is known. */
+extern void rt_recheck_connection(RtConnection *connection);
+
+extern void rt_recheck_answer(RtConnection *connection, RtRequest *request);
+
+/*
+ * An answer has been given to who the connection was when it asked: if that is
+ * somebody else by now, its subscriptions are asked about once more.
+ */
+extern void rt_recheck_if_another(RtConnection *connection, const RtRequest *request);
+
+#endif							/* RT_GATEWAY_TOPIC_RECHECK_H */
