@@ -44,6 +44,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 use RealtimePort;
+use RealtimeSession;
 
 our @EXPORT = qw(
   new_node gateway_port wait_for_gateway wait_for_call poll_until soon

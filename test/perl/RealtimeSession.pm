@@ -1,0 +1,41 @@
+# Sessions of BackgroundPsql that behave alike with all releases of PostgreSQL.
+#
+# In the first releases of 16 a query returns when the mark behind its result has
+# begun to come, and leaves the rest of that to the next query.
+package RealtimeSession;
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::BackgroundPsql;
+use Test::More;
+
+my $query_of_release = \&PostgreSQL::Test::BackgroundPsql::query;
+my $queries = 0;
+
+# What later releases do, which count their queries.
+sub query
+{
+	my ($self, $query) = @_;
+	return $query_of_release->(@_) if exists $self->{query_cnt};
+
+	my $mark = 'end of query ' . ++$queries;
+	note "issuing query via background psql: $query";
+	$self->{timeout}->start if defined $self->{query_timer_restart};
+	$self->{stdin} .= "$query\n;\n\\echo '$mark'\n\\warn '$mark'\n";
+	$self->{run}->pump
+	  until (2 == grep { /\Q$mark\E\n/ } @$self{qw(stdout stderr)}) || $self->{timeout}->is_expired;
+	die "psql query timed out" if $self->{timeout}->is_expired;
+
+	s/\n?\Q$mark\E\n// for @$self{qw(stdout stderr)};
+	my $output = $self->{stdout};
+	$self->{stdout} = '';
+	return wantarray ? ($output, $self->{stderr} eq '' ? 0 : 1) : $output;
+}
+
+{
+	no warnings 'redefine';
+	*PostgreSQL::Test::BackgroundPsql::query = \&query;
+}
+
+1;
