@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "src/gateway/asker.h"
+#include "src/gateway/dispatch.h"
 #include "src/gateway/door/outbox.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/readdress.h"
@@ -19,21 +20,11 @@ rt_asker_of(RtRequest *request)
 		asked->position};
 }
 
-/* Whether the frames have the asker's id already. */
 static bool
-is_addressed(const RtAsker *asker, RtRequest *request)
+send_readdressed(const RtAsker *asker, RtConnection *connection, RtText id_json,
+				 RtText frame)
 {
-	RtText		own = rt_asker_of(request).id_json;
-
-	return own.len == asker->id_json.len &&
-		(own.len == 0 || memcmp(own.ptr, asker->id_json.ptr, own.len) == 0);
-}
-
-static bool
-send_readdressed(const RtAsker *asker, RtConnection *connection,
-				 RtRequest *request, const char *frame)
-{
-	RtText		payload = rt_frame_payload(frame);
+	RtText		payload = rt_frame_payload(frame.ptr);
 	size_t		cap = payload.len + 2 * asker->id_json.len;
 	char	   *buffer = malloc(RT_FRAME_HEADROOM + cap);
 	size_t		len = 0;
@@ -42,7 +33,7 @@ send_readdressed(const RtAsker *asker, RtConnection *connection,
 	if (buffer != NULL)
 		len = rt_payload_readdress(buffer + RT_FRAME_HEADROOM,
 								   Min(cap, RT_FRAME_PAYLOAD_MAX), payload,
-								   request->asked.id.len, asker->id_json);
+								   id_json.len, asker->id_json);
 	if (len > 0)
 	{
 		sealed = rt_frame_seal(buffer, len, RT_OPCODE_TEXT, &len);
@@ -53,11 +44,22 @@ send_readdressed(const RtAsker *asker, RtConnection *connection,
 }
 
 bool
-rt_asker_send(const RtAsker *asker, RtConnection *connection,
-			  RtRequest *request, const char *frames, size_t len)
+rt_asker_send(const RtAsker *asker, RtConnection *connection, RtText id_json,
+			  RtText frame)
 {
-	if (!is_addressed(asker, request))
-		return send_readdressed(asker, connection, request, frames);
-	rt_connection_send(connection, frames, len);
+	bool		is_its_own = id_json.len == asker->id_json.len &&
+		(id_json.len == 0 || memcmp(id_json.ptr, asker->id_json.ptr, id_json.len) == 0);
+
+	if (!is_its_own)
+		return send_readdressed(asker, connection, id_json, frame);
+	rt_connection_send(connection, frame.ptr, frame.len);
 	return true;
+}
+
+void
+rt_asker_refuse(const RtAsker *asker, RtConnection *connection, RtCode code)
+{
+	RtSpan		id = {0, asker->id_json.len};
+
+	rt_send_failure(connection, asker->id_json.ptr, id, code, rt_code_message(code));
 }

@@ -6,6 +6,7 @@
 #ifndef RT_GATEWAY_ASKER_H
 #define RT_GATEWAY_ASKER_H
 
+#include "src/errcodes.h"
 #include "src/gateway/door/connection.h"
 #include "src/ipc/request.h"
 #include "src/protocol/text.h"
@@ -21,10 +22,14 @@ typedef struct RtAsker
 extern RtAsker rt_asker_of(RtRequest *request);
 
 /*
- * Sends frames of an answer, with the asker's id.  Returns false if one gets too
- * long by that; then nothing has been sent.
+ * Sends a frame of an answer that has an id, with the asker's.  Returns false if
+ * it gets too long by that; then nothing has been sent.
  */
 extern bool rt_asker_send(const RtAsker *asker, RtConnection *connection,
-						  RtRequest *request, const char *frames, size_t len);
+						  RtText id_json, RtText frame);
+
+/* Tells it that it gets nothing. */
+extern void rt_asker_refuse(const RtAsker *asker, RtConnection *connection,
+							RtCode code);
 
 #endif							/* RT_GATEWAY_ASKER_H */

@@ -18,6 +18,7 @@
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
+#include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/recheck.h"
 #include "src/gateway/topic/resume.h"
@@ -282,6 +283,7 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 			break;
 		case RT_ENVELOPE_HELLO:
 			connection->caps_batch = envelope.caps_batch;
+			connection->caps_parts = envelope.caps_parts;
 			break;
 		case RT_ENVELOPE_SUBSCRIBE:
 			rt_subscribe_one(connection, text, &envelope);
@@ -310,14 +312,6 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 
 /* ---- answers ---- */
 
-static void
-tell_code(RtConnection *connection, const RtAsker *asker, RtCode code)
-{
-	RtSpan		id = {0, asker->id_json.len};
-
-	rt_send_failure(connection, asker->id_json.ptr, id, code, rt_code_message(code));
-}
-
 bool
 rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *asker)
 {
@@ -330,18 +324,18 @@ rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *aske
 			/* its own events are told before it */
 			if (request->answer_position > 0)
 				rt_conflate_send_all(connection);
-			return rt_asker_send(asker, connection, request,
-								 rt_shared_text_get(&request->answer),
-								 request->answer.len);
+			return rt_asker_send(asker, connection, rt_asker_of(request).id_json,
+								 (RtText) {rt_shared_text_get(&request->answer),
+								 request->answer.len});
 		case RT_ANSWER_FAILED:
-			tell_code(connection, asker, RT_CODE_INTERNAL_ERROR);
+			rt_asker_refuse(asker, connection, RT_CODE_INTERNAL_ERROR);
 			break;
 		case RT_ANSWER_UNAVAILABLE:
-			tell_code(connection, asker, RT_CODE_SERVICE_UNAVAILABLE);
+			rt_asker_refuse(asker, connection, RT_CODE_SERVICE_UNAVAILABLE);
 			break;
 		case RT_ANSWER_STREAM:
 			done = rt_stream_grant(connection, request, asker);
-			rt_recheck_if_another(connection, request);
+			rt_recheck_if_another(connection, request->asked.session);
 			return done;
 		case RT_ANSWER_NONE:
 		case RT_ANSWER_VERDICTS:
@@ -378,7 +372,7 @@ answer_connection(RtConnection *connection, RtRequest *request)
 	{
 		case RT_REQUEST_SUBSCRIBE:
 			rt_subscribe_verdicts(connection, request);
-			rt_recheck_if_another(connection, request);
+			rt_recheck_if_another(connection, request->asked.session);
 			break;
 		case RT_REQUEST_REPLAY:
 			rt_replay_answer(connection, request);
@@ -406,12 +400,14 @@ pass_answer_on(RtRequest *request)
 {
 	RtConnection *connection = rt_ask_settle(request);
 
+	rt_parts_forget_answer();	/* of one that has ended in an error */
 	if (connection != NULL)
 		answer_connection(connection, request);
 	if (request->asked.kind == RT_REQUEST_STREAM)
 	{
 		rt_stream_ended(connection);
 		rt_flight_land(request, connection == NULL);
+		rt_parts_forget_answer();
 	}
 	else if (request->asked.kind == RT_REQUEST_REPAIR)
 		rt_repair_ended();

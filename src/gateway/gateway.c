@@ -43,6 +43,7 @@
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
+#include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/topic_watch.h"
@@ -221,6 +222,7 @@ run_turn(void)
 	rt_dispatch_answers();
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
+	rt_parts_finish();
 	watch_service();			/* after the answers that say the same */
 	ask_what_waits();
 	rt_members_begin();
@@ -229,7 +231,7 @@ run_turn(void)
 	sweep_connections();
 	rt_sockets_flush();
 	rt_repairs_begin();			/* for those that have drained */
-	more = rt_connections_reap() || more;
+	more = rt_connections_reap() || rt_parts_are_due() || more;
 	return more ? RT_FANOUT_MORE : fanout;
 }
 

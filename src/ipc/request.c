@@ -196,7 +196,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->answer_kind = RT_ANSWER_NONE;
 	request->answer_position = 0;
 	request->answer_session = RT_SESSION_NONE;
-	request->answer_alike = false;
+	request->answer_alike = request->answer_too_large = false;
 	request->durability = RT_DURABLE;
 	request->awaits_standbys = false;
 	request->overdue = request->told = false;

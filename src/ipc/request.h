@@ -113,6 +113,7 @@ typedef struct RtQuestion
 	RtRequestSpan cursor;		/* STREAM: any JSON; more of a value is wanted,
 								 * not a subscription; len 0 = it is not */
 	int32		schema_version; /* STREAM: of the client's rows; 0 = not said */
+	bool		parts;			/* STREAM: the client takes long values in parts */
 	uint64		flight;			/* STREAM: the gateway's own: others may wait for
 								 * the same answer; 0 = nobody */
 } RtQuestion;
@@ -153,6 +154,7 @@ typedef struct RtRequest
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
 	bool		answer_alike;	/* STREAM: whoever asks the same, as the same
 								 * session, would get it as well */
+	bool		answer_too_large;	/* RELOAD: the value is, for an event */
 	RtSharedText answer;
 	int			answer_session; /* LOGIN: referenced; RT_SESSION_NONE = none */
 

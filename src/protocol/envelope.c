@@ -317,6 +317,8 @@ read_control(const char *text, uint32_t len, const RtSpan *members,
 		case RT_ENVELOPE_HELLO:
 			envelope->caps_batch = array_contains(text, members[MEMBER_CAPS],
 												  "batch");
+			envelope->caps_parts = array_contains(text, members[MEMBER_CAPS],
+												  "parts");
 			return kind;
 		case RT_ENVELOPE_REPLAY:
 			envelope->since = number_only(text, members[MEMBER_SINCE]);

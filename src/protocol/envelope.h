@@ -71,6 +71,7 @@ typedef struct RtEnvelope
 	RtSpan		batch;			/* BATCH: the array of calls */
 	bool		sequential;		/* BATCH */
 	bool		caps_batch;		/* HELLO: the client takes batched events */
+	bool		caps_parts;		/* HELLO: and long values in parts */
 	RtSpan		topic;			/* SUBSCRIBE, UNSUBSCRIBE, REPLAY: any JSON,
 								 * never absent */
 	RtSpan		topics;			/* SUBSCRIBE_BATCH: a JSON array */

@@ -382,6 +382,8 @@ rt_payload_stream(char *dst, size_t cap, RtText id_json,
 	{
 		put_stream_merge(&w, reply);
 		put_stream_data_kind(&w, reply);
+		if (reply->more)
+			put_literal(&w, ",\"more\":true");
 	}
 	put_literal(&w, "}}");
 	return end_writing(&w);
@@ -393,6 +395,23 @@ rt_payload_stream_length(const RtStreamReply *reply)
 	return RT_FRAME_OVERHEAD + reply->data_json.len + reply->topic.len +
 		reply->merge.len + 6 * reply->key.len + 6 * reply->version.len +
 		reply->cursor_json.len;
+}
+
+size_t
+rt_payload_part(char *dst, size_t cap, RtText id_json, RtText items_json,
+				bool more)
+{
+	Writer		w = begin_writing(dst, cap);
+
+	put_literal(&w, RT_PART_HEAD);
+	put_json(&w, id_json);
+	put_literal(&w, ",\"data\":{\"items\":");
+	put_json(&w, items_json);
+	if (more)
+		put_literal(&w, ",\"more\":true}}");
+	else
+		put_literal(&w, ",\"more\":false}}");
+	return end_writing(&w);
 }
 
 size_t

@@ -138,6 +138,7 @@ typedef struct RtStreamReply
 	bool		paged;			/* has_more is written */
 	bool		has_more;
 	RtText		cursor_json;
+	bool		more;			/* data are the first items; parts follow */
 } RtStreamReply;
 
 /* The most that a reply has besides its id, with its texts escaped. */
@@ -145,6 +146,11 @@ extern size_t rt_payload_stream_length(const RtStreamReply *reply);
 
 extern size_t rt_payload_stream(char *dst, size_t cap, RtText id_json,
 								const RtStreamReply *reply);
+
+/* Items that follow a reply, and whether more do.  Its id is behind the head. */
+#define RT_PART_HEAD "{\"topic\":\"__parts\",\"event\":"
+extern size_t rt_payload_part(char *dst, size_t cap, RtText id_json,
+							  RtText items_json, bool more);
 
 /* Not a payload: one of the events that such a reply lists. */
 extern size_t rt_frame_replay_item(char *dst, size_t cap, uint64_t seq,

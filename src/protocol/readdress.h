@@ -10,7 +10,8 @@
 #include "src/protocol/text.h"
 
 /*
- * Writes the payload of a reply as if it had been asked for with another id.
+ * Writes the payload of a reply, or of a part of it, as if it had been asked for
+ * with another id.
  * id_len: of its own one.  Returns the length, which differs by what the ids do,
  * or 0 if it does not fit into cap bytes.
  */

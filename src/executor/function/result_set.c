@@ -38,7 +38,7 @@ rt_result_check_size(StringInfo out, int limit)
 	if (out->len > limit)
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
-				 errmsg("Result exceeds the frame limit")));
+				 errmsg("Result is too long; return it in pages")));
 }
 
 /* ---- values ---- */

@@ -272,26 +272,33 @@ describe_stream(RtStreamWork *stream)
 }
 
 void
-rt_stream_check_length(size_t len)
+rt_stream_check_length(size_t len, size_t max)
 {
-	if (len > RT_FRAME_PAYLOAD_MAX)
+	if (len > max)
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
-				 errmsg("Value exceeds the frame limit; load it in pages")));
+				 errmsg("Value is too long; load it in pages")));
+}
+
+RtText
+rt_stream_id(const RtStreamWork *stream)
+{
+	const RtRequestSpan *id = &stream->work.request->asked.id;
+
+	return (RtText) {stream->guarded.text + id->off, id->len};
 }
 
 static char *
 frame_of_reply(RtStreamWork *stream, size_t *frame_len)
 {
-	RtRequest  *request = stream->work.request;
-	RtText		id = {stream->guarded.text + request->asked.id.off, request->asked.id.len};
+	RtText		id = rt_stream_id(stream);
 	size_t		cap = rt_payload_stream_length(&stream->reply) + 2 * id.len;
 	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
 	size_t		len = rt_payload_stream(buffer + RT_FRAME_HEADROOM, cap, id,
 										&stream->reply);
 
 	Assert(len > 0);
-	rt_stream_check_length(len);
+	rt_stream_check_length(len, RT_FRAME_PAYLOAD_MAX);
 	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
 }
 
@@ -307,8 +314,19 @@ frame_of_refreshed(RtStreamWork *stream, size_t *frame_len)
 									   Max(reply->seq, 0));
 
 	Assert(len > 0);
-	rt_stream_check_length(len);
+	rt_stream_check_length(len, RT_FRAME_PAYLOAD_MAX);
 	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
+}
+
+static char *
+frames_of_value(RtStreamWork *stream, size_t *len)
+{
+	if (stream->reloads)
+		return frame_of_refreshed(stream, len);
+	if (stream->work.request->asked.parts &&
+		rt_payload_stream_length(&stream->reply) > RT_FRAME_PAYLOAD_MAX)
+		return rt_stream_parts(stream, len);
+	return frame_of_reply(stream, len);
 }
 
 /* What the gateway has to know of the stream. */
@@ -332,15 +350,14 @@ send_subscribing_reply(RtStreamWork *stream)
 {
 	StringInfoData topics;
 	size_t		len;
-	char	   *frame = stream->reloads ? frame_of_refreshed(stream, &len) :
-		frame_of_reply(stream, &len);
+	char	   *frames = frames_of_value(stream, &len);
 
 	set_flags(stream);
 	initStringInfo(&topics);
 	rt_reply_add_topic(&topics, stream->topic, stream->topic_len,
 					   stream->reply.seq, stream->flags);
 	if (!rt_reply_topics(stream->work.request, RT_ANSWER_STREAM, &topics,
-						 frame, len))
+						 frames, len))
 		rt_reply_refuse_overload();
 }
 
@@ -586,6 +603,8 @@ answer_fault(RtStreamWork *stream, RtWorkResult *result)
 	rt_stream_failed(stream);
 	if (stream->loads && !work->unavailable)
 		rt_stream_observe(stream, result);
+	work->request->answer_too_large =
+		strcmp(work->fault.code, rt_code_wire(RT_CODE_PAYLOAD_TOO_LARGE)) == 0;
 	if (stream->reloads && !work->unavailable)
 		rt_stream_tell_subscribers(stream);
 	else

@@ -82,11 +82,22 @@ extern void rt_stream_set_rows(RtStreamWork *stream, Jsonb *rows);
 /* What is sent of one item; NULL = nothing. */
 extern Jsonb *rt_stream_transform(RtStreamWork *stream, Jsonb *data);
 
-/* Raises if a value, or a reply with one, is too long for a frame. */
-extern void rt_stream_check_length(size_t len);
+/*
+ * How long the value may be: a frame, or more if the client takes it in parts
+ * (stream_parts.c).  Raises if it, or a frame with it, is too long.
+ */
+extern Size rt_stream_value_max(const RtStreamWork *stream);
+extern void rt_stream_check_length(size_t len, size_t max);
 
-/* Appends a value's text.  Raises when the whole becomes too long for a frame. */
-extern void rt_stream_append(StringInfo out, Jsonb *value);
+/* Appends a value's text.  Raises when the whole becomes too long. */
+extern void rt_stream_append(const RtStreamWork *stream, StringInfo out,
+							 Jsonb *value);
+
+/* Of the request, as it was sent. */
+extern RtText rt_stream_id(const RtStreamWork *stream);
+
+/* The frames of a reply that is too long for one, one behind the other. */
+extern char *rt_stream_parts(RtStreamWork *stream, size_t *len);
 
 /* A member of an object; NULL if it has none, or is none. */
 extern JsonbValue *rt_jsonb_member(Jsonb *object, const char *name);

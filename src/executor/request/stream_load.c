@@ -119,10 +119,10 @@ change_item(const ItemChanger *changer, Jsonb *item)
 }
 
 void
-rt_stream_append(StringInfo out, Jsonb *value)
+rt_stream_append(const RtStreamWork *stream, StringInfo out, Jsonb *value)
 {
 	(void) JsonbToCString(out, &value->root, VARSIZE(value));
-	rt_stream_check_length(out->len);
+	rt_stream_check_length(out->len, rt_stream_value_max(stream));
 }
 
 /* Each element of an array, or else the whole; those left out are not there. */
@@ -142,7 +142,7 @@ change_items(const ItemChanger *changer, Jsonb *value)
 		if (item == NULL)
 			appendStringInfoString(&out, "null");
 		else
-			rt_stream_append(&out, item);
+			rt_stream_append(changer->stream, &out, item);
 		return (RtText) {out.data, out.len};
 	}
 
@@ -156,7 +156,7 @@ change_items(const ItemChanger *changer, Jsonb *value)
 			continue;
 		if (out.len > 1)
 			appendStringInfoChar(&out, ',');
-		rt_stream_append(&out, item);
+		rt_stream_append(changer->stream, &out, item);
 	}
 	appendStringInfoChar(&out, ']');
 	return (RtText) {out.data, out.len};
@@ -171,12 +171,12 @@ jsonb_of_text(RtText text)
 }
 
 static RtText
-text_of_jsonb(Jsonb *value)
+text_of_jsonb(const RtStreamWork *stream, Jsonb *value)
 {
 	StringInfoData out;
 
 	initStringInfo(&out);
-	rt_stream_append(&out, value);
+	rt_stream_append(stream, &out, value);
 	return (RtText) {out.data, out.len};
 }
 
@@ -192,8 +192,9 @@ page_type(void)
 
 /* A realtime.page; returns its data, NULL if there is none. */
 static Jsonb *
-take_page(RtStreamReply *reply, Datum value)
+take_page(RtStreamWork *stream, Datum value)
 {
+	RtStreamReply *reply = &stream->reply;
 	HeapTupleHeader header = DatumGetHeapTupleHeader(value);
 	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
 											  HeapTupleHeaderGetTypMod(header));
@@ -209,14 +210,15 @@ take_page(RtStreamReply *reply, Datum value)
 	reply->paged = true;
 	reply->has_more = !nulls[PAGE_HAS_MORE] && DatumGetBool(values[PAGE_HAS_MORE]);
 	if (!nulls[PAGE_CURSOR])
-		reply->cursor_json = text_of_jsonb(DatumGetJsonbP(values[PAGE_CURSOR]));
+		reply->cursor_json = text_of_jsonb(stream, DatumGetJsonbP(values[PAGE_CURSOR]));
 	return nulls[PAGE_DATA] ? NULL : DatumGetJsonbP(values[PAGE_DATA]);
 }
 
 /* A jsonb {data, hasMore, cursor} is a page as well; anything else is not. */
 static Jsonb *
-take_page_object(RtStreamReply *reply, Jsonb *value)
+take_page_object(RtStreamWork *stream, Jsonb *value)
 {
+	RtStreamReply *reply = &stream->reply;
 	JsonbValue *data;
 	JsonbValue *has_more;
 	JsonbValue *cursor;
@@ -230,7 +232,7 @@ take_page_object(RtStreamReply *reply, Jsonb *value)
 	reply->paged = true;
 	reply->has_more = has_more->val.boolean;
 	if (cursor != NULL && cursor->type != jbvNull)
-		reply->cursor_json = text_of_jsonb(JsonbValueToJsonb(cursor));
+		reply->cursor_json = text_of_jsonb(stream, JsonbValueToJsonb(cursor));
 	return JsonbValueToJsonb(data);
 }
 
@@ -255,7 +257,7 @@ set_value(RtStreamWork *stream, Jsonb *value)
 	else if (changes_items(&changer))
 		stream->reply.data_json = change_items(&changer, value);
 	else
-		stream->reply.data_json = text_of_jsonb(value);
+		stream->reply.data_json = text_of_jsonb(stream, value);
 }
 
 /* A loader that returns one value that must be looked into. */
@@ -267,9 +269,9 @@ load_one(RtStreamWork *stream, RtFunction *loader, bool is_page)
 	if (value.isnull)
 		set_value(stream, NULL);
 	else if (is_page)
-		set_value(stream, take_page(&stream->reply, value.value));
+		set_value(stream, take_page(stream, value.value));
 	else
-		set_value(stream, take_page_object(&stream->reply,
+		set_value(stream, take_page_object(stream,
 										   DatumGetJsonbP(value.value)));
 }
 
@@ -282,7 +284,7 @@ load_as_json(RtStreamWork *stream, RtFunction *loader)
 
 	initStringInfo(&out);
 	rt_function_invoke_json(loader, &stream->guarded.arguments, &out,
-							RT_FRAME_PAYLOAD_MAX);
+							(int) rt_stream_value_max(stream));
 	text = (RtText) {out.data, out.len};
 	if (text.len == strlen("null") && memcmp(text.ptr, "null", text.len) == 0)
 		text = empty_value(stream);

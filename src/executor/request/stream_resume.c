@@ -116,7 +116,7 @@ append_event(RtStreamWork *stream, StringInfo out, Jsonb *item)
 					 stream->topic);
 	escape_json(out, name);
 	appendStringInfoString(out, ",\"data\":");
-	rt_stream_append(out, value);
+	rt_stream_append(stream, out, value);
 	appendStringInfoChar(out, '}');
 }
 

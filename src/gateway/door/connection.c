@@ -19,6 +19,7 @@
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/flight.h"
+#include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
@@ -157,7 +158,7 @@ on_drained(void *user)
 
 	if (connection->state != RT_CONNECTION_OPEN)
 		return false;
-	if (rt_conflate_send(connection))
+	if (rt_parts_send(connection) || rt_conflate_send(connection))
 		return true;
 	if (!rt_subscriptions_are_lost(connection))
 		return false;
@@ -260,6 +261,7 @@ free_connection(RtConnection *connection)
 {
 	rt_ask_forget(connection, note_forgotten);
 	rt_flights_forget(connection);
+	rt_parts_forget(connection);
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);
 	rt_repair_forget(connection);

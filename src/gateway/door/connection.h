@@ -35,6 +35,7 @@ typedef struct RtConnection
 	uint32		index;			/* in the table of connections */
 	RtConnectionState state;
 	bool		caps_batch;		/* takes batched events */
+	bool		caps_parts;		/* and long values in parts */
 	bool		in_ready;		/* on the list of those with messages */
 	int			session;		/* identity, referenced */
 	int64		expires;		/* the identity, in seconds since 1970; 0 = never */
@@ -76,6 +77,7 @@ typedef struct RtConnection
 								 * and those that it has joined */
 	dlist_head	follows;		/* those that it has joined, flight.c */
 	uint64		told;			/* of them: begun before it was told something */
+	dlist_head	deliveries;		/* of values in parts, parts.h */
 	struct RtUnsubscribed *unsubscribed;	/* meanwhile; NULL = nothing */
 	uint32		unsubscribed_count;
 

@@ -138,6 +138,7 @@ is_same(const Flight *flight, const RtQuestion *question,
 	return flight->question.session == question->session &&
 		flight->question.since == question->since &&
 		flight->question.schema_version == question->schema_version &&
+		flight->question.parts == question->parts &&
 		texts_are_equal(flight->texts.path, texts->path) &&
 		texts_are_equal(flight->texts.args, texts->args) &&
 		texts_are_equal(flight->texts.version, texts->version);
@@ -343,7 +344,8 @@ has_room(const RtConnection *connection, const RtRequest *request)
 	size_t		pending = rt_outbox_pending(connection);
 
 	return pending == 0 ||
-		pending + request->answer.len <= (size_t) realtime_max_backpressure / 2;
+		pending + Min(request->answer.len, RT_FRAME_PAYLOAD_MAX) <=
+		(size_t) realtime_max_backpressure / 2;
 }
 
 /* Who follows the topic already would get events again that the value has. */

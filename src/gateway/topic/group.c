@@ -220,21 +220,21 @@ charge_for(RtText path, RtText args)
 }
 
 RtBudgetVerdict
-rt_group_enter(RtSubscription *subscription, RtRequest *request, bool shared)
+rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 {
-	const char *text = rt_shared_text_get(&request->text);
-	RtText		path = {text + request->asked.path.off, request->asked.path.len};
-	RtText		args = {text + request->asked.args.off, request->asked.args.len};
+	RtText		path = answer->path;
+	RtText		args = answer->args;
 	RtConnection *connection = subscription->connection;
 	RtTopic    *topic = subscription->topic;
-	int			session = shared ? RT_SESSION_NONE : connection->session;
+	int			session = (answer->flags & RT_TOPIC_SHARED) != 0 ? RT_SESSION_NONE :
+		connection->session;
 	uint32		hash = key_hash(topic, session, path, args);
 	RtGroup    *group = find_group(topic, session, path, args, hash);
 	RtBudgetVerdict verdict;
 
 	if (group != NULL && group == subscription->group)
 	{
-		if (was_wished_since(group, request->answer_position))
+		if (was_wished_since(group, answer->position))
 			want(group);
 		return RT_BUDGET_GRANTED;
 	}
@@ -252,9 +252,9 @@ rt_group_enter(RtSubscription *subscription, RtRequest *request, bool shared)
 	subscription->group = group;
 	dlist_push_tail(&group->subscriptions, &subscription->group_node);
 	group->count++;
-	set_stale(group, request->answer_stale_ms);
+	set_stale(group, answer->stale_ms);
 	group->loaded_ms = rt_gateway.now_ms;
-	if (was_wished_since(group, request->answer_position))
+	if (was_wished_since(group, answer->position))
 		want(group);
 	return RT_BUDGET_GRANTED;
 }
@@ -457,6 +457,26 @@ refresh_all(RtGroup *group, const RtRequest *request, int64 seq, RtText text)
 	free(late);
 }
 
+/* A value that is too long for an event is asked for by who takes it in parts. */
+static void
+tell_failure(RtGroup *group, RtRequest *request)
+{
+	RtText		text = {rt_shared_text_get(&request->answer), request->answer.len};
+	RtEventFrame frame = {.plain = text};
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &group->subscriptions)
+	{
+		RtSubscription *subscription = dlist_container(RtSubscription, group_node, iter.cur);
+
+		if (request->answer_too_large && subscription->connection->caps_parts &&
+			subscription->state == RT_SUBSCRIPTION_ACTIVE)
+			rt_subscription_lose_for_good(subscription);
+		else
+			(void) rt_connection_deliver(subscription->connection, &frame);
+	}
+}
+
 static void
 tell_recovered(RtGroup *group)
 {
@@ -511,8 +531,7 @@ rt_group_answer(RtRequest *request)
 			break;
 		case RT_ANSWER_FRAME:
 			group->failing = true;
-			send_to_all(group, (RtText) {rt_shared_text_get(&request->answer),
-						request->answer.len});
+			tell_failure(group, request);
 			break;
 		case RT_ANSWER_FAILED:
 			if (group->failures++ < FAILURES_MAX)

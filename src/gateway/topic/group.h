@@ -10,6 +10,7 @@
 #ifndef RT_GATEWAY_TOPIC_GROUP_H
 #define RT_GATEWAY_TOPIC_GROUP_H
 
+#include "src/gateway/topic/stream_answer.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/request.h"
 
@@ -20,7 +21,7 @@ extern void rt_groups_init(void);
  * group, and out of another.  Returns why it cannot be.
  */
 extern RtBudgetVerdict rt_group_enter(RtSubscription *subscription,
-									  RtRequest *request, bool shared);
+									  const RtStreamAnswer *answer);
 
 /* A subscription that is in one is dropped. */
 extern void rt_group_exit(RtSubscription *subscription);

@@ -139,9 +139,9 @@ rt_recheck_answer(RtConnection *connection, RtRequest *request)
 }
 
 void
-rt_recheck_if_another(RtConnection *connection, const RtRequest *request)
+rt_recheck_if_another(RtConnection *connection, int session)
 {
 	if (connection->state == RT_CONNECTION_OPEN &&
-		!rt_sessions_are_alike(request->asked.session, connection->session))
+		!rt_sessions_are_alike(session, connection->session))
 		rt_recheck_connection(connection);
 }

@@ -18,6 +18,6 @@ extern void rt_recheck_answer(RtConnection *connection, RtRequest *request);
  * An answer has been given to who the connection was when it asked: if that is
  * somebody else by now, its subscriptions are asked about once more.
  */
-extern void rt_recheck_if_another(RtConnection *connection, const RtRequest *request);
+extern void rt_recheck_if_another(RtConnection *connection, int session);
 
 #endif							/* RT_GATEWAY_TOPIC_RECHECK_H */

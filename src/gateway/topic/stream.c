@@ -14,12 +14,12 @@
 
 #include "common/hashfn.h"
 
-#include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
+#include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
@@ -68,6 +68,7 @@ rt_stream_fill(const RtConnection *connection, RtQuestion *question,
 	if (call->schema_version.len > 0)
 		question->schema_version = (int32)
 			Min(rt_json_integer(text, call->schema_version), PG_INT32_MAX);
+	question->parts = connection->caps_parts;
 	question->ticket = ++last_ticket;
 	question->position = rt_ring_position();
 }
@@ -158,10 +159,9 @@ rt_stream_unsubscribed(RtConnection *connection, const char *topic, size_t len)
 }
 
 static bool
-was_unsubscribed(RtConnection *connection, const char *topic, size_t len,
-				 uint64 ticket)
+was_unsubscribed(RtConnection *connection, RtText topic, uint64 ticket)
 {
-	RtUnsubscribed wanted = identify(topic, len);
+	RtUnsubscribed wanted = identify(topic.ptr, topic.len);
 	RtUnsubscribed *entry = find_unsubscribed(connection, &wanted);
 
 	return entry != NULL && entry->ticket > ticket;
@@ -169,19 +169,42 @@ was_unsubscribed(RtConnection *connection, const char *topic, size_t len,
 
 /* ---- answers ---- */
 
+RtStreamAnswer
+rt_stream_answer_of(RtRequest *request)
+{
+	const char *text = rt_shared_text_get(&request->text);
+	const char *answer = rt_shared_text_get(&request->answer);
+	RtAnsweredTopic answered;
+
+	memcpy(&answered, answer, sizeof(answered));
+	return (RtStreamAnswer) {
+		.path = {text + request->asked.path.off, request->asked.path.len},
+		.args = {text + request->asked.args.off, request->asked.args.len},
+		.session = request->asked.session,
+		.id_json = rt_asker_of(request).id_json,
+		.topic = {answer + sizeof(answered), answered.len},
+		.seq = answered.seq,
+		.flags = answered.flags,
+		.position = request->answer_position,
+		.stale_ms = request->answer_stale_ms,
+		.frames = {answer + request->answer_topics_len,
+			request->answer.len - request->answer_topics_len}
+	};
+}
+
 /*
  * Whether a subscription that is active has got events that an answer does not
  * have.  Where both have numbers, these tell.
  */
 static bool
-is_ahead(const RtSubscription *subscription, const RtRequest *request, int64 seq)
+is_ahead(const RtSubscription *subscription, const RtStreamAnswer *answer)
 {
 	int64		known = subscription->last_seq >= 0 ? subscription->last_seq :
 		subscription->base_seq;
 
-	if (known >= 0 && seq >= 0)
-		return known > seq;
-	return Max(subscription->position, rt_fanout_position()) > request->answer_position;
+	if (known >= 0 && answer->seq >= 0)
+		return known > answer->seq;
+	return Max(subscription->position, rt_fanout_position()) > answer->position;
 }
 
 /*
@@ -191,20 +214,19 @@ is_ahead(const RtSubscription *subscription, const RtRequest *request, int64 seq
  * the earlier of the two.  Returns whether it begins anew.
  */
 static bool
-set_start(RtSubscription *subscription, const RtRequest *request,
-		  const RtAsker *asker, const RtAnsweredTopic *answered)
+set_start(RtSubscription *subscription, const RtStreamAnswer *answer,
+		  const RtAsker *asker)
 {
 	bool		active = subscription->state == RT_SUBSCRIPTION_ACTIVE;
 	int64		last = subscription->last_seq;
 
 	rt_subscription_activate(subscription);
-	if (answered->flags & RT_TOPIC_FROM_NOW)
+	if (answer->flags & RT_TOPIC_FROM_NOW)
 		rt_subscription_go_on_from_base(subscription, asker->position,
 										active && last >= 0 ?
-										Min(last, answered->seq) : answered->seq);
-	else if (!active || is_ahead(subscription, request, answered->seq))
-		rt_subscription_go_on(subscription, request->answer_position,
-							  answered->seq);
+										Min(last, answer->seq) : answer->seq);
+	else if (!active || is_ahead(subscription, answer))
+		rt_subscription_go_on(subscription, answer->position, answer->seq);
 	else
 		return false;
 	return true;
@@ -212,48 +234,47 @@ set_start(RtSubscription *subscription, const RtRequest *request,
 
 /* Goes on behind what an answer has brought, and delivers what has come since. */
 static void
-go_on(RtSubscription *subscription, const RtRequest *request,
-	  const RtAsker *asker, const RtAnsweredTopic *answered)
+go_on(RtSubscription *subscription, const RtStreamAnswer *answer,
+	  const RtAsker *asker)
 {
 	/* one that was asked for by name, too, and not granted, begins here */
 	if (subscription->state == RT_SUBSCRIPTION_PENDING)
 		rt_subscription_make_good(subscription);
 	/* one that has lost events goes on once these are there */
-	if (!subscription->lost && set_start(subscription, request, asker, answered) &&
-		(answered->flags & RT_TOPIC_MORE) == 0)
+	if (!subscription->lost && set_start(subscription, answer, asker) &&
+		(answer->flags & RT_TOPIC_MORE) == 0)
 		rt_fanout_catch_up(&subscription, 1);
 	/* the rest comes like what others have lost */
-	if (answered->flags & RT_TOPIC_MORE)
-		rt_subscription_lose_behind(subscription, answered->seq);
+	if (answer->flags & RT_TOPIC_MORE)
+		rt_subscription_lose_behind(subscription, answer->seq);
 }
 
 /* Returns why the connection cannot have it, or RT_CODE_CUSTOM if it can. */
 static RtCode
-find_or_make(RtConnection *connection, const char *name, size_t len,
-			 RtSubscription **subscription)
+find_or_make(RtConnection *connection, RtText name, RtSubscription **subscription)
 {
 	RtBudgetVerdict verdict;
 
-	*subscription = rt_subscription_find(connection, name, len);
+	*subscription = rt_subscription_find(connection, name.ptr, name.len);
 	if (*subscription != NULL)
 		return RT_CODE_CUSTOM;
 	if (connection->subscription_count >= realtime_max_subscriptions)
 		return RT_CODE_RATE_LIMITED;
-	*subscription = rt_subscription_make(connection, name, len, &verdict);
+	*subscription = rt_subscription_make(connection, name.ptr, name.len,
+										 &verdict);
 	return *subscription != NULL ? RT_CODE_CUSTOM : rt_budget_code(verdict);
 }
 
 /* With whom it loads anew, and who wants to know; or why it cannot be. */
 static RtCode
-enter_stream(RtSubscription *subscription, RtRequest *request, uint8 flags)
+enter_stream(RtSubscription *subscription, const RtStreamAnswer *answer)
 {
-	const char *path = rt_shared_text_get(&request->text) + request->asked.path.off;
 	RtBudgetVerdict verdict = RT_BUDGET_GRANTED;
 
-	if (flags & RT_TOPIC_RELOADS)
-		verdict = rt_group_enter(subscription, request, (flags & RT_TOPIC_SHARED) != 0);
-	if (verdict == RT_BUDGET_GRANTED && (flags & RT_TOPIC_MEMBERS) &&
-		!rt_member_enter(subscription, path, request->asked.path.len))
+	if (answer->flags & RT_TOPIC_RELOADS)
+		verdict = rt_group_enter(subscription, answer);
+	if (verdict == RT_BUDGET_GRANTED && (answer->flags & RT_TOPIC_MEMBERS) &&
+		!rt_member_enter(subscription, answer->path.ptr, answer->path.len))
 		verdict = RT_BUDGET_SCARCE;
 	if (verdict == RT_BUDGET_GRANTED)
 		return RT_CODE_CUSTOM;
@@ -265,49 +286,52 @@ enter_stream(RtSubscription *subscription, RtRequest *request, uint8 flags)
 bool
 rt_stream_is_followed(RtConnection *connection, RtRequest *request)
 {
-	const char *answer;
-	RtAnsweredTopic answered;
+	RtText		topic;
 
 	if (request->answer_kind != RT_ANSWER_STREAM)
 		return false;
-	answer = rt_shared_text_get(&request->answer);
-	memcpy(&answered, answer, sizeof(answered));
-	return rt_subscription_find(connection, answer + sizeof(answered),
-								answered.len) != NULL;
+	topic = rt_stream_answer_of(request).topic;
+	return rt_subscription_find(connection, topic.ptr, topic.len) != NULL;
 }
 
+/* The last frame is at hand: what it belongs to is granted with it. */
 bool
-rt_stream_grant(RtConnection *connection, RtRequest *request, const RtAsker *asker)
+rt_stream_grant_last(RtConnection *connection, const RtStreamAnswer *answer,
+					 const RtAsker *asker, RtText frame)
 {
-	const char *answer = rt_shared_text_get(&request->answer);
-	const char *topic = answer + sizeof(RtAnsweredTopic);
-	RtSpan		id = {0, asker->id_json.len};
-	RtAnsweredTopic answered;
 	RtSubscription *subscription = NULL;
 	RtCode		refusal = RT_CODE_CUSTOM;
 
-	memcpy(&answered, answer, sizeof(answered));
-	if (!was_unsubscribed(connection, topic, answered.len, asker->ticket))
-		refusal = find_or_make(connection, topic, answered.len, &subscription);
+	if (!was_unsubscribed(connection, answer->topic, asker->ticket))
+		refusal = find_or_make(connection, answer->topic, &subscription);
 	if (subscription != NULL)
-		refusal = enter_stream(subscription, request, answered.flags);
+		refusal = enter_stream(subscription, answer);
 	if (refusal != RT_CODE_CUSTOM)
 	{
-		rt_send_failure(connection, asker->id_json.ptr, id, refusal,
-						rt_code_message(refusal));
+		rt_asker_refuse(asker, connection, refusal);
 		return true;
 	}
 
 	/* what has waited is older than the value, or comes again behind it */
 	rt_conflate_send_all(connection);
-	if (!rt_asker_send(asker, connection, request, answer + request->answer_topics_len,
-					   request->answer.len - request->answer_topics_len))
+	if (!rt_asker_send(asker, connection, answer->id_json, frame))
 	{
 		if (subscription != NULL && subscription->state == RT_SUBSCRIPTION_PENDING)
 			rt_subscription_drop(subscription);
 		return false;
 	}
 	if (subscription != NULL && connection->state == RT_CONNECTION_OPEN)
-		go_on(subscription, request, asker, &answered);
+		go_on(subscription, answer, asker);
 	return true;
+}
+
+bool
+rt_stream_grant(RtConnection *connection, RtRequest *request, const RtAsker *asker)
+{
+	RtStreamAnswer answer = rt_stream_answer_of(request);
+	size_t		first = rt_frame_length(answer.frames.ptr);
+
+	if (first < answer.frames.len)
+		return rt_parts_begin(connection, &answer, asker);
+	return rt_stream_grant_last(connection, &answer, asker, answer.frames);
 }

@@ -8,6 +8,7 @@
 
 #include "src/gateway/asker.h"
 #include "src/gateway/door/connection.h"
+#include "src/gateway/topic/stream_answer.h"
 #include "src/ipc/request.h"
 #include "src/protocol/envelope.h"
 
@@ -31,6 +32,11 @@ extern bool rt_stream_is_followed(RtConnection *connection, RtRequest *request);
  */
 extern bool rt_stream_grant(RtConnection *connection, RtRequest *request,
 							const RtAsker *asker);
+
+/* The same for its last frame, when the others have been sent. */
+extern bool rt_stream_grant_last(RtConnection *connection,
+								 const RtStreamAnswer *answer,
+								 const RtAsker *asker, RtText frame);
 
 /* An unsubscribe frame: requests that are in flight no longer grant it. */
 extern void rt_stream_unsubscribed(RtConnection *connection, const char *topic,

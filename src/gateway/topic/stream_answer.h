@@ -1,0 +1,28 @@
+/*
+ * stream_answer.h
+ *		What an answer of kind STREAM brings, and to what.
+ */
+#ifndef RT_GATEWAY_TOPIC_STREAM_ANSWER_H
+#define RT_GATEWAY_TOPIC_STREAM_ANSWER_H
+
+#include "src/ipc/request.h"
+#include "src/protocol/text.h"
+
+typedef struct RtStreamAnswer
+{
+	RtText		path;			/* of the question */
+	RtText		args;
+	int			session;		/* of who has asked */
+	RtText		id_json;		/* that the frames have */
+	RtText		topic;
+	int64		seq;			/* the value has all events up to this number */
+	uint8		flags;			/* RT_TOPIC_* */
+	uint64		position;		/* of the ring: likewise */
+	int64		stale_ms;
+	RtText		frames;			/* one behind the other; the reply is the first */
+} RtStreamAnswer;
+
+/* The texts are the request's. */
+extern RtStreamAnswer rt_stream_answer_of(RtRequest *request);
+
+#endif							/* RT_GATEWAY_TOPIC_STREAM_ANSWER_H */
