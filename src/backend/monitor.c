@@ -1,7 +1,7 @@
 /*
  * monitor.c
  *		What the views realtime.stat_gateway, realtime.stat_executor and
- *		realtime.stat_scheduler show, and the state of the service.
+ *		realtime.stat_scheduler show, the state of the service, and who listens.
  *
  * Slots are read without a lock: a worker may come or go between two columns.
  * Counters are those of the worker that runs now, or ran last, in the slot.
@@ -15,6 +15,7 @@
 
 #include "src/ipc/request.h"
 #include "src/ipc/service.h"
+#include "src/ipc/subscriber_count.h"
 #include "src/ipc/worker_slot.h"
 
 #define COMMON_COLUMNS 4		/* number, pid, state, started_at */
@@ -32,6 +33,7 @@ PG_FUNCTION_INFO_V1(realtime_stat_get_gateway);
 PG_FUNCTION_INFO_V1(realtime_stat_get_executor);
 PG_FUNCTION_INFO_V1(realtime_stat_get_scheduler);
 PG_FUNCTION_INFO_V1(realtime_service_state);
+PG_FUNCTION_INFO_V1(realtime_subscribers);
 
 Datum
 realtime_stat_get_gateway(PG_FUNCTION_ARGS)
@@ -58,6 +60,17 @@ Datum
 realtime_service_state(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(cstring_to_text(rt_service_state_text(rt_service_state())));
+}
+
+Datum
+realtime_subscribers(PG_FUNCTION_ARGS)
+{
+	text	   *topic = PG_GETARG_TEXT_PP(0);
+	int64		count = rt_subscriber_count(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic));
+
+	if (count == RT_SUBSCRIBERS_UNKNOWN)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(count);
 }
 
 /* One row for each slot of a kind, but for executors that are not needed now. */

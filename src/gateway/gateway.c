@@ -54,6 +54,7 @@
 #include "src/ipc/request.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
+#include "src/ipc/subscriber_count.h"
 #include "src/realtime.h"
 
 #define SWEEP_MS 1000			/* between looks at silent connections */
@@ -389,6 +390,7 @@ leave(int code, Datum arg)
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
+	rt_subscriber_counts_reset(rt_gateway.index);
 	rt_flush_set_waiting(rt_gateway.index, false);
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);

@@ -28,6 +28,7 @@
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/ipc/shmem.h"
+#include "src/ipc/subscriber_count.h"
 #include "src/ipc/timer.h"
 #include "src/ipc/unflushed.h"
 #include "src/ipc/vacate.h"
@@ -58,6 +59,7 @@ static const SharedArea areas[] = {
 	{rt_retention_size, rt_retention_init},
 	{rt_timers_size, rt_timers_init},
 	{rt_members_size, rt_members_init},
+	{rt_subscriber_counts_size, rt_subscriber_counts_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;

@@ -7,6 +7,13 @@ AS 'MODULE_PATHNAME', 'realtime_service_state';
 COMMENT ON FUNCTION realtime.service_state() IS
 '"ready", or in words what keeps calls from being answered.';
 
+CREATE FUNCTION realtime.subscribers(topic text) RETURNS bigint
+LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'realtime_subscribers';
+COMMENT ON FUNCTION realtime.subscribers(text) IS
+'How many connections of all gateways get the events of a topic, as of a moment ago; not part of any snapshot.
+NULL: not known, because so many topics are subscribed to that a gateway does not count all of them.';
+
 CREATE FUNCTION realtime.stat_get_gateway(
 	OUT number integer,
 	OUT pid integer,

@@ -79,7 +79,8 @@ GRANT USAGE ON TYPE realtime.envelope, realtime.message TO realtime_publisher;
 -- These ask nobody who may see a topic.
 GRANT EXECUTE ON FUNCTION
 	realtime.replay(text, bigint),
-	realtime.seq(text)
+	realtime.seq(text),
+	realtime.subscribers(text)
 	TO realtime_publisher, pg_database_owner, realtime_admin;
 
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.

@@ -60,6 +60,7 @@ SELECT results_eq('signatures', $$VALUES
 		'invalidate_on text[] DEFAULT ''{}''::text[], on_subscribe regprocedure DEFAULT NULL::regprocedure, '
 		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
 		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false', 'void', 'v', 'u'),
+	('subscribers', 'topic text', 'bigint', 'v', 's'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
 	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '
 		'open boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval', 'void', 'v', 'u'),
@@ -128,6 +129,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
 	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
 	('stream', 'pg_database_owner'), ('stream', 'realtime_admin'),
+	('subscribers', 'pg_database_owner'), ('subscribers', 'realtime_admin'), ('subscribers', 'realtime_publisher'),
 	('throttle', 'realtime_publisher'),
 	('topic', 'pg_database_owner'), ('topic', 'realtime_admin'),
 	('topic_example', 'public'),

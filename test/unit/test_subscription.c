@@ -120,6 +120,21 @@ rt_ring_interest_remove(int gateway, uint32 topic_hash)
 }
 
 void
+rt_subscriber_counts_reset(int gateway)
+{
+}
+
+void
+rt_subscriber_note_come(int gateway, const char *topic, Size len)
+{
+}
+
+void
+rt_subscriber_note_gone(int gateway, const char *topic, Size len)
+{
+}
+
+void
 rt_member_exit(RtSubscription *subscription)
 {
 }

@@ -21,6 +21,7 @@
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/subscriber_count.h"
 #include "src/protocol/frame.h"
 
 /* Places in the tables and in the topic's array, and what malloc adds. */
@@ -150,6 +151,9 @@ rt_subscription_drop(RtSubscription *subscription)
 	rt_count_add(subscriptions, -1);
 	rt_budget_refund(&connection->budget,
 					 charge_for(subscription->topic->name_len));
+	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
+		rt_subscriber_note_gone(rt_gateway.index, subscription->topic->name,
+								subscription->topic->name_len);
 	rt_topic_remove_subscriber(subscription->topic, subscription->index);
 	free(subscription);
 }
@@ -256,6 +260,9 @@ rt_subscription_ask(RtSubscription *subscription, uint64 ticket)
 void
 rt_subscription_activate(RtSubscription *subscription)
 {
+	if (subscription->state != RT_SUBSCRIPTION_ACTIVE)
+		rt_subscriber_note_come(rt_gateway.index, subscription->topic->name,
+								subscription->topic->name_len);
 	subscription->state = RT_SUBSCRIPTION_ACTIVE;
 	file_loss(subscription);
 }

@@ -18,6 +18,7 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/topic_table.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/subscriber_count.h"
 
 static RtHashTable table;
 static uint64 seed = 0;
@@ -30,6 +31,7 @@ rt_topics_init(void)
 		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("could not generate random numbers")));
 	rt_ring_interest_reset(rt_gateway.index);
+	rt_subscriber_counts_reset(rt_gateway.index);
 }
 
 static uint32
