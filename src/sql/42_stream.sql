@@ -6,6 +6,43 @@ CREATE TYPE realtime.page AS (data jsonb, has_more boolean, cursor jsonb);
 COMMENT ON TYPE realtime.page IS
 'What a loader returns that gives its value piece by piece: data is this piece, has_more whether there is another, cursor what realtime.cursor() is when the client asks for it.';
 
+-- The cursor stands in the query as a literal without a type, so it becomes what
+-- it is compared with, and an index on the key finds where to go on.
+CREATE FUNCTION realtime.keyset_page(query text, key text DEFAULT 'id', size integer DEFAULT 50,
+	descending boolean DEFAULT false) RETURNS realtime.page
+LANGUAGE plpgsql STABLE STRICT PARALLEL RESTRICTED
+AS $function$
+DECLARE
+	after text := realtime.cursor() OPERATOR(pg_catalog.#>>) '{}';
+	direction text := CASE WHEN descending THEN 'DESC' ELSE 'ASC' END;
+	compare text := CASE WHEN descending THEN '<' ELSE '>' END;
+	result realtime.page;
+BEGIN
+	IF size OPERATOR(pg_catalog.<) 1 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'size must be greater than 0',
+			HINT = 'It is the number of rows of a page.';
+	END IF;
+	EXECUTE pg_catalog.format($query$
+		SELECT coalesce(pg_catalog.jsonb_agg(p.item ORDER BY p.n) FILTER (WHERE p.n OPERATOR(pg_catalog.<=) $1), '[]'),
+			pg_catalog.count(*) OPERATOR(pg_catalog.>) $1,
+			CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.>) $1 THEN
+				pg_catalog.max(p.key::text) FILTER (WHERE p.n OPERATOR(pg_catalog.=) $1)::jsonb END
+		FROM (SELECT pg_catalog.to_jsonb(q) AS item, pg_catalog.to_jsonb(q.%1$I) AS key,
+				pg_catalog.row_number() OVER (ORDER BY q.%1$I %2$s) AS n
+			FROM (%3$s) q %4$s ORDER BY q.%1$I %2$s LIMIT $1 OPERATOR(pg_catalog.+) 1) p
+		$query$,
+		key, direction, query, CASE WHEN after IS NOT NULL THEN pg_catalog.format('WHERE q.%I %s %L', key, compare, after) END)
+		INTO result USING size;
+	RETURN result;
+END
+$function$;
+COMMENT ON FUNCTION realtime.keyset_page(text, text, integer, boolean) IS
+'For a loader: a page of the rows of a query, which go on behind the one where the page before has ended, however many came or went since.
+query: a SELECT without parameters; values in it are quoted with format(). The caller''s rights count.
+key: column of it that is unique and never NULL; pages follow its order. An index on it makes each page as cheap as the first.
+size: rows of a page.
+descending: whether the greatest keys come first.';
+
 CREATE FUNCTION realtime.stream(
 	path text,
 	topic text,

@@ -29,6 +29,7 @@ SELECT results_eq('signatures', $$VALUES
 	('drop', 'path text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
+	('keyset_page', 'query text, key text DEFAULT ''id''::text, size integer DEFAULT 50, descending boolean DEFAULT false', 'realtime.page', 's', 'r'),
 	('live_table', 'relation regclass, topic text, key text DEFAULT NULL::text, columns name[] DEFAULT NULL::name[], '
 		'always boolean DEFAULT false', 'void', 'v', 'u'),
 	('live_table_arguments', 'arguments bytea', 'text[]', 'i', 's'),
@@ -112,6 +113,7 @@ SELECT results_eq('rights', $$VALUES
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
 	('invalidate', 'realtime_publisher'),
+	('keyset_page', 'public'),
 	('live_table', 'pg_database_owner'), ('live_table', 'realtime_admin'),
 	('live_table_arguments', 'pg_database_owner'), ('live_table_arguments', 'realtime_admin'),
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),

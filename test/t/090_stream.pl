@@ -42,6 +42,8 @@ BEGIN
 END$$;
 CREATE FUNCTION app.json_pages() RETURNS jsonb STABLE LANGUAGE sql AS
 	$$SELECT jsonb_build_object('data', '[{"id": 1}]'::jsonb, 'hasMore', false)$$;
+CREATE FUNCTION app.keyset(list text, size integer, downwards boolean, key text) RETURNS realtime.page STABLE LANGUAGE sql AS
+	$$SELECT realtime.keyset_page(format('SELECT id, title, '' "'' || title AS "a key" FROM app.todo WHERE list = %L', list), key, size, downwards)$$;
 -- versions
 CREATE FUNCTION app.version(list text) RETURNS text STABLE LANGUAGE sql AS
 	'SELECT coalesce(max(id), 0)::text FROM app.todo t WHERE t.list = version.list';
@@ -71,6 +73,7 @@ SELECT realtime.stream('todo/list', 'todos:{list}', 'app.todos(text)', access =>
 	realtime.stream('todo/writes', 'writes', 'app.writes()'),
 	realtime.stream('todo/broken', 'broken', 'app.broken()'),
 	realtime.stream('todo/big', 'big', 'app.big(integer)', merge => 'set'),
+	realtime.stream('todo/keyset', 'keyset:{list}', 'app.keyset(text,integer,boolean,text)'),
 	realtime.stream('todo/pages', 'pages:{list}', 'app.pages(text,integer)'),
 	realtime.stream('todo/json-pages', 'json-pages', 'app.json_pages()'),
 	realtime.stream('todo/versions', 'versions:{list}', 'app.todos(text)', delta_version => 'app.version(text)', delta_diff => 'app.diff(text,text)'),
@@ -147,6 +150,17 @@ is_deeply([ @$page{qw(data hasMore cursor)} ], [ [ { id => 1 }, { id => 2 } ], $
 $page = follow($ws, 'todo/pages', ['home'], cursor => { after => 2 });
 is_deeply($page, { ok => $true, data => [ { id => 3 } ], hasMore => $false, cursor => { after => 3 } }, 'the next page');
 is_deeply(follow($ws, 'todo/pages', [ 'home', 1 ], cursor => { after => 1 })->{data}, [ { id => 2 } ], 'with more arguments');
+$page = follow($ws, 'todo/keyset', [ 'home', 2, $false, 'id' ]);
+is_deeply([ [ map { $_->{id} } @{ $page->{data} } ], @$page{qw(hasMore cursor)} ], [ [ 1, 2 ], $true, 2 ], 'a page of a query');
+$page = follow($ws, 'todo/keyset', [ 'home', 2, $false, 'id' ], cursor => 2);
+is_deeply([ [ map { $_->{id} } @{ $page->{data} } ], @$page{qw(hasMore cursor)} ], [ [3], $false, undef ], 'and the last one');
+$page = follow($ws, 'todo/keyset', [ 'home', 2, $true, 'a key' ]);
+is_deeply([ [ map { $_->{id} } @{ $page->{data} } ], @$page{qw(hasMore cursor)} ], [ [ 3, 2 ], $true, ' "todo 2' ], 'by a text, downwards');
+$page = follow($ws, 'todo/keyset', [ 'home', 2, $true, 'a key' ], cursor => $page->{cursor});
+is_deeply([ map { $_->{id} } @{ $page->{data} } ], [1], 'and on');
+is_deeply([ @{ follow($ws, 'todo/keyset', [ 'home', 3, $false, 'id' ]) }{qw(hasMore cursor)} ], [ $false, undef ], 'all in one');
+is_deeply(follow($ws, 'todo/keyset', [ 'nowhere', 2, $false, 'id' ])->{data}, [], 'nothing');
+is_deeply(follow($ws, 'todo/keyset', [ 'home', 2, $false, 'id' ], cursor => q(0' OR true --))->{ok}, $false, 'a cursor is a value');
 $page = follow($ws, 'todo/json-pages', []);
 is_deeply([ @$page{qw(data hasMore cursor)} ], [ [ { id => 1 } ], $false, undef ], 'a page of jsonb');
 
