@@ -11,7 +11,8 @@ use RealtimeTest;
 my %settings = ('wal_level' => 'logical', 'max_wal_senders' => 8, 'max_replication_slots' => 8,
 	'max_logical_replication_workers' => 8);
 my $publisher = new_node(name => 'publisher', %settings);
-my $subscriber = new_node(name => 'subscriber', %settings);
+# It keeps its events however long this takes.
+my $subscriber = new_node(name => 'subscriber', %settings, 'realtime.cleanup_interval' => 0);
 
 sub sql
 {
