@@ -15,6 +15,7 @@
 #error "realtime needs PostgreSQL 15 or later"
 #endif
 
+#include "access/stratnum.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
@@ -153,6 +154,24 @@ rt_member_can_set_role(Oid member, Oid role)
 #else
 #define rt_attribute_is_virtual(attribute) \
 	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#endif
+
+/* What is grouped is a relation of its own in the range table since 18. */
+#if PG_VERSION_NUM < 180000
+#define rt_group_expressions(rte) NIL
+#else
+#define rt_group_expressions(rte) \
+	((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)
+#endif
+
+/* Strategies of B-trees have names of their own since 18. */
+#if PG_VERSION_NUM < 180000
+typedef int16 RtCompareType;
+#define RT_COMPARE_GT BTGreaterStrategyNumber
+#else
+#include "access/cmptype.h"
+typedef CompareType RtCompareType;
+#define RT_COMPARE_GT COMPARE_GT
 #endif
 
 /* MarkGUCPrefixReserved() exists since 15: nothing to do. */

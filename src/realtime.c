@@ -13,6 +13,7 @@
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
 #include "src/ipc/shmem.h"
+#include "src/query/run.h"
 #include "src/realtime.h"
 
 PG_MODULE_MAGIC;
@@ -84,5 +85,6 @@ _PG_init(void)
 	rt_shmem_install();
 	rt_declarations_install();
 	rt_backend_install();
+	rt_query_run_install();
 	register_workers();
 }

@@ -1,0 +1,204 @@
+/*
+ * run.c
+ *		Plans of a live query: all of it, or what has given values in a cut.
+ *
+ * The author's text is prepared with its own parameters and one more.  While
+ * it is planned our hook changes the query, which is rewritten by then, with
+ * policies in place.  The plan cache does the rest: it plans again what has
+ * been invalidated, at the latest when the plan is run, so the hook must know
+ * of the plan then, too.  Other statements that are planned meanwhile are told
+ * apart by their text.
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planner.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "src/query/run.h"
+#include "src/query/shape.h"
+
+struct RtQueryPlan
+{
+	RtQuery    *query;
+	RtQueryRunKind kind;
+	int			cut;
+	char	   *sql;			/* unlike that of any other plan */
+	SPIPlanPtr	plan;
+	MemoryContextCallback forget;
+};
+
+static planner_hook_type previous_hook = NULL;
+static RtQueryPlan *active = NULL;	/* what is being run */
+
+static PlannedStmt *plan_statement(Query *parse, const char *text, int options,
+								   ParamListInfo params);
+static PlannedStmt *plan_as_usual(Query *parse, const char *text, int options,
+								  ParamListInfo params);
+static void change(const RtQueryPlan *plan, Query *parse);
+static RtQueryPlan *make_plan(RtQuery *query, RtQueryRunKind kind, int cut);
+static void prepare(RtQueryPlan *plan);
+static void forget_plan(void *arg);
+
+void
+rt_query_run_install(void)
+{
+	previous_hook = planner_hook;
+	planner_hook = plan_statement;
+}
+
+static PlannedStmt *
+plan_statement(Query *parse, const char *text, int options, ParamListInfo params)
+{
+	RtQueryPlan *plan = active;
+	PlannedStmt *planned;
+
+	if (plan == NULL || text == NULL || strcmp(text, plan->sql) != 0)
+		return plan_as_usual(parse, text, options, params);
+
+	/* what is planned on the way is not meant; after an ERROR nothing is */
+	active = NULL;
+	change(plan, parse);
+	planned = plan_as_usual(parse, text, options, params);
+	active = plan;
+	return planned;
+}
+
+static PlannedStmt *
+plan_as_usual(Query *parse, const char *text, int options, ParamListInfo params)
+{
+	return previous_hook != NULL ?
+		previous_hook(parse, text, options, params) :
+		standard_planner(parse, text, options, params);
+}
+
+static void
+change(const RtQueryPlan *plan, Query *parse)
+{
+	const RtQuery *query = plan->query;
+
+	(void) rt_query_shape(parse, query->key_columns, query->key_count);
+	if (ExecCleanTargetListLength(parse->targetList) != query->rows->natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cached plan must not change result type")));
+}
+
+RtQueryPlan *
+rt_query_plan(RtQuery *query, RtQueryRunKind kind, int cut)
+{
+	ListCell   *cell;
+
+	foreach(cell, query->plans)
+	{
+		RtQueryPlan *plan = lfirst(cell);
+
+		if (plan->kind == kind && plan->cut == cut)
+			return plan;
+	}
+	return make_plan(query, kind, cut);
+}
+
+static RtQueryPlan *
+make_plan(RtQuery *query, RtQueryRunKind kind, int cut)
+{
+	static uint64 serial = 0;
+	MemoryContext before = MemoryContextSwitchTo(query->context);
+	RtQueryPlan *plan = palloc0(sizeof(RtQueryPlan));
+
+	plan->query = query;
+	plan->kind = kind;
+	plan->cut = cut;
+	plan->sql = psprintf("%s\n/* realtime query " UINT64_FORMAT " */",
+						 query->sql, ++serial);
+	MemoryContextSwitchTo(before);
+
+	prepare(plan);
+	plan->forget.func = forget_plan;
+	plan->forget.arg = plan;
+	MemoryContextRegisterResetCallback(query->context, &plan->forget);
+	before = MemoryContextSwitchTo(query->context);
+	query->plans = lappend(query->plans, plan);
+	MemoryContextSwitchTo(before);
+	return plan;
+}
+
+/* A restricted plan does not depend on the value: it is made once. */
+static void
+prepare(RtQueryPlan *plan)
+{
+	const RtQuery *query = plan->query;
+	Oid		   *types = palloc(sizeof(Oid) * (query->param_count + 1));
+	int			count = query->param_count;
+	int			options = CURSOR_OPT_PARALLEL_OK;
+
+	memcpy(types, query->param_types, sizeof(Oid) * count);
+	if (plan->kind != RT_QUERY_FULL)
+		options = CURSOR_OPT_GENERIC_PLAN;
+	if (plan->kind == RT_QUERY_VALUE)
+		types[count++] = ((RtQueryCut *) list_nth(query->cuts, plan->cut))->type;
+	plan->plan = SPI_prepare_cursor(plan->sql, count, types, options);
+	if (plan->plan == NULL || SPI_keepplan(plan->plan) != 0)
+		elog(ERROR, "could not prepare a live query: %s",
+			 SPI_result_code_string(SPI_result));
+	pfree(types);
+}
+
+static void
+forget_plan(void *arg)
+{
+	SPI_freeplan(((RtQueryPlan *) arg)->plan);
+}
+
+uint64
+rt_query_run(RtQueryPlan *plan, const Datum *values, const char *nulls,
+			 Snapshot snapshot)
+{
+	RtQueryPlan *outer = active;
+	int			result;
+
+	active = plan;
+	PG_TRY();
+	{
+		result = SPI_execute_snapshot(plan->plan, (Datum *) values, nulls,
+									  snapshot != NULL ? snapshot : GetActiveSnapshot(),
+									  InvalidSnapshot, true, false, 0);
+	}
+	PG_FINALLY();
+	{
+		active = outer;
+	}
+	PG_END_TRY();
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "a live query did not run as a SELECT: %s",
+			 SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/*
+ * An image has no more than the needed columns, so nothing else of it is
+ * looked at.
+ */
+bool
+rt_query_passes(RtQuery *query, RtQueryRelation *relation, TupleTableSlot *image)
+{
+	EState	   *estate;
+	ExprContext *econtext;
+	bool		passes;
+	MemoryContext before;
+
+	if (relation->conditions == NIL)
+		return true;
+	estate = CreateExecutorState();
+	before = MemoryContextSwitchTo(estate->es_query_cxt);
+	econtext = GetPerTupleExprContext(estate);
+	econtext->ecxt_scantuple = image;
+	passes = ExecQual(ExecPrepareQual(copyObject(relation->conditions), estate),
+					  econtext);
+	MemoryContextSwitchTo(before);
+	FreeExecutorState(estate);
+	return passes;
+}

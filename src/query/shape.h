@@ -1,0 +1,35 @@
+/*
+ * shape.h
+ *		A rewritten query as live queries run it.
+ *
+ * Runs return more columns than the author's query: what it is sorted by, and
+ * the columns of cuts.  The analysis and the hook at planning make the same
+ * changes to the query by the same code, so what the one says of columns and
+ * cuts is true of the plans of the other.
+ */
+#ifndef RT_QUERY_SHAPE_H
+#define RT_QUERY_SHAPE_H
+
+#include "src/query/analysis.h"
+#include "src/query/tree.h"
+
+#include "nodes/parsenodes.h"
+
+typedef struct RtQueryShape
+{
+	Query	   *query;			/* changed in place */
+	RtTree	   *tree;
+	List	   *relations;		/* of RtQueryRelation, by number of occurrence */
+	List	   *cuts;			/* of RtQueryCut */
+	List	   *places;			/* of RtCutPlace, see restrict.c */
+	List	   *sort;			/* of RtQuerySortKey */
+} RtQueryShape;
+
+extern RtQueryShape *rt_query_shape(Query *query, const AttrNumber *key_columns,
+									int key_count);
+
+/* order.c: shows what the query is sorted by, which the key makes total. */
+extern List *rt_query_show_order(Query *query, const AttrNumber *key_columns,
+								 int key_count);
+
+#endif							/* RT_QUERY_SHAPE_H */
