@@ -2,18 +2,17 @@
  * publish_ring.h
  *		Committed events on their way from any backend to every gateway.
  *
- * A byte ring in shared memory.  Positions count bytes since server start and
- * never wrap.  A transaction appends all its events at commit, in one piece;
- * while the topic's lock is still held, so ring order is commit order per
- * topic.  Gateways read at their own pace and copy without a lock; the writer
- * never waits for them.  A reader that was overrun is told so and asks which
- * partitions of topics moved.
+ * A byte ring (byte_ring.h).  A transaction appends all its events at commit,
+ * in one piece; while the topic's lock is still held, so ring order is commit
+ * order per topic.  A reader that was overrun asks which partitions of topics
+ * moved.
  */
 #ifndef RT_IPC_PUBLISH_RING_H
 #define RT_IPC_PUBLISH_RING_H
 
 #include "src/compat.h"
 
+#include "src/ipc/byte_ring.h"
 #include "src/ipc/durability.h"
 
 #define RT_TOPIC_PARTITIONS 1024	/* locks and positions of topics */
@@ -106,32 +105,7 @@ extern uint64 rt_ring_own_end;
 /* End of what has been written. */
 extern uint64 rt_ring_position(void);
 
-/*
- * A reader's own copy of a stretch of the ring.  Zero it, set position, read.
- */
-typedef struct RtRingReader
-{
-	uint64		position;		/* of the next entry */
-	char	   *buffer;			/* bytes from buffer_start on */
-	Size		buffer_size;
-	uint64		buffer_start;
-	uint64		buffer_end;
-} RtRingReader;
-
-typedef enum RtRingRead
-{
-	RT_RING_EMPTY,				/* nothing after the position */
-	RT_RING_ENTRY,				/* *entry is the one that was there */
-	RT_RING_OVERRUN				/* the position is gone, or there is no
-								 * memory for what is there */
-} RtRingRead;
-
-/*
- * Returns the entry at the reader's position, valid until the next read, and
- * moves the position behind it.  limit (a position) ends the reading early;
- * UINT64_MAX does not.  After OVERRUN the caller puts the position at
- * rt_ring_position().
- */
+/* See rt_byte_ring_read(). */
 extern RtRingRead rt_ring_read(RtRingReader *reader, uint64 limit,
 							   const RtRingEntry **entry);
 
