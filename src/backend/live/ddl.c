@@ -18,17 +18,11 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -36,6 +30,7 @@
 
 #include "src/backend/live/plan.h"
 #include "src/backend/live/table.h"
+#include "src/backend/trigger_argument.h"
 
 /* What a command has done. */
 typedef struct Note
@@ -56,7 +51,6 @@ static List *renamed_arguments(const Trigger *trigger, const char *old_name,
 							   const char *new_name);
 static char *renamed_topic(const char *tpl, const char *old_name,
 						   const char *new_name);
-static void store_arguments(Oid trigger, List *arguments);
 static void refuse_if_needed(Oid relation_id, int attnum);
 static bool topic_needs(const char *tpl, const char *name);
 static void refuse_bad_type(const Note *entry);
@@ -198,7 +192,7 @@ settle_renamed(const Note *entry, const char *new_name)
 	for (int i = 0; i < lengthof(triggers); i++)
 	{
 		if (OidIsValid(oids[i]))
-			store_arguments(oids[i], arguments[i]);
+			rt_trigger_store_arguments(oids[i], arguments[i]);
 	}
 	CacheInvalidateRelcache(relation);
 	relation_close(relation, NoLock);
@@ -250,40 +244,6 @@ renamed_topic(const char *tpl, const char *old_name, const char *new_name)
 				 errdetail("It is part of the topic \"%s\" of a live table, where names are words of letters, digits and \"_\".",
 						   tpl)));
 	return renamed.data;
-}
-
-/* Writes what CREATE TRIGGER would have written. */
-static void
-store_arguments(Oid trigger, List *arguments)
-{
-	Relation	catalog = table_open(TriggerRelationId, RowExclusiveLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	StringInfoData packed;
-	ListCell   *cell;
-	Datum		values[Natts_pg_trigger] = {0};
-	bool		nulls[Natts_pg_trigger] = {0};
-	bool		replaces[Natts_pg_trigger] = {0};
-
-	initStringInfo(&packed);
-	foreach(cell, arguments)
-		appendBinaryStringInfo(&packed, lfirst(cell), strlen(lfirst(cell)) + 1);
-	values[Anum_pg_trigger_tgargs - 1] =
-		PointerGetDatum(cstring_to_text_with_len(packed.data, packed.len));
-	replaces[Anum_pg_trigger_tgargs - 1] = true;
-
-	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(trigger));
-	scan = systable_beginscan(catalog, TriggerOidIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "could not find trigger %u", trigger);
-	tuple = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls,
-							  replaces);
-	CatalogTupleUpdate(catalog, &tuple->t_self, tuple);
-	systable_endscan(scan);
-	table_close(catalog, RowExclusiveLock);
 }
 
 /* ---- what is refused ---- */

@@ -2,12 +2,7 @@
  * plan.c
  *		How rows of a live table become topics and JSON, found out once.
  *
- * A plan belongs to a trigger, that is, to one table or partition: those may
- * have their columns in another order.  Columns are named in the arguments of
- * the trigger and looked up here, so a plan ends with any change of the
- * relation.  A callback of the invalidation machinery only marks it, because
- * the plan may be in use: writing a value can run functions of the user.  Who
- * asks next makes a new one, and the old one is freed with the transaction.
+ * Columns are named in the arguments of the trigger and looked up here.
  *
  * Making a plan raises no error about the trigger's arguments: a row must not
  * fail for them.  A plan that can make no events has a fault instead.
@@ -16,20 +11,14 @@
 
 #include "access/detoast.h"
 #include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 #include "src/backend/live/plan.h"
 #include "src/catalog/type_text.h"
 #include "src/protocol/frame.h"
 
-#define PLANS_AT_FIRST 16
 #define BUFFER_MIN 1024			/* bytes; allocated for each row */
 #define BUFFER_MAX (64 * 1024)
 
@@ -39,20 +28,7 @@
  */
 #define SHRINKAGE_MAX 16
 
-typedef struct PlanEntry
-{
-	Oid			trigger;		/* hash key */
-	RtLivePlan *plan;
-} PlanEntry;
-
-static HTAB *plans = NULL;
-static RtLivePlan *retired = NULL;	/* used by this transaction, perhaps */
-static uint64 invalidations = 0;
-
-static void on_relation_invalidation(Datum arg, Oid relation);
-static void on_transaction_end(XactEvent event, void *arg);
-static void retire_invalid_plans(void);
-static RtLivePlan *make_plan(Relation relation, const Trigger *trigger);
+static RtTriggerPlan *make_plan(Relation relation, const Trigger *trigger);
 static void plan_topic(RtLivePlan *plan, TupleDesc desc, const char *tpl);
 static RtLivePiece *add_piece(RtLivePlan *plan, const char *tpl, size_t begin,
 							  size_t end);
@@ -65,40 +41,21 @@ static bool write_column(RtLiveColumn *column, TupleTableSlot *slot, StringInfo 
 static bool is_too_long(const RtLiveColumn *column, Datum value);
 static bool same_value(const RtLiveColumn *column, TupleTableSlot *a, TupleTableSlot *b);
 
+static RtTriggerPlans plans = {
+	.name = "realtime live tables",
+	.make = make_plan
+};
+
 void
 rt_live_plan_install(void)
 {
-	CacheRegisterRelcacheCallback(on_relation_invalidation, (Datum) 0);
-	RegisterXactCallback(on_transaction_end, NULL);
+	rt_trigger_plans_install(&plans);
 }
 
 RtLivePlan *
 rt_live_plan(Relation relation, const Trigger *trigger)
 {
-	PlanEntry  *entry;
-	RtLivePlan *plan;
-
-	if (likely(plans != NULL))
-	{
-		entry = hash_search(plans, &trigger->tgoid, HASH_FIND, NULL);
-		if (likely(entry != NULL && entry->plan->valid))
-			return entry->plan;
-		retire_invalid_plans();
-	}
-	else
-	{
-		HASHCTL		control = {
-			.keysize = sizeof(Oid),
-			.entrysize = sizeof(PlanEntry)
-		};
-
-		plans = hash_create("realtime live tables", PLANS_AT_FIRST, &control,
-							HASH_ELEM | HASH_BLOBS);
-	}
-	plan = make_plan(relation, trigger);
-	entry = hash_search(plans, &trigger->tgoid, HASH_ENTER, NULL);
-	entry->plan = plan;
-	return plan;
+	return (RtLivePlan *) rt_trigger_plan(&plans, relation, trigger);
 }
 
 /* ---- what a plan is used for ---- */
@@ -240,98 +197,22 @@ is_too_long(const RtLiveColumn *column, Datum value)
 	return toast_raw_datum_size(value) - VARHDRSZ > most;
 }
 
-/* The same to the last bit, so that the same text comes of it. */
+/* So that the same text comes of it. */
 static bool
 same_value(const RtLiveColumn *column, TupleTableSlot *a, TupleTableSlot *b)
 {
-	int			i = column->attnum - 1;
-	Pointer		x;
-	Pointer		y;
-
-	if (a->tts_isnull[i] || b->tts_isnull[i])
-		return a->tts_isnull[i] == b->tts_isnull[i];
-	if (column->by_value)
-		return a->tts_values[i] == b->tts_values[i];
-	if (column->length != -1)
-		return datum_image_eq(a->tts_values[i], b->tts_values[i], false,
-							  column->length);
-
-	/* an unchanged value that is stored apart is the same pointer to it */
-	x = DatumGetPointer(a->tts_values[i]);
-	y = DatumGetPointer(b->tts_values[i]);
-	if (VARSIZE_ANY(x) == VARSIZE_ANY(y) && memcmp(x, y, VARSIZE_ANY(x)) == 0)
-		return true;
-	return datum_image_eq(a->tts_values[i], b->tts_values[i], false, -1);
-}
-
-/* ---- the life of plans ---- */
-
-static void
-on_relation_invalidation(Datum arg, Oid relation)
-{
-	HASH_SEQ_STATUS status;
-	PlanEntry  *entry;
-
-	invalidations++;
-	if (plans == NULL)
-		return;
-	hash_seq_init(&status, plans);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (!OidIsValid(relation) || entry->plan->relation == relation)
-			entry->plan->valid = false;
-	}
-}
-
-static void
-on_transaction_end(XactEvent event, void *arg)
-{
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		event != XACT_EVENT_PREPARE)
-		return;
-	while (retired != NULL)
-	{
-		RtLivePlan *plan = retired;
-
-		retired = plan->next_retired;
-		MemoryContextDelete(plan->context);
-	}
-}
-
-/* Also those of triggers that are no more. */
-static void
-retire_invalid_plans(void)
-{
-	HASH_SEQ_STATUS status;
-	PlanEntry  *entry;
-
-	hash_seq_init(&status, plans);
-	while ((entry = hash_seq_search(&status)) != NULL)
-	{
-		if (entry->plan->valid)
-			continue;
-		entry->plan->next_retired = retired;
-		retired = entry->plan;
-		hash_search(plans, &entry->trigger, HASH_REMOVE, NULL);
-	}
+	return rt_slots_same_value(column->attnum, column->by_value, column->length,
+							   a, b);
 }
 
 /* ---- making a plan ---- */
 
-static RtLivePlan *
+static RtTriggerPlan *
 make_plan(Relation relation, const Trigger *trigger)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "realtime live table",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
 	RtLivePlan *plan = palloc0(sizeof(RtLivePlan));
 	TupleDesc	desc = RelationGetDescr(relation);
-	uint64		seen = invalidations;
 
-	plan->trigger = trigger->tgoid;
-	plan->relation = RelationGetRelid(relation);
-	plan->context = context;
 	plan->buffer_size = BUFFER_MIN;
 	plan->heap = relation->rd_rel->relkind == RELKIND_RELATION &&
 		relation->rd_tableam == GetHeapamTableAmRoutine();
@@ -341,11 +222,7 @@ make_plan(Relation relation, const Trigger *trigger)
 		plan_topic(plan, desc, trigger->tgargs[RT_LIVE_TOPIC]);
 	if (plan->fault == NULL)
 		plan_columns(plan, desc, trigger);
-
-	MemoryContextSwitchTo(old_context);
-	MemoryContextSetParent(context, CacheMemoryContext);
-	plan->valid = (seen == invalidations);
-	return plan;
+	return &plan->base;
 }
 
 bool

@@ -2,8 +2,6 @@
  * plan.h
  *		What is known about a live table's trigger: how a row becomes a topic
  *		and JSON.
- *
- * Found out once per trigger and session, and again when the relation changes.
  */
 #ifndef RT_BACKEND_LIVE_PLAN_H
 #define RT_BACKEND_LIVE_PLAN_H
@@ -15,6 +13,7 @@
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 
+#include "src/backend/trigger_plan.h"
 #include "src/catalog/value_writer.h"
 #include "src/protocol/topic.h"
 
@@ -46,10 +45,7 @@ typedef struct RtLivePiece
 
 typedef struct RtLivePlan
 {
-	Oid			trigger;		/* hash key */
-	Oid			relation;
-	bool		valid;
-	MemoryContext context;		/* holds all of this but the plan itself */
+	RtTriggerPlan base;
 	const char *fault;			/* why there can be no events; NULL = there can */
 	bool		heap;			/* rows are versions in a heap */
 	bool		poisoned;		/* clients would not take the rows */
@@ -63,7 +59,6 @@ typedef struct RtLivePlan
 	RtLivePiece pieces[RT_PLACEHOLDERS_MAX + 1];
 	bool		warned_fault;	/* once per session */
 	bool		warned_topic;
-	struct RtLivePlan *next_retired;
 } RtLivePlan;
 
 /* Registers the invalidation callback; once, from rt_live_table_install(). */

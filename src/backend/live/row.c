@@ -256,7 +256,7 @@ find_topic(RtLivePlan *plan, TupleTableSlot *slot, RtEvent *event, char *buffer)
 static RtRowChange
 change_of(const Row *row, TupleTableSlot *gone, TupleTableSlot *come)
 {
-	RtRowChange change = {.source = row->plan->trigger};
+	RtRowChange change = {.source = row->plan->base.trigger};
 
 	if (gone != NULL)
 	{

@@ -39,6 +39,7 @@
 #include "src/backend/live/lost.h"
 #include "src/backend/live/plan.h"
 #include "src/backend/live/table.h"
+#include "src/backend/trigger_argument.h"
 #include "src/catalog/declaration_table.h"
 #include "src/guc.h"
 
@@ -55,8 +56,6 @@ enum
 	LIVE_ALWAYS
 };
 
-static Oid	trigger_function(void);
-static const Trigger *find_trigger(Relation relation, int16 type);
 static void read_parameters(FunctionCallInfo fcinfo, RtLiveTable *table);
 static List *read_columns(ArrayType *array);
 static Relation open_relation(Oid oid, LOCKMODE lock_mode);
@@ -160,48 +159,13 @@ rt_live_table_drop(const char *name)
 const Trigger *
 rt_live_row_trigger(Relation relation)
 {
-	return find_trigger(relation, TRIGGER_TYPE_ROW);
+	return rt_trigger_find(relation, RT_LIVE_FUNCTION, TRIGGER_TYPE_ROW);
 }
 
 const Trigger *
 rt_live_truncate_trigger(Relation relation)
 {
-	return find_trigger(relation, TRIGGER_TYPE_TRUNCATE);
-}
-
-/* Without regard to the user's rights: dropping a column comes by here. */
-static Oid
-trigger_function(void)
-{
-	Oid			namespace = get_namespace_oid(RT_SCHEMA, true);
-
-	if (!OidIsValid(namespace))
-		return InvalidOid;
-	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-						   CStringGetDatum(RT_LIVE_FUNCTION),
-						   PointerGetDatum(buildoidvector(NULL, 0)),
-						   ObjectIdGetDatum(namespace));
-}
-
-/* By its function: anybody may rename a trigger. */
-static const Trigger *
-find_trigger(Relation relation, int16 type)
-{
-	const TriggerDesc *triggers = relation->trigdesc;
-	Oid			function;
-
-	if (triggers == NULL)
-		return NULL;
-	function = trigger_function();
-	if (!OidIsValid(function))
-		return NULL;
-	for (int i = 0; i < triggers->numtriggers; i++)
-	{
-		if (triggers->triggers[i].tgfoid == function &&
-			(triggers->triggers[i].tgtype & type) != 0)
-			return &triggers->triggers[i];
-	}
-	return NULL;
+	return rt_trigger_find(relation, RT_LIVE_FUNCTION, TRIGGER_TYPE_TRUNCATE);
 }
 
 /* ---- parameters ---- */
