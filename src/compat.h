@@ -122,10 +122,14 @@ rt_member_can_set_role(Oid member, Oid role)
 #if PG_VERSION_NUM < 180000
 #define rt_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan((table), (index), (snapshot), (nkeys), 0)
+#define rt_form_minimal_tuple(desc, values, nulls) \
+	heap_form_minimal_tuple((desc), (values), (nulls))
 #define rt_primary_key_index(table) RelationGetPrimaryKeyIndex(table)
 #else
 #define rt_index_beginscan(table, index, snapshot, nkeys) \
 	index_beginscan((table), (index), (snapshot), NULL, (nkeys), 0)
+#define rt_form_minimal_tuple(desc, values, nulls) \
+	heap_form_minimal_tuple((desc), (values), (nulls), 0)
 #define rt_primary_key_index(table) RelationGetPrimaryKeyIndex((table), false)
 #endif
 

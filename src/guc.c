@@ -69,6 +69,8 @@ bool		realtime_pipelined_commits = true;
 int			realtime_port = 7432;
 int			realtime_publish_rate_interval = 5000;
 int			realtime_publish_rate_warning = 200;
+int			realtime_query_changes_max = 1000;
+int			realtime_query_ring_size = 4 * 1024;
 int			realtime_queue_depth = 4096;
 bool		realtime_recycle_executors = true;
 int			realtime_ring_size = 64 * 1024;
@@ -334,6 +336,10 @@ define_processes(void)
 			   PGC_POSTMASTER, GUC_UNIT_KB);
 	define_int("realtime.port", "TCP port that gateways listen on.",
 			   &realtime_port, 1, 65535, PGC_POSTMASTER, 0);
+	define_int("realtime.query_ring_size",
+			   "Shared memory for committed changes on their way to live queries.",
+			   &realtime_query_ring_size, 64, 4 * 1024 * 1024,
+			   PGC_POSTMASTER, GUC_UNIT_KB);
 	define_int("realtime.queue_depth", "Calls that can be in flight at once.",
 			   &realtime_queue_depth, 16, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.ring_size",
@@ -435,6 +441,9 @@ define_limits(void)
 			   &realtime_max_retries, 0, 100, PGC_SIGHUP, 0);
 	define_int("realtime.max_subscriptions", "Topics of one connection.",
 			   &realtime_max_subscriptions, 1, 100000000, PGC_SIGHUP, 0);
+	define_int("realtime.query_changes_max",
+			   "Rows of one table up to which a transaction tells live queries what it has changed.",
+			   &realtime_query_changes_max, 0, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.upgrade_rate",
 			   "Connections that one address may open in 10 seconds; 0 is no limit.",
 			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);

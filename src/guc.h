@@ -61,6 +61,8 @@ extern bool realtime_recycle_executors;
 extern int	realtime_queue_depth;
 extern int	realtime_ring_size; /* kB */
 extern int	realtime_payload_memory;	/* kB */
+extern int	realtime_query_changes_max; /* rows */
+extern int	realtime_query_ring_size;	/* kB */
 extern int	realtime_live_table_memory; /* kB */
 extern int	realtime_max_sessions;
 extern int	realtime_max_timers;

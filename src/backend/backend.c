@@ -15,6 +15,7 @@
 #include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
 #include "src/backend/unflushed_commit.h"
+#include "src/backend/watch/watch.h"
 
 void
 rt_backend_install(void)
@@ -32,5 +33,6 @@ rt_backend_install(void)
 	rt_handover_install();
 	rt_class_change_install();
 	rt_live_table_install();
+	rt_watch_install();
 	rt_command_install();
 }

@@ -93,13 +93,17 @@ rt_crew_pick(RtCrew *crew, const RtFairQueue *queue, int n)
 	if (crew->idle == 0 || !has_work_for_idle(crew, queue))
 		return 0;
 	while (n-- > 0 && crew->idle != 0)
-	{
-		uint64		lowest = crew->idle & (~crew->idle + 1);
-
-		picked |= lowest;
-		crew->idle &= ~lowest;
-	}
+		picked |= rt_crew_pick_one(crew);
 	return picked;
+}
+
+uint64
+rt_crew_pick_one(RtCrew *crew)
+{
+	uint64		lowest = crew->idle & (~crew->idle + 1);
+
+	crew->idle &= ~lowest;
+	return lowest;
 }
 
 static bool

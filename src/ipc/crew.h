@@ -49,6 +49,9 @@ extern bool rt_crew_may_take_long(const RtCrew *crew, int executor);
  */
 extern uint64 rt_crew_pick(RtCrew *crew, const RtFairQueue *queue, int n);
 
+/* The same for what anybody may do: any one who is idle. */
+extern uint64 rt_crew_pick_one(RtCrew *crew);
+
 /*
  * Whether the next request of a lane waits longer than wait_ms though everybody
  * who may take it is busy.

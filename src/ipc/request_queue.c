@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "port/atomics.h"
 #include "port/pg_bitutils.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
@@ -28,6 +29,8 @@ typedef struct QueueArea
 	RtCrew		crew;
 	bool		watched;		/* the launcher looks now and then */
 	uint64		taken;			/* requests, by executors */
+	int64		round_since_ms; /* when a round began to be wanted */
+	pg_atomic_uint32 round_wanted;	/* not protected */
 } QueueArea;
 
 static QueueArea *area = NULL;
@@ -54,6 +57,8 @@ rt_request_queue_init(void)
 	rt_crew_init(&area->crew);
 	area->watched = false;
 	area->taken = 0;
+	area->round_since_ms = 0;
+	pg_atomic_init_u32(&area->round_wanted, 0);
 	rt_fair_queue_init(queue, realtime_queue_depth);
 }
 
@@ -66,6 +71,16 @@ typedef struct Wakes
 	bool		launcher;
 } Wakes;
 
+/* Whether the launcher is to begin to watch the queue. */
+static bool
+begin_watch(bool needed)
+{
+	bool		begins = needed && !area->watched;
+
+	area->watched |= begins;
+	return begins;
+}
+
 /*
  * Picks up to n executors for what is in the queue.  If that is more the
  * launcher begins to watch the queue.
@@ -76,9 +91,18 @@ pick(int n)
 	Wakes		wakes;
 
 	wakes.executors = rt_crew_pick(&area->crew, queue, n);
-	wakes.launcher = !area->watched &&
-		queue->count > rt_crew_members(wakes.executors);
-	area->watched |= wakes.launcher;
+	wakes.launcher = begin_watch(queue->count > rt_crew_members(wakes.executors));
+	return wakes;
+}
+
+/* Picks one for a round; the launcher watches if nobody is idle. */
+static Wakes
+pick_for_round(void)
+{
+	Wakes		wakes;
+
+	wakes.executors = rt_crew_pick_one(&area->crew);
+	wakes.launcher = begin_watch(wakes.executors == 0);
 	return wakes;
 }
 
@@ -97,7 +121,21 @@ wake(Wakes wakes)
 		rt_worker_wake(RT_WORKER_LAUNCHER, 0);
 }
 
-/* For a queue that may have got its requests unseen by those who sleep. */
+static void
+wake_for_round(void)
+{
+	int64		now_ms = rt_clock_ms();
+	Wakes		wakes;
+
+	SpinLockAcquire(&area->lock);
+	area->round_since_ms = now_ms;
+	wakes = pick_for_round();
+	SpinLockRelease(&area->lock);
+
+	wake(wakes);
+}
+
+/* For what may have come unseen by those who sleep. */
 static void
 wake_for_queue(void)
 {
@@ -108,6 +146,34 @@ wake_for_queue(void)
 	SpinLockRelease(&area->lock);
 
 	wake(wakes);
+	if (rt_round_is_wanted())
+		wake_for_round();
+}
+
+/* ---- rounds of live queries ---- */
+
+/*
+ * Who is to be idle says so under the lock and then looks here; so either it
+ * sees the wish, or it is seen.
+ */
+void
+rt_round_want(void)
+{
+	pg_memory_barrier();
+	if (!rt_round_is_wanted() && pg_atomic_exchange_u32(&area->round_wanted, 1) == 0)
+		wake_for_round();
+}
+
+bool
+rt_round_is_wanted(void)
+{
+	return pg_atomic_read_u32(&area->round_wanted) != 0;
+}
+
+void
+rt_round_take(void)
+{
+	pg_atomic_exchange_u32(&area->round_wanted, 0);
 }
 
 /* ---- queueing ---- */
@@ -331,6 +397,14 @@ rt_request_queue_is_watched(void)
 	return area->watched;
 }
 
+/* Nobody has begun with a round though one has been wanted for long. */
+static bool
+round_is_late(int64 now_ms, int wait_ms)
+{
+	return rt_round_is_wanted() && area->crew.idle == 0 &&
+		now_ms - area->round_since_ms > wait_ms;
+}
+
 RtQueueLook
 rt_request_queue_look(int wait_ms)
 {
@@ -338,8 +412,9 @@ rt_request_queue_look(int wait_ms)
 	RtQueueLook look;
 
 	SpinLockAcquire(&area->lock);
-	look.empty = queue->count == 0;
-	look.late = rt_crew_is_late(&area->crew, queue, now_ms, wait_ms);
+	look.empty = queue->count == 0 && !rt_round_is_wanted();
+	look.late = rt_crew_is_late(&area->crew, queue, now_ms, wait_ms) ||
+		round_is_late(now_ms, wait_ms);
 	look.taken = area->taken;
 	if (look.empty)
 		area->watched = false;

@@ -42,13 +42,24 @@ extern void rt_executor_leave(int executor);
 extern void rt_executors_keep_none(void);
 
 /*
+ * A round of live queries is wanted, because something has been committed that
+ * they read: an idle executor is woken, if no round is wanted already.  Neither
+ * fails, waits nor allocates.  An executor looks before it takes a request and
+ * before it sleeps; who makes the round takes the wish before it looks what has
+ * been committed.
+ */
+extern void rt_round_want(void);
+extern bool rt_round_is_wanted(void);
+extern void rt_round_take(void);
+
+/*
  * Launcher's side.  What is queued while everybody is busy is to be watched:
  * the launcher is woken and looks now and then.  A look that finds nothing
  * queued ends the watch.
  */
 typedef struct RtQueueLook
 {
-	bool		empty;
+	bool		empty;			/* and no round is wanted */
 	bool		late;			/* something has waited longer than wait_ms, and
 								 * who may take it is busy */
 	uint64		taken;			/* requests, since the server's start */

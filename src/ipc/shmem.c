@@ -14,6 +14,8 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "src/ipc/change_ring.h"
+#include "src/ipc/commit_slot.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/member.h"
@@ -60,6 +62,8 @@ static const SharedArea areas[] = {
 	{rt_timers_size, rt_timers_init},
 	{rt_members_size, rt_members_init},
 	{rt_subscriber_counts_size, rt_subscriber_counts_init},
+	{rt_commit_slots_size, rt_commit_slots_init},
+	{rt_change_ring_size, rt_change_ring_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;
@@ -78,6 +82,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
 	RequestNamedLWLockTranche("RealtimeMember", 1);
+	RequestNamedLWLockTranche("RealtimeChangeRing", 1);
 }
 
 static void

@@ -47,6 +47,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.live_table(regclass, text, text, name[], boolean),
 	realtime.drop_live_table(regclass),
 	realtime.live_table_changed(),
+	realtime.query_table_changed(),
 	realtime.live_table_arguments(bytea)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.live_tables

@@ -1,0 +1,33 @@
+/*
+ * watch.h
+ *		Tables whose changes are noted because live queries read them.
+ */
+#ifndef RT_BACKEND_WATCH_WATCH_H
+#define RT_BACKEND_WATCH_WATCH_H
+
+#include "src/compat.h"
+
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+
+#include "src/backend/command.h"
+
+/* Registers all callbacks of this room; once, from rt_backend_install(). */
+extern void rt_watch_install(void);
+
+/*
+ * The triggers of a watched table.  Their arguments are the names of the
+ * columns that queries look at.
+ */
+#define RT_WATCH_TRIGGER "__realtime_query"
+#define RT_WATCH_TRUNCATE_TRIGGER "__realtime_query_truncate"
+#define RT_WATCH_FUNCTION "query_table_changed"
+
+/* The trigger of ours for rows, or for TRUNCATE, of a relation, or NULL. */
+extern const Trigger *rt_watch_row_trigger(Relation relation);
+extern const Trigger *rt_watch_truncate_trigger(Relation relation);
+
+/* Of ddl.c */
+extern const RtCommandWatcher rt_watch_watcher;
+
+#endif							/* RT_BACKEND_WATCH_WATCH_H */
