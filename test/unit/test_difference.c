@@ -1,0 +1,266 @@
+/*
+ * test_difference.c
+ *		src/ipc/query_state.c and src/executor/query/difference.c: what clients
+ *		of a live query are told turns what they have into what they should have.
+ *
+ * The client is played here: it deletes by key, and puts what it is told of
+ * behind the key that is named with it.
+ */
+#include "postgres.h"
+
+#include "src/executor/query/difference.c"
+#include "src/ipc/query_state.c"
+#undef printf
+#undef sprintf
+#undef fprintf
+#undef snprintf
+#include "test/unit/unit.h"
+
+#define ROWS 12					/* at most */
+#define KEYS 16
+
+MemoryContext CurrentMemoryContext = NULL;
+
+void *
+MemoryContextAllocHuge(MemoryContext context, Size size)
+{
+	return malloc(size);
+}
+
+void
+pfree(void *pointer)
+{
+	free(pointer);
+}
+
+typedef struct Rows
+{
+	int			count;
+	int			keys[ROWS * 2];
+	int			values[ROWS * 2];
+} Rows;
+
+static RtQueryRowKey
+make_key(int number, char *text)
+{
+	RtQueryRowKey key = {.text = text,.hash = number % 3};	/* chains are long */
+
+	key.len = sprintf(text, "%d%.*s", number, number, "................");
+	return key;
+}
+
+static RtQueryState *
+make_state(const Rows *rows)
+{
+	char		text[64];
+	Size		key_bytes = 0;
+	RtQueryState *state;
+
+	for (int i = 0; i < rows->count; i++)
+		key_bytes += make_key(rows->keys[i], text).len;
+	state = malloc(rt_query_state_size(rows->count, key_bytes));
+	rt_query_state_init(state, rows->count, key_bytes);
+	for (int i = 0; i < rows->count; i++)
+	{
+		RtQueryRowKey key = make_key(rows->keys[i], text);
+
+		rt_query_state_add(state, &key, rows->values[i], rows->values[i] % 2);
+	}
+	return state;
+}
+
+static Rows
+random_rows(void)
+{
+	Rows		rows = {.count = rand() % (ROWS + 1)};
+	bool		used[KEYS] = {false};
+
+	for (int i = 0; i < rows.count; i++)
+	{
+		do
+			rows.keys[i] = rand() % KEYS;
+		while (used[rows.keys[i]]);
+		used[rows.keys[i]] = true;
+		rows.values[i] = rand() % 3;
+	}
+	return rows;
+}
+
+/* ---- the client ---- */
+
+static int
+place_of(const Rows *rows, int key)
+{
+	for (int i = 0; i < rows->count; i++)
+	{
+		if (rows->keys[i] == key)
+			return i;
+	}
+	return -1;
+}
+
+static void
+take_out(Rows *rows, int place)
+{
+	rows->count--;
+	for (int i = place; i < rows->count; i++)
+	{
+		rows->keys[i] = rows->keys[i + 1];
+		rows->values[i] = rows->values[i + 1];
+	}
+}
+
+static void
+put_in(Rows *rows, int place, int key, int value)
+{
+	for (int i = rows->count++; i > place; i--)
+	{
+		rows->keys[i] = rows->keys[i - 1];
+		rows->values[i] = rows->values[i - 1];
+	}
+	rows->keys[place] = key;
+	rows->values[place] = value;
+}
+
+static void
+apply(Rows *client, const RtRowChange *change, const Rows *before,
+	  const Rows *after, bool ordered)
+{
+	int			key = change->kind == RT_ROW_DELETED ? before->keys[change->row] :
+		after->keys[change->row];
+	int			place = place_of(client, key);
+
+	CHECK((place < 0) == (change->kind == RT_ROW_CREATED));
+	if (change->kind != RT_ROW_CREATED)
+		take_out(client, place);
+	if (change->kind == RT_ROW_DELETED)
+		return;
+	if (ordered && change->row > 0)
+	{
+		place = place_of(client, after->keys[change->row - 1]);
+		CHECK(place >= 0);
+		place++;
+	}
+	else
+		place = ordered ? 0 : Max(place, 0);
+	put_in(client, place, key, after->values[change->row]);
+}
+
+static bool
+has_same(const Rows *a, const Rows *b, bool ordered)
+{
+	bool		same = a->count == b->count;
+
+	for (int i = 0; i < b->count && same; i++)
+	{
+		int			place = ordered ? i : place_of(a, b->keys[i]);
+
+		same = place >= 0 && a->keys[place] == b->keys[i] &&
+			a->values[place] == b->values[i];
+	}
+	return same;
+}
+
+/* Returns how many changes there were. */
+static int
+run(const Rows *before, const Rows *after, bool ordered)
+{
+	RtQueryState *old_state = make_state(before);
+	RtQueryState *new_state = make_state(after);
+	RtDifference difference;
+	Rows		client = *before;
+	int			count;
+
+	rt_difference_find(&difference, old_state, new_state, ordered);
+	for (uint32 i = 0; i < difference.count; i++)
+		apply(&client, &difference.changes[i], before, after, ordered);
+	CHECK(has_same(&client, after, ordered));
+	count = difference.count;
+	free(difference.changes);
+	free(old_state);
+	free(new_state);
+	return count;
+}
+
+/* ---- tests ---- */
+
+static void
+test_rows_are_found(void)
+{
+	Rows		rows = {.count = 3,.keys = {1, 4, 7},.values = {1, 2, 3}};
+	RtQueryState *state = make_state(&rows);
+	char		text[64];
+	RtQueryRowKey key = make_key(4, text);
+	RtQueryRowKey missing = make_key(10, text + 32);
+	uint32		row = RT_QUERY_ROW_NONE;
+
+	CHECK(rt_query_state_find(state, &key) == 1);
+	CHECK(rt_query_state_find(state, &missing) == RT_QUERY_ROW_NONE);
+	CHECK(rt_query_state_key(state, 1).len == key.len);
+	CHECK(rt_query_state_row(state, 2)->hash == 3);
+	CHECK((row = rt_query_state_next_of_cut(state, 1, row)) == 2);
+	CHECK((row = rt_query_state_next_of_cut(state, 1, row)) == 0);
+	CHECK(rt_query_state_next_of_cut(state, 1, row) == RT_QUERY_ROW_NONE);
+	CHECK(rt_query_state_next_of_cut(state, 5, RT_QUERY_ROW_NONE) == RT_QUERY_ROW_NONE);
+	free(state);
+}
+
+static void
+test_too_many_are_refused(void)
+{
+	CHECK(rt_query_state_size(PG_UINT32_MAX, 0) == 0);
+	CHECK(rt_query_state_size(1, PG_UINT32_MAX) == 0);
+	CHECK(rt_query_state_size(0, 0) > 0);
+}
+
+static void
+test_nothing_to_tell(void)
+{
+	Rows		none = {.count = 0};
+	Rows		rows = {.count = 3,.keys = {1, 2, 3},.values = {1, 1, 1}};
+
+	CHECK(run(&none, &none, true) == 0);
+	CHECK(run(&rows, &rows, true) == 0);
+	CHECK(run(&rows, &rows, false) == 0);
+}
+
+/* One that moves is told alone, wherever it goes. */
+static void
+test_moves(void)
+{
+	Rows		before = {.count = 4,.keys = {1, 2, 3, 4},.values = {1, 1, 1, 1}};
+	Rows		first = {.count = 4,.keys = {2, 3, 4, 1},.values = {1, 1, 1, 1}};
+	Rows		last = {.count = 4,.keys = {4, 1, 2, 3},.values = {1, 1, 1, 1}};
+	Rows		pairs = {.count = 4,.keys = {3, 4, 1, 2},.values = {1, 1, 1, 1}};
+
+	CHECK(run(&before, &first, true) == 1);
+	CHECK(run(&before, &last, true) == 1);
+	CHECK(run(&before, &pairs, true) == 2);
+	CHECK(run(&before, &pairs, false) == 0);
+}
+
+static void
+test_random(void)
+{
+	Rows		before = random_rows();
+
+	srand(1);
+	for (int i = 0; i < 20000; i++)
+	{
+		Rows		after = random_rows();
+
+		run(&before, &after, i % 2 == 0);
+		before = after;
+	}
+}
+
+int
+main(void)
+{
+	RUN(test_rows_are_found);
+	RUN(test_too_many_are_refused);
+	RUN(test_nothing_to_tell);
+	RUN(test_moves);
+	RUN(test_random);
+	return unit_done();
+}
