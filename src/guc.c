@@ -71,6 +71,9 @@ int			realtime_publish_rate_interval = 5000;
 int			realtime_publish_rate_warning = 200;
 int			realtime_query_changes_max = 1000;
 int			realtime_query_ring_size = 4 * 1024;
+int			realtime_max_query_groups = 10000;
+int			realtime_query_memory = 64 * 1024;
+int			realtime_query_timeout = 5000;
 int			realtime_queue_depth = 4096;
 bool		realtime_recycle_executors = true;
 int			realtime_ring_size = 64 * 1024;
@@ -325,6 +328,9 @@ define_processes(void)
 	define_int("realtime.max_members",
 			   "Connections that can follow streams with on_subscribe or on_unsubscribe.",
 			   &realtime_max_members, 1, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.max_query_groups",
+			   "Groups of live queries: who asks the same is one.",
+			   &realtime_max_query_groups, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.max_sessions", "Identities that can be connected at once.",
 			   &realtime_max_sessions, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.max_timers",
@@ -339,6 +345,10 @@ define_processes(void)
 	define_int("realtime.query_ring_size",
 			   "Shared memory for committed changes on their way to live queries.",
 			   &realtime_query_ring_size, 64, 4 * 1024 * 1024,
+			   PGC_POSTMASTER, GUC_UNIT_KB);
+	define_int("realtime.query_memory",
+			   "Shared memory for what live queries know of the rows of their clients.",
+			   &realtime_query_memory, 1024, 64 * 1024 * 1024,
 			   PGC_POSTMASTER, GUC_UNIT_KB);
 	define_int("realtime.queue_depth", "Calls that can be in flight at once.",
 			   &realtime_queue_depth, 16, 1000000, PGC_POSTMASTER, 0);
@@ -382,6 +392,9 @@ define_times(void)
 {
 	define_int("realtime.handler_timeout", "Time that a call may take.",
 			   &realtime_handler_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.query_timeout",
+			   "Time that a run of a live query may take.",
+			   &realtime_query_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.handshake_timeout",
 			   "Time that a client may take to complete its handshake.",
 			   &realtime_handshake_timeout, 1000, 3600000,

@@ -64,6 +64,9 @@ extern int	realtime_payload_memory;	/* kB */
 extern int	realtime_query_changes_max; /* rows */
 extern int	realtime_query_ring_size;	/* kB */
 extern int	realtime_live_table_memory; /* kB */
+extern int	realtime_max_query_groups;
+extern int	realtime_query_memory;	/* kB */
+extern int	realtime_query_timeout; /* ms */
 extern int	realtime_max_sessions;
 extern int	realtime_max_timers;
 

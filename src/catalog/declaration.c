@@ -108,6 +108,25 @@ rt_declaration_stream(const char *path, Size len)
 	return current != NULL ? find_path(current->streams, path, len) : NULL;
 }
 
+const RtStreamDeclaration *
+rt_declaration_query(Oid id)
+{
+	rt_names_iterator iterator;
+	RtNameEntry *entry;
+
+	if (current == NULL)
+		return NULL;
+	rt_names_start_iterate(current->streams, &iterator);
+	while ((entry = rt_names_iterate(current->streams, &iterator)) != NULL)
+	{
+		const RtStreamDeclaration *stream = entry->value;
+
+		if (stream->query != NULL && stream->query->id == id)
+			return stream;
+	}
+	return NULL;
+}
+
 List *
 rt_declaration_streams(void)
 {

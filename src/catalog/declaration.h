@@ -89,7 +89,23 @@ typedef enum RtStreamFunction
 	RT_STREAM_FUNCTIONS
 } RtStreamFunction;
 
-/* A stream; one without a loader is a channel. */
+/* What a stream has more that is a live query. */
+typedef struct RtQueryDeclaration
+{
+	Oid			id;				/* of this declaration, not of another one of the
+								 * same path */
+	const char *path;
+	const char *sql;
+	int			parameter_count;
+	Oid		   *parameter_types;
+	const char *key;			/* columns, separated by commas; the stream's is
+								 * what clients look at */
+	List	   *depends_on;		/* relations that functions read, by OID */
+	int			max_rows;
+	int			debounce_ms;	/* 0 = none */
+} RtQueryDeclaration;
+
+/* A stream; one without a loader is a channel, or a live query. */
 typedef struct RtStreamDeclaration
 {
 	char	   *path;			/* hash key */
@@ -115,10 +131,11 @@ typedef struct RtStreamDeclaration
 	int			invalidate_count;
 	char	  **invalidate_on;	/* patterns */
 	bool		shared;
+	const RtQueryDeclaration *query;	/* NULL = not a live query */
 } RtStreamDeclaration;
 
 #define rt_stream_is_channel(stream) \
-	(!(stream)->functions[RT_STREAM_LOADER].declared)
+	(!(stream)->functions[RT_STREAM_LOADER].declared && (stream)->query == NULL)
 
 /* A channel of NOTIFY whose notifications are published. */
 typedef struct RtBridgeDeclaration
@@ -160,6 +177,9 @@ extern RtRpcDeclaration *rt_declaration_rpc(const char *path, Size len);
 
 /* A path is one or the other; of both, written by hand, the rpc counts. */
 extern const RtStreamDeclaration *rt_declaration_stream(const char *path, Size len);
+
+/* The live query with an id, or NULL. */
+extern const RtStreamDeclaration *rt_declaration_query(Oid id);
 
 /* All declarations of streams (RtStreamDeclaration), in a new list. */
 extern List *rt_declaration_streams(void);

@@ -41,6 +41,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/leftover.h"
 #include "src/executor/outgoing.h"
+#include "src/executor/query/round.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
 #include "src/executor/request/login.h"
@@ -56,6 +57,7 @@
 #include "src/ipc/clock.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/open_client.h"
+#include "src/ipc/query_round.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
@@ -214,6 +216,7 @@ init_executor(int index)
 	rt_stale_plan_init();
 	rt_identity_init();
 	rt_leftover_init();
+	rt_round_init(index);
 	executor.found = RT_SERVICE_STARTING;
 	note_state(look());
 	rt_executor_join(index);
@@ -342,6 +345,20 @@ run_request(RtRequest *request)
 	MemoryContextReset(executor.context);
 }
 
+/* Whether there was a round to do. */
+static bool
+run_round(void)
+{
+	if (rt_query_round_is_due())
+		rt_round_want();
+	if (executor.found != RT_SERVICE_READY || !rt_round_is_wanted() ||
+		!rt_round_run())
+		return false;
+	executor.idle_since_ms = 0;
+	MemoryContextReset(executor.context);
+	return true;
+}
+
 /* ---- waiting ---- */
 
 /*
@@ -410,6 +427,7 @@ wait_for_latch(void)
 	if (stats_timeout > 0)
 		timeout = shorter(timeout, stats_timeout);
 	timeout = shorter(timeout, idle_time_left());
+	timeout = shorter(timeout, rt_query_round_due_in());
 	if (timeout >= 0)
 		events |= WL_TIMEOUT;
 	if ((WaitLatch(MyLatch, events, timeout, executor.wait_event) & WL_TIMEOUT) != 0)
@@ -495,6 +513,8 @@ turn(void)
 
 	handle_interrupts();
 	leave_if_told();
+	if (run_round())
+		return;
 
 	request = rt_request_take(executor.index, rt_outgoing_is_empty());
 	if (request != NULL)

@@ -63,6 +63,7 @@ static uint64 privilege_generation = 1;
 /* What a session was before it lent itself to somebody. */
 static struct
 {
+	RtCaller	caller;
 	Oid			user;
 	int			context;
 	int			guc_level;
@@ -140,8 +141,8 @@ rt_caller(void)
 	return caller.request != NULL ? &caller : NULL;
 }
 
-static const char *
-caller_role_name(void)
+const char *
+rt_caller_role_name(void)
 {
 	if (caller.session->role[0] != '\0')
 		return caller.session->role;
@@ -176,7 +177,7 @@ compose_claims(void)
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	if (!caller.anonymous)
 		push_string_member(&state, "sub", session->user_id);
-	push_string_member(&state, "role", caller_role_name());
+	push_string_member(&state, "role", rt_caller_role_name());
 	result = JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 
 	if (caller.user_data_len > 0)
@@ -305,7 +306,7 @@ rt_identity_may_become(const char *role)
 bool
 rt_identity_find(void)
 {
-	caller_role = role_oid(caller_role_name());
+	caller_role = role_oid(rt_caller_role_name());
 	return OidIsValid(caller_role);
 }
 
@@ -331,13 +332,13 @@ rt_identity_end(void)
 static Oid
 role_to_borrow(void)
 {
-	Oid			role = get_role_oid(caller_role_name(), false);
+	Oid			role = get_role_oid(rt_caller_role_name(), false);
 
 	if (!superuser() && !rt_member_can_set_role(GetUserId(), role))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to become role \"%s\"",
-						caller_role_name()),
+						rt_caller_role_name()),
 				 errhint("Be a member of the role that may SET ROLE to it.")));
 	return role;
 }
@@ -348,8 +349,8 @@ rt_identity_borrow(RtRequest *request, const RtSession *session,
 {
 	Oid			role;
 
-	Assert(caller.request == NULL);
 	watch_privileges();
+	lender.caller = caller;
 	set_caller(request, session, user_data, user_data_len);
 	role = role_to_borrow();
 	GetUserIdAndSecContext(&lender.user, &lender.context);
@@ -362,7 +363,8 @@ rt_identity_borrow(RtRequest *request, const RtSession *session,
 void
 rt_identity_forget(void)
 {
-	memset(&caller, 0, sizeof(caller));
+	caller = lender.caller;
+	memset(&lender.caller, 0, sizeof(lender.caller));
 }
 
 void

@@ -62,14 +62,17 @@ extern void rt_identity_end(void);
 
 /*
  * The same for a moment of any session's transaction: its user, who must be
- * able to become the role, lends itself to somebody.  Nobody may be the caller
- * before.  Give it back; or, if an error passes, forget it, and leave role and
+ * able to become the role, lends itself to somebody, and not to another one
+ * meanwhile.  Whoever is the caller is so again afterwards.  Give it back; or, if an error passes, forget it, and leave role and
  * claims to the end of the (sub)transaction.
  */
 extern void rt_identity_borrow(RtRequest *request, const RtSession *session,
 							   const char *user_data, uint32 user_data_len);
 extern void rt_identity_give_back(void);
 extern void rt_identity_forget(void);
+
+/* The name of the role that the caller has, or would have. */
+extern const char *rt_caller_role_name(void);
 
 /* The caller, or NULL. */
 extern const RtCaller *rt_caller(void);

@@ -84,6 +84,13 @@ arm_deadline(RtWork *work)
 	rt_deadline_arm(work->deadline);
 }
 
+void
+rt_work_restart_deadline(RtWork *work)
+{
+	work->started_at = GetCurrentTimestamp();
+	arm_deadline(work);
+}
+
 /* A role that is missing is missing to everybody, and may be created soon. */
 static bool
 find_caller(RtWork *work)

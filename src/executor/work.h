@@ -81,6 +81,9 @@ extern char *rt_work_path(RtRequest *request);
  */
 extern void rt_work_run(RtWork *work);
 
+/* In take_snapshot: it has had to wait, and what it has armed is not armed. */
+extern void rt_work_restart_deadline(RtWork *work);
+
 /* Runs another transaction for the same request, with the same deadline. */
 extern void rt_work_continue(RtWork *work);
 

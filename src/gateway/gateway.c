@@ -51,6 +51,7 @@
 #include "src/guc.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/query_group.h"
 #include "src/ipc/request.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
@@ -391,6 +392,7 @@ leave(int code, Datum arg)
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	rt_subscriber_counts_reset(rt_gateway.index);
+	rt_query_groups_release_all(rt_gateway.index);
 	rt_flush_set_waiting(rt_gateway.index, false);
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);

@@ -236,6 +236,7 @@ typedef struct RtAnsweredTopic
 #define RT_TOPIC_MORE 0x02		/* there are more events than the answer holds */
 #define RT_TOPIC_RELOADS 0x10	/* the stream has a value that can be loaded anew */
 #define RT_TOPIC_SHARED 0x20	/* which does not depend on who asks */
+#define RT_TOPIC_QUERY 0x40		/* it is a group of a live query */
 #define RT_TOPIC_MEMBERS 0x08	/* the stream wants to know who follows it */
 #define RT_TOPIC_TRUNCATED 0x04 /* events are missing and cannot be had */
 

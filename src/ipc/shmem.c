@@ -24,6 +24,8 @@
 #include "src/ipc/open_client.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/query_group.h"
+#include "src/ipc/query_round.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/retention.h"
@@ -64,6 +66,8 @@ static const SharedArea areas[] = {
 	{rt_subscriber_counts_size, rt_subscriber_counts_init},
 	{rt_commit_slots_size, rt_commit_slots_init},
 	{rt_change_ring_size, rt_change_ring_init},
+	{rt_query_groups_size, rt_query_groups_init},
+	{rt_query_round_size, rt_query_round_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;
@@ -83,6 +87,8 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
 	RequestNamedLWLockTranche("RealtimeMember", 1);
 	RequestNamedLWLockTranche("RealtimeChangeRing", 1);
+	RequestNamedLWLockTranche("RealtimeQueryGroup", 1);
+	RequestNamedLWLockTranche("RealtimeQueryMemory", 1);
 }
 
 static void

@@ -188,6 +188,7 @@ rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
 #define EVENT_NAME "\",\"event\":\""
 #define EVENT_DATA "\",\"data\":"
 #define EVENT_SEQ ",\"seq\":"
+#define EVENT_AFTER ",\"after\":"
 #define EVENT_END "}"
 #define SEQ_MAX 27				/* the most that a number adds */
 
@@ -211,6 +212,24 @@ rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
 	}
 	put_literal(&w, EVENT_END);
 	return end_writing(&w);
+}
+
+size_t
+rt_payload_placed_event(char *dst, size_t cap, RtText topic, RtText event,
+						RtText data_json, RtText after_json)
+{
+	size_t		len = rt_payload_event(dst, cap, topic, event, data_json, 0);
+	size_t		kept = len - strlen(EVENT_END);
+	Writer		w;
+
+	if (len == 0)
+		return 0;
+	w = begin_writing(dst + kept, cap - kept);
+	put_literal(&w, EVENT_AFTER);
+	put_json(&w, after_json);
+	put_literal(&w, EVENT_END);
+	len = end_writing(&w);
+	return len > 0 ? kept + len : 0;
 }
 
 /* The length of the payload without a number. */

@@ -70,6 +70,11 @@ extern size_t rt_payload_denied(char *dst, size_t cap, RtText topic_json,
 extern size_t rt_payload_event(char *dst, size_t cap, RtText topic,
 							   RtText event, RtText data_json, uint64_t seq);
 
+/* One that says behind which row, by its key, another one stands. */
+extern size_t rt_payload_placed_event(char *dst, size_t cap, RtText topic,
+									  RtText event, RtText data_json,
+									  RtText after_json);
+
 /*
  * The whole frame of an event, which begins at dst.  One that is numbered is
  * written without its number, which comes later: until then its length is that

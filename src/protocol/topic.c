@@ -70,6 +70,20 @@ rt_topic_is_system(const char *topic, size_t len)
 }
 
 bool
+rt_topic_is_query(const char *topic, size_t len)
+{
+	size_t		prefix_len = strlen(RT_QUERY_TOPIC);
+
+	return len >= prefix_len && memcmp(topic, RT_QUERY_TOPIC, prefix_len) == 0;
+}
+
+bool
+rt_topic_is_reserved(const char *topic, size_t len)
+{
+	return rt_topic_is_system(topic, len) || rt_topic_is_query(topic, len);
+}
+
+bool
 rt_event_is_valid(const char *event, size_t len)
 {
 	const unsigned char *p = (const unsigned char *) event;

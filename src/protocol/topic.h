@@ -22,6 +22,9 @@
 #define RT_TEMPLATE_MAX 1024	/* bytes of a template */
 #define RT_PLACEHOLDERS_MAX 16
 
+/* Before the path and the hash of a group of a live query. */
+#define RT_QUERY_TOPIC "query:"
+
 /* Before a topic: where the server tells about it. */
 #define RT_SYSTEM_OF_TOPIC "__system:"
 
@@ -30,6 +33,12 @@ extern bool rt_topic_is_valid(const char *topic, size_t len);
 
 /* Begins with "__": the server alone decides about it. */
 extern bool rt_topic_is_system(const char *topic, size_t len);
+
+/* Begins with "query:": of a group of a live query. */
+extern bool rt_topic_is_query(const char *topic, size_t len);
+
+/* One of these two: nobody publishes there, or declares what does. */
+extern bool rt_topic_is_reserved(const char *topic, size_t len);
 
 /* UTF-8 without '"', '\' and control characters, 1 to 256 bytes. */
 extern bool rt_event_is_valid(const char *event, size_t len);

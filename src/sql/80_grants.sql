@@ -87,13 +87,14 @@ GRANT EXECUTE ON FUNCTION
 
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
-	realtime.stat_scheduler, realtime.stat_timer
+	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
 	realtime.stat_get_executor(),
 	realtime.stat_get_scheduler(),
 	realtime.stat_get_timer(),
+	realtime.stat_get_query(),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;
 

@@ -66,11 +66,11 @@ rt_parameter_template(FunctionCallInfo fcinfo, int number, const char *name)
 						pnstrdup(tpl, pg_mbcliplen(tpl, strlen(tpl), QUOTED_MAX))),
 				 errdetail("The template %s.", rt_template_fault_text(fault)),
 				 errhint("For example: \"chat:{room}\".")));
-	if (rt_topic_is_system(tpl, strlen(tpl)))
+	if (rt_topic_is_reserved(tpl, strlen(tpl)))
 		ereport(ERROR,
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("topic template \"%s\" is reserved", tpl),
-				 errdetail("Topics that begin with \"__\" belong to the server.")));
+				 errdetail("Topics that begin with \"__\" or \"query:\" belong to the server.")));
 	return tpl;
 }
 

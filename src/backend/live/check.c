@@ -99,11 +99,11 @@ check_topic(Relation relation, const char *tpl)
 						pnstrdup(tpl, pg_mbcliplen(tpl, len, QUOTED_MAX))),
 				 errdetail("The template %s.", rt_template_fault_text(fault)),
 				 errhint("For example: \"todos:{list_id}\", where list_id is a column.")));
-	if (rt_topic_is_system(tpl, len))
+	if (rt_topic_is_reserved(tpl, len))
 		ereport(ERROR,
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("topic template \"%s\" is reserved", tpl),
-				 errdetail("Topics that begin with \"__\" belong to the server.")));
+				 errdetail("Topics that begin with \"__\" or \"query:\" belong to the server.")));
 	count = rt_template_names(tpl, len, names);
 	for (int i = 0; i < count; i++)
 		check_placeholder(relation, tpl, names[i]);

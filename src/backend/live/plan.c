@@ -91,7 +91,7 @@ rt_live_plan_topic(RtLivePlan *plan, TupleTableSlot *slot, char *topic)
 			return -1;
 		len += encoded_len;
 	}
-	return rt_topic_is_system(topic, len) ? -1 : len;
+	return rt_topic_is_reserved(topic, len) ? -1 : len;
 }
 
 void

@@ -219,7 +219,7 @@ rt_live_truncated(const char *tpl)
 
 	if (!can_publish() ||
 		rt_template_check(tpl, strlen(tpl)) != RT_TEMPLATE_OK ||
-		rt_topic_is_system(tpl, strlen(tpl)))
+		rt_topic_is_reserved(tpl, strlen(tpl)))
 		return;
 	if (rt_template_names(tpl, strlen(tpl), names) > 0)
 	{

@@ -188,11 +188,11 @@ rt_publish_check_topic(const char *topic, Size len)
 						pnstrdup(topic, pg_mbcliplen(topic, len, 100))),
 				 errdetail("A topic is 1 to %d bytes of printable ASCII without '\"' and '\\'.",
 						   RT_TOPIC_MAX)));
-	if (rt_topic_is_system(topic, len))
+	if (rt_topic_is_reserved(topic, len))
 		ereport(ERROR,
 				(errcode(rt_code_errcode(RT_CODE_INVALID_TOPIC)),
 				 errmsg("topic \"%s\" is reserved", pnstrdup(topic, len)),
-				 errdetail("Topics that begin with \"__\" belong to the server.")));
+				 errdetail("Topics that begin with \"__\" or \"query:\" belong to the server.")));
 }
 
 void

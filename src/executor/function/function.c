@@ -214,6 +214,19 @@ describe_parameters(RtFunction *function, HeapTuple tuple)
 	}
 }
 
+RtFunction *
+rt_function_of_types(const char *name, const Oid *types, int count)
+{
+	RtFunction *function = palloc0(sizeof(RtFunction));
+
+	function->name = name;
+	function->nargs = count;
+	function->parameters = palloc0(sizeof(RtParameter) * Max(1, count));
+	for (int i = 0; i < count; i++)
+		describe_parameter(&function->parameters[i], types[i], NULL, i + 1);
+	return function;
+}
+
 static void
 describe_defaults(RtFunction *function, HeapTuple tuple)
 {

@@ -137,6 +137,13 @@ extern RtFunction *rt_function_get(Oid oid);
 /* Whether that would return it as it is; for who keeps the pointer. */
 extern bool rt_function_is_up_to_date(const RtFunction *function);
 
+/*
+ * What stands for a function with such parameters, in the current context; it
+ * cannot be called.
+ */
+extern RtFunction *rt_function_of_types(const char *name, const Oid *types,
+										int count);
+
 /* Grows whenever any function of the database may have changed. */
 extern uint64 rt_function_changes(void);
 

@@ -76,6 +76,11 @@ survey_topic(RtAccessTopic *topic)
 		deny(topic, RT_CODE_INVALID_TOPIC);
 		return;
 	}
+	if (rt_topic_is_query(topic->name, topic->len))
+	{
+		topic->verdict = RT_VERDICT_STREAM;
+		return;
+	}
 
 	declaration = rt_declaration_topic(topic->name, topic->len);
 	if (declaration == NULL)

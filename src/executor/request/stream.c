@@ -27,6 +27,7 @@
 #include "src/errcodes.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
+#include "src/executor/query/join.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
@@ -231,10 +232,10 @@ lock_topic(uint32 partition)
 	PG_END_TRY();
 }
 
+/* Whose events were published by others. */
 static void
-take_snapshot(RtWork *work)
+take_locked_snapshot(RtStreamWork *stream)
 {
-	RtStreamWork *stream = (RtStreamWork *) work;
 	uint32		partition;
 	bool		locks = stream->subscribes && !stream->numbered &&
 		stream->declaration->topic_class != RT_TOPIC_VOLATILE;
@@ -243,10 +244,21 @@ take_snapshot(RtWork *work)
 	partition = rt_topic_partition(rt_topic_hash(stream->topic, stream->topic_len));
 	if (locks)
 		lock_topic(partition);
-	work->request->answer_position = rt_ring_position();
+	stream->work.request->answer_position = rt_ring_position();
 	(void) GetTransactionSnapshot();
 	if (locks)
 		rt_partition_unlock(partition, ShareLock);
+}
+
+static void
+take_snapshot(RtWork *work)
+{
+	RtStreamWork *stream = (RtStreamWork *) work;
+
+	if (stream->declaration->query != NULL)
+		rt_query_take_snapshot(stream);
+	else
+		take_locked_snapshot(stream);
 }
 
 /* ---- the reply ---- */
@@ -340,8 +352,10 @@ set_flags(RtStreamWork *stream)
 		stream->flags |= RT_TOPIC_MEMBERS;
 	if (!rt_stream_is_channel(declaration))
 		stream->flags |= RT_TOPIC_RELOADS;
-	if (declaration->shared)
+	if (declaration->shared || declaration->query != NULL)
 		stream->flags |= RT_TOPIC_SHARED;
+	if (declaration->query != NULL)
+		stream->flags |= RT_TOPIC_QUERY;
 	stream->work.request->answer_stale_ms = Max(declaration->stale_after_ms, 0);
 }
 
@@ -442,6 +456,13 @@ needs_load(const RtStreamWork *stream)
 		(stream->numbered && stream->subscribes);
 }
 
+static char *
+topic_name(RtStreamWork *stream)
+{
+	return stream->declaration->query != NULL ? rt_query_topic_name(stream) :
+		rt_stream_topic_name(stream->declaration, &stream->guarded);
+}
+
 bool
 rt_stream_admit(RtStreamWork *stream)
 {
@@ -456,7 +477,7 @@ rt_stream_admit(RtStreamWork *stream)
 	stream->reply.gated = !agrees(stream, RT_STREAM_GATE);
 	if (stream->reply.gated)
 		return false;
-	stream->topic = rt_stream_topic_name(stream->declaration, &stream->guarded);
+	stream->topic = topic_name(stream);
 	stream->topic_len = strlen(stream->topic);
 	if (!agrees(stream, RT_STREAM_ACCESS))
 		rt_guard_refuse();
@@ -511,7 +532,7 @@ run_load(RtWork *work)
 	char	   *topic;
 
 	rt_guarded_convert(&stream->guarded);
-	topic = rt_stream_topic_name(stream->declaration, &stream->guarded);
+	topic = topic_name(stream);
 	stream->changed = strcmp(topic, stream->topic) != 0;
 	if (stream->changed)
 		return;
@@ -629,6 +650,7 @@ rt_stream_run(RtRequest *request, RtWorkResult *result)
 	} while (stream->changed && work->fault.code == NULL &&
 			 ++attempts < ATTEMPTS_MAX);
 
+	rt_query_join_end(stream);
 	if (stream->is_call || rt_client_is_gone(request))
 		request->answer_alike = false;
 	if (stream->is_call && work->fault.code == NULL)

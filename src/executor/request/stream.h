@@ -41,6 +41,12 @@ typedef struct RtStreamWork
 	int			topic_len;
 	bool		numbered;		/* events of the topic have numbers */
 
+	/* of a live query (src/executor/query/join.h) */
+	const char *query_key;
+	int			query_key_len;
+	struct RtQueryGroup *query_group;	/* NULL = none yet */
+	uint64		query_group_serial;
+
 	RtStreamReply reply;
 	uint8		flags;			/* of the topic in the answer */
 } RtStreamWork;

@@ -20,6 +20,7 @@
 
 #include "src/catalog/declaration_table.h"
 #include "src/executor/function/invoke.h"
+#include "src/executor/query/join.h"
 #include "src/executor/request/stream.h"
 
 #define PAGE_TYPE "page"
@@ -298,7 +299,9 @@ rt_stream_load(RtStreamWork *stream)
 {
 	RtFunction *loader = rt_stream_function(stream, RT_STREAM_LOADER);
 
-	if (loader == NULL)
+	if (stream->declaration->query != NULL)
+		rt_query_load(stream);
+	else if (loader == NULL)
 		stream->reply.data_json = stream->work.request->asked.cursor.len > 0 ?
 			RT_TEXT("[]") : empty_value(stream);
 	else if (!loader->returns_set && loader->result_type == page_type())

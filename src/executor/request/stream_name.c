@@ -64,6 +64,9 @@ make_signature(const RtStreamDeclaration *stream)
 RtFunction *
 rt_stream_signature(const RtStreamDeclaration *stream, RtFunction *function)
 {
+	if (stream->query != NULL && !stream->functions[RT_STREAM_LOADER].declared)
+		return rt_function_of_types(stream->path, stream->query->parameter_types,
+									stream->query->parameter_count);
 	return function != NULL && function->nargs > 0 ? function :
 		make_signature(stream);
 }
@@ -155,7 +158,7 @@ check_name(const char *name, int len)
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '2', '2')),
 				 errmsg("Topic is too long")));
-	if (rt_topic_is_system(name, len))
+	if (rt_topic_is_reserved(name, len))
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '0', '0')),
 				 errmsg("Reserved topic prefix")));

@@ -13,7 +13,8 @@
 /*
  * The function whose parameters a stream's arguments have: its loader or
  * access function, or, if that takes nothing or there is none (NULL), one that
- * stands for the placeholders of the topic and cannot be called.
+ * stands for the placeholders of the topic, or the parameters of the query, and
+ * cannot be called.
  */
 extern RtFunction *rt_stream_signature(const RtStreamDeclaration *stream,
 									   RtFunction *function);

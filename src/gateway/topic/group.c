@@ -21,6 +21,7 @@
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
+#include "src/gateway/topic/query_hold.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
@@ -41,6 +42,7 @@ typedef struct RtGroup
 	RtTopic    *topic;
 	int			session;		/* referenced: its members may have others by now,
 								 * with the same rights; NONE = shared */
+	bool		holds;			/* a group of a live query */
 	RtText		path;			/* in text */
 	RtText		args;
 
@@ -75,6 +77,7 @@ void
 rt_groups_init(void)
 {
 	rt_hash_init(&groups);
+	rt_query_holds_init();
 }
 
 /* ---- wishes ---- */
@@ -206,6 +209,8 @@ free_group(RtGroup *group)
 {
 	set_state(group, IDLE);
 	set_stale(group, 0);
+	if (group->holds)
+		rt_query_let_go(group->topic);
 	dlist_delete(&group->all_node);
 	rt_hash_remove(&groups, &group->node);
 	rt_session_release(group->session, RT_SESSION_GATEWAY);
@@ -217,6 +222,20 @@ static size_t
 charge_for(RtText path, RtText args)
 {
 	return sizeof(RtGroup) + path.len + args.len;
+}
+
+/*
+ * Executors keep a live query true as long as it is held.  If they know nothing
+ * of it any more, because the answer took too long, it is loaded again.
+ */
+static void
+hold_query(RtGroup *group, uint8 flags)
+{
+	if ((flags & RT_TOPIC_QUERY) == 0)
+		return;
+	if (!(group->holds ? rt_query_hold_again(group->topic) : rt_query_hold(group->topic)))
+		want(group);
+	group->holds = true;
 }
 
 RtBudgetVerdict
@@ -234,6 +253,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 
 	if (group != NULL && group == subscription->group)
 	{
+		hold_query(group, answer->flags);
 		if (was_wished_since(group, answer->position))
 			want(group);
 		return RT_BUDGET_GRANTED;
@@ -254,6 +274,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 	group->count++;
 	set_stale(group, answer->stale_ms);
 	group->loaded_ms = rt_gateway.now_ms;
+	hold_query(group, answer->flags);
 	if (was_wished_since(group, answer->position))
 		want(group);
 	return RT_BUDGET_GRANTED;
@@ -506,6 +527,7 @@ take_value(RtGroup *group, RtRequest *request)
 	memcpy(&answered, answer, sizeof(answered));
 	group->failures = 0;
 	set_stale(group, request->answer_stale_ms);
+	hold_query(group, answered.flags);
 	tell_recovered(group);
 	refresh_all(group, request, answered.seq,
 				(RtText) {answer + request->answer_topics_len,

@@ -19,6 +19,7 @@ typedef struct RtTopic
 	struct RtSubscription **subscribers; /* each knows its place in it */
 	uint32 open_generation; /* of declarations when found open; 0 = not */
 	int64 last_event_ms;    /* 0 = none while it is here */
+	uint32 query_holds;     /* groups that follow it, see query_hold.h */
 	char name[FLEXIBLE_ARRAY_MEMBER]; /* terminated */
 } RtTopic;
 

@@ -1,0 +1,253 @@
+/*
+ * events.c
+ *		What the clients of live queries are told in a round.
+ *
+ * Entries are in the order of their topics' groups.  Those of a group are kept
+ * short: where its differences would take more room than all of its rows, or
+ * much of the ring, clients get the rows, and where that is more than a frame
+ * takes they ask again.
+ */
+#include "postgres.h"
+
+#include "utils/json.h"
+
+#include "src/executor/query/events.h"
+#include "src/ipc/publish_ring.h"
+#include "src/protocol/frame.h"
+#include "src/protocol/topic.h"
+
+#define RING_PART 8				/* of the ring, at most, for a group */
+#define PLACED_OVERHEAD (RT_FRAME_OVERHEAD + 16)
+#define ROW_MAX (RT_FRAME_PAYLOAD_MAX / 2)	/* bytes that fit into a frame with
+											 * topic and keys, however long */
+
+void
+rt_query_events_init(RtQueryEvents *events)
+{
+	initStringInfo(&events->entries);
+}
+
+/* ---- entries ---- */
+
+/* Room for an entry with a frame of so many bytes at most. */
+static RtRingEntry *
+begin_entry(RtQueryEvents *events, const char *topic, Size frame_max)
+{
+	Size		topic_len = strlen(topic);
+	Size		size = rt_ring_entry_size(topic_len, frame_max);
+	RtRingEntry *entry;
+
+	enlargeStringInfo(&events->entries, size);
+	entry = (RtRingEntry *) (events->entries.data + events->entries.len);
+	memset(entry, 0, sizeof(RtRingEntry));
+	entry->topic_len = topic_len;
+	entry->topic_hash = rt_topic_hash(topic, topic_len);
+	entry->topic_class = RT_TOPIC_ORDERED;
+	memcpy((char *) entry + sizeof(RtRingEntry), topic, topic_len);
+	return entry;
+}
+
+/* What is behind the frame gets into the ring, too. */
+static void
+end_entry(RtQueryEvents *events, RtRingEntry *entry, Size frame_len)
+{
+	Size		written = sizeof(RtRingEntry) + entry->topic_len + frame_len;
+
+	entry->frame_len = frame_len;
+	entry->size = rt_ring_entry_size(entry->topic_len, frame_len);
+	memset((char *) entry + written, 0, entry->size - written);
+	events->entries.len += entry->size;
+}
+
+/* An event for who follows a topic; it may be told on another one. */
+static void
+add_event(RtQueryEvents *events, const char *topic, const char *told_on,
+		  RtText name, RtText data, const RtText *after)
+{
+	Size		cap = strlen(told_on) + name.len + data.len + PLACED_OVERHEAD +
+		(after != NULL ? after->len : 0);
+	RtRingEntry *entry = begin_entry(events, topic, RT_FRAME_HEADROOM + cap);
+	char	   *frame = (char *) entry + sizeof(RtRingEntry) + entry->topic_len;
+	char	   *payload = frame + RT_FRAME_HEADROOM;
+	char	   *begin;
+	size_t		len;
+
+	if (after == NULL)
+		len = rt_payload_event(payload, cap, RT_TEXT(told_on), name, data, 0);
+	else
+		len = rt_payload_placed_event(payload, cap, RT_TEXT(told_on), name, data, *after);
+	Assert(len > 0);
+	begin = rt_frame_seal(frame, len, RT_OPCODE_TEXT, &len);
+	memmove(frame, begin, len);
+	end_entry(events, entry, len);
+}
+
+void
+rt_query_events_add_lost(RtQueryEvents *events, const char *topic)
+{
+	RtRingEntry *entry = begin_entry(events, topic, 0);
+
+	entry->flags = RT_RING_LOST;
+	end_entry(events, entry, 0);
+}
+
+void
+rt_query_events_reserve(RtQueryEvents *events, int count)
+{
+	enlargeStringInfo(&events->entries,
+					  count * rt_ring_entry_size(RT_TOPIC_MAX, 0));
+}
+
+/* ---- rows ---- */
+
+/* null for the first row */
+static RtText
+key_before(const RtQueryResult *result, uint32 row)
+{
+	RtQueryRowKey key;
+
+	if (row == 0)
+		return RT_TEXT("null");
+	key = rt_query_state_key(result->state, row - 1);
+	return (RtText) {key.text, key.len};
+}
+
+static void
+add_deleted(RtQueryEvents *events, const char *topic, const RtQueryResult *result,
+			const RtQueryState *before, uint32 row)
+{
+	RtQueryRowKey key = rt_query_state_key(before, row);
+	char	   *data = psprintf("{%s:%.*s}", result->key_name, (int) key.len, key.text);
+
+	add_event(events, topic, topic, RT_TEXT("deleted"), RT_TEXT(data), NULL);
+	pfree(data);
+}
+
+static void
+add_row(RtQueryEvents *events, const char *topic, const RtQueryResult *result,
+		const RtRowChange *change)
+{
+	RtText		after = key_before(result, change->row);
+
+	add_event(events, topic, topic,
+			  change->kind == RT_ROW_CREATED ? RT_TEXT("created") : RT_TEXT("updated"),
+			  rt_query_result_row(result, change->row),
+			  result->ordered ? &after : NULL);
+}
+
+uint32
+rt_query_events_add_all(RtQueryEvents *events, const char *topic,
+						const RtQueryResult *result)
+{
+	Size		len = result->rows.len + strlen(topic) + PLACED_OVERHEAD;
+
+	if (len > RT_FRAME_PAYLOAD_MAX || len > rt_ring_capacity() / 2)
+		rt_query_events_add_lost(events, topic);
+	else
+		add_event(events, topic, topic, RT_TEXT("refreshed"),
+				  (RtText) {result->rows.data, result->rows.len}, NULL);
+	return 1;
+}
+
+uint32
+rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
+							   const RtQueryState *before,
+							   const RtQueryResult *result,
+							   const RtDifference *difference)
+{
+	int			begin = events->entries.len;
+	Size		limit = Min(rt_ring_capacity() / RING_PART,
+							(Size) result->rows.len + RT_FRAME_PAYLOAD_MAX / RING_PART);
+
+	for (uint32 i = 0; i < difference->count; i++)
+	{
+		const RtRowChange *change = &difference->changes[i];
+
+		if (change->kind == RT_ROW_DELETED)
+			add_deleted(events, topic, result, before, change->row);
+		else
+			add_row(events, topic, result, change);
+		if ((Size) (events->entries.len - begin) > limit ||
+			(change->kind != RT_ROW_DELETED &&
+			 rt_query_result_row(result, change->row).len > ROW_MAX))
+		{
+			events->entries.len = begin;
+			return rt_query_events_add_all(events, topic, result);
+		}
+	}
+	return difference->count;
+}
+
+/* ---- errors ---- */
+
+static void
+add_system_event(RtQueryEvents *events, const char *topic, RtText name, RtText data)
+{
+	char	   *system_topic = psprintf(RT_SYSTEM_OF_TOPIC "%s", topic);
+
+	add_event(events, topic, system_topic, name, data, NULL);
+	pfree(system_topic);
+}
+
+void
+rt_query_events_add_error(RtQueryEvents *events, const char *topic,
+						  const RtFault *fault)
+{
+	StringInfoData data;
+
+	initStringInfo(&data);
+	appendStringInfoString(&data, "{\"code\":");
+	escape_json(&data, fault->code);
+	appendStringInfoString(&data, ",\"message\":");
+	escape_json(&data, fault->message);
+	appendStringInfoChar(&data, '}');
+	add_system_event(events, topic, RT_TEXT("error"), (RtText) {data.data, data.len});
+	pfree(data.data);
+}
+
+void
+rt_query_events_add_recovered(RtQueryEvents *events, const char *topic)
+{
+	add_system_event(events, topic, RT_TEXT("recovered"), RT_TEXT("null"));
+}
+
+/* ---- sending ---- */
+
+/* As many entries as fit at once, from an offset on. */
+static Size
+size_of_piece(const RtQueryEvents *events, Size offset)
+{
+	Size		size = 0;
+
+	while (offset + size < (Size) events->entries.len)
+	{
+		const RtRingEntry *entry =
+			(const RtRingEntry *) (events->entries.data + offset + size);
+
+		if (size > 0 && size + entry->size > rt_ring_capacity() / 2)
+			break;
+		size += entry->size;
+	}
+	return size;
+}
+
+void
+rt_query_events_send(RtQueryEvents *events, RtDurability durability)
+{
+	Size		offset = 0;
+
+	while (offset < (Size) events->entries.len)
+	{
+		RtRingEntry *entry = (RtRingEntry *) (events->entries.data + offset);
+
+		rt_ring_entry_set_durability(entry, durability);
+		offset += entry->size;
+	}
+	for (offset = 0; offset < (Size) events->entries.len;)
+	{
+		Size		size = size_of_piece(events, offset);
+
+		rt_ring_append(events->entries.data + offset, size);
+		offset += size;
+	}
+}

@@ -1,0 +1,49 @@
+/*
+ * events.h
+ *		What the clients of live queries are told in a round: entries of the
+ *		publish ring, put together one after the other and appended at once.
+ */
+#ifndef RT_EXECUTOR_QUERY_EVENTS_H
+#define RT_EXECUTOR_QUERY_EVENTS_H
+
+#include "src/compat.h"
+
+#include "lib/stringinfo.h"
+
+#include "src/executor/errors.h"
+#include "src/executor/query/difference.h"
+#include "src/executor/query/result.h"
+#include "src/ipc/durability.h"
+
+typedef struct RtQueryEvents
+{
+	StringInfoData entries;		/* whole ones */
+} RtQueryEvents;
+
+extern void rt_query_events_init(RtQueryEvents *events);
+
+/*
+ * Differences between what the clients of a topic have and the result; or all
+ * of it, if that is less, or if they cannot be had, or that clients have lost
+ * events and are to ask again.  Returns how many events there are.
+ */
+extern uint32 rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
+											 const RtQueryState *before,
+											 const RtQueryResult *result,
+											 const RtDifference *difference);
+extern uint32 rt_query_events_add_all(RtQueryEvents *events, const char *topic,
+									  const RtQueryResult *result);
+extern void rt_query_events_add_lost(RtQueryEvents *events, const char *topic);
+
+/* The result could not be had, or can be again. */
+extern void rt_query_events_add_error(RtQueryEvents *events, const char *topic,
+									  const RtFault *fault);
+extern void rt_query_events_add_recovered(RtQueryEvents *events, const char *topic);
+
+/* Makes room for so many who have lost events: telling them does not fail. */
+extern void rt_query_events_reserve(RtQueryEvents *events, int count);
+
+/* Appends them to the ring.  Neither fails nor waits. */
+extern void rt_query_events_send(RtQueryEvents *events, RtDurability durability);
+
+#endif							/* RT_EXECUTOR_QUERY_EVENTS_H */

@@ -1,0 +1,198 @@
+/*
+ * join.c
+ *		Clients that ask for a live query.
+ *
+ * A group that is new, or has lost its state, is loaded by the first who asks.
+ * What is touched meanwhile is noted and run when it is there.  Who joins then
+ * has what may be neither that state nor the next one: so all clients get all
+ * of the next result.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/snapmgr.h"
+
+#include "src/errcodes.h"
+#include "src/executor/identity.h"
+#include "src/executor/query/group_key.h"
+#include "src/executor/query/join.h"
+#include "src/executor/query/prepared.h"
+#include "src/executor/query/result.h"
+#include "src/executor/query/round.h"
+#include "src/executor/reply.h"
+#include "src/ipc/clock.h"
+#include "src/ipc/publish_ring.h"
+#include "src/ipc/query_group.h"
+#include "src/ipc/request_queue.h"
+
+/* ---- who shares it ---- */
+
+static void
+set_identity(RtQueryGroupKey *key)
+{
+	const RtCaller *caller = rt_caller();
+
+	key->user_id = caller->anonymous ? "" : caller->session->user_id;
+	key->user_data = caller->user_data_len == 0 ? "" :
+		pnstrdup(caller->user_data, caller->user_data_len);
+}
+
+static void
+write_key(RtStreamWork *stream, StringInfo out)
+{
+	const RtStreamDeclaration *declaration = stream->declaration;
+	RtQuery    *query = rt_query_prepared(declaration);
+	RtQueryGroupKey key = {
+		.declaration = declaration->query->id,
+		.has_identity = query->reads_caller,
+		.argument_count = query->param_count,
+		.path = declaration->path,
+		.role = rt_caller_role_name()
+	};
+	int			length;
+
+	if (query->param_count != stream->guarded.arguments.count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("query \"%s\" has other parameters than when it was declared",
+						declaration->path)));
+	set_identity(&key);
+	key.arguments = rt_query_arguments_text(query->param_types,
+											stream->guarded.arguments.values,
+											query->param_count, &length);
+	rt_query_group_key_write(out, &key, length);
+}
+
+char *
+rt_query_topic_name(RtStreamWork *stream)
+{
+	StringInfoData key;
+	RtQueryGroupHash hash;
+
+	initStringInfo(&key);
+	write_key(stream, &key);
+	hash = rt_query_group_hash(key.data, key.len);
+	stream->query_key = key.data;
+	stream->query_key_len = key.len;
+	return rt_query_group_topic(stream->declaration->path, &hash);
+}
+
+/* ---- the snapshot ---- */
+
+static bool
+is_loaded_by_us(const RtQueryGroup *group)
+{
+	return group != NULL &&
+		pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &group->loader)) ==
+		(uint32) rt_round_executor() + 1;
+}
+
+static bool
+has_state(const RtQueryGroup *group)
+{
+	return DsaPointerIsValid(group->state);
+}
+
+/* Before the snapshot: from now on changes are noted for the group. */
+static RtQueryGroup *
+enter_group(RtStreamWork *stream)
+{
+	RtQueryGroup *group = rt_round_group(stream->declaration->query->id,
+										 stream->query_key, stream->query_key_len);
+
+	if (group == NULL)
+		rt_reply_refuse_overload();
+	group->joined_ms = rt_clock_ms();
+	if (stream->reloads && has_state(group))
+		group->touched = true;
+	if (!has_state(group) && !rt_query_group_is_loading(group))
+	{
+		group->gone = false;
+		group->resend = group->touched = rt_query_group_is_followed(group);
+		pg_atomic_write_u32(&group->loader, rt_round_executor() + 1);
+	}
+	return group;
+}
+
+static void
+do_round(RtStreamWork *stream)
+{
+	RtQueryGroup *group = enter_group(stream);
+
+	rt_round_do(group);
+	/* what the caller will have is not what the group's state says */
+	if (group->touched && !is_loaded_by_us(group))
+		group->resend = true;
+	stream->query_group = group;
+	stream->query_group_serial = group->serial;
+	stream->work.request->answer_position = rt_ring_position();
+}
+
+void
+rt_query_take_snapshot(RtStreamWork *stream)
+{
+	if (!stream->subscribes)
+	{
+		(void) GetTransactionSnapshot();
+		return;
+	}
+	rt_round_begin();
+	PG_TRY();
+	{
+		do_round(stream);
+	}
+	PG_FINALLY();
+	{
+		rt_round_end();
+	}
+	PG_END_TRY();
+	rt_work_restart_deadline(&stream->work);
+}
+
+/* ---- the rows ---- */
+
+static bool
+still_loads(const RtStreamWork *stream)
+{
+	return stream->query_group != NULL &&
+		stream->query_group->serial == stream->query_group_serial &&
+		is_loaded_by_us(stream->query_group);
+}
+
+/* The group is what this run says; without a run, another one has to be. */
+static bool
+end_loading(RtStreamWork *stream, const RtQueryState *state)
+{
+	RtQueryGroup *group = stream->query_group;
+	bool		done;
+
+	rt_round_begin();
+	done = rt_query_group_set_state(group, state);
+	if (!done || state == NULL)
+		group->touched = group->resend = true;
+	pg_atomic_write_u32(&group->loader, 0);
+	if (group->touched)
+		rt_round_want();
+	rt_round_end();
+	return done;
+}
+
+void
+rt_query_load(RtStreamWork *stream)
+{
+	RtQuery    *query = rt_query_prepared(stream->declaration);
+	RtQueryResult *result = rt_query_result(stream->declaration, query,
+											stream->guarded.arguments.values);
+
+	stream->reply.data_json = (RtText) {result->rows.data, result->rows.len};
+	rt_stream_check_length(result->rows.len);
+	if (still_loads(stream) && !end_loading(stream, result->state))
+		rt_reply_refuse_overload();
+}
+
+void
+rt_query_join_end(RtStreamWork *stream)
+{
+	if (still_loads(stream))
+		(void) end_loading(stream, NULL);
+}

@@ -1,0 +1,175 @@
+/*
+ * prepared.c
+ *		The queries of declarations as this process knows them.
+ *
+ * What an analysis rests on: the relations that it has seen, functions, types
+ * and operators, and who is a member of what.  It is made again when any of them
+ * has changed; which happens between two uses, never under one.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "src/executor/identity.h"
+#include "src/executor/query/prepared.h"
+
+typedef struct PreparedKey
+{
+	Oid			declaration;
+	Oid			role;
+} PreparedKey;
+
+typedef struct Prepared
+{
+	PreparedKey key;
+	RtQuery    *query;			/* NULL = none */
+	bool		valid;			/* nothing of it has changed since */
+	uint64		privileges;		/* their generation */
+} Prepared;
+
+static HTAB *prepared = NULL;
+static MemoryContext queries_context = NULL;
+
+/* ---- what changes ---- */
+
+static void
+on_relation_change(Datum arg, Oid relation)
+{
+	HASH_SEQ_STATUS scan;
+	Prepared   *entry;
+
+	hash_seq_init(&scan, prepared);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (relation == InvalidOid || entry->query == NULL ||
+			list_member_oid(entry->query->objects, relation))
+			entry->valid = false;
+	}
+}
+
+static void
+on_catalog_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	on_relation_change((Datum) 0, InvalidOid);
+}
+
+static void
+init(void)
+{
+	HASHCTL		ctl;
+
+	if (prepared != NULL)
+		return;
+	ctl.keysize = sizeof(PreparedKey);
+	ctl.entrysize = sizeof(Prepared);
+	prepared = hash_create("realtime prepared queries", 32, &ctl,
+						   HASH_ELEM | HASH_BLOBS);
+	queries_context = AllocSetContextCreate(TopMemoryContext,
+											"realtime prepared queries",
+											ALLOCSET_DEFAULT_SIZES);
+	CacheRegisterRelcacheCallback(on_relation_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, on_catalog_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, on_catalog_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(OPEROID, on_catalog_change, (Datum) 0);
+}
+
+/* ---- looking ---- */
+
+/* Those of declarations that are gone; none of them is in use. */
+static void
+forget_old(void)
+{
+	static uint64 version = 0;
+	HASH_SEQ_STATUS scan;
+	Prepared   *entry;
+
+	if (version == rt_declarations_version())
+		return;
+	version = rt_declarations_version();
+	hash_seq_init(&scan, prepared);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		if (entry->query != NULL)
+			rt_query_free(entry->query);
+		(void) hash_search(prepared, &entry->key, HASH_REMOVE, NULL);
+	}
+}
+
+static Prepared *
+find_entry(Oid declaration, Oid role)
+{
+	PreparedKey key = {declaration, role};
+	bool		found;
+	Prepared   *entry = hash_search(prepared, &key, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		entry->query = NULL;
+		entry->valid = false;
+	}
+	return entry;
+}
+
+static bool
+is_current(const Prepared *entry)
+{
+	return entry->query != NULL && entry->valid &&
+		entry->privileges == rt_privilege_generation();
+}
+
+static RtQuery *
+analyze(const RtStreamDeclaration *declaration)
+{
+	const RtQueryDeclaration *query = declaration->query;
+	RtQuerySource source = {
+		.sql = query->sql,
+		.param_types = query->parameter_types,
+		.param_count = query->parameter_count,
+		.key = query->key,
+		.depends_on = query->depends_on,
+		.may_be_stale = declaration->stale_after_ms >= 0
+	};
+	MemoryContext old = MemoryContextSwitchTo(queries_context);
+	RtQuery    *analyzed = rt_query_analyze(&source);
+
+	MemoryContextSwitchTo(old);
+	return analyzed;
+}
+
+RtQuery *
+rt_query_prepared(const RtStreamDeclaration *declaration)
+{
+	Prepared   *entry;
+
+	init();
+	forget_old();
+	entry = find_entry(declaration->query->id, GetUserId());
+	if (is_current(entry))
+		return entry->query;
+	if (entry->query != NULL)
+		rt_query_free(entry->query);
+	entry->query = NULL;
+	/* a change that arrives meanwhile makes it void at once */
+	entry->valid = true;
+	entry->privileges = rt_privilege_generation();
+	entry->query = analyze(declaration);
+	return entry->query;
+}
+
+RtQuery *
+rt_query_prepared_find(Oid declaration, const char *role)
+{
+	Oid			oid = get_role_oid(role, true);
+	PreparedKey key = {declaration, oid};
+	Prepared   *entry;
+
+	init();
+	forget_old();
+	entry = OidIsValid(oid) ? hash_search(prepared, &key, HASH_FIND, NULL) : NULL;
+	return entry != NULL && is_current(entry) ? entry->query : NULL;
+}

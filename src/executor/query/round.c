@@ -1,0 +1,444 @@
+/*
+ * round.c
+ *		Brings the groups of live queries up to date.
+ *
+ * Runs come first, each group's for itself; then, where nothing can fail or be
+ * interrupted, all states are changed, all events appended, and what has been
+ * read of the changes is done with.  If anything goes wrong before, the next
+ * round begins with the same changes.
+ *
+ * A group that was found half changed is none: its clients are told to ask
+ * again.
+ *
+ * What is not run though it was touched, because it has failed or was run a
+ * moment ago, stays touched, and the next round looks at it again.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+
+#include "src/catalog/declaration.h"
+#include "src/executor/commit.h"
+#include "src/executor/identity.h"
+#include "src/executor/interrupt.h"
+#include "src/executor/query/events.h"
+#include "src/executor/query/round.h"
+#include "src/executor/query/run.h"
+#include "src/executor/session_reset.h"
+#include "src/guc.h"
+#include "src/ipc/change_ring.h"
+#include "src/ipc/clock.h"
+#include "src/ipc/query_round.h"
+#include "src/ipc/request_queue.h"
+#include "src/ipc/unflushed.h"
+
+#define UNFOLLOWED_MS 5000		/* a group whose first client is on its way */
+#define RETRY_MS 1000			/* after a failure */
+
+typedef struct Round
+{
+	MemoryContext context;
+	List	   *runs;			/* of RtGroupRun */
+	int64		now_ms;
+} Round;
+
+static int	executor_number = -1;
+
+static void
+leave_round(int code, Datum arg)
+{
+	rt_query_groups_abandon(executor_number);
+	if (rt_query_round_release(executor_number))
+		rt_round_want();
+}
+
+void
+rt_round_init(int executor)
+{
+	executor_number = executor;
+	rt_query_groups_attach();
+	before_shmem_exit(leave_round, (Datum) 0);
+}
+
+int
+rt_round_executor(void)
+{
+	return executor_number;
+}
+
+/* ---- what has changed ---- */
+
+static void
+touch_all(void)
+{
+	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
+		group->touched = true;
+}
+
+static void
+touch_readers(List *relations)
+{
+	ListCell   *cell;
+
+	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
+	{
+		foreach(cell, relations)
+		{
+			if (group->touched)
+				break;
+			group->touched = rt_group_reads(group, lfirst_oid(cell));
+		}
+	}
+}
+
+static void
+read_changes(void)
+{
+	List	   *relations = NIL;
+	bool		everything = false;
+	const RtChange *change = NULL;
+	RtRingRead	result;
+
+	while ((result = rt_changes_next(&change)) != RT_RING_EMPTY)
+	{
+		if (result == RT_RING_OVERRUN || (change->flags & RT_CHANGE_EVERYTHING))
+			everything = true;
+		else if (!everything)
+			relations = list_append_unique_oid(relations, change->relation);
+	}
+	if (everything)
+		touch_all();
+	else
+		touch_readers(relations);
+}
+
+/* ---- which groups ---- */
+
+/* Whether anybody wants to know of it. */
+static bool
+is_followed(RtQueryGroup *group, int64 now_ms)
+{
+	if (rt_query_group_is_followed(group))
+		group->joined_ms = now_ms;
+	return now_ms - group->joined_ms < UNFOLLOWED_MS;
+}
+
+static void
+remove_idle(int64 now_ms, int64 linger_ms)
+{
+	RtQueryGroup *group = NULL;
+
+	while ((group = rt_query_group_next(group)) != NULL)
+	{
+		if (is_followed(group, now_ms) || rt_query_group_is_loading(group))
+			continue;
+		if (group->touched || now_ms - group->joined_ms >= linger_ms)
+			(void) rt_query_group_remove(group);
+		else
+			rt_query_round_due(group->joined_ms + linger_ms);
+	}
+}
+
+/* One that has no state has clients whose first load was ended by a failure. */
+static bool
+needs_run(const RtQueryGroup *group)
+{
+	if (group->gone || rt_query_group_is_loading(group))
+		return false;
+	return group->touched || group->dirty ||
+		(!DsaPointerIsValid(group->state) && rt_query_group_is_followed(group));
+}
+
+static bool
+is_due(const RtQueryGroup *group, const RtStreamDeclaration *declaration,
+	   int64 now_ms)
+{
+	int64		due_ms;
+
+	if (declaration == NULL || group->run_ms == 0)
+		return true;
+	due_ms = group->run_ms + Max(declaration->query->debounce_ms,
+								 group->failing ? RETRY_MS : 0);
+	if (due_ms <= now_ms)
+		return true;
+	rt_query_round_due(due_ms);
+	return false;
+}
+
+static RtGroupRun *
+make_run(RtQueryGroup *group)
+{
+	RtGroupRun *run = palloc(sizeof(RtGroupRun));
+
+	rt_group_run_init(run, group);
+	return run;
+}
+
+/*
+ * The one that is wanted is run whenever it was run last.  One that is being
+ * loaded is run when it is.
+ */
+static void
+choose_runs(Round *round, RtQueryGroup *wanted)
+{
+	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
+	{
+		RtGroupRun *run;
+
+		if (!needs_run(group))
+			continue;
+		run = make_run(group);
+		if (group == wanted || is_due(group, run->declaration, round->now_ms))
+			round->runs = lappend(round->runs, run);
+	}
+}
+
+static void
+run_groups(Round *round)
+{
+	ListCell   *cell;
+
+	foreach(cell, round->runs)
+	{
+		RtGroupRun *run = lfirst(cell);
+
+		if (run->declaration != NULL && !run->group->dirty)
+			rt_group_run(run);
+	}
+}
+
+/* ---- what clients are told ---- */
+
+static uint32
+add_changes(RtQueryEvents *events, const RtGroupRun *run)
+{
+	const RtQueryState *before = rt_query_group_state(run->group);
+	RtDifference difference;
+
+	if (before == NULL || run->group->resend)
+		return rt_query_events_add_all(events, run->topic, run->result);
+	rt_difference_find(&difference, before, run->result->state, run->result->ordered);
+	return rt_query_events_add_difference(events, run->topic, before, run->result,
+										  &difference);
+}
+
+static uint32
+add_events(RtQueryEvents *events, const RtGroupRun *run)
+{
+	uint32		count = 0;
+
+	if (run->result != NULL)
+	{
+		if (run->group->failing)
+			rt_query_events_add_recovered(events, run->topic);
+		count = add_changes(events, run);
+	}
+	else if (run->fault.code == NULL)
+		rt_query_events_add_lost(events, run->topic);
+	else if (!run->group->failing)
+		rt_query_events_add_error(events, run->topic, &run->fault);
+	return count;
+}
+
+static void
+count_run(const RtGroupRun *run, uint32 event_count)
+{
+	RtQueryGroupCounters *counters = &run->group->counters;
+
+	counters->runs++;
+	counters->events += event_count;
+	counters->last_us = run->us;
+	counters->total_us += run->us;
+	if (run->fault.code != NULL)
+		counters->failures++;
+	else if (run->group->resend)
+		counters->refreshes++;
+}
+
+/* Its clients have what the run has found. */
+static void
+take_result(RtQueryEvents *events, const RtGroupRun *run)
+{
+	RtQueryGroup *group = run->group;
+
+	group->dirty = true;
+	if (run->fault.code == NULL)
+	{
+		RtQueryState *state = run->result != NULL ? run->result->state : NULL;
+
+		group->touched = group->resend = group->failing = false;
+		group->gone = run->declaration == NULL || run->is_other;
+		if (!rt_query_group_set_state(group, state))
+		{
+			(void) rt_query_group_set_state(group, NULL);
+			rt_query_events_add_lost(events, run->topic);
+		}
+	}
+	else
+		group->failing = true;
+}
+
+/* Nothing here fails, but for want of memory before the first state changes. */
+static void
+finish(Round *round)
+{
+	RtQueryEvents events;
+	RtDurability seen;
+	ListCell   *cell;
+
+	rt_query_events_init(&events);
+	foreach(cell, round->runs)
+		count_run(lfirst(cell), add_events(&events, lfirst(cell)));
+	rt_query_events_reserve(&events, list_length(round->runs));
+	seen = rt_unflushed_seen();
+
+	HOLD_INTERRUPTS();
+	foreach(cell, round->runs)
+	{
+		RtGroupRun *run = lfirst(cell);
+
+		take_result(&events, run);
+		run->group->run_ms = round->now_ms;
+		if (run->group->failing)
+			rt_query_round_due(round->now_ms + RETRY_MS);
+	}
+	rt_query_events_send(&events, seen);
+	rt_changes_end();
+	foreach(cell, round->runs)
+		((RtGroupRun *) lfirst(cell))->group->dirty = false;
+	RESUME_INTERRUPTS();
+}
+
+/* ---- as a part of a transaction ---- */
+
+void
+rt_round_begin(void)
+{
+	rt_query_round_wait(executor_number);
+}
+
+void
+rt_round_do(RtQueryGroup *wanted)
+{
+	Round		round = {.now_ms = rt_clock_ms()};
+	MemoryContext old;
+
+	round.context = AllocSetContextCreate(CurrentMemoryContext, "realtime round",
+										  ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(round.context);
+	rt_changes_prepare();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rt_changes_begin(GetActiveSnapshot());
+	read_changes();
+	choose_runs(&round, wanted);
+	run_groups(&round);
+	finish(&round);
+	PopActiveSnapshot();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(round.context);
+}
+
+/* Who was woken for a round while this one had the turn has gone to sleep. */
+void
+rt_round_end(void)
+{
+	if (!rt_query_round_release(executor_number))
+		return;
+	if (rt_round_is_wanted())
+	{
+		rt_round_take();
+		rt_round_want();
+	}
+}
+
+RtQueryGroup *
+rt_round_group(Oid declaration, const char *key, uint32 len)
+{
+	RtQueryGroupHash hash = rt_query_group_hash(key, len);
+	RtQueryGroup *group = rt_query_group_find(&hash, key, len);
+
+	if (group == NULL)
+		group = rt_query_group_make(&hash, declaration, key, len);
+	if (group == NULL)
+	{
+		remove_idle(rt_clock_ms(), 0);
+		group = rt_query_group_make(&hash, declaration, key, len);
+	}
+	return group;
+}
+
+/* ---- one of its own ---- */
+
+static void
+run_transaction(void)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	XactIsoLevel = XACT_REPEATABLE_READ;
+	XactReadOnly = true;
+	if (rt_declarations_refresh())
+	{
+		remove_idle(rt_clock_ms(), RT_QUERY_LINGER_MS);
+		rt_round_do(NULL);
+	}
+	CommitTransactionCommand();
+}
+
+/* As work.c does. */
+static void
+recover(MemoryContext context)
+{
+	HOLD_INTERRUPTS();
+	disable_all_timeouts(false);
+	QueryCancelPending = false;
+	MemoryContextSwitchTo(context);
+	EmitErrorReport();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	MemoryContextSwitchTo(context);
+	rt_query_round_due(rt_clock_ms() + RETRY_MS);
+	RESUME_INTERRUPTS();
+}
+
+static void
+try_transaction(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		run_transaction();
+	}
+	PG_CATCH();
+	{
+		recover(context);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+}
+
+bool
+rt_round_run(void)
+{
+	if (!rt_query_round_try(executor_number))
+		return false;
+	rt_round_take();
+	debug_query_string = "realtime: live queries";
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	try_transaction();
+	rt_identity_end();
+	(void) rt_commit_end();
+	(void) rt_query_round_release(executor_number);
+	if (!rt_session_reset())
+		proc_exit(1);
+	debug_query_string = NULL;
+	return true;
+}

@@ -1,0 +1,151 @@
+/*
+ * run.c
+ *		Runs a group of a live query.
+ *
+ * A subtransaction, because what users have written may fail; within it role
+ * and claims are lent, read only as the transaction is, until the deadline.
+ * Settings that it changes end with it.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "src/executor/identity.h"
+#include "src/executor/interrupt.h"
+#include "src/executor/query/prepared.h"
+#include "src/executor/query/run.h"
+#include "src/guc.h"
+#include "src/ipc/clock.h"
+
+/* Nobody has sent it. */
+static RtRequest nobodys_request;
+
+void
+rt_group_run_init(RtGroupRun *run, RtQueryGroup *group)
+{
+	memset(run, 0, sizeof(*run));
+	run->group = group;
+	rt_query_group_key_read(rt_query_group_key(group), &run->key);
+	run->declaration = rt_declaration_query(group->declaration);
+	run->topic = rt_query_group_topic(run->key.path, &group->hash);
+}
+
+/* ---- as those who belong to it ---- */
+
+static void
+run_query(RtGroupRun *run)
+{
+	RtQuery    *query = rt_query_prepared(run->declaration);
+	NullableDatum *values;
+
+	run->is_other = (query->reads_caller && !run->key.has_identity) ||
+		query->param_count != run->key.argument_count;
+	if (run->is_other)
+		return;
+	values = palloc(sizeof(NullableDatum) * Max(query->param_count, 1));
+	rt_query_group_key_values(&run->key, query->param_types, values);
+	run->result = rt_query_result(run->declaration, query, values);
+}
+
+static void
+run_as_group(RtGroupRun *run)
+{
+	RtSession	session;
+
+	rt_query_group_key_session(&run->key, &session);
+	rt_identity_borrow(&nobodys_request, &session, run->key.user_data,
+					   strlen(run->key.user_data));
+	run_query(run);
+	rt_identity_give_back();
+}
+
+/* ---- around it ---- */
+
+static void
+note_fault(RtGroupRun *run, MemoryContext context)
+{
+	ErrorData  *error;
+	RtErrorScene scene = {.stage = RT_STAGE_HANDLER,.deadline_passed = true};
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	run->result = NULL;
+	if (rt_fault_from_error(&run->fault, error, &scene))
+		EmitErrorReport();
+	FlushErrorState();
+}
+
+static void
+run_safely(RtGroupRun *run)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		run_as_group(run);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		rt_identity_forget();
+		if (rt_shutdown_is_requested())
+			PG_RE_THROW();
+		note_fault(run, context);
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}
+
+static void
+describe_run(void *arg)
+{
+	RtGroupRun *run = arg;
+
+	errcontext("live query \"%s\"", run->key.path);
+}
+
+void
+rt_group_run(RtGroupRun *run)
+{
+	ErrorContextCallback callback;
+	int64		began = rt_clock_us();
+
+	callback.callback = describe_run;
+	callback.arg = run;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	rt_deadline_arm(GetCurrentTimestamp() + (int64) realtime_query_timeout * 1000);
+	run_safely(run);
+	rt_deadline_disarm();
+	error_context_stack = callback.previous;
+	run->us = rt_clock_us() - began;
+}
+
+/* ---- what it reads ---- */
+
+bool
+rt_group_reads(RtQueryGroup *group, Oid relation)
+{
+	RtQueryGroupKey key;
+	RtQuery    *query;
+	ListCell   *cell;
+
+	rt_query_group_key_read(rt_query_group_key(group), &key);
+	query = rt_query_prepared_find(group->declaration, key.role);
+	if (query == NULL)
+		return true;
+	foreach(cell, query->relations)
+	{
+		if (((RtQueryRelation *) lfirst(cell))->relid == relation)
+			return true;
+	}
+	return false;
+}

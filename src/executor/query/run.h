@@ -1,0 +1,40 @@
+/*
+ * run.h
+ *		Runs a group of a live query: as those who belong to it, at the active
+ *		snapshot, without harm to anybody else if it fails.
+ */
+#ifndef RT_EXECUTOR_QUERY_RUN_H
+#define RT_EXECUTOR_QUERY_RUN_H
+
+#include "src/executor/errors.h"
+#include "src/executor/query/group_key.h"
+#include "src/executor/query/result.h"
+
+typedef struct RtGroupRun
+{
+	RtQueryGroup *group;
+	RtQueryGroupKey key;
+	const RtStreamDeclaration *declaration; /* NULL = gone */
+	const char *topic;
+	RtQueryResult *result;		/* NULL = it has failed, or is none of it any more */
+	bool		is_other;		/* its result depends on who asks since */
+	RtFault		fault;
+	int64		us;				/* how long it took */
+} RtGroupRun;
+
+/* Fills it in with what is known of a group; in the current context. */
+extern void rt_group_run_init(RtGroupRun *run, RtQueryGroup *group);
+
+/*
+ * Runs all of it, in a transaction as the executor.  An error becomes run->fault
+ * unless the server stops.
+ */
+extern void rt_group_run(RtGroupRun *run);
+
+/*
+ * Whether a change of a relation may change the group's result; also if that
+ * cannot be found out.
+ */
+extern bool rt_group_reads(RtQueryGroup *group, Oid relation);
+
+#endif							/* RT_EXECUTOR_QUERY_RUN_H */

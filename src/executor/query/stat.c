@@ -1,0 +1,81 @@
+/*
+ * stat.c
+ *		What the view realtime.stat_query shows: the groups of live queries.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "port/pg_bitutils.h"
+#include "utils/builtins.h"
+
+#include "src/executor/query/group_key.h"
+#include "src/ipc/query_group.h"
+
+#define COLUMNS 15
+
+PG_FUNCTION_INFO_V1(realtime_stat_get_query);
+
+static const char *
+state_name(const RtQueryGroup *group)
+{
+	if (rt_query_group_is_loading(group))
+		return "loading";
+	if (group->failing)
+		return "failing";
+	return DsaPointerIsValid(group->state) ? "ready" : "empty";
+}
+
+static Datum
+milliseconds(uint64 us)
+{
+	return Float8GetDatum(us / 1000.0);
+}
+
+static void
+show_group(ReturnSetInfo *result, const RtQueryGroupView *view)
+{
+	const RtQueryGroup *group = &view->group;
+	const RtQueryGroupCounters *counters = &group->counters;
+	uint32		gateways = pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &group->gateways));
+	RtQueryGroupKey key;
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {false};
+	int			count = 0;
+
+	rt_query_group_key_read(view->key, &key);
+	values[count++] = CStringGetTextDatum(key.path);
+	values[count++] = CStringGetTextDatum(rt_query_group_key_describe(&key));
+	values[count++] = CStringGetTextDatum(key.role);
+	nulls[count] = !key.has_identity;
+	values[count++] = CStringGetTextDatum(key.user_id);
+	values[count++] = CStringGetTextDatum(rt_query_group_topic(key.path, &group->hash));
+	values[count++] = CStringGetTextDatum(state_name(group));
+	values[count++] = Int32GetDatum(pg_number_of_ones[gateways & 0xFF] +
+									pg_number_of_ones[gateways >> 8 & 0xFF]);
+	values[count++] = Int64GetDatum(view->row_count);
+	values[count++] = Int64GetDatum(counters->runs);
+	values[count++] = Int64GetDatum(counters->failures);
+	values[count++] = Int64GetDatum(counters->refreshes);
+	values[count++] = Int64GetDatum(counters->events);
+	values[count++] = milliseconds(counters->total_us);
+	values[count++] = milliseconds(counters->last_us);
+	values[count++] = Int64GetDatum(view->memory);
+	Assert(count == COLUMNS);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+Datum
+realtime_stat_get_query(PG_FUNCTION_ARGS)
+{
+	RtQueryGroupView view;
+
+	InitMaterializedSRF(fcinfo, 0);
+	rt_query_groups_attach();
+	for (int place = 0; place < rt_query_group_count(); place++)
+	{
+		if (rt_query_group_look(place, &view))
+			show_group((ReturnSetInfo *) fcinfo->resultinfo, &view);
+	}
+	return (Datum) 0;
+}

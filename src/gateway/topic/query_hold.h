@@ -1,0 +1,25 @@
+/*
+ * query_hold.h
+ *		Which groups of live queries this gateway has subscribers of.
+ *
+ * A topic of a live query is held as long as any group of subscriptions (group.h)
+ * follows it: executors keep what they know of its rows that long.
+ */
+#ifndef RT_GATEWAY_TOPIC_QUERY_HOLD_H
+#define RT_GATEWAY_TOPIC_QUERY_HOLD_H
+
+#include "src/gateway/topic/topic_table.h"
+
+/* Begins with none; what another gateway in this place has held is let go. */
+extern void rt_query_holds_init(void);
+
+/*
+ * One group more or less, or one whose value has been loaded again.  hold
+ * returns false if executors know nothing of it any more: its value has to be
+ * loaded anew.
+ */
+extern bool rt_query_hold(RtTopic *topic);
+extern bool rt_query_hold_again(RtTopic *topic);
+extern void rt_query_let_go(RtTopic *topic);
+
+#endif							/* RT_GATEWAY_TOPIC_QUERY_HOLD_H */

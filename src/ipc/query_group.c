@@ -1,0 +1,402 @@
+/*
+ * query_group.c
+ *		The groups of live queries.
+ *
+ * A table of fixed size with chains by hash.  Its LWLock is for chains, free
+ * list, keys and states: who has the round takes it to change them, others to
+ * look; nothing else is locked while it is held but the area's own locks.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "common/pg_prng.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+
+#include "src/guc.h"
+#include "src/ipc/change_ring.h"
+#include "src/ipc/clock.h"
+#include "src/ipc/query_group.h"
+
+#define NONE (-1)
+
+typedef struct GroupTable
+{
+	LWLock	   *lock;
+	uint64		seeds[2];		/* nobody outside can make keys collide */
+	uint64		last_serial;	/* protected by lock, as all below */
+	int			free;
+	RtQueryGroup groups[FLEXIBLE_ARRAY_MEMBER];
+	/* heads of the chains, as many as there can be groups */
+} GroupTable;
+
+static GroupTable *table = NULL;
+static int *chains = NULL;
+static void *place = NULL;
+static dsa_area *area = NULL;	/* this process's attachment */
+
+/* ---- setting up ---- */
+
+static Size
+table_size(void)
+{
+	Size		one = sizeof(RtQueryGroup) + sizeof(int);
+
+	return add_size(offsetof(GroupTable, groups),
+					mul_size(realtime_max_query_groups, one));
+}
+
+static Size
+area_size(void)
+{
+	return mul_size(realtime_query_memory, 1024);
+}
+
+Size
+rt_query_groups_size(void)
+{
+	return add_size(MAXALIGN(table_size()), area_size());
+}
+
+static void
+init_table(void)
+{
+	memset(table, 0, table_size());
+	table->lock = &GetNamedLWLockTranche("RealtimeQueryGroup")->lock;
+	for (int i = 0; i < lengthof(table->seeds); i++)
+	{
+		if (!pg_strong_random(&table->seeds[i], sizeof(table->seeds[i])))
+			table->seeds[i] = pg_prng_uint64(&pg_global_prng_state);
+	}
+	for (int i = 0; i < realtime_max_query_groups; i++)
+	{
+		RtQueryGroup *group = &table->groups[i];
+
+		pg_atomic_init_u32(&group->gateways, 0);
+		pg_atomic_init_u32(&group->loader, 0);
+		group->next = i + 1 < realtime_max_query_groups ? i + 1 : NONE;
+		chains[i] = NONE;
+	}
+}
+
+static void
+init_area(void)
+{
+	bool		found;
+	int			tranche;
+	dsa_area   *made;
+
+	area = NULL;
+	place = ShmemInitStruct("realtime query memory", area_size(), &found);
+	if (found)
+		return;
+	tranche = GetNamedLWLockTranche("RealtimeQueryMemory")->lock.tranche;
+	made = dsa_create_in_place(place, area_size(), tranche, NULL);
+	dsa_pin(made);
+	dsa_set_size_limit(made, area_size());
+	dsa_detach(made);
+}
+
+void
+rt_query_groups_init(void)
+{
+	bool		found;
+
+	table = ShmemInitStruct("realtime query groups", table_size(), &found);
+	chains = (int *) &table->groups[realtime_max_query_groups];
+	if (!found)
+		init_table();
+	init_area();
+}
+
+void
+rt_query_groups_attach(void)
+{
+	MemoryContext old;
+
+	if (area != NULL)
+		return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	area = dsa_attach_in_place(place, NULL);
+	dsa_pin_mapping(area);
+	MemoryContextSwitchTo(old);
+	on_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
+}
+
+/* ---- finding ---- */
+
+RtQueryGroupHash
+rt_query_group_hash(const char *key, uint32 len)
+{
+	RtQueryGroupHash hash;
+
+	for (int i = 0; i < lengthof(hash.words); i++)
+		hash.words[i] = hash_bytes_extended((const unsigned char *) key, len,
+											table->seeds[i]);
+	return hash;
+}
+
+static int *
+chain_of(const RtQueryGroupHash *hash)
+{
+	return &chains[hash->words[0] % realtime_max_query_groups];
+}
+
+/* Under the lock, or by who has the round. */
+static RtQueryGroup *
+find_by_hash(const RtQueryGroupHash *hash)
+{
+	int			number = *chain_of(hash);
+
+	while (number != NONE &&
+		   memcmp(&table->groups[number].hash, hash, sizeof(*hash)) != 0)
+		number = table->groups[number].next;
+	return number == NONE ? NULL : &table->groups[number];
+}
+
+RtQueryGroup *
+rt_query_group_find(const RtQueryGroupHash *hash, const char *key, uint32 len)
+{
+	RtQueryGroup *group = find_by_hash(hash);
+
+	if (group != NULL && (group->key_len != len ||
+						  memcmp(rt_query_group_key(group), key, len) != 0))
+		elog(ERROR, "two groups of live queries have the same hash");
+	return group;
+}
+
+RtQueryGroup *
+rt_query_group_next(RtQueryGroup *group)
+{
+	int			number = group == NULL ? 0 : group - table->groups + 1;
+
+	while (number < realtime_max_query_groups && table->groups[number].serial == 0)
+		number++;
+	return number < realtime_max_query_groups ? &table->groups[number] : NULL;
+}
+
+const char *
+rt_query_group_key(const RtQueryGroup *group)
+{
+	return dsa_get_address(area, group->key);
+}
+
+const RtQueryState *
+rt_query_group_state(const RtQueryGroup *group)
+{
+	return DsaPointerIsValid(group->state) ?
+		dsa_get_address(area, group->state) : NULL;
+}
+
+/* ---- making and removing ---- */
+
+static dsa_pointer
+allocate_copy(const void *bytes, Size size)
+{
+	dsa_pointer copy = dsa_allocate_extended(area, size,
+											 DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
+
+	if (DsaPointerIsValid(copy))
+		memcpy(dsa_get_address(area, copy), bytes, size);
+	return copy;
+}
+
+static void
+fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
+		   dsa_pointer key, uint32 len)
+{
+	int		   *chain = chain_of(hash);
+
+	table->free = group->next;
+	memset(group, 0, offsetof(RtQueryGroup, loader));
+	pg_atomic_write_u32(&group->loader, 0);
+	pg_atomic_write_u32(&group->gateways, 0);
+	group->hash = *hash;
+	group->declaration = declaration;
+	group->key = key;
+	group->key_len = len;
+	group->state = InvalidDsaPointer;
+	group->joined_ms = rt_clock_ms();
+	group->next = *chain;
+	*chain = group - table->groups;
+	group->serial = ++table->last_serial;
+}
+
+RtQueryGroup *
+rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
+					const char *key, uint32 len)
+{
+	dsa_pointer copy = allocate_copy(key, len);
+	RtQueryGroup *group = NULL;
+
+	if (!DsaPointerIsValid(copy))
+		return NULL;
+	LWLockAcquire(table->lock, LW_EXCLUSIVE);
+	if (table->free != NONE)
+	{
+		group = &table->groups[table->free];
+		fill_group(group, hash, declaration, copy, len);
+	}
+	LWLockRelease(table->lock);
+	if (group == NULL)
+		dsa_free(area, copy);
+	else
+		rt_change_listener_add();
+	return group;
+}
+
+static void
+take_out(RtQueryGroup *group)
+{
+	int			number = group - table->groups;
+	int		   *link = chain_of(&group->hash);
+
+	while (*link != number)
+		link = &table->groups[*link].next;
+	*link = group->next;
+	group->serial = 0;
+	group->next = table->free;
+	table->free = number;
+}
+
+bool
+rt_query_group_remove(RtQueryGroup *group)
+{
+	bool		removed;
+
+	LWLockAcquire(table->lock, LW_EXCLUSIVE);
+	removed = pg_atomic_read_u32(&group->gateways) == 0;
+	if (removed)
+	{
+		take_out(group);
+		dsa_free(area, group->key);
+		if (DsaPointerIsValid(group->state))
+			dsa_free(area, group->state);
+	}
+	LWLockRelease(table->lock);
+	if (removed)
+		rt_change_listener_remove();
+	return removed;
+}
+
+bool
+rt_query_group_set_state(RtQueryGroup *group, const RtQueryState *state)
+{
+	dsa_pointer before = group->state;
+	dsa_pointer copy = InvalidDsaPointer;
+
+	if (state != NULL)
+	{
+		copy = allocate_copy(state, state->size);
+		if (!DsaPointerIsValid(copy))
+			return false;
+	}
+	LWLockAcquire(table->lock, LW_EXCLUSIVE);
+	group->state = copy;
+	if (DsaPointerIsValid(before))
+		dsa_free(area, before);
+	LWLockRelease(table->lock);
+	return true;
+}
+
+bool
+rt_query_group_is_followed(const RtQueryGroup *group)
+{
+	return pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &group->gateways)) != 0;
+}
+
+/* ---- loading ---- */
+
+bool
+rt_query_group_is_loading(const RtQueryGroup *group)
+{
+	return pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &group->loader)) != 0;
+}
+
+void
+rt_query_groups_abandon(int executor)
+{
+	for (int i = 0; i < realtime_max_query_groups; i++)
+	{
+		uint32		mine = executor + 1;
+
+		if (table->groups[i].serial != 0)
+			(void) pg_atomic_compare_exchange_u32(&table->groups[i].loader, &mine, 0);
+	}
+}
+
+/* ---- gateways ---- */
+
+bool
+rt_query_group_hold(int gateway, const RtQueryGroupHash *hash)
+{
+	RtQueryGroup *group;
+
+	LWLockAcquire(table->lock, LW_SHARED);
+	group = find_by_hash(hash);
+	if (group != NULL)
+		pg_atomic_fetch_or_u32(&group->gateways, UINT32_C(1) << gateway);
+	LWLockRelease(table->lock);
+	return group != NULL;
+}
+
+void
+rt_query_group_release(int gateway, const RtQueryGroupHash *hash)
+{
+	RtQueryGroup *group;
+
+	LWLockAcquire(table->lock, LW_SHARED);
+	group = find_by_hash(hash);
+	if (group != NULL)
+		pg_atomic_fetch_and_u32(&group->gateways, ~(UINT32_C(1) << gateway));
+	LWLockRelease(table->lock);
+}
+
+void
+rt_query_groups_release_all(int gateway)
+{
+	for (int i = 0; i < realtime_max_query_groups; i++)
+		pg_atomic_fetch_and_u32(&table->groups[i].gateways, ~(UINT32_C(1) << gateway));
+}
+
+/* ---- looking ---- */
+
+int
+rt_query_group_count(void)
+{
+	return realtime_max_query_groups;
+}
+
+bool
+rt_query_group_look(int number, RtQueryGroupView *view)
+{
+	RtQueryGroup *group = &table->groups[number];
+	char	   *key = NULL;
+	uint32		key_len = 0;
+	const RtQueryState *state;
+
+	for (;;)
+	{
+		LWLockAcquire(table->lock, LW_SHARED);
+		if (group->serial == 0 || group->key_len <= key_len)
+			break;
+		key_len = group->key_len;
+		LWLockRelease(table->lock);
+		key = palloc(key_len);
+	}
+	view->group = *group;
+	view->key = key;
+	view->row_count = 0;
+	view->memory = sizeof(RtQueryGroup);
+	if (group->serial != 0)
+	{
+		memcpy(key, rt_query_group_key(group), group->key_len);
+		state = rt_query_group_state(group);
+		view->row_count = state == NULL ? 0 : state->row_count;
+		view->memory += group->key_len + (state == NULL ? 0 : state->size);
+	}
+	LWLockRelease(table->lock);
+	return view->group.serial != 0;
+}

@@ -1,0 +1,148 @@
+/*
+ * query_group.h
+ *		The groups of live queries: who asks the same and therefore gets the
+ *		same, and what is known of the rows that these clients have.
+ *
+ * A group is found by a hash of its key, which is also in the name of its topic.
+ * What stands in the key is the executors' own: all that a run needs.
+ *
+ * Groups are made, changed and removed by who has the round (query_round.h).
+ * Gateways say which of them they have subscribers of; a group of which no
+ * gateway has any is removed after a while.
+ *
+ * Keys and rows lie in a DSA area of the size realtime.query_memory.
+ */
+#ifndef RT_IPC_QUERY_GROUP_H
+#define RT_IPC_QUERY_GROUP_H
+
+#include "src/compat.h"
+
+#include "port/atomics.h"
+#include "utils/dsa.h"
+
+#include "src/ipc/query_state.h"
+
+#define RT_QUERY_LINGER_MS 30000	/* of a group that nobody follows */
+
+typedef struct RtQueryGroupHash
+{
+	uint64		words[2];
+} RtQueryGroupHash;
+
+/* Written by who has the round, read by anybody. */
+typedef struct RtQueryGroupCounters
+{
+	uint64		runs;
+	uint64		failures;		/* of these */
+	uint64		events;			/* sent because of them */
+	uint64		refreshes;		/* runs whose whole result was sent */
+	uint64		total_us;
+	uint64		last_us;
+} RtQueryGroupCounters;
+
+typedef struct RtQueryGroup
+{
+	/* protected by the table's lock; constant while the group is there */
+	uint64		serial;			/* unique; 0 = free */
+	RtQueryGroupHash hash;
+	Oid			declaration;
+	int			next;			/* in its bucket, or free */
+	uint32		key_len;
+	dsa_pointer key;
+
+	/* of who has the round */
+	dsa_pointer state;			/* an RtQueryState; none before it is loaded */
+	bool		touched;		/* is to be run */
+	bool		resend;			/* then clients get all of it, not differences:
+								 * what they have is not what state says */
+	bool		failing;		/* the last run has failed, as they know */
+	bool		dirty;			/* is being changed */
+	bool		gone;			/* its clients have been told that it is no more */
+	int64		joined_ms;		/* when somebody has asked for it last */
+	int64		run_ms;			/* when it was run last */
+	RtQueryGroupCounters counters;
+
+	pg_atomic_uint32 loader;	/* executor that loads it first, and 1; 0 = none */
+	pg_atomic_uint32 gateways;	/* bits: those that have subscribers */
+} RtQueryGroup;
+
+extern Size rt_query_groups_size(void);
+extern void rt_query_groups_init(void);
+
+/* Once per process, before it touches keys or states. */
+extern void rt_query_groups_attach(void);
+
+/* ---- who has the round ---- */
+
+/* The hash of a key, the same until the server's end. */
+extern RtQueryGroupHash rt_query_group_hash(const char *key, uint32 len);
+
+/*
+ * The group of a key, or NULL.  Raises in the case that there is one with the
+ * same hash and another key.
+ */
+extern RtQueryGroup *rt_query_group_find(const RtQueryGroupHash *hash,
+										 const char *key, uint32 len);
+
+/* Makes one; NULL if there are too many, or without memory. */
+extern RtQueryGroup *rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
+										 const char *key, uint32 len);
+
+/* Removes one, unless gateways have subscribers of it; returns whether it did. */
+extern bool rt_query_group_remove(RtQueryGroup *group);
+
+/* All of them, one after the other: the next after one, NULL to begin and end. */
+extern RtQueryGroup *rt_query_group_next(RtQueryGroup *group);
+
+extern const char *rt_query_group_key(const RtQueryGroup *group);
+extern const RtQueryState *rt_query_group_state(const RtQueryGroup *group);
+
+/*
+ * What its clients have from now on, a copy of state, which may be NULL; the
+ * memory of what they had is freed.  Returns false without memory: then they
+ * have what they had.
+ */
+extern bool rt_query_group_set_state(RtQueryGroup *group, const RtQueryState *state);
+
+/* Whether gateways have subscribers of it. */
+extern bool rt_query_group_is_followed(const RtQueryGroup *group);
+
+/* ---- loading ---- */
+
+/*
+ * An executor loads a group that has no state; it is told so by the group, and
+ * at its exit it does so no more.
+ */
+extern bool rt_query_group_is_loading(const RtQueryGroup *group);
+extern void rt_query_groups_abandon(int executor);
+
+/* ---- gateways ---- */
+
+/*
+ * A gateway has subscribers of a group; false: the group is gone.  Of release
+ * and hold of the same group by one gateway the later counts.
+ */
+extern bool rt_query_group_hold(int gateway, const RtQueryGroupHash *hash);
+extern void rt_query_group_release(int gateway, const RtQueryGroupHash *hash);
+
+/* It begins, or ends. */
+extern void rt_query_groups_release_all(int gateway);
+
+/* ---- anybody ---- */
+
+/*
+ * A copy of the group at a place, with its key in the current context; false if
+ * there is none.  For places below rt_query_group_count().
+ */
+typedef struct RtQueryGroupView
+{
+	RtQueryGroup group;
+	char	   *key;
+	uint32		row_count;
+	Size		memory;
+} RtQueryGroupView;
+
+extern int	rt_query_group_count(void);
+extern bool rt_query_group_look(int place, RtQueryGroupView *view);
+
+#endif							/* RT_IPC_QUERY_GROUP_H */
