@@ -18,9 +18,8 @@
 #include "src/backend/trigger_argument.h"
 #include "src/catalog/declaration_table.h"
 
-/* Without regard to the user's rights: dropping a column comes by here. */
-static Oid
-trigger_function(const char *name)
+Oid
+rt_trigger_function(const char *name)
 {
 	Oid			namespace = get_namespace_oid(RT_SCHEMA, true);
 
@@ -40,7 +39,7 @@ rt_trigger_find(Relation relation, const char *name, int16 type)
 
 	if (triggers == NULL)
 		return NULL;
-	function = trigger_function(name);
+	function = rt_trigger_function(name);
 	if (!OidIsValid(function))
 		return NULL;
 	for (int i = 0; i < triggers->numtriggers; i++)

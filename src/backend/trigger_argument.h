@@ -12,6 +12,12 @@
 #include "utils/reltrigger.h"
 
 /*
+ * A function of ours that triggers call, without regard to the user's rights:
+ * dropping a column comes by here.
+ */
+extern Oid	rt_trigger_function(const char *name);
+
+/*
  * The trigger of a relation that calls a function of ours, for rows or for
  * TRUNCATE (TRIGGER_TYPE_ROW, TRIGGER_TYPE_TRUNCATE), or NULL.  Found by the
  * function: anybody may rename a trigger.

@@ -127,8 +127,9 @@ rt_declaration_query(Oid id)
 	return NULL;
 }
 
-List *
-rt_declaration_streams(void)
+/* Those that are live queries, or those that are not. */
+static List *
+list_streams(bool queries)
 {
 	List	   *streams = NIL;
 	rt_names_iterator iterator;
@@ -138,8 +139,25 @@ rt_declaration_streams(void)
 		return NIL;
 	rt_names_start_iterate(current->streams, &iterator);
 	while ((entry = rt_names_iterate(current->streams, &iterator)) != NULL)
-		streams = lappend(streams, entry->value);
+	{
+		const RtStreamDeclaration *stream = entry->value;
+
+		if ((stream->query != NULL) == queries)
+			streams = lappend(streams, entry->value);
+	}
 	return streams;
+}
+
+List *
+rt_declaration_streams(void)
+{
+	return list_streams(false);
+}
+
+List *
+rt_declaration_queries(void)
+{
+	return list_streams(true);
 }
 
 const char *

@@ -154,7 +154,7 @@ typedef struct RtFunctionReference
 	const char *signature;		/* as stored */
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
-								 * "stream", "channel" or "bridge" */
+								 * "stream", "channel", "query" or "bridge" */
 	const char *declaration;	/* its path, template or channel of NOTIFY */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -181,8 +181,12 @@ extern const RtStreamDeclaration *rt_declaration_stream(const char *path, Size l
 /* The live query with an id, or NULL. */
 extern const RtStreamDeclaration *rt_declaration_query(Oid id);
 
-/* All declarations of streams (RtStreamDeclaration), in a new list. */
+/*
+ * All declarations of streams (RtStreamDeclaration), in a new list: live queries
+ * are in a list of their own.
+ */
 extern List *rt_declaration_streams(void);
+extern List *rt_declaration_queries(void);
 
 /* The word for it in declarations and on the wire. */
 extern const char *rt_merge_name(RtMerge merge);

@@ -29,43 +29,31 @@
 #include "utils/timestamp.h"
 
 #include "src/catalog/declaration_cache.h"
-#include "src/catalog/interval.h"
+#include "src/catalog/declaration_row.h"
+#include "src/catalog/query_text.h"
 #include "src/catalog/signature.h"
 #include "src/protocol/topic.h"
 
-/* One row, taken apart. */
-typedef struct Row
-{
-	Datum	   *values;
-	bool	   *nulls;
-} Row;
-
-typedef void (*RowReader) (RtDeclarations *declarations, const Row *row);
-
-#define row_value(row, anum) ((row)->values[(anum) - 1])
-#define row_is_null(row, anum) ((row)->nulls[(anum) - 1])
+typedef void (*RowReader) (RtDeclarations *declarations, const RtRow *row);
 
 static bool find_tables(RtDeclarations *declarations);
 static Oid	find_table(const char *name, Oid namespace, Oid extension);
 static bool read_table(RtDeclarations *declarations, Oid table, int natts,
 					   RowReader reader);
-static void read_rpc(RtDeclarations *declarations, const Row *row);
-static void read_topic(RtDeclarations *declarations, const Row *row);
-static void read_stream(RtDeclarations *declarations, const Row *row);
-static void read_bridge(RtDeclarations *declarations, const Row *row);
+static void read_rpc(RtDeclarations *declarations, const RtRow *row);
+static void read_topic(RtDeclarations *declarations, const RtRow *row);
+static void read_stream(RtDeclarations *declarations, const RtRow *row);
+static void read_bridge(RtDeclarations *declarations, const RtRow *row);
+static void read_query(RtDeclarations *declarations, const RtRow *row);
 static void join_streams(RtDeclarations *declarations);
 static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
 									  const char *kind, const char *name);
-static char *row_text(const Row *row, int anum);
-static int64 row_ms(const Row *row, int anum, int64 when_null);
-static int	row_ms_int(const Row *row, int anum, int when_null);
 static Oid	refer(RtDeclarations *declarations, const char *signature,
 				  const char *kind, const char *declaration,
 				  const char *purpose);
-static int	read_functions(RtDeclarations *declarations, const Row *row, int anum,
+static int	read_functions(RtDeclarations *declarations, const RtRow *row, int anum,
 						   const char *kind, const char *path,
 						   const char *purpose, Oid **functions);
-static int	row_texts(const Row *row, int anum, char ***texts);
 static RtTopicClass topic_class(const char *name);
 static RtMerge merge_of_name(const char *name);
 static RtName template_form(const RtTopicTemplate *tpl);
@@ -74,7 +62,7 @@ static int	compare_templates(const ListCell *a, const ListCell *b);
 
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
-	read_rpc, read_topic, read_stream, read_bridge
+	read_rpc, read_topic, read_stream, read_bridge, read_query
 };
 
 RtDeclarations *
@@ -179,7 +167,7 @@ read_table(RtDeclarations *declarations, Oid table, int natts,
 	TupleDesc	desc;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	Row			row;
+	RtRow			row;
 
 	if (rel == NULL)
 		return false;
@@ -203,7 +191,7 @@ read_table(RtDeclarations *declarations, Oid table, int natts,
 }
 
 static void
-read_rpc(RtDeclarations *declarations, const Row *row)
+read_rpc(RtDeclarations *declarations, const RtRow *row)
 {
 	RtRpcDeclaration *rpc = palloc0(sizeof(RtRpcDeclaration));
 	RtNameEntry *entry;
@@ -211,29 +199,29 @@ read_rpc(RtDeclarations *declarations, const Row *row)
 	bool		found;
 	char	   *text;
 
-	rpc->path = row_text(row, Anum_rpc_path);
-	rpc->handler_text = row_text(row, Anum_rpc_handler);
+	rpc->path = rt_row_text(row, Anum_rpc_path);
+	rpc->handler_text = rt_row_text(row, Anum_rpc_handler);
 	rpc->handler = refer(declarations, rpc->handler_text, "rpc", rpc->path,
 						 "handler");
 	rpc->guard_count = read_functions(declarations, row, Anum_rpc_guards, "rpc",
 									  rpc->path, "guard", &rpc->guards);
-	rpc->timeout_ms = row_ms_int(row, Anum_rpc_timeout, -1);
-	rpc->read_only = row_is_null(row, Anum_rpc_read_only) ? -1 :
-		DatumGetBool(row_value(row, Anum_rpc_read_only));
-	rpc->rate_limit = row_is_null(row, Anum_rpc_rate_limit) ? 0 :
-		DatumGetInt32(row_value(row, Anum_rpc_rate_limit));
-	rpc->rate_window_ms = row_ms_int(row, Anum_rpc_rate_window, 0);
-	text = row_text(row, Anum_rpc_idempotency_key);
+	rpc->timeout_ms = rt_row_ms_int(row, Anum_rpc_timeout, -1);
+	rpc->read_only = rt_row_is_null(row, Anum_rpc_read_only) ? -1 :
+		DatumGetBool(rt_row_value(row, Anum_rpc_read_only));
+	rpc->rate_limit = rt_row_is_null(row, Anum_rpc_rate_limit) ? 0 :
+		DatumGetInt32(rt_row_value(row, Anum_rpc_rate_limit));
+	rpc->rate_window_ms = rt_row_ms_int(row, Anum_rpc_rate_window, 0);
+	text = rt_row_text(row, Anum_rpc_idempotency_key);
 	if (text != NULL)
 		rpc->idempotency_key = refer(declarations, text, "rpc", rpc->path,
 									 "idempotency key");
-	rpc->idempotency_ttl_ms = row_ms(row, Anum_rpc_idempotency_ttl, 0);
-	text = row_text(row, Anum_rpc_lock_key);
+	rpc->idempotency_ttl_ms = rt_row_ms(row, Anum_rpc_idempotency_ttl, 0);
+	text = rt_row_text(row, Anum_rpc_lock_key);
 	if (text != NULL)
 		rpc->lock_key = refer(declarations, text, "rpc", rpc->path,
 							  "lock key");
-	rpc->lock_wait_ms = row_ms_int(row, Anum_rpc_lock_wait, -1);
-	rpc->class_of_service = row_text(row, Anum_rpc_class_of_service);
+	rpc->lock_wait_ms = rt_row_ms_int(row, Anum_rpc_lock_wait, -1);
+	rpc->class_of_service = rt_row_text(row, Anum_rpc_class_of_service);
 
 	name.ptr = rpc->path;
 	name.len = strlen(rpc->path);
@@ -243,12 +231,12 @@ read_rpc(RtDeclarations *declarations, const Row *row)
 
 /* Returns how many. */
 static int
-read_functions(RtDeclarations *declarations, const Row *row, int anum,
+read_functions(RtDeclarations *declarations, const RtRow *row, int anum,
 			   const char *kind, const char *path, const char *purpose,
 			   Oid **functions)
 {
 	char	  **signatures;
-	int			count = row_texts(row, anum, &signatures);
+	int			count = rt_row_texts(row, anum, &signatures);
 
 	*functions = palloc(sizeof(Oid) * Max(count, 1));
 	for (int i = 0; i < count; i++)
@@ -257,9 +245,9 @@ read_functions(RtDeclarations *declarations, const Row *row, int anum,
 }
 
 static void
-read_topic(RtDeclarations *declarations, const Row *row)
+read_topic(RtDeclarations *declarations, const RtRow *row)
 {
-	char	   *text = row_text(row, Anum_topic_template);
+	char	   *text = rt_row_text(row, Anum_topic_template);
 	RtTopicTemplate *tpl = make_template(declarations, text, "topic", text);
 	RtTopicDeclaration *topic;
 
@@ -267,26 +255,26 @@ read_topic(RtDeclarations *declarations, const Row *row)
 		return;
 	topic = &tpl->declaration;
 	topic->declared = true;
-	topic->topic_class = topic_class(row_text(row, Anum_topic_class));
-	topic->open = DatumGetBool(row_value(row, Anum_topic_open));
-	text = row_text(row, Anum_topic_access);
+	topic->topic_class = topic_class(rt_row_text(row, Anum_topic_class));
+	topic->open = DatumGetBool(rt_row_value(row, Anum_topic_open));
+	text = rt_row_text(row, Anum_topic_access);
 	if (text != NULL)
 		topic->access = refer(declarations, text, "topic", topic->template,
 							  "access function");
-	topic->replay_size = DatumGetInt32(row_value(row, Anum_topic_replay_size));
-	topic->replay_ttl_ms = row_ms(row, Anum_topic_replay_ttl, -1);
+	topic->replay_size = DatumGetInt32(rt_row_value(row, Anum_topic_replay_size));
+	topic->replay_ttl_ms = rt_row_ms(row, Anum_topic_replay_ttl, -1);
 }
 
 static void
-read_bridge(RtDeclarations *declarations, const Row *row)
+read_bridge(RtDeclarations *declarations, const RtRow *row)
 {
 	RtBridgeDeclaration *bridge = palloc0(sizeof(RtBridgeDeclaration));
 
-	bridge->channel = row_text(row, Anum_bridge_channel);
-	bridge->topic = row_text(row, Anum_bridge_topic);
-	bridge->event = row_text(row, Anum_bridge_event);
-	bridge->invalidate = row_text(row, Anum_bridge_invalidate);
-	bridge->parse_text = row_text(row, Anum_bridge_parse);
+	bridge->channel = rt_row_text(row, Anum_bridge_channel);
+	bridge->topic = rt_row_text(row, Anum_bridge_topic);
+	bridge->event = rt_row_text(row, Anum_bridge_event);
+	bridge->invalidate = rt_row_text(row, Anum_bridge_invalidate);
+	bridge->parse_text = rt_row_text(row, Anum_bridge_parse);
 	if (bridge->parse_text != NULL)
 		bridge->parse = refer(declarations, bridge->parse_text, "bridge",
 							  bridge->channel, "parse function");
@@ -303,15 +291,15 @@ is_signature(const char *text)
 }
 
 static void
-read_stream_functions(RtDeclarations *declarations, const Row *row,
+read_stream_functions(RtDeclarations *declarations, const RtRow *row,
 					  RtStreamDeclaration *stream)
 {
-	const char *kind = row_is_null(row, Anum_stream_loader) ? "channel" : "stream";
+	const char *kind = rt_row_is_null(row, Anum_stream_loader) ? "channel" : "stream";
 
 	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
 	{
 		const RtFunctionColumn *column = &rt_stream_function_columns[i];
-		char	   *text = row_text(row, column->anum);
+		char	   *text = rt_row_text(row, column->anum);
 
 		if (text == NULL)
 			continue;
@@ -334,38 +322,123 @@ read_stream_functions(RtDeclarations *declarations, const Row *row,
 }
 
 static void
-read_stream(RtDeclarations *declarations, const Row *row)
+read_stream(RtDeclarations *declarations, const RtRow *row)
 {
 	RtStreamDeclaration *stream = palloc0(sizeof(RtStreamDeclaration));
 	RtName		name;
 	bool		found;
 
-	stream->path = row_text(row, Anum_stream_path);
-	stream->topic = row_text(row, Anum_stream_topic);
+	stream->path = rt_row_text(row, Anum_stream_path);
+	stream->topic = rt_row_text(row, Anum_stream_topic);
 	stream->topic_class =
-		DatumGetBool(row_value(row, Anum_stream_replay)) ? RT_TOPIC_REPLAY :
-		DatumGetBool(row_value(row, Anum_stream_volatile)) ? RT_TOPIC_VOLATILE :
+		DatumGetBool(rt_row_value(row, Anum_stream_replay)) ? RT_TOPIC_REPLAY :
+		DatumGetBool(rt_row_value(row, Anum_stream_volatile)) ? RT_TOPIC_VOLATILE :
 		RT_TOPIC_ORDERED;
-	stream->replay_size = DatumGetInt32(row_value(row, Anum_stream_replay_size));
-	stream->replay_ttl_ms = row_ms(row, Anum_stream_replay_ttl, -1);
-	stream->merge = merge_of_name(row_text(row, Anum_stream_merge));
-	stream->key = row_text(row, Anum_stream_key);
-	stream->prepend = DatumGetBool(row_value(row, Anum_stream_prepend));
-	if (!row_is_null(row, Anum_stream_max))
-		stream->max = DatumGetInt32(row_value(row, Anum_stream_max));
+	stream->replay_size = DatumGetInt32(rt_row_value(row, Anum_stream_replay_size));
+	stream->replay_ttl_ms = rt_row_ms(row, Anum_stream_replay_ttl, -1);
+	stream->merge = merge_of_name(rt_row_text(row, Anum_stream_merge));
+	stream->key = rt_row_text(row, Anum_stream_key);
+	stream->prepend = DatumGetBool(rt_row_value(row, Anum_stream_prepend));
+	if (!rt_row_is_null(row, Anum_stream_max))
+		stream->max = DatumGetInt32(rt_row_value(row, Anum_stream_max));
 	read_stream_functions(declarations, row, stream);
-	if (!row_is_null(row, Anum_stream_schema_version))
-		stream->schema_version = DatumGetInt32(row_value(row, Anum_stream_schema_version));
-	stream->stale_after_ms = row_ms(row, Anum_stream_stale_after, -1);
-	stream->invalidate_count = row_texts(row, Anum_stream_invalidate_on,
+	if (!rt_row_is_null(row, Anum_stream_schema_version))
+		stream->schema_version = DatumGetInt32(rt_row_value(row, Anum_stream_schema_version));
+	stream->stale_after_ms = rt_row_ms(row, Anum_stream_stale_after, -1);
+	stream->invalidate_count = rt_row_texts(row, Anum_stream_invalidate_on,
 										 &stream->invalidate_on);
-	stream->shared = DatumGetBool(row_value(row, Anum_stream_shared));
+	stream->shared = DatumGetBool(rt_row_value(row, Anum_stream_shared));
 
 	name.ptr = stream->path;
 	name.len = strlen(stream->path);
 	rt_names_insert(declarations->streams, name, &found)->value = stream;
 	if (stream->invalidate_count > 0)
 		declarations->invalidated = lappend(declarations->invalidated, stream);
+}
+
+/* ---- queries ---- */
+
+/* Relations that have been dropped are left out. */
+static List *
+row_relations(const RtRow *row, int anum)
+{
+	List	   *relations = NIL;
+	Oid		   *oids;
+	int			count = rt_row_oids(row, anum, REGCLASSOID, &oids);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oids[i])))
+			relations = lappend_oid(relations, oids[i]);
+	}
+	return relations;
+}
+
+static void
+read_query_functions(RtDeclarations *declarations, const RtRow *row,
+					 RtStreamDeclaration *stream)
+{
+	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
+	{
+		int			anum = rt_query_function_columns[i];
+		char	   *text = anum == 0 ? NULL : rt_row_text(row, anum);
+
+		if (text == NULL)
+			continue;
+		if (i == RT_STREAM_TRANSFORM)
+			stream->transform = text;
+		stream->functions[i].declared = true;
+		stream->functions[i].oid = refer(declarations, text, "query", stream->path,
+										 rt_stream_function_columns[i].purpose);
+	}
+	stream->guard_count = read_functions(declarations, row, Anum_query_guards,
+										 "query", stream->path, "guard",
+										 &stream->guards);
+}
+
+/* If its loader is gone, so is the query, which then cannot be understood. */
+static RtQueryDeclaration *
+make_query(const RtRow *row, const RtStreamDeclaration *stream)
+{
+	const RtNamedFunction *loader = &stream->functions[RT_STREAM_LOADER];
+	RtQueryDeclaration *query = palloc0(sizeof(RtQueryDeclaration));
+
+	query->id = (Oid) DatumGetInt64(rt_row_value(row, Anum_query_id));
+	query->path = stream->path;
+	query->sql = OidIsValid(loader->oid) ? rt_query_text_of_loader(loader->oid) :
+		loader->declared ? "" : rt_row_text(row, Anum_query_sql);
+	query->key = rt_row_text(row, Anum_query_key);
+	query->parameter_count = rt_row_oids(row, Anum_query_parameters, REGTYPEOID,
+									  &query->parameter_types);
+	query->depends_on = row_relations(row, Anum_query_depends_on);
+	query->max_rows = DatumGetInt32(rt_row_value(row, Anum_query_max_rows));
+	query->debounce_ms = rt_row_ms_int(row, Anum_query_debounce, 0);
+	return query;
+}
+
+static void
+read_query(RtDeclarations *declarations, const RtRow *row)
+{
+	RtStreamDeclaration *stream = palloc0(sizeof(RtStreamDeclaration));
+	RtName		name;
+	bool		found;
+
+	stream->path = rt_row_text(row, Anum_query_path);
+	stream->topic_class = RT_TOPIC_ORDERED;
+	stream->replay_ttl_ms = -1;
+	stream->merge = RT_MERGE_CRUD;
+	stream->prepend = DatumGetBool(rt_row_value(row, Anum_query_prepend));
+	if (!rt_row_is_null(row, Anum_query_max))
+		stream->max = DatumGetInt32(rt_row_value(row, Anum_query_max));
+	stream->stale_after_ms = rt_row_ms(row, Anum_query_stale_after, -1);
+	read_query_functions(declarations, row, stream);
+	stream->query = make_query(row, stream);
+	stream->key = strchr(stream->query->key, ',') == NULL ?
+		pstrdup(stream->query->key) : "_key";
+
+	name.ptr = stream->path;
+	name.len = strlen(stream->path);
+	rt_names_insert(declarations->streams, name, &found)->value = stream;
 }
 
 /* ---- templates ---- */
@@ -464,7 +537,12 @@ join_streams(RtDeclarations *declarations)
 			lfirst(cell);
 	rt_names_start_iterate(declarations->streams, &iterator);
 	while ((entry = rt_names_iterate(declarations->streams, &iterator)) != NULL)
-		join_stream(declarations, entry->value, forms);
+	{
+		RtStreamDeclaration *stream = entry->value;
+
+		if (stream->query == NULL)
+			join_stream(declarations, stream, forms);
+	}
 	rt_names_destroy(forms);
 }
 
@@ -480,50 +558,7 @@ template_form(const RtTopicTemplate *tpl)
 	return name;
 }
 
-/* ---- values of columns ---- */
-
-/* NULL if the column is. */
-static char *
-row_text(const Row *row, int anum)
-{
-	return row_is_null(row, anum) ? NULL :
-		TextDatumGetCString(row_value(row, anum));
-}
-
-/* The elements of an array, NULL being "".  Returns how many. */
-static int
-row_texts(const Row *row, int anum, char ***texts)
-{
-	Datum	   *elements;
-	bool	   *nulls;
-	int			count;
-
-	deconstruct_array(DatumGetArrayTypeP(row_value(row, anum)),
-					  TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, &nulls, &count);
-	*texts = palloc(sizeof(char *) * Max(count, 1));
-	for (int i = 0; i < count; i++)
-		(*texts)[i] = nulls[i] ? pstrdup("") : TextDatumGetCString(elements[i]);
-	return count;
-}
-
-static int64
-row_ms(const Row *row, int anum, int64 when_null)
-{
-	int64		ms;
-
-	if (row_is_null(row, anum))
-		return when_null;
-	if (!rt_interval_ms(DatumGetIntervalP(row_value(row, anum)), &ms))
-		return PG_INT64_MAX;
-	return ms;
-}
-
-static int
-row_ms_int(const Row *row, int anum, int when_null)
-{
-	return (int) Min(row_ms(row, anum, when_null), PG_INT32_MAX);
-}
+/* ---- functions and templates ---- */
 
 /* Notes that a declaration names a function, and finds that function. */
 static Oid

@@ -43,11 +43,32 @@ static const RtFunctionColumn bridge_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn query_functions[] = {
+	{Anum_query_loader, "loader", "loader", false},
+	{Anum_query_access, "access", "access function", false},
+	{Anum_query_guards, "guards", "guard", true},
+	{Anum_query_transform, "transform", "transform", false},
+	{Anum_query_on_subscribe, "on_subscribe", "on_subscribe function", false},
+	{Anum_query_on_unsubscribe, "on_unsubscribe", "on_unsubscribe function", false},
+	{Anum_query_on_error, "on_error", "on_error function", false},
+	{0, NULL, NULL, false}
+};
+
+const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
+	[RT_STREAM_LOADER] = Anum_query_loader,
+	[RT_STREAM_ACCESS] = Anum_query_access,
+	[RT_STREAM_TRANSFORM] = Anum_query_transform,
+	[RT_STREAM_ON_SUBSCRIBE] = Anum_query_on_subscribe,
+	[RT_STREAM_ON_UNSUBSCRIBE] = Anum_query_on_unsubscribe,
+	[RT_STREAM_ON_ERROR] = Anum_query_on_error
+};
+
 const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_RPC_TABLE, "rpc", "path", Natts_rpc, rpc_functions},
 	{RT_TOPIC_TABLE, "topic", "template", Natts_topic, topic_functions},
 	{RT_STREAM_TABLE, "stream", "path", Natts_stream, rt_stream_function_columns},
-	{RT_BRIDGE_TABLE, "bridge", "channel", Natts_bridge, bridge_functions}
+	{RT_BRIDGE_TABLE, "bridge", "channel", Natts_bridge, bridge_functions},
+	{RT_QUERY_TABLE, "query", "path", Natts_query, query_functions}
 };
 
 const RtDeclarationTable *

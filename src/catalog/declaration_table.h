@@ -91,6 +91,31 @@ enum
 	Natts_bridge = Anum_bridge_invalidate
 };
 
+#define RT_QUERY_TABLE "query_declaration"
+enum
+{
+	Anum_query_path = 1,
+	Anum_query_id,
+	Anum_query_sql,
+	Anum_query_loader,
+	Anum_query_key,
+	Anum_query_parameters,
+	Anum_query_depends_on,
+	Anum_query_stale_after,
+	Anum_query_debounce,
+	Anum_query_max_rows,
+	Anum_query_access,
+	Anum_query_guards,
+	Anum_query_transform,
+	Anum_query_on_subscribe,
+	Anum_query_on_unsubscribe,
+	Anum_query_on_error,
+	Anum_query_max,
+	Anum_query_prepend,
+	Anum_query_class_of_service,
+	Natts_query = Anum_query_class_of_service
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -109,12 +134,15 @@ typedef struct RtDeclarationTable
 	const RtFunctionColumn *functions;	/* up to a NULL name */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 4
+#define RT_DECLARATION_TABLES 5
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 
 /* Columns by RtStreamFunction, and behind them the arrays. */
 extern const RtFunctionColumn rt_stream_function_columns[];
+
+/* The same of queries, which have not all of them: anum 0. */
+extern const int rt_query_function_columns[];
 
 /* The table of that name, or of that kind of declaration; NULL if there is none. */
 extern const RtDeclarationTable *rt_declaration_table(const char *name);

@@ -37,6 +37,13 @@ SELECT results_eq('signatures', $$VALUES
 	('load', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('query', 'path text, sql text DEFAULT NULL::text, loader regprocedure DEFAULT NULL::regprocedure, key text DEFAULT ''id''::text, '
+		'parameters regtype[] DEFAULT NULL::regtype[], depends_on regclass[] DEFAULT ''{}''::regclass[], '
+		'stale_after interval DEFAULT NULL::interval, debounce interval DEFAULT ''00:00:00''::interval, max_rows integer DEFAULT 10000, '
+		'access regprocedure DEFAULT NULL::regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
+		'transform regprocedure DEFAULT NULL::regprocedure, on_subscribe regprocedure DEFAULT NULL::regprocedure, '
+		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
+		'max integer DEFAULT NULL::integer, prepend boolean DEFAULT false, class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('query_table_changed', '', 'trigger', 'v', 'u'),
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
 	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 'r'),
@@ -120,6 +127,7 @@ SELECT results_eq('rights', $$VALUES
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),
 	('load', 'pg_database_owner'), ('load', 'realtime_admin'),
 	('publish', 'realtime_publisher'),
+	('query', 'pg_database_owner'), ('query', 'realtime_admin'),
 	('query_table_changed', 'pg_database_owner'), ('query_table_changed', 'realtime_admin'),
 	('raise', 'public'),
 	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),
@@ -156,13 +164,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration',
 	'realtime.replay_epoch'], 'tables of declarations, and the epoch, are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
@@ -175,6 +183,9 @@ SELECT has_function('realtime', 'bridge', ARRAY['text', 'text', 'text', 'regproc
 SELECT function_returns('realtime'::name, 'bridge'::name, 'void');
 SELECT columns_are('realtime', 'bridge_declaration', ARRAY['channel', 'topic', 'event', 'parse', 'invalidate']);
 SELECT col_is_pk('realtime', 'bridge_declaration', 'channel', 'a channel is declared once');
+SELECT columns_are('realtime', 'query_declaration', ARRAY['path', 'id', 'sql', 'loader', 'key', 'parameters', 'depends_on', 'stale_after',
+	'debounce', 'max_rows', 'access', 'guards', 'transform', 'on_subscribe', 'on_unsubscribe', 'on_error', 'max', 'prepend', 'class_of_service']);
+SELECT col_is_pk('realtime', 'query_declaration', 'path', 'a query''s path is declared once');
 
 -- statistics
 SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'listening', 'listen_error', 'connections', 'subscriptions',

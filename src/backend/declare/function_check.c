@@ -238,9 +238,10 @@ rt_function_check_stream_access(const RtCheckedFunction *function,
 	if (loader != NULL && function->parameter_count > 0 &&
 		!takes_the_same(function, 0, loader))
 		refuse(function,
-			   psprintf(_("Its parameters are neither none nor those of the loader %s."),
-						loader->signature),
-			   _("It has the types of the loader's parameters and at least as many defaults."));
+			   psprintf(_("Its parameters are neither none nor those of the %s %s."),
+						bare_purpose(loader), loader->signature),
+			   psprintf(_("It has the types of the %s's parameters and at least as many defaults."),
+						bare_purpose(loader)));
 }
 
 static void

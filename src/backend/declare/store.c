@@ -7,15 +7,18 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/lsyscache.h"
 
 #include "src/backend/declare/store.h"
+#include "src/backend/watch/watch.h"
 #include "src/catalog/statement.h"
 
 /* An advisory lock that SQL cannot take, as those of topics; of paths. */
@@ -62,6 +65,23 @@ rt_store_begin_stream(const char *path)
 	lock_path(path);
 }
 
+/* Nobody else changes what queries read (src/backend/watch). */
+static void
+lock_queries(void)
+{
+	LockRelationOid(table_oid(RT_QUERY_TABLE), ShareRowExclusiveLock);
+}
+
+/* Who replaces a query by something else has the path, too, and then this. */
+void
+rt_store_begin_query(const char *path)
+{
+	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+	LockRelationOid(table_oid(RT_STREAM_TABLE), RowExclusiveLock);
+	lock_path(path);
+	lock_queries();
+}
+
 void
 rt_store_begin_bridge(void)
 {
@@ -77,6 +97,24 @@ begin_drop(void)
 {
 	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
 	rt_store_begin_topic();
+	lock_queries();
+}
+
+/* A query of that path, if there is one, and the triggers that it needed. */
+static void
+replace_query(const char *path)
+{
+	RtStatement statement = {
+		.sql = "SELECT count(*) FROM realtime.query_declaration"
+		" WHERE path OPERATOR(pg_catalog.=) $1"
+	};
+
+	rt_statement_put_text(&statement, path);
+	if (rt_statement_run_int64(&statement, table_oid(RT_RPC_TABLE)) == 0)
+		return;
+	lock_queries();
+	delete_from(rt_declaration_table(RT_QUERY_TABLE), path);
+	rt_watch_keep();
 }
 
 void
@@ -106,6 +144,7 @@ rt_store_rpc(const RtRpcRow *row)
 		row->read_only == NULL);
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
+	replace_query(row->path);
 }
 
 void
@@ -182,6 +221,82 @@ rt_store_stream(const RtStreamRow *row)
 	put_stream_row(&statement, row);
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_RPC_TABLE), row->path);
+	replace_query(row->path);
+}
+
+static void
+put_oids(RtStatement *statement, const List *oids, Oid type, Oid array_type)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(oids), 1));
+	ListCell   *cell;
+
+	foreach(cell, oids)
+		elements[foreach_current_index(cell)] = ObjectIdGetDatum(lfirst_oid(cell));
+	rt_statement_put(statement, array_type,
+		PointerGetDatum(construct_array(elements, list_length(oids), type,
+										sizeof(Oid), true, TYPALIGN_INT)),
+		false);
+}
+
+/* One that no declaration has; nor will one have it that comes soon. */
+static Oid
+new_query_id(void)
+{
+	for (;;)
+	{
+		Oid			id = GetNewObjectId();
+		RtStatement statement = {
+			.sql = "SELECT count(*) FROM realtime.query_declaration"
+			" WHERE id OPERATOR(pg_catalog.=) $1"
+		};
+
+		rt_statement_put(&statement, INT8OID, Int64GetDatum(id), false);
+		if (rt_statement_run_int64(&statement, table_oid(RT_RPC_TABLE)) == 0)
+			return id;
+	}
+}
+
+/* In the order of the columns. */
+static void
+put_query_row(RtStatement *statement, const RtQueryRow *row)
+{
+	rt_statement_put_text(statement, row->path);
+	rt_statement_put(statement, INT8OID, Int64GetDatum(new_query_id()), false);
+	rt_statement_put_text(statement, row->sql);
+	rt_statement_put_text(statement, row->loader);
+	rt_statement_put_text(statement, row->key);
+	put_oids(statement, row->parameters, REGTYPEOID, REGTYPEARRAYOID);
+	put_oids(statement, row->depends_on, REGCLASSOID, REGCLASSARRAYOID);
+	rt_statement_put_interval(statement, row->stale_after);
+	rt_statement_put_interval(statement, row->debounce);
+	rt_statement_put(statement, INT4OID, Int32GetDatum(row->max_rows), false);
+	rt_statement_put_text(statement, row->functions[RT_STREAM_ACCESS]);
+	rt_statement_put_text_array(statement, row->guards);
+	rt_statement_put_text(statement, row->functions[RT_STREAM_TRANSFORM]);
+	rt_statement_put_text(statement, row->functions[RT_STREAM_ON_SUBSCRIBE]);
+	rt_statement_put_text(statement, row->functions[RT_STREAM_ON_UNSUBSCRIBE]);
+	rt_statement_put_text(statement, NULL);	/* on_error */
+	rt_statement_put(statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
+	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->prepend), false);
+	rt_statement_put_text(statement, NULL);	/* class_of_service */
+	Assert(statement->count == Natts_query);
+}
+
+/* Anew, as streams; and so that its id is another one. */
+void
+rt_store_query(const RtQueryRow *row)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.query_declaration VALUES"
+		" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+		" $16, $17, $18, $19)"
+	};
+
+	delete_from(rt_declaration_table(RT_QUERY_TABLE), row->path);
+	put_query_row(&statement, row);
+	run(&statement, SPI_OK_INSERT);
+	delete_from(rt_declaration_table(RT_RPC_TABLE), row->path);
+	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 }
 
 void
@@ -225,11 +340,22 @@ delete_from(const RtDeclarationTable *table, const char *name)
 	return run(&statement, SPI_OK_DELETE) > 0;
 }
 
+/* The tables that a query has read need its triggers no more. */
+static bool
+delete_and_release(const RtDeclarationTable *table, const char *name)
+{
+	if (!delete_from(table, name))
+		return false;
+	if (strcmp(table->name, RT_QUERY_TABLE) == 0)
+		rt_watch_keep();
+	return true;
+}
+
 void
 rt_store_drop_from(const RtDeclarationTable *table, const char *name)
 {
 	begin_drop();
-	delete_from(table, name);
+	delete_and_release(table, name);
 }
 
 bool
@@ -240,7 +366,7 @@ rt_store_drop(const char *name)
 	begin_drop();
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
 	{
-		if (delete_from(&rt_declaration_tables[i], name))
+		if (delete_and_release(&rt_declaration_tables[i], name))
 			removed = true;
 	}
 	return removed;

@@ -58,6 +58,24 @@ typedef struct RtStreamRow
 	bool		shared;
 } RtStreamRow;
 
+/* A row of realtime.query_declaration. */
+typedef struct RtQueryRow
+{
+	const char *path;
+	const char *sql;			/* or there is a loader */
+	const char *loader;
+	const char *key;
+	List	   *parameters;		/* types, by OID */
+	List	   *depends_on;		/* relations, by OID */
+	Interval   *stale_after;
+	Interval   *debounce;		/* not NULL */
+	int			max_rows;
+	const char *functions[RT_STREAM_FUNCTIONS];
+	List	   *guards;			/* of char * */
+	int			max;			/* 0 = NULL */
+	bool		prepend;
+} RtQueryRow;
+
 /* A row of realtime.bridge_declaration. */
 typedef struct RtBridgeRow
 {
@@ -71,18 +89,20 @@ typedef struct RtBridgeRow
 /*
  * To be called before the row is put together: from here to the end of the
  * transaction no schema or type is renamed (see dependency.c); for a topic or
- * a stream also nobody else declares one, and for an rpc or a stream nobody
- * else declares anything of that path.
+ * a stream also nobody else declares one, and for an rpc, a stream or a query
+ * nobody else declares anything of that path.
  */
 extern void rt_store_begin_rpc(const char *path);
 extern void rt_store_begin_topic(void);
 extern void rt_store_begin_stream(const char *path);
+extern void rt_store_begin_query(const char *path);
 extern void rt_store_begin_bridge(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
 extern void rt_store_topic(const RtTopicRow *row);
 extern void rt_store_stream(const RtStreamRow *row);
+extern void rt_store_query(const RtQueryRow *row);
 extern void rt_store_bridge(const RtBridgeRow *row);
 
 /* Waits for those who are declaring, and keeps others from beginning. */

@@ -15,6 +15,7 @@
 #include "src/backend/declare/function_check.h"
 #include "src/backend/declare/parameter.h"
 #include "src/backend/declare/store.h"
+#include "src/backend/declare/stream.h"
 #include "src/backend/declare/template_check.h"
 #include "src/catalog/declaration.h"
 #include "src/protocol/topic.h"
@@ -309,15 +310,29 @@ check_functions(FunctionCallInfo fcinfo, RtStreamRow *row)
 	row->guards = rt_parameter_guards(fcinfo, STREAM_GUARD, guarded);
 	for (int i = 0; i < lengthof(shapes); i++)
 	{
-		RtCheckedFunction *function;
-
-		if (PG_ARGISNULL(shapes[i].position))
-			continue;
-		function = rt_function_check_any(PG_GETARG_OID(shapes[i].position),
-										 shapes[i].shape.purpose);
-		rt_function_check_shape(function, &shapes[i].shape, guarded);
-		row->functions[shapes[i].function] = function->signature;
+		if (!PG_ARGISNULL(shapes[i].position))
+			row->functions[shapes[i].function] =
+				rt_stream_check_function(PG_GETARG_OID(shapes[i].position),
+										 shapes[i].function, guarded);
 	}
+}
+
+const char *
+rt_stream_check_function(Oid oid, RtStreamFunction function,
+						 const RtCheckedFunction *guarded)
+{
+	const RtFunctionShape *shape = NULL;
+	RtCheckedFunction *checked;
+
+	for (int i = 0; i < lengthof(shapes); i++)
+	{
+		if (shapes[i].function == function)
+			shape = &shapes[i].shape;
+	}
+	Assert(shape != NULL);
+	checked = rt_function_check_any(oid, shape->purpose);
+	rt_function_check_shape(checked, shape, guarded);
+	return checked->signature;
 }
 
 /* A member of the data, "id" or "a.b", or a function with its parentheses. */

@@ -28,7 +28,6 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -39,12 +38,10 @@
 #include "src/backend/live/lost.h"
 #include "src/backend/live/plan.h"
 #include "src/backend/live/table.h"
+#include "src/backend/short_wait.h"
 #include "src/backend/trigger_argument.h"
 #include "src/catalog/declaration_table.h"
 #include "src/guc.h"
-
-/* Whoever waits for a lock on a table keeps others waiting behind him. */
-#define LOCK_WAIT_MAX 5000		/* ms */
 
 /* Positions of parameters, as in src/sql */
 enum
@@ -76,7 +73,6 @@ static void run_command(const char *command);
 static char *qualified_name(Relation relation);
 static void warn_database(void);
 static void warn_topic(Relation relation, const char *topic);
-static int	begin_short_waits(void);
 
 PG_FUNCTION_INFO_V1(realtime_live_table);
 PG_FUNCTION_INFO_V1(realtime_drop_live_table);
@@ -97,7 +93,7 @@ realtime_live_table(PG_FUNCTION_ARGS)
 	int			guc_level;
 
 	read_parameters(fcinfo, &table);
-	guc_level = begin_short_waits();
+	guc_level = rt_short_waits_begin();
 	relation = open_relation(PG_GETARG_OID(LIVE_RELATION), ShareRowExclusiveLock);
 	rt_live_check_relation(relation);
 	rt_live_check_table(relation, &table);
@@ -105,7 +101,7 @@ realtime_live_table(PG_FUNCTION_ARGS)
 	refuse_if_partition_is_live(relation);
 	warn_topic(relation, table.topic);
 	create_triggers(relation, &table);
-	AtEOXact_GUC(true, guc_level);
+	rt_short_waits_end(guc_level);
 	warn_database();
 	PG_RETURN_VOID();
 }
@@ -208,19 +204,6 @@ read_columns(ArrayType *array)
 }
 
 /* ---- the relation ---- */
-
-/* To be undone with AtEOXact_GUC(). */
-static int
-begin_short_waits(void)
-{
-	int			guc_level = NewGUCNestLevel();
-
-	if (LockTimeout == 0 || LockTimeout > LOCK_WAIT_MAX)
-		(void) set_config_option("lock_timeout", psprintf("%d", LOCK_WAIT_MAX),
-								 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-								 true, 0, false);
-	return guc_level;
-}
 
 /* Checks the rights before locking: not everybody may stop writers. */
 static Relation
@@ -380,7 +363,7 @@ trigger_arguments(const RtLiveTable *table)
 static bool
 drop_live_table(Oid oid)
 {
-	int			guc_level = begin_short_waits();
+	int			guc_level = rt_short_waits_begin();
 	Relation	relation;
 	bool		live;
 
@@ -392,7 +375,7 @@ drop_live_table(Oid oid)
 		relation_close(relation, AccessShareLock);
 	if (live)
 		drop_triggers(open_relation(oid, AccessExclusiveLock));
-	AtEOXact_GUC(true, guc_level);
+	rt_short_waits_end(guc_level);
 	return live;
 }
 

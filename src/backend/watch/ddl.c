@@ -9,7 +9,7 @@
  * partitioned table's trigger for rows, but not its trigger for TRUNCATE.
  *
  * Arguments of triggers name columns; a column that gets another name has it
- * there, too.
+ * there, too.  And other tables may have to be watched than before.
  */
 #include "postgres.h"
 
@@ -19,15 +19,18 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 
 #include "src/backend/publish/publish.h"
 #include "src/backend/trigger_argument.h"
 #include "src/backend/watch/plan.h"
 #include "src/backend/watch/watch.h"
+#include "src/catalog/declaration.h"
 
 /* A column that has perhaps got another name. */
 typedef struct Renamed
@@ -44,14 +47,43 @@ typedef struct Notes
 	List	   *renamed;
 } Notes;
 
+static void before_command(RtCommand *command, void **notes);
 static void on_object(RtCommand *command, void **notes,
 					  const RtObjectAccess *access);
 static void after_command(RtCommand *command, void **notes);
 
 const RtCommandWatcher rt_watch_watcher = {
+	.before = before_command,
 	.object = on_object,
 	.after = after_command
 };
+
+/* ---- before the command ---- */
+
+/* A partition cannot have a trigger of its own that its table has as well. */
+static void
+release_partition(const AlterTableCmd *command)
+{
+	const PartitionCmd *partition = (const PartitionCmd *) command->def;
+	Oid			oid;
+
+	if (command->subtype != AT_AttachPartition)
+		return;
+	oid = RangeVarGetRelid(partition->name, NoLock, true);
+	if (OidIsValid(oid) && rt_object_ownercheck_relation(oid, GetUserId()))
+		rt_watch_release(oid);
+}
+
+static void
+before_command(RtCommand *command, void **notes)
+{
+	ListCell   *cell;
+
+	if (!IsA(command->statement, AlterTableStmt))
+		return;
+	foreach(cell, ((AlterTableStmt *) command->statement)->cmds)
+		release_partition(lfirst_node(AlterTableCmd, cell));
+}
 
 /* ---- while the command runs ---- */
 
@@ -147,9 +179,9 @@ alters_shared_source(const AlterTableStmt *statement)
 	return OidIsValid(relation) && is_shared_source(relation);
 }
 
-/* Commands of which hooks tell nothing, or not enough. */
+/* Commands of which hooks tell nothing, or not enough: what is read. */
 static bool
-statement_matters(const Node *statement)
+changes_what_is_read(const Node *statement)
 {
 	switch (nodeTag(statement))
 	{
@@ -160,10 +192,22 @@ statement_matters(const Node *statement)
 		case T_ViewStmt:
 			return ((const ViewStmt *) statement)->view->relpersistence !=
 				RELPERSISTENCE_TEMP;
-		case T_RefreshMatViewStmt:
 		case T_CreatePolicyStmt:
 		case T_RuleStmt:
 		case T_CreateFunctionStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Or which rows it gives. */
+static bool
+changes_rows(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_RefreshMatViewStmt:
 		case T_GrantStmt:
 		case T_GrantRoleStmt:
 		case T_AlterRoleStmt:
@@ -186,58 +230,96 @@ renamed_arguments(const Trigger *trigger, const char *old_name,
 	return arguments;
 }
 
-/* Writing to the catalog may rebuild the relation's description. */
-static void
-rename_arguments(Relation relation, bool row, const Renamed *entry,
-				 const char *new_name)
-{
-	const Trigger *trigger = row ? rt_watch_row_trigger(relation) :
-		rt_watch_truncate_trigger(relation);
-
-	if (trigger == NULL)
-		return;
-	rt_trigger_store_arguments(trigger->tgoid,
-							   renamed_arguments(trigger, entry->old_name, new_name));
-	CacheInvalidateRelcache(relation);
-	CommandCounterIncrement();
-}
-
 static void
 settle_renamed(const Renamed *entry)
 {
 	char	   *name = get_attname(entry->relation, entry->attnum, true);
 	Relation	relation;
+	const Trigger *trigger;
 
 	if (name == NULL || strcmp(name, entry->old_name) == 0)
 		return;
 	relation = relation_open(entry->relation, NoLock);
-	rename_arguments(relation, true, entry, name);
-	rename_arguments(relation, false, entry, name);
+	trigger = rt_watch_row_trigger(relation);
+	if (trigger != NULL)
+	{
+		rt_trigger_store_arguments(trigger->tgoid,
+								   renamed_arguments(trigger, entry->old_name, name));
+		CacheInvalidateRelcache(relation);
+	}
 	relation_close(relation, NoLock);
+	CommandCounterIncrement();
+}
+
+/*
+ * Other tables may have to have triggers now.  That must not refuse the command,
+ * nor must what its user may not do.
+ */
+static void
+keep_triggers(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (!rt_declarations_refresh() || rt_declaration_queries() == NIL)
+		return;
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(context);
+		rt_watch_keep();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("tables that live queries read now may not be watched"),
+				 errdetail("%s", error->message),
+				 errhint("Declare the queries again.")));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
 }
 
 static void
-after_command(RtCommand *command, void **notes)
+settle(const Notes *mine, const Node *statement)
 {
-	const Notes *mine = *notes;
-	const Node *statement = command->statement;
 	ListCell   *cell;
 
-	if (IsA(statement, TransactionStmt))
-	{
-		/* somebody's, who has told nobody what it has changed */
-		if (((const TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED)
-			rt_changes_prepared_finished();
-		return;
-	}
-	if (mine == NULL && !statement_matters(statement))
-		return;
 	CommandCounterIncrement();
 	if (mine != NULL)
 	{
 		foreach(cell, mine->renamed)
 			settle_renamed(lfirst(cell));
 	}
+	if (mine != NULL || changes_what_is_read(statement))
+		keep_triggers();
 	if (rt_publish_is_possible())
 		rt_watch_add_everything();
+}
+
+static void
+after_command(RtCommand *command, void **notes)
+{
+	const Node *statement = command->statement;
+
+	if (IsA(statement, TransactionStmt))
+	{
+		/* somebody's, who has told nobody what it has changed */
+		if (((const TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED)
+			rt_changes_prepared_finished();
+	}
+	else if (*notes != NULL || changes_what_is_read(statement) ||
+			 changes_rows(statement))
+		settle(*notes, statement);
 }

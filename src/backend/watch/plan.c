@@ -2,7 +2,8 @@
  * plan.c
  *		Which columns of a watched table are told, found out once.
  *
- * Columns are named in the arguments of the trigger.  One that is not there any
+ * Columns are named in the arguments of the trigger: those that are told, an
+ * empty argument, and those that only have to differ.  One that is not there any
  * more is left out: nobody can be reading it.  The trigger of a partition is a
  * copy of that of the partitioned table, whose numbers the columns get.
  */
@@ -73,7 +74,7 @@ flatten(Datum *value)
 MinimalTuple
 rt_watch_plan_image(RtWatchPlan *plan, TupleTableSlot *slot)
 {
-	for (int i = 0; i < plan->column_count; i++)
+	for (int i = 0; i < plan->told_count; i++)
 	{
 		const RtWatchColumn *column = &plan->columns[i];
 
@@ -139,7 +140,7 @@ find_column(TupleDesc desc, const char *name)
 }
 
 static void
-add_column(RtWatchPlan *plan, TupleDesc desc, const char *name)
+add_column(RtWatchPlan *plan, TupleDesc desc, const char *name, bool told)
 {
 	AttrNumber	attnum = find_column(desc, name);
 	AttrNumber	watched = get_attnum(plan->table.relation, name);
@@ -158,6 +159,7 @@ add_column(RtWatchPlan *plan, TupleDesc desc, const char *name)
 	plan->described[i] = (RtChangeColumn) {attribute->atttypid, watched, 0};
 	plan->last_attnum = Max(plan->last_attnum, attnum);
 	plan->column_count++;
+	plan->told_count += told;
 }
 
 static RtTriggerPlan *
@@ -166,6 +168,7 @@ make_plan(Relation relation, const Trigger *trigger)
 	RtWatchPlan *plan = palloc0(sizeof(RtWatchPlan));
 	TupleDesc	desc = RelationGetDescr(relation);
 	int			most = Max(trigger->tgnargs, 1);
+	bool		told = true;
 
 	plan->table.relation = watched_table(relation, trigger);
 	plan->columns = palloc(sizeof(RtWatchColumn) * most);
@@ -173,10 +176,15 @@ make_plan(Relation relation, const Trigger *trigger)
 	plan->values = palloc(sizeof(Datum) * most);
 	plan->nulls = palloc(sizeof(bool) * most);
 	for (int i = 0; i < trigger->tgnargs; i++)
-		add_column(plan, desc, trigger->tgargs[i]);
+	{
+		if (trigger->tgargs[i][0] == '\0')
+			told = false;
+		else
+			add_column(plan, desc, trigger->tgargs[i], told);
+	}
 
-	plan->desc = CreateTemplateTupleDesc(plan->column_count);
-	for (int i = 0; i < plan->column_count; i++)
+	plan->desc = CreateTemplateTupleDesc(plan->told_count);
+	for (int i = 0; i < plan->told_count; i++)
 		TupleDescCopyEntry(plan->desc, i + 1, desc, plan->columns[i].attnum);
 	return &plan->base;
 }

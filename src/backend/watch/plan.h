@@ -23,7 +23,8 @@ typedef struct RtWatchPlan
 	bool		blind;			/* a column has no value in a trigger: what
 								 * changes cannot be told */
 	int			last_attnum;	/* the highest that is looked at */
-	int			column_count;
+	int			told_count;		/* of the columns, the first ones */
+	int			column_count;	/* the others only have to differ */
 	RtWatchColumn *columns;
 	RtChangeColumn *described;	/* as the watched table has them */
 	TupleDesc	desc;			/* of images */

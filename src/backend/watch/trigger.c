@@ -33,12 +33,6 @@ rt_watch_row_trigger(Relation relation)
 	return rt_trigger_find(relation, RT_WATCH_FUNCTION, TRIGGER_TYPE_ROW);
 }
 
-const Trigger *
-rt_watch_truncate_trigger(Relation relation)
-{
-	return rt_trigger_find(relation, RT_WATCH_FUNCTION, TRIGGER_TYPE_TRUNCATE);
-}
-
 /* A row as it was or is; NULL = there was, or is, none. */
 typedef struct Change
 {
@@ -76,7 +70,7 @@ add_row(RtWatchPlan *plan, const Change *change)
 		.row_relation = plan->base.relation,
 		.flags = (change->old_slot != NULL ? RT_CHANGE_OLD : 0) |
 		(change->new_slot != NULL ? RT_CHANGE_NEW : 0),
-		.column_count = plan->column_count
+		.column_count = plan->told_count
 	};
 	MinimalTuple old_image;
 	MinimalTuple new_image;
