@@ -43,6 +43,12 @@ CALL watch('part', 'id', 'body');
 CALL watch('wide', 'id', 'body', 'n');
 });
 
+# The tests read what executors would, so none may be there.
+$node->safe_psql('postgres', q{ALTER ROLE realtime_executor NOLOGIN;
+	SELECT pg_terminate_backend(pid) FROM realtime.stat_executor WHERE pid IS NOT NULL});
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'realtime_executor'}),
+	'there are no executors');
+
 # What a new snapshot shows, one change a line
 sub changes
 {

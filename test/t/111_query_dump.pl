@@ -45,6 +45,12 @@ both('declarations', 'SELECT * FROM realtime.query_declaration ORDER BY path');
 both('triggers', $triggers);
 both('anchors', q{SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE proname ~ '^query '});
 
+# The tests read what executors would, so none may be there.
+$node->safe_psql('restored', q{ALTER ROLE realtime_executor NOLOGIN;
+	SELECT pg_terminate_backend(pid) FROM realtime.stat_executor WHERE pid IS NOT NULL});
+ok($node->poll_query_until('restored', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'realtime_executor'}),
+	'there are no executors');
+
 # They work, and follow the declarations.
 $node->safe_psql('restored', q{
 CREATE FUNCTION listen(boolean) RETURNS void LANGUAGE c STRICT AS 'realtime', 'realtime_test_listen';
