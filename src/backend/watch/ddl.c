@@ -71,7 +71,24 @@ release_partition(const AlterTableCmd *command)
 		return;
 	oid = RangeVarGetRelid(partition->name, NoLock, true);
 	if (OidIsValid(oid) && rt_object_ownercheck_relation(oid, GetUserId()))
-		rt_watch_release(oid);
+		rt_watch_release(oid, NULL);
+}
+
+/*
+ * A dump that is restored makes the triggers that it carries, though an earlier
+ * command of it may have had them made already.
+ */
+static void
+release_restored(const CreateTrigStmt *statement)
+{
+	Oid			oid;
+
+	if (statement->replace ||
+		strcmp(strVal(llast(statement->funcname)), RT_WATCH_FUNCTION) != 0)
+		return;
+	oid = RangeVarGetRelid(statement->relation, NoLock, true);
+	if (OidIsValid(oid) && rt_object_ownercheck_relation(oid, GetUserId()))
+		rt_watch_release(oid, statement->trigname);
 }
 
 static void
@@ -79,6 +96,8 @@ before_command(RtCommand *command, void **notes)
 {
 	ListCell   *cell;
 
+	if (IsA(command->statement, CreateTrigStmt))
+		release_restored((const CreateTrigStmt *) command->statement);
 	if (!IsA(command->statement, AlterTableStmt))
 		return;
 	foreach(cell, ((AlterTableStmt *) command->statement)->cmds)

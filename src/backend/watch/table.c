@@ -305,7 +305,7 @@ rt_watch_keep(void)
 }
 
 void
-rt_watch_release(Oid relation)
+rt_watch_release(Oid relation, const char *name)
 {
 	ListCell   *cell;
 
@@ -313,7 +313,8 @@ rt_watch_release(Oid relation)
 	{
 		const OwnTrigger *trigger = lfirst(cell);
 
-		if (trigger->relation == relation)
+		if (trigger->relation == relation &&
+			(name == NULL || strcmp(trigger->name, name) == 0))
 			drop_trigger(relation, trigger->name);
 	}
 }

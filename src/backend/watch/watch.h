@@ -35,8 +35,11 @@ extern void rt_watch_check_consent(Oid relation);
  */
 extern void rt_watch_keep(void);
 
-/* Drops those of a table, which may be about to get those of another one. */
-extern void rt_watch_release(Oid relation);
+/*
+ * Drops those of a table, which may be about to get those of another one; or that
+ * of a name, if name is not NULL.
+ */
+extern void rt_watch_release(Oid relation, const char *name);
 
 /* Of ddl.c */
 extern const RtCommandWatcher rt_watch_watcher;
