@@ -89,6 +89,7 @@ rt_work_restart_deadline(RtWork *work)
 {
 	work->started_at = GetCurrentTimestamp();
 	arm_deadline(work);
+	rt_overdue_watch(work->request);
 }
 
 /* A role that is missing is missing to everybody, and may be created soon. */

@@ -81,7 +81,10 @@ extern char *rt_work_path(RtRequest *request);
  */
 extern void rt_work_run(RtWork *work);
 
-/* In take_snapshot: it has had to wait, and what it has armed is not armed. */
+/*
+ * In take_snapshot, for who has had to run for others, with deadlines of their
+ * own and nobody watched: the request's deadline begins anew.
+ */
 extern void rt_work_restart_deadline(RtWork *work);
 
 /* Runs another transaction for the same request, with the same deadline. */

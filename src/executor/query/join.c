@@ -14,6 +14,7 @@
 
 #include "src/errcodes.h"
 #include "src/executor/identity.h"
+#include "src/executor/interrupt.h"
 #include "src/executor/query/group_key.h"
 #include "src/executor/query/join.h"
 #include "src/executor/query/prepared.h"
@@ -137,6 +138,7 @@ rt_query_take_snapshot(RtStreamWork *stream)
 		return;
 	}
 	rt_round_begin();
+	rt_overdue_watch(NULL);
 	PG_TRY();
 	{
 		do_round(stream);

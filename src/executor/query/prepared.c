@@ -134,10 +134,10 @@ analyze(const RtStreamDeclaration *declaration)
 		.depends_on = query->depends_on,
 		.may_be_stale = declaration->stale_after_ms >= 0
 	};
-	MemoryContext old = MemoryContextSwitchTo(queries_context);
 	RtQuery    *analyzed = rt_query_analyze(&source);
 
-	MemoryContextSwitchTo(old);
+	/* what has failed goes with the current context */
+	MemoryContextSetParent(analyzed->context, queries_context);
 	return analyzed;
 }
 

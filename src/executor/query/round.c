@@ -30,6 +30,7 @@
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/query/events.h"
+#include "src/executor/query/match.h"
 #include "src/executor/query/round.h"
 #include "src/executor/query/run.h"
 #include "src/executor/session_reset.h"
@@ -76,48 +77,26 @@ rt_round_executor(void)
 
 /* ---- what has changed ---- */
 
-static void
-touch_all(void)
-{
-	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
-		group->touched = true;
-}
-
-static void
-touch_readers(List *relations)
-{
-	ListCell   *cell;
-
-	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
-	{
-		foreach(cell, relations)
-		{
-			if (group->touched)
-				break;
-			group->touched = rt_group_reads(group, lfirst_oid(cell));
-		}
-	}
-}
-
-static void
+static RtRoundChanges *
 read_changes(void)
 {
-	List	   *relations = NIL;
-	bool		everything = false;
+	RtRoundChanges *changes = rt_round_changes();
 	const RtChange *change = NULL;
 	RtRingRead	result;
 
 	while ((result = rt_changes_next(&change)) != RT_RING_EMPTY)
+		rt_round_changes_add(changes, result == RT_RING_OVERRUN ? NULL : change);
+	return changes;
+}
+
+static void
+touch_groups(RtRoundChanges *changes)
+{
+	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
 	{
-		if (result == RT_RING_OVERRUN || (change->flags & RT_CHANGE_EVERYTHING))
-			everything = true;
-		else if (!everything)
-			relations = list_append_unique_oid(relations, change->relation);
+		if (!group->touched && !group->gone)
+			group->touched = rt_round_changes_concern(changes, group);
 	}
-	if (everything)
-		touch_all();
-	else
-		touch_readers(relations);
 }
 
 /* ---- which groups ---- */
@@ -337,7 +316,7 @@ rt_round_do(RtQueryGroup *wanted)
 	rt_changes_prepare();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rt_changes_begin(GetActiveSnapshot());
-	read_changes();
+	touch_groups(read_changes());
 	choose_runs(&round, wanted);
 	run_groups(&round);
 	finish(&round);

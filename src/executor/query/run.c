@@ -128,24 +128,3 @@ rt_group_run(RtGroupRun *run)
 	error_context_stack = callback.previous;
 	run->us = rt_clock_us() - began;
 }
-
-/* ---- what it reads ---- */
-
-bool
-rt_group_reads(RtQueryGroup *group, Oid relation)
-{
-	RtQueryGroupKey key;
-	RtQuery    *query;
-	ListCell   *cell;
-
-	rt_query_group_key_read(rt_query_group_key(group), &key);
-	query = rt_query_prepared_find(group->declaration, key.role);
-	if (query == NULL)
-		return true;
-	foreach(cell, query->relations)
-	{
-		if (((RtQueryRelation *) lfirst(cell))->relid == relation)
-			return true;
-	}
-	return false;
-}

@@ -31,10 +31,4 @@ extern void rt_group_run_init(RtGroupRun *run, RtQueryGroup *group);
  */
 extern void rt_group_run(RtGroupRun *run);
 
-/*
- * Whether a change of a relation may change the group's result; also if that
- * cannot be found out.
- */
-extern bool rt_group_reads(RtQueryGroup *group, Oid relation);
-
 #endif							/* RT_EXECUTOR_QUERY_RUN_H */

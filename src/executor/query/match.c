@@ -1,0 +1,333 @@
+/*
+ * match.c
+ *		Which groups of live queries the changes of a round concern.
+ *
+ * For each relation of a query the texts are collected that the rows changed have
+ * in the column of its condition; the text of a group's argument is then looked
+ * up among them.  That is done once for all groups of the query and a role.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
+#include "src/executor/query/group_key.h"
+#include "src/executor/query/match.h"
+#include "src/executor/query/prepared.h"
+
+#define ROWS_MAX 10000			/* beyond, tables have changed as a whole */
+
+/* Of one relation of a query. */
+typedef struct Concern
+{
+	bool		any;			/* every group is concerned */
+	int			param;			/* whose argument is looked up, or 0 */
+	int			count;
+	char	  **texts;			/* sorted */
+} Concern;
+
+struct RtRoundChanges
+{
+	MemoryContext context;
+	bool		everything;
+	List	   *tables;			/* by OID: anything in them */
+	List	   *rows;			/* of RtChange */
+
+	/* of the query that was asked for last */
+	const RtQuery *query;
+	Concern    *concerns;		/* of its relations */
+};
+
+/* ---- collecting ---- */
+
+RtRoundChanges *
+rt_round_changes(void)
+{
+	RtRoundChanges *changes = palloc0(sizeof(RtRoundChanges));
+
+	changes->context = CurrentMemoryContext;
+	return changes;
+}
+
+void
+rt_round_changes_add(RtRoundChanges *changes, const RtChange *change)
+{
+	if (change == NULL || (change->flags & RT_CHANGE_EVERYTHING) != 0)
+		changes->everything = true;
+	else if (changes->everything || list_member_oid(changes->tables, change->relation))
+		return;
+	else if ((change->flags & RT_CHANGE_ANY) != 0 ||
+			 list_length(changes->rows) >= ROWS_MAX)
+		changes->tables = lappend_oid(changes->tables, change->relation);
+	else
+	{
+		void	   *copy = palloc(change->size);
+
+		memcpy(copy, change, change->size);
+		changes->rows = lappend(changes->rows, copy);
+	}
+}
+
+/* ---- the images of a row ---- */
+
+typedef struct Images
+{
+	int			old_at;			/* among values, -1 = none; likewise: */
+	int			new_at;
+	Datum	   *values[2];
+	bool	   *nulls[2];
+} Images;
+
+static TupleDesc
+desc_of(const RtChange *change)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(change->column_count);
+
+	for (int i = 0; i < change->column_count; i++)
+		TupleDescInitEntry(desc, i + 1, NULL, rt_change_columns(change)[i].type, -1, 0);
+	return desc;
+}
+
+static void
+deform(const RtChange *change, TupleDesc desc, MinimalTuple image, Datum *values,
+	   bool *nulls)
+{
+	HeapTupleData tuple;
+
+	tuple.t_len = image->t_len + MINIMAL_TUPLE_OFFSET;
+	tuple.t_data = (HeapTupleHeader) ((char *) image - MINIMAL_TUPLE_OFFSET);
+	heap_deform_tuple(&tuple, desc, values, nulls);
+}
+
+static int
+read_image(const RtChange *change, TupleDesc desc, MinimalTuple image,
+		   Images *images, int at)
+{
+	if (image == NULL)
+		return -1;
+	images->values[at] = palloc(sizeof(Datum) * change->column_count);
+	images->nulls[at] = palloc(sizeof(bool) * change->column_count);
+	deform(change, desc, image, images->values[at], images->nulls[at]);
+	return at;
+}
+
+static void
+read_images(const RtChange *change, TupleDesc desc, Images *images)
+{
+	images->old_at = read_image(change, desc, rt_change_old(change), images, 0);
+	images->new_at = read_image(change, desc, rt_change_new(change), images, 1);
+}
+
+static int
+find_column(const RtChange *change, AttrNumber attnum)
+{
+	for (int i = 0; i < change->column_count; i++)
+	{
+		if (rt_change_columns(change)[i].attnum == attnum)
+			return i;
+	}
+	return -1;
+}
+
+/* ---- whether a change matters ---- */
+
+static bool
+is_as_before(const Images *images, TupleDesc desc, int column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(desc, column);
+
+	if (images->nulls[0][column] || images->nulls[1][column])
+		return images->nulls[0][column] && images->nulls[1][column];
+	return datumIsEqual(images->values[0][column], images->values[1][column],
+						attribute->attbyval, attribute->attlen);
+}
+
+/* Whether an update has changed anything that the query looks at. */
+static bool
+changes_used(const RtChange *change, const Images *images, TupleDesc desc,
+			 const RtQueryRelation *relation)
+{
+	int			attnum = -1;
+
+	if (images->old_at < 0 || images->new_at < 0 || bms_is_member(0, relation->used))
+		return true;
+	while ((attnum = bms_next_member(relation->used, attnum)) >= 0)
+	{
+		int			column = find_column(change, attnum);
+
+		if (column < 0 || !is_as_before(images, desc, column))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the condition ---- */
+
+/* Whether two values are equal if and only if their texts are. */
+static bool
+has_plain_texts(Oid type, Oid collation)
+{
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+		case UUIDOID:
+		case DATEOID:
+			return true;
+		case TEXTOID:
+			return !OidIsValid(collation) || get_collation_isdeterministic(collation);
+		default:
+			return false;
+	}
+}
+
+static const RtQueryFilter *
+find_filter(const RtQuery *query, const RtQueryRelation *relation)
+{
+	ListCell   *cell;
+
+	foreach(cell, relation->filters)
+	{
+		const RtQueryFilter *filter = lfirst(cell);
+
+		if (filter->param > 0 && !filter->reads_caller &&
+			query->param_types[filter->param - 1] == filter->type &&
+			has_plain_texts(filter->type, filter->collation))
+			return filter;
+	}
+	return NULL;
+}
+
+static bool
+has_type(const RtChangeColumn *column, Oid type)
+{
+	return column->type == type || (type == TEXTOID && column->type == VARCHAROID);
+}
+
+/* NULL is equal to nothing. */
+static void
+add_text(Concern *concern, const Images *images, int at, int column, Oid type)
+{
+	Oid			output;
+	bool		is_varlena;
+
+	if (at < 0 || images->nulls[at][column])
+		return;
+	getTypeOutputInfo(type, &output, &is_varlena);
+	concern->texts[concern->count++] =
+		OidOutputFunctionCall(output, images->values[at][column]);
+}
+
+static void
+add_row(Concern *concern, const RtChange *change, const RtQueryRelation *relation,
+		const RtQueryFilter *filter)
+{
+	TupleDesc	desc = desc_of(change);
+	Images		images;
+	int			column;
+
+	read_images(change, desc, &images);
+	if (!changes_used(change, &images, desc, relation))
+		return;
+	column = filter == NULL ? -1 : find_column(change, filter->attnum);
+	if (column < 0 || !has_type(&rt_change_columns(change)[column], filter->type))
+	{
+		concern->any = true;
+		return;
+	}
+	add_text(concern, &images, images.old_at, column, filter->type);
+	add_text(concern, &images, images.new_at, column, filter->type);
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static void
+fill_concern(RtRoundChanges *changes, const RtQuery *query,
+			 const RtQueryRelation *relation, Concern *concern)
+{
+	const RtQueryFilter *filter = find_filter(query, relation);
+	ListCell   *cell;
+
+	concern->any = changes->everything ||
+		list_member_oid(changes->tables, relation->relid);
+	concern->param = filter != NULL ? filter->param : 0;
+	concern->count = 0;
+	concern->texts = palloc(sizeof(char *) * 2 * Max(1, list_length(changes->rows)));
+	foreach(cell, changes->rows)
+	{
+		const RtChange *change = lfirst(cell);
+
+		if (concern->any)
+			break;
+		if (change->relation == relation->relid)
+			add_row(concern, change, relation, filter);
+	}
+	qsort(concern->texts, concern->count, sizeof(char *), compare_texts);
+}
+
+/* ---- groups ---- */
+
+static void
+fill_concerns(RtRoundChanges *changes, const RtQuery *query)
+{
+	MemoryContext old = MemoryContextSwitchTo(changes->context);
+
+	changes->query = query;
+	changes->concerns = palloc(sizeof(Concern) * Max(1, list_length(query->relations)));
+	for (int i = 0; i < list_length(query->relations); i++)
+		fill_concern(changes, query, list_nth(query->relations, i),
+					 &changes->concerns[i]);
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+concerns_group(const Concern *concern, const RtQueryGroupKey *key)
+{
+	const char *text = key->arguments;
+
+	if (concern->any)
+		return true;
+	if (concern->count == 0)
+		return false;
+	for (int i = 1; i < concern->param; i++)
+		text += strlen(text) + 1;
+	if (text[0] == 'n')
+		return false;
+	text++;
+	return bsearch(&text, concern->texts, concern->count, sizeof(char *),
+				   compare_texts) != NULL;
+}
+
+/* Of a query that is not known at the moment anything may be read. */
+bool
+rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group)
+{
+	RtQueryGroupKey key;
+	const RtQuery *query;
+
+	if (changes->everything)
+		return true;
+	if (changes->tables == NIL && changes->rows == NIL)
+		return false;
+	rt_query_group_key_read(rt_query_group_key(group), &key);
+	query = rt_query_prepared_find(group->declaration, key.role);
+	if (query == NULL || query->param_count != key.argument_count)
+		return true;
+	if (query != changes->query)
+		fill_concerns(changes, query);
+	for (int i = 0; i < list_length(query->relations); i++)
+	{
+		if (concerns_group(&changes->concerns[i], &key))
+			return true;
+	}
+	return false;
+}

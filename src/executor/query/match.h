@@ -1,0 +1,29 @@
+/*
+ * match.h
+ *		Which groups of live queries the changes of a round concern.
+ *
+ * A change of a row concerns a group if one of the relations of its query has a
+ * column changed that the query looks at, and the row passes, before or after,
+ * what the query demands of it.  Of that one condition is looked at, "column =
+ * argument", where the types leave no doubt of what is equal: so that of a
+ * thousand clients with their own argument one is found without a run of all.
+ * All else that is not known for certain concerns a group.
+ */
+#ifndef RT_EXECUTOR_QUERY_MATCH_H
+#define RT_EXECUTOR_QUERY_MATCH_H
+
+#include "src/ipc/change_ring.h"
+#include "src/ipc/query_group.h"
+
+typedef struct RtRoundChanges RtRoundChanges;
+
+/* None yet; in the current context, which must live as long. */
+extern RtRoundChanges *rt_round_changes(void);
+
+/* One more; NULL = anything may have changed.  Copies what it needs. */
+extern void rt_round_changes_add(RtRoundChanges *changes, const RtChange *change);
+
+/* Whether they may change a group's result. */
+extern bool rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group);
+
+#endif							/* RT_EXECUTOR_QUERY_MATCH_H */
