@@ -64,7 +64,8 @@ analyze(RtQuery *query, const RtQuerySource *source)
 	check_limit(tree);
 	rt_query_read(&reads, tree);
 	foreach(cell, source->depends_on)
-		rt_query_read_elsewhere(&reads, lfirst_oid(cell), "depends_on");
+		rt_query_read_elsewhere(&reads, lfirst_oid(cell), "depends_on",
+								bms_make_singleton(0));
 	if (reads.time_by != NULL && !source->may_be_stale)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

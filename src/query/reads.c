@@ -102,7 +102,7 @@ look_at_relation(RtQueryReads *reads, const RangeTblEntry *rte)
 	if (rte->tablesample != NULL)
 		refuse(reads, "TABLESAMPLE", NULL);
 	if (reads->where != NULL)
-		rt_query_read_elsewhere(reads, rte->relid, reads->where);
+		rt_query_read_elsewhere(reads, rte->relid, reads->where, bms_make_singleton(0));
 	else
 		rt_query_check_relation(reads, rte->relid);
 	if (reads->source->all_roles)
@@ -134,21 +134,25 @@ look_at_function(Oid function, void *context)
 }
 
 void
-rt_query_read_elsewhere(RtQueryReads *reads, Oid relation, const char *where)
+rt_query_read_elsewhere(RtQueryReads *reads, Oid relation, const char *where,
+						const Bitmapset *columns)
 {
 	RtQueryRelation *found;
 	ListCell   *cell;
 
 	foreach(cell, reads->elsewhere)
 	{
-		if (((RtQueryRelation *) lfirst(cell))->relid == relation)
-			return;
+		found = lfirst(cell);
+		if (found->relid != relation)
+			continue;
+		found->used = bms_add_members(found->used, columns);
+		return;
 	}
 	rt_query_check_relation(reads, relation);
 	found = palloc0(sizeof(RtQueryRelation));
 	found->relid = relation;
 	found->where = where;
-	found->used = bms_make_singleton(0);
+	found->used = bms_copy(columns);
 	found->cut = -1;
 	found->why_full = psprintf("it is read in %s", where);
 	reads->elsewhere = lappend(reads->elsewhere, found);

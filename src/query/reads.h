@@ -35,9 +35,12 @@ extern void rt_query_read_function(RtQueryReads *reads, Oid function, Node *call
 /* The policies of all roles on a relation (policy.c). */
 extern void rt_query_read_policies(RtQueryReads *reads, Oid relation);
 
-/* A relation that is read somewhere else than in the query itself. */
+/*
+ * Columns of a relation that are read somewhere else than in the query itself;
+ * 0 = all.
+ */
 extern void rt_query_read_elsewhere(RtQueryReads *reads, Oid relation,
-									const char *where);
+									const char *where, const Bitmapset *columns);
 
 /* ERROR if changes of a relation cannot be followed. */
 extern void rt_query_check_relation(const RtQueryReads *reads, Oid relation);
