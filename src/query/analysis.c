@@ -207,6 +207,27 @@ find_key_column(const Query *tree, const char *name)
 			 errhint("Return the column, or name another key.")));
 }
 
+bool
+rt_query_same_cuts(const List *a, const List *b)
+{
+	ListCell   *cell;
+	ListCell   *other;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	forboth(cell, a, other, b)
+	{
+		const RtQueryCut *x = lfirst(cell);
+		const RtQueryCut *y = lfirst(other);
+
+		if (x->column != y->column || x->type != y->type ||
+			x->operator != y->operator || x->collation != y->collation ||
+			strcmp(x->name, y->name) != 0)
+			return false;
+	}
+	return true;
+}
+
 void
 rt_query_free(RtQuery *query)
 {
@@ -242,6 +263,14 @@ keep_shape(RtQuery *query, const RtQueryShape *shape)
 	foreach(cell, shape->relations)
 		relations = lappend(relations, copy_relation(lfirst(cell)));
 	query->relations = list_concat(relations, query->relations);
+	foreach(cell, shape->cuts)
+	{
+		RtQueryCut *cut = palloc(sizeof(RtQueryCut));
+
+		*cut = *(RtQueryCut *) lfirst(cell);
+		cut->name = pstrdup(cut->name);
+		query->cuts = lappend(query->cuts, cut);
+	}
 	foreach(cell, shape->sort)
 	{
 		RtQuerySortKey *key = palloc(sizeof(RtQuerySortKey));
@@ -258,8 +287,26 @@ static RtQueryRelation *
 copy_relation(const RtQueryRelation *relation)
 {
 	RtQueryRelation *copy = palloc(sizeof(RtQueryRelation));
+	ListCell   *cell;
 
 	*copy = *relation;
+	copy->filters = copy->path = NIL;
+	foreach(cell, relation->filters)
+	{
+		RtQueryFilter *filter = palloc(sizeof(RtQueryFilter));
+
+		*filter = *(RtQueryFilter *) lfirst(cell);
+		filter->value = copyObject(filter->value);
+		copy->filters = lappend(copy->filters, filter);
+	}
+	foreach(cell, relation->path)
+	{
+		RtQueryHop *hop = palloc(sizeof(RtQueryHop));
+
+		*hop = *(RtQueryHop *) lfirst(cell);
+		copy->path = lappend(copy->path, hop);
+	}
+	copy->conditions = copyObject(relation->conditions);
 	copy->alias = copy_text(relation->alias);
 	copy->where = copy_text(relation->where);
 	copy->used = bms_copy(relation->used);

@@ -10,10 +10,7 @@
  * and each has a cut of its own, or none.  A cut is a column of the rows that
  * runs return, and a way to find its values from the image of a changed row:
  * only rows with these values can have been changed by it (cut.c).
- *
- * Parts marked "later" are not filled yet, and their being empty is right for
- * everybody who keeps to the contract: no cut means to run all of the query.
- */
+ * */
 #ifndef RT_QUERY_ANALYSIS_H
 #define RT_QUERY_ANALYSIS_H
 
@@ -60,8 +57,8 @@ typedef struct RtQueryHop
 	AttrNumber	from;
 	AttrNumber	to;
 	Oid			type;			/* of the values so far */
-	Oid			operator;
-	Oid			collation;
+	Oid			to_type;
+	Oid			operator;		/* equality of values so far */
 } RtQueryHop;
 
 typedef struct RtQueryRelation
@@ -152,6 +149,9 @@ typedef struct RtQuery
 extern RtQuery *rt_query_analyze(const RtQuerySource *source);
 
 extern void rt_query_free(RtQuery *query);
+
+/* Whether two analyses have found the same cuts. */
+extern bool rt_query_same_cuts(const List *a, const List *b);
 
 /*
  * The value of a filter, of the limit or the offset, for a group's arguments

@@ -7,11 +7,15 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/plannodes.h"
+#include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "src/query/explain.h"
+#include "src/query/run.h"
 
 #define EXPLAIN_COLUMNS 11
 
@@ -22,11 +26,23 @@ typedef struct Line
 	bool		nulls[EXPLAIN_COLUMNS];
 } Line;
 
+typedef struct Scans
+{
+	const PlannedStmt *planned;
+	StringInfoData text;
+} Scans;
+
 PG_FUNCTION_INFO_V1(realtime_query_explain);
 
 static void put(Line *line, const char *text);
 static char *relation_name(Oid relation);
 static char *column_names(Oid relation, const Bitmapset *columns);
+static char *filters_text(const RtQueryRelation *relation);
+static char *path_text(const RtQueryRelation *relation);
+static char *plan_text(RtQueryPlan *plan);
+static void list_scans(Scans *scans, Plan *plan);
+static Index scan_relation(const Plan *plan);
+static void put_scan(Scans *scans, const char *how, Index rtindex, Oid index);
 
 void
 rt_query_explain(RtQuery *query, FunctionCallInfo fcinfo)
@@ -35,6 +51,7 @@ rt_query_explain(RtQuery *query, FunctionCallInfo fcinfo)
 	ListCell   *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
 	foreach(cell, query->relations)
 	{
 		const RtQueryRelation *relation = lfirst(cell);
@@ -45,15 +62,18 @@ rt_query_explain(RtQuery *query, FunctionCallInfo fcinfo)
 		put(&line, relation->where);
 		put(&line, column_names(relation->relid, relation->used));
 		put(&line, column_names(relation->relid, relation->needed));
-		put(&line, NULL);
-		put(&line, NULL);
-		put(&line, NULL);
-		put(&line, NULL);
+		put(&line, filters_text(relation));
+		put(&line, relation->cut < 0 ? NULL :
+			((RtQueryCut *) list_nth(query->cuts, relation->cut))->name);
+		put(&line, path_text(relation));
+		put(&line, relation->cut < 0 ? NULL :
+			plan_text(rt_query_plan(query, RT_QUERY_VALUE, relation->cut)));
 		put(&line, relation->why_full);
 		put(&line, relation->hint);
 		tuplestore_putvalues(result->setResult, result->setDesc, line.values,
 							 line.nulls);
 	}
+	SPI_finish();
 }
 
 static void
@@ -88,6 +108,129 @@ column_names(Oid relation, const Bitmapset *columns)
 		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
 						 get_attname(relation, attnum, false));
 	return names.data;
+}
+
+/* Columns that are compared with what is the same for all rows. */
+static char *
+filters_text(const RtQueryRelation *relation)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, relation->filters)
+	{
+		const RtQueryFilter *filter = lfirst(cell);
+
+		appendStringInfo(&text, "%s%s = ", text.len > 0 ? ", " : "",
+						 get_attname(relation->relid, filter->attnum, false));
+		if (filter->param > 0)
+			appendStringInfo(&text, "$%d", filter->param);
+		else
+			appendStringInfoString(&text, filter->reads_caller ? "caller" : "constant");
+	}
+	if (relation->conditions != NIL)
+		appendStringInfo(&text, "%s%d own", text.len > 0 ? ", " : "",
+						 list_length(relation->conditions));
+	return text.len > 0 ? text.data : NULL;
+}
+
+/* list_id, list: id to owner */
+static char *
+path_text(const RtQueryRelation *relation)
+{
+	StringInfoData text;
+	ListCell   *cell;
+
+	if (relation->cut < 0)
+		return NULL;
+	initStringInfo(&text);
+	appendStringInfoString(&text, get_attname(relation->relid, relation->source, false));
+	foreach(cell, relation->path)
+	{
+		const RtQueryHop *hop = lfirst(cell);
+
+		appendStringInfo(&text, ", %s: %s to %s", get_rel_name(hop->relation),
+						 get_attname(hop->relation, hop->from, false),
+						 get_attname(hop->relation, hop->to, false));
+	}
+	return text.data;
+}
+
+/* The scans of a plan. */
+static char *
+plan_text(RtQueryPlan *plan)
+{
+	Scans		scans = {.planned = rt_query_planned(plan)};
+	ListCell   *cell;
+
+	initStringInfo(&scans.text);
+	list_scans(&scans, scans.planned->planTree);
+	foreach(cell, scans.planned->subplans)
+		list_scans(&scans, lfirst(cell));
+	return scans.text.data;
+}
+
+static void
+list_scans(Scans *scans, Plan *plan)
+{
+	List	   *children = NIL;
+	ListCell   *cell;
+
+	if (plan == NULL)
+		return;
+	check_stack_depth();
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+			put_scan(scans, "seq scan", scan_relation(plan), InvalidOid);
+			break;
+		case T_IndexScan:
+			put_scan(scans, "index", scan_relation(plan), ((IndexScan *) plan)->indexid);
+			break;
+		case T_IndexOnlyScan:
+			put_scan(scans, "index", scan_relation(plan), ((IndexOnlyScan *) plan)->indexid);
+			break;
+		case T_BitmapIndexScan:
+			put_scan(scans, "index", scan_relation(plan), ((BitmapIndexScan *) plan)->indexid);
+			break;
+		case T_Append:
+			children = ((Append *) plan)->appendplans;
+			break;
+		case T_MergeAppend:
+			children = ((MergeAppend *) plan)->mergeplans;
+			break;
+		case T_BitmapAnd:
+			children = ((BitmapAnd *) plan)->bitmapplans;
+			break;
+		case T_BitmapOr:
+			children = ((BitmapOr *) plan)->bitmapplans;
+			break;
+		case T_SubqueryScan:
+			list_scans(scans, ((SubqueryScan *) plan)->subplan);
+			break;
+		default:
+			break;
+	}
+	foreach(cell, children)
+		list_scans(scans, lfirst(cell));
+	list_scans(scans, plan->lefttree);
+	list_scans(scans, plan->righttree);
+}
+
+static Index
+scan_relation(const Plan *plan)
+{
+	return ((const Scan *) plan)->scanrelid;
+}
+
+static void
+put_scan(Scans *scans, const char *how, Index rtindex, Oid index)
+{
+	RangeTblEntry *rte = rt_fetch(rtindex, scans->planned->rtable);
+
+	appendStringInfo(&scans->text, "%s%s %s", scans->text.len > 0 ? ", " : "", how,
+					 OidIsValid(index) ? get_rel_name(index) : get_rel_name(rte->relid));
 }
 
 /*

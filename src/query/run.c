@@ -16,6 +16,8 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "src/query/run.h"
@@ -80,11 +82,18 @@ change(const RtQueryPlan *plan, Query *parse)
 {
 	const RtQuery *query = plan->query;
 
-	(void) rt_query_shape(parse, query->key_columns, query->key_count);
-	if (ExecCleanTargetListLength(parse->targetList) != query->rows->natts)
+	RtQueryShape *shape = rt_query_shape(parse, query->key_columns,
+										 query->key_count);
+
+	if (ExecCleanTargetListLength(parse->targetList) != query->rows->natts ||
+		!rt_query_same_cuts(query->cuts, shape->cuts))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cached plan must not change result type")));
+				 errmsg("a live query is not what it was"),
+				 errdetail("Something that it reads has been changed.")));
+	if (plan->cut >= 0)
+		rt_query_restrict(shape, plan->cut, plan->kind == RT_QUERY_VALUE ?
+						  query->param_count + 1 : 0);
 }
 
 RtQueryPlan *
@@ -178,12 +187,37 @@ rt_query_run(RtQueryPlan *plan, const Datum *values, const char *nulls,
 	return SPI_processed;
 }
 
+PlannedStmt *
+rt_query_planned(RtQueryPlan *plan)
+{
+	RtQueryPlan *outer = active;
+	CachedPlan *cached;
+	PlannedStmt *planned = NULL;
+
+	active = plan;
+	PG_TRY();
+	{
+		cached = SPI_plan_get_cached_plan(plan->plan);
+	}
+	PG_FINALLY();
+	{
+		active = outer;
+	}
+	PG_END_TRY();
+	if (cached == NULL)
+		elog(ERROR, "a live query has no simple plan");
+	planned = copyObject(linitial_node(PlannedStmt, cached->stmt_list));
+	ReleaseCachedPlan(cached, CurrentResourceOwner);
+	return planned;
+}
+
 /*
  * An image has no more than the needed columns, so nothing else of it is
  * looked at.
  */
 bool
-rt_query_passes(RtQuery *query, RtQueryRelation *relation, TupleTableSlot *image)
+rt_query_passes(RtQuery *query, RtQueryRelation *relation,
+				ParamListInfo arguments, TupleTableSlot *image)
 {
 	EState	   *estate;
 	ExprContext *econtext;
@@ -194,6 +228,7 @@ rt_query_passes(RtQuery *query, RtQueryRelation *relation, TupleTableSlot *image
 		return true;
 	estate = CreateExecutorState();
 	before = MemoryContextSwitchTo(estate->es_query_cxt);
+	estate->es_param_list_info = arguments;
 	econtext = GetPerTupleExprContext(estate);
 	econtext->ecxt_scantuple = image;
 	passes = ExecQual(ExecPrepareQual(copyObject(relation->conditions), estate),

@@ -37,8 +37,33 @@ extern RtQueryPlan *rt_query_plan(RtQuery *query, RtQueryRunKind kind, int cut);
 extern uint64 rt_query_run(RtQueryPlan *plan, const Datum *values,
 						   const char *nulls, Snapshot snapshot);
 
-/* Whether a row passes all own conditions of a relation. */
+/* How it would be run, in the current context. */
+extern struct PlannedStmt *rt_query_planned(RtQueryPlan *plan);
+
+/* Is told the values of a cut. */
+typedef void (*RtQueryValueFunction) (Datum value, bool is_null, void *arg);
+
+/*
+ * Tells the values of a relation's cut that the images of changed rows give.
+ * Images are slots with the relation's columns, of which those in
+ * relation->needed are set.  Paths are resolved with a snapshot (NULL: the
+ * active one), as the owners of the relations on them, without policies; values
+ * may come more than once.  NULL comes only if it is a value of the cut.  The
+ * caller has connected to SPI.
+ */
+extern void rt_query_values(RtQuery *query, RtQueryRelation *relation,
+							TupleTableSlot **images, int count,
+							Snapshot snapshot, RtQueryValueFunction function,
+							void *arg);
+
+/* The same for all values that a cut takes for equal. */
+extern uint64 rt_query_cut_hash(const RtQueryCut *cut, Datum value, bool is_null);
+
+/*
+ * Whether a row passes all own conditions of a relation, with arguments for the
+ * query's parameters; image as above.
+ */
 extern bool rt_query_passes(RtQuery *query, RtQueryRelation *relation,
-							TupleTableSlot *image);
+							ParamListInfo arguments, TupleTableSlot *image);
 
 #endif							/* RT_QUERY_RUN_H */

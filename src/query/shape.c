@@ -6,6 +6,7 @@
 
 #include "parser/parsetree.h"
 
+#include "src/query/cut.h"
 #include "src/query/shape.h"
 
 static List *list_relations(const RtTree *tree);
@@ -21,6 +22,7 @@ rt_query_shape(Query *query, const AttrNumber *key_columns, int key_count)
 	shape->sort = rt_query_show_order(query, key_columns, key_count);
 	shape->tree = rt_tree(query);
 	shape->relations = list_relations(shape->tree);
+	rt_query_find_cuts(shape);
 	return shape;
 }
 
@@ -54,6 +56,5 @@ make_relation(const RtLevel *level, Index rtindex)
 	relation->where = level->in_policy ? "policy" : "query";
 	relation->used = level->items[rtindex].used;
 	relation->cut = -1;
-	relation->why_full = "no cut has been looked for";
 	return relation;
 }

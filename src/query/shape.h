@@ -21,12 +21,19 @@ typedef struct RtQueryShape
 	RtTree	   *tree;
 	List	   *relations;		/* of RtQueryRelation, by number of occurrence */
 	List	   *cuts;			/* of RtQueryCut */
-	List	   *places;			/* of RtCutPlace, see restrict.c */
+	struct RtGraph *graph;
+	List	   *places;			/* of int: the cuts' nodes */
 	List	   *sort;			/* of RtQuerySortKey */
 } RtQueryShape;
 
 extern RtQueryShape *rt_query_shape(Query *query, const AttrNumber *key_columns,
 									int key_count);
+
+/*
+ * restrict.c: leaves in only the rows with one value in a cut, which a
+ * parameter has, or NULL if it is 0; takes LIMIT away.
+ */
+extern void rt_query_restrict(RtQueryShape *shape, int cut, int param);
 
 /* order.c: shows what the query is sorted by, which the key makes total. */
 extern List *rt_query_show_order(Query *query, const AttrNumber *key_columns,

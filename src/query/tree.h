@@ -39,6 +39,7 @@ typedef struct RtLevel
 	Index		rtindex;
 	SubLink    *sublink;
 	bool		in_policy;
+	bool		in_condition;	/* where NULL is as good as false */
 	Query	   *query;
 	int			number;			/* in the tree's list */
 	RtLevelItem *items;			/* by number in the range table, from 1 */

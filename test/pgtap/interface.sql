@@ -28,6 +28,8 @@ SELECT results_eq('signatures', $$VALUES
 	('declared_topic', 'topic text', 'text', 's', 'r'),
 	('drop', 'path text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
+	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
+		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text', 'SETOF record', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
 	('keyset_page', 'query text, key text DEFAULT ''id''::text, size integer DEFAULT 50, descending boolean DEFAULT false', 'realtime.page', 's', 'r'),
 	('live_table', 'relation regclass, topic text, key text DEFAULT NULL::text, columns name[] DEFAULT NULL::name[], '
@@ -120,6 +122,7 @@ SELECT results_eq('rights', $$VALUES
 	('declared_topic', 'pg_database_owner'), ('declared_topic', 'realtime_admin'),
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
+	('explain_query', 'pg_database_owner'), ('explain_query', 'realtime_admin'),
 	('invalidate', 'realtime_publisher'),
 	('keyset_page', 'public'),
 	('live_table', 'pg_database_owner'), ('live_table', 'realtime_admin'),

@@ -1,0 +1,49 @@
+/*
+ * explain_query.c
+ *		realtime.explain_query(): how a live query is kept true, for the current
+ *		role.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "src/backend/declare/parameter.h"
+#include "src/catalog/declaration.h"
+#include "src/query/explain.h"
+
+PG_FUNCTION_INFO_V1(realtime_explain_query);
+
+static RtQuery *
+analyze(const RtStreamDeclaration *stream)
+{
+	RtQuerySource source = {
+		.sql = stream->query->sql,
+		.param_types = stream->query->parameter_types,
+		.param_count = stream->query->parameter_count,
+		.key = stream->query->key,
+		.depends_on = stream->query->depends_on,
+		.may_be_stale = stream->stale_after_ms >= 0
+	};
+
+	return rt_query_analyze(&source);
+}
+
+Datum
+realtime_explain_query(PG_FUNCTION_ARGS)
+{
+	char	   *path = rt_parameter_path(fcinfo, 0);
+	const RtStreamDeclaration *stream = NULL;
+	RtQuery    *query;
+
+	if (rt_declarations_refresh())
+		stream = rt_declaration_stream(path, strlen(path));
+	if (stream == NULL || stream->query == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no live query \"%s\"", path),
+				 errhint("Live queries are in realtime.query_declaration.")));
+	query = analyze(stream);
+	rt_query_explain(query, fcinfo);
+	rt_query_free(query);
+	return (Datum) 0;
+}
