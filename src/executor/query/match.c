@@ -5,10 +5,15 @@
  * For each relation of a query the texts are collected that the rows changed have
  * in the column of its condition; the text of a group's argument is then looked
  * up among them.  That is done once for all groups of the query and a role.
+ *
+ * What reads a table reads its partitions and heirs.  Columns of these may have
+ * other numbers, but have the same names.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -35,10 +40,15 @@ struct RtRoundChanges
 	List	   *tables;			/* by OID: anything in them */
 	List	   *rows;			/* of RtChange */
 
-	/* of the query that was asked for last */
+	List	   *concerned;		/* of Concerned */
+};
+
+/* What the changes mean to a query. */
+typedef struct Concerned
+{
 	const RtQuery *query;
 	Concern    *concerns;		/* of its relations */
-};
+} Concerned;
 
 /* ---- collecting ---- */
 
@@ -68,6 +78,46 @@ rt_round_changes_add(RtRoundChanges *changes, const RtChange *change)
 		memcpy(copy, change, change->size);
 		changes->rows = lappend(changes->rows, copy);
 	}
+}
+
+/* ---- which tables ---- */
+
+/* A relation of a query as it is looked for among changes. */
+typedef struct Reader
+{
+	const RtQueryRelation *relation;
+	List	   *rows_of;		/* OIDs: itself, and what else has its rows */
+} Reader;
+
+static void
+init_reader(Reader *reader, const RtQueryRelation *relation)
+{
+	reader->relation = relation;
+	reader->rows_of = has_subclass(relation->relid) ?
+		find_all_inheritors(relation->relid, NoLock, NULL) :
+		list_make1_oid(relation->relid);
+}
+
+static bool
+is_partition_of(Oid relation, Oid table)
+{
+	return get_rel_relispartition(relation) &&
+		list_member_oid(get_partition_ancestors(relation), table);
+}
+
+/* Whether anything has happened to a table that it has rows of. */
+static bool
+has_changed_as_a_whole(const Reader *reader, const List *tables)
+{
+	ListCell   *cell;
+
+	foreach(cell, tables)
+	{
+		if (list_member_oid(reader->rows_of, lfirst_oid(cell)) ||
+			is_partition_of(reader->relation->relid, lfirst_oid(cell)))
+			return true;
+	}
+	return false;
 }
 
 /* ---- the images of a row ---- */
@@ -120,9 +170,16 @@ read_images(const RtChange *change, TupleDesc desc, Images *images)
 	images->new_at = read_image(change, desc, rt_change_new(change), images, 1);
 }
 
+/* Where a change has a column of a relation, -1 = nowhere. */
 static int
-find_column(const RtChange *change, AttrNumber attnum)
+find_column(const RtChange *change, Oid relation, AttrNumber attnum)
 {
+	if (change->relation != relation)
+	{
+		char	   *name = get_attname(relation, attnum, true);
+
+		attnum = name == NULL ? InvalidAttrNumber : get_attnum(change->relation, name);
+	}
 	for (int i = 0; i < change->column_count; i++)
 	{
 		if (rt_change_columns(change)[i].attnum == attnum)
@@ -155,7 +212,7 @@ changes_used(const RtChange *change, const Images *images, TupleDesc desc,
 		return true;
 	while ((attnum = bms_next_member(relation->used, attnum)) >= 0)
 	{
-		int			column = find_column(change, attnum);
+		int			column = find_column(change, relation->relid, attnum);
 
 		if (column < 0 || !is_as_before(images, desc, column))
 			return true;
@@ -234,7 +291,8 @@ add_row(Concern *concern, const RtChange *change, const RtQueryRelation *relatio
 	read_images(change, desc, &images);
 	if (!changes_used(change, &images, desc, relation))
 		return;
-	column = filter == NULL ? -1 : find_column(change, filter->attnum);
+	column = filter == NULL ? -1 :
+		find_column(change, relation->relid, filter->attnum);
 	if (column < 0 || !has_type(&rt_change_columns(change)[column], filter->type))
 	{
 		concern->any = true;
@@ -255,10 +313,11 @@ fill_concern(RtRoundChanges *changes, const RtQuery *query,
 			 const RtQueryRelation *relation, Concern *concern)
 {
 	const RtQueryFilter *filter = find_filter(query, relation);
+	Reader		reader;
 	ListCell   *cell;
 
-	concern->any = changes->everything ||
-		list_member_oid(changes->tables, relation->relid);
+	init_reader(&reader, relation);
+	concern->any = has_changed_as_a_whole(&reader, changes->tables);
 	concern->param = filter != NULL ? filter->param : 0;
 	concern->count = 0;
 	concern->texts = palloc(sizeof(char *) * 2 * Max(1, list_length(changes->rows)));
@@ -268,7 +327,7 @@ fill_concern(RtRoundChanges *changes, const RtQuery *query,
 
 		if (concern->any)
 			break;
-		if (change->relation == relation->relid)
+		if (list_member_oid(reader.rows_of, change->row_relation))
 			add_row(concern, change, relation, filter);
 	}
 	qsort(concern->texts, concern->count, sizeof(char *), compare_texts);
@@ -276,17 +335,36 @@ fill_concern(RtRoundChanges *changes, const RtQuery *query,
 
 /* ---- groups ---- */
 
-static void
-fill_concerns(RtRoundChanges *changes, const RtQuery *query)
+static Concerned *
+make_concerned(RtRoundChanges *changes, const RtQuery *query)
 {
 	MemoryContext old = MemoryContextSwitchTo(changes->context);
+	Concerned  *concerned = palloc(sizeof(Concerned));
 
-	changes->query = query;
-	changes->concerns = palloc(sizeof(Concern) * Max(1, list_length(query->relations)));
+	concerned->query = query;
+	concerned->concerns = palloc(sizeof(Concern) *
+								 Max(1, list_length(query->relations)));
 	for (int i = 0; i < list_length(query->relations); i++)
 		fill_concern(changes, query, list_nth(query->relations, i),
-					 &changes->concerns[i]);
+					 &concerned->concerns[i]);
+	changes->concerned = lappend(changes->concerned, concerned);
 	MemoryContextSwitchTo(old);
+	return concerned;
+}
+
+static Concerned *
+find_concerned(RtRoundChanges *changes, const RtQuery *query)
+{
+	ListCell   *cell;
+
+	foreach(cell, changes->concerned)
+	{
+		Concerned  *concerned = lfirst(cell);
+
+		if (concerned->query == query)
+			return concerned;
+	}
+	return make_concerned(changes, query);
 }
 
 static bool
@@ -313,6 +391,7 @@ rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group)
 {
 	RtQueryGroupKey key;
 	const RtQuery *query;
+	const Concerned *concerned;
 
 	if (changes->everything)
 		return true;
@@ -322,11 +401,10 @@ rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group)
 	query = rt_query_prepared_find(group->declaration, key.role);
 	if (query == NULL || query->param_count != key.argument_count)
 		return true;
-	if (query != changes->query)
-		fill_concerns(changes, query);
+	concerned = find_concerned(changes, query);
 	for (int i = 0; i < list_length(query->relations); i++)
 	{
-		if (concerns_group(&changes->concerns[i], &key))
+		if (concerns_group(&concerned->concerns[i], &key))
 			return true;
 	}
 	return false;
