@@ -17,6 +17,7 @@
 
 #include "src/executor/identity.h"
 #include "src/executor/query/prepared.h"
+#include "src/executor/query/watched.h"
 
 typedef struct PreparedKey
 {
@@ -136,6 +137,7 @@ analyze(const RtStreamDeclaration *declaration)
 	};
 	RtQuery    *analyzed = rt_query_analyze(&source);
 
+	rt_query_check_watched(analyzed);
 	/* what has failed goes with the current context */
 	MemoryContextSetParent(analyzed->context, queries_context);
 	return analyzed;
