@@ -345,6 +345,17 @@ run_request(RtRequest *request)
 	MemoryContextReset(executor.context);
 }
 
+/*
+ * It is noted as idle already, so who wants a round from now on wakes it; and
+ * who has the turn looks again afterwards.
+ */
+static bool
+has_missed_round(void)
+{
+	return executor.found == RT_SERVICE_READY && rt_round_is_wanted() &&
+		rt_query_round_is_free();
+}
+
 /* Whether there was a round to do. */
 static bool
 run_round(void)
@@ -447,7 +458,7 @@ retire(void)
 static void
 wait_for_request(void)
 {
-	if (!spin())
+	if (!has_missed_round() && !spin())
 		wait_for_latch();
 	if (idle_time_left() == 0)
 		retire();

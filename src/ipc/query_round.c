@@ -52,6 +52,12 @@ rt_query_round_try(int executor)
 	return pg_atomic_compare_exchange_u32(&area->owner, &nobody, executor + 1);
 }
 
+bool
+rt_query_round_is_free(void)
+{
+	return pg_atomic_read_u32(&area->owner) == NOBODY;
+}
+
 void
 rt_query_round_wait(int executor)
 {

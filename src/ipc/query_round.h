@@ -15,10 +15,11 @@ extern Size rt_query_round_size(void);
 extern void rt_query_round_init(void);
 
 /*
- * Takes the turn; try returns false if another executor has it, wait waits for
- * that one, interruptibly.
+ * Takes the turn; try returns false if another executor has it, is_free looks
+ * whether one has, wait waits for that one, interruptibly.
  */
 extern bool rt_query_round_try(int executor);
+extern bool rt_query_round_is_free(void);
 extern void rt_query_round_wait(int executor);
 
 /*
