@@ -43,6 +43,8 @@
 
 #define UNFOLLOWED_MS 5000		/* a group whose first client is on its way */
 #define RETRY_MS 1000			/* after a failure */
+#define FAILING_PAUSE 10		/* times what the last run took */
+#define RESULTS_MAX (64 * 1024 * 1024)	/* bytes of one round */
 
 typedef struct Round
 {
@@ -136,6 +138,18 @@ needs_run(const RtQueryGroup *group)
 		(!DsaPointerIsValid(group->state) && rt_query_group_is_followed(group));
 }
 
+/*
+ * What takes long gets a part of the time only, because all others wait for it;
+ * if it fails as well a small one.
+ */
+static int64
+pause_after_run(const RtQueryGroup *group)
+{
+	int64		took_ms = group->counters.last_us / 1000;
+
+	return group->failing ? Max(RETRY_MS, FAILING_PAUSE * took_ms) : 2 * took_ms;
+}
+
 static bool
 is_due(const RtQueryGroup *group, const RtStreamDeclaration *declaration,
 	   int64 now_ms)
@@ -145,7 +159,7 @@ is_due(const RtQueryGroup *group, const RtStreamDeclaration *declaration,
 	if (declaration == NULL || group->run_ms == 0)
 		return true;
 	due_ms = group->run_ms + Max(declaration->query->debounce_ms,
-								 group->failing ? RETRY_MS : 0);
+								 pause_after_run(group));
 	if (due_ms <= now_ms)
 		return true;
 	rt_query_round_due(due_ms);
@@ -162,8 +176,8 @@ make_run(RtQueryGroup *group)
 }
 
 /*
- * The one that is wanted is run whenever it was run last.  One that is being
- * loaded is run when it is.
+ * The one that is wanted is run whenever it was run last, unless that has failed.
+ * One that is being loaded is run when it is.
  */
 static void
 choose_runs(Round *round, RtQueryGroup *wanted)
@@ -175,23 +189,31 @@ choose_runs(Round *round, RtQueryGroup *wanted)
 		if (!needs_run(group))
 			continue;
 		run = make_run(group);
-		if (group == wanted || is_due(group, run->declaration, round->now_ms))
+		if ((group == wanted && !group->failing) ||
+			is_due(group, run->declaration, round->now_ms))
 			round->runs = lappend(round->runs, run);
 	}
 }
 
+/* What there is no more memory for is left to the next round. */
 static void
 run_groups(Round *round)
 {
-	ListCell   *cell;
+	Size		size = 0;
+	int			count = 0;
 
-	foreach(cell, round->runs)
+	while (count < list_length(round->runs) && size < RESULTS_MAX)
 	{
-		RtGroupRun *run = lfirst(cell);
+		RtGroupRun *run = list_nth(round->runs, count++);
 
 		if (run->declaration != NULL && !run->group->dirty)
 			rt_group_run(run);
+		if (run->result != NULL)
+			size += run->result->rows.len + run->result->state->size;
 	}
+	if (count < list_length(round->runs))
+		rt_query_round_due(round->now_ms);
+	round->runs = list_truncate(round->runs, count);
 }
 
 /* ---- what clients are told ---- */
@@ -287,7 +309,7 @@ finish(Round *round)
 		take_result(&events, run);
 		run->group->run_ms = round->now_ms;
 		if (run->group->failing)
-			rt_query_round_due(round->now_ms + RETRY_MS);
+			rt_query_round_due(round->now_ms + pause_after_run(run->group));
 	}
 	rt_query_events_send(&events, seen);
 	rt_changes_end();
