@@ -110,6 +110,8 @@ enter_group(RtStreamWork *stream)
 	{
 		group->gone = false;
 		group->resend = group->touched = rt_query_group_is_followed(group);
+		/* of a failure that nobody has been told of nobody wants to know the end */
+		group->failing &= group->touched;
 		pg_atomic_write_u32(&group->loader, rt_round_executor() + 1);
 	}
 	return group;
