@@ -141,6 +141,7 @@ SELECT results_eq('rights', $$VALUES
 	('shed', 'public'),
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
+	('stat_get_query', 'pg_database_owner'), ('stat_get_query', 'pg_monitor'), ('stat_get_query', 'realtime_admin'),
 	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
 	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
 	('stream', 'pg_database_owner'), ('stream', 'realtime_admin'),

@@ -2,14 +2,12 @@
 use strict;
 use warnings;
 
-use JSON::PP ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use RealtimeCopy;
 use RealtimeTest;
 
-my $json = JSON::PP->new->canonical->allow_nonref;
-my $true = JSON::PP::true;
 my $node = new_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.ring_size' => '1MB');
 
 $node->safe_psql('postgres', q{
@@ -29,16 +27,7 @@ INSERT INTO app.account SELECT i, 100 FROM generate_series(1, 10) i;
 CREATE FUNCTION app.divided(integer) RETURNS integer STABLE LANGUAGE sql AS 'SELECT 100 / $1';
 });
 
-my %sql;
-
-sub query
-{
-	my ($path, $key, $sql, $options) = @_;
-
-	$sql{$path} = $sql;
-	$node->safe_psql('postgres', "SELECT realtime.query('$path', \$\$$sql\$\$, key => '$key'" . ($options // '') . ')');
-	return;
-}
+sub query { return declare_query($node, @_); }
 
 query('q/items', 'id', 'SELECT id, title, n FROM app.item WHERE list_id = $1');
 query('q/sorted', 'id', 'SELECT id, n FROM app.item WHERE list_id = $1 ORDER BY n, id');
@@ -52,105 +41,6 @@ query('q/broken', 'id', 'SELECT id, app.divided(n) AS d FROM app.item');
 query('q/few', 'id', 'SELECT id FROM app.item', ', max_rows => 12');
 query('q/twice', 'list_id', 'SELECT list_id FROM app.item WHERE n > 1000');
 query('q/slow', 'id', 'SELECT id, amount FROM app.account', q{, debounce => '1 h'});
-
-# ---- a client's copy ----
-
-sub follow
-{
-	my ($ws, $path, @args) = @_;
-	my $reply = ws_call($ws, $path, \@args, stream => $true);
-	my $copy = { path => $path, args => \@args, ws => $ws, reply => $reply, topic => $reply->{topic}, key => $reply->{key},
-		events => [], rows => [ @{ $reply->{data} // [] } ] };
-
-	$ws->{copies}{ $reply->{topic} } = $copy if $reply->{topic};
-	return $copy;
-}
-
-sub place_of
-{
-	my ($copy, $key) = @_;
-	my $text = $json->encode($key);
-
-	for my $i (0 .. $#{ $copy->{rows} })
-	{
-		return $i if $json->encode($copy->{rows}[$i]{ $copy->{key} }) eq $text;
-	}
-	return -1;
-}
-
-sub apply
-{
-	my ($copy, $frame) = @_;
-	my ($event, $data, $rows) = ($frame->{event}, $frame->{data}, $copy->{rows});
-	my $place;
-
-	push @{ $copy->{events} }, $event;
-	if ($event eq 'refreshed')
-	{
-		@$rows = @$data;
-		return;
-	}
-	$place = place_of($copy, $data->{ $copy->{key} });
-	splice @$rows, $place, 1 if $place >= 0;
-	return if $event eq 'deleted';
-	$place = !exists $frame->{after} ? scalar @$rows : !defined $frame->{after} ? 0 : 1 + place_of($copy, $frame->{after});
-	splice @$rows, $place, 0, $data;
-	return;
-}
-
-# Takes frames until a condition holds
-sub take_until
-{
-	my ($ws, $done) = @_;
-
-	while (!$done->())
-	{
-		my $frame = ws_recv_json($ws);
-
-		if (!defined $frame)
-		{
-			return 0;
-		}
-		my $copy = $ws->{copies}{ $frame->{topic} // '' };
-		apply($copy, $frame) if $copy;
-		push @{ $ws->{others} }, $frame if !$copy;
-	}
-	return 1;
-}
-
-sub text_of
-{
-	my ($copy) = @_;
-	my @rows = map { $json->encode($_) } @{ $copy->{rows} };
-
-	@rows = sort @rows if $copy->{path} !~ /sorted|top/;
-	return join "\n", @rows;
-}
-
-# What SQL says, as its role and user
-sub truth_of
-{
-	my ($copy, $user) = @_;
-	my $sql = $sql{ $copy->{path} };
-	my @args = @{ $copy->{args} };
-	my $key = $copy->{key} eq '_key' ? q{, '_key', jsonb_build_array(owner, id::text)::text} : '';
-
-	$sql =~ s/\$(\d)/$args[$1 - 1]/g;
-	$sql =~ s/app\.secret/app.secret WHERE owner = '$user'/ if defined $user;
-	my $rows = $node->safe_psql('postgres', "SELECT to_jsonb(q) FROM ($sql) q");
-	my @rows = map { my $row = $json->decode($_); $row->{_key} = $json->encode([ $row->{owner}, defined $row->{id} ? "$row->{id}" : undef ]) if $copy->{key} eq '_key'; $json->encode($row) } split /\n/, $rows;
-	@rows = sort @rows if $copy->{path} !~ /sorted|top/;
-	return join "\n", @rows;
-}
-
-sub is_true
-{
-	my ($copy, $name, $user) = @_;
-	my $truth = truth_of($copy, $user);
-
-	take_until($copy->{ws}, sub { text_of($copy) eq $truth });
-	return is(text_of($copy), $truth, $name);
-}
 
 sub run { $node->safe_psql('postgres', $_) for @_; return; }
 
@@ -185,15 +75,38 @@ is_true($_, "$_->{path} @{$_->{args}} after TRUNCATE") for @all;
 run('INSERT INTO app.item SELECT i, 1 + i % 2, i::text, (i * 7) % 11 FROM generate_series(1, 10) i');
 is_true($_, "$_->{path} @{$_->{args}} filled again") for @all;
 
+# ---- which groups are run ----
+
+sub runs_of
+{
+	my ($copy) = @_;
+
+	return $node->safe_psql('postgres', "SELECT runs FROM realtime.stat_query WHERE topic = '$copy->{topic}'");
+}
+
+my ($one, $two) = grep { $_->{path} eq 'q/items' } @all;
+my @before = map { runs_of($_) } $one, $two;
+run("UPDATE app.item SET title = 'matters' WHERE list_id = 1");
+is_true($one, 'rows of one list');
+is_deeply([ map { runs_of($_) } $one, $two ], [ $before[0] + 1, $before[1] ], 'have only its query run');
+run('UPDATE app.item SET list_id = 3 - list_id WHERE id = 2');
+is_true($_, 'a row that changes lists') for $one, $two;
+is_deeply([ map { runs_of($_) } $one, $two ], [ $before[0] + 2, $before[1] + 1 ], 'concerns both');
+run('UPDATE app.item SET list_id = NULL WHERE id = 2');
+is_true($_, 'a row without a list') for $one, $two;
+run('UPDATE app.item SET list_id = 1 WHERE id = 2');
+is_true($_, 'and with one again') for $one, $two;
+
 # ---- rows that depend on who asks ----
 
 run("INSERT INTO app.secret VALUES (3, '-', 'nobody''s')");
 my $secrets = follow($ws, 'q/secrets');
-is_true($secrets, 'a policy that asks who it is', '-');
+my $own = q{SELECT id, body FROM app.secret WHERE owner = '-'};
+is_true($secrets, 'a policy that asks who it is', $own);
 run("UPDATE app.secret SET body = 'changed'", "UPDATE app.secret SET owner = '-' WHERE id = 1");
-is_true($secrets, 'rows that come under it', '-');
+is_true($secrets, 'rows that come under it', $own);
 run("UPDATE app.secret SET owner = 'anna' WHERE id = 1");
-is_true($secrets, 'and leave it', '-');
+is_true($secrets, 'and leave it', $own);
 is_deeply($secrets->{events}, [qw(updated created deleted)], 'nothing is told of rows of others');
 is($node->safe_psql('postgres', qq{SELECT realtime.load('q/secrets', '[]', '{"id": "$_->[0]"}')->'data'->0->>'id'}), $_->[1],
 	"what $_->[0] would get") for [ 'anna', 1 ], [ 'ben', 2 ];
@@ -228,18 +141,6 @@ is(follow($ws, 'q/few')->{reply}{code}, 'PAYLOAD_TOO_LARGE', 'too many rows are 
 run('DELETE FROM app.item WHERE id > 100', 'UPDATE app.item SET n = id');
 my ($few, $broken, $twice) = map { follow($ws, $_) } qw(q/few q/broken q/twice);
 is_true($_, $_->{path}) for $few, $broken, $twice;
-
-# An event on the topic's system topic
-sub told
-{
-	my ($copy, $event) = @_;
-	my $topic = "__system:$copy->{topic}";
-
-	take_until($ws, sub { grep { $_->{topic} eq $topic && $_->{event} eq $event } @{ $ws->{others} } });
-	my ($frame) = grep { $_->{topic} eq $topic && $_->{event} eq $event } @{ $ws->{others} };
-	@{ $ws->{others} } = grep { $_ != $frame } @{ $ws->{others} };
-	return $frame;
-}
 
 run('UPDATE app.item SET n = 0 WHERE id = 1');
 is(told($broken, 'error')->{data}{code}, 'VALIDATION', 'an error is told');

@@ -1,0 +1,196 @@
+=pod
+
+=head1 NAME
+
+RealtimeCopy - clients of live queries and what they have
+
+=head1 SYNOPSIS
+
+  use RealtimeCopy;
+
+  declare_query($node, 'q/items', 'id', 'SELECT id, n FROM item WHERE list = $1');
+  my $copy = follow($ws, 'q/items', 1);
+  is_true($copy, 'rows are those of the query');
+
+A copy is kept as docs/protocol.md tells clients to keep it.
+
+=cut
+
+package RealtimeCopy;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use JSON::PP ();
+use Test::More;
+
+use RealtimeTest;
+
+our @EXPORT = qw(declare_query follow take_until is_true has_truth truth_of text_of told);
+
+my $json = JSON::PP->new->canonical->allow_nonref;
+my %queries;
+my %sessions;
+
+# Options are more arguments of realtime.query(), with a comma before them.
+sub declare_query
+{
+	my ($node, $path, $key, $sql, $options) = @_;
+
+	$queries{$path} = { node => $node, sql => $sql, ordered => scalar($sql =~ /ORDER BY[^()]*$/), key => $key };
+	$node->safe_psql('postgres',
+		"SELECT realtime.query('$path', \$\$$sql\$\$, key => '$key'" . ($options // '') . ')');
+	return;
+}
+
+sub follow
+{
+	my ($ws, $path, @args) = @_;
+	my $reply = ws_call($ws, $path, \@args, stream => JSON::PP::true);
+	my $copy = { path => $path, args => \@args, ws => $ws, reply => $reply, topic => $reply->{topic}, key => $reply->{key},
+		events => [], rows => [ @{ $reply->{data} // [] } ] };
+
+	push @{ $ws->{copies}{ $reply->{topic} } }, $copy if $reply->{topic};
+	return $copy;
+}
+
+sub place_of
+{
+	my ($copy, $key) = @_;
+	my $text = $json->encode($key);
+
+	for my $i (0 .. $#{ $copy->{rows} })
+	{
+		return $i if $json->encode($copy->{rows}[$i]{ $copy->{key} }) eq $text;
+	}
+	return -1;
+}
+
+sub apply
+{
+	my ($copy, $frame) = @_;
+	my ($event, $data, $rows) = ($frame->{event}, $frame->{data}, $copy->{rows});
+	my $place;
+
+	push @{ $copy->{events} }, $event;
+	if ($event eq 'refreshed')
+	{
+		@$rows = @$data;
+		return;
+	}
+	$place = place_of($copy, $data->{ $copy->{key} });
+	splice @$rows, $place, 1 if $place >= 0;
+	return if $event eq 'deleted';
+	$place = !exists $frame->{after} ? scalar @$rows : !defined $frame->{after} ? 0 : 1 + place_of($copy, $frame->{after});
+	splice @$rows, $place, 0, $data;
+	return;
+}
+
+# Takes frames until a condition holds; false if it does not before the deadline.
+# What is for no copy is kept in $ws->{others}.
+sub take_until
+{
+	my ($ws, $done) = @_;
+
+	while (!$done->())
+	{
+		my $frame = ws_recv_json($ws);
+
+		return 0 if !defined $frame;
+		my $copies = $ws->{copies}{ $frame->{topic} // '' };
+		apply($_, $frame) for @{ $copies // [] };
+		push @{ $ws->{others} }, $frame if !$copies;
+	}
+	return 1;
+}
+
+sub text_of
+{
+	my ($copy) = @_;
+	my @rows = map { $json->encode($_) } @{ $copy->{rows} };
+
+	@rows = sort @rows if !$queries{ $copy->{path} }{ordered};
+	return join "\n", @rows;
+}
+
+sub literal
+{
+	my ($value) = @_;
+
+	return 'NULL' if !defined $value;
+	return $value if $value =~ /^-?\d+$/;
+	return "'" . $value =~ s/'/''/gr . "'";
+}
+
+# Of a session that stays: there is much to be asked.
+sub ask
+{
+	my ($node, $sql) = @_;
+
+	$sessions{ $node->name } //= $node->background_psql('postgres', on_error_stop => 1);
+	return $sessions{ $node->name }->query_safe($sql);
+}
+
+sub with_key
+{
+	my ($row, $copy) = @_;
+	my @columns = split /,/, $queries{ $copy->{path} }{key};
+
+	$row->{_key} = $json->encode([ map { defined $row->{$_} ? "$row->{$_}" : undef } @columns ])
+		if $copy->{key} eq '_key';
+	return $json->encode($row);
+}
+
+# What SQL says; the query of a user can be given, if policies leave out rows.
+sub truth_of
+{
+	my ($copy, $sql) = @_;
+	my $query = $queries{ $copy->{path} };
+
+	$sql //= $query->{sql};
+	$sql =~ s/\$(\d)/literal($copy->{args}[$1 - 1])/ge;
+	my $rows = ask($query->{node}, "SELECT to_jsonb(q) FROM ($sql) q");
+	my @rows = map { with_key($json->decode($_), $copy) } split /\n/, $rows;
+	@rows = sort @rows if !$query->{ordered};
+	return join "\n", @rows;
+}
+
+# Whether it has what SQL says before the deadline.
+sub has_truth
+{
+	my ($copy, $sql) = @_;
+	my $truth = truth_of($copy, $sql);
+
+	eval { take_until($copy->{ws}, sub { text_of($copy) eq $truth }) };
+	return text_of($copy) eq $truth;
+}
+
+sub is_true
+{
+	my ($copy, $name, $sql) = @_;
+	my $truth = truth_of($copy, $sql);
+
+	take_until($copy->{ws}, sub { text_of($copy) eq $truth });
+	return is(text_of($copy), $truth, $name);
+}
+
+# An event on the system topic of a copy's topic; undef before the deadline.
+sub told
+{
+	my ($copy, $event) = @_;
+	my $ws = $copy->{ws};
+	my $is_it = sub { $_[0]{topic} eq "__system:$copy->{topic}" && $_[0]{event} eq $event };
+
+	take_until($ws, sub { grep { $is_it->($_) } @{ $ws->{others} } });
+	my ($frame) = grep { $is_it->($_) } @{ $ws->{others} };
+	@{ $ws->{others} } = grep { $_ != $frame } @{ $ws->{others} } if defined $frame;
+	return $frame;
+}
+
+END
+{
+	$_->quit for values %sessions;
+}
+
+1;
