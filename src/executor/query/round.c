@@ -19,8 +19,10 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
+#include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timeout.h"
@@ -79,6 +81,18 @@ rt_round_executor(void)
 
 /* ---- what has changed ---- */
 
+/*
+ * A command can be seen, and is in the ring, a moment before its transaction
+ * tells other processes which catalogs they must read anew.  It does so before
+ * it gives its own lock back.
+ */
+static void
+wait_for_command(const RtChange *change)
+{
+	XactLockTableWait(change->xid, NULL, NULL, XLTW_None);
+	AcceptInvalidationMessages();
+}
+
 static RtRoundChanges *
 read_changes(void)
 {
@@ -87,7 +101,11 @@ read_changes(void)
 	RtRingRead	result;
 
 	while ((result = rt_changes_next(&change)) != RT_RING_EMPTY)
+	{
+		if (result == RT_RING_ENTRY && (change->flags & RT_CHANGE_EVERYTHING) != 0)
+			wait_for_command(change);
 		rt_round_changes_add(changes, result == RT_RING_OVERRUN ? NULL : change);
+	}
 	return changes;
 }
 
