@@ -36,6 +36,7 @@ typedef struct RtQueryGroupCounters
 	uint64		failures;		/* of these */
 	uint64		events;			/* sent because of them */
 	uint64		refreshes;		/* runs whose whole result was sent */
+	uint64		restricted;		/* runs of what may have changed only */
 	uint64		total_us;
 	uint64		last_us;
 } RtQueryGroupCounters;
@@ -53,6 +54,7 @@ typedef struct RtQueryGroup
 	/* of who has the round */
 	dsa_pointer state;			/* an RtQueryState; none before it is loaded */
 	bool		touched;		/* is to be run */
+	bool		behind;			/* in full: it was touched before this round, too */
 	bool		resend;			/* then clients get all of it, not differences:
 								 * what they have is not what state says */
 	bool		failing;		/* the last run has failed, as they know */

@@ -2,7 +2,7 @@
  * query_state.c
  *		The rows of a group of a live query, in one flat piece of memory.
  *
- * Header, rows, buckets of keys, buckets of cuts, texts of keys.
+ * Header, rows, hashes in cuts, buckets of keys, texts of keys.
  */
 #include "postgres.h"
 
@@ -18,22 +18,22 @@ rows_of(const RtQueryState *state)
 	return (RtQueryRow *) ((char *) state + MAXALIGN(sizeof(RtQueryState)));
 }
 
-static uint32 *
-buckets_of(const RtQueryState *state)
+static uint64 *
+cuts_of(const RtQueryState *state, uint32 row)
 {
-	return (uint32 *) (rows_of(state) + state->row_max);
+	return (uint64 *) (rows_of(state) + state->row_max) + (Size) row * state->cut_count;
 }
 
 static uint32 *
-cut_buckets_of(const RtQueryState *state)
+buckets_of(const RtQueryState *state)
 {
-	return buckets_of(state) + state->bucket_count;
+	return (uint32 *) cuts_of(state, state->row_max);
 }
 
 static char *
 texts_of(const RtQueryState *state)
 {
-	return (char *) (cut_buckets_of(state) + state->bucket_count);
+	return (char *) (buckets_of(state) + state->bucket_count);
 }
 
 static uint32
@@ -45,29 +45,30 @@ bucket_count_for(uint32 row_count)
 /* ---- making ---- */
 
 Size
-rt_query_state_size(uint32 row_count, Size key_bytes)
+rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count)
 {
 	Size		texts = key_bytes + (Size) row_count * sizeof(uint32);
 
 	if (row_count > ROWS_MAX || texts > PG_UINT32_MAX)
 		return 0;
 	return MAXALIGN(sizeof(RtQueryState)) +
-		(Size) row_count * sizeof(RtQueryRow) +
-		(Size) bucket_count_for(row_count) * 2 * sizeof(uint32) + texts;
+		(Size) row_count * (sizeof(RtQueryRow) + cut_count * sizeof(uint64)) +
+		(Size) bucket_count_for(row_count) * sizeof(uint32) + texts;
 }
 
 void
-rt_query_state_init(void *place, uint32 row_count, Size key_bytes)
+rt_query_state_init(void *place, uint32 row_count, Size key_bytes, uint32 cut_count)
 {
 	RtQueryState *state = place;
 
 	memset(state, 0, sizeof(RtQueryState));
-	state->size = rt_query_state_size(row_count, key_bytes);
+	state->size = rt_query_state_size(row_count, key_bytes, cut_count);
+	state->cut_count = cut_count;
 	state->row_max = row_count;
 	state->bucket_count = bucket_count_for(row_count);
 	state->text_max = key_bytes + (Size) row_count * sizeof(uint32);
 	memset(buckets_of(state), 0xFF,
-		   (Size) state->bucket_count * 2 * sizeof(uint32));
+		   (Size) state->bucket_count * sizeof(uint32));
 }
 
 static uint32
@@ -85,21 +86,19 @@ add_text(RtQueryState *state, const RtQueryRowKey *key)
 
 void
 rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key, uint64 hash,
-				   uint64 cut)
+				   const uint64 *cuts)
 {
 	uint32		mask = state->bucket_count - 1;
 	uint32	   *bucket = &buckets_of(state)[key->hash & mask];
-	uint32	   *cut_bucket = &cut_buckets_of(state)[cut & mask];
 	RtQueryRow *row = &rows_of(state)[state->row_count];
 
 	Assert(state->row_count < state->row_max);
 	row->hash = hash;
-	row->cut = cut;
+	memcpy(cuts_of(state, state->row_count), cuts, state->cut_count * sizeof(uint64));
 	row->key_hash = key->hash;
 	row->key_at = add_text(state, key);
 	row->next = *bucket;
-	row->next_cut = *cut_bucket;
-	*bucket = *cut_bucket = state->row_count++;
+	*bucket = state->row_count++;
 }
 
 /* ---- looking ---- */
@@ -145,13 +144,9 @@ rt_query_state_find(const RtQueryState *state, const RtQueryRowKey *key)
 	return row;
 }
 
-uint32
-rt_query_state_next_of_cut(const RtQueryState *state, uint64 cut, uint32 row)
+const uint64 *
+rt_query_state_cuts(const RtQueryState *state, uint32 row)
 {
-	row = row == RT_QUERY_ROW_NONE ?
-		cut_buckets_of(state)[cut & (state->bucket_count - 1)] :
-		rows_of(state)[row].next_cut;
-	while (row != RT_QUERY_ROW_NONE && rows_of(state)[row].cut != cut)
-		row = rows_of(state)[row].next_cut;
-	return row;
+	Assert(row < state->row_count);
+	return cuts_of(state, row);
 }

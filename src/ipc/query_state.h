@@ -5,8 +5,8 @@
  *
  * One flat piece of memory without pointers, so that it can be built in private
  * memory, compared with the one before, and copied into shared memory at once.
- * A row takes 32 bytes, its places in two tables of hashes 8, and its key what
- * its text takes.
+ * A row takes 24 bytes, 8 for each cut of the query, its place in the table of
+ * hashes 4, and its key what its text takes.
  *
  * A key is the JSON text that the clients get: two keys that clients cannot
  * tell apart are one, whatever SQL says, and the other way round.
@@ -21,12 +21,10 @@
 typedef struct RtQueryRow
 {
 	uint64		hash;			/* of what is sent of it */
-	uint64		cut;			/* hash of the value by which it is found again;
-								 * 0 if the query has none */
 	uint32		key_hash;
 	uint32		key_at;			/* among the texts: its length, its bytes */
 	uint32		next;			/* in the bucket of its key */
-	uint32		next_cut;		/* in the bucket of its cut */
+	uint32		unused;
 } RtQueryRow;
 
 typedef struct RtQueryState
@@ -34,11 +32,12 @@ typedef struct RtQueryState
 	Size		size;			/* of all of it */
 	uint32		row_max;
 	uint32		row_count;
-	uint32		bucket_count;	/* of each table; a power of 2 */
+	uint32		bucket_count;	/* a power of 2 */
 	uint32		text_max;		/* bytes of keys, each with its length */
 	uint32		text_used;
-	uint32		unused;
-	/* rows, buckets of keys, buckets of cuts, texts */
+	uint32		cut_count;		/* of the query */
+	uint64		cuts;			/* which they are: a hash of them */
+	/* rows, hashes of the values in their cuts, buckets of keys, texts */
 } RtQueryState;
 
 typedef struct RtQueryRowKey
@@ -52,14 +51,15 @@ typedef struct RtQueryRowKey
  * How much memory so many rows take whose keys have so many bytes together;
  * 0 = more than there can be.
  */
-extern Size rt_query_state_size(uint32 row_count, Size key_bytes);
+extern Size rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count);
 
 /* Makes an empty one in so much memory. */
-extern void rt_query_state_init(void *place, uint32 row_count, Size key_bytes);
+extern void rt_query_state_init(void *place, uint32 row_count, Size key_bytes,
+								uint32 cut_count);
 
 /* Rows stand in the order in which they are added. */
 extern void rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key,
-							   uint64 hash, uint64 cut);
+							   uint64 hash, const uint64 *cuts);
 
 extern const RtQueryRow *rt_query_state_row(const RtQueryState *state, uint32 row);
 extern RtQueryRowKey rt_query_state_key(const RtQueryState *state, uint32 row);
@@ -68,8 +68,7 @@ extern RtQueryRowKey rt_query_state_key(const RtQueryState *state, uint32 row);
 extern uint32 rt_query_state_find(const RtQueryState *state,
 								  const RtQueryRowKey *key);
 
-/* The rows of a cut, one after the other; row = RT_QUERY_ROW_NONE to begin. */
-extern uint32 rt_query_state_next_of_cut(const RtQueryState *state, uint64 cut,
-										 uint32 row);
+/* Hashes of the values that a row has in the cuts. */
+extern const uint64 *rt_query_state_cuts(const RtQueryState *state, uint32 row);
 
 #endif							/* RT_IPC_QUERY_STATE_H */

@@ -56,6 +56,9 @@ extern void rt_query_values(RtQuery *query, RtQueryRelation *relation,
 							Snapshot snapshot, RtQueryValueFunction function,
 							void *arg);
 
+/* Which cuts a query has, as a hash. */
+extern uint64 rt_query_cuts_hash(const RtQuery *query);
+
 /* The same for all values that a cut takes for equal. */
 extern uint64 rt_query_cut_hash(const RtQueryCut *cut, Datum value, bool is_null);
 

@@ -6,6 +6,7 @@
 
 #include "access/table.h"
 #include "catalog/pg_operator.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -50,6 +51,23 @@ rt_query_values(RtQuery *query, RtQueryRelation *relation,
 		function(values.values[i], false, arg);
 	if (values.null && cut->nulls)
 		function((Datum) 0, true, arg);
+}
+
+uint64
+rt_query_cuts_hash(const RtQuery *query)
+{
+	uint64		hash = 0;
+	ListCell   *cell;
+
+	foreach(cell, query->cuts)
+	{
+		const RtQueryCut *cut = lfirst(cell);
+		uint32		what[] = {cut->column, cut->type, cut->operator, cut->collation};
+
+		hash = hash_bytes_extended((unsigned char *) what, sizeof(what), hash);
+		hash = hash_bytes_extended((unsigned char *) cut->name, strlen(cut->name), hash);
+	}
+	return hash;
 }
 
 uint64

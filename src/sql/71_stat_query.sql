@@ -13,6 +13,7 @@ CREATE FUNCTION realtime.stat_get_query(
 	OUT runs bigint,
 	OUT failures bigint,
 	OUT refreshes bigint,
+	OUT restricted bigint,
 	OUT events bigint,
 	OUT total_time double precision,
 	OUT last_time double precision,
@@ -49,6 +50,8 @@ COMMENT ON COLUMN realtime.stat_query.failures IS
 	'Runs that have failed';
 COMMENT ON COLUMN realtime.stat_query.refreshes IS
 	'Runs whose whole result was sent';
+COMMENT ON COLUMN realtime.stat_query.restricted IS
+	'Runs that asked only for rows that may have changed; see realtime.explain_query()';
 COMMENT ON COLUMN realtime.stat_query.events IS
 	'Sent because of runs, not counting subscribers';
 COMMENT ON COLUMN realtime.stat_query.total_time IS

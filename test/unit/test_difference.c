@@ -58,13 +58,15 @@ make_state(const Rows *rows)
 
 	for (int i = 0; i < rows->count; i++)
 		key_bytes += make_key(rows->keys[i], text).len;
-	state = malloc(rt_query_state_size(rows->count, key_bytes));
-	rt_query_state_init(state, rows->count, key_bytes);
+	state = malloc(rt_query_state_size(rows->count, key_bytes, 1));
+	rt_query_state_init(state, rows->count, key_bytes, 1);
 	for (int i = 0; i < rows->count; i++)
 	{
 		RtQueryRowKey key = make_key(rows->keys[i], text);
 
-		rt_query_state_add(state, &key, rows->values[i], rows->values[i] % 2);
+		uint64		cut = rows->values[i] % 2;
+
+		rt_query_state_add(state, &key, rows->values[i], &cut);
 	}
 	return state;
 }
@@ -192,25 +194,22 @@ test_rows_are_found(void)
 	char		text[64];
 	RtQueryRowKey key = make_key(4, text);
 	RtQueryRowKey missing = make_key(10, text + 32);
-	uint32		row = RT_QUERY_ROW_NONE;
 
 	CHECK(rt_query_state_find(state, &key) == 1);
 	CHECK(rt_query_state_find(state, &missing) == RT_QUERY_ROW_NONE);
 	CHECK(rt_query_state_key(state, 1).len == key.len);
 	CHECK(rt_query_state_row(state, 2)->hash == 3);
-	CHECK((row = rt_query_state_next_of_cut(state, 1, row)) == 2);
-	CHECK((row = rt_query_state_next_of_cut(state, 1, row)) == 0);
-	CHECK(rt_query_state_next_of_cut(state, 1, row) == RT_QUERY_ROW_NONE);
-	CHECK(rt_query_state_next_of_cut(state, 5, RT_QUERY_ROW_NONE) == RT_QUERY_ROW_NONE);
+	CHECK(rt_query_state_cuts(state, 1)[0] == 0);
+	CHECK(rt_query_state_cuts(state, 2)[0] == 1);
 	free(state);
 }
 
 static void
 test_too_many_are_refused(void)
 {
-	CHECK(rt_query_state_size(PG_UINT32_MAX, 0) == 0);
-	CHECK(rt_query_state_size(1, PG_UINT32_MAX) == 0);
-	CHECK(rt_query_state_size(0, 0) > 0);
+	CHECK(rt_query_state_size(PG_UINT32_MAX, 0, 1) == 0);
+	CHECK(rt_query_state_size(1, PG_UINT32_MAX, 1) == 0);
+	CHECK(rt_query_state_size(0, 0, 0) > 0);
 }
 
 static void

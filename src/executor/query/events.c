@@ -172,7 +172,10 @@ rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 			 rt_query_result_row(result, change->row).len > ROW_MAX))
 		{
 			events->entries.len = begin;
-			return rt_query_events_add_all(events, topic, result);
+			if (result->difference == NULL)
+				return rt_query_events_add_all(events, topic, result);
+			rt_query_events_add_lost(events, topic);
+			return 1;
 		}
 	}
 	return difference->count;

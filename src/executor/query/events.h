@@ -25,7 +25,7 @@ extern void rt_query_events_init(RtQueryEvents *events);
 /*
  * Differences between what the clients of a topic have and the result; or all
  * of it, if that is less, or if they cannot be had, or that clients have lost
- * events and are to ask again.  Returns how many events there are.
+ * events and are to ask again, as where they cannot be had of a restricted run.  Returns how many events there are.
  */
 extern uint32 rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 											 const RtQueryState *before,

@@ -12,11 +12,14 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "src/executor/query/group_key.h"
 #include "src/executor/query/match.h"
@@ -218,6 +221,77 @@ changes_used(const RtChange *change, const Images *images, TupleDesc desc,
 			return true;
 	}
 	return false;
+}
+
+/* ---- what the query needs of it ---- */
+
+/* NULL if a column is not there as it is now. */
+static TupleTableSlot *
+make_image(const RtChange *change, const Images *images, int at,
+		   const RtQueryRelation *relation, TupleDesc desc)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	int			attnum = -1;
+
+	memset(slot->tts_isnull, true, desc->natts);
+	while ((attnum = bms_next_member(relation->needed, attnum)) >= 0)
+	{
+		int			column = find_column(change, relation->relid, attnum);
+
+		if (column < 0 || attnum < 1 || attnum > desc->natts ||
+			rt_change_columns(change)[column].type != TupleDescAttr(desc, attnum - 1)->atttypid)
+			return NULL;
+		slot->tts_values[attnum - 1] = images->values[at][column];
+		slot->tts_isnull[attnum - 1] = images->nulls[at][column];
+	}
+	return ExecStoreVirtualTuple(slot);
+}
+
+static bool
+add_images(const RtChange *change, const RtQueryRelation *relation, TupleDesc desc,
+		   List **slots)
+{
+	TupleDesc	columns = desc_of(change);
+	Images		images;
+
+	read_images(change, columns, &images);
+	if (!changes_used(change, &images, columns, relation))
+		return true;
+	for (int at = 0; at < 2; at++)
+	{
+		TupleTableSlot *slot;
+
+		if ((at == 0 ? images.old_at : images.new_at) < 0)
+			continue;
+		slot = make_image(change, &images, at, relation, desc);
+		if (slot == NULL)
+			return false;
+		*slots = lappend(*slots, slot);
+	}
+	return true;
+}
+
+bool
+rt_round_changes_images(const RtRoundChanges *changes, const RtQueryRelation *relation,
+						List **images)
+{
+	Relation	table = table_open(relation->relid, AccessShareLock);
+	TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(table));
+	Reader		reader;
+	bool		known;
+	ListCell   *cell;
+
+	table_close(table, NoLock);
+	init_reader(&reader, relation);
+	known = !changes->everything && !has_changed_as_a_whole(&reader, changes->tables);
+	foreach(cell, changes->rows)
+	{
+		const RtChange *change = lfirst(cell);
+
+		if (known && list_member_oid(reader.rows_of, change->row_relation))
+			known = add_images(change, relation, desc, images);
+	}
+	return known;
 }
 
 /* ---- the condition ---- */

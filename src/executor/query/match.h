@@ -14,6 +14,7 @@
 
 #include "src/ipc/change_ring.h"
 #include "src/ipc/query_group.h"
+#include "src/query/analysis.h"
 
 typedef struct RtRoundChanges RtRoundChanges;
 
@@ -22,6 +23,15 @@ extern RtRoundChanges *rt_round_changes(void);
 
 /* One more; NULL = anything may have changed.  Copies what it needs. */
 extern void rt_round_changes_add(RtRoundChanges *changes, const RtChange *change);
+
+/*
+ * The images, before and after, of rows of a relation that have changed, with
+ * the columns that the query needs, in the current context.  Returns false if
+ * they are not known.
+ */
+extern bool rt_round_changes_images(const RtRoundChanges *changes,
+									const RtQueryRelation *relation,
+									List **images);	/* of TupleTableSlot */
 
 /* Whether they may change a group's result. */
 extern bool rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group);

@@ -41,8 +41,12 @@ typedef struct Collector
 
 	StringInfoData keys;
 	Size	   *key_ends;
+	uint64	   *cuts;			/* hashes, cut_count of each row */
+	uint32		cut_count;
 	uint32		row_count;
 	uint32		row_max;		/* for which there is room */
+	const RtRestriction *restriction;
+	int			done;			/* of its values */
 	MemoryContext row_context;
 } Collector;
 
@@ -100,6 +104,8 @@ begin_collecting(Collector *collector, const RtStreamDeclaration *declaration,
 	collector->values = palloc(query->rows->natts * sizeof(Datum));
 	collector->nulls = palloc(query->rows->natts * sizeof(bool));
 	collector->row_max = ROWS_AT_FIRST;
+	collector->cut_count = list_length(query->cuts);
+	collector->cuts = palloc((ROWS_AT_FIRST * collector->cut_count + 1) * sizeof(uint64));
 	collector->key_ends = palloc(ROWS_AT_FIRST * sizeof(Size));
 	result->ends = palloc(ROWS_AT_FIRST * sizeof(Size));
 	collector->row_context = AllocSetContextCreate(CurrentMemoryContext,
@@ -221,6 +227,31 @@ make_room(Collector *collector)
 	size = (Size) collector->row_max * sizeof(Size);
 	collector->key_ends = repalloc_huge(collector->key_ends, size);
 	collector->result->ends = repalloc_huge(collector->result->ends, size);
+	size = (Size) collector->row_max * collector->cut_count * sizeof(uint64);
+	collector->cuts = repalloc_huge(collector->cuts, size + 1);
+}
+
+static void
+hash_cuts(Collector *collector)
+{
+	uint64	   *hashes = collector->cuts + (Size) collector->row_count * collector->cut_count;
+
+	for (uint32 i = 0; i < collector->cut_count; i++)
+	{
+		const RtQueryCut *cut = list_nth(collector->query->cuts, i);
+
+		hashes[i] = rt_query_cut_hash(cut, collector->values[cut->column - 1],
+									  collector->nulls[cut->column - 1]);
+	}
+}
+
+/* By a value before: at the same snapshot it is the same row. */
+static bool
+was_found(const Collector *collector)
+{
+	return collector->restriction != NULL &&
+		rt_restriction_concerns(collector->restriction, collector->done,
+								collector->cuts + (Size) collector->row_count * collector->cut_count);
 }
 
 static void
@@ -235,6 +266,12 @@ collect_row(Collector *collector, HeapTuple tuple, TupleDesc desc)
 	heap_deform_tuple(tuple, desc, collector->values, collector->nulls);
 	write_key(collector);
 	collector->key_ends[collector->row_count] = collector->keys.len;
+	hash_cuts(collector);
+	if (was_found(collector))
+	{
+		collector->keys.len = keys_before;
+		return;
+	}
 	if (collector->row_count > 0)
 		appendStringInfoChar(out, ',');
 	if (collector->transforms != NULL)
@@ -264,7 +301,6 @@ collect_rows(Collector *collector, SPITupleTable *table, uint64 count)
 		MemoryContextReset(collector->row_context);
 		CHECK_FOR_INTERRUPTS();
 	}
-	appendStringInfoChar(&collector->result->rows, ']');
 }
 
 /* ---- what is remembered of them ---- */
@@ -275,10 +311,13 @@ hash_of_row(RtText row)
 	return rt_query_group_hash(row.ptr, row.len).words[0];
 }
 
-static void
-make_state(Collector *collector)
+/* An empty one with room for some rows more, whose keys have so many bytes. */
+static RtQueryState *
+begin_state(const Collector *collector, uint32 more_rows, Size more_key_bytes)
 {
-	Size		size = rt_query_state_size(collector->row_count, collector->keys.len);
+	uint32		row_count = collector->row_count + more_rows;
+	Size		key_bytes = collector->keys.len + more_key_bytes;
+	Size		size = rt_query_state_size(row_count, key_bytes, collector->cut_count);
 	RtQueryState *state;
 
 	if (size == 0)
@@ -286,18 +325,37 @@ make_state(Collector *collector)
 				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
 				 errmsg("Keys of the result are too long")));
 	state = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	rt_query_state_init(state, collector->row_count, collector->keys.len);
-	for (uint32 row = 0; row < collector->row_count; row++)
-	{
-		RtQueryRowKey key = key_of(collector, row);
+	rt_query_state_init(state, row_count, key_bytes, collector->cut_count);
+	state->cuts = rt_query_cuts_hash(collector->query);
+	return state;
+}
 
-		if (rt_query_state_find(state, &key) != RT_QUERY_ROW_NONE)
-			ereport(ERROR,
-					(errcode(rt_code_errcode(RT_CODE_CONFLICT)),
-					 errmsg("Two rows of the result have the same key")));
-		rt_query_state_add(state, &key,
-						   hash_of_row(rt_query_result_row(collector->result, row)), 0);
-	}
+static uint64
+hash_of_collected(const Collector *collector, uint32 row)
+{
+	return hash_of_row(rt_query_result_row(collector->result, row));
+}
+
+static void
+add_to_state(const Collector *collector, RtQueryState *state, uint32 row)
+{
+	RtQueryRowKey key = key_of(collector, row);
+
+	if (rt_query_state_find(state, &key) != RT_QUERY_ROW_NONE)
+		ereport(ERROR,
+				(errcode(rt_code_errcode(RT_CODE_CONFLICT)),
+				 errmsg("Two rows of the result have the same key")));
+	rt_query_state_add(state, &key, hash_of_collected(collector, row),
+					   collector->cuts + (Size) row * collector->cut_count);
+}
+
+static void
+make_state(Collector *collector)
+{
+	RtQueryState *state = begin_state(collector, 0, 0);
+
+	for (uint32 row = 0; row < collector->row_count; row++)
+		add_to_state(collector, state, row);
 	collector->result->state = state;
 }
 
@@ -311,13 +369,15 @@ rt_query_result_row(const RtQueryResult *result, uint32 row)
 
 /* ---- running ---- */
 
+/* With one more value for a restricted plan. */
 static uint64
-run_all(RtQuery *query, const NullableDatum *values)
+run_plan(RtQuery *query, RtQueryPlan *plan, const NullableDatum *values, Datum more)
 {
-	RtQueryPlan *plan = rt_query_plan(query, RT_QUERY_FULL, -1);
-	Datum	   *datums = palloc(sizeof(Datum) * Max(query->param_count, 1));
-	char	   *nulls = palloc(Max(query->param_count, 1));
+	Datum	   *datums = palloc(sizeof(Datum) * (query->param_count + 1));
+	char	   *nulls = palloc(query->param_count + 1);
 
+	datums[query->param_count] = more;
+	nulls[query->param_count] = ' ';
 	for (int i = 0; i < query->param_count; i++)
 	{
 		datums[i] = values[i].value;
@@ -338,12 +398,114 @@ rt_query_result(const RtStreamDeclaration *declaration, RtQuery *query,
 	begin_collecting(&collector, declaration, query);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	count = run_all(query, values);
+	count = run_plan(query, rt_query_plan(query, RT_QUERY_FULL, -1), values, (Datum) 0);
 	spi_context = MemoryContextSwitchTo(context);
 	collect_rows(&collector, SPI_tuptable, count);
+	appendStringInfoChar(&collector.result->rows, ']');
 	make_state(&collector);
 	MemoryContextSwitchTo(spi_context);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
+	return collector.result;
+}
+
+/* ---- of what may have changed ---- */
+
+static void
+run_restricted(Collector *collector, const NullableDatum *values, int number)
+{
+	const RtCutValue *value = &collector->restriction->values[number];
+	RtQueryPlan *plan = rt_query_plan(collector->query, value->is_null ?
+									  RT_QUERY_NULL : RT_QUERY_VALUE, value->cut);
+	MemoryContext context = MemoryContextGetParent(collector->row_context);
+	uint64		count = run_plan(collector->query, plan, values, value->value);
+	MemoryContext spi_context = MemoryContextSwitchTo(context);
+
+	collector->done = number;
+	collect_rows(collector, SPI_tuptable, count);
+	MemoryContextSwitchTo(spi_context);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static bool
+is_concerned(const Collector *collector, const RtQueryState *before, uint32 row)
+{
+	return rt_restriction_concerns(collector->restriction, collector->restriction->count,
+								   rt_query_state_cuts(before, row));
+}
+
+/* Those rows that cannot have changed, and then those that were found. */
+static void
+merge_state(Collector *collector, const RtQueryState *before)
+{
+	int			limit = collector->declaration->query->max_rows;
+	RtQueryState *state = begin_state(collector, before->row_count, before->text_used);
+
+	for (uint32 row = 0; row < before->row_count; row++)
+	{
+		RtQueryRowKey key = rt_query_state_key(before, row);
+
+		if (!is_concerned(collector, before, row))
+			rt_query_state_add(state, &key, rt_query_state_row(before, row)->hash,
+							   rt_query_state_cuts(before, row));
+	}
+	for (uint32 row = 0; row < collector->row_count; row++)
+		add_to_state(collector, state, row);
+	if (state->row_count > (uint32) limit)
+		ereport(ERROR,
+				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
+				 errmsg("Result has more than %d rows", limit)));
+	collector->result->state = state;
+}
+
+static void
+find_difference(Collector *collector, const RtQueryState *before)
+{
+	RtDifference *difference = palloc0(sizeof(RtDifference));
+	Size		most = (Size) before->row_count + collector->row_count;
+
+	difference->changes = MemoryContextAllocHuge(CurrentMemoryContext,
+												 Max(most, 1) * sizeof(RtRowChange));
+	for (uint32 row = 0; row < before->row_count; row++)
+	{
+		RtQueryRowKey key = rt_query_state_key(before, row);
+
+		if (is_concerned(collector, before, row) &&
+			rt_query_state_find(collector->result->state, &key) == RT_QUERY_ROW_NONE)
+			difference->changes[difference->count++] = (RtRowChange) {RT_ROW_DELETED, row};
+	}
+	for (uint32 row = 0; row < collector->row_count; row++)
+	{
+		RtQueryRowKey key = key_of(collector, row);
+		uint32		old = rt_query_state_find(before, &key);
+
+		if (old == RT_QUERY_ROW_NONE)
+			difference->changes[difference->count++] = (RtRowChange) {RT_ROW_CREATED, row};
+		else if (rt_query_state_row(before, old)->hash != hash_of_collected(collector, row))
+			difference->changes[difference->count++] = (RtRowChange) {RT_ROW_UPDATED, row};
+	}
+	collector->result->difference = difference;
+}
+
+RtQueryResult *
+rt_query_result_restricted(const RtStreamDeclaration *declaration, RtQuery *query,
+						   const NullableDatum *values,
+						   const RtRestriction *restriction,
+						   const RtQueryState *before)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Collector	collector;
+
+	begin_collecting(&collector, declaration, query);
+	collector.restriction = restriction;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	for (int i = 0; i < restriction->count; i++)
+		run_restricted(&collector, values, i);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	appendStringInfoChar(&collector.result->rows, ']');
+	merge_state(&collector, before);
+	find_difference(&collector, before);
 	return collector.result;
 }

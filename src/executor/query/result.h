@@ -10,6 +10,8 @@
 #include "lib/stringinfo.h"
 
 #include "src/catalog/declaration.h"
+#include "src/executor/query/difference.h"
+#include "src/executor/query/restriction.h"
 #include "src/ipc/query_state.h"
 #include "src/protocol/text.h"
 #include "src/query/analysis.h"
@@ -21,6 +23,8 @@ typedef struct RtQueryResult
 	StringInfoData rows;		/* "[{...},{...}]" */
 	Size	   *ends;			/* of each row in it */
 	const char *key_name;		/* as a JSON string */
+	const RtDifference *difference; /* of a restricted run, whose rows are not all;
+									 * state is of all */
 } RtQueryResult;
 
 /*
@@ -30,6 +34,15 @@ typedef struct RtQueryResult
  */
 extern RtQueryResult *rt_query_result(const RtStreamDeclaration *declaration,
 									  RtQuery *query, const NullableDatum *values);
+
+/*
+ * The same of what may have changed of a result, with what it was before.
+ */
+extern RtQueryResult *rt_query_result_restricted(const RtStreamDeclaration *declaration,
+												 RtQuery *query,
+												 const NullableDatum *values,
+												 const RtRestriction *restriction,
+												 const RtQueryState *before);
 
 /* One row. */
 extern RtText rt_query_result_row(const RtQueryResult *result, uint32 row);

@@ -52,6 +52,7 @@ typedef struct Round
 {
 	MemoryContext context;
 	List	   *runs;			/* of RtGroupRun */
+	RtRoundChanges *changes;
 	int64		now_ms;
 } Round;
 
@@ -114,7 +115,9 @@ touch_groups(RtRoundChanges *changes)
 {
 	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
 	{
-		if (!group->touched && !group->gone)
+		if (group->touched)
+			group->behind = true;
+		else if (!group->gone)
 			group->touched = rt_round_changes_concern(changes, group);
 	}
 }
@@ -185,11 +188,13 @@ is_due(const RtQueryGroup *group, const RtStreamDeclaration *declaration,
 }
 
 static RtGroupRun *
-make_run(RtQueryGroup *group)
+make_run(const Round *round, RtQueryGroup *group)
 {
 	RtGroupRun *run = palloc(sizeof(RtGroupRun));
 
 	rt_group_run_init(run, group);
+	if (group->touched && !group->behind && !group->resend && !group->failing)
+		run->changes = round->changes;
 	return run;
 }
 
@@ -206,7 +211,7 @@ choose_runs(Round *round, RtQueryGroup *wanted)
 
 		if (!needs_run(group))
 			continue;
-		run = make_run(group);
+		run = make_run(round, group);
 		if ((group == wanted && !group->failing) ||
 			is_due(group, run->declaration, round->now_ms))
 			round->runs = lappend(round->runs, run);
@@ -244,6 +249,9 @@ add_changes(RtQueryEvents *events, const RtGroupRun *run)
 
 	if (before == NULL || run->group->resend)
 		return rt_query_events_add_all(events, run->topic, run->result);
+	if (run->result->difference != NULL)
+		return rt_query_events_add_difference(events, run->topic, before, run->result,
+											  run->result->difference);
 	rt_difference_find(&difference, before, run->result->state, run->result->ordered);
 	return rt_query_events_add_difference(events, run->topic, before, run->result,
 										  &difference);
@@ -280,6 +288,8 @@ count_run(const RtGroupRun *run, uint32 event_count)
 		counters->failures++;
 	else if (run->group->resend)
 		counters->refreshes++;
+	if (run->result != NULL && run->result->difference != NULL)
+		counters->restricted++;
 }
 
 /* Its clients have what the run has found. */
@@ -293,7 +303,7 @@ take_result(RtQueryEvents *events, const RtGroupRun *run)
 	{
 		RtQueryState *state = run->result != NULL ? run->result->state : NULL;
 
-		group->touched = group->resend = group->failing = false;
+		group->touched = group->behind = group->resend = group->failing = false;
 		group->gone = run->declaration == NULL || run->is_other;
 		if (!rt_query_group_set_state(group, state))
 		{
@@ -356,7 +366,8 @@ rt_round_do(RtQueryGroup *wanted)
 	rt_changes_prepare();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rt_changes_begin(GetActiveSnapshot());
-	touch_groups(read_changes());
+	round.changes = read_changes();
+	touch_groups(round.changes);
 	choose_runs(&round, wanted);
 	run_groups(&round);
 	finish(&round);

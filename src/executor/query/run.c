@@ -19,6 +19,7 @@
 #include "src/executor/query/run.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/query/run.h"
 
 /* Nobody has sent it. */
 static RtRequest nobodys_request;
@@ -40,6 +41,8 @@ run_query(RtGroupRun *run)
 {
 	RtQuery    *query = rt_query_prepared(run->declaration);
 	NullableDatum *values;
+	RtRestriction restriction;
+	const RtQueryState *before;
 
 	run->is_other = (query->reads_caller && !run->key.has_identity) ||
 		query->param_count != run->key.argument_count;
@@ -47,7 +50,14 @@ run_query(RtGroupRun *run)
 		return;
 	values = palloc(sizeof(NullableDatum) * Max(query->param_count, 1));
 	rt_query_group_key_values(&run->key, query->param_types, values);
-	run->result = rt_query_result(run->declaration, query, values);
+	before = rt_query_group_state(run->group);
+	if (run->changes != NULL && before != NULL &&
+		before->cuts == rt_query_cuts_hash(query) &&
+		rt_restriction_find(&restriction, run->changes, query, values))
+		run->result = rt_query_result_restricted(run->declaration, query, values,
+												 &restriction, before);
+	else
+		run->result = rt_query_result(run->declaration, query, values);
 }
 
 static void

@@ -16,6 +16,8 @@ typedef struct RtGroupRun
 	RtQueryGroupKey key;
 	const RtStreamDeclaration *declaration; /* NULL = gone */
 	const char *topic;
+	RtRoundChanges *changes;	/* all that has changed since the group's state;
+								 * NULL = not known */
 	RtQueryResult *result;		/* NULL = it has failed, or is none of it any more */
 	bool		is_other;		/* its result depends on who asks since */
 	RtFault		fault;
@@ -26,7 +28,7 @@ typedef struct RtGroupRun
 extern void rt_group_run_init(RtGroupRun *run, RtQueryGroup *group);
 
 /*
- * Runs all of it, in a transaction as the executor.  An error becomes run->fault
+ * Runs what they concern, or all of it, in a transaction as the executor.  An error becomes run->fault
  * unless the server stops.
  */
 extern void rt_group_run(RtGroupRun *run);

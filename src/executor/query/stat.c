@@ -12,7 +12,7 @@
 #include "src/executor/query/group_key.h"
 #include "src/ipc/query_group.h"
 
-#define COLUMNS 15
+#define COLUMNS 16
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_query);
 
@@ -57,6 +57,7 @@ show_group(ReturnSetInfo *result, const RtQueryGroupView *view)
 	values[count++] = Int64GetDatum(counters->runs);
 	values[count++] = Int64GetDatum(counters->failures);
 	values[count++] = Int64GetDatum(counters->refreshes);
+	values[count++] = Int64GetDatum(counters->restricted);
 	values[count++] = Int64GetDatum(counters->events);
 	values[count++] = milliseconds(counters->total_us);
 	values[count++] = milliseconds(counters->last_us);

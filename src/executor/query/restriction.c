@@ -1,0 +1,136 @@
+/*
+ * restriction.c
+ *		To which rows of a group the changes of a round can be restricted.
+ *
+ * Each changed row that passes the query's own conditions on its table gives
+ * values of the table's cut.  A query in an order is run in full, because where
+ * its rows stand is not known without the others.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "nodes/params.h"
+#include "utils/datum.h"
+
+#include "src/executor/query/restriction.h"
+#include "src/query/run.h"
+
+typedef struct Finding
+{
+	RtRestriction *restriction;
+	RtQuery    *query;
+	ParamListInfo arguments;
+	MemoryContext context;		/* of values */
+	int			cut;			/* that values are told of */
+	bool		overflow;
+} Finding;
+
+static ParamListInfo
+make_arguments(const RtQuery *query, const NullableDatum *values)
+{
+	ParamListInfo arguments = makeParamList(query->param_count);
+
+	for (int i = 0; i < query->param_count; i++)
+	{
+		arguments->params[i].value = values[i].value;
+		arguments->params[i].isnull = values[i].isnull;
+		arguments->params[i].ptype = query->param_types[i];
+	}
+	return arguments;
+}
+
+static bool
+is_known(const RtRestriction *restriction, int cut, uint64 hash)
+{
+	for (int i = 0; i < restriction->count; i++)
+	{
+		if (restriction->values[i].cut == cut && restriction->values[i].hash == hash)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_value(Datum value, bool is_null, void *arg)
+{
+	Finding    *finding = arg;
+	RtRestriction *restriction = finding->restriction;
+	const RtQueryCut *cut = list_nth(finding->query->cuts, finding->cut);
+	uint64		hash = rt_query_cut_hash(cut, value, is_null);
+	MemoryContext before;
+
+	if (is_known(restriction, finding->cut, hash))
+		return;
+	if (restriction->count == RT_RESTRICTION_MAX)
+	{
+		finding->overflow = true;
+		return;
+	}
+	before = MemoryContextSwitchTo(finding->context);
+	if (!is_null)
+		value = datumCopy(value, cut->type_by_value, cut->type_length);
+	MemoryContextSwitchTo(before);
+	restriction->values[restriction->count++] =
+		(RtCutValue) {finding->cut, is_null, value, hash};
+}
+
+/* Returns false if it has no cut for rows that have changed. */
+static bool
+add_relation(Finding *finding, RtRoundChanges *changes, RtQueryRelation *relation)
+{
+	List	   *images = NIL;
+	TupleTableSlot **passing;
+	int			count = 0;
+	ListCell   *cell;
+
+	if (!rt_round_changes_images(changes, relation, &images))
+		return false;
+	passing = palloc(sizeof(TupleTableSlot *) * Max(1, list_length(images)));
+	foreach(cell, images)
+	{
+		if (rt_query_passes(finding->query, relation, finding->arguments, lfirst(cell)))
+			passing[count++] = lfirst(cell);
+	}
+	if (count == 0)
+		return true;
+	if (relation->cut < 0)
+		return false;
+	finding->cut = relation->cut;
+	rt_query_values(finding->query, relation, passing, count, NULL, add_value, finding);
+	return !finding->overflow;
+}
+
+bool
+rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
+					RtQuery *query, const NullableDatum *values)
+{
+	Finding		finding = {
+		.restriction = restriction,
+		.query = query,
+		.context = CurrentMemoryContext
+	};
+	bool		found = query->sort == NIL;
+	ListCell   *cell;
+
+	restriction->count = 0;
+	if (!found)
+		return false;
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	finding.arguments = make_arguments(query, values);
+	foreach(cell, query->relations)
+		found = found && add_relation(&finding, changes, lfirst(cell));
+	SPI_finish();
+	return found;
+}
+
+bool
+rt_restriction_concerns(const RtRestriction *restriction, int count, const uint64 *cuts)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (cuts[restriction->values[i].cut] == restriction->values[i].hash)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,39 @@
+/*
+ * restriction.h
+ *		To which rows of a group the changes of a round can be restricted.
+ */
+#ifndef RT_EXECUTOR_QUERY_RESTRICTION_H
+#define RT_EXECUTOR_QUERY_RESTRICTION_H
+
+#include "src/executor/query/match.h"
+#include "src/query/analysis.h"
+
+#define RT_RESTRICTION_MAX 50	/* values; beyond, a full run is not much more */
+
+typedef struct RtCutValue
+{
+	int			cut;			/* of the query */
+	bool		is_null;
+	Datum		value;
+	uint64		hash;
+} RtCutValue;
+
+/* Rows that have one of the values in its cut. */
+typedef struct RtRestriction
+{
+	int			count;
+	RtCutValue	values[RT_RESTRICTION_MAX];
+} RtRestriction;
+
+/*
+ * Finds it for a query and the values of its parameters, as the current role, at
+ * the active snapshot.  Returns false if all of the query is to be run.
+ */
+extern bool rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
+								RtQuery *query, const NullableDatum *values);
+
+/* Whether a row, by its hashes in the cuts, has one of the first values. */
+extern bool rt_restriction_concerns(const RtRestriction *restriction, int count,
+									const uint64 *cuts);
+
+#endif							/* RT_EXECUTOR_QUERY_RESTRICTION_H */
