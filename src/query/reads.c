@@ -16,6 +16,7 @@
 #include "src/query/reads.h"
 
 static bool walker(Node *node, void *context);
+static bool is_call(const Node *node);
 static void check_query(const RtQueryReads *reads, const Query *query);
 static void refuse(const RtQueryReads *reads, const char *what, const char *hint);
 static void look_at_relation(RtQueryReads *reads, const RangeTblEntry *rte);
@@ -59,10 +60,19 @@ walker(Node *node, void *context)
 			refuse(reads, "sequences", NULL);
 			return false;
 		default:
-			reads->call = IsA(node, FuncExpr) ? node : NULL;
+			reads->call = is_call(node) ? node : NULL;
 			(void) check_functions_in_node(node, look_at_function, reads);
 			return expression_tree_walker(node, walker, context);
 	}
+}
+
+/* Whose arguments say what a polymorphic function's types are. */
+static bool
+is_call(const Node *node)
+{
+	return IsA(node, FuncExpr) || IsA(node, OpExpr) || IsA(node, DistinctExpr) ||
+		IsA(node, NullIfExpr) || IsA(node, ScalarArrayOpExpr) ||
+		IsA(node, Aggref) || IsA(node, WindowFunc);
 }
 
 static void

@@ -149,6 +149,43 @@ rt_query_events_add_all(RtQueryEvents *events, const char *topic,
 	return 1;
 }
 
+static Size
+differences_limit(const RtQueryResult *result)
+{
+	return Min(rt_ring_capacity() / RING_PART,
+			   (Size) result->rows.len + RT_FRAME_PAYLOAD_MAX / RING_PART);
+}
+
+/* As long as its event is at most, with the topic and the key before it. */
+static Size
+event_limit(const RtQueryState *before, const RtQueryResult *result,
+			const RtRowChange *change)
+{
+	Size		len = change->kind == RT_ROW_DELETED ?
+		rt_query_state_key(before, change->row).len :
+		rt_query_result_row(result, change->row).len;
+
+	return rt_ring_entry_size(RT_TOPIC_MAX, len + RT_TOPIC_MAX + PLACED_OVERHEAD);
+}
+
+bool
+rt_query_events_fit(const RtQueryState *before, const RtQueryResult *result)
+{
+	const RtDifference *difference = result->difference;
+	Size		size = 0;
+
+	for (uint32 i = 0; i < difference->count; i++)
+	{
+		const RtRowChange *change = &difference->changes[i];
+		Size		len = event_limit(before, result, change);
+
+		size += len;
+		if (len > ROW_MAX || size > differences_limit(result))
+			return false;
+	}
+	return true;
+}
+
 uint32
 rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 							   const RtQueryState *before,
@@ -156,8 +193,7 @@ rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 							   const RtDifference *difference)
 {
 	int			begin = events->entries.len;
-	Size		limit = Min(rt_ring_capacity() / RING_PART,
-							(Size) result->rows.len + RT_FRAME_PAYLOAD_MAX / RING_PART);
+	Size		limit = differences_limit(result);
 
 	for (uint32 i = 0; i < difference->count; i++)
 	{

@@ -22,10 +22,14 @@ typedef struct RtQueryEvents
 
 extern void rt_query_events_init(RtQueryEvents *events);
 
+/* Whether the differences that a restricted run has found can be told. */
+extern bool rt_query_events_fit(const RtQueryState *before,
+								const RtQueryResult *result);
+
 /*
  * Differences between what the clients of a topic have and the result; or all
- * of it, if that is less, or if they cannot be had, or that clients have lost
- * events and are to ask again, as where they cannot be had of a restricted run.  Returns how many events there are.
+ * of it, if that is less, or if they cannot be had.  Those of a restricted run
+ * must fit: all of it is not there.  Returns how many events there are.
  */
 extern uint32 rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 											 const RtQueryState *before,

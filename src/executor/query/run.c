@@ -15,6 +15,7 @@
 
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
+#include "src/executor/query/events.h"
 #include "src/executor/query/prepared.h"
 #include "src/executor/query/run.h"
 #include "src/guc.h"
@@ -56,7 +57,8 @@ run_query(RtGroupRun *run)
 		rt_restriction_find(&restriction, run->changes, query, values))
 		run->result = rt_query_result_restricted(run->declaration, query, values,
 												 &restriction, before);
-	else
+	/* clients get all of it if the differences are too much to be told */
+	if (run->result == NULL || !rt_query_events_fit(before, run->result))
 		run->result = rt_query_result(run->declaration, query, values);
 }
 
