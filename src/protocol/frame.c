@@ -153,8 +153,7 @@ rt_payload_auth_expiring(char *dst, size_t cap, int64_t expires)
 }
 
 size_t
-rt_payload_subscribed(char *dst, size_t cap, RtText topic_json,
-					  RtText ref_json)
+rt_payload_subscribed(char *dst, size_t cap, RtText topic_json, RtText ref_json)
 {
 	Writer		w = begin_writing(dst, cap);
 
@@ -387,8 +386,7 @@ put_stream_data_kind(Writer *w, const RtStreamReply *reply)
 }
 
 size_t
-rt_payload_stream(char *dst, size_t cap, RtText id_json,
-				  const RtStreamReply *reply)
+rt_payload_stream(char *dst, size_t cap, RtText id_json, const RtStreamReply *reply)
 {
 	Writer		w = begin_writing(dst, cap);
 
@@ -481,8 +479,7 @@ rt_payload_replay_truncated(char *dst, size_t cap, RtText topic_json)
 }
 
 size_t
-rt_payload_replay_denied(char *dst, size_t cap, RtText topic_json,
-						 RtText code, RtText req_id_json)
+rt_payload_replay_denied(char *dst, size_t cap, RtText topic_json, RtText code, RtText req_id_json)
 {
 	Writer		w = begin_writing(dst, cap);
 
@@ -496,8 +493,7 @@ rt_payload_replay_denied(char *dst, size_t cap, RtText topic_json,
 
 /* Clients take null for an end with nothing to say. */
 size_t
-rt_payload_replay_end(char *dst, size_t cap, RtText topic_json,
-					  RtText req_id_json, bool truncated)
+rt_payload_replay_end(char *dst, size_t cap, RtText topic_json, RtText req_id_json, bool truncated)
 {
 	Writer		w = begin_writing(dst, cap);
 
