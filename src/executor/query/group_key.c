@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
+
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -16,7 +18,7 @@
 #include "src/protocol/topic.h"
 
 #define HASH_DIGITS 32
-#define UINT64_HEX "%016" INT64_MODIFIER "x"
+#define UINT64_HEX "%016" PRIx64
 
 /* ---- arguments ---- */
 
