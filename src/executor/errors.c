@@ -33,6 +33,17 @@ rt_fault_set(RtFault *fault, RtCode code, const char *message)
 	fault->cause = NULL;
 }
 
+void
+rt_fault_write(StringInfo out, const RtFault *fault)
+{
+	initStringInfo(out);
+	appendStringInfoString(out, "{\"code\":");
+	escape_json(out, fault->code);
+	appendStringInfoString(out, ",\"message\":");
+	escape_json(out, fault->message);
+	appendStringInfoChar(out, '}');
+}
+
 bool
 rt_code_text_is_valid(const char *code)
 {

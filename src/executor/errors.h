@@ -7,6 +7,7 @@
 
 #include "src/compat.h"
 
+#include "lib/stringinfo.h"
 #include "utils/elog.h"
 
 #include "src/errcodes.h"
@@ -45,6 +46,9 @@ typedef struct RtErrorScene
 
 /* One of our own codes; message NULL = the code's default. */
 extern void rt_fault_set(RtFault *fault, RtCode code, const char *message);
+
+/* Begins a text with it, as events tell it: {"code": ..., "message": ...}. */
+extern void rt_fault_write(StringInfo out, const RtFault *fault);
 
 /*
  * Translates an error.  Returns whether the operator should see it: whatever

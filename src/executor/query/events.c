@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include "utils/json.h"
-
 #include "src/executor/query/events.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/frame.h"
@@ -234,12 +232,7 @@ rt_query_events_add_error(RtQueryEvents *events, const char *topic,
 {
 	StringInfoData data;
 
-	initStringInfo(&data);
-	appendStringInfoString(&data, "{\"code\":");
-	escape_json(&data, fault->code);
-	appendStringInfoString(&data, ",\"message\":");
-	escape_json(&data, fault->message);
-	appendStringInfoChar(&data, '}');
+	rt_fault_write(&data, fault);
 	add_system_event(events, topic, RT_TEXT("error"), (RtText) {data.data, data.len});
 	pfree(data.data);
 }

@@ -12,7 +12,6 @@
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 
 #include "src/attempt.h"
 #include "src/executor/function/invoke.h"
@@ -190,12 +189,7 @@ rt_stream_tell_subscribers(RtStreamWork *stream)
 		return;
 	topic = psprintf(RT_SYSTEM_OF_TOPIC "%.*s", (int) request->asked.id.len - 2,
 					 stream->guarded.text + request->asked.id.off + 1);
-	initStringInfo(&data);
-	appendStringInfoString(&data, "{\"code\":");
-	escape_json(&data, fault->code);
-	appendStringInfoString(&data, ",\"message\":");
-	escape_json(&data, fault->message);
-	appendStringInfoChar(&data, '}');
+	rt_fault_write(&data, fault);
 	cap = strlen(topic) + data.len + RT_FRAME_OVERHEAD;
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
 	len = rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, RT_TEXT(topic),
