@@ -515,3 +515,12 @@ rt_pattern_match(const char *pattern, size_t pattern_len,
 	}
 	return p == pattern_len;
 }
+
+RtText
+rt_topic_quote(char *dst, const char *topic, size_t len)
+{
+	dst[0] = '"';
+	memcpy(dst + 1, topic, len);
+	dst[len + 1] = '"';
+	return (RtText) {dst, len + 2};
+}

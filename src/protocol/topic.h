@@ -16,6 +16,7 @@
 #define RT_PROTOCOL_TOPIC_H
 
 #include "src/protocol/json.h"
+#include "src/protocol/text.h"
 
 #define RT_TOPIC_MAX 256		/* bytes of a topic */
 #define RT_EVENT_MAX 256		/* bytes of an event name */
@@ -114,5 +115,11 @@ extern int	rt_percent_encode(const char *src, size_t len, char *dst,
 							  size_t cap);
 extern int	rt_percent_decode(const char *src, size_t len, char *dst,
 							  size_t cap);
+
+/*
+ * A checked topic as a JSON string, of which nothing needs escaping; dst has
+ * room for the quotes, too.
+ */
+extern RtText rt_topic_quote(char *dst, const char *topic, size_t len);
 
 #endif							/* RT_PROTOCOL_TOPIC_H */

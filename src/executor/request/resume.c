@@ -72,10 +72,7 @@ end_frame(StringInfo frames, size_t payload_len)
 static RtText
 quoted_topic(Reading *reading)
 {
-	reading->quoted[0] = '"';
-	memcpy(reading->quoted + 1, reading->topic, reading->len);
-	reading->quoted[reading->len + 1] = '"';
-	return (RtText) {reading->quoted, reading->len + 2};
+	return rt_topic_quote(reading->quoted, reading->topic, reading->len);
 }
 
 /* An event as it was delivered to others, or as a replayed one. */

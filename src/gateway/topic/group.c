@@ -365,23 +365,13 @@ first_of(RtGroup *group)
 	return dlist_head_element(RtSubscription, group_node, &group->subscriptions);
 }
 
-/* A topic needs no escaping. */
-static RtText
-quote_topic(const RtTopic *topic, char *quoted)
-{
-	quoted[0] = '"';
-	memcpy(quoted + 1, topic->name, topic->name_len);
-	quoted[topic->name_len + 1] = '"';
-	return (RtText) {quoted, topic->name_len + 2};
-}
-
 static bool
 ask_for(RtGroup *group)
 {
 	char		quoted[RT_TOPIC_MAX + 2];
 	RtQuestionTexts texts = {
 		.path = group->path,
-		.id = quote_topic(group->topic, quoted),
+		.id = rt_topic_quote(quoted, group->topic->name, group->topic->name_len),
 		.args = group->args
 	};
 	RtQuestion	question;

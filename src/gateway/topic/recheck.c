@@ -84,17 +84,15 @@ take_away(RtConnection *connection, const char *name, uint16 len, RtText reason)
 {
 	RtSubscription *subscription = rt_subscription_find(connection, name, len);
 	char		quoted[RT_TOPIC_MAX + 2];
-	size_t		cap = RT_FRAME_OVERHEAD + len + 6 * reason.len;
+	RtText		topic_json = rt_topic_quote(quoted, name, len);
+	size_t		cap = RT_FRAME_OVERHEAD + topic_json.len + 6 * reason.len;
 
 	if (subscription == NULL)
 		return;
 	rt_subscription_drop(subscription);
-	quoted[0] = quoted[len + 1] = '"';	/* nothing in it needs escaping */
-	memcpy(quoted + 1, name, len);
 	rt_connection_send_payload(connection,
 							   rt_payload_denied(rt_frame_buffer(cap), cap,
-												 (RtText) {quoted, len + 2},
-												 RT_TEXT("null"), reason));
+												 topic_json, RT_TEXT("null"), reason));
 }
 
 /* Returns false if the connection ends. */

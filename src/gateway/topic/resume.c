@@ -159,12 +159,8 @@ rt_replay_answer(RtConnection *connection, RtRequest *request)
 	const char *text = rt_shared_text_get(&request->text);
 	RtText		req_id = {text + request->asked.id.off, request->asked.id.len};
 	char		quoted[RT_TOPIC_MAX + 2];
-	RtText		topic_json = {quoted, request->asked.path.len + 2};
+	RtText		topic_json = rt_topic_quote(quoted, text, request->asked.path.len);
 	RtText		code = RT_TEXT("INTERNAL_ERROR");
-
-	quoted[0] = '"';
-	memcpy(quoted + 1, text, request->asked.path.len);
-	quoted[request->asked.path.len + 1] = '"';
 
 	if (request->answer_kind == RT_ANSWER_REPLAY &&
 		request->answer_topics_len > 0)

@@ -66,16 +66,6 @@ send_denial(RtConnection *connection, RtText topic_json, RtText ref_json, RtText
 												 topic_json, ref_json, reason));
 }
 
-/* A checked topic as JSON: nothing in it needs escaping. */
-static RtText
-quote_topic(char *dst, const char *topic, size_t len)
-{
-	dst[0] = '"';
-	memcpy(dst + 1, topic, len);
-	dst[len + 1] = '"';
-	return (RtText) {dst, len + 2};
-}
-
 /* ---- subscribing ---- */
 
 static void
@@ -157,7 +147,7 @@ deny_packed(RtConnection *connection, RtText ref, const char *reason)
 		/* one that an earlier frame has asked about gets its verdict */
 		if (subscription != NULL && subscription->verdict_ticket == 0)
 			rt_subscription_drop(subscription);
-		send_denial(connection, quote_topic(quoted, packed + at, len), ref,
+		send_denial(connection, rt_topic_quote(quoted, packed + at, len), ref,
 					RT_TEXT(reason));
 		at += len;
 	}
@@ -268,7 +258,7 @@ apply_verdict(RtConnection *connection, RtRequest *request, const char *name,
 			  uint16 name_len, RtText ref, RtVerdict verdict, RtText reason)
 {
 	char		quoted[RT_TOPIC_MAX + 2];
-	RtText		topic_json = quote_topic(quoted, name, name_len);
+	RtText		topic_json = rt_topic_quote(quoted, name, name_len);
 	RtSubscription *subscription = rt_subscription_find(connection, name, name_len);
 
 	if (verdict == RT_VERDICT_DENY || verdict == RT_VERDICT_STREAM)
