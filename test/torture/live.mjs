@@ -20,6 +20,7 @@ const failuresShown = 10;
 
 // SQLSTATEs that transactions may end with
 const expected = [
+	'21000',	// cardinality_violation: a trigger has written what ON CONFLICT meets
 	'23505',	// unique_violation
 	'27000',	// triggered_data_change_violation
 	'40001',	// serialization_failure
