@@ -7,8 +7,8 @@
  * with the one at the last reading.  So asking costs next to nothing while
  * nothing changes.  What counts:
  *
- *	- a change of the tables: a statement trigger on them invalidates their
- *	  relcache entries (src/backend/declare.c), as does dropping them;
+ *	- a change of the tables: a trigger for their rows invalidates their
+ *	  relcache entries (src/backend/declare/declare.c), as does dropping them;
  *	- any relation's while the extension is not installed, because that is how
  *	  its coming shows;
  *	- a function that a declaration names, and any function while one of those

@@ -56,7 +56,7 @@ typedef struct RtDeclarations
 {
 	MemoryContext context;		/* holds all of this */
 	Oid			tables[RT_DECLARATION_TABLES];	/* as rt_declaration_tables */
-	Oid			message_table;	/* not of declarations, see replay.h */
+	Oid			message_table;	/* not of declarations, message_store.h */
 	Oid			epoch_table;
 
 	rt_names_hash *rpcs;		/* to RtRpcDeclaration */

@@ -76,7 +76,7 @@ enum
 	Natts_stream = Anum_stream_shared
 };
 
-/* No declarations, but found with them; columns: src/catalog/replay.h. */
+/* No declarations, but found with them; columns: src/catalog/message_store.h. */
 #define RT_MESSAGE_TABLE "replay_message"
 #define RT_EPOCH_TABLE "replay_epoch"
 

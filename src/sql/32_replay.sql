@@ -1,6 +1,6 @@
 --
 -- Events of topics of class replay.  Written at commit by the server itself,
--- without SQL; the order of columns is known to src/catalog/replay.h.
+-- without SQL; the order of columns is known to src/catalog/message_store.h.
 --
 -- Numbers come from the newest row of a topic, so that row is never removed.
 -- Rows come and go all the time: vacuum by number of rows, not by share, and

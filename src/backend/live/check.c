@@ -3,7 +3,7 @@
  *		What can be a live table, and with which topic, key and columns.
  *
  * Checked once, when it is declared.  What becomes of the columns later is
- * the trigger's business (live_plan.c).
+ * the trigger's business (plan.c).
  */
 #include "postgres.h"
 

@@ -42,7 +42,7 @@ extern const RtCommandWatcher rt_live_watcher;
 /* Publishes that all rows are gone that had topics of a template. */
 extern void rt_live_truncated(const char *tpl);
 
-/* ERROR for what cannot be a live table (live_check.c). */
+/* ERROR for what cannot be a live table (check.c). */
 extern void rt_live_check_relation(Relation relation);
 
 /* Checks what is declared and finds the key.  Relation is open and locked. */

@@ -2,8 +2,8 @@
  * connection.h
  *		One client's WebSocket: what came in, what is to go out, how it ends.
  *
- * Functions marked "callback" are called from inside libwebsockets: they copy
- * and note, never throw, and leave the work to the verbs of the loop.
+ * send and finish are called from inside libwebsockets too, where control
+ * frames are answered (inbox.c): they note and append, and never throw.
  */
 #ifndef RT_GATEWAY_DOOR_CONNECTION_H
 #define RT_GATEWAY_DOOR_CONNECTION_H
