@@ -194,7 +194,7 @@ rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
 /* The checks of topic.h leave nothing in the two names to be escaped. */
 size_t
 rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
-				 RtText data_json, uint64_t seq)
+				 RtText data_json, int64_t seq)
 {
 	Writer		w = begin_writing(dst, cap);
 
@@ -204,10 +204,10 @@ rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
 	put_bytes(&w, event.ptr, event.len);
 	put_literal(&w, EVENT_DATA);
 	put_json(&w, data_json);
-	if (seq != 0)
+	if (seq >= 0)
 	{
 		put_literal(&w, EVENT_SEQ);
-		put_number(&w, seq);
+		put_number(&w, (uint64_t) seq);
 	}
 	put_literal(&w, EVENT_END);
 	return end_writing(&w);
@@ -217,7 +217,7 @@ size_t
 rt_payload_placed_event(char *dst, size_t cap, RtText topic, RtText event,
 						RtText data_json, RtText after_json)
 {
-	size_t		len = rt_payload_event(dst, cap, topic, event, data_json, 0);
+	size_t		len = rt_payload_event(dst, cap, topic, event, data_json, -1);
 	size_t		kept = len - strlen(EVENT_END);
 	Writer		w;
 
@@ -266,7 +266,7 @@ rt_event_frame_write(char *dst, const RtEventText *text)
 	size_t		frame_len = len;
 
 	(void) rt_payload_event(payload, len, text->topic, text->event,
-							text->data_json, 0);
+							text->data_json, -1);
 	if (!text->numbered)
 		(void) rt_frame_seal(payload - RT_FRAME_HEADROOM, len, RT_OPCODE_TEXT,
 							 &frame_len);

@@ -66,9 +66,9 @@ extern size_t rt_payload_subscribed(char *dst, size_t cap, RtText topic_json,
 extern size_t rt_payload_denied(char *dst, size_t cap, RtText topic_json,
 								RtText ref_json, RtText reason);
 
-/* seq 0 = none.  topic and event must have passed their checks (topic.h). */
+/* seq -1 = none.  topic and event must have passed their checks (topic.h). */
 extern size_t rt_payload_event(char *dst, size_t cap, RtText topic,
-							   RtText event, RtText data_json, uint64_t seq);
+							   RtText event, RtText data_json, int64_t seq);
 
 /* One that says behind which row, by its key, another one stands. */
 extern size_t rt_payload_placed_event(char *dst, size_t cap, RtText topic,

@@ -45,7 +45,7 @@ static size_t
 write_event(char *dst, size_t cap, const Input *in)
 {
 	return rt_payload_event(dst, cap, in->topic, in->event, in->json[0],
-							in->number);
+							(int64_t) in->number);
 }
 
 static size_t

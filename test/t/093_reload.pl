@@ -85,14 +85,21 @@ is($node->psql('postgres', q{SELECT realtime.invalidate('')}), 3, 'nor is nothin
 
 # By events of other topics
 is(follow($ann, 're/number')->{data}, 5, 'a stream that depends on others');
-sql(q{SELECT realtime.publish('log', 'set', '1')});
 my $log = follow($bob, 're/log');
-is($log->{data}, 5, 'and one with numbers');
+is_deeply([ @$log{qw(data seq)} ], [ 5, 0 ], 'and one with numbers');
+sql(q{SELECT realtime.invalidate('log')});
+my $event = event_of($bob, 'log');
+is_deeply([ @$event{qw(event data seq)} ], [ 'refreshed', 5, 0 ], 'loaded anew before it has any');
+ws_close($bob);
+$bob = ws_connect($node);
+follow($bob, 're/items', 'b');
+sql(q{SELECT realtime.publish('log', 'set', '1')});
+$log = follow($bob, 're/log');
 sql(q{INSERT INTO app.item VALUES (6, 'c', 'six'); SELECT realtime.publish('items:c', 'created', '{"id": 6}')});
 is(refreshed($ann, 'number'), 6, 'is loaded anew with theirs');
 sql(q{INSERT INTO app.item VALUES (7, 'c', 'seven'); SELECT realtime.publish('sale', 'begins')});
 is(refreshed($ann, 'number'), 7, 'whatever they are');
-my $event = event_of($bob, 'log');
+$event = event_of($bob, 'log');
 is_deeply([ @$event{qw(event data seq)} ], [ 'refreshed', 7, $log->{seq} ], 'and so far it has all numbers');
 sql(q{SELECT realtime.publish('log', 'set', '99')});
 $event = event_of($bob, 'log');

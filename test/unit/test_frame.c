@@ -102,14 +102,21 @@ static size_t
 write_event_volatile(char *dst, size_t cap)
 {
 	return rt_payload_event(dst, cap, RT_TEXT("t"), RT_TEXT("\xc3\xa9"),
-							RT_TEXT_NONE, 0);
+							RT_TEXT_NONE, -1);
+}
+
+static size_t
+write_event_first(char *dst, size_t cap)
+{
+	return rt_payload_event(dst, cap, RT_TEXT("t"), RT_TEXT("refreshed"),
+							RT_TEXT("[]"), 0);
 }
 
 static size_t
 write_event_last(char *dst, size_t cap)
 {
 	return rt_payload_event(dst, cap, RT_TEXT("t"), RT_TEXT("e"),
-							RT_TEXT("[]"), UINT64_MAX);
+							RT_TEXT("[]"), INT64_MAX);
 }
 
 static size_t
@@ -317,9 +324,12 @@ static const struct
 	"\"seq\":9}", true},
 	{write_event_volatile,
 	"{\"topic\":\"t\",\"event\":\"\xc3\xa9\",\"data\":null}", true},
+	{write_event_first,
+		"{\"topic\":\"t\",\"event\":\"refreshed\",\"data\":[],"
+	"\"seq\":0}", true},
 	{write_event_last,
 		"{\"topic\":\"t\",\"event\":\"e\",\"data\":[],"
-	"\"seq\":18446744073709551615}", true},
+	"\"seq\":9223372036854775807}", true},
 	{write_success,
 		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
 	"\"ok\":true,\"data\":[1,2]}}", true},
@@ -495,7 +505,7 @@ fits_into_its_overhead(void)
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + json.len;
 	CHECK(rt_payload_success(dst, cap, id_json, json) > 0);
 	cap = RT_FRAME_OVERHEAD + text.len * 2 + json.len;
-	CHECK(rt_payload_event(dst, cap, text, text, json, UINT64_MAX) > 0);
+	CHECK(rt_payload_event(dst, cap, text, text, json, INT64_MAX) > 0);
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len;
 	CHECK(rt_payload_denied(dst, cap, id_json, id_json, text) > 0);
 	CHECK(rt_payload_welcome(dst, RT_FRAME_OVERHEAD, "") > 0);
@@ -535,7 +545,7 @@ check_event_frame(const RtEventText *text, uint64_t number)
 	}
 	expected_len = rt_payload_event(expected + RT_FRAME_HEADROOM, max, text->topic,
 									text->event, text->data_json,
-									text->numbered ? number : 0);
+									text->numbered ? (int64_t) number : -1);
 	CHECK(expected_len <= rt_event_payload_max(text));
 	frame = rt_frame_seal(expected, expected_len, RT_OPCODE_TEXT, &expected_len);
 	CHECK(len == expected_len && len <= max);
@@ -547,7 +557,7 @@ check_event_frame(const RtEventText *text, uint64_t number)
 static void
 adds_numbers(void)
 {
-	static const uint64_t numbers[] = {1, 9, 10, 4294967296, 9007199254740991, UINT64_MAX};
+	static const uint64_t numbers[] = {1, 9, 10, 4294967296, 9007199254740991, INT64_MAX};
 	static const char *const data[] = {"null", "{\"id\":50}", "\"}\"", "[{}]"};
 	static char long_data[70000];
 

@@ -71,7 +71,7 @@ add_event(RtQueryEvents *events, const char *topic, const char *told_on,
 	size_t		len;
 
 	if (after == NULL)
-		len = rt_payload_event(payload, cap, RT_TEXT(told_on), name, data, 0);
+		len = rt_payload_event(payload, cap, RT_TEXT(told_on), name, data, -1);
 	else
 		len = rt_payload_placed_event(payload, cap, RT_TEXT(told_on), name, data, *after);
 	Assert(len > 0);

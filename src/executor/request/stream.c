@@ -323,7 +323,7 @@ frame_of_refreshed(RtStreamWork *stream, size_t *frame_len)
 	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
 	size_t		len = rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, reply->topic,
 									   RT_TEXT("refreshed"), reply->data_json,
-									   Max(reply->seq, 0));
+									   reply->seq);
 
 	Assert(len > 0);
 	rt_stream_check_length(len, RT_FRAME_PAYLOAD_MAX);

@@ -193,7 +193,7 @@ rt_stream_tell_subscribers(RtStreamWork *stream)
 	cap = strlen(topic) + data.len + RT_FRAME_OVERHEAD;
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
 	len = rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, RT_TEXT(topic),
-						   RT_TEXT("error"), ((RtText) {data.data, data.len}), 0);
+						   RT_TEXT("error"), ((RtText) {data.data, data.len}), -1);
 	frame = rt_frame_seal(buffer, len, RT_OPCODE_TEXT, &len);
 	(void) rt_reply_frame(stream->work.request, frame, len);
 }

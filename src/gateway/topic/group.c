@@ -503,7 +503,7 @@ tell_recovered(RtGroup *group)
 	group->failing = false;
 	topic_len = snprintf(topic, sizeof(topic), RT_SYSTEM_OF_TOPIC "%s", group->topic->name);
 	len = rt_payload_event(buffer, cap, (RtText) {topic, topic_len},
-						   RT_TEXT("recovered"), RT_TEXT("null"), 0);
+						   RT_TEXT("recovered"), RT_TEXT("null"), -1);
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_TEXT, &len);
 	send_to_all(group, (RtText) {frame, len});
 }

@@ -343,7 +343,7 @@ send_marker(RtSubscription *subscription)
 		rt_payload_event(rt_frame_buffer(cap), cap,
 						 ((RtText){topic->name, topic->name_len}),
 						 RT_TEXT("truncated"),
-						 ((RtText){data, sizeof(data) - 1}), 0));
+						 ((RtText){data, sizeof(data) - 1}), -1));
 	rt_count(markers);
 }
 
