@@ -18,7 +18,7 @@ CREATE FUNCTION loads.room(room integer) RETURNS text STABLE LANGUAGE sql AS $$S
 CREATE FUNCTION loads.writes() RETURNS integer LANGUAGE plpgsql AS
 	$$BEGIN INSERT INTO loads.item VALUES (9, 'ann', 'x'); RETURN 9; END$$;
 CREATE FUNCTION loads.closed() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false';
-CREATE FUNCTION loads.fails() RETURNS integer STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1 / 0; END';
+CREATE FUNCTION loads.fails() RETURNS integer STABLE LANGUAGE plpgsql AS 'BEGIN PERFORM 1 / 0; RETURN 1; END';
 CREATE FUNCTION loads.short(data jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT data - 'what'$$;
 CREATE FUNCTION loads.version() RETURNS text STABLE LANGUAGE sql AS $$SELECT 'v' || count(*) FROM loads.item$$;
 CREATE FUNCTION loads.say(what text) RETURNS integer LANGUAGE sql AS
