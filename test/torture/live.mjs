@@ -179,15 +179,26 @@ class LiveRound {
 		}
 	}
 
-	// What the client gets up to now, and whether it then has what the tables
-	// have.  once: no key of a topic twice; silent: nothing at all; reloads: it
-	// may be told to load a topic again.
-	async compare({ once = false, silent = false, reloads = false }) {
+	// What the tables have, when the client has got all events of before. A marker
+	// may come behind an event that was published later, though not behind the one
+	// that is published when that has come.
+	async sync() {
 		const number = ++this.synced;
 		const end = this.client.next((f) => f.topic === 'sync' && f.data === number);
 		const [, { rows }] = await this.sessions[0].query(
 			`SELECT realtime.publish('sync', 'end', to_jsonb(${number})); ${stateQuery}`);
+
 		await end;
+		return rows;
+	}
+
+	// What the client gets up to now, and whether it then has what the tables
+	// have.  once: no key of a topic twice; silent: nothing at all; reloads: it
+	// may be told to load a topic again.
+	async compare({ once = false, silent = false, reloads = false }) {
+		if (reloads)
+			await this.sync();
+		const rows = await this.sync();
 		this.client.frames.length = 0;
 		const frames = this.client.unread.splice(0);
 		const reloaded = this.applyAll(frames, once);
