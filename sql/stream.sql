@@ -81,6 +81,18 @@ SELECT o, t.state, t.message FROM unnest(ARRAY[
 		$$replay => true, delta_from_seq => 'app.from_seq(bigint)'$$]) o,
 	try('SELECT realtime.stream(''a/b'', ''x'', ' || o || ')') t;
 
+-- topics that a function names
+CREATE FUNCTION app.region_of(room text, n integer DEFAULT 1) RETURNS text STABLE LANGUAGE sql AS $$SELECT 'rooms:' || n$$;
+CREATE FUNCTION app.region() RETURNS text STABLE LANGUAGE sql AS $$SELECT 'rooms:1'$$;
+SELECT realtime.stream('region/rows', 'rooms:{region}', 'app.load(text,integer)', topic_by => 'app.region_of(text,integer)'),
+	realtime.stream('region/all', 'rooms:{region}', 'app.load_all()', topic_by => 'app.region()'),
+	realtime.channel('region/none', 'rooms:{region}', topic_by => 'app.region_of(text,integer)', access => 'app.yes()');
+SELECT path, topic, topic_by FROM realtime.stream_declaration WHERE topic_by IS NOT NULL ORDER BY path;
+SELECT o, t.* FROM unnest(ARRAY['app.region_of(text,integer)', 'app.version()', 'app.yes()', 'app.region()']) o,
+	try(format('SELECT realtime.stream(''region/all'', ''rooms:{region}'', ''app.load_all()'', topic_by => %L)', o)) t;
+SELECT t.* FROM try('DROP FUNCTION app.region()') t;
+SELECT realtime.drop('region/rows'), realtime.drop('region/all'), realtime.drop('region/none');
+
 -- what is shown
 CREATE FUNCTION app.hide(data jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN
 	IF 1 / coalesce((data->>'divisor')::integer, 1) > 0 AND coalesce(data->>'hidden', 'false') = 'false' THEN

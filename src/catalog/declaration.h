@@ -86,6 +86,7 @@ typedef enum RtStreamFunction
 	RT_STREAM_ON_SUBSCRIBE,
 	RT_STREAM_ON_UNSUBSCRIBE,
 	RT_STREAM_ON_ERROR,
+	RT_STREAM_TOPIC_BY,
 	RT_STREAM_FUNCTIONS
 } RtStreamFunction;
 
@@ -109,7 +110,8 @@ typedef struct RtQueryDeclaration
 typedef struct RtStreamDeclaration
 {
 	char	   *path;			/* hash key */
-	char	   *topic;			/* template; see src/catalog/stream_topic.h */
+	char	   *topic;			/* template; see src/catalog/stream_topic.h.
+								 * TOPIC_BY: of what the function returns */
 	RtTopicClass topic_class;	/* as declared here; what counts for a topic is
 								 * rt_declaration_topic() */
 	int			replay_size;

@@ -33,6 +33,7 @@ const RtFunctionColumn rt_stream_function_columns[] = {
 	[RT_STREAM_ON_SUBSCRIBE] = {Anum_stream_on_subscribe, "on_subscribe", "on_subscribe function", false},
 	[RT_STREAM_ON_UNSUBSCRIBE] = {Anum_stream_on_unsubscribe, "on_unsubscribe", "on_unsubscribe function", false},
 	[RT_STREAM_ON_ERROR] = {Anum_stream_on_error, "on_error", "on_error function", false},
+	[RT_STREAM_TOPIC_BY] = {Anum_stream_topic_by, "topic_by", "topic_by function", false},
 	[RT_STREAM_FUNCTIONS] = {Anum_stream_guards, "guards", "guard", true},
 	{Anum_stream_migrate, "migrate", "step of migration", true},
 	{0, NULL, NULL, false}

@@ -73,7 +73,8 @@ enum
 	Anum_stream_on_error,
 	Anum_stream_class_of_service,
 	Anum_stream_shared,
-	Natts_stream = Anum_stream_shared
+	Anum_stream_topic_by,
+	Natts_stream = Anum_stream_topic_by
 };
 
 /* No declarations, but found with them; columns: src/catalog/message_store.h. */

@@ -43,6 +43,7 @@ CREATE TABLE realtime.stream_declaration (
 	class_of_service text
 		CONSTRAINT class_of_service_is_not_supported_yet CHECK (class_of_service IS NULL),
 	shared boolean NOT NULL DEFAULT false,
+	topic_by text,
 	CONSTRAINT replay_or_volatile CHECK (NOT (replay AND volatile)),
 	CONSTRAINT coalesced_has_no_numbers CHECK (coalesce_by IS NULL OR NOT (replay OR volatile))
 );
@@ -104,6 +105,8 @@ COMMENT ON COLUMN realtime.stream_declaration.class_of_service IS
 	'The class whose rules refuse it under load (not supported yet)';
 COMMENT ON COLUMN realtime.stream_declaration.shared IS
 	'Whether the value is the same for everybody who may follow it';
+COMMENT ON COLUMN realtime.stream_declaration.topic_by IS
+	'Signature of the function that names the topic; NULL is what the template makes of the arguments';
 COMMENT ON INDEX realtime.stream_declaration_pkey IS
 	'One declaration for each path';
 

@@ -71,13 +71,15 @@ CREATE FUNCTION realtime.stream(
 	on_unsubscribe regprocedure DEFAULT NULL,
 	on_error regprocedure DEFAULT NULL,
 	class_of_service text DEFAULT NULL,
-	shared boolean DEFAULT false)
+	shared boolean DEFAULT false,
+	topic_by regprocedure DEFAULT NULL)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_stream';
-COMMENT ON FUNCTION realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean) IS
+COMMENT ON FUNCTION realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure) IS
 'Lets clients follow a value: they get what the loader returns and from then on the events of a topic. Replaces what was declared for the path.
 topic: template of the topic. {name} is the loader''s parameter of that name, {1} its first, {user_id} the caller''s id.
+topic_by: function that returns the topic (text) instead, one of those that the template makes with any values; takes nothing or the loader''s parameters, and is STABLE or IMMUTABLE. NULL refuses the arguments.
 loader: function that returns the value to begin with; its parameters take the client''s args by position. It runs in a read-only transaction at one snapshot. Rows, an array, jsonb, or realtime.page for a value that comes in pieces. Without a loader it is a channel, see there.
 merge: how clients put events into their value: crud (rows by key), latest (a list of the newest), set (the newest), presence or cursor.
 key: member of a row that names it; prepend: new rows come first (both with crud). max: rows that clients keep (with crud or latest; latest keeps 50 unless told).
@@ -114,7 +116,8 @@ CREATE FUNCTION realtime.channel(
 	on_subscribe regprocedure DEFAULT NULL,
 	on_unsubscribe regprocedure DEFAULT NULL,
 	on_error regprocedure DEFAULT NULL,
-	class_of_service text DEFAULT NULL)
+	class_of_service text DEFAULT NULL,
+	topic_by regprocedure DEFAULT NULL)
 RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 AS $$
@@ -122,11 +125,12 @@ AS $$
 		replay => replay, replay_size => replay_size, replay_ttl => replay_ttl, volatile => volatile,
 		coalesce_by => coalesce_by, access => access, gate => gate, guard => guard, transform => transform,
 		on_subscribe => on_subscribe, on_unsubscribe => on_unsubscribe, on_error => on_error,
-		class_of_service => class_of_service)
+		class_of_service => class_of_service, topic_by => topic_by)
 $$;
-COMMENT ON FUNCTION realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[], text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, text) IS
+COMMENT ON FUNCTION realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[], text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, text, regprocedure) IS
 'Lets clients follow the events of a topic: a stream without a loader, see realtime.stream(). Replaces what was declared for the path.
 topic: template of the topic. {1} is the client''s first argument, {user_id} the caller''s id, {name} the parameter of access of that name; if access takes nothing, names stand for the arguments in the order in which they appear.
+topic_by: as in realtime.stream(); without access its parameters take the client''s args.
 merge: how clients put events into their value: set (the newest), latest (a list of the newest), crud (rows by key), presence or cursor.
 access: function that returns boolean; its parameters take the client''s args by position. Only true lets a client follow the topic. Without access and guard anybody may.
 guard, gate: take nothing or what access takes; a guard may also take one parameter "path text".

@@ -18,7 +18,8 @@ SELECT results_eq('signatures', $$VALUES
 		'access regprocedure DEFAULT NULL::regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
 		'coalesce_by text DEFAULT NULL::text, gate regprocedure DEFAULT NULL::regprocedure, transform regprocedure DEFAULT NULL::regprocedure, '
 		'on_subscribe regprocedure DEFAULT NULL::regprocedure, on_unsubscribe regprocedure DEFAULT NULL::regprocedure, '
-		'on_error regprocedure DEFAULT NULL::regprocedure, class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
+		'on_error regprocedure DEFAULT NULL::regprocedure, class_of_service text DEFAULT NULL::text, '
+		'topic_by regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('check', '', 'TABLE(severity text, object text, problem text, hint text)', 'v', 'u'),
 	('clear_replay', 'topic text DEFAULT NULL::text', 'bigint', 'v', 'u'),
 	('connection_id', '', 'text', 's', 'r'),
@@ -70,7 +71,7 @@ SELECT results_eq('signatures', $$VALUES
 		'migrate regprocedure[] DEFAULT ''{}''::regprocedure[], stale_after interval DEFAULT NULL::interval, '
 		'invalidate_on text[] DEFAULT ''{}''::text[], on_subscribe regprocedure DEFAULT NULL::regprocedure, '
 		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
-		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false', 'void', 'v', 'u'),
+		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false, topic_by regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('subscribers', 'topic text', 'bigint', 'v', 's'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
 	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '

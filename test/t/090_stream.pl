@@ -63,8 +63,25 @@ CREATE FUNCTION app.slow(list text) RETURNS SETOF integer STABLE LANGUAGE plpgsq
 	PERFORM pg_advisory_xact_lock_shared(1);
 	RETURN QUERY SELECT id FROM app.todo t WHERE t.list = slow.list ORDER BY id;
 END$$;
+CREATE FUNCTION app.yes() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true';
+CREATE FUNCTION app.nowhere() RETURNS text STABLE LANGUAGE sql AS $$SELECT '__mine'$$;
 CREATE FUNCTION app.say(topic text, event text, data jsonb) RETURNS void LANGUAGE sql AS
 	'SELECT realtime.publish(topic, event, data)';
+-- rooms of a region share its topic
+CREATE TABLE app.place (room integer PRIMARY KEY, region text NOT NULL);
+GRANT ALL ON app.place TO realtime_anonymous;
+INSERT INTO app.place VALUES (1, 'north'), (2, 'north'), (3, 'south'), (4, '__x:'), (5, 'a:b');
+CREATE FUNCTION app.region(room integer) RETURNS text STABLE LANGUAGE sql AS
+	$$SELECT 'region:' || region FROM app.place p WHERE p.room = region.room$$;
+CREATE FUNCTION app.room(room integer) RETURNS integer STABLE LANGUAGE sql AS 'SELECT room';
+CREATE FUNCTION app.may_move() RETURNS boolean STABLE LANGUAGE sql AS
+	$$SELECT pg_advisory_xact_lock_shared(3) IS NOT NULL$$;
+CREATE FUNCTION app.moving_region() RETURNS text STABLE LANGUAGE sql AS
+	$$SELECT 'region:' || region FROM app.place WHERE room = 3$$;
+SELECT realtime.stream('todo/region', 'region:{region}', 'app.room(integer)', merge => 'set', topic_by => 'app.region(integer)'),
+	realtime.channel('todo/talk', 'region:{region}', topic_by => 'app.region(integer)', access => 'app.yes()'),
+	realtime.channel('todo/reserved', '{region}', topic_by => 'app.nowhere()'),
+	realtime.stream('todo/moving', 'region:{region}', 'app.number()', merge => 'set', access => 'app.may_move()', topic_by => 'app.moving_region()');
 SELECT realtime.stream('todo/list', 'todos:{list}', 'app.todos(text)', access => 'app.may(text)', gate => 'app.open(text)'),
 	realtime.stream('todo/all', 'all', 'app.all_todos()', prepend => true, max => 10),
 	realtime.stream('todo/number', 'number', 'app.number()', merge => 'set', shared => true),
@@ -143,6 +160,34 @@ publish('broken', 'created', '{"id": 4}');
 is(events($ws), '', 'makes no subscription');
 is(follow($ws, 'todo/big', [1200000])->{code}, 'PAYLOAD_TOO_LARGE', 'what is too large is refused');
 is(length follow($ws, 'todo/big', [1000000])->{data}, 1000000, 'and what is not is sent');
+
+# A topic that a function names
+is_deeply(follow($ws, 'todo/region', [1]), { ok => $true, data => 1, topic => 'region:north', merge => 'set' }, 'a topic that the arguments do not say');
+is(follow($ws, 'todo/talk', [3])->{topic}, 'region:south', 'of a channel, too');
+publish("region:$_", 'set', '2') for qw(north south);
+is_deeply([ sort map { $_->{topic} } ws_quiet($ws, 2) ], [ 'region:north', 'region:south' ], 'has its events');
+is(follow($ws, 'todo/region', [9])->{code}, 'VALIDATION', 'arguments without a topic');
+is(follow($ws, 'todo/region', [$_])->{code}, 'VALIDATION', "it stays within the template: $_") for 4, 5;
+is(follow($ws, 'todo/reserved', [])->{code}, 'INVALID_REQUEST', 'and is none of the server');
+is(follow($ws, 'todo/region', ['x'])->{code}, 'VALIDATION', 'arguments are looked at before');
+is($node->safe_psql('postgres', q{SELECT realtime.load('todo/region', '[2]')}),
+	'{"data": 2, "merge": "set", "topic": "region:north"}', 'who loads it has the same');
+
+# One that is another one by the time that the value is loaded
+{
+	my $holder = $node->background_psql('postgres', on_error_stop => 1);
+
+	$holder->query_safe('SELECT pg_advisory_lock(3)');
+	ws_send($ws, { rpc => 'todo/moving', id => 'moving', args => [], stream => $true });
+	$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted})
+	  or die 'access has not been asked';
+	$node->safe_psql('postgres', q{UPDATE app.place SET region = 'west' WHERE room = 3});
+	$holder->quit;
+	is(ws_wait($ws, sub { ($_->{event} // '') eq 'moving' })->{data}{topic}, 'region:west', 'a topic that moves meanwhile');
+	publish('region:before', 'set', '0');
+	publish('region:west', 'set', '1');
+	is(events($ws, 1), 'region:west set', 'is followed where it is');
+}
 
 # Pages
 my $page = follow($ws, 'todo/pages', ['home']);

@@ -69,6 +69,7 @@ rt_function_check_any(Oid oid, const char *purpose)
 	function->signature = rt_signature(oid);
 	function->purpose = purpose;
 	function->result = form->prorettype;
+	function->volatility = form->provolatile;
 	function->returns_set = form->proretset;
 	function->default_count = form->pronargdefaults;
 	function->variadic = form->provariadic;
@@ -321,6 +322,9 @@ rt_function_check_shape(const RtCheckedFunction *function,
 						const RtFunctionShape *shape,
 						const RtCheckedFunction *guarded)
 {
+	if (shape->stable && function->volatility == PROVOLATILE_VOLATILE)
+		refuse(function, _("It is VOLATILE."),
+			   _("Declare it STABLE or IMMUTABLE, if it neither writes nor changes its mind."));
 	if (has_shape(function, shape, guarded))
 		return;
 	refuse(function,

@@ -15,6 +15,7 @@ typedef struct RtCheckedFunction
 	char	   *signature;		/* see src/catalog/signature.h */
 	const char *purpose;		/* with article, "a handler" */
 	Oid			result;
+	char		volatility;
 	bool		returns_set;
 	bool		has_columns;	/* OUT or TABLE parameters */
 	int			parameter_count;	/* those that take a value */
@@ -84,6 +85,7 @@ typedef struct RtFunctionShape
 	Oid			fixed[RT_FIXED_PARAMETERS];
 	bool		fixed_may_end;	/* the last of them may be left out */
 	bool		arguments;		/* it may take the arguments, too */
+	bool		stable;			/* it must not be VOLATILE */
 	const char *takes;			/* all that as a sentence */
 } RtFunctionShape;
 

@@ -55,7 +55,8 @@ enum
 	STREAM_ON_UNSUBSCRIBE,
 	STREAM_ON_ERROR,
 	STREAM_CLASS_OF_SERVICE,
-	STREAM_SHARED
+	STREAM_SHARED,
+	STREAM_TOPIC_BY
 };
 
 /* What the functions are, but for loader and access, which come first. */
@@ -103,6 +104,11 @@ static const struct
 		.purpose = "an on_error function",
 		.fixed_count = 3, .fixed = {TEXTOID, TEXTOID, TEXTOID}, .fixed_may_end = true,
 		.takes = gettext_noop("It takes nothing, (code text), (code text, message text) or (code text, message text, topic text).")
+	}},
+	{RT_STREAM_TOPIC_BY, STREAM_TOPIC_BY, {
+		.purpose = "a topic_by function", .result = TEXTOID, .arguments = true,
+		.stable = true,
+		.takes = gettext_noop("It takes nothing or the stream's arguments, and returns text.")
 	}},
 };
 
@@ -276,13 +282,16 @@ check_class(FunctionCallInfo fcinfo, RtStreamRow *row)
 
 /* ---- functions ---- */
 
-/* What says which arguments the stream has: the loader, or else access. */
+/*
+ * What says which arguments the stream has: the loader, or else access if that
+ * takes any, or else what names the topic.
+ */
 static const RtCheckedFunction *
 check_signature(FunctionCallInfo fcinfo, RtStreamRow *row)
 {
 	const RtCheckedFunction *loader = NULL;
 	const RtCheckedFunction *access = NULL;
-	const RtCheckedFunction *guarded;
+	const RtCheckedFunction *topic_by = NULL;
 
 	if (!PG_ARGISNULL(STREAM_LOADER))
 	{
@@ -297,9 +306,15 @@ check_signature(FunctionCallInfo fcinfo, RtStreamRow *row)
 		rt_function_check_stream_access(access, loader);
 		row->functions[RT_STREAM_ACCESS] = access->signature;
 	}
-	guarded = rt_function_check_stream_topic(loader != NULL ? loader : access,
-											 row->topic);
-	return guarded;
+	if (!PG_ARGISNULL(STREAM_TOPIC_BY))
+		topic_by = rt_function_check_any(PG_GETARG_OID(STREAM_TOPIC_BY),
+										 "a topic_by function");
+	if (loader != NULL)
+		access = loader;
+	if (topic_by == NULL)
+		return rt_function_check_stream_topic(access, row->topic);
+	return loader != NULL || (access != NULL && access->parameter_count > 0) ?
+		access : topic_by;
 }
 
 static void

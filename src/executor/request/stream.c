@@ -166,10 +166,13 @@ find_functions(RtStreamWork *stream)
 {
 	RtFunction *loader = rt_stream_function(stream, RT_STREAM_LOADER);
 	RtFunction *access = rt_stream_function(stream, RT_STREAM_ACCESS);
+	RtFunction *topic_by = rt_stream_function(stream, RT_STREAM_TOPIC_BY);
 
 	stream->observed = stream->declaration->functions[RT_STREAM_ON_ERROR].declared;
 	rt_guarded_find(&stream->guarded, stream->declaration->guard_count,
 					stream->declaration->guards);
+	if (access == NULL || (access->nargs == 0 && topic_by != NULL))
+		access = topic_by;
 	stream->guarded.function = rt_stream_signature(stream->declaration,
 												   loader != NULL ? loader : access);
 	stream->work.mean_us = expected_time(stream);
@@ -460,7 +463,7 @@ static char *
 topic_name(RtStreamWork *stream)
 {
 	return stream->declaration->query != NULL ? rt_query_topic_name(stream) :
-		rt_stream_topic_name(stream->declaration, &stream->guarded);
+		rt_stream_topic_name(stream);
 }
 
 bool

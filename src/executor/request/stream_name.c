@@ -5,7 +5,9 @@
  * A value stands in the topic as its type writes it, so that an integer has
  * one name however it was sent, and percent-encoded, so that it cannot reach
  * beyond its place.  It is the text that a live table would take, so that the
- * two meet.
+ * two meet.  A function that names the topic instead stays within the template,
+ * which says for all topics of the stream of which class they are and how their
+ * events are changed.
  */
 #include "postgres.h"
 
@@ -67,6 +69,8 @@ rt_stream_signature(const RtStreamDeclaration *stream, RtFunction *function)
 	if (stream->query != NULL && !stream->functions[RT_STREAM_LOADER].declared)
 		return rt_function_of_types(stream->path, stream->query->parameter_types,
 									stream->query->parameter_count);
+	if (stream->functions[RT_STREAM_TOPIC_BY].declared)
+		return function;
 	return function != NULL && function->nargs > 0 ? function :
 		make_signature(stream);
 }
@@ -164,8 +168,8 @@ check_name(const char *name, int len)
 				 errmsg("Reserved topic prefix")));
 }
 
-char *
-rt_stream_topic_name(const RtStreamDeclaration *stream, RtGuarded *guarded)
+static char *
+name_by_template(const RtStreamDeclaration *stream, RtGuarded *guarded)
 {
 	bool		is_function = OidIsValid(guarded->function->oid);
 	const char *values[RT_PLACEHOLDERS_MAX];
@@ -189,4 +193,42 @@ rt_stream_topic_name(const RtStreamDeclaration *stream, RtGuarded *guarded)
 	check_name(name, len);
 	name[len] = '\0';
 	return name;
+}
+
+static void
+refuse_arguments(const char *message)
+{
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE('R', 'T', '4', '2', '2')),
+			 errmsg_internal("%s", message)));
+}
+
+static char *
+name_by_function(RtStreamWork *stream, RtFunction *function)
+{
+	const char *tpl = stream->declaration->topic;
+	NullableDatum result;
+	char	   *name;
+	int			len;
+
+	stream->work.stage = RT_STAGE_HANDLER;
+	result = rt_stream_invoke(stream, function, NULL, 0);
+	if (result.isnull)
+		refuse_arguments("No topic for these arguments");
+	name = TextDatumGetCString(result.value);
+	len = strlen(name);
+	if (!rt_topic_is_valid(name, len) ||
+		!rt_template_match(tpl, strlen(tpl), name, len, NULL))
+		refuse_arguments(psprintf("Topic does not match \"%s\"", tpl));
+	check_name(name, len);
+	return name;
+}
+
+char *
+rt_stream_topic_name(RtStreamWork *stream)
+{
+	RtFunction *function = rt_stream_function(stream, RT_STREAM_TOPIC_BY);
+
+	return function != NULL ? name_by_function(stream, function) :
+		name_by_template(stream->declaration, &stream->guarded);
 }
