@@ -28,6 +28,7 @@ typedef struct GroupTable
 	uint64		seeds[2];		/* nobody outside can make keys collide */
 	uint64		last_serial;	/* protected by lock, as all below */
 	int			free;
+	int			used;			/* no place from here on was ever used */
 	RtQueryGroup groups[FLEXIBLE_ARRAY_MEMBER];
 	/* heads of the chains, as many as there can be groups */
 } GroupTable;
@@ -172,9 +173,9 @@ rt_query_group_next(RtQueryGroup *group)
 {
 	int			number = group == NULL ? 0 : group - table->groups + 1;
 
-	while (number < realtime_max_query_groups && table->groups[number].serial == 0)
+	while (number < table->used && table->groups[number].serial == 0)
 		number++;
-	return number < realtime_max_query_groups ? &table->groups[number] : NULL;
+	return number < table->used ? &table->groups[number] : NULL;
 }
 
 const char *
@@ -188,6 +189,12 @@ rt_query_group_state(const RtQueryGroup *group)
 {
 	return DsaPointerIsValid(group->state) ?
 		dsa_get_address(area, group->state) : NULL;
+}
+
+RtQueryState *
+rt_query_group_state_changed(RtQueryGroup *group)
+{
+	return dsa_get_address(area, group->state);
 }
 
 /* ---- making and removing ---- */
@@ -210,6 +217,7 @@ fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
 	int		   *chain = chain_of(hash);
 
 	table->free = group->next;
+	table->used = Max(table->used, (int) (group - table->groups) + 1);
 	memset(group, 0, offsetof(RtQueryGroup, loader));
 	pg_atomic_write_u32(&group->loader, 0);
 	pg_atomic_write_u32(&group->gateways, 0);

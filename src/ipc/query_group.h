@@ -106,6 +106,9 @@ extern const RtQueryState *rt_query_group_state(const RtQueryGroup *group);
  */
 extern bool rt_query_group_set_state(RtQueryGroup *group, const RtQueryState *state);
 
+/* To be changed in place; it has no other readers than who has the round. */
+extern RtQueryState *rt_query_group_state_changed(RtQueryGroup *group);
+
 /* Whether gateways have subscribers of it. */
 extern bool rt_query_group_is_followed(const RtQueryGroup *group);
 

@@ -1,12 +1,15 @@
 /*
  * query_state.h
  *		What a group of a live query knows of the rows that its clients have:
- *		their keys and what they hash to, in their order.
+ *		their keys and what they hash to.
  *
  * One flat piece of memory without pointers, so that it can be built in private
  * memory, compared with the one before, and copied into shared memory at once.
- * A row takes 24 bytes, 8 for each cut of the query, its place in the table of
- * hashes 4, and its key what its text takes.
+ * It may have room for more rows than there are, so that what few rows have
+ * changed in costs what these rows cost, however many there are.
+ *
+ * A row takes 24 bytes, 20 for each cut of the query, and its key 4 and what its
+ * text takes.
  *
  * A key is the JSON text that the clients get: two keys that clients cannot
  * tell apart are one, whatever SQL says, and the other way round.
@@ -23,8 +26,6 @@ typedef struct RtQueryRow
 	uint64		hash;			/* of what is sent of it */
 	uint32		key_hash;
 	uint32		key_at;			/* among the texts: its length, its bytes */
-	uint32		next;			/* in the bucket of its key */
-	uint32		unused;
 } RtQueryRow;
 
 typedef struct RtQueryState
@@ -32,12 +33,12 @@ typedef struct RtQueryState
 	Size		size;			/* of all of it */
 	uint32		row_max;
 	uint32		row_count;
-	uint32		bucket_count;	/* a power of 2 */
+	uint32		bucket_count;	/* a power of 2; of keys and of each cut */
 	uint32		text_max;		/* bytes of keys, each with its length */
 	uint32		text_used;
 	uint32		cut_count;		/* of the query */
 	uint64		cuts;			/* which they are: a hash of them */
-	/* rows, hashes of the values in their cuts, buckets of keys, texts */
+	/* rows; hashes of their values in cuts; chains; buckets; texts */
 } RtQueryState;
 
 typedef struct RtQueryRowKey
@@ -70,5 +71,25 @@ extern uint32 rt_query_state_find(const RtQueryState *state,
 
 /* Hashes of the values that a row has in the cuts. */
 extern const uint64 *rt_query_state_cuts(const RtQueryState *state, uint32 row);
+
+/*
+ * The rows that have a value in a cut, one after the other: the next after one,
+ * RT_QUERY_ROW_NONE to begin and end.
+ */
+extern uint32 rt_query_state_next_in(const RtQueryState *state, int cut, uint64 hash,
+									 uint32 row);
+
+/* ---- in place, where rows have no order ---- */
+
+/* Whether there is room for so many rows more, whose keys have so many bytes. */
+extern bool rt_query_state_has_room(const RtQueryState *state, uint32 row_count,
+									Size key_bytes);
+
+/* A row is another now, with the same key. */
+extern void rt_query_state_change(RtQueryState *state, uint32 row, uint64 hash,
+								  const uint64 *cuts);
+
+/* The last row takes its place. */
+extern void rt_query_state_remove(RtQueryState *state, uint32 row);
 
 #endif							/* RT_IPC_QUERY_STATE_H */

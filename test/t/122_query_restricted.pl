@@ -32,6 +32,7 @@ my @restricted = (
 	[ 'q/lists', 'list', 'SELECT coalesce(list, -1) AS list, c FROM (SELECT list, count(*) AS c FROM app.item GROUP BY list) x' ],
 	[ 'q/free', 'id', 'SELECT id FROM app.list l WHERE NOT EXISTS (SELECT FROM app.item i WHERE i.list = l.id AND i.n > 20)' ],
 	[ 'q/rest', 'id', 'SELECT id FROM app.list EXCEPT SELECT list FROM app.item' ],
+	[ 'q/hidden', 'id', q{SELECT i.id, i.n FROM app.item i JOIN app.list l ON l.id = i.list WHERE l.owner LIKE 'o%'} ],
 	[ 'q/first', 'id', 'SELECT * FROM (SELECT id, list, row_number() OVER (PARTITION BY list ORDER BY n, id) AS r FROM app.item) x WHERE r <= 2' ]);
 my @full = (
 	[ 'q/count', 'c', 'SELECT count(*) AS c FROM app.item' ],
@@ -64,6 +65,9 @@ change(@$_) for
 	[ 'that moves', 'UPDATE app.item SET list = 4 WHERE id = 3' ],
 	[ 'to nowhere', 'UPDATE app.item SET list = NULL WHERE id IN (3, 4)' ],
 	[ 'and back', 'UPDATE app.item SET list = 3 WHERE id = 3' ],
+	[ 'a row that looks the same elsewhere', 'UPDATE app.item SET list = 2 WHERE id = 13' ],
+	[ 'is concerned by what it belongs to now', 'UPDATE app.list SET owner = \'none\' WHERE id = 2' ],
+	[ 'and then again', 'UPDATE app.list SET owner = \'owner 2\' WHERE id = 2' ],
 	[ 'a new row', 'INSERT INTO app.item VALUES (100, 3, 1, \'tag 1\')' ],
 	[ 'one less', 'DELETE FROM app.item WHERE id = 15' ],
 	[ 'a whole group', 'DELETE FROM app.item WHERE list = 5' ],

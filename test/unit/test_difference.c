@@ -204,6 +204,85 @@ test_rows_are_found(void)
 	free(state);
 }
 
+/* A state changed in place and one made anew have the same rows. */
+static void
+check_same_rows(const RtQueryState *state, const int *values)
+{
+	char		text[64];
+	uint32		count = 0;
+
+	for (int number = 0; number < KEYS; number++)
+	{
+		RtQueryRowKey key = make_key(number, text);
+		uint32		row = rt_query_state_find(state, &key);
+
+		CHECK((row != RT_QUERY_ROW_NONE) == (values[number] >= 0));
+		if (row == RT_QUERY_ROW_NONE)
+			continue;
+		count++;
+		CHECK(rt_query_state_row(state, row)->hash == (uint64) values[number]);
+		CHECK(rt_query_state_cuts(state, row)[0] == (uint64) values[number] % 3);
+	}
+	CHECK(state->row_count == count);
+}
+
+/* Each row is in the chain of its value once, and no other. */
+static void
+check_chains(const RtQueryState *state)
+{
+	uint32		count = 0;
+
+	for (uint64 value = 0; value < 3; value++)
+	{
+		uint32		row = RT_QUERY_ROW_NONE;
+
+		while ((row = rt_query_state_next_in(state, 0, value, row)) != RT_QUERY_ROW_NONE)
+		{
+			CHECK(rt_query_state_cuts(state, row)[0] == value);
+			count++;
+		}
+	}
+	CHECK(state->row_count == count);
+}
+
+static void
+change_at_random(RtQueryState *state, int *values)
+{
+	char		text[64];
+	int			number = rand() % KEYS;
+	RtQueryRowKey key = make_key(number, text);
+	uint32		row = rt_query_state_find(state, &key);
+	uint64		cut;
+
+	values[number] = row == RT_QUERY_ROW_NONE || rand() % 2 ? rand() % 50 : -1;
+	cut = values[number] % 3;
+	if (values[number] < 0)
+		rt_query_state_remove(state, row);
+	else if (row == RT_QUERY_ROW_NONE)
+		rt_query_state_add(state, &key, values[number], &cut);
+	else
+		rt_query_state_change(state, row, values[number], &cut);
+}
+
+static void
+test_changes_in_place(void)
+{
+	Size		key_bytes = 5000 * 20;
+	RtQueryState *state = malloc(rt_query_state_size(5000, key_bytes, 1));
+	int			values[KEYS];
+
+	memset(values, 0xFF, sizeof(values));
+	rt_query_state_init(state, 5000, key_bytes, 1);
+	for (int i = 0; i < 4000 && rt_query_state_has_room(state, 1, 20); i++)
+	{
+		change_at_random(state, values);
+		check_same_rows(state, values);
+		check_chains(state);
+	}
+	CHECK(!rt_query_state_has_room(state, 5000, 0));
+	free(state);
+}
+
 static void
 test_too_many_are_refused(void)
 {
@@ -257,6 +336,7 @@ int
 main(void)
 {
 	RUN(test_rows_are_found);
+	RUN(test_changes_in_place);
 	RUN(test_too_many_are_refused);
 	RUN(test_nothing_to_tell);
 	RUN(test_moves);

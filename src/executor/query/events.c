@@ -125,8 +125,10 @@ static void
 add_row(RtQueryEvents *events, const char *topic, const RtQueryResult *result,
 		const RtRowChange *change)
 {
-	RtText		after = key_before(result, change->row);
+	RtText		after = {0};
 
+	if (result->ordered)
+		after = key_before(result, change->row);
 	add_event(events, topic, topic,
 			  change->kind == RT_ROW_CREATED ? RT_TEXT("created") : RT_TEXT("updated"),
 			  rt_query_result_row(result, change->row),

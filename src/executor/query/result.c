@@ -1,362 +1,26 @@
 /*
  * result.c
  *		The rows that a live query has at a moment, as its clients get them.
- *
- * Rows are written as JSON as they come, and beside them their keys; when all
- * are there what is remembered of them is put together.  A query finds the same
- * rows alike only if nothing of the moment but the snapshot gets into them.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "common/hashfn.h"
-#include "executor/spi.h"
-#include "miscadmin.h"
-#include "utils/builtins.h"
-#include "utils/jsonb.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
-
-#include "src/catalog/value_writer.h"
-#include "src/errcodes.h"
 #include "src/executor/query/result.h"
-#include "src/executor/request/stream.h"
-#include "src/ipc/query_group.h"
-#include "src/query/run.h"
 
-#define ROWS_AT_FIRST 64
+#define ROOM_PART 8				/* of the rows, for those that come */
+#define ROOM_ROWS 4
 
-typedef struct Collector
-{
-	const RtStreamDeclaration *declaration;
-	RtQuery    *query;
-	RtQueryResult *result;
-	RtStreamWork *transforms;	/* NULL = rows are sent as they are */
-
-	TupleDesc	shown;			/* without hidden columns */
-	RtRowWriter *writer;
-	RtValueWriter **key_writers;
-	Datum	   *values;
-	bool	   *nulls;
-
-	StringInfoData keys;
-	Size	   *key_ends;
-	uint64	   *cuts;			/* hashes, cut_count of each row */
-	uint32		cut_count;
-	uint32		row_count;
-	uint32		row_max;		/* for which there is room */
-	const RtRestriction *restriction;
-	int			done;			/* of its values */
-	MemoryContext row_context;
-} Collector;
-
-/* ---- setting up ---- */
-
-static TupleDesc
-shown_columns(const RtQuery *query)
-{
-	TupleDesc	shown = CreateTemplateTupleDesc(query->column_count);
-
-	for (int i = 1; i <= query->column_count; i++)
-		TupleDescCopyEntry(shown, i, query->rows, i);
-	return shown;
-}
-
-static RtStreamWork *
-make_transforms(const RtStreamDeclaration *declaration)
-{
-	RtStreamWork *stream;
-
-	if (!declaration->functions[RT_STREAM_TRANSFORM].declared)
-		return NULL;
-	stream = palloc0(sizeof(RtStreamWork));
-	stream->declaration = declaration;
-	return stream;
-}
-
-static char *
-json_of_name(const char *name)
-{
-	StringInfoData json;
-
-	initStringInfo(&json);
-	rt_text_write(&json, name, strlen(name));
-	return json.data;
-}
-
-static void
-begin_collecting(Collector *collector, const RtStreamDeclaration *declaration,
-				 RtQuery *query)
+static RtQueryResult *
+make_result(RtCollector *collector, RtQueryState *state)
 {
 	RtQueryResult *result = palloc0(sizeof(RtQueryResult));
 
-	memset(collector, 0, sizeof(*collector));
-	collector->declaration = declaration;
-	collector->query = query;
-	collector->result = result;
-	collector->transforms = make_transforms(declaration);
-	collector->shown = shown_columns(query);
-	collector->writer = rt_row_writer(collector->shown);
-	collector->key_writers = palloc(query->key_count * sizeof(RtValueWriter *));
-	for (int i = 0; i < query->key_count; i++)
-		collector->key_writers[i] =
-			rt_value_writer(TupleDescAttr(query->rows, query->key_columns[i] - 1)->atttypid);
-	collector->values = palloc(query->rows->natts * sizeof(Datum));
-	collector->nulls = palloc(query->rows->natts * sizeof(bool));
-	collector->row_max = ROWS_AT_FIRST;
-	collector->cut_count = list_length(query->cuts);
-	collector->cuts = palloc((ROWS_AT_FIRST * collector->cut_count + 1) * sizeof(uint64));
-	collector->key_ends = palloc(ROWS_AT_FIRST * sizeof(Size));
-	result->ends = palloc(ROWS_AT_FIRST * sizeof(Size));
-	collector->row_context = AllocSetContextCreate(CurrentMemoryContext,
-												   "realtime query row",
-												   ALLOCSET_SMALL_SIZES);
-	initStringInfo(&collector->keys);
-	initStringInfo(&result->rows);
-	appendStringInfoChar(&result->rows, '[');
-	result->ordered = query->sort != NIL;
-	result->key_name = json_of_name(declaration->key);
-}
-
-/* ---- keys ---- */
-
-/* Several columns are one text, a JSON array of theirs. */
-static void
-write_composite_key(Collector *collector)
-{
-	RtQuery    *query = collector->query;
-	StringInfoData array;
-
-	initStringInfo(&array);
-	appendStringInfoChar(&array, '[');
-	for (int i = 0; i < query->key_count; i++)
-	{
-		int			column = query->key_columns[i] - 1;
-		const char *text;
-		Size		len;
-
-		if (i > 0)
-			appendStringInfoChar(&array, ',');
-		if (collector->nulls[column])
-		{
-			appendStringInfoString(&array, "null");
-			continue;
-		}
-		text = rt_value_text(collector->key_writers[i], collector->values[column], &len);
-		rt_text_write(&array, text, len);
-	}
-	appendStringInfoChar(&array, ']');
-	rt_text_write(&collector->keys, array.data, array.len);
-}
-
-static void
-write_key(Collector *collector)
-{
-	int			column = collector->query->key_columns[0] - 1;
-
-	if (collector->query->key_count > 1)
-		write_composite_key(collector);
-	else if (!collector->nulls[column])
-		rt_value_write(collector->key_writers[0], &collector->keys,
-					   collector->values[column], false);
-	else
-		ereport(ERROR,
-				(errcode(rt_code_errcode(RT_CODE_CONFLICT)),
-				 errmsg("A row of the result has no key")));
-}
-
-static RtQueryRowKey
-key_of(const Collector *collector, uint32 row)
-{
-	Size		begin = row > 0 ? collector->key_ends[row - 1] : 0;
-	RtQueryRowKey key = {.text = collector->keys.data + begin};
-
-	key.len = collector->key_ends[row] - begin;
-	key.hash = hash_bytes((const unsigned char *) key.text, key.len);
-	return key;
-}
-
-/* ---- rows ---- */
-
-/* Clients look for the key in the row. */
-static void
-write_row(Collector *collector, StringInfo out)
-{
-	RtQueryRowKey key;
-
-	rt_row_write(collector->writer, out, collector->values, collector->nulls);
-	if (collector->query->key_count == 1)
-		return;
-	key = key_of(collector, collector->row_count);
-	out->len--;
-	appendStringInfo(out, ",%s:%.*s}", collector->result->key_name,
-					 (int) key.len, key.text);
-}
-
-/* Returns whether there is anything to send. */
-static bool
-write_transformed(Collector *collector, StringInfo out)
-{
-	StringInfoData row;
-	Jsonb	   *item;
-
-	initStringInfo(&row);
-	write_row(collector, &row);
-	item = rt_stream_transform(collector->transforms,
-							   DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-																  CStringGetDatum(row.data))));
-	if (item == NULL)
-		return false;
-	(void) JsonbToCString(out, &item->root, VARSIZE(item));
-	return true;
-}
-
-static void
-make_room(Collector *collector)
-{
-	int			limit = collector->declaration->query->max_rows;
-	Size		size;
-
-	if (collector->row_count >= (uint32) limit)
-		ereport(ERROR,
-				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
-				 errmsg("Result has more than %d rows", limit)));
-	if (collector->row_count < collector->row_max)
-		return;
-	collector->row_max *= 2;
-	size = (Size) collector->row_max * sizeof(Size);
-	collector->key_ends = repalloc_huge(collector->key_ends, size);
-	collector->result->ends = repalloc_huge(collector->result->ends, size);
-	size = (Size) collector->row_max * collector->cut_count * sizeof(uint64);
-	collector->cuts = repalloc_huge(collector->cuts, size + 1);
-}
-
-static void
-hash_cuts(Collector *collector)
-{
-	uint64	   *hashes = collector->cuts + (Size) collector->row_count * collector->cut_count;
-
-	for (uint32 i = 0; i < collector->cut_count; i++)
-	{
-		const RtQueryCut *cut = list_nth(collector->query->cuts, i);
-
-		hashes[i] = rt_query_cut_hash(cut, collector->values[cut->column - 1],
-									  collector->nulls[cut->column - 1]);
-	}
-}
-
-/* By a value before: at the same snapshot it is the same row. */
-static bool
-was_found(const Collector *collector)
-{
-	return collector->restriction != NULL &&
-		rt_restriction_concerns(collector->restriction, collector->done,
-								collector->cuts + (Size) collector->row_count * collector->cut_count);
-}
-
-static void
-collect_row(Collector *collector, HeapTuple tuple, TupleDesc desc)
-{
-	StringInfo	out = &collector->result->rows;
-	Size		keys_before = collector->keys.len;
-	Size		rows_before = out->len;
-	bool		kept = true;
-
-	make_room(collector);
-	heap_deform_tuple(tuple, desc, collector->values, collector->nulls);
-	write_key(collector);
-	collector->key_ends[collector->row_count] = collector->keys.len;
-	hash_cuts(collector);
-	if (was_found(collector))
-	{
-		collector->keys.len = keys_before;
-		return;
-	}
-	if (collector->row_count > 0)
-		appendStringInfoChar(out, ',');
-	if (collector->transforms != NULL)
-		kept = write_transformed(collector, out);
-	else
-		write_row(collector, out);
-	if (kept)
-		collector->result->ends[collector->row_count++] = out->len;
-	else
-	{
-		collector->keys.len = keys_before;
-		out->len = rows_before;
-	}
-}
-
-static void
-collect_rows(Collector *collector, SPITupleTable *table, uint64 count)
-{
-	MemoryContext old = CurrentMemoryContext;
-
-	for (uint64 i = 0; i < count; i++)
-	{
-		/* buffers grow where they are, all else goes with the row */
-		MemoryContextSwitchTo(collector->row_context);
-		collect_row(collector, table->vals[i], table->tupdesc);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(collector->row_context);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-/* ---- what is remembered of them ---- */
-
-static uint64
-hash_of_row(RtText row)
-{
-	return rt_query_group_hash(row.ptr, row.len).words[0];
-}
-
-/* An empty one with room for some rows more, whose keys have so many bytes. */
-static RtQueryState *
-begin_state(const Collector *collector, uint32 more_rows, Size more_key_bytes)
-{
-	uint32		row_count = collector->row_count + more_rows;
-	Size		key_bytes = collector->keys.len + more_key_bytes;
-	Size		size = rt_query_state_size(row_count, key_bytes, collector->cut_count);
-	RtQueryState *state;
-
-	if (size == 0)
-		ereport(ERROR,
-				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
-				 errmsg("Keys of the result are too long")));
-	state = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	rt_query_state_init(state, row_count, key_bytes, collector->cut_count);
-	state->cuts = rt_query_cuts_hash(collector->query);
-	return state;
-}
-
-static uint64
-hash_of_collected(const Collector *collector, uint32 row)
-{
-	return hash_of_row(rt_query_result_row(collector->result, row));
-}
-
-static void
-add_to_state(const Collector *collector, RtQueryState *state, uint32 row)
-{
-	RtQueryRowKey key = key_of(collector, row);
-
-	if (rt_query_state_find(state, &key) != RT_QUERY_ROW_NONE)
-		ereport(ERROR,
-				(errcode(rt_code_errcode(RT_CODE_CONFLICT)),
-				 errmsg("Two rows of the result have the same key")));
-	rt_query_state_add(state, &key, hash_of_collected(collector, row),
-					   collector->cuts + (Size) row * collector->cut_count);
-}
-
-static void
-make_state(Collector *collector)
-{
-	RtQueryState *state = begin_state(collector, 0, 0);
-
-	for (uint32 row = 0; row < collector->row_count; row++)
-		add_to_state(collector, state, row);
-	collector->result->state = state;
+	appendStringInfoChar(&collector->rows, ']');
+	result->ordered = collector->query->sort != NIL;
+	result->rows = collector->rows;
+	result->ends = collector->ends;
+	result->key_name = collector->key_name;
+	result->state = state;
+	return result;
 }
 
 RtText
@@ -367,23 +31,35 @@ rt_query_result_row(const RtQueryResult *result, uint32 row)
 	return (RtText) {result->rows.data + begin, result->ends[row] - begin};
 }
 
-/* ---- running ---- */
-
-/* With one more value for a restricted plan. */
-static uint64
-run_plan(RtQuery *query, RtQueryPlan *plan, const NullableDatum *values, Datum more)
+Size
+rt_query_result_size(const RtQueryResult *result)
 {
-	Datum	   *datums = palloc(sizeof(Datum) * (query->param_count + 1));
-	char	   *nulls = palloc(query->param_count + 1);
+	return result->rows.len + result->state->size +
+		(result->merged != NULL ? result->merged->size : 0);
+}
 
-	datums[query->param_count] = more;
-	nulls[query->param_count] = ' ';
-	for (int i = 0; i < query->param_count; i++)
-	{
-		datums[i] = values[i].value;
-		nulls[i] = values[i].isnull ? 'n' : ' ';
-	}
-	return rt_query_run(plan, datums, nulls, GetActiveSnapshot());
+/* ---- all of it ---- */
+
+/* Room where rows may be changed in place. */
+static uint32
+room_for(const RtCollector *collector, uint32 row_count)
+{
+	if (collector->cut_count == 0 || collector->query->sort != NIL)
+		return 0;
+	return row_count / ROOM_PART + ROOM_ROWS;
+}
+
+static RtQueryState *
+make_state(const RtCollector *collector)
+{
+	uint32		room = room_for(collector, collector->row_count);
+	Size		key_bytes = collector->row_count == 0 ? 0 :
+		(Size) room * (collector->keys.len / collector->row_count + 1);
+	RtQueryState *state = rt_collector_state(collector, room, key_bytes);
+
+	for (uint32 row = 0; row < collector->row_count; row++)
+		rt_collector_add(collector, state, row);
+	return state;
 }
 
 RtQueryResult *
@@ -391,100 +67,196 @@ rt_query_result(const RtStreamDeclaration *declaration, RtQuery *query,
 				const NullableDatum *values)
 {
 	MemoryContext context = CurrentMemoryContext;
-	MemoryContext spi_context;
-	Collector	collector;
-	uint64		count;
+	RtCollector collector;
 
-	begin_collecting(&collector, declaration, query);
+	rt_collector_begin(&collector, declaration, query);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	count = run_plan(query, rt_query_plan(query, RT_QUERY_FULL, -1), values, (Datum) 0);
-	spi_context = MemoryContextSwitchTo(context);
-	collect_rows(&collector, SPI_tuptable, count);
-	appendStringInfoChar(&collector.result->rows, ']');
-	make_state(&collector);
-	MemoryContextSwitchTo(spi_context);
+	rt_collector_run(&collector, rt_query_plan(query, RT_QUERY_FULL, -1), values, (Datum) 0);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
-	return collector.result;
+	return make_result(&collector, make_state(&collector));
 }
 
-/* ---- of what may have changed ---- */
+/* ---- what may have changed ---- */
 
 static void
-run_restricted(Collector *collector, const NullableDatum *values, int number)
+run_restricted(RtCollector *collector, const NullableDatum *values)
 {
-	const RtCutValue *value = &collector->restriction->values[number];
-	RtQueryPlan *plan = rt_query_plan(collector->query, value->is_null ?
-									  RT_QUERY_NULL : RT_QUERY_VALUE, value->cut);
-	MemoryContext context = MemoryContextGetParent(collector->row_context);
-	uint64		count = run_plan(collector->query, plan, values, value->value);
-	MemoryContext spi_context = MemoryContextSwitchTo(context);
-
-	collector->done = number;
-	collect_rows(collector, SPI_tuptable, count);
-	MemoryContextSwitchTo(spi_context);
-	SPI_freetuptable(SPI_tuptable);
-}
-
-static bool
-is_concerned(const Collector *collector, const RtQueryState *before, uint32 row)
-{
-	return rt_restriction_concerns(collector->restriction, collector->restriction->count,
-								   rt_query_state_cuts(before, row));
-}
-
-/* Those rows that cannot have changed, and then those that were found. */
-static void
-merge_state(Collector *collector, const RtQueryState *before)
-{
-	int			limit = collector->declaration->query->max_rows;
-	RtQueryState *state = begin_state(collector, before->row_count, before->text_used);
-
-	for (uint32 row = 0; row < before->row_count; row++)
+	for (int i = 0; i < collector->restriction->count; i++)
 	{
-		RtQueryRowKey key = rt_query_state_key(before, row);
+		const RtCutValue *value = &collector->restriction->values[i];
+		RtQueryRunKind kind = value->is_null ? RT_QUERY_NULL : RT_QUERY_VALUE;
 
-		if (!is_concerned(collector, before, row))
-			rt_query_state_add(state, &key, rt_query_state_row(before, row)->hash,
-							   rt_query_state_cuts(before, row));
+		collector->done = i;
+		rt_collector_run(collector, rt_query_plan(collector->query, kind, value->cut),
+						 values, value->value);
 	}
-	for (uint32 row = 0; row < collector->row_count; row++)
-		add_to_state(collector, state, row);
-	if (state->row_count > (uint32) limit)
-		ereport(ERROR,
-				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
-				 errmsg("Result has more than %d rows", limit)));
-	collector->result->state = state;
 }
 
 static void
-find_difference(Collector *collector, const RtQueryState *before)
+add_change(RtDifference *difference, Size *room, RtRowChangeKind kind, uint32 row)
 {
-	RtDifference *difference = palloc0(sizeof(RtDifference));
-	Size		most = (Size) before->row_count + collector->row_count;
-
-	difference->changes = MemoryContextAllocHuge(CurrentMemoryContext,
-												 Max(most, 1) * sizeof(RtRowChange));
-	for (uint32 row = 0; row < before->row_count; row++)
+	if (difference->count == *room)
 	{
-		RtQueryRowKey key = rt_query_state_key(before, row);
-
-		if (is_concerned(collector, before, row) &&
-			rt_query_state_find(collector->result->state, &key) == RT_QUERY_ROW_NONE)
-			difference->changes[difference->count++] = (RtRowChange) {RT_ROW_DELETED, row};
+		*room *= 2;
+		difference->changes = repalloc_huge(difference->changes,
+											*room * sizeof(RtRowChange));
 	}
-	for (uint32 row = 0; row < collector->row_count; row++)
+	difference->changes[difference->count++] = (RtRowChange) {kind, row};
+}
+
+/* Rows with one of the values, once each, that are there no more. */
+static void
+find_deleted(const RtCollector *collector, const RtQueryState *before,
+			 const RtQueryState *found, RtDifference *difference, Size *room)
+{
+	const RtRestriction *restriction = collector->restriction;
+
+	for (int i = 0; i < restriction->count; i++)
 	{
-		RtQueryRowKey key = key_of(collector, row);
+		const RtCutValue *value = &restriction->values[i];
+		uint32		row = RT_QUERY_ROW_NONE;
+
+		while ((row = rt_query_state_next_in(before, value->cut, value->hash, row)) !=
+			   RT_QUERY_ROW_NONE)
+		{
+			RtQueryRowKey key = rt_query_state_key(before, row);
+
+			if (!rt_restriction_concerns(restriction, i, rt_query_state_cuts(before, row)) &&
+				rt_query_state_find(found, &key) == RT_QUERY_ROW_NONE)
+				add_change(difference, room, RT_ROW_DELETED, row);
+		}
+	}
+}
+
+/* A row that was there and cannot have changed is there as well. */
+static void
+find_changed(const RtCollector *collector, const RtQueryState *before,
+			 const RtQueryState *found, RtDifference *difference, Size *room)
+{
+	const RtRestriction *restriction = collector->restriction;
+
+	for (uint32 row = 0; row < found->row_count; row++)
+	{
+		RtQueryRowKey key = rt_query_state_key(found, row);
 		uint32		old = rt_query_state_find(before, &key);
 
 		if (old == RT_QUERY_ROW_NONE)
-			difference->changes[difference->count++] = (RtRowChange) {RT_ROW_CREATED, row};
-		else if (rt_query_state_row(before, old)->hash != hash_of_collected(collector, row))
-			difference->changes[difference->count++] = (RtRowChange) {RT_ROW_UPDATED, row};
+			add_change(difference, room, RT_ROW_CREATED, row);
+		else if (!rt_restriction_concerns(restriction, restriction->count,
+										  rt_query_state_cuts(before, old)))
+			rt_query_refuse_duplicate();
+		else if (rt_query_state_row(before, old)->hash != rt_query_state_row(found, row)->hash)
+			add_change(difference, room, RT_ROW_UPDATED, row);
 	}
-	collector->result->difference = difference;
+}
+
+static RtDifference *
+find_difference(const RtCollector *collector, const RtQueryState *before,
+				const RtQueryState *found)
+{
+	RtDifference *difference = palloc0(sizeof(RtDifference));
+	Size		room = Max(found->row_count, 16);
+
+	difference->changes = palloc_extended(room * sizeof(RtRowChange), MCXT_ALLOC_HUGE);
+	find_deleted(collector, before, found, difference, &room);
+	find_changed(collector, before, found, difference, &room);
+	return difference;
+}
+
+/* ---- what the state is then ---- */
+
+typedef struct Growth
+{
+	uint32		created;
+	uint32		deleted;
+	Size		key_bytes;		/* of those created */
+} Growth;
+
+static Growth
+growth_of(const RtDifference *difference, const RtQueryState *found)
+{
+	Growth		growth = {0};
+
+	for (uint32 i = 0; i < difference->count; i++)
+	{
+		const RtRowChange *change = &difference->changes[i];
+
+		growth.deleted += change->kind == RT_ROW_DELETED;
+		if (change->kind == RT_ROW_CREATED)
+		{
+			growth.created++;
+			growth.key_bytes += rt_query_state_key(found, change->row).len;
+		}
+	}
+	return growth;
+}
+
+static void
+copy_row(RtQueryState *state, const RtQueryState *from, uint32 row)
+{
+	RtQueryRowKey key = rt_query_state_key(from, row);
+
+	rt_query_state_add(state, &key, rt_query_state_row(from, row)->hash,
+					   rt_query_state_cuts(from, row));
+}
+
+/*
+ * Rows take other numbers when one before them is removed, but not before that:
+ * so the last one goes first.
+ */
+static int
+compare_rows_down(const void *a, const void *b)
+{
+	uint32		x = ((const RtRowChange *) a)->row;
+	uint32		y = ((const RtRowChange *) b)->row;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Where a row that looks the same belongs to may have changed as well. */
+static void
+put_row(RtQueryState *state, const RtQueryState *found, uint32 row)
+{
+	RtQueryRowKey key = rt_query_state_key(found, row);
+	uint32		old = rt_query_state_find(state, &key);
+
+	if (old == RT_QUERY_ROW_NONE)
+		copy_row(state, found, row);
+	else
+		rt_query_state_change(state, old, rt_query_state_row(found, row)->hash,
+							  rt_query_state_cuts(found, row));
+}
+
+/* Those deleted come first in a difference. */
+static void
+change_state(RtQueryState *state, const RtQueryState *found, const RtDifference *difference)
+{
+	for (uint32 i = 0; i < difference->count; i++)
+	{
+		if (difference->changes[i].kind == RT_ROW_DELETED)
+			rt_query_state_remove(state, difference->changes[i].row);
+	}
+	for (uint32 row = 0; row < found->row_count; row++)
+		put_row(state, found, row);
+}
+
+/* The same with more room. */
+static RtQueryState *
+merge_state(const RtCollector *collector, const RtQueryState *before,
+			const RtQueryState *found, const RtDifference *difference, const Growth *growth)
+{
+	uint32		rows = before->row_count + growth->created;
+	uint32		room = rows + room_for(collector, rows);
+	Size		key_bytes = before->text_used + growth->key_bytes;
+	RtQueryState *state = rt_collector_state(collector, room,
+											 key_bytes + key_bytes / ROOM_PART);
+
+	for (uint32 row = 0; row < before->row_count; row++)
+		copy_row(state, before, row);
+	change_state(state, found, difference);
+	return state;
 }
 
 RtQueryResult *
@@ -494,18 +266,38 @@ rt_query_result_restricted(const RtStreamDeclaration *declaration, RtQuery *quer
 						   const RtQueryState *before)
 {
 	MemoryContext context = CurrentMemoryContext;
-	Collector	collector;
+	RtCollector collector;
+	RtQueryResult *result;
+	RtDifference *difference;
+	Growth		growth;
 
-	begin_collecting(&collector, declaration, query);
+	rt_collector_begin(&collector, declaration, query);
 	collector.restriction = restriction;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	for (int i = 0; i < restriction->count; i++)
-		run_restricted(&collector, values, i);
+	run_restricted(&collector, values);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
-	appendStringInfoChar(&collector.result->rows, ']');
-	merge_state(&collector, before);
-	find_difference(&collector, before);
-	return collector.result;
+	result = make_result(&collector, make_state(&collector));
+	difference = find_difference(&collector, before, result->state);
+	growth = growth_of(difference, result->state);
+	if (before->row_count - growth.deleted + growth.created >
+		(uint32) declaration->query->max_rows)
+		rt_query_refuse_rows(declaration->query->max_rows);
+	qsort(difference->changes, growth.deleted, sizeof(RtRowChange), compare_rows_down);
+	if (!rt_query_state_has_room(before, growth.created, growth.key_bytes))
+		result->merged = merge_state(&collector, before, result->state, difference, &growth);
+	result->difference = difference;
+	return result;
+}
+
+bool
+rt_query_result_keep(const RtQueryResult *result, RtQueryGroup *group)
+{
+	if (result->difference == NULL)
+		return rt_query_group_set_state(group, result->state);
+	if (result->merged != NULL)
+		return rt_query_group_set_state(group, result->merged);
+	change_state(rt_query_group_state_changed(group), result->state, result->difference);
+	return true;
 }

@@ -7,24 +7,22 @@
 
 #include "src/compat.h"
 
-#include "lib/stringinfo.h"
-
-#include "src/catalog/declaration.h"
+#include "src/executor/query/collector.h"
 #include "src/executor/query/difference.h"
-#include "src/executor/query/restriction.h"
-#include "src/ipc/query_state.h"
-#include "src/protocol/text.h"
-#include "src/query/analysis.h"
+#include "src/ipc/query_group.h"
 
 typedef struct RtQueryResult
 {
-	RtQueryState *state;		/* in private memory */
 	bool		ordered;
 	StringInfoData rows;		/* "[{...},{...}]" */
 	Size	   *ends;			/* of each row in it */
 	const char *key_name;		/* as a JSON string */
-	const RtDifference *difference; /* of a restricted run, whose rows are not all;
-									 * state is of all */
+	RtQueryState *state;		/* of these rows, in private memory */
+
+	/* of a restricted run, whose rows are only those that may have changed: */
+	const RtDifference *difference;
+	RtQueryState *merged;		/* what the group's state is then; NULL = that can
+								 * be changed in place */
 } RtQueryResult;
 
 /*
@@ -43,6 +41,15 @@ extern RtQueryResult *rt_query_result_restricted(const RtStreamDeclaration *decl
 												 const NullableDatum *values,
 												 const RtRestriction *restriction,
 												 const RtQueryState *before);
+
+/*
+ * The group's state is what it is after the result, which was found when it was
+ * as it is.  Returns false without memory.
+ */
+extern bool rt_query_result_keep(const RtQueryResult *result, RtQueryGroup *group);
+
+/* Bytes, about. */
+extern Size rt_query_result_size(const RtQueryResult *result);
 
 /* One row. */
 extern RtText rt_query_result_row(const RtQueryResult *result, uint32 row);

@@ -232,7 +232,7 @@ run_groups(Round *round)
 		if (run->declaration != NULL && !run->group->dirty)
 			rt_group_run(run);
 		if (run->result != NULL)
-			size += run->result->rows.len + run->result->state->size;
+			size += rt_query_result_size(run->result);
 	}
 	if (count < list_length(round->runs))
 		rt_query_round_due(round->now_ms);
@@ -301,11 +301,11 @@ take_result(RtQueryEvents *events, const RtGroupRun *run)
 	group->dirty = true;
 	if (run->fault.code == NULL)
 	{
-		RtQueryState *state = run->result != NULL ? run->result->state : NULL;
-
 		group->touched = group->behind = group->resend = group->failing = false;
 		group->gone = run->declaration == NULL || run->is_other;
-		if (!rt_query_group_set_state(group, state))
+		if (run->result == NULL)
+			(void) rt_query_group_set_state(group, NULL);
+		else if (!rt_query_result_keep(run->result, group))
 		{
 			(void) rt_query_group_set_state(group, NULL);
 			rt_query_events_add_lost(events, run->topic);

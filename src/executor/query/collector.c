@@ -1,0 +1,368 @@
+/*
+ * collector.c
+ *		Rows of a live query as they come out of its plans.
+ *
+ * Rows are written as JSON as they come.  A query finds the same rows alike only
+ * if nothing of the moment but the snapshot gets into them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "src/errcodes.h"
+#include "src/executor/query/collector.h"
+#include "src/ipc/query_group.h"
+
+#define ROWS_AT_FIRST 64
+
+/* ---- setting up ---- */
+
+static TupleDesc
+shown_columns(const RtQuery *query)
+{
+	TupleDesc	shown = CreateTemplateTupleDesc(query->column_count);
+
+	for (int i = 1; i <= query->column_count; i++)
+		TupleDescCopyEntry(shown, i, query->rows, i);
+	return shown;
+}
+
+static RtStreamWork *
+make_transforms(const RtStreamDeclaration *declaration)
+{
+	RtStreamWork *stream;
+
+	if (!declaration->functions[RT_STREAM_TRANSFORM].declared)
+		return NULL;
+	stream = palloc0(sizeof(RtStreamWork));
+	stream->declaration = declaration;
+	return stream;
+}
+
+static char *
+json_of_name(const char *name)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	rt_text_write(&json, name, strlen(name));
+	return json.data;
+}
+
+void
+rt_collector_begin(RtCollector *collector, const RtStreamDeclaration *declaration,
+				   RtQuery *query)
+{
+	memset(collector, 0, sizeof(*collector));
+	collector->declaration = declaration;
+	collector->query = query;
+	collector->transforms = make_transforms(declaration);
+	collector->shown = shown_columns(query);
+	collector->writer = rt_row_writer(collector->shown);
+	collector->key_writers = palloc(query->key_count * sizeof(RtValueWriter *));
+	for (int i = 0; i < query->key_count; i++)
+		collector->key_writers[i] =
+			rt_value_writer(TupleDescAttr(query->rows, query->key_columns[i] - 1)->atttypid);
+	collector->values = palloc(query->rows->natts * sizeof(Datum));
+	collector->nulls = palloc(query->rows->natts * sizeof(bool));
+	collector->row_max = ROWS_AT_FIRST;
+	collector->cut_count = list_length(query->cuts);
+	collector->cuts = palloc((ROWS_AT_FIRST * collector->cut_count + 1) * sizeof(uint64));
+	collector->key_ends = palloc(ROWS_AT_FIRST * sizeof(Size));
+	collector->ends = palloc(ROWS_AT_FIRST * sizeof(Size));
+	collector->row_context = AllocSetContextCreate(CurrentMemoryContext,
+												   "realtime query row",
+												   ALLOCSET_SMALL_SIZES);
+	initStringInfo(&collector->keys);
+	initStringInfo(&collector->rows);
+	appendStringInfoChar(&collector->rows, '[');
+	collector->key_name = json_of_name(declaration->key);
+}
+
+/* ---- keys ---- */
+
+/* Several columns are one text, a JSON array of theirs. */
+static void
+write_composite_key(RtCollector *collector)
+{
+	RtQuery    *query = collector->query;
+	StringInfoData array;
+
+	initStringInfo(&array);
+	appendStringInfoChar(&array, '[');
+	for (int i = 0; i < query->key_count; i++)
+	{
+		int			column = query->key_columns[i] - 1;
+		const char *text;
+		Size		len;
+
+		if (i > 0)
+			appendStringInfoChar(&array, ',');
+		if (collector->nulls[column])
+		{
+			appendStringInfoString(&array, "null");
+			continue;
+		}
+		text = rt_value_text(collector->key_writers[i], collector->values[column], &len);
+		rt_text_write(&array, text, len);
+	}
+	appendStringInfoChar(&array, ']');
+	rt_text_write(&collector->keys, array.data, array.len);
+}
+
+static void
+write_key(RtCollector *collector)
+{
+	int			column = collector->query->key_columns[0] - 1;
+
+	if (collector->query->key_count > 1)
+		write_composite_key(collector);
+	else if (!collector->nulls[column])
+		rt_value_write(collector->key_writers[0], &collector->keys,
+					   collector->values[column], false);
+	else
+		ereport(ERROR,
+				(errcode(rt_code_errcode(RT_CODE_CONFLICT)),
+				 errmsg("A row of the result has no key")));
+}
+
+RtQueryRowKey
+rt_collector_key(const RtCollector *collector, uint32 row)
+{
+	Size		begin = row > 0 ? collector->key_ends[row - 1] : 0;
+	RtQueryRowKey key = {.text = collector->keys.data + begin};
+
+	key.len = collector->key_ends[row] - begin;
+	key.hash = hash_bytes((const unsigned char *) key.text, key.len);
+	return key;
+}
+
+/* ---- rows ---- */
+
+/* Clients look for the key in the row. */
+static void
+write_row(RtCollector *collector, StringInfo out)
+{
+	RtQueryRowKey key;
+
+	rt_row_write(collector->writer, out, collector->values, collector->nulls);
+	if (collector->query->key_count == 1)
+		return;
+	key = rt_collector_key(collector, collector->row_count);
+	out->len--;
+	appendStringInfo(out, ",%s:%.*s}", collector->key_name,
+					 (int) key.len, key.text);
+}
+
+/* Returns whether there is anything to send. */
+static bool
+write_transformed(RtCollector *collector, StringInfo out)
+{
+	StringInfoData row;
+	Jsonb	   *item;
+
+	initStringInfo(&row);
+	write_row(collector, &row);
+	item = rt_stream_transform(collector->transforms,
+							   DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+																  CStringGetDatum(row.data))));
+	if (item == NULL)
+		return false;
+	(void) JsonbToCString(out, &item->root, VARSIZE(item));
+	return true;
+}
+
+void
+rt_query_refuse_rows(int limit)
+{
+	ereport(ERROR,
+			(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
+			 errmsg("Result has more than %d rows", limit)));
+}
+
+static void
+make_room(RtCollector *collector)
+{
+	int			limit = collector->declaration->query->max_rows;
+	Size		size;
+
+	if (collector->row_count >= (uint32) limit)
+		rt_query_refuse_rows(limit);
+	if (collector->row_count < collector->row_max)
+		return;
+	collector->row_max *= 2;
+	size = (Size) collector->row_max * sizeof(Size);
+	collector->key_ends = repalloc_huge(collector->key_ends, size);
+	collector->ends = repalloc_huge(collector->ends, size);
+	size = (Size) collector->row_max * collector->cut_count * sizeof(uint64);
+	collector->cuts = repalloc_huge(collector->cuts, size + 1);
+}
+
+const uint64 *
+rt_collector_cuts(const RtCollector *collector, uint32 row)
+{
+	return collector->cuts + (Size) row * collector->cut_count;
+}
+
+static void
+hash_cuts(RtCollector *collector)
+{
+	uint64	   *hashes = collector->cuts + (Size) collector->row_count * collector->cut_count;
+
+	for (uint32 i = 0; i < collector->cut_count; i++)
+	{
+		const RtQueryCut *cut = list_nth(collector->query->cuts, i);
+
+		hashes[i] = rt_query_cut_hash(cut, collector->values[cut->column - 1],
+									  collector->nulls[cut->column - 1]);
+	}
+}
+
+/* By a value before: at the same snapshot it is the same row. */
+static bool
+was_found(const RtCollector *collector)
+{
+	return collector->restriction != NULL &&
+		rt_restriction_concerns(collector->restriction, collector->done,
+								rt_collector_cuts(collector, collector->row_count));
+}
+
+static void
+collect_row(RtCollector *collector, HeapTuple tuple, TupleDesc desc)
+{
+	StringInfo	out = &collector->rows;
+	Size		keys_before = collector->keys.len;
+	Size		rows_before = out->len;
+	bool		kept = true;
+
+	make_room(collector);
+	heap_deform_tuple(tuple, desc, collector->values, collector->nulls);
+	write_key(collector);
+	collector->key_ends[collector->row_count] = collector->keys.len;
+	hash_cuts(collector);
+	if (was_found(collector))
+	{
+		collector->keys.len = keys_before;
+		return;
+	}
+	if (collector->row_count > 0)
+		appendStringInfoChar(out, ',');
+	if (collector->transforms != NULL)
+		kept = write_transformed(collector, out);
+	else
+		write_row(collector, out);
+	if (kept)
+		collector->ends[collector->row_count++] = out->len;
+	else
+	{
+		collector->keys.len = keys_before;
+		out->len = rows_before;
+	}
+}
+
+static void
+collect_rows(RtCollector *collector, SPITupleTable *table, uint64 count)
+{
+	MemoryContext old = CurrentMemoryContext;
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		/* buffers grow where they are, all else goes with the row */
+		MemoryContextSwitchTo(collector->row_context);
+		collect_row(collector, table->vals[i], table->tupdesc);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(collector->row_context);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* ---- running ---- */
+
+/* With one more value for a restricted plan. */
+static uint64
+run_plan(RtQuery *query, RtQueryPlan *plan, const NullableDatum *values, Datum more)
+{
+	Datum	   *datums = palloc(sizeof(Datum) * (query->param_count + 1));
+	char	   *nulls = palloc(query->param_count + 1);
+
+	datums[query->param_count] = more;
+	nulls[query->param_count] = ' ';
+	for (int i = 0; i < query->param_count; i++)
+	{
+		datums[i] = values[i].value;
+		nulls[i] = values[i].isnull ? 'n' : ' ';
+	}
+	return rt_query_run(plan, datums, nulls, GetActiveSnapshot());
+}
+
+void
+rt_collector_run(RtCollector *collector, RtQueryPlan *plan,
+				 const NullableDatum *values, Datum more)
+{
+	MemoryContext context = MemoryContextGetParent(collector->row_context);
+	uint64		count = run_plan(collector->query, plan, values, more);
+	MemoryContext spi_context = MemoryContextSwitchTo(context);
+
+	collect_rows(collector, SPI_tuptable, count);
+	MemoryContextSwitchTo(spi_context);
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* ---- what is remembered of them ---- */
+
+RtText
+rt_collector_row(const RtCollector *collector, uint32 row)
+{
+	Size		begin = row > 0 ? collector->ends[row - 1] + 1 : 1;
+
+	return (RtText) {collector->rows.data + begin, collector->ends[row] - begin};
+}
+
+uint64
+rt_query_row_hash(RtText row)
+{
+	return rt_query_group_hash(row.ptr, row.len).words[0];
+}
+
+RtQueryState *
+rt_collector_state(const RtCollector *collector, uint32 more_rows, Size more_key_bytes)
+{
+	uint32		row_count = collector->row_count + more_rows;
+	Size		key_bytes = collector->keys.len + more_key_bytes;
+	Size		size = rt_query_state_size(row_count, key_bytes, collector->cut_count);
+	RtQueryState *state;
+
+	if (size == 0)
+		ereport(ERROR,
+				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
+				 errmsg("Keys of the result are too long")));
+	state = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	rt_query_state_init(state, row_count, key_bytes, collector->cut_count);
+	state->cuts = rt_query_cuts_hash(collector->query);
+	return state;
+}
+
+void
+rt_query_refuse_duplicate(void)
+{
+	ereport(ERROR,
+			(errcode(rt_code_errcode(RT_CODE_CONFLICT)),
+			 errmsg("Two rows of the result have the same key")));
+}
+
+void
+rt_collector_add(const RtCollector *collector, RtQueryState *state, uint32 row)
+{
+	RtQueryRowKey key = rt_collector_key(collector, row);
+
+	if (rt_query_state_find(state, &key) != RT_QUERY_ROW_NONE)
+		rt_query_refuse_duplicate();
+	rt_query_state_add(state, &key, rt_query_row_hash(rt_collector_row(collector, row)),
+					   rt_collector_cuts(collector, row));
+}

@@ -1,0 +1,83 @@
+/*
+ * collector.h
+ *		Rows of a live query as they come out of its plans: as JSON, and beside
+ *		them their keys and what they hash to in the cuts.
+ */
+#ifndef RT_EXECUTOR_QUERY_COLLECTOR_H
+#define RT_EXECUTOR_QUERY_COLLECTOR_H
+
+#include "src/compat.h"
+
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+
+#include "src/catalog/declaration.h"
+#include "src/catalog/value_writer.h"
+#include "src/executor/query/restriction.h"
+#include "src/executor/request/stream.h"
+#include "src/ipc/query_state.h"
+#include "src/protocol/text.h"
+#include "src/query/analysis.h"
+#include "src/query/run.h"
+
+typedef struct RtCollector
+{
+	const RtStreamDeclaration *declaration;
+	RtQuery    *query;
+	RtStreamWork *transforms;	/* NULL = rows are sent as they are */
+
+	TupleDesc	shown;			/* without hidden columns */
+	RtRowWriter *writer;
+	RtValueWriter **key_writers;
+	const char *key_name;		/* as a JSON string */
+	Datum	   *values;
+	bool	   *nulls;
+
+	uint32		row_count;
+	uint32		row_max;		/* for which there is room */
+	StringInfoData rows;		/* "[{...},{...}", without the end */
+	Size	   *ends;			/* of each row in it */
+	StringInfoData keys;
+	Size	   *key_ends;
+	uint32		cut_count;
+	uint64	   *cuts;			/* hashes, cut_count of each row */
+	const RtRestriction *restriction;	/* rows that one of its values before the
+										 * one at hand has found do not come again */
+	int			done;			/* of its values */
+	MemoryContext row_context;
+} RtCollector;
+
+/* In the current context. */
+extern void rt_collector_begin(RtCollector *collector,
+							   const RtStreamDeclaration *declaration, RtQuery *query);
+
+/*
+ * Runs a plan with the values of the query's parameters and, for a restricted one,
+ * one more, at the active snapshot, and collects its rows.  Raises if there are
+ * too many, or one without a key.  The caller has connected to SPI; what is
+ * collected outlives that.
+ */
+extern void rt_collector_run(RtCollector *collector, RtQueryPlan *plan,
+							 const NullableDatum *values, Datum more);
+
+/* What has been collected of a row. */
+extern RtQueryRowKey rt_collector_key(const RtCollector *collector, uint32 row);
+extern RtText rt_collector_row(const RtCollector *collector, uint32 row);
+extern const uint64 *rt_collector_cuts(const RtCollector *collector, uint32 row);
+
+/* What a row as it is sent hashes to. */
+extern uint64 rt_query_row_hash(RtText row);
+
+/*
+ * A state without rows, with room for so many more than are collected, whose
+ * keys have so many bytes; and one row into it, which raises if there is one with
+ * its key.
+ */
+extern RtQueryState *rt_collector_state(const RtCollector *collector, uint32 more_rows,
+										Size more_key_bytes);
+extern void rt_collector_add(const RtCollector *collector, RtQueryState *state, uint32 row);
+
+pg_noreturn extern void rt_query_refuse_duplicate(void);
+pg_noreturn extern void rt_query_refuse_rows(int limit);
+
+#endif							/* RT_EXECUTOR_QUERY_COLLECTOR_H */
