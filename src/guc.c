@@ -74,6 +74,7 @@ int			realtime_query_ring_size = 4 * 1024;
 int			realtime_max_query_groups = 10000;
 int			realtime_query_memory = 64 * 1024;
 int			realtime_query_timeout = 5000;
+int			realtime_query_check = RT_QUERY_CHECK_OFF;
 int			realtime_queue_depth = 4096;
 bool		realtime_recycle_executors = true;
 int			realtime_ring_size = 64 * 1024;
@@ -86,6 +87,14 @@ int			realtime_upgrade_rate = 10;
 static const struct config_enum_entry mode_options[] = {
 	{"production", RT_MODE_PRODUCTION, false},
 	{"development", RT_MODE_DEVELOPMENT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry check_options[] = {
+	{"off", RT_QUERY_CHECK_OFF, false},
+	{"on", RT_QUERY_CHECK_ON, false},
+	{"without_old", RT_QUERY_CHECK_WITHOUT_OLD, false},
+	{"without_null", RT_QUERY_CHECK_WITHOUT_NULL, false},
 	{NULL, 0, false}
 };
 
@@ -469,6 +478,10 @@ define_development(void)
 							 "Whether gateways warn of what developers want to know.",
 							 NULL, &realtime_mode, RT_MODE_PRODUCTION, mode_options,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("realtime.query_check",
+							 "Whether each restricted run of a live query is compared with all of the query, at the same snapshot.",
+							 NULL, &realtime_query_check, RT_QUERY_CHECK_OFF,
+							 check_options, PGC_SIGHUP, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	define_int("realtime.publish_rate_interval",
 			   "Time over which the events of a topic are counted (mode development).",
 			   &realtime_publish_rate_interval, 1000, 3600000,

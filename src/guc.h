@@ -88,6 +88,17 @@ typedef enum RtMode
 } RtMode;
 
 extern int	realtime_mode;		/* RtMode */
+
+/* How a restricted run is checked, or made wrong, so that the check finds it. */
+typedef enum RtQueryCheck
+{
+	RT_QUERY_CHECK_OFF,
+	RT_QUERY_CHECK_ON,
+	RT_QUERY_CHECK_WITHOUT_OLD, /* what a row was before is not looked at */
+	RT_QUERY_CHECK_WITHOUT_NULL /* nor rows whose cut is NULL */
+} RtQueryCheck;
+
+extern int	realtime_query_check;	/* RtQueryCheck */
 extern int	realtime_publish_rate_warning;	/* events per second, 0 = off */
 extern int	realtime_publish_rate_interval; /* ms */
 extern int	realtime_silent_topic_warning;	/* ms, 0 = off */

@@ -339,3 +339,9 @@ rt_changes_end(void)
 	(void) any_prepared_is_over(reading.snapshot, true);
 	reading.snapshot = NULL;
 }
+
+bool
+rt_changes_go_on(void)
+{
+	return reading.any_left || rt_byte_ring_position(ring) > reading.ring.position;
+}

@@ -101,4 +101,7 @@ extern void rt_changes_begin(Snapshot snapshot);
 extern RtRingRead rt_changes_next(const RtChange **change);
 extern void rt_changes_end(void);
 
+/* After end(), whether there are others behind those that were read. */
+extern bool rt_changes_go_on(void);
+
 #endif							/* RT_IPC_CHANGE_RING_H */

@@ -402,7 +402,8 @@ rt_query_group_look(int number, RtQueryGroupView *view)
 	{
 		memcpy(key, rt_query_group_key(group), group->key_len);
 		state = rt_query_group_state(group);
-		view->row_count = state == NULL ? 0 : state->row_count;
+		view->row_count = state == NULL ? 0 :
+			state->is_window ? state->shown_count : state->row_count;
 		view->memory += group->key_len + (state == NULL ? 0 : state->size);
 	}
 	LWLockRelease(table->lock);

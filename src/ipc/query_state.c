@@ -110,15 +110,15 @@ rt_query_state_init(void *place, uint32 row_count, Size key_bytes, uint32 cut_co
 }
 
 static uint32
-add_text(RtQueryState *state, const RtQueryRowKey *key)
+add_text(RtQueryState *state, const void *text, uint32 len)
 {
 	char	   *place = texts_of(state) + state->text_used;
 	uint32		at = state->text_used;
 
-	Assert(state->text_max - at >= key->len + sizeof(uint32));
-	memcpy(place, &key->len, sizeof(uint32));
-	memcpy(place + sizeof(uint32), key->text, key->len);
-	state->text_used += sizeof(uint32) + key->len;
+	Assert(state->text_max - at >= len + sizeof(uint32));
+	memcpy(place, &len, sizeof(uint32));
+	memcpy(place + sizeof(uint32), text, len);
+	state->text_used += sizeof(uint32) + len;
 	return at;
 }
 
@@ -197,8 +197,17 @@ rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key, uint64 hash,
 	row->hash = hash;
 	memcpy(cuts_of(state, state->row_count), cuts, state->cut_count * sizeof(uint64));
 	row->key_hash = key->hash;
-	row->key_at = add_text(state, key);
+	row->key_at = add_text(state, key->text, key->len);
 	link_row(state, state->row_count++);
+}
+
+void
+rt_query_state_add_with(RtQueryState *state, const RtQueryRowKey *key, uint64 hash,
+						const uint64 *cuts, const void *more, uint32 more_len)
+{
+	Assert(state->is_window);
+	rt_query_state_add(state, key, hash, cuts);
+	(void) add_text(state, more, more_len);
 }
 
 bool
@@ -260,6 +269,16 @@ rt_query_state_key(const RtQueryState *state, uint32 row)
 
 	memcpy(&key.len, place, sizeof(uint32));
 	return key;
+}
+
+const char *
+rt_query_state_more(const RtQueryState *state, uint32 row, uint32 *len)
+{
+	RtQueryRowKey key = rt_query_state_key(state, row);
+
+	Assert(state->is_window);
+	memcpy(len, key.text + key.len, sizeof(uint32));
+	return key.text + key.len + sizeof(uint32);
 }
 
 static bool

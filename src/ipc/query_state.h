@@ -38,6 +38,12 @@ typedef struct RtQueryState
 	uint32		text_used;
 	uint32		cut_count;		/* of the query */
 	uint64		cuts;			/* which they are: a hash of them */
+
+	/* of a window (window.h), whose rows are in order; clients have a part of it */
+	bool		is_window;		/* each row has more with it */
+	bool		is_all;			/* there are no rows behind it */
+	uint32		shown_from;
+	uint32		shown_count;
 	/* rows; hashes of their values in cuts; chains; buckets; texts */
 } RtQueryState;
 
@@ -49,9 +55,11 @@ typedef struct RtQueryRowKey
 } RtQueryRowKey;
 
 /*
- * How much memory so many rows take whose keys have so many bytes together;
- * 0 = more than there can be.
+ * How much memory so many rows take whose keys have so many bytes together, with
+ * those of the caller and RT_QUERY_MORE_OVERHEAD for each row in a window; 0 =
+ * more than there can be.
  */
+#define RT_QUERY_MORE_OVERHEAD sizeof(uint32)
 extern Size rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count);
 
 /* Makes an empty one in so much memory. */
@@ -61,6 +69,13 @@ extern void rt_query_state_init(void *place, uint32 row_count, Size key_bytes,
 /* Rows stand in the order in which they are added. */
 extern void rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key,
 							   uint64 hash, const uint64 *cuts);
+
+/* The same with bytes of the caller's, in a window. */
+extern void rt_query_state_add_with(RtQueryState *state, const RtQueryRowKey *key,
+									uint64 hash, const uint64 *cuts,
+									const void *more, uint32 more_len);
+extern const char *rt_query_state_more(const RtQueryState *state, uint32 row,
+									   uint32 *len);
 
 extern const RtQueryRow *rt_query_state_row(const RtQueryState *state, uint32 row);
 extern RtQueryRowKey rt_query_state_key(const RtQueryState *state, uint32 row);

@@ -121,14 +121,8 @@ add_useful_columns(RtGraph *graph)
 static void
 find_cut(Search *search, RtQueryRelation *relation, RtLevel *level, Index varno)
 {
-	const Query *query = search->shape->query;
 	int			end;
 
-	if (query->limitCount != NULL || query->limitOffset != NULL)
-	{
-		relation->why_full = "which rows are within LIMIT depends on all of them";
-		return;
-	}
 	for (int i = 0; i < search->count; i++)
 	{
 		search->cost[i] = UNREACHED;

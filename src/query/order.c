@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -82,4 +83,19 @@ describe(const Query *query, const SortGroupClause *clause)
 	key->descending = direction == RT_COMPARE_GT;
 	key->nulls_first = clause->nulls_first;
 	return key;
+}
+
+void
+rt_query_widen(RtQueryShape *shape, int param)
+{
+	Param	   *limit = makeNode(Param);
+
+	limit->paramkind = PARAM_EXTERN;
+	limit->paramid = param;
+	limit->paramtype = INT8OID;
+	limit->paramtypmod = -1;
+	limit->location = -1;
+	shape->query->limitOffset = NULL;
+	shape->query->limitCount = (Node *) limit;
+	shape->query->limitOption = LIMIT_OPTION_COUNT;
 }

@@ -253,7 +253,7 @@ put_row(Probe *probe, HeapTuple tuple, TupleDesc desc)
 static void
 run_plan(Probe *probe, RtQueryPlan *plan)
 {
-	uint64		count = rt_query_run(plan, probe->values, probe->nulls, NULL);
+	uint64		count = rt_query_run(plan, probe->values, probe->nulls, NULL, 0);
 
 	for (uint64 i = 0; i < count; i++)
 		put_row(probe, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
@@ -94,6 +95,8 @@ change(const RtQueryPlan *plan, Query *parse)
 	if (plan->cut >= 0)
 		rt_query_restrict(shape, plan->cut, plan->kind == RT_QUERY_VALUE ?
 						  query->param_count + 1 : 0);
+	else if (plan->kind == RT_QUERY_WINDOW)
+		rt_query_widen(shape, query->param_count + 1);
 }
 
 RtQueryPlan *
@@ -145,10 +148,12 @@ prepare(RtQueryPlan *plan)
 	int			options = CURSOR_OPT_PARALLEL_OK;
 
 	memcpy(types, query->param_types, sizeof(Oid) * count);
-	if (plan->kind != RT_QUERY_FULL)
+	if (plan->cut >= 0)
 		options = CURSOR_OPT_GENERIC_PLAN;
 	if (plan->kind == RT_QUERY_VALUE)
 		types[count++] = ((RtQueryCut *) list_nth(query->cuts, plan->cut))->type;
+	if (plan->kind == RT_QUERY_WINDOW)
+		types[count++] = INT8OID;
 	plan->plan = SPI_prepare_cursor(plan->sql, count, types, options);
 	if (plan->plan == NULL || SPI_keepplan(plan->plan) != 0)
 		elog(ERROR, "could not prepare a live query: %s",
@@ -164,7 +169,7 @@ forget_plan(void *arg)
 
 uint64
 rt_query_run(RtQueryPlan *plan, const Datum *values, const char *nulls,
-			 Snapshot snapshot)
+			 Snapshot snapshot, uint64 row_max)
 {
 	RtQueryPlan *outer = active;
 	int			result;
@@ -174,7 +179,7 @@ rt_query_run(RtQueryPlan *plan, const Datum *values, const char *nulls,
 	{
 		result = SPI_execute_snapshot(plan->plan, (Datum *) values, nulls,
 									  snapshot != NULL ? snapshot : GetActiveSnapshot(),
-									  InvalidSnapshot, true, false, 0);
+									  InvalidSnapshot, true, false, row_max);
 	}
 	PG_FINALLY();
 	{

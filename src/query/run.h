@@ -13,6 +13,7 @@
 typedef enum RtQueryRunKind
 {
 	RT_QUERY_FULL,				/* as it is written */
+	RT_QUERY_WINDOW,			/* without OFFSET, LIMIT one more parameter */
 	RT_QUERY_VALUE,				/* without LIMIT, the cut's column = one more parameter */
 	RT_QUERY_NULL				/* without LIMIT, the cut's column IS NULL */
 } RtQueryRunKind;
@@ -25,17 +26,17 @@ extern void rt_query_run_install(void);
 /*
  * A plan that lives as long as the query, for the role that it was analysed
  * for; made once for each cut and kind.  cut is an index into query->cuts, -1
- * with RT_QUERY_FULL.  The caller has connected to SPI.
+ * with RT_QUERY_FULL and RT_QUERY_WINDOW.  The caller has connected to SPI.
  */
 extern RtQueryPlan *rt_query_plan(RtQuery *query, RtQueryRunKind kind, int cut);
 
 /*
  * Runs it, read only.  values and nulls are those of the query's parameters and
- * then, with RT_QUERY_VALUE, the cut's value.  snapshot is NULL for a new one.
- * Returns SPI_processed; rows are in SPI_tuptable, with query->rows' columns.
+ * then, with RT_QUERY_VALUE, the cut's value, or the limit, a bigint.  snapshot is
+ * NULL for a new one.  Stops after so many rows, unless 0.  Returns SPI_processed; rows are in SPI_tuptable, with query->rows' columns.
  */
 extern uint64 rt_query_run(RtQueryPlan *plan, const Datum *values,
-						   const char *nulls, Snapshot snapshot);
+						   const char *nulls, Snapshot snapshot, uint64 row_max);
 
 /* How it would be run, in the current context. */
 extern struct PlannedStmt *rt_query_planned(RtQueryPlan *plan);

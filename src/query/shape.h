@@ -35,6 +35,9 @@ extern RtQueryShape *rt_query_shape(Query *query, const AttrNumber *key_columns,
  */
 extern void rt_query_restrict(RtQueryShape *shape, int cut, int param);
 
+/* order.c: the first rows, as many as a parameter says. */
+extern void rt_query_widen(RtQueryShape *shape, int param);
+
 /* order.c: shows what the query is sorted by, which the key makes total. */
 extern List *rt_query_show_order(Query *query, const AttrNumber *key_columns,
 								 int key_count);

@@ -33,11 +33,12 @@ my @restricted = (
 	[ 'q/free', 'id', 'SELECT id FROM app.list l WHERE NOT EXISTS (SELECT FROM app.item i WHERE i.list = l.id AND i.n > 20)' ],
 	[ 'q/rest', 'id', 'SELECT id FROM app.list EXCEPT SELECT list FROM app.item' ],
 	[ 'q/hidden', 'id', q{SELECT i.id, i.n FROM app.item i JOIN app.list l ON l.id = i.list WHERE l.owner LIKE 'o%'} ],
+	[ 'q/order', 'id', 'SELECT id, n FROM app.item ORDER BY n, id' ],
+	[ 'q/top', 'id', 'SELECT id, n FROM app.item ORDER BY n DESC, id LIMIT 5' ],
+	[ 'q/page', 'id', 'SELECT i.id, l.owner FROM app.item i LEFT JOIN app.list l ON l.id = i.list ORDER BY l.owner DESC NULLS LAST, i.n LIMIT 4 OFFSET 3' ],
 	[ 'q/first', 'id', 'SELECT * FROM (SELECT id, list, row_number() OVER (PARTITION BY list ORDER BY n, id) AS r FROM app.item) x WHERE r <= 2' ]);
 my @full = (
-	[ 'q/count', 'c', 'SELECT count(*) AS c FROM app.item' ],
-	[ 'q/order', 'id', 'SELECT id, n FROM app.item ORDER BY n, id' ],
-	[ 'q/top', 'id', 'SELECT id, n FROM app.item ORDER BY n DESC, id LIMIT 5' ]);
+	[ 'q/count', 'c', 'SELECT count(*) AS c FROM app.item' ]);
 
 declare_query($node, @$_) for @restricted, @full;
 wait_for_call($node, 'q/count', []);

@@ -1,5 +1,7 @@
 # Live queries: random changes from several sessions, and after each batch every
-# client has what SQL says.  RT_SEED and RT_BATCHES choose another or a longer run.
+# client has what SQL says.  In between each restricted run is compared with all of
+# its query, at its snapshot (realtime.query_check).  RT_SEED and RT_BATCHES choose
+# another or a longer run.
 use strict;
 use warnings;
 
@@ -8,14 +10,17 @@ use Test::More;
 
 use RealtimeCopy;
 use RealtimeTest;
+use RealtimeToken;
 
 my $seed = $ENV{RT_SEED} || 1 + int rand 1e6;
-my $batches = $ENV{RT_BATCHES} || 120;
+my $batches = $ENV{RT_BATCHES} || 100;
+my $secret = 'a secret of more than thirty-two bytes, as it should be';
 
 note "RT_SEED=$seed";
 srand $seed;
 
-my $node = new_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.query_changes_max' => 30);
+my $node = new_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.query_changes_max' => 30,
+	'realtime.query_check' => 'on', 'realtime.jwt_secret' => $secret);
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -36,11 +41,14 @@ ALTER TABLE app.note ENABLE ROW LEVEL SECURITY;
 CREATE POLICY members ON app.note USING (EXISTS (SELECT FROM app.member m WHERE m.list_id = note.list_id AND m.who = coalesce(realtime.user_id(), '-')));
 INSERT INTO app.list SELECT i, (ARRAY['anna', 'ben', NULL])[1 + i % 3], i % 4 FROM generate_series(1, 6) i;
 INSERT INTO app.item SELECT i, 1 + i % 7, 'item ' || i, i % 5, i % 3, 'a', 'ok' FROM generate_series(1, 25) i;
-INSERT INTO app.member VALUES (1, '-'), (2, '-'), (3, 'ben');
+INSERT INTO app.member VALUES (1, '-'), (2, '-'), (3, 'ben'), (2, 'anna');
 });
 
+# For each user as policies have it.
 my %truth = (
-	'o/notes' => q{SELECT id, body FROM app.note WHERE list_id IN (SELECT list_id FROM app.member WHERE who = '-')},
+	'o/notes' => q{SELECT id, body FROM app.note WHERE list_id IN (SELECT list_id FROM app.member WHERE who = '%s')},
+	'o/first_notes' => q{SELECT id, body FROM app.note WHERE list_id IN (SELECT list_id FROM app.member WHERE who = '%s') ORDER BY body DESC, id LIMIT 2},
+	'o/note_count' => q{SELECT l.id, count(n.id) AS c FROM app.list l LEFT JOIN (SELECT * FROM app.note WHERE list_id IN (SELECT list_id FROM app.member WHERE who = '%s')) n ON n.list_id = l.id GROUP BY l.id},
 );
 my @queries = (
 	[ 'o/items', 'id', 'SELECT id, title, n FROM app.item WHERE list_id = $1', [1], [2], [3], [7] ],
@@ -60,8 +68,16 @@ my @queries = (
 	[ 'o/top', 'id', 'SELECT id, n FROM app.item ORDER BY n DESC NULLS LAST, id LIMIT 5', [] ],
 	[ 'o/second', 'id', 'SELECT id, n, list_id FROM app.item WHERE list_id = $1 ORDER BY n NULLS FIRST, id DESC LIMIT 3 OFFSET 1', [1], [2] ],
 	[ 'o/sorted', 'id', 'SELECT id, n, title FROM app.item WHERE list_id = $1 ORDER BY n, title, id', [1], [3] ],
+	[ 'o/few', 'id', 'SELECT id, n FROM app.item WHERE list_id = $1 ORDER BY n DESC, id LIMIT $2', [ 1, 2 ], [ 2, 4 ] ],
+	[ 'o/page', 'id', 'SELECT i.id, i.n, l.owner FROM app.item i LEFT JOIN app.list l ON l.id = i.list_id ORDER BY l.owner DESC NULLS LAST, i.name NULLS FIRST, i.id LIMIT 4 OFFSET 3', [] ],
+	[ 'o/dear', 'id', 'SELECT id, price, mood FROM app.item WHERE n > $1 ORDER BY price DESC, mood NULLS FIRST, id LIMIT 6', [1] ],
+	[ 'o/busy', 'owner', q{SELECT coalesce(l.owner, '?') AS owner, count(*) AS c FROM app.item i JOIN app.list l ON l.id = i.list_id GROUP BY l.owner ORDER BY c DESC, owner LIMIT 2}, [] ],
+	[ 'o/either', 'id', q{SELECT 'i' || id AS id, n FROM app.item UNION ALL SELECT 'l' || id, rank FROM app.list ORDER BY n NULLS FIRST, id LIMIT 5 OFFSET 2}, [] ],
+	[ 'o/lateral', 'id', 'SELECT l.id, x.n FROM app.list l LEFT JOIN LATERAL (SELECT n FROM app.item i WHERE i.list_id = l.id ORDER BY n DESC NULLS LAST, i.id LIMIT 1) x ON true', [] ],
 	[ 'o/owned', 'id', 'WITH x AS (SELECT * FROM app.owned) SELECT a.id, a.n, b.c FROM x a JOIN (SELECT owner, count(*) AS c FROM x GROUP BY owner) b ON b.owner = a.owner', [] ],
 	[ 'o/notes', 'id', 'SELECT id, body FROM app.note', [] ],
+	[ 'o/first_notes', 'id', 'SELECT id, body FROM app.note ORDER BY body DESC, id LIMIT 2', [] ],
+	[ 'o/note_count', 'id', 'SELECT l.id, count(n.id) AS c FROM app.list l LEFT JOIN app.note n ON n.list_id = l.id GROUP BY l.id', [] ],
 	[ 'o/part', 'list_id,id', 'SELECT list_id, id, n FROM app.part WHERE list_id = $1', [1], [3] ],
 	[ 'o/leaf', 'list_id,id', 'SELECT list_id, id, n FROM app.part_2', [] ],
 	[ 'o/sum', 'k', 'SELECT 1 AS k, count(*) AS c, min(n) AS least, max(price) AS most FROM app.item', [] ],
@@ -90,7 +106,7 @@ my @changes = (
 	sub { sprintf q{INSERT INTO app.list VALUES (%d, %s, %s) ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, rank = excluded.rank}, 1 + int rand 7, owner(), number() },
 	sub { sprintf 'UPDATE app.list SET owner = %s WHERE id = %s', owner(), list() },
 	sub { sprintf 'DELETE FROM app.list WHERE id = %s', list() },
-	sub { sprintf q{INSERT INTO app.member VALUES (%s, %s)}, list(), any(q{'-'}, q{'ben'}) },
+	sub { sprintf q{INSERT INTO app.member VALUES (%s, %s)}, list(), any(q{'-'}, q{'ben'}, q{'anna'}) },
 	sub { sprintf 'DELETE FROM app.member WHERE list_id = %s', list() },
 	sub { sprintf q{INSERT INTO app.note SELECT %d, (SELECT min(id) FROM app.list WHERE id >= %d), 'x' ON CONFLICT DO NOTHING}, id(), 1 + int rand 6 },
 	sub { sprintf q{UPDATE app.note SET body = body || 'y' WHERE id = %d}, id() },
@@ -115,14 +131,32 @@ sub transaction
 
 # ---- clients ----
 
+sub user
+{
+	my ($name) = @_;
+	my $ws = ws_connect($node, $name eq '-' ? () :
+		(headers => { Authorization => 'Bearer ' . jwt({ sub => $name }, secret => $secret) }));
+
+	$ws->{user} = $name;
+	return $ws;
+}
+
 wait_for_call($node, 'o/sum', []);
-my @connections = map { ws_connect($node) } 1 .. 3;
+my @connections = map { user($_) } '-', 'anna', 'ben', '-';
 my @copies;
 for my $query (@queries)
 {
 	my ($path, undef, undef, @arguments) = @$query;
 
-	push @copies, follow(any(@connections), $path, @$_) for @arguments;
+	push @copies, follow($_, $path) for $truth{$path} ? @connections[ 0 .. 2 ] : ();
+	push @copies, map { follow(any(@connections), $path, @$_) } $truth{$path} ? () : @arguments;
+}
+
+sub truth_for
+{
+	my ($copy) = @_;
+
+	return $truth{ $copy->{path} } && sprintf $truth{ $copy->{path} }, $copy->{ws}{user};
 }
 
 my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 3;
@@ -139,15 +173,42 @@ for my $batch (1 .. $batches)
 	for my $copy (@copies)
 	{
 		$compared++;
-		next if has_truth($copy, $truth{ $copy->{path} });
+		next if has_truth($copy, truth_for($copy));
 		$wrong++;
 		diag "RT_SEED=$seed, batch $batch: $copy->{path} @{$copy->{args}}\n" . join("\n", @transactions)
-			. "\nhas:\n" . text_of($copy) . "\nshould have:\n" . truth_of($copy, $truth{ $copy->{path} });
+			. "\nhas:\n" . text_of($copy) . "\nshould have:\n" . truth_of($copy, truth_for($copy));
 	}
 	last if $wrong > 0;
 }
-$_->quit for @sessions;
 is($wrong, 0, "$compared copies are what SQL says");
 is($node->safe_psql('postgres', 'SELECT count(*) FROM realtime.stat_query WHERE failures > 0'), 0, 'no run has failed');
+
+# ---- restricted runs ----
+
+my $other = qr/live query "[^"]+" is not what it should be/;
+my $checked = $node->safe_psql('postgres', 'SELECT sum(restricted) FROM realtime.stat_query');
+
+cmp_ok($checked, '>', 10 * $batches, "$checked restricted runs have been compared with all of the query");
+unlike(slurp_file($node->logfile), $other, 'and none has found anything else');
+is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT path, ' ' ORDER BY path) FROM realtime.stat_query WHERE path NOT IN ('o/notin', 'o/sum', 'o/first', 'o/having', 'o/ranked')
+	AND restricted = 0 AND runs > 0}), '', 'those that have cuts are restricted');
+
+# What leaves something out is found to be wrong: otherwise this is no proof.
+for my $way (qw(without_old without_null))
+{
+	my $offset = -s $node->logfile;
+	my $found = 0;
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET realtime.query_check = $way");
+	$node->reload;
+	for (1 .. 300)
+	{
+		$sessions[0]->query(transaction() . ';');
+		$sessions[0]->query('UPDATE app.item SET list_id = nullif(list_id, 3);');
+		last if $found = slurp_file($node->logfile, $offset) =~ $other;
+	}
+	ok($found, "$way it does");
+}
+$_->quit for @sessions;
 
 done_testing();

@@ -72,6 +72,7 @@ rt_collector_begin(RtCollector *collector, const RtStreamDeclaration *declaratio
 	collector->values = palloc(query->rows->natts * sizeof(Datum));
 	collector->nulls = palloc(query->rows->natts * sizeof(bool));
 	collector->row_max = ROWS_AT_FIRST;
+	collector->row_limit = declaration->query->max_rows;
 	collector->cut_count = list_length(query->cuts);
 	collector->cuts = palloc((ROWS_AT_FIRST * collector->cut_count + 1) * sizeof(uint64));
 	collector->key_ends = palloc(ROWS_AT_FIRST * sizeof(Size));
@@ -83,6 +84,22 @@ rt_collector_begin(RtCollector *collector, const RtStreamDeclaration *declaratio
 	initStringInfo(&collector->rows);
 	appendStringInfoChar(&collector->rows, '[');
 	collector->key_name = json_of_name(declaration->key);
+}
+
+void
+rt_collector_keep_sort(RtCollector *collector)
+{
+	List	   *sort = collector->query->sort;
+
+	Assert(collector->row_count == 0);
+	collector->sort = CreateTemplateTupleDesc(list_length(sort));
+	for (int i = 0; i < list_length(sort); i++)
+	{
+		const RtQuerySortKey *key = list_nth(sort, i);
+
+		TupleDescInitEntry(collector->sort, i + 1, NULL, key->type, -1, 0);
+	}
+	collector->sorts = palloc(collector->row_max * sizeof(MinimalTuple));
 }
 
 /* ---- keys ---- */
@@ -189,11 +206,10 @@ rt_query_refuse_rows(int limit)
 static void
 make_room(RtCollector *collector)
 {
-	int			limit = collector->declaration->query->max_rows;
 	Size		size;
 
-	if (collector->row_count >= (uint32) limit)
-		rt_query_refuse_rows(limit);
+	if (collector->row_count >= collector->row_limit)
+		rt_query_refuse_rows(collector->row_limit);
 	if (collector->row_count < collector->row_max)
 		return;
 	collector->row_max *= 2;
@@ -202,6 +218,9 @@ make_room(RtCollector *collector)
 	collector->ends = repalloc_huge(collector->ends, size);
 	size = (Size) collector->row_max * collector->cut_count * sizeof(uint64);
 	collector->cuts = repalloc_huge(collector->cuts, size + 1);
+	size = (Size) collector->row_max * sizeof(MinimalTuple);
+	if (collector->sort != NULL)
+		collector->sorts = repalloc_huge(collector->sorts, size);
 }
 
 const uint64 *
@@ -222,6 +241,29 @@ hash_cuts(RtCollector *collector)
 		hashes[i] = rt_query_cut_hash(cut, collector->values[cut->column - 1],
 									  collector->nulls[cut->column - 1]);
 	}
+}
+
+static void
+note_sort(RtCollector *collector)
+{
+	int			count = collector->sort->natts;
+	Datum	   *values = palloc(count * sizeof(Datum));
+	bool	   *nulls = palloc(count * sizeof(bool));
+	MemoryContext old;
+
+	for (int i = 0; i < count; i++)
+	{
+		const RtQuerySortKey *key = list_nth(collector->query->sort, i);
+
+		nulls[i] = collector->nulls[key->column - 1];
+		values[i] = collector->values[key->column - 1];
+		if (!nulls[i] && TupleDescAttr(collector->sort, i)->attlen == -1)
+			values[i] = PointerGetDatum(PG_DETOAST_DATUM(values[i]));
+	}
+	old = MemoryContextSwitchTo(MemoryContextGetParent(collector->row_context));
+	collector->sorts[collector->row_count] =
+		heap_form_minimal_tuple(collector->sort, values, nulls);
+	MemoryContextSwitchTo(old);
 }
 
 /* By a value before: at the same snapshot it is the same row. */
@@ -251,6 +293,8 @@ collect_row(RtCollector *collector, HeapTuple tuple, TupleDesc desc)
 		collector->keys.len = keys_before;
 		return;
 	}
+	if (collector->sort != NULL)
+		note_sort(collector);
 	if (collector->row_count > 0)
 		appendStringInfoChar(out, ',');
 	if (collector->transforms != NULL)
@@ -284,9 +328,10 @@ collect_rows(RtCollector *collector, SPITupleTable *table, uint64 count)
 
 /* ---- running ---- */
 
-/* With one more value for a restricted plan. */
+/* With one more value for a plan that wants one. */
 static uint64
-run_plan(RtQuery *query, RtQueryPlan *plan, const NullableDatum *values, Datum more)
+run_plan(RtQuery *query, RtQueryPlan *plan, const NullableDatum *values, Datum more,
+		 uint64 row_max)
 {
 	Datum	   *datums = palloc(sizeof(Datum) * (query->param_count + 1));
 	char	   *nulls = palloc(query->param_count + 1);
@@ -298,15 +343,15 @@ run_plan(RtQuery *query, RtQueryPlan *plan, const NullableDatum *values, Datum m
 		datums[i] = values[i].value;
 		nulls[i] = values[i].isnull ? 'n' : ' ';
 	}
-	return rt_query_run(plan, datums, nulls, GetActiveSnapshot());
+	return rt_query_run(plan, datums, nulls, GetActiveSnapshot(), row_max);
 }
 
 void
 rt_collector_run(RtCollector *collector, RtQueryPlan *plan,
-				 const NullableDatum *values, Datum more)
+				 const NullableDatum *values, Datum more, uint64 row_max)
 {
 	MemoryContext context = MemoryContextGetParent(collector->row_context);
-	uint64		count = run_plan(collector->query, plan, values, more);
+	uint64		count = run_plan(collector->query, plan, values, more, row_max);
 	MemoryContext spi_context = MemoryContextSwitchTo(context);
 
 	collect_rows(collector, SPI_tuptable, count);

@@ -35,6 +35,7 @@ typedef struct RtCollector
 
 	uint32		row_count;
 	uint32		row_max;		/* for which there is room */
+	uint32		row_limit;		/* more are refused */
 	StringInfoData rows;		/* "[{...},{...}", without the end */
 	Size	   *ends;			/* of each row in it */
 	StringInfoData keys;
@@ -44,6 +45,8 @@ typedef struct RtCollector
 	const RtRestriction *restriction;	/* rows that one of its values before the
 										 * one at hand has found do not come again */
 	int			done;			/* of its values */
+	TupleDesc	sort;			/* of what the query is sorted by, or NULL */
+	MinimalTuple *sorts;		/* then, of each row; detoasted */
 	MemoryContext row_context;
 } RtCollector;
 
@@ -51,14 +54,17 @@ typedef struct RtCollector
 extern void rt_collector_begin(RtCollector *collector,
 							   const RtStreamDeclaration *declaration, RtQuery *query);
 
+/* Collects what rows are sorted by as well, of those that are run for next. */
+extern void rt_collector_keep_sort(RtCollector *collector);
+
 /*
- * Runs a plan with the values of the query's parameters and, for a restricted one,
- * one more, at the active snapshot, and collects its rows.  Raises if there are
- * too many, or one without a key.  The caller has connected to SPI; what is
- * collected outlives that.
+ * Runs a plan with the values of the query's parameters and, if it is not that
+ * of all of it, one more, at the active snapshot, and collects its rows, only so
+ * many first ones unless 0.  Raises if there are too many, or one without a key.
+ * The caller has connected to SPI; what is collected outlives that.
  */
 extern void rt_collector_run(RtCollector *collector, RtQueryPlan *plan,
-							 const NullableDatum *values, Datum more);
+							 const NullableDatum *values, Datum more, uint64 row_max);
 
 /* What has been collected of a row. */
 extern RtQueryRowKey rt_collector_key(const RtCollector *collector, uint32 row);

@@ -190,7 +190,7 @@ rt_query_load(RtStreamWork *stream)
 
 	stream->reply.data_json = (RtText) {result->rows.data, result->rows.len};
 	rt_stream_check_length(result->rows.len, rt_stream_value_max(stream));
-	if (still_loads(stream) && !end_loading(stream, result->state))
+	if (still_loads(stream) && !end_loading(stream, rt_query_result_state(result)))
 		rt_reply_refuse_overload();
 }
 

@@ -24,6 +24,7 @@
 #include "src/executor/query/group_key.h"
 #include "src/executor/query/match.h"
 #include "src/executor/query/prepared.h"
+#include "src/guc.h"
 
 #define ROWS_MAX 10000			/* beyond, tables have changed as a whole */
 
@@ -261,7 +262,8 @@ add_images(const RtChange *change, const RtQueryRelation *relation, TupleDesc de
 	{
 		TupleTableSlot *slot;
 
-		if ((at == 0 ? images.old_at : images.new_at) < 0)
+		if ((at == 0 ? images.old_at : images.new_at) < 0 ||
+			(at == 0 && realtime_query_check == RT_QUERY_CHECK_WITHOUT_OLD))
 			continue;
 		slot = make_image(change, &images, at, relation, desc);
 		if (slot == NULL)

@@ -3,8 +3,7 @@
  *		To which rows of a group the changes of a round can be restricted.
  *
  * Each changed row that passes the query's own conditions on its table gives
- * values of the table's cut.  A query in an order is run in full, because where
- * its rows stand is not known without the others.
+ * values of the table's cut.
  */
 #include "postgres.h"
 
@@ -13,6 +12,7 @@
 #include "utils/datum.h"
 
 #include "src/executor/query/restriction.h"
+#include "src/guc.h"
 #include "src/query/run.h"
 
 typedef struct Finding
@@ -59,7 +59,8 @@ add_value(Datum value, bool is_null, void *arg)
 	uint64		hash = rt_query_cut_hash(cut, value, is_null);
 	MemoryContext before;
 
-	if (is_known(restriction, finding->cut, hash))
+	if (is_known(restriction, finding->cut, hash) ||
+		(is_null && realtime_query_check == RT_QUERY_CHECK_WITHOUT_NULL))
 		return;
 	if (restriction->count == RT_RESTRICTION_MAX)
 	{
@@ -109,12 +110,10 @@ rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
 		.query = query,
 		.context = CurrentMemoryContext
 	};
-	bool		found = query->sort == NIL;
+	bool		found = true;
 	ListCell   *cell;
 
 	restriction->count = 0;
-	if (!found)
-		return false;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	finding.arguments = make_arguments(query, values);

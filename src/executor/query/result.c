@@ -5,10 +5,12 @@
 #include "postgres.h"
 
 #include "src/executor/query/result.h"
+#include "src/executor/query/window.h"
 
 #define ROOM_PART 8				/* of the rows, for those that come */
 #define ROOM_ROWS 4
 
+/* The rows as they were collected. */
 static RtQueryResult *
 make_result(RtCollector *collector, RtQueryState *state)
 {
@@ -35,10 +37,11 @@ Size
 rt_query_result_size(const RtQueryResult *result)
 {
 	return result->rows.len + result->state->size +
-		(result->merged != NULL ? result->merged->size : 0);
+		(result->merged != NULL ? result->merged->size : 0) +
+		(result->window != NULL ? result->window->size : 0);
 }
 
-/* ---- all of it ---- */
+/* ---- what is remembered ---- */
 
 /* Room where rows may be changed in place. */
 static uint32
@@ -62,26 +65,95 @@ make_state(const RtCollector *collector)
 	return state;
 }
 
+/* ---- in an order ---- */
+
+/* Those that clients have. */
+static RtQueryResult *
+make_shown(const RtCollector *collector, const RtWindow *window, const RtWindowRows *rows)
+{
+	RtQueryResult *result = palloc0(sizeof(RtQueryResult));
+	RtQueryState *state = rt_window_state(rows, window, collector->query);
+	uint32		first;
+	uint32		count;
+
+	rt_window_shown(rows, window, &first, &count);
+	if (count > (uint32) collector->declaration->query->max_rows)
+		rt_query_refuse_rows(collector->declaration->query->max_rows);
+	result->ordered = true;
+	result->key_name = collector->key_name;
+	result->ends = palloc(Max(count, 1) * sizeof(Size));
+	initStringInfo(&result->rows);
+	for (uint32 i = 0; i < count; i++)
+	{
+		RtText		json = rows->rows[first + i].json;
+
+		appendStringInfoChar(&result->rows, i == 0 ? '[' : ',');
+		appendBinaryStringInfo(&result->rows, json.ptr, json.len);
+		result->ends[i] = result->rows.len;
+	}
+	appendStringInfoString(&result->rows, count == 0 ? "[]" : "]");
+	result->state = unconstify(RtQueryState *, rt_window_state_shown(state));
+	if (rt_window_fits(rows))
+		result->window = state;
+	return result;
+}
+
+static RtQueryResult *
+make_first(RtCollector *collector, const RtWindow *window)
+{
+	RtWindowRows rows;
+
+	/* without a limit it is remembered only if it is short */
+	if (!window->is_limited && collector->row_count > window->most)
+		return make_result(collector, make_state(collector));
+	rt_window_first(&rows, window, collector);
+	return make_shown(collector, window, &rows);
+}
+
+/* ---- all of it ---- */
+
+static void
+run_window(RtCollector *collector, const RtWindow *window, const NullableDatum *values)
+{
+	rt_collector_keep_sort(collector);
+	if (window->is_limited)
+	{
+		collector->row_limit = window->most;
+		rt_collector_run(collector, rt_query_plan(collector->query, RT_QUERY_WINDOW, -1),
+						 values, Int64GetDatum(window->most), 0);
+	}
+	else
+		rt_collector_run(collector, rt_query_plan(collector->query, RT_QUERY_FULL, -1),
+						 values, (Datum) 0, 0);
+}
+
 RtQueryResult *
 rt_query_result(const RtStreamDeclaration *declaration, RtQuery *query,
 				const NullableDatum *values)
 {
 	MemoryContext context = CurrentMemoryContext;
 	RtCollector collector;
+	RtWindow	window;
+	bool		has_window = rt_window_find(&window, declaration, query, values);
 
 	rt_collector_begin(&collector, declaration, query);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	rt_collector_run(&collector, rt_query_plan(query, RT_QUERY_FULL, -1), values, (Datum) 0);
+	if (has_window)
+		run_window(&collector, &window, values);
+	else
+		rt_collector_run(&collector, rt_query_plan(query, RT_QUERY_FULL, -1), values,
+						 (Datum) 0, 0);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
-	return make_result(&collector, make_state(&collector));
+	return has_window ? make_first(&collector, &window) :
+		make_result(&collector, make_state(&collector));
 }
 
 /* ---- what may have changed ---- */
 
 static void
-run_restricted(RtCollector *collector, const NullableDatum *values)
+run_restricted(RtCollector *collector, const NullableDatum *values, uint64 row_max)
 {
 	for (int i = 0; i < collector->restriction->count; i++)
 	{
@@ -90,7 +162,7 @@ run_restricted(RtCollector *collector, const NullableDatum *values)
 
 		collector->done = i;
 		rt_collector_run(collector, rt_query_plan(collector->query, kind, value->cut),
-						 values, value->value);
+						 values, value->value, row_max);
 	}
 }
 
@@ -259,43 +331,87 @@ merge_state(const RtCollector *collector, const RtQueryState *before,
 	return state;
 }
 
+static RtQueryResult *
+merge_unordered(RtCollector *collector, const RtQueryState *before)
+{
+	RtQueryResult *result = make_result(collector, make_state(collector));
+	RtDifference *difference = find_difference(collector, before, result->state);
+	Growth		growth = growth_of(difference, result->state);
+	int			limit = collector->declaration->query->max_rows;
+
+	if (before->row_count - growth.deleted + growth.created > (uint32) limit)
+		rt_query_refuse_rows(limit);
+	qsort(difference->changes, growth.deleted, sizeof(RtRowChange), compare_rows_down);
+	if (!rt_query_state_has_room(before, growth.created, growth.key_bytes))
+		result->merged = merge_state(collector, before, result->state, difference, &growth);
+	result->difference = difference;
+	return result;
+}
+
+static RtQueryResult *
+merge_ordered(RtCollector *collector, const RtWindow *window, const RtQueryState *before)
+{
+	RtWindowRows rows;
+
+	return rt_window_merge(&rows, window, collector, before) ?
+		make_shown(collector, window, &rows) : NULL;
+}
+
+/*
+ * In an order the first ones that have a value are enough, and one more, which
+ * tells that there are others.
+ */
+static void
+collect_restricted(RtCollector *collector, const RtWindow *window, const NullableDatum *values)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (window != NULL)
+	{
+		rt_collector_keep_sort(collector);
+		collector->row_limit = PG_INT32_MAX;
+	}
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI");
+	run_restricted(collector, values, window != NULL ? window->most + 1 : 0);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+}
+
 RtQueryResult *
 rt_query_result_restricted(const RtStreamDeclaration *declaration, RtQuery *query,
 						   const NullableDatum *values,
 						   const RtRestriction *restriction,
 						   const RtQueryState *before)
 {
-	MemoryContext context = CurrentMemoryContext;
 	RtCollector collector;
+	RtWindow	window;
 	RtQueryResult *result;
-	RtDifference *difference;
-	Growth		growth;
 
+	if (query->sort != NIL && (!before->is_window ||
+							   !rt_window_find(&window, declaration, query, values)))
+		return NULL;
 	rt_collector_begin(&collector, declaration, query);
 	collector.restriction = restriction;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "could not connect to SPI");
-	run_restricted(&collector, values);
-	SPI_finish();
-	MemoryContextSwitchTo(context);
-	result = make_result(&collector, make_state(&collector));
-	difference = find_difference(&collector, before, result->state);
-	growth = growth_of(difference, result->state);
-	if (before->row_count - growth.deleted + growth.created >
-		(uint32) declaration->query->max_rows)
-		rt_query_refuse_rows(declaration->query->max_rows);
-	qsort(difference->changes, growth.deleted, sizeof(RtRowChange), compare_rows_down);
-	if (!rt_query_state_has_room(before, growth.created, growth.key_bytes))
-		result->merged = merge_state(&collector, before, result->state, difference, &growth);
-	result->difference = difference;
+	collect_restricted(&collector, before->is_window ? &window : NULL, values);
+	result = before->is_window ? merge_ordered(&collector, &window, before) :
+		merge_unordered(&collector, before);
+	if (result != NULL)
+		result->restricted = true;
 	return result;
+}
+
+RtQueryState *
+rt_query_result_state(const RtQueryResult *result)
+{
+	return result->window != NULL ? result->window : result->state;
 }
 
 bool
 rt_query_result_keep(const RtQueryResult *result, RtQueryGroup *group)
 {
 	if (result->difference == NULL)
-		return rt_query_group_set_state(group, result->state);
+		return rt_query_group_set_state(group, rt_query_result_state(result));
 	if (result->merged != NULL)
 		return rt_query_group_set_state(group, result->merged);
 	change_state(rt_query_group_state_changed(group), result->state, result->difference);

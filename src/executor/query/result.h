@@ -18,8 +18,10 @@ typedef struct RtQueryResult
 	Size	   *ends;			/* of each row in it */
 	const char *key_name;		/* as a JSON string */
 	RtQueryState *state;		/* of these rows, in private memory */
+	RtQueryState *window;		/* what is remembered of them instead, or NULL */
+	bool		restricted;		/* only what may have changed was run */
 
-	/* of a restricted run, whose rows are only those that may have changed: */
+	/* If the rows are only those that may have changed: */
 	const RtDifference *difference;
 	RtQueryState *merged;		/* what the group's state is then; NULL = that can
 								 * be changed in place */
@@ -34,13 +36,17 @@ extern RtQueryResult *rt_query_result(const RtStreamDeclaration *declaration,
 									  RtQuery *query, const NullableDatum *values);
 
 /*
- * The same of what may have changed of a result, with what it was before.
+ * The same of what may have changed of a result, with what it was before; of one
+ * in an order all rows are there.  Returns NULL if all of it must be run.
  */
 extern RtQueryResult *rt_query_result_restricted(const RtStreamDeclaration *declaration,
 												 RtQuery *query,
 												 const NullableDatum *values,
 												 const RtRestriction *restriction,
 												 const RtQueryState *before);
+
+/* What is to be remembered of a result with all rows. */
+extern RtQueryState *rt_query_result_state(const RtQueryResult *result);
 
 /*
  * The group's state is what it is after the result, which was found when it was

@@ -31,10 +31,12 @@
 #include "src/executor/commit.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
+#include "src/executor/query/check.h"
 #include "src/executor/query/events.h"
 #include "src/executor/query/match.h"
 #include "src/executor/query/round.h"
 #include "src/executor/query/run.h"
+#include "src/executor/query/window.h"
 #include "src/executor/session_reset.h"
 #include "src/guc.h"
 #include "src/ipc/change_ring.h"
@@ -244,7 +246,7 @@ run_groups(Round *round)
 static uint32
 add_changes(RtQueryEvents *events, const RtGroupRun *run)
 {
-	const RtQueryState *before = rt_query_group_state(run->group);
+	const RtQueryState *before = rt_window_state_shown(rt_query_group_state(run->group));
 	RtDifference difference;
 
 	if (before == NULL || run->group->resend)
@@ -288,7 +290,7 @@ count_run(const RtGroupRun *run, uint32 event_count)
 		counters->failures++;
 	else if (run->group->resend)
 		counters->refreshes++;
-	if (run->result != NULL && run->result->difference != NULL)
+	if (run->result != NULL && run->result->restricted)
 		counters->restricted++;
 }
 
@@ -344,6 +346,8 @@ finish(Round *round)
 	foreach(cell, round->runs)
 		((RtGroupRun *) lfirst(cell))->group->dirty = false;
 	RESUME_INTERRUPTS();
+	foreach(cell, round->runs)
+		rt_query_check(lfirst(cell));
 }
 
 /* ---- as a part of a transaction ---- */

@@ -45,6 +45,7 @@ run_query(RtGroupRun *run)
 	RtRestriction restriction;
 	const RtQueryState *before;
 
+	run->expected = NULL;
 	run->is_other = (query->reads_caller && !run->key.has_identity) ||
 		query->param_count != run->key.argument_count;
 	if (run->is_other)
@@ -58,8 +59,11 @@ run_query(RtGroupRun *run)
 		run->result = rt_query_result_restricted(run->declaration, query, values,
 												 &restriction, before);
 	/* clients get all of it if the differences are too much to be told */
-	if (run->result == NULL || !rt_query_events_fit(before, run->result))
+	if (run->result == NULL || (run->result->difference != NULL &&
+								!rt_query_events_fit(before, run->result)))
 		run->result = rt_query_result(run->declaration, query, values);
+	else if (realtime_query_check != RT_QUERY_CHECK_OFF)
+		run->expected = rt_query_result(run->declaration, query, values);
 }
 
 static void

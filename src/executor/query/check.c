@@ -1,0 +1,82 @@
+/*
+ * check.c
+ *		Whether restricted runs find what running all of a query finds.
+ *
+ * At the same snapshot: so after each run, and not only when all is quiet.  But
+ * what TRUNCATE does can be seen with any snapshot, before the round that is told
+ * of it: if something was committed meanwhile, nothing can be said.
+ */
+#include "postgres.h"
+
+#include "src/executor/query/check.h"
+#include "src/executor/query/window.h"
+#include "src/ipc/change_ring.h"
+
+static bool
+is_same_row(const RtQueryState *state, uint32 row, const RtQueryState *expected,
+			uint32 other)
+{
+	RtQueryRowKey a = rt_query_state_key(state, row);
+	RtQueryRowKey b = rt_query_state_key(expected, other);
+
+	return a.len == b.len && memcmp(a.text, b.text, a.len) == 0 &&
+		rt_query_state_row(state, row)->hash == rt_query_state_row(expected, other)->hash &&
+		memcmp(rt_query_state_cuts(state, row), rt_query_state_cuts(expected, other),
+			   state->cut_count * sizeof(uint64)) == 0;
+}
+
+/* How many rows are remembered behind those of clients is a matter of history. */
+static bool
+is_same_window(const RtQueryState *state, const RtQueryState *expected)
+{
+	uint32		common = Min(state->row_count, expected->row_count);
+
+	if (state->shown_from != expected->shown_from ||
+		state->shown_count != expected->shown_count ||
+		(state->is_all && state->row_count < expected->row_count) ||
+		(expected->is_all && expected->row_count < state->row_count))
+		return false;
+	for (uint32 row = 0; row < common; row++)
+	{
+		if (!is_same_row(state, row, expected, row))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_same_set(const RtQueryState *state, const RtQueryState *expected)
+{
+	if (state->row_count != expected->row_count)
+		return false;
+	for (uint32 row = 0; row < state->row_count; row++)
+	{
+		RtQueryRowKey key = rt_query_state_key(state, row);
+		uint32		other = rt_query_state_find(expected, &key);
+
+		if (other == RT_QUERY_ROW_NONE || !is_same_row(state, row, expected, other))
+			return false;
+	}
+	return true;
+}
+
+void
+rt_query_check(const RtGroupRun *run)
+{
+	const RtQueryState *state = rt_query_group_state(run->group);
+	const RtQueryState *expected;
+	bool		is_same;
+
+	if (run->expected == NULL || state == NULL)
+		return;
+	expected = rt_query_result_state(run->expected);
+	if (state->is_window && expected->is_window)
+		is_same = is_same_window(state, expected);
+	else
+		is_same = is_same_set(rt_window_state_shown(state), rt_window_state_shown(expected));
+	if (!is_same && !rt_changes_go_on())
+		ereport(LOG,
+				(errmsg("live query \"%s\" is not what it should be", run->key.path),
+				 errdetail("A restricted run has left %u rows where there are %u.",
+						   state->row_count, expected->row_count)));
+}

@@ -1,0 +1,17 @@
+/*
+ * check.h
+ *		Whether restricted runs find what running all of a query finds, for
+ *		developers: the setting realtime.query_check.
+ */
+#ifndef RT_EXECUTOR_QUERY_CHECK_H
+#define RT_EXECUTOR_QUERY_CHECK_H
+
+#include "src/executor/query/run.h"
+
+/*
+ * Compares the state of a run's group with run->expected, and logs if it is
+ * another.
+ */
+extern void rt_query_check(const RtGroupRun *run);
+
+#endif							/* RT_EXECUTOR_QUERY_CHECK_H */
