@@ -255,10 +255,12 @@ room for. With PostgreSQL alone each is a \`pgbench\` client of its own, through
 ${table(['others', 'realtime /s', 'p50 (ms)', 'p99 (ms)', 'PgBouncer /s', 'p50 (ms)', 'p99 (ms)'], rows)}`;
 }
 
+// One row for each case, which some fields name.
+const rowsOf = (part, keys, names, make) =>
+  [...summary(part, keys.slice(0, -1), keys.at(-1), names)].flatMap(([key, systems]) =>
+    [...systems].map(([last, values]) => make([...key.split('\t'), last].filter((text) => text !== ''), values)));
+
 function streams() {
-  const rowsOf = (part, keys, names, make) =>
-    [...summary(part, keys.slice(0, -1), keys.at(-1), names)].flatMap(([key, systems]) =>
-      [...systems].map(([last, values]) => make([...key.split('\t'), last].filter((text) => text !== ''), values)));
   const asked = rowsOf('streams-subscribe', [0], ['rate', 'p50', 'p99', 'cpu'], ([name], values) =>
     [name, show(values.rate), show(values.p50), show(values.p99), show(values.cpu)]);
   const told = rowsOf('streams-delivery', [0, 1], ['p50', 'p99', 'cpu', 'missing'], ([name, count], values) =>
@@ -315,6 +317,41 @@ ${table(['event', 'subscribers', 'bytes as it is', 'compressed', 'saved', 'CPU p
   troubles(groups, 'missing', 'deliveries missing')}`;
 }
 
+function queries() {
+  const titles = { filter: 'one table', join: 'join', grouped: 'join of a grouped subquery', window: 'window', top: 'top 20' };
+  const delivered = rowsOf('queries-delivery', [0, 1], ['p50', 'p99', 'cpu', 'missing'], ([name, rows], values) =>
+    [titles[name] ?? name, show(Number(rows)), show(values.p50), show(values.p99), show(values.cpu), show(values.missing)]);
+  const written = rowsOf('queries-write', [0], ['rate', 'p50', 'p99', 'cpu', 'events'], ([name], values) =>
+    [name, show(values.rate), show(values.p50), show(values.p99), show(values.cpu), show(values.events)]);
+  const rivals = rowsOf('queries-rival', [0, 1], ['p50', 'p99'], ([name, rows], values) =>
+    [{ notify: 'the query again at each NOTIFY, Node and pg', tanstack: 'TanStack DB, in an order, in memory', pglite: 'PGlite, live.incrementalQuery()' }[name],
+      show(Number(rows)), show(values.p50), show(values.p99)]);
+  const kept = rowsOf('queries-memory', [0], ['groups', 'rows', 'bytes'], ([name], values) =>
+    [name, show(values.groups), show(values.rows / values.groups), show(values.bytes)]);
+  return `## Live queries
+
+From sending a statement that changes one row until the client has the event, ${facts.query_rate} statements a second, with
+\`fsync = off\`: an event is not told before its commit is on the disk, whose time is not a live query's. Lists have ten
+items; a grouped result has a row for each list. CPU is that of all server processes for one event.
+**The aim is 300 µs, p99 1 ms, whatever the size.**
+
+${table(['query', 'rows of its table', 'p50 (µs)', 'p99 (µs)', 'CPU (µs)', 'missing'], delivered)}
+
+Others, on the same machine, from the change of a row of one table until a program knows it. TanStack DB has rows and change
+in its own memory; PGlite is in the process as well.
+
+${table(['system', 'rows', 'p50 (µs)', 'p99 (µs)'], rivals)}
+
+One session that updates rows by their key as fast as it can, while others follow. CPU is that of all server processes for one
+write, with the runs and what is sent to all. Writes that come while queries are run are told together.
+
+${table(['who follows', 'writes /s', 'p50 (µs)', 'p99 (µs)', 'CPU (µs)', 'events per write'], written)}
+
+Groups of clients that ask the same, in shared memory.
+
+${table(['groups', 'how many', 'rows of each', 'bytes of each'], kept)}`;
+}
+
 function memory() {
   const groups = summary('memory', [], 0, ['pss', 'uss', 'seconds', 'cpu', 'closed']);
   const systems = groups.get('') ?? new Map();
@@ -333,13 +370,13 @@ ${table(['system', 'PSS per connection (kB)', 'USS per connection (kB)', 'time t
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  compression, memory };
+  queries, compression, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
-  'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams',
+  'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
   'compression': 'Compression', 'memory': 'Idle connections',
 };
-const measured = new Set(samples.map((sample) => sample[0].replace(/^streams-.*/, 'streams')));
+const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));
 
 // What the measured parts used beside PostgreSQL.
 const others = [

@@ -38,7 +38,8 @@ TEXT
         max_wal_size=8GB checkpoint_timeout=1h autovacuum=off \
         client_min_messages=error log_min_messages=error \
         realtime.port="$GATEWAY_PORT" realtime.upgrade_rate=0 \
-        realtime.max_connections=20000 realtime.max_sessions=20000
+        realtime.max_connections=20000 realtime.max_sessions=20000 \
+        "${postgres_options[@]}"
     sql_file bench/schema.sql
     postgres_wait
 }

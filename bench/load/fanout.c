@@ -50,13 +50,27 @@ on_event(const char *text, size_t len)
 	histogram_add(&latencies, now > published ? (now - published) * 1000 : 0);
 }
 
-/* The reply of a stream is a subscription as well. */
+static bool
+ends_with(const char *text, size_t len, const char *end)
+{
+	return len >= strlen(end) && memcmp(text + len - strlen(end), end, strlen(end)) == 0;
+}
+
+/* The reply of a stream is a subscription as well, with its last part. */
 static void
 on_reply(const char *text, size_t len)
 {
 	if (memmem(text, len, "\"ok\":true", 9) == NULL)
 		fail(EXIT_ANSWERS, "the server refuses the stream: %.*s", (int) len, text);
-	subscribed++;
+	if (memmem(text, len, "\"more\":true", 11) == NULL)
+		subscribed++;
+}
+
+static void
+on_part(const char *text, size_t len)
+{
+	if (ends_with(text, len, "\"more\":false}}"))
+		subscribed++;
 }
 
 static void
@@ -65,6 +79,8 @@ on_message(Connection *connection, const char *text, size_t len)
 	(void) connection;
 	if (begins_with(text, len, "{\"topic\":\"__rpc\""))
 		on_reply(text, len);
+	else if (begins_with(text, len, "{\"topic\":\"__parts\""))
+		on_part(text, len);
 	else if (begins_with(text, len, "{\"topic\":"))
 		on_event(text, len);
 	else if (begins_with(text, len, "{\"type\":\"subscribed\""))

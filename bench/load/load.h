@@ -41,6 +41,7 @@ typedef struct Options
 
 	/* fanout, follow and watch */
 	const char *subscribe;		/* NULL: being connected is enough */
+	const char *hello;			/* a frame before that one, or NULL */
 	const char *last;			/* of follow only, as is the next */
 	const char *again;
 	int			topics;			/* subscriptions of a connection, of watch only */

@@ -42,6 +42,7 @@ static const char usage_text[] =
 "  --subscribe TEXT   frame to subscribe with, acknowledged by the server\n"
 "  --last TEXT        a connection is done with the frame that contains this\n"
 "                     (follow; default the reply)\n"
+"  --hello TEXT       frame to send before that one\n"
 "  --again TEXT       frame that all send when all are done (follow)\n"
 "  --topics N         to send it so many times on each connection (default 1)\n"
 "  --listener URL     sql://user@host:port/database to run the message in, which\n"
@@ -138,6 +139,7 @@ enum
 	OPT_SUBSCRIBE,
 	OPT_LAST,
 	OPT_AGAIN,
+	OPT_HELLO,
 	OPT_TOPICS,
 	OPT_LISTENER,
 	OPT_PUBLISHER,
@@ -162,6 +164,7 @@ static const struct option long_options[] = {
 	{"subscribe", required_argument, NULL, OPT_SUBSCRIBE},
 	{"last", required_argument, NULL, OPT_LAST},
 	{"again", required_argument, NULL, OPT_AGAIN},
+	{"hello", required_argument, NULL, OPT_HELLO},
 	{"topics", required_argument, NULL, OPT_TOPICS},
 	{"listener", required_argument, NULL, OPT_LISTENER},
 	{"publisher", required_argument, NULL, OPT_PUBLISHER},
@@ -225,6 +228,7 @@ read_option(int option, const char *value)
 		case OPT_SUBSCRIBE: options.subscribe = value; break;
 		case OPT_LAST: options.last = value; break;
 		case OPT_AGAIN: options.again = value; break;
+		case OPT_HELLO: options.hello = value; break;
 		case OPT_TOPICS: options.topics = read_count(value, 1000000); break;
 		case OPT_LISTENER: options.listener = value; break;
 		case OPT_PUBLISHER: options.publisher = value; break;

@@ -41,11 +41,22 @@ begins_with(const char *text, size_t len, const char *prefix)
 	return len >= strlen(prefix) && memcmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* of a stream, which is a subscription as well */
+static void
+on_reply(const char *text, size_t len)
+{
+	if (memmem(text, len, "\"ok\":true", 9) == NULL)
+		fail(EXIT_ANSWERS, "the server refuses the stream: %.*s", (int) len, text);
+	subscribed++;
+}
+
 static void
 on_message(Connection *connection, const char *text, size_t len)
 {
 	(void) connection;
-	if (begins_with(text, len, "{\"topic\":"))
+	if (begins_with(text, len, "{\"topic\":\"__rpc\""))
+		on_reply(text, len);
+	else if (begins_with(text, len, "{\"topic\":"))
 	{
 		if (memmem(text, len, "\"event\":\"truncated\"", 19) != NULL)
 			markers++;

@@ -185,10 +185,21 @@ websocket_flush(Connection *connection)
 /* ---- receiving ---- */
 
 static void
+say_hello(Connection *connection)
+{
+	size_t		len = strlen(options.hello);
+
+	memcpy(websocket_reserve(connection, len), options.hello, len);
+	websocket_commit(connection, len);
+}
+
+static void
 connection_ready(Connection *connection)
 {
 	connection->state = CONNECTION_READY;
 	ready_count++;
+	if (options.hello != NULL)
+		say_hello(connection);
 	if (handlers->on_ready != NULL)
 		handlers->on_ready(connection);
 }

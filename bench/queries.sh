@@ -1,0 +1,140 @@
+# bench/queries.sh - the part "queries" of bench/run: what live queries cost.
+#
+# To be sourced by bench/run.
+#
+# shellcheck shell=bash
+
+query_hello='{"type":"hello","caps":["parts"]}'
+query_sizes=(1000 100000 1000000)
+query_groups=10000
+query_rate=50
+query_rival_changes=50
+
+# measure_query_delivery <query> <rows> <rows that may be touched> <round>: from
+# the statement until the event is there.
+measure_query_delivery()
+{
+    local result restricted
+
+    run_load fanout --url "$(realtime_url)" --connections 1 --rate "$query_rate" --seconds "$seconds" --warmup "$warmup" \
+        --hello "$query_hello" --subscribe "$(stream_frame "bench/$1" "$2")" \
+        --publisher "sql://bench@127.0.0.1:$PGPORT/postgres" --message "SELECT bench.q_touch($2, $3, {t})" \
+        --cpu-of "$POSTMASTER_PID"
+    [ -n "$result" ] || return
+    restricted=$(sql "SELECT round(100.0 * sum(restricted) / nullif(sum(runs), 0)) FROM realtime.stat_query WHERE path = 'bench/$1'")
+    printf '    %-10s %9d rows  p50 %8.0f us  p99 %8.0f us  %9.2f us CPU  %s %% restricted\n' "$1" "$2" \
+        "$(value p50_us "$result")" "$(value p99_us "$result")" "$(value cpu_us_each "$result")" "$restricted"
+    note queries-delivery "$1" "$2" "$4" "$(value p50_us "$result")" "$(value p99_us "$result")" \
+        "$(value cpu_us_each "$result")" "$(value missing "$result")"
+}
+
+# measure_query_write <case> <round> <table> <rows> <followers> <frame>: a session that
+# writes as fast as it can while others follow.
+measure_query_write()
+{
+    local transactions per_second p50 p99 typical cpu received markers
+
+    mkdir -p "$RT_RUN/pgbench"
+    printf '%s\n' "\\set id random(1001, 1000 + $4)" \
+        "UPDATE bench.$3 SET t = t + 1 WHERE id = :id;" >"$RT_RUN/pgbench/script.sql"
+    [ "$5" -eq 0 ] || watcher_start --url "$(realtime_url)" --connections "$5" --hello "$query_hello" --subscribe "$6" || return
+    run_pgbench 1 1 0.5 || { watcher_stop; return 1; }
+    watcher_stop
+    printf '    %-44s %9.0f/s  p50 %8.0f us  p99 %8.0f us  %7.2f us CPU  %.2f events\n' "$1" "$per_second" "$p50" "$p99" "$cpu" \
+        "$(awk "BEGIN {print $received / $transactions}")"
+    note queries-write "$1" "$2" "$per_second" "$p50" "$p99" "$cpu" "$(awk "BEGIN {print $received / $transactions}")"
+}
+
+# measure_query_memory <round>: groups that nothing happens to.
+measure_query_memory()
+{
+    local groups memory rows
+
+    postgres_restart
+    watcher_start --url "$(realtime_url)" --connections 100 --topics $((query_groups / 100)) \
+        --hello "$query_hello" --subscribe "$(stream_frame bench/list '{seq}')" || return
+    read -r groups memory rows < <(sql "SELECT count(*) || ' ' || sum(memory) || ' ' || sum(rows) FROM realtime.stat_query")
+    watcher_stop
+    printf '    %-44s %9d groups with %d rows  %.0f bytes each\n' 'idle groups' "$groups" "$rows" "$(awk "BEGIN {print $memory / $groups}")"
+    note queries-memory 'without rows, or nearly so' "$1" "$groups" "$rows" "$(awk "BEGIN {print $memory / $groups}")"
+}
+
+queries_writes()
+{
+    local followers
+
+    # groups of before are looked at for a while
+    postgres_restart
+    measure_query_write 'no query, no live table' "$1" q_none 1000 0
+    measure_query_write 'live table, nobody follows' "$1" q_live 1000 0
+    measure_query_write 'live table, 1 follows' "$1" q_live 1000 1 '{"type":"subscribe","topic":"q_live:1000","ref":1}'
+    for followers in 0 1 100 10000; do
+        [ "$followers" -le "$idle_connections" ] || continue
+        measure_query_write "a query, $followers follow" "$1" q_item 1000 "$followers" "$(stream_frame bench/filter 1000)"
+    done
+    measure_query_write 'a query of a list, 1 value' "$1" q_item 10 1 "$(stream_frame bench/list 1)"
+    measure_query_write 'a query of a list, 1,000 values' "$1" q_item 10 1000 "$(stream_frame bench/list '{seq}')"
+}
+
+# measure_query_rival <system> <rows> <round>: what others need to know of a change.
+measure_query_rival()
+{
+    local result
+
+    result=$(cd "$RT_TOP/bench/rivals" && PGHOST=127.0.0.1 PGUSER=bench PGDATABASE=postgres \
+        timeout 300 node rivals.mjs "$1" "$2" "$query_rival_changes" 2>"$RT_RUN/rival.err" | grep '^result ') || {
+        problem "$1: $(head -n 1 "$RT_RUN/rival.err" | cut -c 1-300)"
+        return
+    }
+    printf '    %-10s %9d rows  p50 %8.0f us  p99 %8.0f us\n' "$1" "$2" "$(value p50_us "$result")" "$(value p99_us "$result")"
+    note queries-rival "$1" "$2" "$3" "$(value p50_us "$result")" "$(value p99_us "$result")"
+}
+
+queries_rivals()
+{
+    local rows system
+
+    for rows in "${query_sizes[@]}"; do
+        for system in notify tanstack pglite; do
+            # PGlite takes half a second for 100,000 rows already
+            [ $system != pglite ] || [ "$rows" -le 100000 ] || continue
+            measure_query_rival $system "$rows" "$1"
+        done
+    done
+}
+
+rivals_install()
+{
+    (cd "$RT_TOP/bench/rivals" && { cmp -s package-lock.json node_modules/.installed ||
+        { npm ci --cache "$RT_WORK/npm" --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error </dev/null &&
+            cp package-lock.json node_modules/.installed; }; }) || die "could not install the npm packages of bench/rivals"
+}
+
+queries_round()
+{
+    local query rows
+
+    for rows in "${query_sizes[@]}"; do
+        for query in filter join grouped window; do
+            measure_query_delivery $query "$rows" "$rows" "$1"
+        done
+        measure_query_delivery top "$rows" 20 "$1"
+    done
+    queries_rivals "$1"
+    queries_writes "$1"
+    measure_query_memory "$1"
+}
+
+part_queries()
+{
+    local round
+
+    rivals_install
+    sql_once bench/queries.sql
+    postgres_set fsync off
+    for ((round = 1; round <= rounds; round++)); do
+        say "queries, round $round of $rounds"
+        queries_round $round
+    done
+    postgres_set fsync on
+}
