@@ -139,6 +139,22 @@ npm_install()
 # ---------------------------------------------------------------------------
 # PostgreSQL and the extension
 
+# prove_tap <directory> <that of the server's programs> <option of prove or file ...>
+prove_tap()
+{
+    local dir=$1 bindir=$2 pgxs
+    shift 2
+
+    pgxs=$("$PG_CONFIG" --pgxs)
+    pgxs=${pgxs%/makefiles/pgxs.mk}
+    user_dir "$dir"
+    as_user env PATH="$bindir:$PG_BINDIR:$PATH" TESTDIR="$dir" \
+        TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" \
+        PG_REGRESS="$pgxs/test/regress/pg_regress" \
+        PG_TEST_PORT_DIR="$RT_RUN/tap/ports" PGCTLTIMEOUT="${PGCTLTIMEOUT:-300}" \
+        prove --timer -I "$RT_TOP/test/perl" -I "$pgxs/test/perl" "$@"
+}
+
 # Makes .work/pg for the server that PG_CONFIG names, or what has changed of it.
 #
 # Packages may come, go and be upgraded between any two commands, so each one
