@@ -178,6 +178,16 @@ rt_query_group_next(RtQueryGroup *group)
 	return number < table->used ? &table->groups[number] : NULL;
 }
 
+int
+rt_query_groups_made_by(uint64 maker)
+{
+	int			count = 0;
+
+	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
+		count += group->maker == maker;
+	return count;
+}
+
 const char *
 rt_query_group_key(const RtQueryGroup *group)
 {
@@ -234,7 +244,7 @@ fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
 
 RtQueryGroup *
 rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
-					const char *key, uint32 len)
+					const char *key, uint32 len, uint64 maker)
 {
 	dsa_pointer copy = allocate_copy(key, len);
 	RtQueryGroup *group = NULL;
@@ -246,6 +256,7 @@ rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
 	{
 		group = &table->groups[table->free];
 		fill_group(group, hash, declaration, copy, len);
+		group->maker = maker;
 	}
 	LWLockRelease(table->lock);
 	if (group == NULL)

@@ -29,6 +29,20 @@ typedef struct RtQueryGroupHash
 	uint64		words[2];
 } RtQueryGroupHash;
 
+/* Why all of a query was run, and not only what may have changed. */
+typedef enum RtQueryWhyFull
+{
+	RT_FULL_NOT,				/* it was not */
+	RT_FULL_UNKNOWN,			/* nothing is known of what it was before */
+	RT_FULL_WAITED,				/* changes had waited, or a run had failed */
+	RT_FULL_ANYTHING,			/* anything in a table may have changed */
+	RT_FULL_MANY_ROWS,			/* too many have */
+	RT_FULL_NO_CUT,				/* of a table nothing better is known */
+	RT_FULL_MANY_VALUES,		/* too many to ask for each */
+	RT_FULL_ORDER,				/* rows have left that stood in an order */
+	RT_FULL_LONG				/* clients get all rows, which is less */
+} RtQueryWhyFull;
+
 /* Written by who has the round, read by anybody. */
 typedef struct RtQueryGroupCounters
 {
@@ -37,6 +51,7 @@ typedef struct RtQueryGroupCounters
 	uint64		events;			/* sent because of them */
 	uint64		refreshes;		/* runs whose whole result was sent */
 	uint64		restricted;		/* runs of what may have changed only */
+	RtQueryWhyFull why_full;	/* the last one of all, if it was not restricted */
 	uint64		total_us;
 	uint64		last_us;
 } RtQueryGroupCounters;
@@ -50,6 +65,7 @@ typedef struct RtQueryGroup
 	int			next;			/* in its bucket, or free */
 	uint32		key_len;
 	dsa_pointer key;
+	uint64		maker;			/* who has asked for it first */
 
 	/* of who has the round */
 	dsa_pointer state;			/* an RtQueryState; none before it is loaded */
@@ -86,9 +102,12 @@ extern RtQueryGroupHash rt_query_group_hash(const char *key, uint32 len);
 extern RtQueryGroup *rt_query_group_find(const RtQueryGroupHash *hash,
 										 const char *key, uint32 len);
 
-/* Makes one; NULL if there are too many, or without memory. */
+/* Makes one for somebody; NULL if there are too many, or without memory. */
 extern RtQueryGroup *rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
-										 const char *key, uint32 len);
+										 const char *key, uint32 len, uint64 maker);
+
+/* How many there are that somebody has asked for first. */
+extern int	rt_query_groups_made_by(uint64 maker);
 
 /* Removes one, unless gateways have subscribers of it; returns whether it did. */
 extern bool rt_query_group_remove(RtQueryGroup *group);

@@ -14,6 +14,7 @@ CREATE FUNCTION realtime.stat_get_query(
 	OUT failures bigint,
 	OUT refreshes bigint,
 	OUT restricted bigint,
+	OUT why_full text,
 	OUT events bigint,
 	OUT total_time double precision,
 	OUT last_time double precision,
@@ -52,6 +53,8 @@ COMMENT ON COLUMN realtime.stat_query.refreshes IS
 	'Runs whose whole result was sent';
 COMMENT ON COLUMN realtime.stat_query.restricted IS
 	'Runs that asked only for rows that may have changed; see realtime.explain_query()';
+COMMENT ON COLUMN realtime.stat_query.why_full IS
+	'Why the last of the other runs asked for all rows; NULL if there was none';
 COMMENT ON COLUMN realtime.stat_query.events IS
 	'Sent because of runs, not counting subscribers';
 COMMENT ON COLUMN realtime.stat_query.total_time IS

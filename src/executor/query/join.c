@@ -94,12 +94,20 @@ has_state(const RtQueryGroup *group)
 	return DsaPointerIsValid(group->state);
 }
 
+/* A connection, for as long as its gateway lives. */
+static uint64
+maker_of(const RtRequest *request)
+{
+	return ((uint64) request->owner << 48) | request->asked.connection_serial;
+}
+
 /* Before the snapshot: from now on changes are noted for the group. */
 static RtQueryGroup *
 enter_group(RtStreamWork *stream)
 {
 	RtQueryGroup *group = rt_round_group(stream->declaration->query->id,
-										 stream->query_key, stream->query_key_len);
+										 stream->query_key, stream->query_key_len,
+										 maker_of(stream->work.request));
 
 	if (group == NULL)
 		rt_reply_refuse_overload();

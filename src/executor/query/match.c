@@ -27,6 +27,7 @@
 #include "src/guc.h"
 
 #define ROWS_MAX 10000			/* beyond, tables have changed as a whole */
+#define IMAGES_MAX 1000			/* that a group looks at one by one */
 
 /* Of one relation of a query. */
 typedef struct Concern
@@ -273,27 +274,31 @@ add_images(const RtChange *change, const RtQueryRelation *relation, TupleDesc de
 	return true;
 }
 
-bool
+RtQueryWhyFull
 rt_round_changes_images(const RtRoundChanges *changes, const RtQueryRelation *relation,
 						List **images)
 {
 	Relation	table = table_open(relation->relid, AccessShareLock);
 	TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(table));
 	Reader		reader;
-	bool		known;
 	ListCell   *cell;
 
 	table_close(table, NoLock);
 	init_reader(&reader, relation);
-	known = !changes->everything && !has_changed_as_a_whole(&reader, changes->tables);
+	if (changes->everything || has_changed_as_a_whole(&reader, changes->tables))
+		return RT_FULL_ANYTHING;
 	foreach(cell, changes->rows)
 	{
 		const RtChange *change = lfirst(cell);
 
-		if (known && list_member_oid(reader.rows_of, change->row_relation))
-			known = add_images(change, relation, desc, images);
+		if (!list_member_oid(reader.rows_of, change->row_relation))
+			continue;
+		if (!add_images(change, relation, desc, images))
+			return RT_FULL_ANYTHING;
+		if (list_length(*images) > IMAGES_MAX)
+			return RT_FULL_MANY_ROWS;
 	}
-	return known;
+	return RT_FULL_NOT;
 }
 
 /* ---- the condition ---- */

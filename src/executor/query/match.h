@@ -26,12 +26,12 @@ extern void rt_round_changes_add(RtRoundChanges *changes, const RtChange *change
 
 /*
  * The images, before and after, of rows of a relation that have changed, with
- * the columns that the query needs, in the current context.  Returns false if
- * they are not known.
+ * the columns that the query needs, in the current context; or why all of the
+ * query is to be run.
  */
-extern bool rt_round_changes_images(const RtRoundChanges *changes,
-									const RtQueryRelation *relation,
-									List **images);	/* of TupleTableSlot */
+extern RtQueryWhyFull rt_round_changes_images(const RtRoundChanges *changes,
+											  const RtQueryRelation *relation,
+											  List **images);	/* of TupleTableSlot */
 
 /* Whether they may change a group's result. */
 extern bool rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group);

@@ -75,17 +75,17 @@ add_value(Datum value, bool is_null, void *arg)
 		(RtCutValue) {finding->cut, is_null, value, hash};
 }
 
-/* Returns false if it has no cut for rows that have changed. */
-static bool
+static RtQueryWhyFull
 add_relation(Finding *finding, RtRoundChanges *changes, RtQueryRelation *relation)
 {
 	List	   *images = NIL;
 	TupleTableSlot **passing;
 	int			count = 0;
+	RtQueryWhyFull why_full = rt_round_changes_images(changes, relation, &images);
 	ListCell   *cell;
 
-	if (!rt_round_changes_images(changes, relation, &images))
-		return false;
+	if (why_full != RT_FULL_NOT)
+		return why_full;
 	passing = palloc(sizeof(TupleTableSlot *) * Max(1, list_length(images)));
 	foreach(cell, images)
 	{
@@ -93,15 +93,15 @@ add_relation(Finding *finding, RtRoundChanges *changes, RtQueryRelation *relatio
 			passing[count++] = lfirst(cell);
 	}
 	if (count == 0)
-		return true;
+		return RT_FULL_NOT;
 	if (relation->cut < 0)
-		return false;
+		return RT_FULL_NO_CUT;
 	finding->cut = relation->cut;
 	rt_query_values(finding->query, relation, passing, count, NULL, add_value, finding);
-	return !finding->overflow;
+	return finding->overflow ? RT_FULL_MANY_VALUES : RT_FULL_NOT;
 }
 
-bool
+RtQueryWhyFull
 rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
 					RtQuery *query, const NullableDatum *values)
 {
@@ -110,7 +110,7 @@ rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
 		.query = query,
 		.context = CurrentMemoryContext
 	};
-	bool		found = true;
+	RtQueryWhyFull why_full = RT_FULL_NOT;
 	ListCell   *cell;
 
 	restriction->count = 0;
@@ -118,9 +118,12 @@ rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
 		elog(ERROR, "could not connect to SPI");
 	finding.arguments = make_arguments(query, values);
 	foreach(cell, query->relations)
-		found = found && add_relation(&finding, changes, lfirst(cell));
+	{
+		if (why_full == RT_FULL_NOT)
+			why_full = add_relation(&finding, changes, lfirst(cell));
+	}
 	SPI_finish();
-	return found;
+	return why_full;
 }
 
 bool

@@ -27,9 +27,10 @@ typedef struct RtRestriction
 
 /*
  * Finds it for a query and the values of its parameters, as the current role, at
- * the active snapshot.  Returns false if all of the query is to be run.
+ * the active snapshot.  Returns why all of the query is to be run, or that it is
+ * not.
  */
-extern bool rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
+extern RtQueryWhyFull rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
 								RtQuery *query, const NullableDatum *values);
 
 /* Whether a row, by its hashes in the cuts, has one of the first values. */

@@ -48,6 +48,8 @@
 #define UNFOLLOWED_MS 5000		/* a group whose first client is on its way */
 #define RETRY_MS 1000			/* after a failure */
 #define FAILING_PAUSE 10		/* times what the last run took */
+#define GROUPS_PART 4			/* of those that there may be, for one client */
+#define GROUPS_LEAST 16
 #define RESULTS_MAX (64 * 1024 * 1024)	/* bytes of one round */
 
 typedef struct Round
@@ -290,8 +292,11 @@ count_run(const RtGroupRun *run, uint32 event_count)
 		counters->failures++;
 	else if (run->group->resend)
 		counters->refreshes++;
-	if (run->result != NULL && run->result->restricted)
-		counters->restricted++;
+	if (run->result == NULL)
+		return;
+	counters->restricted += run->result->restricted;
+	if (!run->result->restricted)
+		counters->why_full = run->why_full;
 }
 
 /* Its clients have what the run has found. */
@@ -393,18 +398,32 @@ rt_round_end(void)
 	}
 }
 
+static int
+share_of_groups(void)
+{
+	return Max(realtime_max_query_groups / GROUPS_PART, GROUPS_LEAST);
+}
+
 RtQueryGroup *
-rt_round_group(Oid declaration, const char *key, uint32 len)
+rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 {
 	RtQueryGroupHash hash = rt_query_group_hash(key, len);
 	RtQueryGroup *group = rt_query_group_find(&hash, key, len);
 
-	if (group == NULL)
-		group = rt_query_group_make(&hash, declaration, key, len);
+	if (group != NULL)
+		return group;
+	if (rt_query_groups_made_by(maker) >= share_of_groups())
+	{
+		/* perhaps it has let go of some */
+		remove_idle(rt_clock_ms(), 0);
+		if (rt_query_groups_made_by(maker) >= share_of_groups())
+			return NULL;
+	}
+	group = rt_query_group_make(&hash, declaration, key, len, maker);
 	if (group == NULL)
 	{
 		remove_idle(rt_clock_ms(), 0);
-		group = rt_query_group_make(&hash, declaration, key, len);
+		group = rt_query_group_make(&hash, declaration, key, len, maker);
 	}
 	return group;
 }

@@ -37,13 +37,35 @@ rt_group_run_init(RtGroupRun *run, RtQueryGroup *group)
 
 /* ---- as those who belong to it ---- */
 
+/* Only what has changed, if that can be. */
+static RtQueryWhyFull
+run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
+{
+	const RtQueryState *before = rt_query_group_state(run->group);
+	RtRestriction restriction;
+	RtQueryWhyFull why_full;
+
+	if (before == NULL || before->cuts != rt_query_cuts_hash(query))
+		return RT_FULL_UNKNOWN;
+	if (run->changes == NULL)
+		return RT_FULL_WAITED;
+	why_full = rt_restriction_find(&restriction, run->changes, query, values);
+	if (why_full != RT_FULL_NOT)
+		return why_full;
+	run->result = rt_query_result_restricted(run->declaration, query, values,
+											 &restriction, before);
+	if (run->result == NULL)
+		return RT_FULL_ORDER;
+	if (run->result->difference != NULL && !rt_query_events_fit(before, run->result))
+		return RT_FULL_LONG;
+	return RT_FULL_NOT;
+}
+
 static void
 run_query(RtGroupRun *run)
 {
 	RtQuery    *query = rt_query_prepared(run->declaration);
 	NullableDatum *values;
-	RtRestriction restriction;
-	const RtQueryState *before;
 
 	run->expected = NULL;
 	run->is_other = (query->reads_caller && !run->key.has_identity) ||
@@ -52,15 +74,8 @@ run_query(RtGroupRun *run)
 		return;
 	values = palloc(sizeof(NullableDatum) * Max(query->param_count, 1));
 	rt_query_group_key_values(&run->key, query->param_types, values);
-	before = rt_query_group_state(run->group);
-	if (run->changes != NULL && before != NULL &&
-		before->cuts == rt_query_cuts_hash(query) &&
-		rt_restriction_find(&restriction, run->changes, query, values))
-		run->result = rt_query_result_restricted(run->declaration, query, values,
-												 &restriction, before);
-	/* clients get all of it if the differences are too much to be told */
-	if (run->result == NULL || (run->result->difference != NULL &&
-								!rt_query_events_fit(before, run->result)))
+	run->why_full = run_restricted(run, query, values);
+	if (run->why_full != RT_FULL_NOT)
 		run->result = rt_query_result(run->declaration, query, values);
 	else if (realtime_query_check != RT_QUERY_CHECK_OFF)
 		run->expected = rt_query_result(run->declaration, query, values);

@@ -19,6 +19,7 @@ typedef struct RtGroupRun
 	RtRoundChanges *changes;	/* all that has changed since the group's state;
 								 * NULL = not known */
 	RtQueryResult *result;		/* NULL = it has failed, or is none of it any more */
+	RtQueryWhyFull why_full;	/* unless the result is restricted */
 	RtQueryResult *expected;	/* by another run, to be checked with, or NULL */
 	bool		is_other;		/* its result depends on who asks since */
 	RtFault		fault;

@@ -12,7 +12,7 @@
 #include "src/executor/query/group_key.h"
 #include "src/ipc/query_group.h"
 
-#define COLUMNS 16
+#define COLUMNS 17
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_query);
 
@@ -24,6 +24,24 @@ state_name(const RtQueryGroup *group)
 	if (group->failing)
 		return "failing";
 	return DsaPointerIsValid(group->state) ? "ready" : "empty";
+}
+
+static const char *
+why_full_text(RtQueryWhyFull why_full)
+{
+	static const char *const texts[] = {
+		[RT_FULL_NOT] = "",
+		[RT_FULL_UNKNOWN] = "what clients had was not known",
+		[RT_FULL_WAITED] = "changes had waited",
+		[RT_FULL_ANYTHING] = "anything in a table may have changed",
+		[RT_FULL_MANY_ROWS] = "many rows have changed",
+		[RT_FULL_NO_CUT] = "a table has no cut",
+		[RT_FULL_MANY_VALUES] = "many values of a cut",
+		[RT_FULL_ORDER] = "rows have left that stood in an order",
+		[RT_FULL_LONG] = "all rows are less than what has changed"
+	};
+
+	return texts[why_full];
 }
 
 static Datum
@@ -58,6 +76,8 @@ show_group(ReturnSetInfo *result, const RtQueryGroupView *view)
 	values[count++] = Int64GetDatum(counters->failures);
 	values[count++] = Int64GetDatum(counters->refreshes);
 	values[count++] = Int64GetDatum(counters->restricted);
+	nulls[count] = counters->why_full == RT_FULL_NOT;
+	values[count++] = CStringGetTextDatum(why_full_text(counters->why_full));
 	values[count++] = Int64GetDatum(counters->events);
 	values[count++] = milliseconds(counters->total_us);
 	values[count++] = milliseconds(counters->last_us);
