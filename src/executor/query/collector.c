@@ -262,7 +262,7 @@ note_sort(RtCollector *collector)
 	}
 	old = MemoryContextSwitchTo(MemoryContextGetParent(collector->row_context));
 	collector->sorts[collector->row_count] =
-		heap_form_minimal_tuple(collector->sort, values, nulls);
+		rt_form_minimal_tuple(collector->sort, values, nulls);
 	MemoryContextSwitchTo(old);
 }
 
