@@ -4,7 +4,8 @@
 //
 // A line of samples is one measurement; those that differ in nothing but the
 // round are summed up by their medians.  In results.md the sections of the
-// measured parts, known by their headings, are replaced; the others stay.
+// measured parts, known by their headings, are replaced; the others stay, and so
+// do those of no part, at the end.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const [samplesFile, factsFile, outputFile] = process.argv.slice(2);
@@ -165,7 +166,8 @@ function hotTopic() {
 The same transactions in 16 sessions that all publish on one topic, and inserts into a live table whose rows all belong to
 one topic, beside the same with a trigger in PL/pgSQL that runs \`pg_notify()\`. Who publishes holds the topic's lock from
 before its commit until its events are in the ring, because subscribers get the events in commit order. With
-\`realtime.early_release\` off that includes the flush. **The aim is 3 times \`pg_notify()\`.**
+\`realtime.early_release\` off that includes the flush. **The aim is 3 times \`pg_notify()\`.** How much it
+gives depends on how long a flush takes, see [publishing](../docs/performance.md#what-that-means).
 
 ${table(['transaction', 'early release', 'transactions /s', 'to pg_notify()', 'to INSERT', 'p50 (µs)', 'p99 (µs)', 'CPU (µs)'], rows)}${
   troubles(groups, 'missing', 'events not received')}`;
@@ -400,5 +402,7 @@ for (const [name, make] of Object.entries(parts)) {
     console.log(`${text}\n`);
   }
   if (text) sections.push(`${text}\n`);
+  kept.delete(titles[name]);
 }
+for (const text of kept.values()) sections.push(`${text}\n`);
 writeFileSync(outputFile, `# Results\n\nWritten by \`./run bench\`; run it for your own machine. See [README.md](README.md).\n\n${sections.join('\n')}`);
