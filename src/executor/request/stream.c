@@ -23,9 +23,7 @@
 #include "utils/json.h"
 #include "utils/snapmgr.h"
 
-#include "src/catalog/declaration_table.h"
 #include "src/errcodes.h"
-#include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
 #include "src/executor/query/join.h"
 #include "src/executor/reply.h"
@@ -42,48 +40,6 @@
 #define ATTEMPTS_MAX 3			/* while declarations change meanwhile */
 
 static double mean_us = -1;		/* of streams that ask nobody; < 0 = not known */
-
-/* ---- functions ---- */
-
-RtFunction *
-rt_stream_function(RtStreamWork *stream, RtStreamFunction which)
-{
-	const RtNamedFunction *named = &stream->declaration->functions[which];
-
-	if (!named->declared)
-		return NULL;
-	if (!OidIsValid(named->oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("the %s of \"%s\" does not exist",
-						rt_stream_function_columns[which].purpose,
-						stream->declaration->path)));
-	if (stream->functions[which] == NULL)
-		stream->functions[which] = rt_function_get(named->oid);
-	return stream->functions[which];
-}
-
-NullableDatum
-rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
-				 const NullableDatum *fixed, int fixed_count)
-{
-	RtArguments arguments;
-	int			rest;
-
-	fixed_count = Min(fixed_count, function->nargs);
-	rest = function->nargs - fixed_count;
-	if (rest > 0 && rest != stream->guarded.arguments.count)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-				 errmsg("function \"%s\" has other parameters than when stream \"%s\" was declared",
-						function->name, stream->declaration->path)));
-	arguments.count = function->nargs;
-	for (int i = 0; i < fixed_count; i++)
-		arguments.values[i] = fixed[i];
-	for (int i = 0; i < rest; i++)
-		arguments.values[fixed_count + i] = stream->guarded.arguments.values[i];
-	return rt_function_invoke(function, &arguments);
-}
 
 /* A function that decides; one that is strict has not agreed to a NULL. */
 static bool
@@ -284,23 +240,6 @@ describe_stream(RtStreamWork *stream)
 	if (declaration->merge == RT_MERGE_LATEST && reply->max == 0)
 		reply->max = LATEST_MAX;
 	reply->schema_version = declaration->schema_version;
-}
-
-void
-rt_stream_check_length(size_t len, size_t max)
-{
-	if (len > max)
-		ereport(ERROR,
-				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
-				 errmsg("Value is too long; load it in pages")));
-}
-
-RtText
-rt_stream_id(const RtStreamWork *stream)
-{
-	const RtRequestSpan *id = &stream->work.request->asked.id;
-
-	return (RtText) {stream->guarded.text + id->off, id->len};
 }
 
 static char *

@@ -69,7 +69,10 @@ extern bool rt_stream_find(RtStreamWork *stream);
 extern bool rt_stream_admit(RtStreamWork *stream);
 extern void rt_stream_failed(RtStreamWork *stream);
 
-/* One of the stream's functions, NULL if it has none.  Raises if it is gone. */
+/*
+ * What the steps share (stream_shared.c).  One of the stream's functions, NULL
+ * if it has none.  Raises if it is gone.
+ */
 extern RtFunction *rt_stream_function(RtStreamWork *stream, RtStreamFunction which);
 
 /*
@@ -78,6 +81,16 @@ extern RtFunction *rt_stream_function(RtStreamWork *stream, RtStreamFunction whi
  */
 extern NullableDatum rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
 									  const NullableDatum *fixed, int fixed_count);
+
+/*
+ * How long the value may be: a frame, or more if the client takes it in parts.
+ * Raises if it, or a frame with it, is too long.
+ */
+extern Size rt_stream_value_max(const RtStreamWork *stream);
+extern void rt_stream_check_length(size_t len, size_t max);
+
+/* Of the request, as it was sent. */
+extern RtText rt_stream_id(const RtStreamWork *stream);
 
 /* Fills the reply with the stream's value (stream_load.c). */
 extern void rt_stream_load(RtStreamWork *stream);
@@ -88,21 +101,14 @@ extern void rt_stream_set_rows(RtStreamWork *stream, Jsonb *rows);
 /* What is sent of one item; NULL = nothing. */
 extern Jsonb *rt_stream_transform(RtStreamWork *stream, Jsonb *data);
 
-/*
- * How long the value may be: a frame, or more if the client takes it in parts
- * (stream_parts.c).  Raises if it, or a frame with it, is too long.
- */
-extern Size rt_stream_value_max(const RtStreamWork *stream);
-extern void rt_stream_check_length(size_t len, size_t max);
-
 /* Appends a value's text.  Raises when the whole becomes too long. */
 extern void rt_stream_append(const RtStreamWork *stream, StringInfo out,
 							 Jsonb *value);
 
-/* Of the request, as it was sent. */
-extern RtText rt_stream_id(const RtStreamWork *stream);
-
-/* The frames of a reply that is too long for one, one behind the other. */
+/*
+ * The frames of a reply that is too long for one, one behind the other
+ * (stream_parts.c).
+ */
 extern char *rt_stream_parts(RtStreamWork *stream, size_t *len);
 
 /* A member of an object; NULL if it has none, or is none. */

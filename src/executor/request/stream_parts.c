@@ -10,26 +10,13 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
 #include "src/executor/reply.h"
 #include "src/executor/request/stream.h"
-#include "src/guc.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/json.h"
 
 #define PART_BYTES (64 * 1024)	/* of items in a frame, unless one is longer */
-#define MEMORY_PART 8			/* of the memory of answers, for one */
-
-Size
-rt_stream_value_max(const RtStreamWork *stream)
-{
-	Size		part = (Size) realtime_payload_memory * 1024 / MEMORY_PART;
-
-	if (!stream->subscribes || stream->reloads || !stream->work.request->asked.parts)
-		return RT_FRAME_PAYLOAD_MAX;
-	return Min(Max(part, RT_FRAME_PAYLOAD_MAX), MaxAllocSize / 2);
-}
 
 /* Items in brackets, as a value of its own. */
 static RtText
