@@ -21,6 +21,7 @@
 char	   *realtime_allowed_hosts = NULL;
 char	   *realtime_allowed_origins = NULL;
 char	   *realtime_anonymous_role = NULL;
+char	   *realtime_auth_path = NULL;
 char	   *realtime_authenticated_role = NULL;
 int			realtime_bridge_queue = 64 * 1024;
 int			realtime_cleanup_interval = 60000;
@@ -126,9 +127,9 @@ static bool
 check_path(char **newval, void **extra, GucSource source)
 {
 	if ((*newval)[0] != '/' || (*newval)[1] == '\0')
-		GUC_check_errdetail("The path of the WebSocket must begin with \"/\" and have a name.");
+		GUC_check_errdetail("A path must begin with \"/\" and have a name.");
 	else if (strpbrk(*newval, "?# ") != NULL)
-		GUC_check_errdetail("The path of the WebSocket cannot contain \"?\", \"#\" or spaces.");
+		GUC_check_errdetail("A path cannot contain \"?\", \"#\" or spaces.");
 	else if (strcmp(*newval, "/healthz") == 0)
 		GUC_check_errdetail("The path \"/healthz\" answers health checks.");
 	else
@@ -265,6 +266,10 @@ define_names(void)
 				  "Host names or addresses that gateways listen on.",
 				  &realtime_listen_addresses, "localhost",
 				  PGC_POSTMASTER, GUC_LIST_INPUT);
+	DefineCustomStringVariable("realtime.auth_path",
+							   "Path of the question who somebody is, over HTTP.", NULL,
+							   &realtime_auth_path, "/__ws/auth", PGC_POSTMASTER, 0,
+							   check_path, NULL, NULL);
 	DefineCustomStringVariable("realtime.path",
 							   "Path of the WebSocket.", NULL,
 							   &realtime_path, "/ws", PGC_POSTMASTER, 0,

@@ -27,6 +27,7 @@ extern char *realtime_jwt_role_claim;
 extern char *realtime_listen_addresses;
 extern int	realtime_port;
 extern char *realtime_path;
+extern char *realtime_auth_path;
 extern char *realtime_allowed_hosts;
 extern char *realtime_allowed_origins;
 extern char *realtime_document_root;

@@ -261,6 +261,25 @@ rt_declaration_bridge(const char *channel, Size len)
 	return NULL;
 }
 
+RtNamedFunction
+rt_declaration_hook(RtHook hook)
+{
+	return current != NULL ? current->hooks[hook] : (RtNamedFunction) {false, InvalidOid};
+}
+
+uint32
+rt_declaration_hooks(void)
+{
+	uint32		hooks = 0;
+
+	for (RtHook hook = 0; hook < RT_HOOKS; hook++)
+	{
+		if (rt_declaration_hook(hook).declared)
+			hooks |= (uint32) 1 << hook;
+	}
+	return hooks;
+}
+
 const RtFunctionReference *
 rt_declaration_references(int *count)
 {

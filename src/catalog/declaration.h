@@ -15,6 +15,7 @@
 
 #include "nodes/pg_list.h"
 
+#include "src/hook.h"
 #include "src/ipc/publish_ring.h"
 
 typedef struct RtRpcDeclaration
@@ -156,8 +157,9 @@ typedef struct RtFunctionReference
 	const char *signature;		/* as stored */
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
-								 * "stream", "channel", "query" or "bridge" */
-	const char *declaration;	/* its path, template or channel of NOTIFY */
+								 * "stream", "channel", "query", "bridge" or
+								 * "hook" */
+	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
 
@@ -214,6 +216,12 @@ extern const List *rt_declaration_bridges(void);
 /* Streams that events of other topics have loaded anew. */
 extern const List *rt_declarations_invalidated(void);
 extern const RtBridgeDeclaration *rt_declaration_bridge(const char *channel, Size len);
+
+/* The function of a hook. */
+extern RtNamedFunction rt_declaration_hook(RtHook hook);
+
+/* Those that are declared, bits. */
+extern uint32 rt_declaration_hooks(void);
 
 /* All functions that declarations name, in no order. */
 extern const RtFunctionReference *rt_declaration_references(int *count);

@@ -62,6 +62,7 @@ typedef struct RtDeclarations
 	rt_names_hash *rpcs;		/* to RtRpcDeclaration */
 	rt_names_hash *streams;		/* to RtStreamDeclaration */
 	List	   *bridges;		/* RtBridgeDeclaration */
+	RtNamedFunction hooks[RT_HOOKS];
 	List	   *invalidated;	/* RtStreamDeclaration: those with invalidate_on */
 
 	List	   *exact;			/* RtTopicTemplate */

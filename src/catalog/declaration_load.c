@@ -45,6 +45,7 @@ static void read_topic(RtDeclarations *declarations, const RtRow *row);
 static void read_stream(RtDeclarations *declarations, const RtRow *row);
 static void read_bridge(RtDeclarations *declarations, const RtRow *row);
 static void read_query(RtDeclarations *declarations, const RtRow *row);
+static void read_hook(RtDeclarations *declarations, const RtRow *row);
 static void join_streams(RtDeclarations *declarations);
 static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
 									  const char *kind, const char *name);
@@ -62,7 +63,8 @@ static int	compare_templates(const ListCell *a, const ListCell *b);
 
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
-	read_rpc, read_topic, read_stream, read_bridge, read_query
+	read_rpc, read_topic, read_stream, read_bridge, read_query,
+	read_hook
 };
 
 RtDeclarations *
@@ -279,6 +281,20 @@ read_bridge(RtDeclarations *declarations, const RtRow *row)
 		bridge->parse = refer(declarations, bridge->parse_text, "bridge",
 							  bridge->channel, "parse function");
 	declarations->bridges = lappend(declarations->bridges, bridge);
+}
+
+/* One that is not known here does nothing. */
+static void
+read_hook(RtDeclarations *declarations, const RtRow *row)
+{
+	const char *name = rt_row_text(row, Anum_hook_name);
+	RtHook		hook = rt_hook_of_name(name);
+
+	if (hook == RT_HOOKS)
+		return;
+	declarations->hooks[hook].declared = true;
+	declarations->hooks[hook].oid = refer(declarations, rt_row_text(row, Anum_hook_function),
+										  "hook", name, "function");
 }
 
 /* A function that is named by its parentheses; else it is no function. */

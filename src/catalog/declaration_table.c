@@ -55,6 +55,11 @@ static const RtFunctionColumn query_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn hook_functions[] = {
+	{Anum_hook_function, "function", "function", false},
+	{0, NULL, NULL, false}
+};
+
 const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
 	[RT_STREAM_LOADER] = Anum_query_loader,
 	[RT_STREAM_ACCESS] = Anum_query_access,
@@ -65,11 +70,12 @@ const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
 };
 
 const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
-	{RT_RPC_TABLE, "rpc", "path", Natts_rpc, rpc_functions},
-	{RT_TOPIC_TABLE, "topic", "template", Natts_topic, topic_functions},
-	{RT_STREAM_TABLE, "stream", "path", Natts_stream, rt_stream_function_columns},
-	{RT_BRIDGE_TABLE, "bridge", "channel", Natts_bridge, bridge_functions},
-	{RT_QUERY_TABLE, "query", "path", Natts_query, query_functions}
+	{RT_RPC_TABLE, "rpc", "path", Natts_rpc, rpc_functions, true},
+	{RT_TOPIC_TABLE, "topic", "template", Natts_topic, topic_functions, true},
+	{RT_STREAM_TABLE, "stream", "path", Natts_stream, rt_stream_function_columns, true},
+	{RT_BRIDGE_TABLE, "bridge", "channel", Natts_bridge, bridge_functions, true},
+	{RT_QUERY_TABLE, "query", "path", Natts_query, query_functions, true},
+	{RT_HOOK_TABLE, "hook", "name", Natts_hook, hook_functions, false}
 };
 
 const RtDeclarationTable *

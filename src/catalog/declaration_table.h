@@ -117,6 +117,14 @@ enum
 	Natts_query = Anum_query_class_of_service
 };
 
+#define RT_HOOK_TABLE "hook_declaration"
+enum
+{
+	Anum_hook_name = 1,
+	Anum_hook_function,
+	Natts_hook = Anum_hook_function
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -133,9 +141,10 @@ typedef struct RtDeclarationTable
 	const char *key;			/* column, the first, with the declaration's name */
 	int			natts;
 	const RtFunctionColumn *functions;	/* up to a NULL name */
+	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 5
+#define RT_DECLARATION_TABLES 6
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

@@ -145,6 +145,8 @@ look(void)
 		found = RT_SERVICE_NO_EXTENSION;
 	else if (!rt_identity_has_anonymous())
 		found = RT_SERVICE_NO_CLIENT_ROLE;
+	if (found != RT_SERVICE_NO_EXTENSION)
+		rt_service_set_hooks(executor.catalog_seen, rt_declaration_hooks());
 	executor.leaving |= rt_identity_is_stale();
 	CommitTransactionCommand();
 	rt_deadline_disarm();

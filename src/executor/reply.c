@@ -178,14 +178,20 @@ rt_reply_verdicts(RtRequest *request, const char *verdicts, int len)
 }
 
 void
-rt_reply_login(RtRequest *request, const RtLoginAnswer *answer, int session)
+rt_reply_login(RtRequest *request, const RtLoginAnswer *answer, RtText headers,
+			   int session)
 {
+	char	   *text;
+
 	rt_reply_reset(request);
 	request->answer_session = session;
-	if (rt_shared_text_set(&request->answer, (const char *) answer, sizeof(*answer)))
-		request->answer_kind = RT_ANSWER_LOGIN;
-	else
-		request->answer_kind = RT_ANSWER_FAILED;
+	text = rt_shared_text_reserve(&request->answer, sizeof(*answer) + headers.len);
+	request->answer_kind = text != NULL ? RT_ANSWER_LOGIN : RT_ANSWER_FAILED;
+	if (text == NULL)
+		return;
+	memcpy(text, answer, sizeof(*answer));
+	if (headers.len > 0)
+		memcpy(text + sizeof(*answer), headers.ptr, headers.len);
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "src/executor/errors.h"
 #include "src/ipc/request.h"
+#include "src/protocol/text.h"
 
 /*
  * The frame of a success; data_len 0 = no data.  Raises if it is too long or
@@ -28,11 +29,11 @@ extern void rt_reply_failure(RtRequest *request, const RtFault *fault);
 extern void rt_reply_verdicts(RtRequest *request, const char *verdicts, int len);
 
 /*
- * Who somebody is, or how its connection ends.  A session is the answer's from
- * then on.  Never fails.
+ * Who somebody is, or how its connection ends, and headers that go with it.  A
+ * session is the answer's from then on.  Never fails.
  */
 extern void rt_reply_login(RtRequest *request, const RtLoginAnswer *answer,
-						   int session);
+						   RtText headers, int session);
 
 /* What the scheduler asked for has not happened.  Never fails. */
 extern void rt_reply_rolled_back(RtRequest *request, const RtFault *fault);

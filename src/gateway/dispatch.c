@@ -13,6 +13,7 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
+#include "src/gateway/preflight.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/flight.h"
@@ -416,6 +417,8 @@ pass_answer_on(RtRequest *request)
 		rt_member_answer(request);
 	else if (request->asked.kind == RT_REQUEST_RELOAD)
 		rt_group_answer(request);
+	else if (request->asked.kind == RT_REQUEST_LOGIN && request->asked.subject != 0)
+		rt_preflight_answer(request);
 }
 
 static void

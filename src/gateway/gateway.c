@@ -35,7 +35,7 @@
 #include "src/gateway/door/http.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/door/listener.h"
-#include "src/gateway/door/upgrade.h"
+#include "src/gateway/door/origin.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
@@ -56,6 +56,7 @@
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/ipc/subscriber_count.h"
+#include "src/protocol/close_code.h"
 #include "src/realtime.h"
 
 #define SWEEP_MS 1000			/* between looks at silent connections */
@@ -94,7 +95,7 @@ reload_configuration(void)
 		return;
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
-	rt_upgrade_configure();
+	rt_origins_configure();
 	rt_allowed_hosts_configure();
 	rt_topic_watch_configure();
 }
@@ -117,7 +118,7 @@ watch_service(void)
 		return;
 	rt_dispatch_answers();
 	rt_dispatch_refuse_waiting();
-	rt_connections_close_all(1012, rt_service_state_text(service));
+	rt_connections_close_all(RT_CLOSE_RESTART, rt_service_state_text(service));
 }
 
 static void
@@ -264,7 +265,7 @@ run_turn_safely(void)
 		FlushErrorState();
 		RESUME_INTERRUPTS();
 		if (guilty != NULL)
-			rt_connection_close(guilty, 1011, "Internal server error");
+			rt_connection_close(guilty, RT_CLOSE_INTERNAL_ERROR, "Internal server error");
 		else if (!out_of_memory)
 			proc_exit(1);
 	}
@@ -380,7 +381,7 @@ stop_gateway(void)
 		run_for(realtime_shutdown_timeout + CANCEL_GRACE_MS, last_calls_are_done);
 	else
 		run_for(realtime_shutdown_timeout, calls_are_done);
-	rt_connections_close_all(1001, "Server shutting down");
+	rt_connections_close_all(RT_CLOSE_GOING_AWAY, "Server shutting down");
 	run_for(CLOSE_LINGER_MS, sockets_are_closed);
 }
 
@@ -458,7 +459,7 @@ init_gateway(int index)
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);
 	rt_event_loop_init(max_sockets);
-	rt_upgrade_configure();
+	rt_origins_configure();
 	rt_allowed_hosts_configure();
 	rt_topic_watch_configure();
 	last_service = rt_service_state();

@@ -15,6 +15,7 @@
 
 #include "src/errcodes.h"
 #include "src/gateway/ask.h"
+#include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
@@ -23,13 +24,11 @@
 #include "src/identity/limits.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
+#include "src/protocol/close_code.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/http_token.h"
 
 #define ANNOUNCED_S 60			/* ahead of an identity's end */
-#define EXPIRED 4408			/* clients try again */
-#define FORBIDDEN 4403			/* they do not */
-#define TRY_AGAIN 1013
 
 static bool
 keys_are_set(void)
@@ -38,26 +37,41 @@ keys_are_set(void)
 		realtime_jwks_file[0] != '\0';
 }
 
-/* Whether an executor would say anything but that nobody is known. */
-static bool
-is_worth_asking(const RtHttpHead *head)
+bool
+rt_login_is_worth_asking(const RtHttpHead *head)
 {
 	char		token[RT_TOKEN_MAX];
 
-	return keys_are_set() &&
-		rt_http_find_token(head, realtime_jwt_cookie, token, sizeof(token)) != 0;
+	return rt_service_may_have_hook(RT_HOOK_AUTHENTICATE) ||
+		(keys_are_set() &&
+		 rt_http_find_token(head, realtime_jwt_cookie, token, sizeof(token)) != 0);
 }
 
+/* Whoever it is on the connection until now, who asks is nobody yet. */
 static bool
-ask(RtConnection *connection, const RtQuestionTexts *texts)
+ask(RtConnection *connection, RtQuestionTexts *texts)
 {
+	char		address[RT_ADDRESS_TEXT_MAX];
 	RtQuestion	question;
 
 	rt_question_init(&question, connection, RT_REQUEST_LOGIN);
+	question.session = RT_SESSION_ANONYMOUS;
+	texts->path = rt_login_address(connection->socket, address);
 	if (!rt_service_takes_requests() || !rt_ask(connection, &question, texts))
 		return false;
 	rt_inbox_hold(connection);
 	return true;
+}
+
+RtText
+rt_login_address(const RtSocket *socket, char text[RT_ADDRESS_TEXT_MAX])
+{
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+
+	if (socket == NULL || !rt_address_of_peer(rt_event_loop_descriptor(socket->wsi), address))
+		return RT_TEXT_NONE;
+	rt_address_write(address, text);
+	return RT_TEXT(text);
 }
 
 void
@@ -65,8 +79,8 @@ rt_login_begin(RtConnection *connection, const RtHttpHead *head)
 {
 	RtQuestionTexts texts = {.args = {head->bytes, head->length}};
 
-	if (is_worth_asking(head) && !ask(connection, &texts))
-		rt_connection_close(connection, TRY_AGAIN, "Nobody can say who you are at the moment");
+	if (rt_login_is_worth_asking(head) && !ask(connection, &texts))
+		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "Nobody can say who you are at the moment");
 }
 
 /* ---- answers to frames ---- */
@@ -113,7 +127,7 @@ static void
 end_unknown(RtConnection *connection, const RtRequest *request)
 {
 	if (!is_of_frame(request))
-		rt_connection_close(connection, TRY_AGAIN, "Nobody can say who you are at the moment");
+		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "Nobody can say who you are at the moment");
 	else
 		tell_code(connection, request->answer_kind == RT_ANSWER_FAILED ?
 				  RT_CODE_INTERNAL_ERROR : RT_CODE_SERVICE_UNAVAILABLE);
@@ -158,7 +172,7 @@ welcome(RtConnection *connection, const RtRequest *request)
 {
 	if (is_another(connection, rt_session_get(request->answer_session)))
 	{
-		rt_connection_close(connection, FORBIDDEN, "The token is another user's");
+		rt_connection_close(connection, RT_CLOSE_FORBIDDEN, "The token is another user's");
 		return;
 	}
 	become(connection, request->answer_session);
@@ -194,7 +208,7 @@ rt_login_sweep(RtConnection *connection, int64 now)
 	if (connection->expires == 0 || now < connection->expires - ANNOUNCED_S)
 		return;
 	if (now >= connection->expires)
-		rt_connection_close(connection, EXPIRED, "The token has expired");
+		rt_connection_close(connection, RT_CLOSE_EXPIRED, "The token has expired");
 	else if (!connection->expiry_told)
 	{
 		connection->expiry_told = true;

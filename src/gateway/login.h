@@ -6,10 +6,18 @@
 #ifndef RT_GATEWAY_LOGIN_H
 #define RT_GATEWAY_LOGIN_H
 
+#include "src/gateway/door/address.h"
 #include "src/gateway/door/connection.h"
 #include "src/ipc/request.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/http.h"
+
+/* Whether an executor would say anything but that nobody is known. */
+extern bool rt_login_is_worth_asking(const RtHttpHead *head);
+
+/* The address of the peer, which hooks are told; len 0 if it is gone. */
+extern RtText rt_login_address(const RtSocket *socket,
+							   char text[RT_ADDRESS_TEXT_MAX]);
 
 /*
  * A connection opens.  If its request may say who it is, what its client sends

@@ -27,6 +27,7 @@
 #include "src/ipc/payload.h"
 
 #define RT_REQUEST_NONE (-1)
+#define RT_CONNECTION_ID_SIZE 40	/* bytes, more than a uuid has */
 
 /* Owners are the gateways, by their index, and the scheduler. */
 #define RT_OWNER_SCHEDULER RT_GATEWAYS_MAX
@@ -46,8 +47,10 @@ typedef enum RtRequestKind
 	RT_REQUEST_LEAVE,			/* since: how many others are left */
 	RT_REQUEST_RELOAD,			/* as STREAM, id: topic; answer: STREAM with an
 								 * event, or FRAME with one that says why not */
-	RT_REQUEST_LOGIN,			/* path: address; args: head of the HTTP request,
-								 * or id: token of a frame; answer: LOGIN */
+	RT_REQUEST_LOGIN,			/* path: address of the peer; args: head of the
+								 * HTTP request, version: its body, or id: token
+								 * of a frame; subject: of a request over HTTP
+								 * that is no WebSocket, or 0; answer: LOGIN */
 	RT_REQUEST_RECHECK			/* as SUBSCRIBE, of subscriptions there are */
 } RtRequestKind;
 
@@ -99,7 +102,8 @@ typedef struct RtQuestion
 	uint32		catalog_generation; /* when it was asked */
 	uint32		time_key;		/* of the time that it is expected to take */
 	int			session;		/* index of a session object, referenced */
-	char		connection_id[40];	/* uuid text; "" = of the scheduler */
+	char		connection_id[RT_CONNECTION_ID_SIZE];	/* uuid text; "" = of the
+														 * scheduler */
 	RtRequestSpan path;			/* CALL: decoded */
 	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer.
 								 * REPLAY: JSON number, may be absent */
@@ -196,9 +200,12 @@ typedef struct RtBridgeAnswer
 } RtBridgeAnswer;
 
 /*
- * LOGIN: who it is, or how the connection ends.  The session is the answer's
- * as long as the request is not freed.
+ * LOGIN: who it is, or how the connection ends; behind it headers of an answer
+ * over HTTP, each with its end.  The session is the answer's as long as the
+ * request is not freed.
  */
+#define RT_LOGIN_HEADERS_MAX 8192	/* bytes */
+
 typedef struct RtLoginAnswer
 {
 	uint16		close_code;		/* 0 = welcome, as answer_session */

@@ -19,6 +19,7 @@ typedef struct Service
 	pg_atomic_uint32 state;		/* RtServiceState */
 	pg_atomic_uint32 catalog_generation;
 	pg_atomic_uint32 listening; /* gateways */
+	pg_atomic_uint64 hooks;		/* generation and, in the lower half, bits */
 } Service;
 
 static Service *service = NULL;
@@ -40,6 +41,7 @@ rt_service_init(void)
 	pg_atomic_init_u32(&service->state, RT_SERVICE_STARTING);
 	pg_atomic_init_u32(&service->catalog_generation, 1);
 	pg_atomic_init_u32(&service->listening, 0);
+	pg_atomic_init_u64(&service->hooks, 0);
 }
 
 RtServiceState
@@ -96,6 +98,22 @@ rt_catalog_changed(void)
 	while (!pg_atomic_compare_exchange_u32(&service->catalog_generation, &old,
 										   old == PG_UINT32_MAX ? 1 : old + 1))
 		;
+}
+
+/* Who says so of an older generation says it in vain. */
+void
+rt_service_set_hooks(uint32 catalog_generation, uint32 hooks)
+{
+	pg_atomic_write_u64(&service->hooks, (uint64) catalog_generation << 32 | hooks);
+}
+
+bool
+rt_service_may_have_hook(RtHook hook)
+{
+	uint64		hooks = pg_atomic_read_u64(&service->hooks);
+
+	return (uint32) (hooks >> 32) != rt_catalog_generation() ||
+		(hooks & ((uint64) 1 << hook)) != 0;
 }
 
 /* ---- the port ---- */

@@ -8,6 +8,8 @@
 
 #include "src/compat.h"
 
+#include "src/hook.h"
+
 /* Whether calls can be answered, or what keeps them from it. */
 typedef enum RtServiceState
 {
@@ -37,6 +39,14 @@ extern const char *rt_service_state_text(RtServiceState state);
  */
 extern uint32 rt_catalog_generation(void);
 extern void rt_catalog_changed(void);
+
+/*
+ * Which hooks are declared, bits, as of a generation of the catalog; gateways,
+ * which see no tables, then need not ask.  While nobody has said so for the
+ * present generation, any may be.
+ */
+extern void rt_service_set_hooks(uint32 catalog_generation, uint32 hooks);
+extern bool rt_service_may_have_hook(RtHook hook);
 
 /*
  * Whether a gateway of ours listens, so that the port cannot be another

@@ -143,9 +143,8 @@ form_text_is(RtText text, const char *plain)
 	return text.len == 0 && *plain == '\0';
 }
 
-/* Writes a value; false if it does not fit or is no text. */
-static bool
-read_form_value(RtText value, char *dst, size_t cap, size_t *len)
+bool
+rt_http_form_text(RtText value, char *dst, size_t cap, size_t *len)
 {
 	RtUtf8		utf8 = {0, 0, 0};
 	size_t		n = 0;
@@ -160,27 +159,36 @@ read_form_value(RtText value, char *dst, size_t cap, size_t *len)
 	return rt_utf8_check(&utf8, dst, n) && utf8.left == 0;
 }
 
+bool
+rt_http_query_next(RtText *rest, RtText *name, RtText *value)
+{
+	RtText		pair = *rest;
+	RtText		behind = RT_TEXT_NONE;
+
+	if (rest->len == 0)
+		return false;
+	(void) rt_http_split(*rest, '&', &pair, &behind);
+	*rest = behind;
+	*name = pair;
+	*value = RT_TEXT_NONE;
+	(void) rt_http_split(pair, '=', name, value);
+	return true;
+}
+
 int
 rt_http_query_value(const RtHttpHead *head, const char *name, char *dst,
 					size_t cap, size_t *len)
 {
 	RtText		rest = rt_http_text(head, head->query);
+	RtText		found;
+	RtText		value;
 	int			count = 0;
 
-	while (rest.len > 0)
+	while (rt_http_query_next(&rest, &found, &value))
 	{
-		RtText		pair = rest;
-		RtText		behind = RT_TEXT_NONE;
-		RtText		found;
-		RtText		value = RT_TEXT_NONE;
-
-		(void) rt_http_split(rest, '&', &pair, &behind);
-		rest = behind;
-		found = pair;
-		(void) rt_http_split(pair, '=', &found, &value);
 		if (!form_text_is(found, name))
 			continue;
-		if (count++ == 0 && !read_form_value(value, dst, cap, len))
+		if (count++ == 0 && !rt_http_form_text(value, dst, cap, len))
 			return -1;
 	}
 	return count;

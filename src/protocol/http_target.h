@@ -23,4 +23,12 @@ extern int	rt_http_path(const RtHttpHead *head, char *dst, size_t cap);
 extern int	rt_http_query_value(const RtHttpHead *head, const char *name,
 								char *dst, size_t cap, size_t *len);
 
+/*
+ * Takes the next pair off a query, as it is written; false at its end.  The text
+ * of a name or value is then written without what stands for something else;
+ * false if it does not fit or is no text.
+ */
+extern bool rt_http_query_next(RtText *rest, RtText *name, RtText *value);
+extern bool rt_http_form_text(RtText text, char *dst, size_t cap, size_t *len);
+
 #endif							/* RT_PROTOCOL_HTTP_TARGET_H */

@@ -74,39 +74,41 @@ read_cookie_value(RtText *value)
 	return i == value->len;
 }
 
-static bool
-cookie_is(RtText pair, const char *name, RtText *value)
+/*
+ * Pairs stand with "; " between them: what follows anything else is none.  One
+ * that is not written as it must be is passed over.
+ */
+bool
+rt_http_cookie_next(RtText *rest, RtText *name, RtText *value)
 {
-	RtText		found;
+	while (rest->ptr != NULL)
+	{
+		RtText		pair = *rest;
+		RtText		behind = RT_TEXT_NONE;
 
-	if (!rt_http_split(pair, '=', &found, value))
-		return false;
-	return found.len == strlen(name) && memcmp(found.ptr, name, found.len) == 0 &&
-		read_cookie_value(value);
+		(void) rt_http_split(*rest, ';', &pair, &behind);
+		*rest = RT_TEXT_NONE;
+		if (behind.len > 0 && behind.ptr[0] == ' ')
+			*rest = (RtText) {behind.ptr + 1, behind.len - 1};
+		if (rt_http_split(pair, '=', name, value) && read_cookie_value(value))
+			return true;
+	}
+	return false;
 }
 
-/* The cookies of one header, with "; " between them. */
+/* The cookies of one header. */
 static int
 count_cookies(RtText rest, const char *name, RtText *value)
 {
 	int			count = 0;
+	RtText		found;
+	RtText		other;
 
-	while (rest.ptr != NULL)
+	while (rt_http_cookie_next(&rest, &found, &other))
 	{
-		RtText		pair = rest;
-		RtText		behind = RT_TEXT_NONE;
-		RtText		other;
-
-		(void) rt_http_split(rest, ';', &pair, &behind);
-		if (cookie_is(pair, name, &other) && count++ == 0)
+		if (found.len == strlen(name) && memcmp(found.ptr, name, found.len) == 0 &&
+			count++ == 0)
 			*value = other;
-		rest = behind;
-		if (rest.ptr == NULL)
-			break;
-		if (rest.len == 0 || rest.ptr[0] != ' ')
-			break;				/* what follows is none */
-		rest.ptr++;
-		rest.len--;
 	}
 	return count;
 }

@@ -27,6 +27,12 @@ extern RtHttpBearer rt_http_bearer(const RtHttpHead *head, RtText *token);
 extern int	rt_http_cookie(const RtHttpHead *head, const char *name,
 						   RtText *value);
 
+/*
+ * Takes the next cookie off the value of a header; false at its end.  Such as
+ * are not written as they must be are passed over.
+ */
+extern bool rt_http_cookie_next(RtText *rest, RtText *name, RtText *value);
+
 /* What a subprotocol begins with that is a token ("token.<JWT>"). */
 #define RT_HTTP_TOKEN_PROTOCOL "token."
 

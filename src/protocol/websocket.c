@@ -3,6 +3,7 @@
  *		A header is read as a whole, from where it lies if all of it has come;
  *		then the payload piece by piece.
  */
+#include "src/protocol/close_code.h"
 #include "src/protocol/websocket.h"
 
 #define FIN_BIT 0x80
@@ -19,10 +20,6 @@
 #define OPCODE_PING 0x9
 #define OPCODE_PONG 0xA
 
-#define PROTOCOL_ERROR 1002
-#define INVALID_TEXT 1007
-#define TOO_LONG 1009
-#define NO_CODE 1005
 
 static size_t read_header(RtWebSocketReader *reader, const uint8_t *bytes,
 						  size_t len, uint64_t max_message,
@@ -121,21 +118,21 @@ check_first_bytes(RtWebSocketReader *reader, const uint8_t *header, size_t len,
 	uint8_t		opcode = header[0] & OPCODE_BITS;
 
 	if (opcode > OPCODE_BINARY && !is_control(opcode))
-		return offend(reader, event, PROTOCOL_ERROR, "Reserved opcode");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Reserved opcode");
 	if (opcode > OPCODE_PONG)
-		return offend(reader, event, PROTOCOL_ERROR, "Reserved opcode");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Reserved opcode");
 	if (is_control(opcode) && (header[0] & FIN_BIT) == 0)
-		return offend(reader, event, PROTOCOL_ERROR, "Control frame in fragments");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Control frame in fragments");
 	if (is_control(opcode) && (header[0] & RSV_BITS) != 0)
-		return offend(reader, event, PROTOCOL_ERROR, "Reserved bit");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Reserved bit");
 	if (!is_control(opcode) && !check_data_opcode(reader, header[0], event))
 		return false;
 	if (len < 2)
 		return true;
 	if ((header[1] & MASK_BIT) == 0)
-		return offend(reader, event, PROTOCOL_ERROR, "Frame without mask");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Frame without mask");
 	if (is_control(opcode) && (header[1] & LENGTH_BITS) > RT_WEBSOCKET_CONTROL_MAX)
-		return offend(reader, event, PROTOCOL_ERROR, "Control frame too long");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Control frame too long");
 	return true;
 }
 
@@ -146,11 +143,11 @@ check_data_opcode(RtWebSocketReader *reader, uint8_t first, RtWebSocketEvent *ev
 	uint8_t		allowed = reader->may_compress && !continues ? RSV1_BIT : 0;
 
 	if ((first & RSV_BITS & ~allowed) != 0)
-		return offend(reader, event, PROTOCOL_ERROR, "Reserved bit");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Reserved bit");
 	if (continues && !reader->in_message)
-		return offend(reader, event, PROTOCOL_ERROR, "Continuation of nothing");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Continuation of nothing");
 	if (!continues && reader->in_message)
-		return offend(reader, event, PROTOCOL_ERROR, "Message within a message");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Message within a message");
 	return true;
 }
 
@@ -188,7 +185,7 @@ begin_payload(RtWebSocketReader *reader, const uint8_t *header,
 	size_t		mask_at;
 
 	if (!read_length(header, &reader->left, &mask_at))
-		return offend(reader, event, PROTOCOL_ERROR, "Bad length of a frame");
+		return offend(reader, event, RT_CLOSE_PROTOCOL_ERROR, "Bad length of a frame");
 	memcpy(reader->mask, header + mask_at, 4);
 	reader->opcode = opcode;
 	reader->fin = (header[0] & FIN_BIT) != 0;
@@ -208,7 +205,7 @@ begin_payload(RtWebSocketReader *reader, const uint8_t *header,
 		reader->left > max_message - reader->message_length)
 	{
 		reader->in_payload = false;
-		return offend(reader, event, TOO_LONG, "Message too large");
+		return offend(reader, event, RT_CLOSE_TOO_LONG, "Message too large");
 	}
 	reader->message_length += reader->left;
 	return true;
@@ -292,7 +289,7 @@ pass_on(RtWebSocketReader *reader, RtText payload, RtWebSocketEvent *event)
 	event->compressed = reader->compressed;
 	reader->in_message = !event->last;
 	if (!check_text(reader, payload, event->last))
-		(void) offend(reader, event, INVALID_TEXT, "Invalid UTF-8");
+		(void) offend(reader, event, RT_CLOSE_INVALID_TEXT, "Invalid UTF-8");
 }
 
 /* A compressed text is checked by whoever inflates it. */
@@ -320,15 +317,15 @@ rt_websocket_read_close(RtText payload, uint16_t *code)
 {
 	RtUtf8		utf8 = {0, 0, 0};
 
-	*code = NO_CODE;
+	*code = RT_CLOSE_NONE;
 	if (payload.len == 0)
 		return 0;
 	if (payload.len == 1)
-		return PROTOCOL_ERROR;
+		return RT_CLOSE_PROTOCOL_ERROR;
 	*code = (uint16_t) read_number((const uint8_t *) payload.ptr, 2);
 	if (!rt_websocket_code_is_valid(*code))
-		return PROTOCOL_ERROR;
+		return RT_CLOSE_PROTOCOL_ERROR;
 	if (!rt_utf8_check(&utf8, payload.ptr + 2, payload.len - 2) || utf8.left > 0)
-		return INVALID_TEXT;
+		return RT_CLOSE_INVALID_TEXT;
 	return 0;
 }

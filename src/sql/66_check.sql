@@ -198,7 +198,8 @@ UNION ALL
 	-- functions
 	SELECT 1, format('%s "%s"', kind, declaration),
 		format('its %s %s does not exist', purpose, signature),
-		format('Create the function, or remove the declaration: SELECT realtime.drop(%L);', declaration)
+		format('Create the function, or remove the declaration: SELECT realtime.%s;',
+			CASE kind WHEN 'hook' THEN format('hook(%L, NULL)', declaration) ELSE format('drop(%L)', declaration) END)
 	FROM realtime.declared_functions()
 	WHERE function IS NULL
 UNION ALL
@@ -211,7 +212,7 @@ UNION ALL
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
 				-- nobody calls these but realtime, as anonymous
-				AND (kind <> 'bridge' OR rolname = current_setting('realtime.anonymous_role')))
+				AND (kind NOT IN ('bridge', 'hook') OR rolname = current_setting('realtime.anonymous_role')))
 UNION ALL
 	-- topics
 	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',

@@ -17,6 +17,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.keyset_page(text, text, integer, boolean),
 	realtime.shed(text),
 	realtime.raise(text, text, jsonb),
+	realtime.set_cookie(text, text, interval, text, text, boolean, boolean, text),
 	realtime.topic_name(text, text[]),
 	realtime.topic_piece(text),
 	realtime.topic_matches(text, text),
@@ -34,10 +35,12 @@ GRANT EXECUTE ON FUNCTION
 	realtime.explain_query(text),
 	realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure),
 	realtime.bridge(text, text, text, regprocedure, text),
+	realtime.hook(text, regprocedure),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
-	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration
+	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration,
+	realtime.hook_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;

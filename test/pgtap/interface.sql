@@ -31,6 +31,7 @@ SELECT results_eq('signatures', $$VALUES
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
 		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text', 'SETOF record', 'v', 'u'),
+	('hook', 'name text, function regprocedure', 'void', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
 	('keyset_page', 'query text, key text DEFAULT ''id''::text, size integer DEFAULT 50, descending boolean DEFAULT false', 'realtime.page', 's', 'r'),
 	('live_table', 'relation regclass, topic text, key text DEFAULT NULL::text, columns name[] DEFAULT NULL::name[], '
@@ -59,6 +60,8 @@ SELECT results_eq('signatures', $$VALUES
 		'class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
+	('set_cookie', 'name text, value text, max_age interval DEFAULT NULL::interval, path text DEFAULT ''/''::text, domain text DEFAULT NULL::text, '
+		'http_only boolean DEFAULT true, secure boolean DEFAULT true, same_site text DEFAULT ''Lax''::text', 'boolean', 'v', 'u'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
 	('stream', 'path text, topic text, loader regprocedure DEFAULT NULL::regprocedure, merge text DEFAULT ''crud''::text, '
 		'key text DEFAULT ''id''::text, prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, '
@@ -124,6 +127,7 @@ SELECT results_eq('rights', $$VALUES
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
 	('explain_query', 'pg_database_owner'), ('explain_query', 'realtime_admin'),
+	('hook', 'pg_database_owner'), ('hook', 'realtime_admin'),
 	('invalidate', 'realtime_publisher'),
 	('keyset_page', 'public'),
 	('live_table', 'pg_database_owner'), ('live_table', 'realtime_admin'),
@@ -139,6 +143,7 @@ SELECT results_eq('rights', $$VALUES
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
 	('seq', 'pg_database_owner'), ('seq', 'realtime_admin'), ('seq', 'realtime_publisher'),
 	('service_state', 'pg_database_owner'), ('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
+	('set_cookie', 'public'),
 	('shed', 'public'),
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
@@ -169,19 +174,23 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration',
 	'realtime.replay_epoch'], 'tables of declarations, and the epoch, are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
 	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
 	WHERE relnamespace = 'realtime'::regnamespace AND relkind = 'r' AND relname ~ '_declaration$'
 		AND atttypid IN ('regproc'::regtype, 'regprocedure'::regtype, 'oid'::regtype) AND attnum > 0;
+
+-- hooks
+SELECT columns_are('realtime', 'hook_declaration', ARRAY['name', 'function']);
+SELECT col_is_pk('realtime', 'hook_declaration', 'name', 'a hook is declared once');
 
 -- bridges
 SELECT has_function('realtime', 'bridge', ARRAY['text', 'text', 'text', 'regprocedure', 'text']);

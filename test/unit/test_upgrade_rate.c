@@ -33,7 +33,7 @@ static bool
 is_allowed(const char *address)
 {
 	peer = address;
-	return rt_upgrade_is_allowed(0);
+	return rt_rate_allows(0, RT_RATE_UPGRADE);
 }
 
 static void

@@ -88,6 +88,12 @@ rt_store_begin_bridge(void)
 	LockRelationOid(table_oid(RT_BRIDGE_TABLE), RowExclusiveLock);
 }
 
+void
+rt_store_begin_hook(void)
+{
+	LockRelationOid(table_oid(RT_HOOK_TABLE), RowExclusiveLock);
+}
+
 /*
  * Of anything.  Whether its topics keep their class depends on others; of two
  * that drop what is declared twice, the second sees it.
@@ -321,6 +327,25 @@ rt_store_bridge(const RtBridgeRow *row)
 }
 
 void
+rt_store_hook(RtHook hook, const char *function)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.hook_declaration (name, function)"
+		" VALUES ($1, $2)"
+		" ON CONFLICT (name) DO UPDATE SET function = EXCLUDED.function"
+	};
+
+	if (function == NULL)
+	{
+		(void) delete_from(rt_declaration_table(RT_HOOK_TABLE), rt_hook_name(hook));
+		return;
+	}
+	rt_statement_put_text(&statement, rt_hook_name(hook));
+	rt_statement_put_text(&statement, function);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
 rt_store_lock(void)
 {
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
@@ -367,7 +392,8 @@ rt_store_drop(const char *name)
 	begin_drop();
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
 	{
-		if (delete_and_release(&rt_declaration_tables[i], name))
+		if (rt_declaration_tables[i].has_names &&
+			delete_and_release(&rt_declaration_tables[i], name))
 			removed = true;
 	}
 	return removed;

@@ -97,6 +97,7 @@ extern void rt_store_begin_topic(void);
 extern void rt_store_begin_stream(const char *path);
 extern void rt_store_begin_query(const char *path);
 extern void rt_store_begin_bridge(void);
+extern void rt_store_begin_hook(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
@@ -105,10 +106,13 @@ extern void rt_store_stream(const RtStreamRow *row);
 extern void rt_store_query(const RtQueryRow *row);
 extern void rt_store_bridge(const RtBridgeRow *row);
 
+/* By its signature; NULL = there is none any more. */
+extern void rt_store_hook(RtHook hook, const char *function);
+
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);
 
-/* Drops all declarations of that name; returns whether there was one. */
+/* Drops all declarations of that name, but hooks; returns whether there was one. */
 extern bool rt_store_drop(const char *name);
 
 /* Only that of a table, if it is there. */

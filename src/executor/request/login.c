@@ -1,39 +1,46 @@
 /*
  * login.c
- *		Finds out who is on a connection: by its token.
+ *		Finds out who is on a connection: by its token, and by whom the database
+ *		asks.
  *
  * A token that is there and not good ends the login, wherever else there might
- * be a better one.  What it claims becomes the user data; the role that it names
- * must be one that executors can become.
+ * be a better one.  The authenticate hook says who it is, or, if there is none,
+ * the token's claims do; the role that they name must be one that executors can
+ * become.
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
+#include "src/catalog/declaration.h"
 #include "src/errcodes.h"
+#include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/login.h"
+#include "src/executor/request/login_request.h"
+#include "src/executor/request/set_cookie.h"
 #include "src/executor/token_keys.h"
 #include "src/guc.h"
 #include "src/ipc/session.h"
+#include "src/protocol/close_code.h"
 #include "src/protocol/http_token.h"
 
-#define UNAUTHENTICATED 4401	/* how connections end; final for clients */
-#define FORBIDDEN 4403
-#define TRY_AGAIN 1013
 
 typedef struct Login
 {
 	RtWork		work;			/* first */
 	RtLoginAnswer answer;
+	RtHttpHead	head;			/* field_count 0 = there is none */
 	char		token[RT_TOKEN_MAX];
 	int			token_len;		/* 0 = none, -1 = not readable */
 	Jsonb	   *user_data;		/* NULL = nobody is known */
 	int64		expires;
+	RtFunction *hook;			/* NULL = nobody else is asked */
 } Login;
 
 static void
@@ -41,7 +48,8 @@ refuse(Login *login, int close_code, RtCode code, const char *reason)
 {
 	login->answer.close_code = close_code;
 	strlcpy(login->answer.code, rt_code_wire(code), sizeof(login->answer.code));
-	strlcpy(login->answer.reason, reason, sizeof(login->answer.reason));
+	strlcpy(login->answer.reason, reason,
+			1 + pg_mbcliplen(reason, (int) strlen(reason), sizeof(login->answer.reason) - 1));
 }
 
 static bool
@@ -57,17 +65,17 @@ find_token(Login *login)
 {
 	const RtQuestion *asked = &login->work.request->asked;
 	const char *text = rt_shared_text_get(&login->work.request->text);
-	RtHttpHead	head;
+	RtHttpHead *head = &login->head;
 
+	memset(head, 0, RT_HTTP_HEAD_INIT_SIZE);
 	if (asked->id.len > 0)
 	{
 		login->token_len = Min(asked->id.len, RT_TOKEN_MAX);
 		memcpy(login->token, text + asked->id.off, login->token_len);
 		return;
 	}
-	memset(&head, 0, RT_HTTP_HEAD_INIT_SIZE);
-	if (rt_http_head_read(&head, text + asked->args.off, asked->args.len) == RT_HTTP_WHOLE)
-		login->token_len = rt_http_find_token(&head, realtime_jwt_cookie,
+	if (rt_http_head_read(head, text + asked->args.off, asked->args.len) == RT_HTTP_WHOLE)
+		login->token_len = rt_http_find_token(head, realtime_jwt_cookie,
 											  login->token, sizeof(login->token));
 	else
 		login->token_len = -1;
@@ -91,6 +99,24 @@ note_refusal(RtTokenVerdict verdict)
 
 /* Raises for claims that are no jsonb; the token's own memory is released. */
 static void
+take_claims(Login *login, RtToken *token)
+{
+	PG_TRY();
+	{
+		login->user_data = read_claims(token);
+		login->expires = rt_token_end(token);
+	}
+	PG_CATCH();
+	{
+		rt_token_release(token);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	rt_token_release(token);
+}
+
+/* Without keys it is for the hook to look at. */
+static void
 check_token(Login *login)
 {
 	RtToken		token;
@@ -100,26 +126,18 @@ check_token(Login *login)
 		return;
 	if (!rt_token_keys_look())
 	{
-		refuse(login, UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "No key for tokens is known");
+		if (login->hook == NULL || login->token_len < 0)
+			refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "No key for tokens is known");
 		return;
 	}
 	verdict = rt_token_verify(login->token, Max(0, login->token_len), &token);
-	if (verdict != RT_TOKEN_GOOD)
+	if (verdict == RT_TOKEN_GOOD)
 	{
-		note_refusal(verdict);
-		refuse(login, UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, rt_token_verdict_text(verdict));
+		take_claims(login, &token);
 		return;
 	}
-	PG_TRY();
-	{
-		login->user_data = read_claims(&token);
-		login->expires = rt_token_end(&token);
-	}
-	PG_FINALLY();
-	{
-		rt_token_release(&token);
-	}
-	PG_END_TRY();
+	note_refusal(verdict);
+	refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, rt_token_verdict_text(verdict));
 }
 
 /* ---- who that is ---- */
@@ -190,37 +208,190 @@ identify(Login *login)
 
 	if (strlen(user_id) > RT_USER_ID_MAX)
 	{
-		refuse(login, UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "The user's id is too long");
+		refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "The user's id is too long");
 		return RT_SESSION_NONE;
 	}
 	if (role != NULL && role[0] != '\0' && !rt_identity_may_become(role))
 	{
-		refuse(login, FORBIDDEN, RT_CODE_FORBIDDEN, "Nobody can be of that role");
+		refuse(login, RT_CLOSE_FORBIDDEN, RT_CODE_FORBIDDEN, "Nobody can be of that role");
 		return RT_SESSION_NONE;
 	}
 	session = make_session(login, user_id, role != NULL ? role : "");
 	if (session == RT_SESSION_NONE)
-		refuse(login, TRY_AGAIN, RT_CODE_OVERLOADED, "There are too many identities");
+		refuse(login, RT_CLOSE_TRY_AGAIN, RT_CODE_OVERLOADED, "There are too many identities");
 	return session;
+}
+
+/* ---- the hook ---- */
+
+/* One that is gone lets nobody in. */
+static void
+find_hook(Login *login)
+{
+	RtNamedFunction named = rt_declaration_hook(RT_HOOK_AUTHENTICATE);
+
+	login->hook = NULL;
+	if (!named.declared)
+		return;
+	if (!OidIsValid(named.oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("the function of hook \"%s\" does not exist",
+						rt_hook_name(RT_HOOK_AUTHENTICATE))));
+	login->hook = rt_function_get(named.oid);
+	login->work.mean_us = login->hook->mean_us;
+}
+
+static Datum
+describe(const Login *login)
+{
+	RtRequest  *request = login->work.request;
+	const char *text = rt_shared_text_get(&request->text);
+	RtLoginRequest description = {
+		.head = request->asked.id.len == 0 ? &login->head : NULL,
+		.remote_address = {text + request->asked.path.off, request->asked.path.len},
+		.body = {text + request->asked.version.off, request->asked.version.len},
+		.connection_id = request->asked.connection_id,
+		.token = {login->token, login->token_len},
+		.claims = login->user_data
+	};
+
+	return JsonbPGetDatum(rt_login_request_write(&description));
+}
+
+/* Whether it is what a hook says of somebody who must not come in. */
+static bool
+is_refusal(Jsonb *data)
+{
+	JsonbValue	value;
+
+	return JB_ROOT_IS_SCALAR(data) && JsonbExtractScalar(&data->root, &value) &&
+		(value.type == jbvNull || (value.type == jbvBool && !value.val.boolean));
+}
+
+/* Seconds since 1970, or 0 if it does not say when it ends. */
+static int64
+end_of(Jsonb *data)
+{
+	JsonbValue	buffer;
+	JsonbValue *value = getKeyJsonValueFromContainer(&data->root, "exp", 3, &buffer);
+
+	if (value == NULL || value->type != jbvNumeric)
+		return 0;
+	return Max(1, DatumGetInt64(DirectFunctionCall1(numeric_int8,
+													DirectFunctionCall1(numeric_floor,
+																		NumericGetDatum(value->val.numeric)))));
+}
+
+/* The token ends as it does, whatever the hook says; it may say less. */
+static void
+take_user_data(Login *login, Jsonb *data)
+{
+	int64		end;
+
+	if (!JB_ROOT_IS_OBJECT(data))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("hook \"%s\" has not returned an object",
+						rt_hook_name(RT_HOOK_AUTHENTICATE)),
+				 errhint("It returns the data of the user, or NULL.")));
+	login->user_data = data;
+	end = end_of(data);
+	if (end != 0 && (login->expires == 0 || end < login->expires))
+		login->expires = end;
+}
+
+static void
+run_hook(Login *login)
+{
+	RtArguments arguments = {.count = 1};
+	NullableDatum result;
+
+	arguments.values[0] = (NullableDatum) {describe(login), false};
+	rt_set_cookies_begin(login->work.request->asked.subject != 0);
+	result = rt_function_invoke(login->hook, &arguments);
+	if (result.isnull || is_refusal(DatumGetJsonbP(result.value)))
+		refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "Unauthorized");
+	else
+		take_user_data(login, DatumGetJsonbP(result.value));
 }
 
 /* ---- the request ---- */
 
-/* Nothing is left to run: what has been found out is the outcome. */
+static void
+reply(Login *login)
+{
+	int			session = RT_SESSION_ANONYMOUS;
+
+	if (!is_refused(login) && login->user_data != NULL)
+		session = identify(login);
+	rt_reply_login(login->work.request, &login->answer, rt_set_cookies(),
+				   is_refused(login) ? RT_SESSION_NONE : session);
+}
+
+/* Without a hook nothing is left to run: what has been found out is the outcome. */
 static bool
 prepare_login(RtWork *work)
 {
 	Login	   *login = (Login *) work;
-	int			session = RT_SESSION_ANONYMOUS;
 
 	memset(&login->answer, 0, sizeof(login->answer));
 	login->user_data = NULL;
+	login->expires = 0;
+	rt_set_cookies_begin(false);
+	if (!rt_work_refresh_declarations(work))
+		return false;
+	find_hook(login);
 	find_token(login);
 	check_token(login);
-	if (login->user_data != NULL)
-		session = identify(login);
-	rt_reply_login(work->request, &login->answer, is_refused(login) ? RT_SESSION_NONE : session);
+	if (login->hook != NULL && !is_refused(login))
+		return true;
+	reply(login);
 	return false;
+}
+
+static void
+run_login(RtWork *work)
+{
+	Login	   *login = (Login *) work;
+
+	work->stage = RT_STAGE_HANDLER;
+	run_hook(login);
+	reply(login);
+}
+
+/* What the hook has raised, in its own words, or something has gone wrong. */
+static void
+refuse_by_fault(Login *login)
+{
+	const RtFault *fault = &login->work.fault;
+
+	switch (rt_code_from_wire(fault->code))
+	{
+		case RT_CODE_UNAUTHENTICATED:
+			refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, fault->message);
+			break;
+		case RT_CODE_FORBIDDEN:
+			refuse(login, RT_CLOSE_FORBIDDEN, RT_CODE_FORBIDDEN, fault->message);
+			break;
+		case RT_CODE_RATE_LIMITED:
+			refuse(login, RT_CLOSE_TOO_FAST, RT_CODE_RATE_LIMITED, fault->message);
+			break;
+		default:
+			refuse(login, RT_CLOSE_TRY_AGAIN, RT_CODE_INTERNAL_ERROR, "Nobody can say who you are at the moment");
+			break;
+	}
+}
+
+static void
+note_run(Login *login)
+{
+	if (login->hook == NULL)
+		return;
+	if (login->work.fault.code != NULL)
+		rt_function_failed(login->hook);
+	else
+		rt_function_timed(login->hook, rt_work_run_time(&login->work));
 }
 
 RtWorkResult
@@ -229,14 +400,18 @@ rt_login_run(RtRequest *request)
 	Login		login;
 
 	memset(&login.work, 0, sizeof(login.work));
+	login.hook = NULL;
 	login.work.request = request;
 	login.work.activity = "log in";
 	login.work.prepare = prepare_login;
+	login.work.run = run_login;
 	rt_work_run(&login.work);
+	rt_set_cookies_end();
+	note_run(&login);
 	if (login.work.fault.code != NULL)
 	{
-		refuse(&login, TRY_AGAIN, RT_CODE_INTERNAL_ERROR, "Nobody can say who you are at the moment");
-		rt_reply_login(request, &login.answer, RT_SESSION_NONE);
+		refuse_by_fault(&login);
+		rt_reply_login(request, &login.answer, RT_TEXT_NONE, RT_SESSION_NONE);
 	}
 	return rt_work_result(&login.work);
 }

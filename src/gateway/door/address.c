@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -47,4 +48,15 @@ rt_address_of_socket(int fd, unsigned char address[RT_HOST_ADDRESS_SIZE])
 
 	return getsockname(fd, (struct sockaddr *) &own, &len) == 0 &&
 		take_address(&own, address);
+}
+
+void
+rt_address_write(const unsigned char address[RT_HOST_ADDRESS_SIZE],
+				 char dst[RT_ADDRESS_TEXT_MAX])
+{
+	bool		is_ipv4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *) address);
+
+	if (inet_ntop(is_ipv4 ? AF_INET : AF_INET6, is_ipv4 ? address + IPV4_AT : address,
+				  dst, RT_ADDRESS_TEXT_MAX) == NULL)
+		dst[0] = '\0';
 }

@@ -15,4 +15,10 @@ extern bool rt_address_of_peer(int fd, unsigned char address[RT_HOST_ADDRESS_SIZ
 /* Where the peer has reached us. */
 extern bool rt_address_of_socket(int fd, unsigned char address[RT_HOST_ADDRESS_SIZE]);
 
+#define RT_ADDRESS_TEXT_MAX 46	/* bytes with the zero at the end */
+
+/* An address as text, IPv4 in its own form. */
+extern void rt_address_write(const unsigned char address[RT_HOST_ADDRESS_SIZE],
+							 char dst[RT_ADDRESS_TEXT_MAX]);
+
 #endif							/* RT_GATEWAY_DOOR_ADDRESS_H */

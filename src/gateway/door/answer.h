@@ -7,7 +7,7 @@
 
 #include "src/gateway/door/http.h"
 
-#define RT_ANSWER_HEAD_MAX 2048 /* bytes */
+#define RT_ANSWER_HEAD_MAX 16384 /* bytes */
 
 /* What tells a client of version 1.minor where an answer's content ends. */
 extern RtHttpEnd rt_answer_end(const RtHttpAnswer *answer, int minor);

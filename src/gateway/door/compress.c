@@ -11,6 +11,7 @@
 
 #include "src/gateway/door/compress.h"
 #include "src/guc.h"
+#include "src/protocol/close_code.h"
 #include "src/protocol/deflate.h"
 #include "src/protocol/frame.h"
 
@@ -88,13 +89,13 @@ rt_inflate_message(RtText compressed, RtText *message, const char **reason)
 			return 0;
 		case RT_INFLATE_BAD:
 			*reason = "Invalid compressed data";
-			return 1007;
+			return RT_CLOSE_INVALID_TEXT;
 		case RT_INFLATE_TOO_LONG:
 			*reason = "Message too large";
-			return 1009;
+			return RT_CLOSE_TOO_LONG;
 		case RT_INFLATE_NO_MEMORY:
 			break;
 	}
 	*reason = "Out of memory";
-	return 1013;
+	return RT_CLOSE_TRY_AGAIN;
 }

@@ -27,9 +27,9 @@
 #include "src/ipc/open_client.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
+#include "src/protocol/close_code.h"
 #include "src/protocol/frame.h"
 
-#define NO_CODE 1005			/* a close frame that gives none */
 #define CLOSE_TIMEOUT_SECS 3	/* for the peer to answer our close frame */
 #define SUBSCRIPTIONS_REAPED 4096	/* in a turn */
 #define LINGER_SECS 2			/* for the peer to take what is written */
@@ -76,8 +76,8 @@ rt_connection_count(void)
 /* ---- birth ---- */
 
 /* A random uuid (RFC 4122, version 4). */
-static bool
-make_uuid(char *dst)
+bool
+rt_connection_make_id(char dst[RT_CONNECTION_ID_SIZE])
 {
 	uint8		b[16];
 
@@ -85,7 +85,7 @@ make_uuid(char *dst)
 		return false;
 	b[6] = (b[6] & 0x0f) | 0x40;
 	b[8] = (b[8] & 0x3f) | 0x80;
-	snprintf(dst, 37,
+	snprintf(dst, RT_CONNECTION_ID_SIZE,
 			 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 			 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7],
 			 b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
@@ -102,7 +102,7 @@ rt_connection_open(RtSocket *socket)
 	connection = calloc(1, sizeof(RtConnection));
 	if (connection == NULL)
 		return NULL;
-	if (!make_uuid(connection->id))
+	if (!rt_connection_make_id(connection->id))
 	{
 		free(connection);
 		return NULL;
@@ -211,7 +211,7 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 		return;
 
 	buffer = rt_frame_buffer(128);
-	if (code != NO_CODE)
+	if (code != RT_CLOSE_NONE)
 		len = rt_payload_close(buffer, 125, code, reason);
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_CLOSE, &frame_len);
 	rt_socket_append(connection->socket, frame, frame_len);
@@ -327,7 +327,7 @@ rt_connections_sweep(void)
 			continue;
 		silence = now - connection->last_received_ms;
 		if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
-			rt_connection_close(connection, 1001, "Idle timeout");
+			rt_connection_close(connection, RT_CLOSE_GOING_AWAY, "Idle timeout");
 		else if (realtime_ping_interval > 0 &&
 				 now - connection->last_ping_ms >= realtime_ping_interval &&
 				 (now - connection->socket->written_ms >= realtime_ping_interval ||

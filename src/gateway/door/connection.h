@@ -41,7 +41,7 @@ typedef struct RtConnection
 	int64		expires;		/* the identity, in seconds since 1970; 0 = never */
 	bool		expiry_told;	/* that it is about to */
 	bool		is_held;		/* its messages wait, see rt_inbox_hold() */
-	char		id[37];			/* uuid text */
+	char		id[RT_CONNECTION_ID_SIZE];	/* uuid text */
 	uint32		in_flight;		/* requests that executors have not answered */
 	size_t		in_flight_bytes;	/* of their texts */
 	RtBacklog	backlog;		/* what it has asked beyond them */
@@ -90,6 +90,9 @@ typedef struct RtConnection
 
 extern void rt_connections_init(void);
 extern int	rt_connection_count(void);
+
+/* A new one, of a connection or of what is asked without one. */
+extern bool rt_connection_make_id(char dst[RT_CONNECTION_ID_SIZE]);
 
 /*
  * Makes a connection of a socket over which HTTP was spoken; NULL if there

@@ -41,6 +41,7 @@
 
 static dlist_head all = DLIST_STATIC_INIT(all);
 static dlist_head ready = DLIST_STATIC_INIT(ready);
+static dlist_head asked = DLIST_STATIC_INIT(asked);
 static RtHttp *current = NULL;	/* whose requests are being handled */
 
 static void on_receive(void *user, char *bytes, size_t len);
@@ -62,6 +63,13 @@ static uint32
 bytes_behind(const RtHttp *http)
 {
 	return rt_buffer_used(&http->inbox) - http->next_at;
+}
+
+/* For somebody else, and its client may go meanwhile. */
+static bool
+is_waiting(const RtHttp *http)
+{
+	return http->state == RT_HTTP_WAITING || http->state == RT_HTTP_ASKED;
 }
 
 void
@@ -95,11 +103,20 @@ close_source(RtHttp *http)
 	http->source.next = NULL;
 }
 
+/* Nobody answers it any more. */
+static void
+forget_asked(RtHttp *http)
+{
+	if (http->state == RT_HTTP_ASKED)
+		dlist_delete(&http->asked_node);
+}
+
 static void
 free_http(RtHttp *http)
 {
 	if (http == current)
 		current = NULL;
+	forget_asked(http);
 	close_source(http);
 	if (http->in_ready)
 		dlist_delete(&http->ready_node);
@@ -117,13 +134,17 @@ on_gone(void *user)
 static void
 on_dropped(void *user)
 {
-	((RtHttp *) user)->state = RT_HTTP_OVER;
+	RtHttp	   *http = user;
+
+	forget_asked(http);
+	http->state = RT_HTTP_OVER;
 }
 
 /* No more requests; what was answered is still written. */
 static void
 finish(RtHttp *http)
 {
+	forget_asked(http);
 	close_source(http);
 	http->state = RT_HTTP_OVER;
 	rt_socket_finish(http->socket, LINGER_SECS);
@@ -173,7 +194,7 @@ on_receive(void *user, char *bytes, size_t len)
 	}
 	memcpy(inbox->data + inbox->end, bytes, len);
 	inbox->end += len;
-	if (http->state == RT_HTTP_WAITING && bytes_behind(http) > WAITING_MAX)
+	if (is_waiting(http) && bytes_behind(http) > WAITING_MAX)
 		rt_socket_pause(http->socket, RT_SOCKET_BUSY);
 	mark_ready(http);
 }
@@ -235,14 +256,59 @@ finish_answer(RtHttp *http)
 		finish(http);
 }
 
+uint64
+rt_http_defer(RtHttp *http)
+{
+	static uint64 last_serial = 0;
+
+	http->serial = ++last_serial;
+	http->state = RT_HTTP_ASKED;
+	dlist_push_tail(&asked, &http->asked_node);
+	return http->serial;
+}
+
+/* There are few: so many as requests may be in flight for them. */
+RtHttp *
+rt_http_find(uint64 serial)
+{
+	dlist_iter	iterator;
+
+	dlist_foreach(iterator, &asked)
+	{
+		RtHttp	   *http = dlist_container(RtHttp, asked_node, iterator.cur);
+
+		if (http->serial != serial)
+			continue;
+		http->head.bytes = http->inbox.data + http->inbox.start;
+		return http;
+	}
+	return NULL;
+}
+
+/* What came behind the request can be looked at, in a turn of its own. */
+static void
+end_asking(RtHttp *http)
+{
+	if (http->state != RT_HTTP_ASKED)
+		return;
+	dlist_delete(&http->asked_node);
+	http->state = RT_HTTP_READING;
+	rt_socket_resume(http->socket, RT_SOCKET_BUSY);
+	if (bytes_behind(http) == 0)
+		return;
+	mark_ready(http);
+	rt_event_loop_ask_writable(http->socket->wsi);
+}
+
 void
 rt_http_answer(RtHttp *http, const RtHttpAnswer *answer)
 {
-	char		head[RT_ANSWER_HEAD_MAX];
+	static char head[RT_ANSWER_HEAD_MAX];
 	RtHttpEnd	end = rt_answer_end(answer, http->head.minor);
 	size_t		len = rt_answer_head(head, answer, end, http->keep_alive);
 	bool		has_content = answer->type != NULL && http->head.method != RT_HTTP_HEAD;
 
+	end_asking(http);
 	Assert(answer->text == NULL || end == RT_HTTP_END_LENGTH);
 	Assert(end != RT_HTTP_END_CLOSE || !http->keep_alive);
 	rt_socket_append(http->socket, head, len);
@@ -547,8 +613,9 @@ end_slow(RtHttp *http)
 		case RT_HTTP_ANSWERING:
 			rt_socket_drop(http->socket);
 			break;
+		case RT_HTTP_ASKED:
 		case RT_HTTP_WAITING:
-			break;				/* as long as the source likes */
+			break;				/* as long as others like */
 		case RT_HTTP_OVER:
 			break;				/* the event loop ends it */
 	}

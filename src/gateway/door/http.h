@@ -4,9 +4,10 @@
  *		has each answered, until one of them opens a WebSocket or the last is
  *		answered.
  *
- * Who answers a request (route.c) does so at once, when all of it has come, with
- * what is in memory or with a source of pieces that are sent as fast as the
- * client reads, and as the source has them.  The request is good until then.
+ * Who answers a request (route.c) does so at once, when all of it has come, or
+ * says that it will, with what is in memory or with a source of pieces that are
+ * sent as fast as the client reads, and as the source has them.  The request is
+ * good until then.
  */
 #ifndef RT_GATEWAY_DOOR_HTTP_H
 #define RT_GATEWAY_DOOR_HTTP_H
@@ -23,6 +24,7 @@ typedef enum RtHttpState
 {
 	RT_HTTP_READING,			/* a head; or idle, between requests */
 	RT_HTTP_IN_BODY,			/* which the route wants, or nobody */
+	RT_HTTP_ASKED,				/* the answer comes later */
 	RT_HTTP_ANSWERING,			/* by the pieces of a source */
 	RT_HTTP_WAITING,			/* the same, for its source to have one */
 	RT_HTTP_OVER				/* no more requests */
@@ -70,6 +72,8 @@ typedef struct RtHttp
 	RtHttpSource source;		/* of the answer; next is NULL if there is none */
 	RtHttpEnd	end;			/* of what it gives */
 	uint64		left;			/* bytes that it has to give, or may */
+	uint64		serial;			/* ASKED: unique in the gateway's life */
+	dlist_node	asked_node;
 	dlist_node	node;
 	dlist_node	ready_node;
 } RtHttp;
@@ -110,6 +114,14 @@ extern void rt_http_answer(RtHttp *http, const RtHttpAnswer *answer);
 /* The same with a line of text and perhaps headers. */
 extern void rt_http_answer_text(RtHttp *http, int status, const char *text,
 								const char *headers);
+
+/*
+ * The answer comes later, with the same functions: whoever finds the request
+ * again, by what this returns, answers it.  It is not found if its client is gone.
+ * Not for use in callbacks.
+ */
+extern uint64 rt_http_defer(RtHttp *http);
+extern RtHttp *rt_http_find(uint64 serial);
 
 /*
  * A source that had nothing yet is asked again; does nothing else.  Not for use

@@ -18,6 +18,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
+#include "src/protocol/close_code.h"
 #include "src/protocol/frame.h"
 
 #define INBOX_PART 4			/* of the memory that a gateway has left */
@@ -142,7 +143,7 @@ take_data(RtConnection *connection, const RtWebSocketEvent *event)
 {
 	if ((event->first && !begin_message(connection, event)) ||
 		!append(connection, &connection->inbox, event->payload))
-		end_input(connection, 1013, "Out of memory");
+		end_input(connection, RT_CLOSE_TRY_AGAIN, "Out of memory");
 	else if (event->last)
 		end_message(connection);
 }
@@ -197,7 +198,7 @@ take_control(RtConnection *connection, const RtWebSocketEvent *event)
 		return;
 	}
 	if (!append(connection, control, event->payload))
-		end_input(connection, 1013, "Out of memory");
+		end_input(connection, RT_CLOSE_TRY_AGAIN, "Out of memory");
 	else if (event->last)
 	{
 		handle_control(connection, event->kind,
@@ -279,7 +280,7 @@ inflate(RtConnection *connection, bool binary, RtText *message)
 	if (code == 0 && !binary &&
 		(!rt_utf8_check(&utf8, message->ptr, message->len) || utf8.left > 0))
 	{
-		code = 1007;
+		code = RT_CLOSE_INVALID_TEXT;
 		reason = "Invalid UTF-8";
 	}
 	if (code != 0)

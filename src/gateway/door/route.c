@@ -12,6 +12,7 @@
 #include "src/gateway/door/file.h"
 #include "src/gateway/door/route.h"
 #include "src/gateway/door/upgrade.h"
+#include "src/gateway/preflight.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
 #include "src/protocol/handshake.h"
@@ -37,6 +38,7 @@ static void answer_socket(RtHttp *http, const char *path);
 static const Route routes[] = {
 	{"/healthz", NULL, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_health},
 	{NULL, &realtime_path, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
+	{NULL, &realtime_auth_path, false, RT_HTTP_POST | RT_HTTP_OPTIONS, RT_LOGIN_BODY_MAX, rt_preflight},
 };
 
 static const Route files = {NULL, NULL, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_file_answer};

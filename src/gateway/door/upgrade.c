@@ -11,13 +11,10 @@
 
 #include <libwebsockets.h>
 
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/varlena.h"
-
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
+#include "src/gateway/door/origin.h"
 #include "src/gateway/door/upgrade.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
@@ -27,89 +24,6 @@
 #include "src/protocol/handshake.h"
 
 #define DIGEST_SIZE 20			/* of SHA-1 */
-
-/* realtime.allowed_origins, taken apart */
-static char **origins = NULL;
-static int	origin_count = 0;
-
-void
-rt_upgrade_configure(void)
-{
-	static MemoryContext context = NULL;
-	MemoryContext old;
-	List	   *list = NIL;
-	ListCell   *cell;
-	char	   *copy;
-
-	if (context == NULL)
-		context = AllocSetContextCreate(rt_gateway.context,
-										"realtime allowed origins",
-										ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(context);
-	origins = NULL;
-	origin_count = 0;
-
-	old = MemoryContextSwitchTo(context);
-	copy = pstrdup(realtime_allowed_origins);
-	if (!SplitGUCList(copy, ',', &list))
-		ereport(LOG,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid list syntax in parameter \"%s\"",
-						"realtime.allowed_origins"),
-				 errdetail("No browser can connect until it is corrected.")));
-	else
-	{
-		origins = palloc0(sizeof(char *) * (list_length(list) + 1));
-		foreach(cell, list)
-			origins[origin_count++] = pstrdup((char *) lfirst(cell));
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* ---- origins ---- */
-
-static bool
-text_is(RtText text, const char *other)
-{
-	return text.len == strlen(other) && pg_strncasecmp(text.ptr, other, text.len) == 0;
-}
-
-/* Scheme, "://" and the host that the request was made to. */
-static bool
-origin_is_same(RtText origin, RtText host)
-{
-	size_t		at = 0;
-
-	while (at < origin.len && origin.ptr[at] != ':')
-		at++;
-	if (origin.len < at + 3 || memcmp(origin.ptr + at, "://", 3) != 0)
-		return false;
-	at += 3;
-	return host.len > 0 && origin.len - at == host.len &&
-		pg_strncasecmp(origin.ptr + at, host.ptr, host.len) == 0;
-}
-
-/* Who sends none is no browser; of two nobody knows which is true. */
-static bool
-origin_is_allowed(const RtHttpHead *head)
-{
-	RtText		origin;
-	RtText		host = rt_http_text(head, head->authority);
-	int			count = rt_http_field(head, "origin", &origin);
-
-	if (count != 1)
-		return count == 0;
-	for (int i = 0; i < origin_count; i++)
-	{
-		if (strcmp(origins[i], "*") == 0)
-			return true;
-		if (strcmp(origins[i], "same-origin") == 0 && origin_is_same(origin, host))
-			return true;
-		if (text_is(origin, origins[i]))
-			return true;
-	}
-	return false;
-}
 
 /* ---- answers ---- */
 
@@ -148,9 +62,9 @@ check_upgrade(RtHttp *http, const char *path, RtHandshake *handshake)
 		refuse(http, 503, "The server is stopping.");
 	else if (rt_connection_count() >= realtime_max_connections)
 		refuse(http, 503, "There are too many connections; please try again later.");
-	else if (!rt_upgrade_is_allowed(rt_event_loop_descriptor(http->socket->wsi)))
+	else if (!rt_rate_allows(rt_event_loop_descriptor(http->socket->wsi), RT_RATE_UPGRADE))
 		refuse(http, 429, "This address opens connections too fast.");
-	else if (!origin_is_allowed(&http->head))
+	else if (!rt_origin_is_allowed(&http->head))
 		refuse(http, 403, "Pages of this origin are not allowed to connect, see realtime.allowed_origins.");
 	else
 		return true;

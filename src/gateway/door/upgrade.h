@@ -10,7 +10,4 @@
 /* Opens a connection on the socket of a request, or says why not. */
 extern void rt_upgrade(RtHttp *http, const char *path);
 
-/* Reads realtime.allowed_origins again. */
-extern void rt_upgrade_configure(void);
-
 #endif							/* RT_GATEWAY_DOOR_UPGRADE_H */

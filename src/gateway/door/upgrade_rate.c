@@ -1,6 +1,6 @@
 /*
  * upgrade_rate.c
- *		How fast one address may connect.
+ *		How fast one address may connect, and ask who it is.
  *
  * IPv6 addresses of one network of 64 bits count as one: who has such a network
  * chooses the rest.
@@ -21,8 +21,8 @@ typedef struct RateSlot
 {
 	uint8		address[RT_HOST_ADDRESS_SIZE];
 	int64		window;			/* number of the window that counts are for */
-	uint32		current;
-	uint32		previous;
+	uint32		current[RT_RATES];
+	uint32		previous[RT_RATES];
 } RateSlot;
 
 static RateSlot rate_slots[RATE_SLOTS];
@@ -47,13 +47,27 @@ find_rate_slot(const uint8 *address, int64 window)
 	}
 	memcpy(oldest->address, address, RT_HOST_ADDRESS_SIZE);
 	oldest->window = window;
-	oldest->current = 0;
-	oldest->previous = 0;
+	memset(oldest->current, 0, sizeof(oldest->current));
+	memset(oldest->previous, 0, sizeof(oldest->previous));
 	return oldest;
 }
 
+/* Makes the slot one of this window. */
+static void
+advance(RateSlot *slot, int64 window)
+{
+	if (slot->window == window)
+		return;
+	if (slot->window == window - 1)
+		memcpy(slot->previous, slot->current, sizeof(slot->previous));
+	else
+		memset(slot->previous, 0, sizeof(slot->previous));
+	memset(slot->current, 0, sizeof(slot->current));
+	slot->window = window;
+}
+
 bool
-rt_upgrade_is_allowed(int fd)
+rt_rate_allows(int fd, RtRate rate)
 {
 	int64		window = 1 + rt_gateway.now_ms / RATE_WINDOW_MS;
 	int64		elapsed = rt_gateway.now_ms % RATE_WINDOW_MS;
@@ -65,16 +79,11 @@ rt_upgrade_is_allowed(int fd)
 		return true;
 	rt_host_address_customer(address);
 	slot = find_rate_slot(address, window);
-	if (slot->window != window)
-	{
-		slot->previous = slot->window == window - 1 ? slot->current : 0;
-		slot->current = 0;
-		slot->window = window;
-	}
-	estimate = slot->current +
-		slot->previous * (1.0 - (double) elapsed / RATE_WINDOW_MS);
+	advance(slot, window);
+	estimate = slot->current[rate] +
+		slot->previous[rate] * (1.0 - (double) elapsed / RATE_WINDOW_MS);
 	if (estimate >= realtime_upgrade_rate)
 		return false;
-	slot->current++;
+	slot->current[rate]++;
 	return true;
 }

@@ -14,12 +14,11 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
+#include "src/protocol/close_code.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
 
-#define COME_BACK 4408			/* clients do so at once */
-#define NOT_NOW 1013
 
 static char packed[RT_SUBSCRIBE_BATCH_MAX * (sizeof(uint16) + RT_TOPIC_MAX)];
 static uint32 packed_len = 0;
@@ -51,7 +50,7 @@ ask_packed(RtConnection *connection)
 		asked = rt_service_takes_requests() && rt_ask(connection, &question, &texts);
 	}
 	if (!asked)
-		rt_connection_close(connection, NOT_NOW, "What you may see cannot be checked");
+		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "What you may see cannot be checked");
 	packed_len = 0;
 	packed_count = 0;
 	return asked;
@@ -105,7 +104,7 @@ apply(RtConnection *connection, const char *name, uint16 len, RtVerdict verdict,
 	else if (verdict == RT_VERDICT_STREAM &&
 			 rt_subscription_find(connection, name, len) != NULL)
 	{
-		rt_connection_close(connection, COME_BACK, "You are somebody else now");
+		rt_connection_close(connection, RT_CLOSE_EXPIRED, "You are somebody else now");
 		return false;
 	}
 	return true;
@@ -121,7 +120,7 @@ rt_recheck_answer(RtConnection *connection, RtRequest *request)
 
 	if (request->answer_kind != RT_ANSWER_VERDICTS)
 	{
-		rt_connection_close(connection, NOT_NOW, "What you may see cannot be checked");
+		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "What you may see cannot be checked");
 		return;
 	}
 	for (; name < end; name += len)

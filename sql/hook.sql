@@ -1,0 +1,66 @@
+--
+-- Declaring hooks
+--
+CREATE SCHEMA app;
+CREATE FUNCTION app.who(request jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT request -> 'claims' $$;
+CREATE FUNCTION app.other(request jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT NULL::jsonb $$;
+CREATE FUNCTION app.text(request text) RETURNS jsonb LANGUAGE sql AS $$ SELECT NULL::jsonb $$;
+CREATE FUNCTION app.two(request jsonb, more jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT NULL::jsonb $$;
+CREATE FUNCTION app.yes(request jsonb) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
+CREATE FUNCTION app.many(request jsonb) RETURNS SETOF jsonb LANGUAGE sql AS $$ SELECT NULL::jsonb $$;
+CREATE FUNCTION try(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	m text; d text; h text; s text;
+BEGIN
+	EXECUTE command;
+	RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS s = RETURNED_SQLSTATE, m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
+	RETURN concat_ws(E'\n', s || ': ' || m, 'DETAIL: ' || nullif(d, ''), 'HINT: ' || nullif(h, ''));
+END $$;
+
+SELECT realtime.hook('authenticate', 'app.who(jsonb)');
+SELECT realtime.hook('authenticate', 'app.other(jsonb)');
+SELECT * FROM realtime.hook_declaration;
+SELECT kind, declaration, purpose, function::regprocedure FROM realtime.declared_functions() WHERE kind = 'hook';
+
+-- what cannot
+SELECT try($$SELECT realtime.hook('authentication', 'app.who(jsonb)')$$);
+SELECT try($$SELECT realtime.hook(NULL, 'app.who(jsonb)')$$);
+SELECT try($$SELECT realtime.hook('authenticate', 'app.text(text)')$$);
+SELECT try($$SELECT realtime.hook('authenticate', 'app.two(jsonb,jsonb)')$$);
+SELECT try($$SELECT realtime.hook('authenticate', 'app.yes(jsonb)')$$);
+SELECT try($$SELECT realtime.hook('authenticate', 'app.many(jsonb)')$$);
+
+-- it is not lost by accident
+SELECT realtime.drop('authenticate');
+SELECT try('DROP FUNCTION app.other(jsonb)');
+ALTER FUNCTION app.other(jsonb) RENAME TO renamed;
+SELECT * FROM realtime.hook_declaration;
+REVOKE EXECUTE ON FUNCTION app.renamed(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.renamed(jsonb) TO realtime_authenticated;
+SELECT severity, problem, hint FROM realtime.check() WHERE object = 'hook "authenticate"';
+DROP FUNCTION app.renamed(jsonb) CASCADE;
+SELECT count(*) FROM realtime.hook_declaration;
+INSERT INTO realtime.hook_declaration VALUES ('authenticate', 'app.gone(jsonb)');
+SELECT severity, problem, hint FROM realtime.check() WHERE object = 'hook "authenticate"';
+SELECT realtime.hook('authenticate', NULL);
+SELECT count(*) FROM realtime.hook_declaration;
+SELECT realtime.hook('authenticate', NULL);
+
+-- who may
+SET ROLE realtime_anonymous;
+SELECT try($$SELECT realtime.hook('authenticate', NULL)$$);
+RESET ROLE;
+
+-- cookies; outside of a hook none is sent
+SELECT realtime.set_cookie('session', 'x'), realtime.set_cookie('a', NULL), realtime.set_cookie('b', 'ü; y', '1 day', '/app', 'example.org', false, false, NULL);
+SELECT try(format('SELECT realtime.set_cookie(%L, %L)', name, 'x')) FROM unnest(ARRAY[NULL, '', 'a b', 'a=', E'a\nb', 'ä']) AS name;
+SELECT try($$SELECT realtime.set_cookie('a', 'x', path => '/; Domain=evil.example')$$);
+SELECT try($$SELECT realtime.set_cookie('a', 'x', domain => E'x\r\nSet-Cookie: y')$$);
+SELECT try($$SELECT realtime.set_cookie('a', 'x', same_site => 'Some')$$);
+SELECT try($$SELECT realtime.set_cookie('a', 'x', same_site => 'none', secure => false)$$);
+SELECT try($$SELECT realtime.set_cookie('a', 'x', same_site => 'none')$$);
+
+DROP SCHEMA app CASCADE;
+DROP FUNCTION try(text);

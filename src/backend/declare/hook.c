@@ -1,0 +1,70 @@
+/*
+ * hook.c
+ *		realtime.hook(): which functions have a say in what the server does.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+
+#include "src/backend/declare/function_check.h"
+#include "src/backend/declare/parameter.h"
+#include "src/backend/declare/store.h"
+
+/* Positions of parameters, as in src/sql */
+enum
+{
+	HOOK_NAME,
+	HOOK_FUNCTION
+};
+
+static const RtFunctionShape shapes[] = {
+	[RT_HOOK_AUTHENTICATE] = {
+		.purpose = "an authenticate hook",
+		.result = JSONBOID,
+		.fixed_count = 1,
+		.fixed = {JSONBOID},
+		.takes = gettext_noop("An authenticate hook takes (request jsonb) and returns jsonb, the data of the user, or NULL.")
+	}
+};
+
+PG_FUNCTION_INFO_V1(realtime_hook);
+
+static RtHook
+checked_name(FunctionCallInfo fcinfo)
+{
+	char	   *name = rt_parameter_text(fcinfo, HOOK_NAME, "name");
+	RtHook		hook = rt_hook_of_name(name);
+
+	if (hook == RT_HOOKS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("hook \"%.80s\" does not exist", name),
+				 errhint("Hooks are \"authenticate\".")));
+	return hook;
+}
+
+/* NULL, or the function's signature. */
+static const char *
+checked_function(FunctionCallInfo fcinfo, RtHook hook)
+{
+	RtCheckedFunction *function;
+
+	if (PG_ARGISNULL(HOOK_FUNCTION))
+		return NULL;
+	function = rt_function_check_any(PG_GETARG_OID(HOOK_FUNCTION), shapes[hook].purpose);
+	rt_function_check_shape(function, &shapes[hook], NULL);
+	return function->signature;
+}
+
+Datum
+realtime_hook(PG_FUNCTION_ARGS)
+{
+	RtHook		hook;
+
+	rt_parameter_lock_functions(fcinfo);
+	rt_store_begin_hook();
+	hook = checked_name(fcinfo);
+	rt_store_hook(hook, checked_function(fcinfo, hook));
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,27 @@
+/*
+ * hook.c
+ *		What functions of the users may have a say in.
+ */
+#include <string.h>
+
+#include "src/hook.h"
+
+static const char *const names[RT_HOOKS] = {
+	[RT_HOOK_AUTHENTICATE] = "authenticate"
+};
+
+const char *
+rt_hook_name(RtHook hook)
+{
+	return names[hook];
+}
+
+RtHook
+rt_hook_of_name(const char *name)
+{
+	int			hook = 0;
+
+	while (hook < RT_HOOKS && strcmp(names[hook], name) != 0)
+		hook++;
+	return (RtHook) hook;
+}
