@@ -22,6 +22,8 @@ SKIP:
 {
 	skip 'there is no transaction_timeout before 17', 3 if $version < 170000;
 	$node->append_conf('postgresql.conf', "transaction_timeout = '100ms'");
+	# not for the sessions of this test
+	$ENV{PGOPTIONS} = '-c transaction_timeout=0';
 	$node->restart;
 	wait_for_call($node, 'app/echo', ['x']);
 	my $others = join(' ', worker_pids($node, 'executor'), worker_pids($node, 'scheduler'));
