@@ -20,43 +20,54 @@
 
 /* ---- events that are kept ---- */
 
-/*
- * As many as fit, in a JSON array.  Returns the number of the last one that
- * the client then has.
- */
-static int64
-list_missed(RtStreamWork *stream, StringInfo out, Snapshot snapshot)
+static void
+append_missed(RtStreamWork *stream, StringInfo out, const RtReplayRow *row,
+			  size_t cap)
 {
-	RtText		topic = {stream->topic, stream->topic_len};
-	int64		last = stream->work.request->asked.since;
+	if (out->len > 1)
+		appendStringInfoChar(out, ',');
+	enlargeStringInfo(out, cap);
+	out->len += rt_frame_replay_item(out->data + out->len, cap, row->seq,
+									 (RtText) {stream->topic, stream->topic_len},
+									 (RtText) {row->event, row->event_len},
+									 (RtText) {row->data, row->data_len});
+}
+
+/*
+ * As many as fit, in a JSON array.  What does not fit is read by repairs, so
+ * this finds out only for itself whether an event is missing, and returns false
+ * then.
+ */
+static bool
+list_missed(RtStreamWork *stream, const RtReplayNumbers *numbers,
+			Snapshot snapshot, StringInfo out)
+{
 	uint32		limit = stream->work.request->asked.limit;
+	int64		last = stream->work.request->asked.since;
 	RtReplayScan *scan = rt_replay_begin(stream->topic, stream->topic_len,
 										 last, snapshot);
 	RtReplayRow row;
+	bool		more = false;
 
 	appendStringInfoChar(out, '[');
-	while (rt_replay_next(scan, &row))
+	while (rt_replay_next(scan, &row) &&
+		   row.seq == last + 1 && row.event != NULL)
 	{
-		size_t		cap = RT_FRAME_OVERHEAD + topic.len + row.event_len +
+		size_t		cap = RT_FRAME_OVERHEAD + stream->topic_len + row.event_len +
 			row.data_len;
 
-		if (out->len + cap > limit)
-		{
-			stream->flags |= RT_TOPIC_MORE;
+		more = out->len + cap > limit;
+		if (more)
 			break;
-		}
-		if (out->len > 1)
-			appendStringInfoChar(out, ',');
-		enlargeStringInfo(out, cap);
-		out->len += rt_frame_replay_item(out->data + out->len, cap, row.seq,
-										 topic,
-										 (RtText) {row.event, row.event_len},
-										 (RtText) {row.data, row.data_len});
+		append_missed(stream, out, &row, cap);
 		last = row.seq;
 	}
 	rt_replay_end(scan);
 	appendStringInfoChar(out, ']');
-	return last;
+	if (more)
+		stream->flags |= RT_TOPIC_MORE;
+	stream->reply.seq = last;
+	return more || last == numbers->newest;
 }
 
 static bool
@@ -64,15 +75,18 @@ replay_missed(RtStreamWork *stream, const RtReplayNumbers *numbers,
 			  Snapshot snapshot)
 {
 	RtStreamReply *reply = &stream->reply;
+	int64		since = stream->work.request->asked.since;
 	StringInfoData data;
 
-	if (rt_replay_is_truncated(stream->topic, stream->topic_len,
-							   stream->work.request->asked.since, numbers,
-							   snapshot))
+	if (since < numbers->floor || since > numbers->newest)
 		return false;
 	initStringInfo(&data);
+	if (!list_missed(stream, numbers, snapshot, &data))
+	{
+		reply->seq = numbers->newest;
+		return false;
+	}
 	reply->replay = RT_REPLAYED_YES;
-	reply->seq = list_missed(stream, &data, snapshot);
 	reply->data_json = (RtText) {data.data, data.len};
 	return true;
 }
