@@ -21,6 +21,7 @@
 #include "common/hashfn.h"
 #include "port/atomics.h"
 #include "storage/shmem.h"
+#include "utils/timestamp.h"
 
 #include "src/guc.h"
 #include "src/ipc/publish_ring.h"
@@ -31,6 +32,7 @@
 /* Beside the bytes. */
 typedef struct PublishState
 {
+	uint64		beginning;		/* constant */
 	pg_atomic_uint64 partitions[RT_TOPIC_PARTITIONS];
 	pg_atomic_uint32 interest[RT_GATEWAYS_MAX][RT_TOPIC_PARTITIONS];
 	pg_atomic_uint32 polling[RT_GATEWAYS_MAX];	/* not to be woken */
@@ -65,6 +67,7 @@ rt_ring_init(void)
 	if (found)
 		return;
 
+	state->beginning = (uint64) GetCurrentTimestamp();
 	for (int i = 0; i < RT_TOPIC_PARTITIONS; i++)
 	{
 		pg_atomic_init_u64(&state->partitions[i], 0);
@@ -97,6 +100,12 @@ uint64
 rt_ring_partition_position(uint32 partition)
 {
 	return pg_atomic_read_u64(&state->partitions[partition]);
+}
+
+uint64
+rt_ring_beginning(void)
+{
+	return state->beginning;
 }
 
 /* ---- writing and reading ---- */

@@ -112,6 +112,9 @@ extern RtRingRead rt_ring_read(RtRingReader *reader, uint64 limit,
 /* Position behind the last event of a partition. */
 extern uint64 rt_ring_partition_position(uint32 partition);
 
+/* Since when positions count: another value for each life of the memory. */
+extern uint64 rt_ring_beginning(void);
+
 /*
  * A gateway's interest in a partition: it is woken only for those in which it
  * has subscribers.  Count one subscriber more or less.

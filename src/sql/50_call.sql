@@ -31,6 +31,12 @@ AS 'MODULE_PATHNAME', 'realtime_cursor';
 COMMENT ON FUNCTION realtime.cursor() IS
 'Where to go on, when a client asks a loader for more; else NULL.';
 
+CREATE FUNCTION realtime.topic_version() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_topic_version';
+COMMENT ON FUNCTION realtime.topic_version() IS
+'For delta_version of a stream whose value changes with an event of its topic and not otherwise, such as rows of a live table: another text after each event, and after each restart of the server. It costs no look at any table. NULL outside of delta_version and in realtime.load().';
+
 CREATE FUNCTION realtime.shed(class text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_shed';

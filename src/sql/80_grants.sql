@@ -14,6 +14,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.connection_id(),
 	realtime.request_id(),
 	realtime.cursor(),
+	realtime.topic_version(),
 	realtime.keyset_page(text, text, integer, boolean),
 	realtime.shed(text),
 	realtime.raise(text, text, jsonb),

@@ -85,6 +85,7 @@ SELECT results_eq('signatures', $$VALUES
 	('topic_matches', 'topic text, template text', 'boolean', 'i', 's'),
 	('topic_name', 'template text, VARIADIC args text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
 	('topic_piece', 'value text', 'text', 'i', 's'),
+	('topic_version', '', 'text', 's', 'r'),
 	('user_data', '', 'jsonb', 's', 'r'),
 	('user_id', '', 'text', 's', 'r')
 	$$, 'functions have exactly these signatures');
@@ -159,6 +160,7 @@ SELECT results_eq('rights', $$VALUES
 	('topic_matches', 'public'),
 	('topic_name', 'public'),
 	('topic_piece', 'public'),
+	('topic_version', 'public'),
 	('user_data', 'public'),
 	('user_id', 'public')
 	$$, 'functions are granted to nobody else');

@@ -94,6 +94,7 @@ SELECT realtime.stream('todo/list', 'todos:{list}', 'app.todos(text)', access =>
 	realtime.stream('todo/pages', 'pages:{list}', 'app.pages(text,integer)'),
 	realtime.stream('todo/json-pages', 'json-pages', 'app.json_pages()'),
 	realtime.stream('todo/versions', 'versions:{list}', 'app.todos(text)', delta_version => 'app.version(text)', delta_diff => 'app.diff(text,text)'),
+	realtime.stream('todo/moved', 'moved:{list}', 'app.todos(text)', delta_version => 'realtime.topic_version()'),
 	realtime.stream('todo/events', 'events', 'app.all_todos()', replay => true, replay_size => 2, delta_from_seq => 'app.bridge(bigint)'),
 	realtime.stream('todo/lines', 'lines', 'app.number()', merge => 'latest', replay => true),
 	realtime.stream('todo/shape', 'shape', 'app.json_pages()', schema_version => 3, migrate => '{app.two(jsonb),app.three(jsonb)}'),
@@ -218,6 +219,23 @@ $reply = follow($ws, 'todo/versions', ['home'], version => '1');
 is_deeply([ @$reply{qw(data delta version)} ], [ [ { id => 2 }, { id => 3 } ], $true, '3' ], 'that has');
 $reply = follow($ws, 'todo/versions', ['home'], version => 'old');
 is_deeply([ scalar @{ $reply->{data} }, $reply->{delta} ], [ 3, undef ], 'or too much');
+
+# The topic's own version
+my $version = follow($ws, 'todo/moved', ['home'])->{version};
+$reply = follow($ws, 'todo/moved', ['home'], version => $version);
+is_deeply([ @$reply{qw(data unchanged version)} ], [ [], $true, $version ], 'without an event a value has not changed');
+publish('moved:home', 'created', '{"id": 9}');
+is(events($ws, 1), 'moved:home created', 'an event comes');
+$reply = follow($ws, 'todo/moved', ['home'], version => $version);
+is_deeply([ scalar @{ $reply->{data} }, $reply->{unchanged} ], [ 3, undef ], 'and it has');
+isnt($reply->{version}, $version, 'so it has another version');
+$version = $reply->{version};
+$node->safe_psql('postgres', q{SELECT realtime.invalidate('moved:home')});
+is(ws_wait($ws, sub { ($_->{event} // '') eq 'refreshed' })->{topic}, 'moved:home', 'the value is loaded anew');
+is(follow($ws, 'todo/moved', ['home'], version => $version)->{unchanged}, undef, 'which is another version, too');
+is($node->safe_psql('postgres', q{SELECT realtime.topic_version() IS NULL AND NOT realtime.load('todo/moved', '["home"]') ? 'version'}), 't',
+	'elsewhere there is none');
+
 $reply = follow($ws, 'todo/shape', []);
 is_deeply([ @$reply{qw(data schemaVersion)} ], [ [ { id => 1 } ], 3 ], 'rows have a shape');
 is_deeply(follow($ws, 'todo/shape', [], schemaVersion => 1)->{data}, [ { id => 1, v => '23' } ], 'which is brought up');

@@ -204,6 +204,8 @@ take_locked_snapshot(RtStreamWork *stream)
 	if (locks)
 		lock_topic(partition);
 	stream->work.request->answer_position = rt_ring_position();
+	stream->moved_until = rt_ring_partition_position(partition);
+	stream->has_moved_until = true;
 	(void) GetTransactionSnapshot();
 	if (locks)
 		rt_partition_unlock(partition, ShareLock);

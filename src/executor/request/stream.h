@@ -40,6 +40,10 @@ typedef struct RtStreamWork
 	const char *topic;
 	int			topic_len;
 	bool		numbered;		/* events of the topic have numbers */
+	bool		has_moved_until;	/* of the snapshot this is known: */
+	uint64		moved_until;	/* where in the ring the last event of its
+								 * topic's partition that it shows ends, or
+								 * before */
 
 	/* of a live query (src/executor/query/join.h) */
 	const char *query_key;

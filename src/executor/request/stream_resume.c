@@ -9,6 +9,10 @@
  */
 #include "postgres.h"
 
+#include <inttypes.h>
+
+#include "common/hashfn.h"
+#include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/snapmgr.h"
@@ -16,6 +20,8 @@
 #include "src/catalog/event_merge.h"
 #include "src/catalog/message_store.h"
 #include "src/executor/request/stream.h"
+#include "src/ipc/publish_ring.h"
+#include "src/ipc/service.h"
 #include "src/protocol/json.h"
 
 /* ---- events that are kept ---- */
@@ -171,6 +177,31 @@ bridge_missed(RtStreamWork *stream)
 
 /* ---- versions ---- */
 
+static const RtStreamWork *asking = NULL;	/* for its version */
+
+PG_FUNCTION_INFO_V1(realtime_topic_version);
+
+/*
+ * Changes with each event of the topic.  Rows become visible before their events
+ * are in the ring, and this was read before the snapshot was taken: a value may
+ * have more than its version says, but never less.  A hash, because how much is
+ * published is nobody's business.
+ */
+Datum
+realtime_topic_version(PG_FUNCTION_ARGS)
+{
+	uint64		what[3];
+
+	if (asking == NULL || !asking->has_moved_until)
+		PG_RETURN_NULL();
+	what[0] = rt_ring_beginning();
+	what[1] = asking->moved_until;
+	what[2] = rt_catalog_generation();
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%016" PRIx64,
+											  hash_bytes_extended((unsigned char *) what,
+																  sizeof(what), 0))));
+}
+
 /* The version that the client has, as a text; NULL = it has said none. */
 static char *
 version_of_client(RtStreamWork *stream)
@@ -193,11 +224,20 @@ static void
 tell_version(RtStreamWork *stream)
 {
 	RtFunction *function = rt_stream_function(stream, RT_STREAM_DELTA_VERSION);
-	NullableDatum version;
+	NullableDatum version = {.isnull = true};
 
 	if (function == NULL)
 		return;
-	version = rt_stream_invoke(stream, function, NULL, 0);
+	asking = stream;
+	PG_TRY();
+	{
+		version = rt_stream_invoke(stream, function, NULL, 0);
+	}
+	PG_FINALLY();
+	{
+		asking = NULL;
+	}
+	PG_END_TRY();
 	if (!version.isnull)
 		stream->reply.version = RT_TEXT(TextDatumGetCString(version.value));
 }
