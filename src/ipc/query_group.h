@@ -39,7 +39,7 @@ typedef enum RtQueryWhyFull
 	RT_FULL_MANY_ROWS,			/* too many have */
 	RT_FULL_NO_CUT,				/* of a table nothing better is known */
 	RT_FULL_MANY_VALUES,		/* too many to ask for each */
-	RT_FULL_ORDER,				/* rows have left that stood in an order */
+	RT_FULL_ORDER,				/* not enough is known of the order */
 	RT_FULL_LONG				/* clients get all rows, which is less */
 } RtQueryWhyFull;
 

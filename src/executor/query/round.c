@@ -175,16 +175,29 @@ pause_after_run(const RtQueryGroup *group)
 	return group->failing ? Max(RETRY_MS, FAILING_PAUSE * took_ms) : 2 * took_ms;
 }
 
+/*
+ * All of it was run because changes had waited, or as the first: what has changed
+ * now will be less. If that had to wait, too, all of it would be run again, and so on.
+ */
 static bool
-is_due(const RtQueryGroup *group, const RtStreamDeclaration *declaration,
-	   int64 now_ms)
+will_be_short(const RtGroupRun *run)
 {
+	RtQueryWhyFull why_full = run->group->counters.why_full;
+
+	return run->changes != NULL &&
+		(why_full == RT_FULL_UNKNOWN || why_full == RT_FULL_WAITED);
+}
+
+static bool
+is_due(const RtGroupRun *run, int64 now_ms)
+{
+	const RtQueryGroup *group = run->group;
 	int64		due_ms;
 
-	if (declaration == NULL || group->run_ms == 0)
+	if (run->declaration == NULL || group->run_ms == 0)
 		return true;
-	due_ms = group->run_ms + Max(declaration->query->debounce_ms,
-								 pause_after_run(group));
+	due_ms = group->run_ms + Max(run->declaration->query->debounce_ms,
+								 will_be_short(run) ? 0 : pause_after_run(group));
 	if (due_ms <= now_ms)
 		return true;
 	rt_query_round_due(due_ms);
@@ -217,7 +230,7 @@ choose_runs(Round *round, RtQueryGroup *wanted)
 			continue;
 		run = make_run(round, group);
 		if ((group == wanted && !group->failing) ||
-			is_due(group, run->declaration, round->now_ms))
+			is_due(run, round->now_ms))
 			round->runs = lappend(round->runs, run);
 	}
 }

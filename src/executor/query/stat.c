@@ -37,7 +37,7 @@ why_full_text(RtQueryWhyFull why_full)
 		[RT_FULL_MANY_ROWS] = "many rows have changed",
 		[RT_FULL_NO_CUT] = "a table has no cut",
 		[RT_FULL_MANY_VALUES] = "many values of a cut",
-		[RT_FULL_ORDER] = "rows have left that stood in an order",
+		[RT_FULL_ORDER] = "not enough of the order was known",
 		[RT_FULL_LONG] = "all rows are less than what has changed"
 	};
 
