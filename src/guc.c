@@ -68,6 +68,10 @@ int			realtime_payload_memory = 64 * 1024;
 int			realtime_ping_interval = 60000;
 bool		realtime_pipelined_commits = true;
 int			realtime_port = 7432;
+int			realtime_pressure_executors = 50;
+int			realtime_pressure_memory = 85;
+int			realtime_pressure_publish_rate = 10000;
+int			realtime_pressure_subscribers = 50;
 int			realtime_publish_rate_interval = 5000;
 int			realtime_publish_rate_warning = 200;
 int			realtime_query_changes_max = 1000;
@@ -324,6 +328,23 @@ define_tokens(void)
 }
 
 static void
+define_pressure(void)
+{
+	define_int("realtime.pressure_executors",
+			   "Part of realtime.queue_depth in percent from which executors count as scarce; 0 is never.",
+			   &realtime_pressure_executors, 0, 100, PGC_SIGHUP, 0);
+	define_int("realtime.pressure_memory",
+			   "Part of the memory in percent from which it counts as scarce; 0 is never.",
+			   &realtime_pressure_memory, 0, 100, PGC_SIGHUP, 0);
+	define_int("realtime.pressure_publish_rate",
+			   "Events per second from which there are too many; 0 is never.",
+			   &realtime_pressure_publish_rate, 0, INT_MAX, PGC_SIGHUP, 0);
+	define_int("realtime.pressure_subscribers",
+			   "Topics of a connection, on average, from which there are too many; 0 is never.",
+			   &realtime_pressure_subscribers, 0, INT_MAX, PGC_SIGHUP, 0);
+}
+
+static void
 define_processes(void)
 {
 	define_int("realtime.executor_idle_timeout",
@@ -511,6 +532,7 @@ rt_guc_define(void)
 	define_names();
 	define_tokens();
 	define_processes();
+	define_pressure();
 	define_scheduler();
 	define_switches();
 	define_times();

@@ -101,6 +101,10 @@ typedef enum RtQueryCheck
 
 extern int	realtime_query_check;	/* RtQueryCheck */
 extern int	realtime_publish_rate_warning;	/* events per second, 0 = off */
+extern int	realtime_pressure_executors;	/* percent */
+extern int	realtime_pressure_memory;	/* percent */
+extern int	realtime_pressure_publish_rate;	/* 1/s */
+extern int	realtime_pressure_subscribers;
 extern int	realtime_publish_rate_interval; /* ms */
 extern int	realtime_silent_topic_warning;	/* ms, 0 = off */
 extern char *realtime_silent_topic_suppress;	/* list of templates */

@@ -267,6 +267,23 @@ rt_declaration_hook(RtHook hook)
 	return current != NULL ? current->hooks[hook] : (RtNamedFunction) {false, InvalidOid};
 }
 
+const RtAdmissionDeclaration *
+rt_declaration_admission(const char *name)
+{
+	ListCell   *cell;
+
+	if (current == NULL)
+		return NULL;
+	foreach(cell, current->admissions)
+	{
+		const RtAdmissionDeclaration *admission = lfirst(cell);
+
+		if (strcmp(admission->name, name) == 0)
+			return admission;
+	}
+	return NULL;
+}
+
 uint32
 rt_declaration_hooks(void)
 {

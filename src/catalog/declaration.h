@@ -134,6 +134,7 @@ typedef struct RtStreamDeclaration
 	int			invalidate_count;
 	char	  **invalidate_on;	/* patterns */
 	bool		shared;
+	char	   *class_of_service;	/* NULL = none */
 	const RtQueryDeclaration *query;	/* NULL = not a live query */
 } RtStreamDeclaration;
 
@@ -151,14 +152,22 @@ typedef struct RtBridgeDeclaration
 	char	   *invalidate;		/* topic whose subscribers load anew, or NULL */
 } RtBridgeDeclaration;
 
+/* A class of service. */
+typedef struct RtAdmissionDeclaration
+{
+	const char *name;
+	uint32		reasons;		/* RtPressureReason, bits */
+	RtNamedFunction predicate;
+} RtAdmissionDeclaration;
+
 /* A function that a declaration names. */
 typedef struct RtFunctionReference
 {
 	const char *signature;		/* as stored */
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
-								 * "stream", "channel", "query", "bridge" or
-								 * "hook" */
+								 * "stream", "channel", "query", "bridge",
+								 * "hook" or "class" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -222,6 +231,9 @@ extern RtNamedFunction rt_declaration_hook(RtHook hook);
 
 /* Those that are declared, bits. */
 extern uint32 rt_declaration_hooks(void);
+
+/* A class of service by its name, or NULL. */
+extern const RtAdmissionDeclaration *rt_declaration_admission(const char *name);
 
 /* All functions that declarations name, in no order. */
 extern const RtFunctionReference *rt_declaration_references(int *count);

@@ -63,6 +63,7 @@ typedef struct RtDeclarations
 	rt_names_hash *streams;		/* to RtStreamDeclaration */
 	List	   *bridges;		/* RtBridgeDeclaration */
 	RtNamedFunction hooks[RT_HOOKS];
+	List	   *admissions;		/* RtAdmissionDeclaration */
 	List	   *invalidated;	/* RtStreamDeclaration: those with invalidate_on */
 
 	List	   *exact;			/* RtTopicTemplate */

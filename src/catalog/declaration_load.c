@@ -32,6 +32,7 @@
 #include "src/catalog/declaration_row.h"
 #include "src/catalog/query_text.h"
 #include "src/catalog/signature.h"
+#include "src/ipc/pressure.h"
 #include "src/protocol/topic.h"
 
 typedef void (*RowReader) (RtDeclarations *declarations, const RtRow *row);
@@ -46,6 +47,7 @@ static void read_stream(RtDeclarations *declarations, const RtRow *row);
 static void read_bridge(RtDeclarations *declarations, const RtRow *row);
 static void read_query(RtDeclarations *declarations, const RtRow *row);
 static void read_hook(RtDeclarations *declarations, const RtRow *row);
+static void read_admission(RtDeclarations *declarations, const RtRow *row);
 static void join_streams(RtDeclarations *declarations);
 static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
 									  const char *kind, const char *name);
@@ -64,7 +66,7 @@ static int	compare_templates(const ListCell *a, const ListCell *b);
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
-	read_hook
+	read_hook, read_admission
 };
 
 RtDeclarations *
@@ -297,6 +299,24 @@ read_hook(RtDeclarations *declarations, const RtRow *row)
 										  "hook", name, "function");
 }
 
+static void
+read_admission(RtDeclarations *declarations, const RtRow *row)
+{
+	RtAdmissionDeclaration *admission = palloc0(sizeof(RtAdmissionDeclaration));
+	char	   *predicate = rt_row_text(row, Anum_admission_predicate);
+	char	  **reasons;
+	int			count = rt_row_texts(row, Anum_admission_reasons, &reasons);
+
+	admission->name = rt_row_text(row, Anum_admission_class);
+	for (int i = 0; i < count; i++)
+		admission->reasons |= (uint32) 1 << rt_pressure_of_name(reasons[i]);
+	admission->predicate.declared = predicate != NULL;
+	if (predicate != NULL)
+		admission->predicate.oid = refer(declarations, predicate, "class",
+										 admission->name, "predicate");
+	declarations->admissions = lappend(declarations->admissions, admission);
+}
+
 /* A function that is named by its parentheses; else it is no function. */
 static bool
 is_signature(const char *text)
@@ -364,6 +384,7 @@ read_stream(RtDeclarations *declarations, const RtRow *row)
 	stream->invalidate_count = rt_row_texts(row, Anum_stream_invalidate_on,
 										 &stream->invalidate_on);
 	stream->shared = DatumGetBool(rt_row_value(row, Anum_stream_shared));
+	stream->class_of_service = rt_row_text(row, Anum_stream_class_of_service);
 
 	name.ptr = stream->path;
 	name.len = strlen(stream->path);
@@ -447,6 +468,7 @@ read_query(RtDeclarations *declarations, const RtRow *row)
 	if (!rt_row_is_null(row, Anum_query_max))
 		stream->max = DatumGetInt32(rt_row_value(row, Anum_query_max));
 	stream->stale_after_ms = rt_row_ms(row, Anum_query_stale_after, -1);
+	stream->class_of_service = rt_row_text(row, Anum_query_class_of_service);
 	read_query_functions(declarations, row, stream);
 	stream->query = make_query(row, stream);
 	stream->key = strchr(stream->query->key, ',') == NULL ?

@@ -60,6 +60,11 @@ static const RtFunctionColumn hook_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn admission_functions[] = {
+	{Anum_admission_predicate, "predicate", "predicate", false},
+	{0, NULL, NULL, false}
+};
+
 const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
 	[RT_STREAM_LOADER] = Anum_query_loader,
 	[RT_STREAM_ACCESS] = Anum_query_access,
@@ -75,7 +80,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_STREAM_TABLE, "stream", "path", Natts_stream, rt_stream_function_columns, true},
 	{RT_BRIDGE_TABLE, "bridge", "channel", Natts_bridge, bridge_functions, true},
 	{RT_QUERY_TABLE, "query", "path", Natts_query, query_functions, true},
-	{RT_HOOK_TABLE, "hook", "name", Natts_hook, hook_functions, false}
+	{RT_HOOK_TABLE, "hook", "name", Natts_hook, hook_functions, false},
+	{RT_ADMISSION_TABLE, "class", "class", Natts_admission, admission_functions, false}
 };
 
 const RtDeclarationTable *

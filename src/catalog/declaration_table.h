@@ -125,6 +125,15 @@ enum
 	Natts_hook = Anum_hook_function
 };
 
+#define RT_ADMISSION_TABLE "admission_declaration"
+enum
+{
+	Anum_admission_class = 1,
+	Anum_admission_reasons,
+	Anum_admission_predicate,
+	Natts_admission = Anum_admission_predicate
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -144,7 +153,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 6
+#define RT_DECLARATION_TABLES 7
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

@@ -13,6 +13,7 @@
 
 #include "src/errcodes.h"
 #include "src/executor/errors.h"
+#include "src/executor/function/admission.h"
 #include "src/executor/identity.h"
 #include "src/guc.h"
 #include "src/ipc/request.h"
@@ -85,13 +86,12 @@ realtime_cursor(PG_FUNCTION_ARGS)
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }
 
-/* All classes are shed alike: when half of the request slots are taken. */
 Datum
 realtime_shed(PG_FUNCTION_ARGS)
 {
-	if (rt_caller() == NULL)
+	if (rt_caller() == NULL || PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_BOOL(rt_requests_in_use() > realtime_queue_depth / 2);
+	PG_RETURN_BOOL(rt_class_gives_way(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }
 
 static void

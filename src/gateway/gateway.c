@@ -132,6 +132,7 @@ sweep_connections(void)
 	rt_connections_sweep();
 	rt_dispatch_drop_orphans();
 	rt_topic_watch_sweep();
+	rt_fanout_sweep();
 	rt_groups_sweep();
 }
 

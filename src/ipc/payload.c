@@ -86,6 +86,12 @@ rt_payload_is_scarce(void)
 	return pg_atomic_read_u64(used) > area_size() - area_size() / SCARCE_PART;
 }
 
+double
+rt_payload_part_used(void)
+{
+	return (double) pg_atomic_read_u64(used) / area_size();
+}
+
 void
 rt_shared_text_init(RtSharedText *shared)
 {

@@ -29,6 +29,9 @@ extern dsa_area *rt_payload_area(void);
 /* Whether little of it is left, so that who has some should not take more. */
 extern bool rt_payload_is_scarce(void);
 
+/* The part of it that is taken, 0 to 1. */
+extern double rt_payload_part_used(void);
+
 /*
  * set returns false, and reserve NULL, if the payload memory is used up.  A
  * text that was set is freed before it is set again.

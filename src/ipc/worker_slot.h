@@ -47,6 +47,8 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 stalled;	/* connections ended for not reading */
 	pg_atomic_uint64 waiting;	/* requests, in its memory */
 	pg_atomic_uint64 ring_overruns;
+	pg_atomic_uint64 publish_rate;	/* events per second, with or without
+									 * subscribers */
 } RtGatewayCounters;
 
 typedef struct RtExecutorCounters

@@ -29,7 +29,6 @@ CREATE TABLE realtime.rpc_declaration (
 	lock_wait interval
 		CONSTRAINT lock_wait_is_positive CHECK (lock_wait > '0'),
 	class_of_service text
-		CONSTRAINT class_of_service_is_not_supported_yet CHECK (class_of_service IS NULL)
 );
 COMMENT ON TABLE realtime.rpc_declaration IS
 	'Functions that clients can call, see realtime.rpc()';
@@ -56,7 +55,7 @@ COMMENT ON COLUMN realtime.rpc_declaration.lock_key IS
 COMMENT ON COLUMN realtime.rpc_declaration.lock_wait IS
 	'How long a call waits for that; NULL is as long as it may take';
 COMMENT ON COLUMN realtime.rpc_declaration.class_of_service IS
-	'The class whose rules refuse calls under load (not supported yet)';
+	'The class whose rules refuse calls under load; NULL is none';
 COMMENT ON INDEX realtime.rpc_declaration_pkey IS
 	'One declaration for each path';
 

@@ -40,8 +40,7 @@ CREATE TABLE realtime.stream_declaration (
 	on_subscribe text,
 	on_unsubscribe text,
 	on_error text,
-	class_of_service text
-		CONSTRAINT class_of_service_is_not_supported_yet CHECK (class_of_service IS NULL),
+	class_of_service text,
 	shared boolean NOT NULL DEFAULT false,
 	topic_by text,
 	CONSTRAINT replay_or_volatile CHECK (NOT (replay AND volatile)),
@@ -102,7 +101,7 @@ COMMENT ON COLUMN realtime.stream_declaration.on_unsubscribe IS
 COMMENT ON COLUMN realtime.stream_declaration.on_error IS
 	'Signature of the function that is told when the value cannot be loaded';
 COMMENT ON COLUMN realtime.stream_declaration.class_of_service IS
-	'The class whose rules refuse it under load (not supported yet)';
+	'The class whose rules refuse it under load; NULL is none';
 COMMENT ON COLUMN realtime.stream_declaration.shared IS
 	'Whether the value is the same for everybody who may follow it';
 COMMENT ON COLUMN realtime.stream_declaration.topic_by IS

@@ -30,8 +30,7 @@ CREATE TABLE realtime.query_declaration (
 	max integer
 		CONSTRAINT max_is_positive CHECK (max > 0),
 	prepend boolean NOT NULL DEFAULT false,
-	class_of_service text
-		CONSTRAINT class_of_service_is_not_supported_yet CHECK (class_of_service IS NULL),
+	class_of_service text,
 	CONSTRAINT sql_or_loader CHECK ((sql IS NULL) <> (loader IS NULL))
 );
 COMMENT ON TABLE realtime.query_declaration IS
@@ -73,7 +72,7 @@ COMMENT ON COLUMN realtime.query_declaration.max IS
 COMMENT ON COLUMN realtime.query_declaration.prepend IS
 	'Whether new rows come first';
 COMMENT ON COLUMN realtime.query_declaration.class_of_service IS
-	'The class whose rules refuse it under load (not supported yet)';
+	'The class whose rules refuse it under load; NULL is none';
 COMMENT ON INDEX realtime.query_declaration_pkey IS
 	'One declaration for each path';
 COMMENT ON INDEX realtime.query_declaration_id_key IS

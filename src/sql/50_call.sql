@@ -41,7 +41,7 @@ CREATE FUNCTION realtime.shed(class text) RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_shed';
 COMMENT ON FUNCTION realtime.shed(text) IS
-'Whether calls of a class of service should be refused now. Until classes can be declared all are alike: true when more than half of realtime.queue_depth calls are in flight. NULL outside of a call.';
+'Whether calls of a class of service should be refused now. A class that realtime.admission() has not declared is refused while realtime.pressure has the reason MEMORY or EXECUTORS. NULL outside of a call.';
 
 CREATE FUNCTION realtime.raise(
 	code text,

@@ -199,7 +199,9 @@ UNION ALL
 	SELECT 1, format('%s "%s"', kind, declaration),
 		format('its %s %s does not exist', purpose, signature),
 		format('Create the function, or remove the declaration: SELECT realtime.%s;',
-			CASE kind WHEN 'hook' THEN format('hook(%L, NULL)', declaration) ELSE format('drop(%L)', declaration) END)
+			CASE kind WHEN 'hook' THEN format('hook(%L, NULL)', declaration)
+				WHEN 'class' THEN format('admission(%L)', declaration)
+				ELSE format('drop(%L)', declaration) END)
 	FROM realtime.declared_functions()
 	WHERE function IS NULL
 UNION ALL
@@ -213,6 +215,15 @@ UNION ALL
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
 				-- nobody calls these but realtime, as anonymous
 				AND (kind NOT IN ('bridge', 'hook') OR rolname = current_setting('realtime.anonymous_role')))
+UNION ALL
+	SELECT 2, format('%s "%s"', kind, path),
+		format('its class of service "%s" does not exist, so it never gives way', class_of_service),
+		'Declare the class with realtime.admission(), or declare it without one.'
+	FROM (SELECT 'rpc' AS kind, path, class_of_service FROM realtime.rpc_declaration
+		UNION ALL SELECT 'stream', path, class_of_service FROM realtime.stream_declaration
+		UNION ALL SELECT 'query', path, class_of_service FROM realtime.query_declaration) AS user_of_class
+	WHERE class_of_service IS NOT NULL
+		AND NOT EXISTS (SELECT FROM realtime.admission_declaration a WHERE a.class = class_of_service)
 UNION ALL
 	-- topics
 	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',

@@ -37,11 +37,12 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure),
 	realtime.bridge(text, text, text, regprocedure, text),
 	realtime.hook(text, regprocedure),
+	realtime.admission(text, text[], regprocedure),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration,
-	realtime.hook_declaration
+	realtime.hook_declaration, realtime.admission_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
@@ -93,7 +94,7 @@ GRANT EXECUTE ON FUNCTION
 
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
-	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query
+	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
@@ -101,6 +102,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_scheduler(),
 	realtime.stat_get_timer(),
 	realtime.stat_get_query(),
+	realtime.stat_get_pressure(),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;
 

@@ -9,6 +9,7 @@ PREPARE signatures AS
 	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'declaration_anchored', 'messages_truncated', 'not_replicated') AND proname !~ '^stat_get_'
 	ORDER BY 1, 2;
 SELECT results_eq('signatures', $$VALUES
+	('admission', 'class text, reasons text[] DEFAULT NULL::text[], predicate regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('call', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
@@ -115,6 +116,7 @@ PREPARE rights AS
 	WHERE p.pronamespace = 'realtime'::regnamespace AND a.grantee <> p.proowner
 	GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT results_eq('rights', $$VALUES
+	('admission', 'pg_database_owner'), ('admission', 'realtime_admin'),
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
 	('call', 'pg_database_owner'), ('call', 'realtime_admin'),
 	('channel', 'pg_database_owner'), ('channel', 'realtime_admin'),
@@ -148,6 +150,7 @@ SELECT results_eq('rights', $$VALUES
 	('shed', 'public'),
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
+	('stat_get_pressure', 'pg_database_owner'), ('stat_get_pressure', 'pg_monitor'), ('stat_get_pressure', 'realtime_admin'),
 	('stat_get_query', 'pg_database_owner'), ('stat_get_query', 'pg_monitor'), ('stat_get_query', 'realtime_admin'),
 	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
 	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
@@ -176,13 +179,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration',
 	'realtime.replay_epoch'], 'tables of declarations, and the epoch, are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')

@@ -94,6 +94,7 @@ realtime_rpc(PG_FUNCTION_ARGS)
 		row.read_only = &read_only;
 	}
 	check_rpc_later(fcinfo, handler);
+	row.class_of_service = rt_parameter_class(fcinfo, RPC_CLASS_OF_SERVICE);
 
 	rt_store_rpc(&row);
 	PG_RETURN_VOID();
@@ -189,8 +190,6 @@ check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("idempotency_ttl needs idempotency_key"),
 				 errdetail("It is how long the answers of calls with that key are kept.")));
-	if (!PG_ARGISNULL(RPC_CLASS_OF_SERVICE))
-		refuse_later("class_of_service");
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "utils/builtins.h"
 
 #include "src/backend/declare/parameter.h"
+#include "src/catalog/declaration.h"
 #include "src/catalog/interval.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/topic.h"
@@ -72,6 +73,22 @@ rt_parameter_template(FunctionCallInfo fcinfo, int number, const char *name)
 				 errmsg("topic template \"%s\" is reserved", tpl),
 				 errdetail("Topics that begin with \"__\" or \"query:\" belong to the server.")));
 	return tpl;
+}
+
+char *
+rt_parameter_class(FunctionCallInfo fcinfo, int number)
+{
+	char	   *name;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	name = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	if (!rt_declarations_refresh() || rt_declaration_admission(name) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("class of service \"%s\" does not exist", name),
+				 errhint("Declare it with realtime.admission() first.")));
+	return name;
 }
 
 Interval *

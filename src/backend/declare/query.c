@@ -157,13 +157,7 @@ check_options(FunctionCallInfo fcinfo, RtQueryRow *row)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("%s is not supported yet", "on_error"),
 				 errhint("Declare it without this option.")));
-	if (!PG_ARGISNULL(QUERY_CLASS_OF_SERVICE))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("class of service \"%s\" does not exist",
-						rt_parameter_text(fcinfo, QUERY_CLASS_OF_SERVICE,
-										  "class_of_service")),
-				 errhint("Declare the query without a class of service.")));
+	row->class_of_service = rt_parameter_class(fcinfo, QUERY_CLASS_OF_SERVICE);
 }
 
 /* ---- the query ---- */

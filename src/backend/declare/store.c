@@ -94,6 +94,12 @@ rt_store_begin_hook(void)
 	LockRelationOid(table_oid(RT_HOOK_TABLE), RowExclusiveLock);
 }
 
+void
+rt_store_begin_admission(void)
+{
+	LockRelationOid(table_oid(RT_ADMISSION_TABLE), RowExclusiveLock);
+}
+
 /*
  * Of anything.  Whether its topics keep their class depends on others; of two
  * that drop what is declared twice, the second sees it.
@@ -128,8 +134,8 @@ rt_store_rpc(const RtRpcRow *row)
 {
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.rpc_declaration"
-		" (path, handler, guards, timeout, read_only)"
-		" VALUES ($1, $2, $3, $4, $5)"
+		" (path, handler, guards, timeout, read_only, class_of_service)"
+		" VALUES ($1, $2, $3, $4, $5, $6)"
 		" ON CONFLICT (path) DO UPDATE SET"
 		" handler = EXCLUDED.handler, guards = EXCLUDED.guards,"
 		" timeout = EXCLUDED.timeout, read_only = EXCLUDED.read_only,"
@@ -148,6 +154,7 @@ rt_store_rpc(const RtRpcRow *row)
 	rt_statement_put(&statement, BOOLOID,
 		BoolGetDatum(row->read_only != NULL && *row->read_only),
 		row->read_only == NULL);
+	rt_statement_put_text(&statement, row->class_of_service);
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	replace_query(row->path);
@@ -208,7 +215,7 @@ put_stream_row(RtStatement *statement, const RtStreamRow *row)
 	rt_statement_put_text(statement, functions[RT_STREAM_ON_SUBSCRIBE]);
 	rt_statement_put_text(statement, functions[RT_STREAM_ON_UNSUBSCRIBE]);
 	rt_statement_put_text(statement, functions[RT_STREAM_ON_ERROR]);
-	rt_statement_put_text(statement, NULL);	/* class_of_service */
+	rt_statement_put_text(statement, row->class_of_service);
 	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->shared), false);
 	rt_statement_put_text(statement, functions[RT_STREAM_TOPIC_BY]);
 	Assert(statement->count == Natts_stream);
@@ -285,7 +292,7 @@ put_query_row(RtStatement *statement, const RtQueryRow *row)
 	rt_statement_put_text(statement, NULL);	/* on_error */
 	rt_statement_put(statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
 	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->prepend), false);
-	rt_statement_put_text(statement, NULL);	/* class_of_service */
+	rt_statement_put_text(statement, row->class_of_service);
 	Assert(statement->count == Natts_query);
 }
 
@@ -342,6 +349,27 @@ rt_store_hook(RtHook hook, const char *function)
 	}
 	rt_statement_put_text(&statement, rt_hook_name(hook));
 	rt_statement_put_text(&statement, function);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
+rt_store_admission(const RtAdmissionRow *row)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.admission_declaration (class, reasons, predicate)"
+		" VALUES ($1, $2, $3)"
+		" ON CONFLICT (class) DO UPDATE SET"
+		" reasons = EXCLUDED.reasons, predicate = EXCLUDED.predicate"
+	};
+
+	if (row->reasons == NIL && row->predicate == NULL)
+	{
+		(void) delete_from(rt_declaration_table(RT_ADMISSION_TABLE), row->name);
+		return;
+	}
+	rt_statement_put_text(&statement, row->name);
+	rt_statement_put_text_array(&statement, row->reasons);
+	rt_statement_put_text(&statement, row->predicate);
 	run(&statement, SPI_OK_INSERT);
 }
 

@@ -23,6 +23,7 @@ typedef struct RtRpcRow
 	List	   *guards;			/* of char * */
 	Interval   *timeout;
 	bool	   *read_only;
+	const char *class_of_service;
 } RtRpcRow;
 
 /* A row of realtime.topic_declaration. */
@@ -56,6 +57,7 @@ typedef struct RtStreamRow
 	Interval   *stale_after;
 	List	   *invalidate_on;
 	bool		shared;
+	const char *class_of_service;
 } RtStreamRow;
 
 /* A row of realtime.query_declaration. */
@@ -74,7 +76,16 @@ typedef struct RtQueryRow
 	List	   *guards;			/* of char * */
 	int			max;			/* 0 = NULL */
 	bool		prepend;
+	const char *class_of_service;
 } RtQueryRow;
+
+/* A row of realtime.admission_declaration. */
+typedef struct RtAdmissionRow
+{
+	const char *name;
+	List	   *reasons;		/* of char * */
+	const char *predicate;
+} RtAdmissionRow;
 
 /* A row of realtime.bridge_declaration. */
 typedef struct RtBridgeRow
@@ -98,6 +109,7 @@ extern void rt_store_begin_stream(const char *path);
 extern void rt_store_begin_query(const char *path);
 extern void rt_store_begin_bridge(void);
 extern void rt_store_begin_hook(void);
+extern void rt_store_begin_admission(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
@@ -106,13 +118,16 @@ extern void rt_store_stream(const RtStreamRow *row);
 extern void rt_store_query(const RtQueryRow *row);
 extern void rt_store_bridge(const RtBridgeRow *row);
 
+/* Without reasons and predicate: there is none any more. */
+extern void rt_store_admission(const RtAdmissionRow *row);
+
 /* By its signature; NULL = there is none any more. */
 extern void rt_store_hook(RtHook hook, const char *function);
 
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);
 
-/* Drops all declarations of that name, but hooks; returns whether there was one. */
+/* Drops all declarations of that name, but hooks and classes; returns whether there was one. */
 extern bool rt_store_drop(const char *name);
 
 /* Only that of a table, if it is there. */

@@ -466,13 +466,7 @@ check_rest(FunctionCallInfo fcinfo, RtStreamRow *row)
 	row->shared = rt_parameter_bool(fcinfo, STREAM_SHARED, "shared");
 	if (row->shared)
 		need(row->functions[RT_STREAM_LOADER] != NULL, "shared", "a loader");
-	if (!PG_ARGISNULL(STREAM_CLASS_OF_SERVICE))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("class of service \"%s\" does not exist",
-						rt_parameter_text(fcinfo, STREAM_CLASS_OF_SERVICE,
-										  "class_of_service")),
-				 errhint("Declare the stream without a class of service.")));
+	row->class_of_service = rt_parameter_class(fcinfo, STREAM_CLASS_OF_SERVICE);
 }
 
 static const char *

@@ -12,6 +12,7 @@
 
 #include "src/catalog/declaration.h"
 #include "src/errcodes.h"
+#include "src/executor/function/admission.h"
 #include "src/executor/function/function.h"
 #include "src/executor/function/guard.h"
 #include "src/executor/function/invoke.h"
@@ -74,6 +75,7 @@ rt_call_find(RtCallWork *call)
 	rt_guarded_find(&call->guarded, declaration->guard_count,
 					declaration->guards);
 	call->guarded.function = handler;
+	call->class_of_service = declaration->class_of_service;
 	work->mean_us = handler->mean_us;
 	if (declaration->timeout_ms >= 0)
 		work->timeout_ms = declaration->timeout_ms;
@@ -112,6 +114,8 @@ run_call(RtWork *work)
 	StringInfoData result;
 
 	initStringInfo(&result);
+	work->stage = RT_STAGE_GUARD;
+	rt_class_admit(((RtCallWork *) work)->class_of_service);
 	rt_call_invoke((RtCallWork *) work, wants_answer ? &result : NULL);
 	rt_reply_success(work->request, result.data, result.len);
 }

@@ -18,6 +18,7 @@ typedef struct RtCallWork
 {
 	RtWork		work;			/* first */
 	RtGuarded	guarded;		/* the handler */
+	const char *class_of_service;	/* NULL = none */
 	bool		is_stream;		/* the path is none of a call */
 } RtCallWork;
 

@@ -24,6 +24,7 @@
 #include "utils/snapmgr.h"
 
 #include "src/errcodes.h"
+#include "src/executor/function/admission.h"
 #include "src/executor/identity.h"
 #include "src/executor/query/join.h"
 #include "src/executor/reply.h"
@@ -458,8 +459,11 @@ run_admission(RtWork *work)
 	{
 		if (!stream->reloads)
 			send_plain_reply(stream);
+		return;
 	}
-	else if (stream->reloads)
+	if (stream->subscribes && !stream->reloads)
+		rt_class_admit(stream->declaration->class_of_service);
+	if (stream->reloads)
 		stream->reply.gated = !is_as_before(stream);
 	else if (!needs_load(stream))
 		answer_channel(stream);

@@ -327,6 +327,24 @@ recover_from_overrun(void)
 	rt_count(ring_overruns);
 }
 
+/* ---- how much there is ---- */
+
+void
+rt_fanout_sweep(void)
+{
+	static uint64 events_seen = 0;
+	static int64 seen_ms = 0;
+	uint64		events = rt_fanout_events();
+	int64		elapsed_ms = rt_gateway.now_ms - seen_ms;
+
+	if (elapsed_ms <= 0)
+		return;
+	pg_atomic_write_u64(&rt_gateway.counters->publish_rate,
+						(events - events_seen) * 1000 / elapsed_ms);
+	events_seen = events;
+	seen_ms = rt_gateway.now_ms;
+}
+
 /* ---- running ---- */
 
 static RtFanoutResult

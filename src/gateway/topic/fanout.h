@@ -31,6 +31,9 @@ extern bool rt_fanout_pending(void);
 extern bool rt_fanout_is_durable(const RtDurable *now);
 extern bool rt_fanout_for_standbys(void);
 
+/* About once a second: how many there were in it. */
+extern void rt_fanout_sweep(void);
+
 /* How many events have been read, with and without subscribers. */
 extern uint64 rt_fanout_events(void);
 

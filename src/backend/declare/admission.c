@@ -1,0 +1,120 @@
+/*
+ * admission.c
+ *		realtime.admission(): which classes of service give way when, and
+ *		realtime.pressure.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "src/backend/declare/function_check.h"
+#include "src/backend/declare/parameter.h"
+#include "src/backend/declare/store.h"
+#include "src/ipc/pressure.h"
+
+#define PRESSURE_COLUMNS 5
+
+/* Positions of parameters, as in src/sql */
+enum
+{
+	ADMISSION_CLASS,
+	ADMISSION_REASONS,
+	ADMISSION_PREDICATE
+};
+
+static const RtFunctionShape predicate_shape = {
+	.purpose = "a predicate of a class of service",
+	.result = BOOLOID,
+	.fixed_count = 1,
+	.fixed = {JSONBOID},
+	.fixed_may_end = true,
+	.takes = gettext_noop("A predicate takes (pressure jsonb) or nothing and returns boolean: whether the class gives way.")
+};
+
+PG_FUNCTION_INFO_V1(realtime_admission);
+PG_FUNCTION_INFO_V1(realtime_stat_get_pressure);
+
+static char *
+checked_class(FunctionCallInfo fcinfo)
+{
+	char	   *name = rt_parameter_text(fcinfo, ADMISSION_CLASS, "class");
+
+	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the name of a class of service must have 1 to %d bytes",
+						NAMEDATALEN - 1)));
+	return name;
+}
+
+static List *
+checked_reasons(FunctionCallInfo fcinfo)
+{
+	List	   *reasons;
+	ListCell   *cell;
+
+	if (PG_ARGISNULL(ADMISSION_REASONS))
+		return NIL;
+	reasons = rt_parameter_texts(fcinfo, ADMISSION_REASONS, "reasons");
+	foreach(cell, reasons)
+	{
+		RtPressureReason reason = rt_pressure_of_name(lfirst(cell));
+
+		if (reason == RT_PRESSURE_NONE || reason == RT_PRESSURE_REASONS)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("reason \"%.80s\" does not exist", (char *) lfirst(cell)),
+					 errhint("Reasons are MEMORY, EXECUTORS, PUBLISH_RATE and SUBSCRIBERS.")));
+	}
+	return reasons;
+}
+
+/* NULL, or the function's signature. */
+static const char *
+checked_predicate(FunctionCallInfo fcinfo)
+{
+	RtCheckedFunction *predicate;
+
+	if (PG_ARGISNULL(ADMISSION_PREDICATE))
+		return NULL;
+	predicate = rt_function_check_any(PG_GETARG_OID(ADMISSION_PREDICATE),
+									  predicate_shape.purpose);
+	rt_function_check_shape(predicate, &predicate_shape, NULL);
+	return predicate->signature;
+}
+
+Datum
+realtime_admission(PG_FUNCTION_ARGS)
+{
+	RtAdmissionRow row;
+
+	rt_parameter_lock_functions(fcinfo);
+	rt_store_begin_admission();
+	row.name = checked_class(fcinfo);
+	row.reasons = checked_reasons(fcinfo);
+	row.predicate = checked_predicate(fcinfo);
+	rt_store_admission(&row);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_stat_get_pressure(PG_FUNCTION_ARGS)
+{
+	Datum		values[PRESSURE_COLUMNS];
+	bool		nulls[PRESSURE_COLUMNS] = {0};
+	RtPressure	pressure;
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	rt_pressure_measure(&pressure);
+	values[0] = CStringGetTextDatum(rt_pressure_name(pressure.reason));
+	values[1] = Float8GetDatum(pressure.memory);
+	values[2] = Float8GetDatum(pressure.executors);
+	values[3] = Float8GetDatum(pressure.publish_rate);
+	values[4] = Float8GetDatum(pressure.subscribers);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
