@@ -147,7 +147,7 @@ answer_options(RtHttp *http)
 									"Access-Control-Max-Age: 600\r\n"));
 }
 
-/* Returns false if there is no room for it. */
+/* Returns false if there is no room for it; what little is left is for others. */
 static bool
 ask(RtHttp *http)
 {
@@ -159,7 +159,8 @@ ask(RtHttp *http)
 		.version = rt_http_request_body(http)
 	};
 
-	if (!rt_service_takes_requests() || !rt_ask_has_part(in_flight))
+	if (!rt_service_takes_requests() || !rt_ask_has_part(in_flight) ||
+		rt_payload_is_scarce())
 		return false;
 	question.session = RT_SESSION_ANONYMOUS;
 	if (!rt_connection_make_id(question.connection_id))
