@@ -74,13 +74,21 @@ rt_login_address(const RtSocket *socket, char text[RT_ADDRESS_TEXT_MAX])
 	return RT_TEXT(text);
 }
 
+/* It comes back, as from any restart, if there is nobody to ask. */
+static void
+close_unknown(RtConnection *connection, bool service_is_there)
+{
+	rt_connection_close(connection, service_is_there ? RT_CLOSE_TRY_AGAIN : RT_CLOSE_RESTART,
+						"Nobody can say who you are at the moment");
+}
+
 void
 rt_login_begin(RtConnection *connection, const RtHttpHead *head)
 {
 	RtQuestionTexts texts = {.args = {head->bytes, head->length}};
 
 	if (rt_login_is_worth_asking(head) && !ask(connection, &texts))
-		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "Nobody can say who you are at the moment");
+		close_unknown(connection, rt_service_takes_requests());
 }
 
 /* ---- answers to frames ---- */
@@ -127,7 +135,7 @@ static void
 end_unknown(RtConnection *connection, const RtRequest *request)
 {
 	if (!is_of_frame(request))
-		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "Nobody can say who you are at the moment");
+		close_unknown(connection, false);
 	else
 		tell_code(connection, request->answer_kind == RT_ANSWER_FAILED ?
 				  RT_CODE_INTERNAL_ERROR : RT_CODE_SERVICE_UNAVAILABLE);

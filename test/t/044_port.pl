@@ -94,10 +94,9 @@ like(slurp_file($narrow->logfile), qr/HINT: .* Increase max_worker_processes \(n
 is((http_request($narrow, 'GET /healthz'))[0], 503, 'the gateway knows');
 $ws = ws_connect($narrow);
 my $began = time;
-is(ws_call($ws, 'app/echo', ['x'])->{code}, 'SERVICE_UNAVAILABLE',
-	'calls wait for an executor, but not for ever');
-is(ws_call($ws, 'app/echo', ['x'])->{code}, 'SERVICE_UNAVAILABLE',
-	'and then not at all');
+is(ws_close_code($ws), 1012, 'who connects waits to be known, but not for ever');
+is((http_request($narrow, 'GET /ws', Upgrade => 'websocket', Connection => 'Upgrade',
+	'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version' => 13))[0], 503, 'and then not at all');
 cmp_ok(time - $began, '<', soon(), 'that takes some seconds');
 is($narrow->safe_psql('postgres', 'SELECT realtime.service_state()'),
 	'no executor can be started', 'the state says why');

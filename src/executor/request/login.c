@@ -383,6 +383,21 @@ refuse_by_fault(Login *login)
 	}
 }
 
+/* Who finds no service comes back when there is one. */
+static void
+reply_fault(Login *login)
+{
+	RtWork	   *work = &login->work;
+
+	if (work->unavailable || rt_code_from_wire(work->fault.code) == RT_CODE_SERVICE_UNAVAILABLE)
+	{
+		rt_reply_unavailable(work->request);
+		return;
+	}
+	refuse_by_fault(login);
+	rt_reply_login(work->request, &login->answer, RT_TEXT_NONE, RT_SESSION_NONE);
+}
+
 static void
 note_run(Login *login)
 {
@@ -409,9 +424,6 @@ rt_login_run(RtRequest *request)
 	rt_set_cookies_end();
 	note_run(&login);
 	if (login.work.fault.code != NULL)
-	{
-		refuse_by_fault(&login);
-		rt_reply_login(request, &login.answer, RT_TEXT_NONE, RT_SESSION_NONE);
-	}
+		reply_fault(&login);
 	return rt_work_result(&login.work);
 }
