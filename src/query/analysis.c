@@ -324,6 +324,20 @@ copy_text(const char *text)
 
 /* ---- values ---- */
 
+ParamListInfo
+rt_query_arguments(const RtQuery *query, const NullableDatum *values)
+{
+	ParamListInfo arguments = makeParamList(query->param_count);
+
+	for (int i = 0; i < query->param_count; i++)
+	{
+		arguments->params[i].value = values[i].value;
+		arguments->params[i].isnull = values[i].isnull;
+		arguments->params[i].ptype = query->param_types[i];
+	}
+	return arguments;
+}
+
 Datum
 rt_query_value(RtQuery *query, Expr *expr, ParamListInfo arguments, bool *is_null)
 {

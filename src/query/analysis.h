@@ -153,6 +153,10 @@ extern void rt_query_free(RtQuery *query);
 /* Whether two analyses have found the same cuts. */
 extern bool rt_query_same_cuts(const List *a, const List *b);
 
+/* A group's arguments, as expressions want them, in the current context. */
+extern ParamListInfo rt_query_arguments(const RtQuery *query,
+										const NullableDatum *values);
+
 /*
  * The value of a filter, of the limit or the offset, for a group's arguments
  * and the current caller, in the current context.

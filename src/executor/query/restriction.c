@@ -25,20 +25,6 @@ typedef struct Finding
 	bool		overflow;
 } Finding;
 
-static ParamListInfo
-make_arguments(const RtQuery *query, const NullableDatum *values)
-{
-	ParamListInfo arguments = makeParamList(query->param_count);
-
-	for (int i = 0; i < query->param_count; i++)
-	{
-		arguments->params[i].value = values[i].value;
-		arguments->params[i].isnull = values[i].isnull;
-		arguments->params[i].ptype = query->param_types[i];
-	}
-	return arguments;
-}
-
 static bool
 is_known(const RtRestriction *restriction, int cut, uint64 hash)
 {
@@ -116,7 +102,7 @@ rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
 	restriction->count = 0;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
-	finding.arguments = make_arguments(query, values);
+	finding.arguments = rt_query_arguments(query, values);
 	foreach(cell, query->relations)
 	{
 		if (why_full == RT_FULL_NOT)

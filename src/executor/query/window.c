@@ -20,20 +20,6 @@
 
 /* ---- which rows ---- */
 
-static ParamListInfo
-make_arguments(const RtQuery *query, const NullableDatum *values)
-{
-	ParamListInfo arguments = makeParamList(query->param_count);
-
-	for (int i = 0; i < query->param_count; i++)
-	{
-		arguments->params[i].value = values[i].value;
-		arguments->params[i].isnull = values[i].isnull;
-		arguments->params[i].ptype = query->param_types[i];
-	}
-	return arguments;
-}
-
 /* NULL is no limit, and no offset. */
 static bool
 evaluate(RtQuery *query, Expr *expr, const NullableDatum *values, int64 *result)
@@ -42,7 +28,7 @@ evaluate(RtQuery *query, Expr *expr, const NullableDatum *values, int64 *result)
 	Datum		value = (Datum) 0;
 
 	if (expr != NULL)
-		value = rt_query_value(query, expr, make_arguments(query, values), &is_null);
+		value = rt_query_value(query, expr, rt_query_arguments(query, values), &is_null);
 	*result = is_null ? 0 : DatumGetInt64(value);
 	return !is_null;
 }
