@@ -72,20 +72,6 @@ checked_reasons(FunctionCallInfo fcinfo)
 	return reasons;
 }
 
-/* NULL, or the function's signature. */
-static const char *
-checked_predicate(FunctionCallInfo fcinfo)
-{
-	RtCheckedFunction *predicate;
-
-	if (PG_ARGISNULL(ADMISSION_PREDICATE))
-		return NULL;
-	predicate = rt_function_check_any(PG_GETARG_OID(ADMISSION_PREDICATE),
-									  predicate_shape.purpose);
-	rt_function_check_shape(predicate, &predicate_shape, NULL);
-	return predicate->signature;
-}
-
 Datum
 realtime_admission(PG_FUNCTION_ARGS)
 {
@@ -95,7 +81,8 @@ realtime_admission(PG_FUNCTION_ARGS)
 	rt_store_begin_admission();
 	row.name = checked_class(fcinfo);
 	row.reasons = checked_reasons(fcinfo);
-	row.predicate = checked_predicate(fcinfo);
+	row.predicate = PG_ARGISNULL(ADMISSION_PREDICATE) ? NULL :
+		rt_function_check_as(PG_GETARG_OID(ADMISSION_PREDICATE), &predicate_shape, NULL);
 	rt_store_admission(&row);
 	PG_RETURN_VOID();
 }

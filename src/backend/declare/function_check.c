@@ -335,6 +335,16 @@ rt_function_check_shape(const RtCheckedFunction *function,
 		   _(shape->takes));
 }
 
+const char *
+rt_function_check_as(Oid oid, const RtFunctionShape *shape,
+					 const RtCheckedFunction *guarded)
+{
+	RtCheckedFunction *function = rt_function_check_any(oid, shape->purpose);
+
+	rt_function_check_shape(function, shape, guarded);
+	return function->signature;
+}
+
 void
 rt_function_check_parse(const RtCheckedFunction *function)
 {

@@ -93,6 +93,10 @@ extern void rt_function_check_shape(const RtCheckedFunction *function,
 									const RtFunctionShape *shape,
 									const RtCheckedFunction *guarded);
 
+/* Any function that has a shape; returns its signature. */
+extern const char *rt_function_check_as(Oid function, const RtFunctionShape *shape,
+										const RtCheckedFunction *guarded);
+
 /* Takes one or two texts; jsonb, or realtime.envelope or a set of it. */
 extern void rt_function_check_parse(const RtCheckedFunction *function);
 

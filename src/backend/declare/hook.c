@@ -44,19 +44,6 @@ checked_name(FunctionCallInfo fcinfo)
 	return hook;
 }
 
-/* NULL, or the function's signature. */
-static const char *
-checked_function(FunctionCallInfo fcinfo, RtHook hook)
-{
-	RtCheckedFunction *function;
-
-	if (PG_ARGISNULL(HOOK_FUNCTION))
-		return NULL;
-	function = rt_function_check_any(PG_GETARG_OID(HOOK_FUNCTION), shapes[hook].purpose);
-	rt_function_check_shape(function, &shapes[hook], NULL);
-	return function->signature;
-}
-
 Datum
 realtime_hook(PG_FUNCTION_ARGS)
 {
@@ -65,6 +52,7 @@ realtime_hook(PG_FUNCTION_ARGS)
 	rt_parameter_lock_functions(fcinfo);
 	rt_store_begin_hook();
 	hook = checked_name(fcinfo);
-	rt_store_hook(hook, checked_function(fcinfo, hook));
+	rt_store_hook(hook, PG_ARGISNULL(HOOK_FUNCTION) ? NULL :
+				  rt_function_check_as(PG_GETARG_OID(HOOK_FUNCTION), &shapes[hook], NULL));
 	PG_RETURN_VOID();
 }

@@ -202,13 +202,9 @@ rt_parameter_functions(FunctionCallInfo fcinfo, int number, const char *name,
 								   &elements);
 
 	for (int i = 0; i < count; i++)
-	{
-		RtCheckedFunction *function =
-			rt_function_check_any(DatumGetObjectId(elements[i]), shape->purpose);
-
-		rt_function_check_shape(function, shape, NULL);
-		signatures = lappend(signatures, function->signature);
-	}
+		signatures = lappend(signatures,
+							 unconstify(char *, rt_function_check_as(DatumGetObjectId(elements[i]),
+																	 shape, NULL)));
 	return signatures;
 }
 

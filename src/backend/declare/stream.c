@@ -337,7 +337,6 @@ rt_stream_check_function(Oid oid, RtStreamFunction function,
 						 const RtCheckedFunction *guarded)
 {
 	const RtFunctionShape *shape = NULL;
-	RtCheckedFunction *checked;
 
 	for (int i = 0; i < lengthof(shapes); i++)
 	{
@@ -345,9 +344,7 @@ rt_stream_check_function(Oid oid, RtStreamFunction function,
 			shape = &shapes[i].shape;
 	}
 	Assert(shape != NULL);
-	checked = rt_function_check_any(oid, shape->purpose);
-	rt_function_check_shape(checked, shape, guarded);
-	return checked->signature;
+	return rt_function_check_as(oid, shape, guarded);
 }
 
 /* A member of the data, "id" or "a.b", or a function with its parentheses. */
@@ -356,7 +353,6 @@ check_coalesce(FunctionCallInfo fcinfo, RtStreamRow *row)
 {
 	char	   *text;
 	size_t		len;
-	RtCheckedFunction *function;
 
 	if (PG_ARGISNULL(STREAM_COALESCE_BY))
 		return;
@@ -376,11 +372,11 @@ check_coalesce(FunctionCallInfo fcinfo, RtStreamRow *row)
 	row->functions[RT_STREAM_COALESCE_BY] = text;
 	if (len > 0 && text[len - 1] == ')')
 	{
-		function = rt_function_check_any(DatumGetObjectId(DirectFunctionCall1(regprocedurein,
-																		  CStringGetDatum(text))),
-										 coalesce_shape.purpose);
-		rt_function_check_shape(function, &coalesce_shape, NULL);
-		row->functions[RT_STREAM_COALESCE_BY] = function->signature;
+		Oid			function = DatumGetObjectId(DirectFunctionCall1(regprocedurein,
+																	CStringGetDatum(text)));
+
+		row->functions[RT_STREAM_COALESCE_BY] =
+			rt_function_check_as(function, &coalesce_shape, NULL);
 	}
 	else if (len == 0 || len > KEY_MAX || text[0] == '.' ||
 			 text[len - 1] == '.' || strstr(text, "..") != NULL)
