@@ -262,6 +262,12 @@ const rowsOf = (part, keys, names, make) =>
   [...summary(part, keys.slice(0, -1), keys.at(-1), names)].flatMap(([key, systems]) =>
     [...systems].map(([last, values]) => make([...key.split('\t'), last].filter((text) => text !== ''), values)));
 
+const readers = {
+  first: 'a client that follows, the executor is new',
+  again: 'a client that follows, the executor has read it before',
+  copy: 'COPY of realtime.replay() in psql',
+};
+
 function streams() {
   const asked = rowsOf('streams-subscribe', [0], ['rate', 'p50', 'p99', 'cpu'], ([name], values) =>
     [name, show(values.rate), show(values.p50), show(values.p99), show(values.cpu)]);
@@ -271,7 +277,7 @@ function streams() {
     [name, phase === 'first' ? 'connect and ask' : 'ask again', show(values.seconds), show(values.p50), show(values.cpu),
       show(values.megabytes), phase === 'first' ? show(values.loads) : '']);
   const caught = rowsOf('streams-catch-up', [0], ['seconds', 'megabytes', 'rate', 'perCpu'], ([name], values) =>
-    [name === 'copy' ? 'COPY of realtime.replay() in psql' : 'a client that follows', show(values.seconds),
+    [readers[name], show(values.seconds),
       show(values.megabytes), show(values.rate), show(values.perCpu)]);
   return `## Streams
 
@@ -294,6 +300,7 @@ are those of both together.
 ${table(['what they have', 'they', 'all are live after (s)', 'p50 (ms)', 'CPU of the server (ms)', 'MB sent', 'loads run'], herd)}
 
 One client that catches up with ${Number(facts.log_events).toLocaleString('en-US')} events of 1,000 bytes of text, from one executor, beside the same rows as text from psql.
+A process that reads a page of shared_buffers for the first time has it mapped by the kernel, psql's as well: with huge_pages that is for 2 MB at once.
 **The aim is 500 MB/s.**
 
 ${table(['reader', 'seconds', 'MB', 'MB/s', "MB per second of the server's CPU"], caught)}`;
