@@ -54,6 +54,8 @@ int			realtime_max_backpressure = 1024 * 1024;
 int			realtime_max_batch = 50;
 int			realtime_max_calls_in_flight = 64;
 int			realtime_max_connections = 10000;
+int			realtime_max_connections_per_address = 0;
+int			realtime_max_connections_per_user = 1000;
 int			realtime_max_depth = 64;
 int			realtime_max_executors = -1;
 int			realtime_max_members = 10000;
@@ -357,6 +359,12 @@ define_processes(void)
 			   &realtime_gateways, 1, RT_GATEWAYS_MAX, PGC_POSTMASTER, 0);
 	define_int("realtime.max_connections", "Connections of one gateway.",
 			   &realtime_max_connections, 1, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.max_connections_per_address",
+			   "Connections from one address; 0 is any number.",
+			   &realtime_max_connections_per_address, 0, INT_MAX, PGC_SIGHUP, 0);
+	define_int("realtime.max_connections_per_user",
+			   "Connections of one user; 0 is any number.",
+			   &realtime_max_connections_per_user, 0, INT_MAX, PGC_SIGHUP, 0);
 	define_int("realtime.max_executors",
 			   "Number of executors at most; -1 is as many as there are worker processes for, up to 16.",
 			   &realtime_max_executors, -1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);

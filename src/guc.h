@@ -34,6 +34,8 @@ extern char *realtime_document_root;
 extern int	realtime_max_calls_in_flight;
 extern bool realtime_early_release;
 extern int	realtime_max_connections;
+extern int	realtime_max_connections_per_address;	/* 0 = any number */
+extern int	realtime_max_connections_per_user;	/* likewise */
 extern int	realtime_upgrade_rate;
 extern int	realtime_handshake_timeout; /* ms */
 extern int	realtime_idle_timeout;	/* ms, 0 = never */

@@ -9,6 +9,7 @@
 #include "src/backend/command.h"
 #include "src/backend/declare/class_change.h"
 #include "src/backend/live/table.h"
+#include "src/backend/order.h"
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/early_release.h"
 #include "src/backend/publish/handover.h"
@@ -34,5 +35,6 @@ rt_backend_install(void)
 	rt_class_change_install();
 	rt_live_table_install();
 	rt_watch_install();
+	rt_order_install();
 	rt_command_install();
 }

@@ -34,8 +34,8 @@
 #include "src/executor/stale_plan.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/clock.h"
-#include "src/ipc/open_client.h"
 
 #define RETRY_PAUSE_US 1000L		/* at most, before the first retry */
 #define DATA_ERRORS_MAX 10		/* logged in each interval of ... */

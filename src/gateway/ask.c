@@ -17,6 +17,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/spin.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
@@ -60,6 +61,7 @@ rt_question_init(RtQuestion *question, const RtConnection *connection,
 	question->connection = connection->index;
 	question->connection_serial = connection->serial;
 	question->session = connection->session;
+	question->orders = rt_orders_number();
 	question->since = RT_SINCE_NONE;
 	memcpy(question->connection_id, connection->id, sizeof(connection->id));
 }

@@ -336,7 +336,8 @@ rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *aske
 			break;
 		case RT_ANSWER_STREAM:
 			done = rt_stream_grant(connection, request, asker);
-			rt_recheck_if_another(connection, request->asked.session);
+			rt_recheck_if_another(connection, request->asked.session,
+								  request->asked.orders);
 			return done;
 		case RT_ANSWER_NONE:
 		case RT_ANSWER_VERDICTS:
@@ -373,7 +374,8 @@ answer_connection(RtConnection *connection, RtRequest *request)
 	{
 		case RT_REQUEST_SUBSCRIBE:
 			rt_subscribe_verdicts(connection, request);
-			rt_recheck_if_another(connection, request->asked.session);
+			rt_recheck_if_another(connection, request->asked.session,
+								  request->asked.orders);
 			break;
 		case RT_REQUEST_REPLAY:
 			rt_replay_answer(connection, request);

@@ -37,6 +37,7 @@
 #include "src/gateway/door/listener.h"
 #include "src/gateway/door/origin.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/order.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
 #include "src/gateway/topic/fanout.h"
@@ -49,6 +50,7 @@
 #include "src/gateway/topic/topic_watch.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
@@ -224,6 +226,7 @@ run_turn(void)
 	/* first: what was committed before a call was sent comes before its reply */
 	fanout = rt_fanout_run();
 	rt_dispatch_answers();
+	rt_orders_carry_out();
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
 	rt_parts_finish();
@@ -298,7 +301,7 @@ static long
 next_timeout(RtFanoutResult fanout, bool polls)
 {
 	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index) ||
-		rt_inboxes_are_ready())
+		rt_inboxes_are_ready() || rt_clients_are_wished(rt_gateway.index))
 		return 0;
 	if (fanout == RT_FANOUT_WAITING || rt_withheld_any())
 		return durable_timeout();
@@ -391,6 +394,7 @@ leave(int code, Datum arg)
 {
 	rt_listener_close();
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
+	rt_clients_reset(rt_gateway.index);
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	rt_subscriber_counts_reset(rt_gateway.index);

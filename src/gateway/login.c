@@ -19,9 +19,11 @@
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
+#include "src/gateway/order.h"
 #include "src/gateway/topic/recheck.h"
 #include "src/guc.h"
 #include "src/identity/limits.h"
+#include "src/ipc/client.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/protocol/close_code.h"
@@ -168,6 +170,7 @@ become(RtConnection *connection, int session)
 
 	rt_session_acquire(session, RT_SESSION_GATEWAY);
 	connection->session = session;
+	rt_client_note_session(rt_gateway.index, connection->index, session);
 	connection->expires = rt_session_get(session)->expires;
 	connection->expiry_told = false;
 	if (!rt_sessions_are_alike(before, session))
@@ -175,15 +178,38 @@ become(RtConnection *connection, int session)
 	rt_session_release(before, RT_SESSION_GATEWAY);
 }
 
+/* Whether it would be one connection too many of its user. */
+static bool
+is_one_too_many(const RtConnection *connection, const RtSession *now)
+{
+	const RtSession *before = rt_session_get(connection->session);
+
+	return realtime_max_connections_per_user > 0 && now->user_id_len > 0 &&
+		before->user_id_len == 0 &&
+		rt_clients_of_user(now->user_id, now->user_id_len) >=
+		realtime_max_connections_per_user;
+}
+
+/* Returns false if the connection may not be who it would be. */
+static bool
+may_become(RtConnection *connection, const RtSession *now)
+{
+	if (is_another(connection, now))
+		rt_connection_close(connection, RT_CLOSE_FORBIDDEN, "The token is another user's");
+	else if (is_one_too_many(connection, now))
+		rt_connection_close(connection, RT_CLOSE_TOO_FAST,
+							"This user has too many connections");
+	return connection->state == RT_CONNECTION_OPEN;
+}
+
 static void
 welcome(RtConnection *connection, const RtRequest *request)
 {
-	if (is_another(connection, rt_session_get(request->answer_session)))
-	{
-		rt_connection_close(connection, RT_CLOSE_FORBIDDEN, "The token is another user's");
+	if (!may_become(connection, rt_session_get(request->answer_session)))
 		return;
-	}
 	become(connection, request->answer_session);
+	if (rt_order_reaches(connection, request->asked.orders))
+		return;
 	if (is_of_frame(request))
 		rt_connection_send_payload(connection,
 								   rt_payload_auth(rt_frame_buffer(128), 128,

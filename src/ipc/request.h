@@ -99,6 +99,7 @@ typedef struct RtQuestion
 	uint64		ticket;			/* of its owner's; JOIN, LEAVE: serial of the
 								 * member */
 	uint64		position;		/* of the ring when it was asked */
+	uint64		orders;			/* number of the last one then, client.h */
 	uint32		catalog_generation; /* when it was asked */
 	uint32		time_key;		/* of the time that it is expected to take */
 	int			session;		/* index of a session object, referenced */

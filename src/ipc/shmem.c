@@ -15,13 +15,13 @@
 #include "storage/shmem.h"
 
 #include "src/ipc/change_ring.h"
+#include "src/ipc/client.h"
 #include "src/ipc/commit_slot.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/member.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
-#include "src/ipc/open_client.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
@@ -53,7 +53,7 @@ static const SharedArea areas[] = {
 	{rt_requests_size, rt_requests_init},
 	{rt_request_queue_size, rt_request_queue_init},
 	{rt_expected_times_size, rt_expected_times_init},
-	{rt_open_clients_size, rt_open_clients_init},
+	{rt_clients_size, rt_clients_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_unflushed_size, rt_unflushed_init},
@@ -83,6 +83,7 @@ request_shmem(void)
 		RequestAddinShmemSpace(areas[i].size());
 	RequestNamedLWLockTranche("RealtimePublishRing", 1);
 	RequestNamedLWLockTranche("RealtimeSession", 1);
+	RequestNamedLWLockTranche("RealtimeClient", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
 	RequestNamedLWLockTranche("RealtimeMember", 1);

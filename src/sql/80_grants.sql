@@ -75,8 +75,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.call(text, jsonb, jsonb)
 	TO pg_database_owner, realtime_admin;
 
--- What is published goes to all subscribers, so not everybody may.
+-- What is published goes to all subscribers, and orders are about anybody, so
+-- not everybody may.
 GRANT EXECUTE ON FUNCTION
+	realtime.disconnect(text, text, integer, text),
+	realtime.recheck(text, text),
 	realtime.publish(text, text, jsonb),
 	realtime.publish(realtime.envelope[]),
 	realtime.invalidate(text),
@@ -94,7 +97,8 @@ GRANT EXECUTE ON FUNCTION
 
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
-	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure
+	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
+	realtime.connections
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
@@ -103,6 +107,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_timer(),
 	realtime.stat_get_query(),
 	realtime.stat_get_pressure(),
+	realtime.stat_get_connections(),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;
 

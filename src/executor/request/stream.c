@@ -31,7 +31,7 @@
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
 #include "src/executor/request/stream_name.h"
-#include "src/ipc/open_client.h"
+#include "src/ipc/client.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/topic_lock.h"
 #include "src/protocol/topic.h"

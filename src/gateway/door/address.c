@@ -8,6 +8,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "common/hashfn.h"
+
 #include "src/gateway/door/address.h"
 
 #define IPV4_AT 12				/* of a mapped address */
@@ -59,4 +61,14 @@ rt_address_write(const unsigned char address[RT_HOST_ADDRESS_SIZE],
 	if (inet_ntop(is_ipv4 ? AF_INET : AF_INET6, is_ipv4 ? address + IPV4_AT : address,
 				  dst, RT_ADDRESS_TEXT_MAX) == NULL)
 		dst[0] = '\0';
+}
+
+uint64
+rt_address_hash(const unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	unsigned char customer[RT_HOST_ADDRESS_SIZE];
+
+	memcpy(customer, address, sizeof(customer));
+	rt_host_address_customer(customer);
+	return Max(1, hash_bytes_extended(customer, sizeof(customer), 0));
 }

@@ -21,4 +21,10 @@ extern bool rt_address_of_socket(int fd, unsigned char address[RT_HOST_ADDRESS_S
 extern void rt_address_write(const unsigned char address[RT_HOST_ADDRESS_SIZE],
 							 char dst[RT_ADDRESS_TEXT_MAX]);
 
+/*
+ * Of what counts as one address: IPv6 addresses of one network of 64 bits do,
+ * because who has such a network chooses the rest.  Never 0.
+ */
+extern uint64 rt_address_hash(const unsigned char address[RT_HOST_ADDRESS_SIZE]);
+
 #endif							/* RT_GATEWAY_DOOR_ADDRESS_H */

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/door/address.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
@@ -24,7 +25,7 @@
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
-#include "src/ipc/open_client.h"
+#include "src/ipc/client.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
 #include "src/protocol/close_code.h"
@@ -64,7 +65,7 @@ rt_connections_init(void)
 	for (uint32 i = 0; i < max; i++)
 		free_indexes[i] = max - 1 - i;
 	free_count = max;
-	rt_open_clients_reset(rt_gateway.index);
+	rt_clients_reset(rt_gateway.index);
 }
 
 int
@@ -92,6 +93,23 @@ rt_connection_make_id(char dst[RT_CONNECTION_ID_SIZE])
 	return true;
 }
 
+static void
+note_open(const RtConnection *connection)
+{
+	int			descriptor = rt_event_loop_descriptor(connection->socket->wsi);
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+	char		text[RT_ADDRESS_TEXT_MAX] = "";
+	uint64		hash = 0;
+
+	if (rt_address_of_peer(descriptor, address))
+	{
+		rt_address_write(address, text);
+		hash = rt_address_hash(address);
+	}
+	rt_client_note_open(rt_gateway.index, connection->index, connection->serial,
+						connection->id, text, hash);
+}
+
 RtConnection *
 rt_connection_open(RtSocket *socket)
 {
@@ -117,7 +135,7 @@ rt_connection_open(RtSocket *socket)
 	connection->last_request = RT_REQUEST_NONE;
 	connection->last_received_ms = rt_gateway.now_ms;
 	table[connection->index] = connection;
-	rt_client_note_open(rt_gateway.index, connection->index, connection->serial);
+	note_open(connection);
 	rt_count(accepted);
 	rt_count_add(connections, 1);
 	return connection;
@@ -325,6 +343,7 @@ rt_connections_sweep(void)
 
 		if (connection == NULL || connection->state != RT_CONNECTION_OPEN)
 			continue;
+		rt_client_note_subscriptions(rt_gateway.index, i, connection->subscription_count);
 		silence = now - connection->last_received_ms;
 		if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
 			rt_connection_close(connection, RT_CLOSE_GOING_AWAY, "Idle timeout");

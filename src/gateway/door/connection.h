@@ -38,6 +38,7 @@ typedef struct RtConnection
 	bool		caps_parts;		/* and long values in parts */
 	bool		in_ready;		/* on the list of those with messages */
 	int			session;		/* identity, referenced */
+	uint64		rechecked;		/* what it may see, by this order, client.h */
 	int64		expires;		/* the identity, in seconds since 1970; 0 = never */
 	bool		expiry_told;	/* that it is about to */
 	bool		is_held;		/* its messages wait, see rt_inbox_hold() */

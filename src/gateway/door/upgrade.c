@@ -3,7 +3,8 @@
  *		Who may open a WebSocket.
  *
  * It is looked for in this order: host (421, by the routes), path, handshake,
- * service, number of connections, rate of the address (429), origin (403).  A
+ * service, number of connections, rate and connections of the address (429), origin
+ * (403).  A
  * browser cannot tell these apart and tries again; who must be refused for
  * good is accepted and closed with a final code instead.
  */
@@ -11,6 +12,7 @@
 
 #include <libwebsockets.h>
 
+#include "src/gateway/door/address.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
@@ -20,6 +22,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/service.h"
 #include "src/protocol/handshake.h"
 
@@ -45,6 +48,18 @@ service_is_up(RtServiceState state)
 		state == RT_SERVICE_VACATED;
 }
 
+/* Whether its address has as many connections as it may. */
+static bool
+address_is_full(const RtHttp *http)
+{
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+
+	return realtime_max_connections_per_address > 0 &&
+		rt_address_of_peer(rt_event_loop_descriptor(http->socket->wsi), address) &&
+		rt_clients_of_address(rt_address_hash(address)) >=
+		realtime_max_connections_per_address;
+}
+
 /* Returns whether the upgrade may go on; if not, it is answered. */
 static bool
 check_upgrade(RtHttp *http, const char *path, RtHandshake *handshake)
@@ -64,6 +79,8 @@ check_upgrade(RtHttp *http, const char *path, RtHandshake *handshake)
 		refuse(http, 503, "There are too many connections; please try again later.");
 	else if (!rt_rate_allows(rt_event_loop_descriptor(http->socket->wsi), RT_RATE_UPGRADE))
 		refuse(http, 429, "This address opens connections too fast.");
+	else if (address_is_full(http))
+		refuse(http, 429, "This address has too many connections.");
 	else if (!rt_origin_is_allowed(&http->head))
 		refuse(http, 403, "Pages of this origin are not allowed to connect, see realtime.allowed_origins.");
 	else

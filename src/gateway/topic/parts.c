@@ -260,7 +260,8 @@ finish(Delivery *delivery)
 			!rt_stream_grant_last(connection, &delivery->parcel->answer,
 								  &delivery->asker, frame))
 			rt_asker_refuse(&delivery->asker, connection, RT_CODE_OVERLOADED);
-		rt_recheck_if_another(connection, delivery->parcel->answer.session);
+		rt_recheck_if_another(connection, delivery->parcel->answer.session,
+							  delivery->parcel->answer.orders);
 	}
 	free_delivery(delivery);
 	rt_stream_ended(connection);

@@ -56,8 +56,15 @@ ask_packed(RtConnection *connection)
 	return asked;
 }
 
-void
-rt_recheck_connection(RtConnection *connection)
+static bool
+is_asked_about(const RtTopic *topic, const uint32 *topic_hash)
+{
+	return topic->open_generation != rt_catalog_generation() &&
+		(topic_hash == NULL || topic->hash == *topic_hash);
+}
+
+static void
+recheck(RtConnection *connection, const uint32 *topic_hash)
 {
 	dlist_iter	iter;
 
@@ -67,13 +74,25 @@ rt_recheck_connection(RtConnection *connection)
 	{
 		RtTopic    *topic = dlist_container(RtSubscription, connection_node, iter.cur)->topic;
 
-		if (topic->open_generation == rt_catalog_generation())
+		if (!is_asked_about(topic, topic_hash))
 			continue;
 		pack(topic);
 		if (packed_count == RT_SUBSCRIBE_BATCH_MAX && !ask_packed(connection))
 			return;
 	}
 	(void) ask_packed(connection);
+}
+
+void
+rt_recheck_connection(RtConnection *connection)
+{
+	recheck(connection, NULL);
+}
+
+void
+rt_recheck_topic(RtConnection *connection, uint32 topic_hash)
+{
+	recheck(connection, &topic_hash);
 }
 
 /* ---- verdicts ---- */
@@ -104,7 +123,7 @@ apply(RtConnection *connection, const char *name, uint16 len, RtVerdict verdict,
 	else if (verdict == RT_VERDICT_STREAM &&
 			 rt_subscription_find(connection, name, len) != NULL)
 	{
-		rt_connection_close(connection, RT_CLOSE_EXPIRED, "You are somebody else now");
+		rt_connection_close(connection, RT_CLOSE_EXPIRED, "What you may see has changed");
 		return false;
 	}
 	return true;
@@ -136,9 +155,10 @@ rt_recheck_answer(RtConnection *connection, RtRequest *request)
 }
 
 void
-rt_recheck_if_another(RtConnection *connection, int session)
+rt_recheck_if_another(RtConnection *connection, int session, uint64 orders)
 {
 	if (connection->state == RT_CONNECTION_OPEN &&
-		!rt_sessions_are_alike(session, connection->session))
+		(orders < connection->rechecked ||
+		 !rt_sessions_are_alike(session, connection->session)))
 		rt_recheck_connection(connection);
 }

@@ -181,6 +181,7 @@ rt_stream_answer_of(RtRequest *request)
 		.path = {text + request->asked.path.off, request->asked.path.len},
 		.args = {text + request->asked.args.off, request->asked.args.len},
 		.session = request->asked.session,
+		.orders = request->asked.orders,
 		.id_json = rt_asker_of(request).id_json,
 		.topic = {answer + sizeof(answered), answered.len},
 		.seq = answered.seq,

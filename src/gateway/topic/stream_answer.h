@@ -13,6 +13,7 @@ typedef struct RtStreamAnswer
 	RtText		path;			/* of the question */
 	RtText		args;
 	int			session;		/* of who has asked */
+	uint64		orders;			/* number of the last one then */
 	RtText		id_json;		/* that the frames have */
 	RtText		topic;
 	int64		seq;			/* the value has all events up to this number */
