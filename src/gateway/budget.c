@@ -34,27 +34,45 @@ RtCode
 rt_budget_code(RtBudgetVerdict refusal)
 {
 	Assert(refusal != RT_BUDGET_GRANTED);
-	return refusal == RT_BUDGET_SPENT ? RT_CODE_RATE_LIMITED
-									  : RT_CODE_OVERLOADED;
+	switch (refusal)
+	{
+		case RT_BUDGET_SPENT:
+			return RT_CODE_RATE_LIMITED;
+		case RT_BUDGET_NEVER:
+			return RT_CODE_PAYLOAD_TOO_LARGE;
+		default:
+			return RT_CODE_OVERLOADED;
+	}
 }
 
 /* ---- what connections ask for ---- */
 
-RtBudgetVerdict
-rt_budget_charge(RtBudget *budget, size_t bytes)
+static RtBudgetVerdict
+charge(RtBudget *budget, size_t bytes)
 {
 	size_t limit = gateway_limit() / 2;
 	size_t left = limit > kept ? limit - kept : 0;
 	size_t wanted = budget->kept + bytes;
 
-	if (wanted > (size_t) realtime_connection_memory * 1024)
-		return RT_BUDGET_SPENT;
+	if (wanted > limit / KEPT_PART)
+		return RT_BUDGET_NEVER;
 	if (wanted > left / KEPT_PART)
 		return RT_BUDGET_SCARCE;
 	budget->kept += bytes;
 	kept += bytes;
 	show_memory();
 	return RT_BUDGET_GRANTED;
+}
+
+RtBudgetVerdict
+rt_budget_charge(RtBudget *budget, size_t bytes)
+{
+	RtBudgetVerdict verdict;
+
+	if (budget->kept + bytes > (size_t) realtime_connection_memory * 1024)
+		return RT_BUDGET_SPENT;
+	verdict = charge(budget, bytes);
+	return verdict == RT_BUDGET_NEVER ? RT_BUDGET_SCARCE : verdict;
 }
 
 void
@@ -66,12 +84,12 @@ rt_budget_refund(RtBudget *budget, size_t bytes)
 	show_memory();
 }
 
-void *
-rt_budget_alloc(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict)
+/* What has been charged for. */
+static void *
+allocate(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict)
 {
 	void *memory;
 
-	*verdict = rt_budget_charge(budget, bytes);
 	if (*verdict != RT_BUDGET_GRANTED)
 		return NULL;
 	memory = malloc(bytes);
@@ -81,6 +99,20 @@ rt_budget_alloc(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict)
 		*verdict = RT_BUDGET_SCARCE;
 	}
 	return memory;
+}
+
+void *
+rt_budget_alloc(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict)
+{
+	*verdict = rt_budget_charge(budget, bytes);
+	return allocate(budget, bytes, verdict);
+}
+
+void *
+rt_budget_alloc_shared(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict)
+{
+	*verdict = charge(budget, bytes);
+	return allocate(budget, bytes, verdict);
 }
 
 void

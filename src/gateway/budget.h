@@ -33,10 +33,14 @@ typedef enum RtBudgetVerdict
 {
 	RT_BUDGET_GRANTED,
 	RT_BUDGET_SPENT, /* the connection has all that it may have */
-	RT_BUDGET_SCARCE /* the gateway has no more to give */
+	RT_BUDGET_SCARCE, /* the gateway has no more to give */
+	RT_BUDGET_NEVER /* nor ever will have */
 } RtBudgetVerdict;
 
-/* What a client is told: RATE_LIMITED if it is its own doing, or OVERLOADED. */
+/*
+ * What a client is told: RATE_LIMITED if it is its own doing, OVERLOADED if
+ * trying again may help, or PAYLOAD_TOO_LARGE.
+ */
 extern RtCode rt_budget_code(RtBudgetVerdict refusal);
 
 /* Charges a connection for what it asks for, unless that is refused. */
@@ -50,6 +54,10 @@ extern void rt_budget_refund(RtBudget *budget, size_t bytes);
 extern void *
 rt_budget_alloc(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict);
 extern void rt_budget_free(RtBudget *budget, void *memory, size_t bytes);
+
+/* The same for what no connection has asked for alone: only the gateway's counts. */
+extern void *
+rt_budget_alloc_shared(RtBudget *budget, size_t bytes, RtBudgetVerdict *verdict);
 
 /*
  * Whether a buffer may grow: a small one always, another up to a part (1 =

@@ -66,7 +66,7 @@ make_parcel(const RtStreamAnswer *answer, RtBudgetVerdict *verdict)
 	RtBudget	budget = {0};
 	size_t		size = offsetof(Parcel, text) + answer->path.len + answer->args.len +
 		answer->id_json.len + answer->topic.len + answer->frames.len;
-	Parcel	   *parcel = rt_budget_alloc(&budget, size, verdict);
+	Parcel	   *parcel = rt_budget_alloc_shared(&budget, size, verdict);
 	char	   *to;
 
 	if (parcel == NULL)
@@ -121,15 +121,17 @@ kept_for(RtConnection *connection)
 	return kept;
 }
 
+/* One value, however long, has what the gateway can give; several together less. */
 static Delivery *
 make_delivery(RtConnection *connection, const RtStreamAnswer *answer,
 			  const RtAsker *asker, RtBudgetVerdict *verdict)
 {
 	Delivery   *delivery;
+	size_t		kept = kept_for(connection);
 
 	*verdict = RT_BUDGET_SPENT;
-	if (kept_for(connection) + answer->frames.len >
-		(size_t) realtime_connection_memory * 1024)
+	if (kept > 0 &&
+		kept + answer->frames.len > (size_t) realtime_connection_memory * 1024)
 		return NULL;
 	if (current == NULL)
 		current = make_parcel(answer, verdict);
