@@ -243,8 +243,8 @@ fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
 }
 
 RtQueryGroup *
-rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
-					const char *key, uint32 len, uint64 maker)
+rt_query_group_make(const RtQueryGroupHash *hash, const RtQueryGroupMarks *marks,
+					Oid declaration, const char *key, uint32 len, uint64 maker)
 {
 	dsa_pointer copy = allocate_copy(key, len);
 	RtQueryGroup *group = NULL;
@@ -256,6 +256,7 @@ rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
 	{
 		group = &table->groups[table->free];
 		fill_group(group, hash, declaration, copy, len);
+		group->marks = *marks;
 		group->maker = maker;
 	}
 	LWLockRelease(table->lock);

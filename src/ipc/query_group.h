@@ -29,6 +29,18 @@ typedef struct RtQueryGroupHash
 	uint64		words[2];
 } RtQueryGroupHash;
 
+/*
+ * What tells quickly that a group is not meant: hashes of what groups of one query
+ * and role have in common, and of the first arguments.
+ */
+#define RT_QUERY_ARGUMENTS_HASHED 4
+
+typedef struct RtQueryGroupMarks
+{
+	uint64		family;
+	uint32		arguments[RT_QUERY_ARGUMENTS_HASHED];
+} RtQueryGroupMarks;
+
 /* Why all of a query was run, and not only what may have changed. */
 typedef enum RtQueryWhyFull
 {
@@ -60,12 +72,7 @@ typedef struct RtQueryGroup
 {
 	/* protected by the table's lock; constant while the group is there */
 	uint64		serial;			/* unique; 0 = free */
-	RtQueryGroupHash hash;
-	Oid			declaration;
-	int			next;			/* in its bucket, or free */
-	uint32		key_len;
-	dsa_pointer key;
-	uint64		maker;			/* who has asked for it first */
+	RtQueryGroupMarks marks;	/* what rounds look at comes first */
 
 	/* of who has the round */
 	dsa_pointer state;			/* an RtQueryState; none before it is loaded */
@@ -79,6 +86,14 @@ typedef struct RtQueryGroup
 	int64		joined_ms;		/* when somebody has asked for it last */
 	int64		run_ms;			/* when it was run last */
 	RtQueryGroupCounters counters;
+
+	/* as the first ones */
+	RtQueryGroupHash hash;
+	Oid			declaration;
+	int			next;			/* in its bucket, or free */
+	uint32		key_len;
+	dsa_pointer key;
+	uint64		maker;			/* who has asked for it first */
 
 	pg_atomic_uint32 loader;	/* executor that loads it first, and 1; 0 = none */
 	pg_atomic_uint32 gateways;	/* bits: those that have subscribers */
@@ -103,7 +118,8 @@ extern RtQueryGroup *rt_query_group_find(const RtQueryGroupHash *hash,
 										 const char *key, uint32 len);
 
 /* Makes one for somebody; NULL if there are too many, or without memory. */
-extern RtQueryGroup *rt_query_group_make(const RtQueryGroupHash *hash, Oid declaration,
+extern RtQueryGroup *rt_query_group_make(const RtQueryGroupHash *hash,
+										 const RtQueryGroupMarks *marks, Oid declaration,
 										 const char *key, uint32 len, uint64 maker);
 
 /* How many there are that somebody has asked for first. */

@@ -60,4 +60,26 @@ is(why($top, 'UPDATE app.item SET n = 100 WHERE id = 1'), 'anything in a table m
 is(why($top, 'DELETE FROM app.item WHERE id > 20'), 'not enough of the order was known', 'more rows than are remembered behind');
 is(why($own, 'INSERT INTO app.item VALUES (200, 20, 1)'), 'anything in a table may have changed', 'of its own list');
 
+# ---- which groups a change is a matter of ----
+
+# The runs of each group of a query, by its arguments
+sub runs
+{
+	my ($path) = @_;
+	return $node->safe_psql('postgres', "SELECT string_agg(arguments || ' ' || runs, ', ' ORDER BY arguments::text COLLATE "C") FROM realtime.stat_query WHERE path = '$path'");
+}
+
+declare_query($node, 'q/two', 'id', 'SELECT id, n FROM app.item WHERE list = $1 AND n > $2');
+declare_query($node, 'q/far', 'id', 'SELECT id, n FROM app.item WHERE n > $1 AND n > $2 AND n > $3 AND n > $4 AND list = $5');
+my $other = ws_connect($node);
+my @two = map { follow($other, 'q/two', @$_) } [ 51, 0 ], [ 52, 0 ], [ undef, 0 ];
+my @far = map { follow($other, 'q/far', 0, 0, 0, 0, $_) } 51, 52, undef;
+$node->safe_psql('postgres', 'INSERT INTO app.item VALUES (5100, 51, 1)');
+is_true($_, 'of the list of a row') for $two[0], $far[0];
+is(runs('q/two'), '["51","0"] 1, ["52","0"] 0, [null,"0"] 0', 'one group is run of those with other arguments');
+is(runs('q/far'), '["0","0","0","0","51"] 1, ["0","0","0","0","52"] 0, ["0","0","0","0",null] 0', 'whichever argument it is');
+$node->safe_psql('postgres', 'UPDATE app.item SET list = 52 WHERE id = 5100');
+is_true($_, 'of the list that a row leaves or comes to') for @two[0, 1], @far[0, 1];
+is(runs('q/two'), '["51","0"] 2, ["52","0"] 1, [null,"0"] 0', 'both lists of a row are run');
+
 done_testing();

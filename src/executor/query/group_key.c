@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -135,6 +136,32 @@ rt_query_group_key_read(const char *text, RtQueryGroupKey *key)
 }
 
 /* ---- what is made of it ---- */
+
+uint32
+rt_query_argument_hash(const char *text)
+{
+	return hash_bytes((const unsigned char *) text, strlen(text));
+}
+
+void
+rt_query_group_key_marks(const RtQueryGroupKey *key, RtQueryGroupMarks *marks)
+{
+	StringInfoData family;
+	const char *text = key->arguments;
+
+	memset(marks, 0, sizeof(*marks));
+	initStringInfo(&family);
+	appendBinaryStringInfo(&family, (const char *) &key->declaration, sizeof(Oid));
+	appendBinaryStringInfo(&family, (const char *) &key->argument_count, sizeof(int));
+	appendStringInfoString(&family, key->role);
+	marks->family = rt_query_group_hash(family.data, family.len).words[0];
+	pfree(family.data);
+	for (int i = 0; i < Min(key->argument_count, RT_QUERY_ARGUMENTS_HASHED); i++)
+	{
+		marks->arguments[i] = rt_query_argument_hash(text + 1);
+		text += strlen(text) + 1;
+	}
+}
 
 char *
 rt_query_group_topic(const char *path, const RtQueryGroupHash *hash)

@@ -53,4 +53,11 @@ extern char *rt_query_group_topic(const char *path, const RtQueryGroupHash *hash
 /* Who asks, as a session that is nobody's. */
 extern void rt_query_group_key_session(const RtQueryGroupKey *key, RtSession *session);
 
+/* What is kept with the group to find it by. */
+extern void rt_query_group_key_marks(const RtQueryGroupKey *key,
+									 RtQueryGroupMarks *marks);
+
+/* The hash of an argument's text among them. */
+extern uint32 rt_query_argument_hash(const char *text);
+
 #endif							/* RT_EXECUTOR_QUERY_GROUP_KEY_H */

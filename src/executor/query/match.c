@@ -4,7 +4,8 @@
  *
  * For each relation of a query the texts are collected that the rows changed have
  * in the column of its condition; the text of a group's argument is then looked
- * up among them.  That is done once for all groups of the query and a role.
+ * up among them.  That is done once for all groups of the query and a role.  There
+ * may be thousands of groups, so hashes are looked at first.
  *
  * What reads a table reads its partitions and heirs.  Columns of these may have
  * other numbers, but have the same names.
@@ -18,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "utils/datum.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -36,6 +38,7 @@ typedef struct Concern
 	int			param;			/* whose argument is looked up, or 0 */
 	int			count;
 	char	  **texts;			/* sorted */
+	uint32	   *hashes;			/* of these; sorted */
 } Concern;
 
 struct RtRoundChanges
@@ -45,14 +48,17 @@ struct RtRoundChanges
 	List	   *tables;			/* by OID: anything in them */
 	List	   *rows;			/* of RtChange */
 
-	List	   *concerned;		/* of Concerned */
+	HTAB	   *families;		/* of Concerned; NULL = none yet */
+	struct Concerned *last;		/* the one that was looked at last, or NULL */
 };
 
-/* What the changes mean to a query. */
+/* What the changes mean to the groups of a query and a role. */
 typedef struct Concerned
 {
-	const RtQuery *query;
-	Concern    *concerns;		/* of its relations */
+	uint64		family;			/* hash key */
+	bool		any;			/* every group is concerned */
+	int			count;
+	Concern    *concerns;		/* of relations that have changed */
 } Concerned;
 
 /* ---- collecting ---- */
@@ -389,6 +395,25 @@ compare_texts(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
+static int
+compare_hashes(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+sort_texts(Concern *concern)
+{
+	qsort(concern->texts, concern->count, sizeof(char *), compare_texts);
+	concern->hashes = palloc(sizeof(uint32) * Max(1, concern->count));
+	for (int i = 0; i < concern->count; i++)
+		concern->hashes[i] = rt_query_argument_hash(concern->texts[i]);
+	qsort(concern->hashes, concern->count, sizeof(uint32), compare_hashes);
+}
+
 static void
 fill_concern(RtRoundChanges *changes, const RtQuery *query,
 			 const RtQueryRelation *relation, Concern *concern)
@@ -411,52 +436,81 @@ fill_concern(RtRoundChanges *changes, const RtQuery *query,
 		if (list_member_oid(reader.rows_of, change->row_relation))
 			add_row(concern, change, relation, filter);
 	}
-	qsort(concern->texts, concern->count, sizeof(char *), compare_texts);
+	sort_texts(concern);
 }
 
 /* ---- groups ---- */
 
+static void
+fill_concerned(RtRoundChanges *changes, const RtQuery *query, Concerned *concerned)
+{
+	ListCell   *cell;
+
+	concerned->concerns = palloc(sizeof(Concern) * Max(1, list_length(query->relations)));
+	foreach(cell, query->relations)
+	{
+		Concern    *concern = &concerned->concerns[concerned->count];
+
+		fill_concern(changes, query, lfirst(cell), concern);
+		concerned->any |= concern->any;
+		concerned->count += concern->count > 0;
+	}
+}
+
+static HTAB *
+make_families(MemoryContext context)
+{
+	HASHCTL		ctl = {
+		.keysize = sizeof(uint64),
+		.entrysize = sizeof(Concerned),
+		.hcxt = context
+	};
+
+	return hash_create("realtime families of groups", 16, &ctl,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Of a query that is not known at the moment anything may be read. */
 static Concerned *
-make_concerned(RtRoundChanges *changes, const RtQuery *query)
+make_concerned(RtRoundChanges *changes, RtQueryGroup *group)
 {
 	MemoryContext old = MemoryContextSwitchTo(changes->context);
-	Concerned  *concerned = palloc(sizeof(Concerned));
+	Concerned  *concerned = hash_search(changes->families, &group->marks.family,
+										HASH_ENTER, NULL);
+	RtQueryGroupKey key;
+	const RtQuery *query;
 
-	concerned->query = query;
-	concerned->concerns = palloc(sizeof(Concern) *
-								 Max(1, list_length(query->relations)));
-	for (int i = 0; i < list_length(query->relations); i++)
-		fill_concern(changes, query, list_nth(query->relations, i),
-					 &concerned->concerns[i]);
-	changes->concerned = lappend(changes->concerned, concerned);
+	rt_query_group_key_read(rt_query_group_key(group), &key);
+	query = rt_query_prepared_find(group->declaration, key.role);
+	concerned->count = 0;
+	concerned->any = query == NULL || query->param_count != key.argument_count;
+	if (!concerned->any)
+		fill_concerned(changes, query, concerned);
 	MemoryContextSwitchTo(old);
 	return concerned;
 }
 
-static Concerned *
-find_concerned(RtRoundChanges *changes, const RtQuery *query)
+static const Concerned *
+find_concerned(RtRoundChanges *changes, RtQueryGroup *group)
 {
-	ListCell   *cell;
-
-	foreach(cell, changes->concerned)
-	{
-		Concerned  *concerned = lfirst(cell);
-
-		if (concerned->query == query)
-			return concerned;
-	}
-	return make_concerned(changes, query);
+	if (changes->last != NULL && changes->last->family == group->marks.family)
+		return changes->last;
+	if (changes->families == NULL)
+		changes->families = make_families(changes->context);
+	changes->last = hash_search(changes->families, &group->marks.family, HASH_FIND, NULL);
+	if (changes->last == NULL)
+		changes->last = make_concerned(changes, group);
+	return changes->last;
 }
 
 static bool
-concerns_group(const Concern *concern, const RtQueryGroupKey *key)
+has_argument(const Concern *concern, RtQueryGroup *group)
 {
-	const char *text = key->arguments;
+	RtQueryGroupKey key;
+	const char *text;
 
-	if (concern->any)
-		return true;
-	if (concern->count == 0)
-		return false;
+	rt_query_group_key_read(rt_query_group_key(group), &key);
+	text = key.arguments;
 	for (int i = 1; i < concern->param; i++)
 		text += strlen(text) + 1;
 	if (text[0] == 'n')
@@ -466,26 +520,31 @@ concerns_group(const Concern *concern, const RtQueryGroupKey *key)
 				   compare_texts) != NULL;
 }
 
-/* Of a query that is not known at the moment anything may be read. */
+static bool
+may_have_argument(const Concern *concern, const RtQueryGroup *group)
+{
+	return concern->param > RT_QUERY_ARGUMENTS_HASHED ||
+		bsearch(&group->marks.arguments[concern->param - 1], concern->hashes,
+				concern->count, sizeof(uint32), compare_hashes) != NULL;
+}
+
 bool
 rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group)
 {
-	RtQueryGroupKey key;
-	const RtQuery *query;
 	const Concerned *concerned;
 
 	if (changes->everything)
 		return true;
 	if (changes->tables == NIL && changes->rows == NIL)
 		return false;
-	rt_query_group_key_read(rt_query_group_key(group), &key);
-	query = rt_query_prepared_find(group->declaration, key.role);
-	if (query == NULL || query->param_count != key.argument_count)
+	concerned = find_concerned(changes, group);
+	if (concerned->any)
 		return true;
-	concerned = find_concerned(changes, query);
-	for (int i = 0; i < list_length(query->relations); i++)
+	for (int i = 0; i < concerned->count; i++)
 	{
-		if (concerns_group(&concerned->concerns[i], &key))
+		const Concern *concern = &concerned->concerns[i];
+
+		if (may_have_argument(concern, group) && has_argument(concern, group))
 			return true;
 	}
 	return false;

@@ -46,6 +46,7 @@
 #include "src/ipc/unflushed.h"
 
 #define UNFOLLOWED_MS 5000		/* a group whose first client is on its way */
+#define LOOK_MS 1000			/* between looks for groups that nobody follows */
 #define RETRY_MS 1000			/* after a failure */
 #define FAILING_PAUSE 10		/* times what the last run took */
 #define GROUPS_PART 4			/* of those that there may be, for one client */
@@ -137,10 +138,12 @@ is_followed(RtQueryGroup *group, int64 now_ms)
 	return now_ms - group->joined_ms < UNFOLLOWED_MS;
 }
 
-static void
+/* Returns whether some are to be removed later. */
+static bool
 remove_idle(int64 now_ms, int64 linger_ms)
 {
 	RtQueryGroup *group = NULL;
+	bool		linger = false;
 
 	while ((group = rt_query_group_next(group)) != NULL)
 	{
@@ -149,18 +152,38 @@ remove_idle(int64 now_ms, int64 linger_ms)
 		if (group->touched || now_ms - group->joined_ms >= linger_ms)
 			(void) rt_query_group_remove(group);
 		else
+		{
 			rt_query_round_due(group->joined_ms + linger_ms);
+			linger = true;
+		}
 	}
+	return linger;
+}
+
+/* Looks at all groups, so not in each round. */
+static void
+remove_idle_at_times(int64 now_ms)
+{
+	static int64 looked_ms = 0;
+	static bool linger = false;
+
+	if (now_ms - looked_ms >= LOOK_MS)
+	{
+		looked_ms = now_ms;
+		linger = remove_idle(now_ms, RT_QUERY_LINGER_MS);
+	}
+	else if (linger)
+		rt_query_round_due(looked_ms + LOOK_MS);
 }
 
 /* One that has no state has clients whose first load was ended by a failure. */
 static bool
 needs_run(const RtQueryGroup *group)
 {
-	if (group->gone || rt_query_group_is_loading(group))
+	if (!group->touched && !group->dirty &&
+		(DsaPointerIsValid(group->state) || !rt_query_group_is_followed(group)))
 		return false;
-	return group->touched || group->dirty ||
-		(!DsaPointerIsValid(group->state) && rt_query_group_is_followed(group));
+	return !group->gone && !rt_query_group_is_loading(group);
 }
 
 /*
@@ -422,21 +445,25 @@ rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 {
 	RtQueryGroupHash hash = rt_query_group_hash(key, len);
 	RtQueryGroup *group = rt_query_group_find(&hash, key, len);
+	RtQueryGroupKey parts;
+	RtQueryGroupMarks marks;
 
 	if (group != NULL)
 		return group;
 	if (rt_query_groups_made_by(maker) >= share_of_groups())
 	{
 		/* perhaps it has let go of some */
-		remove_idle(rt_clock_ms(), 0);
+		(void) remove_idle(rt_clock_ms(), 0);
 		if (rt_query_groups_made_by(maker) >= share_of_groups())
 			return NULL;
 	}
-	group = rt_query_group_make(&hash, declaration, key, len, maker);
+	rt_query_group_key_read(key, &parts);
+	rt_query_group_key_marks(&parts, &marks);
+	group = rt_query_group_make(&hash, &marks, declaration, key, len, maker);
 	if (group == NULL)
 	{
-		remove_idle(rt_clock_ms(), 0);
-		group = rt_query_group_make(&hash, declaration, key, len, maker);
+		(void) remove_idle(rt_clock_ms(), 0);
+		group = rt_query_group_make(&hash, &marks, declaration, key, len, maker);
 	}
 	return group;
 }
@@ -452,7 +479,7 @@ run_transaction(void)
 	XactReadOnly = true;
 	if (rt_declarations_refresh())
 	{
-		remove_idle(rt_clock_ms(), RT_QUERY_LINGER_MS);
+		remove_idle_at_times(rt_clock_ms());
 		rt_round_do(NULL);
 	}
 	CommitTransactionCommand();
