@@ -69,6 +69,14 @@ static struct
 	int			guc_level;
 } lender;
 
+/* Claims that a session was lent with last. */
+static struct
+{
+	char	   *who;			/* all that they are made of; NULL = none */
+	Size		who_len;
+	char	   *text;
+} lent;
+
 static void
 on_privilege_change(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -343,6 +351,44 @@ role_to_borrow(void)
 	return role;
 }
 
+static void
+remember_claims(const StringInfoData *who)
+{
+	char	   *text = compose_claims();
+
+	if (lent.who != NULL)
+	{
+		pfree(lent.who);
+		pfree(lent.text);
+	}
+	lent.who = NULL;
+	lent.text = MemoryContextStrdup(TopMemoryContext, text);
+	lent.who = MemoryContextAlloc(TopMemoryContext, who->len);
+	lent.who_len = who->len;
+	memcpy(lent.who, who->data, who->len);
+	pfree(text);
+}
+
+/* Runs of live queries are of the same few callers again and again. */
+static const char *
+claims_to_lend(void)
+{
+	StringInfoData who;
+
+	initStringInfo(&who);
+	appendStringInfoString(&who, caller.session->user_id);
+	appendStringInfoChar(&who, '\0');
+	appendStringInfoString(&who, rt_caller_role_name());
+	appendStringInfoChar(&who, '\0');
+	if (caller.user_data_len > 0)
+		appendBinaryStringInfo(&who, caller.user_data, caller.user_data_len);
+	if (lent.who == NULL || lent.who_len != (Size) who.len ||
+		memcmp(lent.who, who.data, who.len) != 0)
+		remember_claims(&who);
+	pfree(who.data);
+	return lent.text;
+}
+
 void
 rt_identity_borrow(RtRequest *request, const RtSession *session,
 				   const char *user_data, uint32 user_data_len)
@@ -355,7 +401,7 @@ rt_identity_borrow(RtRequest *request, const RtSession *session,
 	role = role_to_borrow();
 	GetUserIdAndSecContext(&lender.user, &lender.context);
 	lender.guc_level = NewGUCNestLevel();
-	(void) set_config_option(CLAIMS_SETTING, compose_claims(), PGC_USERSET,
+	(void) set_config_option(CLAIMS_SETTING, claims_to_lend(), PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SetUserIdAndSecContext(role, lender.context | SECURITY_LOCAL_USERID_CHANGE);
 }

@@ -59,6 +59,7 @@ typedef struct RtQueryHop
 	Oid			type;			/* of the values so far */
 	Oid			to_type;
 	Oid			operator;		/* equality of values so far */
+	struct RtQueryWay *way;		/* its plan (values.c); NULL = not made yet */
 } RtQueryHop;
 
 typedef struct RtQueryRelation
@@ -78,6 +79,7 @@ typedef struct RtQueryRelation
 	/* a row that does not pass all of them is of no consequence */
 	List	   *filters;		/* of RtQueryFilter */
 	List	   *conditions;		/* of Expr: immutable, Vars of relation 1 */
+	struct RtQueryTest *test;	/* of these (run.c); NULL = not made yet */
 
 	int			cut;			/* index into query->cuts, or -1: run in full */
 	AttrNumber	source;			/* whose values begin the path */

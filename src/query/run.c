@@ -216,6 +216,33 @@ rt_query_planned(RtQueryPlan *plan)
 	return planned;
 }
 
+/* ---- own conditions ---- */
+
+/* Lives as long as the query: to prepare it takes longer than to use it. */
+typedef struct RtQueryTest
+{
+	ExprContext *econtext;
+	ExprState  *state;
+} RtQueryTest;
+
+static RtQueryTest *
+make_test(RtQuery *query, const RtQueryRelation *relation)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "realtime query conditions",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext before = MemoryContextSwitchTo(context);
+	RtQueryTest *test = palloc(sizeof(RtQueryTest));
+	Expr	   *conditions = (Expr *) copyObject(relation->conditions);
+
+	test->econtext = CreateStandaloneExprContext();
+	test->state = ExecInitQual((List *) expression_planner(conditions), NULL);
+	MemoryContextSwitchTo(before);
+	/* what has failed goes with the current context */
+	MemoryContextSetParent(context, query->context);
+	return test;
+}
+
 /*
  * An image has no more than the needed columns, so nothing else of it is
  * looked at.
@@ -224,21 +251,17 @@ bool
 rt_query_passes(RtQuery *query, RtQueryRelation *relation,
 				ParamListInfo arguments, TupleTableSlot *image)
 {
-	EState	   *estate;
 	ExprContext *econtext;
 	bool		passes;
-	MemoryContext before;
 
 	if (relation->conditions == NIL)
 		return true;
-	estate = CreateExecutorState();
-	before = MemoryContextSwitchTo(estate->es_query_cxt);
-	estate->es_param_list_info = arguments;
-	econtext = GetPerTupleExprContext(estate);
+	if (relation->test == NULL)
+		relation->test = make_test(query, relation);
+	econtext = relation->test->econtext;
+	econtext->ecxt_param_list_info = arguments;
 	econtext->ecxt_scantuple = image;
-	passes = ExecQual(ExecPrepareQual(copyObject(relation->conditions), estate),
-					  econtext);
-	MemoryContextSwitchTo(before);
-	FreeExecutorState(estate);
+	passes = ExecQual(relation->test->state, econtext);
+	ResetExprContext(econtext);
 	return passes;
 }

@@ -21,6 +21,13 @@
 
 #define HASH_OF_NULL UINT64CONST(0x6e756c6c)
 
+/* What leads over a hop; lives as long as the query. */
+typedef struct RtQueryWay
+{
+	SPIPlanPtr	plan;
+	MemoryContextCallback forget;
+} RtQueryWay;
+
 /* Values on their way, without NULLs. */
 typedef struct Values
 {
@@ -30,7 +37,10 @@ typedef struct Values
 } Values;
 
 static Values values_of(AttrNumber attnum, TupleTableSlot **images, int count);
-static Values hop_over(const RtQueryHop *hop, const Values *values, Snapshot snapshot);
+static Values hop_over(RtQuery *query, RtQueryHop *hop, const Values *values,
+					   Snapshot snapshot);
+static SPIPlanPtr hop_plan(RtQuery *query, RtQueryHop *hop);
+static void forget_way(void *arg);
 static char *hop_sql(const RtQueryHop *hop);
 static char *operator_name(Oid operator);
 static Values rows_as_values(void);
@@ -45,7 +55,7 @@ rt_query_values(RtQuery *query, RtQueryRelation *relation,
 	ListCell   *cell;
 
 	foreach(cell, relation->path)
-		values = hop_over(lfirst(cell), &values,
+		values = hop_over(query, lfirst(cell), &values,
 						  snapshot != NULL ? snapshot : GetActiveSnapshot());
 	for (int i = 0; i < values.count; i++)
 		function(values.values[i], false, arg);
@@ -105,11 +115,9 @@ values_of(AttrNumber attnum, TupleTableSlot **images, int count)
  * on the way may have changed together with the row.
  */
 static Values
-hop_over(const RtQueryHop *hop, const Values *values, Snapshot snapshot)
+hop_over(RtQuery *query, RtQueryHop *hop, const Values *values, Snapshot snapshot)
 {
-	Oid			type = get_array_type(hop->type);
 	Relation	relation = table_open(hop->relation, AccessShareLock);
-	SPIPlanPtr	plan;
 	Datum		argument;
 	int16		length;
 	bool		by_value;
@@ -130,16 +138,43 @@ hop_over(const RtQueryHop *hop, const Values *values, Snapshot snapshot)
 	SetUserIdAndSecContext(relation->rd_rel->relowner,
 						   security | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
-	plan = SPI_prepare(hop_sql(hop), 1, &type);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare a path: %s", SPI_result_code_string(SPI_result));
-	result = SPI_execute_snapshot(plan, &argument, NULL, snapshot, InvalidSnapshot,
-								  true, false, 0);
+	result = SPI_execute_snapshot(hop_plan(query, hop), &argument, NULL, snapshot,
+								  InvalidSnapshot, true, false, 0);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "could not follow a path: %s", SPI_result_code_string(result));
 	SetUserIdAndSecContext(user, security);
 	table_close(relation, NoLock);
 	return rows_as_values();
+}
+
+/* Prepared as who it is run as. */
+static SPIPlanPtr
+hop_plan(RtQuery *query, RtQueryHop *hop)
+{
+	Oid			type = get_array_type(hop->type);
+	RtQueryWay *way;
+	SPIPlanPtr	plan;
+
+	if (hop->way != NULL)
+		return hop->way->plan;
+	plan = SPI_prepare_cursor(hop_sql(hop), 1, &type, CURSOR_OPT_GENERIC_PLAN);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a path: %s", SPI_result_code_string(SPI_result));
+	way = MemoryContextAllocZero(query->context, sizeof(RtQueryWay));
+	way->plan = plan;
+	way->forget.func = forget_way;
+	way->forget.arg = way;
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not keep the plan of a path");
+	MemoryContextRegisterResetCallback(query->context, &way->forget);
+	hop->way = way;
+	return plan;
+}
+
+static void
+forget_way(void *arg)
+{
+	SPI_freeplan(((RtQueryWay *) arg)->plan);
 }
 
 static char *
