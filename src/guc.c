@@ -14,11 +14,14 @@
 #include "utils/varlena.h"
 
 #include "src/guc.h"
+#include "src/protocol/forwarded.h"
 #include "src/protocol/host.h"
 #include "src/protocol/http.h"
 #include "src/protocol/topic.h"
 
 char	   *realtime_allowed_hosts = NULL;
+char	   *realtime_trusted_proxies = NULL;
+int			realtime_forwarded_header = RT_FORWARDED_X_FOR;
 char	   *realtime_allowed_origins = NULL;
 char	   *realtime_anonymous_role = NULL;
 char	   *realtime_auth_path = NULL;
@@ -90,6 +93,12 @@ char	   *realtime_silent_topic_suppress = NULL;
 int			realtime_silent_topic_warning = 30000;
 int			realtime_stall_timeout = 60000;
 int			realtime_upgrade_rate = 10;
+
+static const struct config_enum_entry forwarded_options[] = {
+	{"x-forwarded-for", RT_FORWARDED_X_FOR, false},
+	{"forwarded", RT_FORWARDED_STANDARD, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry mode_options[] = {
 	{"production", RT_MODE_PRODUCTION, false},
@@ -219,6 +228,24 @@ check_allowed_origins(char **newval, void **extra, GucSource source)
 }
 
 static bool
+is_network(const char *entry)
+{
+	RtHostNetwork network;
+
+	if (rt_host_read_network(entry, strlen(entry), &network))
+		return true;
+	GUC_check_errdetail("\"%s\" is no address or network; one looks like \"192.0.2.1\", \"10.0.0.0/8\" or \"fd00::/8\".",
+						entry);
+	return false;
+}
+
+static bool
+check_trusted_proxies(char **newval, void **extra, GucSource source)
+{
+	return check_list(*newval, is_network);
+}
+
+static bool
 is_template(const char *entry)
 {
 	RtTemplateFault fault = rt_template_check(entry, strlen(entry));
@@ -248,6 +275,15 @@ define_names(void)
 							   &realtime_allowed_origins, "same-origin",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
 							   check_allowed_origins, NULL, NULL);
+	DefineCustomStringVariable("realtime.trusted_proxies",
+							   "Addresses and networks of proxies that say whom requests are from.",
+							   NULL, &realtime_trusted_proxies, "",
+							   PGC_SIGHUP, GUC_LIST_INPUT,
+							   check_trusted_proxies, NULL, NULL);
+	DefineCustomEnumVariable("realtime.forwarded_header",
+							 "The header in which trusted proxies say it.",
+							 NULL, &realtime_forwarded_header, RT_FORWARDED_X_FOR,
+							 forwarded_options, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	define_string("realtime.anonymous_role",
 				  "Role that calls of anonymous connections run as.",
 				  &realtime_anonymous_role, "realtime_anonymous",

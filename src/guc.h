@@ -29,6 +29,8 @@ extern int	realtime_port;
 extern char *realtime_path;
 extern char *realtime_auth_path;
 extern char *realtime_allowed_hosts;
+extern char *realtime_trusted_proxies;
+extern int	realtime_forwarded_header;	/* RtForwardedHeader */
 extern char *realtime_allowed_origins;
 extern char *realtime_document_root;
 extern int	realtime_max_calls_in_flight;

@@ -36,6 +36,7 @@
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/door/listener.h"
 #include "src/gateway/door/origin.h"
+#include "src/gateway/door/proxy.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/order.h"
 #include "src/gateway/spin.h"
@@ -99,6 +100,7 @@ reload_configuration(void)
 	ProcessConfigFile(PGC_SIGHUP);
 	rt_origins_configure();
 	rt_allowed_hosts_configure();
+	rt_proxies_configure();
 	rt_topic_watch_configure();
 }
 
@@ -466,6 +468,7 @@ init_gateway(int index)
 	rt_event_loop_init(max_sockets);
 	rt_origins_configure();
 	rt_allowed_hosts_configure();
+	rt_proxies_configure();
 	rt_topic_watch_configure();
 	last_service = rt_service_state();
 }

@@ -15,7 +15,6 @@
 
 #include "src/errcodes.h"
 #include "src/gateway/ask.h"
-#include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
@@ -58,22 +57,12 @@ ask(RtConnection *connection, RtQuestionTexts *texts)
 
 	rt_question_init(&question, connection, RT_REQUEST_LOGIN);
 	question.session = RT_SESSION_ANONYMOUS;
-	texts->path = rt_login_address(connection->socket, address);
+	rt_address_write(connection->address, address);
+	texts->path = RT_TEXT(address);
 	if (!rt_service_takes_requests() || !rt_ask(connection, &question, texts))
 		return false;
 	rt_inbox_hold(connection);
 	return true;
-}
-
-RtText
-rt_login_address(const RtSocket *socket, char text[RT_ADDRESS_TEXT_MAX])
-{
-	unsigned char address[RT_HOST_ADDRESS_SIZE];
-
-	if (socket == NULL || !rt_address_of_peer(rt_event_loop_descriptor(socket->wsi), address))
-		return RT_TEXT_NONE;
-	rt_address_write(address, text);
-	return RT_TEXT(text);
 }
 
 /* It comes back, as from any restart, if there is nobody to ask. */

@@ -15,10 +15,6 @@
 /* Whether an executor would say anything but that nobody is known. */
 extern bool rt_login_is_worth_asking(const RtHttpHead *head);
 
-/* The address of the peer, which hooks are told; len 0 if it is gone. */
-extern RtText rt_login_address(const RtSocket *socket,
-							   char text[RT_ADDRESS_TEXT_MAX]);
-
 /*
  * A connection opens.  If its request may say who it is, what its client sends
  * waits until an executor has told.

@@ -12,8 +12,8 @@
 #include "postgres.h"
 
 #include "src/gateway/ask.h"
-#include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/origin.h"
+#include "src/gateway/door/proxy.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
@@ -149,12 +149,12 @@ answer_options(RtHttp *http)
 
 /* Returns false if there is no room for it; what little is left is for others. */
 static bool
-ask(RtHttp *http)
+ask(RtHttp *http, const unsigned char *from)
 {
 	char		address[RT_ADDRESS_TEXT_MAX];
 	RtQuestion	question = {.kind = RT_REQUEST_LOGIN,.since = RT_SINCE_NONE};
 	RtQuestionTexts texts = {
-		.path = rt_login_address(http->socket, address),
+		.path = {address, 0},
 		.args = {http->head.bytes, http->head.length},
 		.version = rt_http_request_body(http)
 	};
@@ -162,6 +162,8 @@ ask(RtHttp *http)
 	if (!rt_service_takes_requests() || !rt_ask_has_part(in_flight) ||
 		rt_payload_is_scarce())
 		return false;
+	rt_address_write(from, address);
+	texts.path.len = strlen(address);
 	question.session = RT_SESSION_ANONYMOUS;
 	if (!rt_connection_make_id(question.connection_id))
 		return false;
@@ -176,15 +178,18 @@ void
 rt_preflight(RtHttp *http, const char *path)
 {
 	const RtHttpHead *head = &http->head;
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
 
-	if (!may_ask(head))
+	if (!rt_http_client_address(http, address))
+		rt_socket_drop(http->socket);
+	else if (!may_ask(head))
 		rt_http_answer_text(http, 403, "Origin not allowed, see realtime.allowed_origins.", NULL);
 	else if (head->method == RT_HTTP_OPTIONS)
 		answer_options(http);
-	else if (!rt_rate_allows(rt_event_loop_descriptor(http->socket->wsi), RT_RATE_LOGIN))
+	else if (!rt_rate_allows(address, RT_RATE_LOGIN))
 		answer(http, 429, "This address asks too fast.", RT_TEXT("Retry-After: 10\r\n"));
 	else if (!rt_login_is_worth_asking(head))
 		answer(http, 204, NULL, RT_TEXT_NONE);
-	else if (!ask(http))
+	else if (!ask(http, address))
 		answer_unknown(http);
 }

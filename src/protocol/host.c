@@ -213,3 +213,65 @@ rt_host_is_local(const RtHost *host)
 	return (host->name_len == len && same_text(host->name, localhost, len)) ||
 		is_below(host, localhost, len);
 }
+
+/* ---- networks ---- */
+
+bool
+rt_host_read_peer(const char *text, size_t len,
+				  unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	RtHost		host;
+
+	if ((!rt_host_read_pattern(text, len, &host) || host.name != NULL) &&
+		(!rt_host_read(text, len, &host) || host.name != NULL))
+		return false;
+	memcpy(address, host.address, RT_HOST_ADDRESS_SIZE);
+	return true;
+}
+
+/* A decimal number of up to three digits; -1 if it is anything else. */
+static int
+read_bits(const char *text, size_t len)
+{
+	int			bits = 0;
+
+	if (len == 0 || len > 3)
+		return -1;
+	for (size_t i = 0; i < len; i++)
+	{
+		if (text[i] < '0' || text[i] > '9')
+			return -1;
+		bits = bits * 10 + (text[i] - '0');
+	}
+	return bits;
+}
+
+bool
+rt_host_read_network(const char *text, size_t len, RtHostNetwork *network)
+{
+	const char *slash = len > 0 ? memchr(text, '/', len) : NULL;
+	size_t		address_len = slash != NULL ? (size_t) (slash - text) : len;
+	int			fixed;			/* bits that an address of its kind has always */
+	RtHost		host;
+
+	if (!rt_host_read_pattern(text, address_len, &host) || host.name != NULL)
+		return false;
+	memcpy(network->address, host.address, RT_HOST_ADDRESS_SIZE);
+	fixed = is_ipv4(host.address) ? 8 * (int) sizeof(ipv4_prefix) : 0;
+	network->bits = slash == NULL ? 8 * RT_HOST_ADDRESS_SIZE :
+		read_bits(slash + 1, len - address_len - 1);
+	if (slash != NULL && network->bits >= 0)
+		network->bits += fixed;
+	return network->bits >= fixed && network->bits <= 8 * RT_HOST_ADDRESS_SIZE;
+}
+
+bool
+rt_host_is_within(const unsigned char address[RT_HOST_ADDRESS_SIZE],
+				  const RtHostNetwork *network)
+{
+	int			bytes = network->bits / 8;
+	int			rest = 8 - network->bits % 8;
+
+	return memcmp(address, network->address, (size_t) bytes) == 0 &&
+		(rest == 8 || address[bytes] >> rest == network->address[bytes] >> rest);
+}

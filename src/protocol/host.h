@@ -48,4 +48,24 @@ extern bool rt_host_is_local(const RtHost *host);
  */
 extern void rt_host_address_customer(unsigned char address[RT_HOST_ADDRESS_SIZE]);
 
+/*
+ * Reads the address of the other end of a connection: an address as in a host,
+ * with or without a port, and IPv6 addresses without brackets, too.
+ */
+extern bool rt_host_read_peer(const char *text, size_t len,
+							  unsigned char address[RT_HOST_ADDRESS_SIZE]);
+
+/* The addresses that have their first bits in common. */
+typedef struct RtHostNetwork
+{
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+	int			bits;			/* of 128, also for IPv4 */
+} RtHostNetwork;
+
+/* Reads "10.0.0.0/8", "fd00::/8", or an address alone. */
+extern bool rt_host_read_network(const char *text, size_t len, RtHostNetwork *network);
+
+extern bool rt_host_is_within(const unsigned char address[RT_HOST_ADDRESS_SIZE],
+							  const RtHostNetwork *network);
+
 #endif							/* RT_PROTOCOL_HOST_H */

@@ -29,7 +29,7 @@ COMMENT ON COLUMN realtime.connections.user_id IS
 COMMENT ON COLUMN realtime.connections.role IS
 	'The role that its calls are run as';
 COMMENT ON COLUMN realtime.connections.remote_address IS
-	'Address of the other end of the TCP connection; NULL if it was gone at once';
+	'Address of the client, as a trusted proxy says or of the other end of the TCP connection';
 COMMENT ON COLUMN realtime.connections.connected_at IS
 	'When its WebSocket was opened';
 COMMENT ON COLUMN realtime.connections.expires_at IS

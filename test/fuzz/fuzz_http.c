@@ -3,6 +3,7 @@
  *		Input: what a client sends.  Read at once and byte by byte it must come
  *		to the same requests with the same bodies.
  */
+#include "src/protocol/forwarded.h"
 #include "src/protocol/handshake.h"
 #include "src/protocol/http_body.h"
 #include "src/protocol/http_target.h"
@@ -68,6 +69,26 @@ assert_within(const RtHttpHead *head, RtText text)
 								  text.ptr + text.len <= head->bytes + head->length));
 }
 
+static bool
+is_odd(const unsigned char *address)
+{
+	return (address[RT_HOST_ADDRESS_SIZE - 1] & 1) != 0;
+}
+
+/* Whom it is from: of addresses that are trusted, or of none that is. */
+static void
+check_forwarded(const RtHttpHead *head)
+{
+	static const RtForwardedHeader headers[] = {RT_FORWARDED_X_FOR, RT_FORWARDED_STANDARD};
+
+	for (size_t i = 0; i < 2; i++)
+	{
+		unsigned char address[RT_HOST_ADDRESS_SIZE] = {1};
+
+		rt_forwarded_client(head, headers[i], is_odd, address);
+	}
+}
+
 /* Wherever a token may be. */
 static void
 check_token(const RtHttpHead *head)
@@ -107,6 +128,7 @@ check_head(const RtHttpHead *head)
 	}
 	check_path(head);
 	check_token(head);
+	check_forwarded(head);
 	check_handshake(head);
 }
 

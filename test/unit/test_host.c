@@ -210,6 +210,64 @@ customers_are_told_apart(void)
 	CHECK(!have_same_customer("::1", "127.0.0.1"));
 }
 
+static bool
+is_within(const char *text, const char *network_text)
+{
+	RtHostNetwork network;
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+	char	   *copy = unit_copy(text, strlen(text));
+	char	   *network_copy = unit_copy(network_text, strlen(network_text));
+	bool		result = rt_host_read_peer(copy, strlen(text), address) &&
+		rt_host_read_network(network_copy, strlen(network_text), &network) &&
+		rt_host_is_within(address, &network);
+
+	free(copy);
+	free(network_copy);
+	return result;
+}
+
+static void
+networks_are_read(void)
+{
+	static const char *const good[] = {
+		"1.2.3.4", "10.0.0.0/8", "0.0.0.0/0", "1.2.3.4/32", "::1", "[::1]", "fd00::/8", "::/0", "::1/128", "2001:db8::/33"
+	};
+	static const char *const bad[] = {
+		"", "/", "/8", "a", "a/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/ 8", "10.0.0.0/8x", "::/129", "::/1000",
+		"10.0.0.0/0008", "*.a", "1.2.3.4:5", "10.0.0/8"
+	};
+	RtHostNetwork network;
+
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		CHECK_CASE(rt_host_read_network(good[i], strlen(good[i]), &network), good[i]);
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		CHECK_CASE(!rt_host_read_network(bad[i], strlen(bad[i]), &network), bad[i]);
+}
+
+static void
+addresses_are_within(void)
+{
+	CHECK(is_within("10.1.2.3", "10.0.0.0/8"));
+	CHECK(is_within("10.1.2.3:99", "10.0.0.0/8"));
+	CHECK(!is_within("11.1.2.3", "10.0.0.0/8"));
+	CHECK(is_within("172.31.255.255", "172.16.0.0/12"));
+	CHECK(!is_within("172.32.0.0", "172.16.0.0/12"));
+	CHECK(is_within("1.2.3.4", "1.2.3.4"));
+	CHECK(!is_within("1.2.3.5", "1.2.3.4"));
+	CHECK(is_within("1.2.3.5", "1.2.3.4/31"));
+	CHECK(is_within("9.9.9.9", "0.0.0.0/0"));
+	CHECK(!is_within("::1", "0.0.0.0/0"));
+	CHECK(is_within("9.9.9.9", "::/0"));
+	CHECK(is_within("fd12::1", "fd00::/8"));
+	CHECK(is_within("[fd12::1]:80", "fd00::/8"));
+	CHECK(!is_within("fe80::1", "fd00::/8"));
+	CHECK(is_within("2001:db8:7fff::", "2001:db8::/33"));
+	CHECK(!is_within("2001:db8:8000::", "2001:db8::/33"));
+	CHECK(!is_within("unknown", "::/0"));
+	CHECK(!is_within("_hidden", "::/0"));
+	CHECK(!is_within("", "::/0"));
+}
+
 int
 main(void)
 {
@@ -221,5 +279,7 @@ main(void)
 	RUN(addresses_match);
 	RUN(local_hosts_are_known);
 	RUN(customers_are_told_apart);
+	RUN(networks_are_read);
+	RUN(addresses_are_within);
 	return unit_done();
 }

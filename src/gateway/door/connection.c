@@ -96,22 +96,15 @@ rt_connection_make_id(char dst[RT_CONNECTION_ID_SIZE])
 static void
 note_open(const RtConnection *connection)
 {
-	int			descriptor = rt_event_loop_descriptor(connection->socket->wsi);
-	unsigned char address[RT_HOST_ADDRESS_SIZE];
-	char		text[RT_ADDRESS_TEXT_MAX] = "";
-	uint64		hash = 0;
+	char		text[RT_ADDRESS_TEXT_MAX];
 
-	if (rt_address_of_peer(descriptor, address))
-	{
-		rt_address_write(address, text);
-		hash = rt_address_hash(address);
-	}
+	rt_address_write(connection->address, text);
 	rt_client_note_open(rt_gateway.index, connection->index, connection->serial,
-						connection->id, text, hash);
+						connection->id, text, rt_address_hash(connection->address));
 }
 
 RtConnection *
-rt_connection_open(RtSocket *socket)
+rt_connection_open(RtSocket *socket, const unsigned char address[RT_HOST_ADDRESS_SIZE])
 {
 	RtConnection *connection;
 
@@ -127,6 +120,7 @@ rt_connection_open(RtSocket *socket)
 	}
 
 	connection->socket = socket;
+	memcpy(connection->address, address, RT_HOST_ADDRESS_SIZE);
 	rt_socket_hand_over(socket, &calls, connection);
 	connection->serial = ++last_serial;
 	connection->index = free_indexes[--free_count];

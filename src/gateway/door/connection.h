@@ -17,6 +17,7 @@
 #include "src/gateway/door/buffer.h"
 #include "src/gateway/door/compress.h"
 #include "src/gateway/door/socket.h"
+#include "src/protocol/host.h"
 #include "src/protocol/websocket.h"
 
 struct RtSequentialBatch;
@@ -43,6 +44,7 @@ typedef struct RtConnection
 	bool		expiry_told;	/* that it is about to */
 	bool		is_held;		/* its messages wait, see rt_inbox_hold() */
 	char		id[RT_CONNECTION_ID_SIZE];	/* uuid text */
+	unsigned char address[RT_HOST_ADDRESS_SIZE];	/* of its client */
 	uint32		in_flight;		/* requests that executors have not answered */
 	size_t		in_flight_bytes;	/* of their texts */
 	RtBacklog	backlog;		/* what it has asked beyond them */
@@ -97,10 +99,11 @@ extern bool rt_connection_make_id(char dst[RT_CONNECTION_ID_SIZE]);
 
 /*
  * Makes a connection of a socket over which HTTP was spoken; NULL if there
- * are too many or no memory, and the socket as it was.  begin sends the first
- * frame.
+ * are too many or no memory, and the socket as it was.  The address is its
+ * client's.  begin sends the first frame.
  */
-extern RtConnection *rt_connection_open(RtSocket *socket);
+extern RtConnection *rt_connection_open(RtSocket *socket,
+										const unsigned char address[RT_HOST_ADDRESS_SIZE]);
 extern void rt_connection_begin(RtConnection *connection);
 
 /* The connection of a request's answer, or NULL if it is gone. */

@@ -12,11 +12,11 @@
 
 #include <libwebsockets.h>
 
-#include "src/gateway/door/address.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/door/origin.h"
+#include "src/gateway/door/proxy.h"
 #include "src/gateway/door/upgrade.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
@@ -48,21 +48,19 @@ service_is_up(RtServiceState state)
 		state == RT_SERVICE_VACATED;
 }
 
-/* Whether its address has as many connections as it may. */
+/* Whether an address has as many connections as it may. */
 static bool
-address_is_full(const RtHttp *http)
+address_is_full(const unsigned char *address)
 {
-	unsigned char address[RT_HOST_ADDRESS_SIZE];
-
 	return realtime_max_connections_per_address > 0 &&
-		rt_address_of_peer(rt_event_loop_descriptor(http->socket->wsi), address) &&
 		rt_clients_of_address(rt_address_hash(address)) >=
 		realtime_max_connections_per_address;
 }
 
 /* Returns whether the upgrade may go on; if not, it is answered. */
 static bool
-check_upgrade(RtHttp *http, const char *path, RtHandshake *handshake)
+check_upgrade(RtHttp *http, const char *path, const unsigned char *address,
+			  RtHandshake *handshake)
 {
 	RtServiceState service = rt_service_state();
 
@@ -77,9 +75,9 @@ check_upgrade(RtHttp *http, const char *path, RtHandshake *handshake)
 		refuse(http, 503, "The server is stopping.");
 	else if (rt_connection_count() >= realtime_max_connections)
 		refuse(http, 503, "There are too many connections; please try again later.");
-	else if (!rt_rate_allows(rt_event_loop_descriptor(http->socket->wsi), RT_RATE_UPGRADE))
+	else if (!rt_rate_allows(address, RT_RATE_UPGRADE))
 		refuse(http, 429, "This address opens connections too fast.");
-	else if (address_is_full(http))
+	else if (address_is_full(address))
 		refuse(http, 429, "This address has too many connections.");
 	else if (!rt_origin_is_allowed(&http->head))
 		refuse(http, 403, "Pages of this origin are not allowed to connect, see realtime.allowed_origins.");
@@ -112,15 +110,21 @@ void
 rt_upgrade(RtHttp *http, const char *path)
 {
 	RtSocket   *socket = http->socket;
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
 	RtHandshake handshake;
 	RtConnection *connection;
 	char		accept[RT_HANDSHAKE_ACCEPT_LENGTH + 1];
 	char		answer[RT_HANDSHAKE_ANSWER_MAX];
 	RtDeflate	deflate;
 
-	if (!check_upgrade(http, path, &handshake))
+	if (!rt_http_client_address(http, address))
+	{
+		rt_socket_drop(socket);
 		return;
-	connection = rt_connection_open(socket);
+	}
+	if (!check_upgrade(http, path, address, &handshake))
+		return;
+	connection = rt_connection_open(socket, address);
 	if (connection == NULL)
 	{
 		refuse(http, 503, "There is no memory for another connection.");

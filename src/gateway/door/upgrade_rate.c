@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "src/gateway/door/address.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
@@ -67,7 +66,7 @@ advance(RateSlot *slot, int64 window)
 }
 
 bool
-rt_rate_allows(int fd, RtRate rate)
+rt_rate_allows(const unsigned char of[RT_HOST_ADDRESS_SIZE], RtRate rate)
 {
 	int64		window = 1 + rt_gateway.now_ms / RATE_WINDOW_MS;
 	int64		elapsed = rt_gateway.now_ms % RATE_WINDOW_MS;
@@ -75,8 +74,9 @@ rt_rate_allows(int fd, RtRate rate)
 	RateSlot   *slot;
 	double		estimate;
 
-	if (realtime_upgrade_rate == 0 || !rt_address_of_peer(fd, address))
+	if (realtime_upgrade_rate == 0)
 		return true;
+	memcpy(address, of, sizeof(address));
 	rt_host_address_customer(address);
 	slot = find_rate_slot(address, window);
 	advance(slot, window);

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "src/protocol/host.h"
+
 typedef enum RtRate
 {
 	RT_RATE_UPGRADE,
@@ -15,10 +17,8 @@ typedef enum RtRate
 	RT_RATES
 } RtRate;
 
-/*
- * callback: counts one of the peer of a socket.  Returns false if its address
- * has used up the rate.
- */
-extern bool rt_rate_allows(int fd, RtRate rate);
+/* Counts one of an address; returns false if it has used up the rate. */
+extern bool rt_rate_allows(const unsigned char address[RT_HOST_ADDRESS_SIZE],
+						   RtRate rate);
 
 #endif							/* RT_GATEWAY_DOOR_UPGRADE_RATE_H */

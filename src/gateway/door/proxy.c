@@ -1,0 +1,72 @@
+/*
+ * proxy.c
+ *		Proxies that are trusted to say whom a request is from.
+ *
+ * On a connection of a proxy the requests of many clients follow each other, so
+ * the address is a request's and not the socket's.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/varlena.h"
+
+#include "src/gateway/door/event_loop.h"
+#include "src/gateway/door/proxy.h"
+#include "src/gateway/gateway.h"
+#include "src/guc.h"
+#include "src/protocol/forwarded.h"
+
+static RtHostNetwork *trusted = NULL;
+static int	trusted_count = 0;
+
+/* The setting has been checked. */
+void
+rt_proxies_configure(void)
+{
+	static MemoryContext context = NULL;
+	MemoryContext old;
+	List	   *names = NIL;
+	ListCell   *cell;
+
+	if (context == NULL)
+		context = AllocSetContextCreate(rt_gateway.context,
+										"realtime trusted proxies",
+										ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(context);
+	trusted_count = 0;
+	old = MemoryContextSwitchTo(context);
+	(void) SplitGUCList(pstrdup(realtime_trusted_proxies), ',', &names);
+	trusted = palloc(sizeof(RtHostNetwork) * (list_length(names) + 1));
+	foreach(cell, names)
+	{
+		const char *name = lfirst(cell);
+
+		if (rt_host_read_network(name, strlen(name), &trusted[trusted_count]))
+			trusted_count++;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+is_trusted(const unsigned char *address)
+{
+	for (int i = 0; i < trusted_count; i++)
+	{
+		if (rt_host_is_within(address, &trusted[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
+rt_http_client_address(const RtHttp *http, unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	if (http->socket == NULL ||
+		!rt_address_of_peer(rt_event_loop_descriptor(http->socket->wsi), address))
+		return false;
+	if (is_trusted(address))
+		rt_forwarded_client(&http->head, (RtForwardedHeader) realtime_forwarded_header,
+							is_trusted, address);
+	return true;
+}
