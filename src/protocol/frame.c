@@ -2,38 +2,20 @@
  * frame.c
  *		Writing the payloads of server frames and their headers.
  *
- * All payloads go through one bounded writer.  It never writes past its end;
- * the first part that does not fit shuts it, so that what was written so far
- * cannot pass for a whole payload, and the caller learns it by a length of 0.
+ * All payloads go through one bounded writer (json_writer.c), so the caller
+ * learns by a length of 0 that one does not fit.
  */
 #include <string.h>
 
 #include "src/protocol/frame.h"
+#include "src/protocol/json_writer.h"
 
 #define CLOSE_REASON_MAX 123	/* a control frame's 125 bytes less the code */
-#define DIGITS_MAX 20			/* of a uint64 */
 
-typedef struct Writer
-{
-	char	   *begin;
-	char	   *pos;
-	char	   *end;			/* pos if shut */
-	bool		shut;
-} Writer;
-
-static Writer begin_writing(char *dst, size_t cap);
-static size_t end_writing(const Writer *w);
-static void put_bytes(Writer *w, const char *bytes, size_t len);
-static void put_json(Writer *w, RtText json);
-static void put_number(Writer *w, uint64_t number);
-static void put_string(Writer *w, RtText text);
-static void put_escape(Writer *w, unsigned char c);
-static void put_ref(Writer *w, RtText ref_json);
-static void put_reply_head(Writer *w, RtText id_json);
-static void put_replay_head(Writer *w, RtText topic_json);
-static void put_req_id(Writer *w, RtText req_id_json);
-
-#define put_literal(w, literal) put_bytes(w, literal, sizeof(literal) - 1)
+static void put_ref(RtWriter *w, RtText ref_json);
+static void put_reply_head(RtWriter *w, RtText id_json);
+static void put_replay_head(RtWriter *w, RtText topic_json);
+static void put_req_id(RtWriter *w, RtText req_id_json);
 
 /* The length of the header that sealing puts before a payload. */
 static size_t
@@ -88,95 +70,95 @@ rt_frame_payload(const char *frame)
 size_t
 rt_payload_welcome(char *dst, size_t cap, const char *session_id)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"welcome\",\"sessionId\":");
-	put_string(&w, RT_TEXT(session_id));
-	put_literal(&w, "}");
-	return end_writing(&w);
+	rt_put_literal(&w, "{\"type\":\"welcome\",\"sessionId\":");
+	rt_put_string(&w, RT_TEXT(session_id));
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_resumed(char *dst, size_t cap)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"resumed\"}");
-	return end_writing(&w);
+	rt_put_literal(&w, "{\"type\":\"resumed\"}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_ping(char *dst, size_t cap)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"ping\"}");
-	return end_writing(&w);
+	rt_put_literal(&w, "{\"type\":\"ping\"}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_auth(char *dst, size_t cap, int64_t expires)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"auth\",\"ok\":true,\"exp\":");
+	rt_put_literal(&w, "{\"type\":\"auth\",\"ok\":true,\"exp\":");
 	if (expires > 0)
-		put_number(&w, (uint64_t) expires);
+		rt_put_number(&w, (uint64_t) expires);
 	else
-		put_literal(&w, "null");
-	put_literal(&w, "}");
-	return end_writing(&w);
+		rt_put_literal(&w, "null");
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_auth_failed(char *dst, size_t cap, RtText code, RtText reason)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"auth\",\"ok\":false,\"code\":");
-	put_string(&w, code);
-	put_literal(&w, ",\"error\":");
-	put_string(&w, reason);
-	put_literal(&w, "}");
-	return end_writing(&w);
+	rt_put_literal(&w, "{\"type\":\"auth\",\"ok\":false,\"code\":");
+	rt_put_string(&w, code);
+	rt_put_literal(&w, ",\"error\":");
+	rt_put_string(&w, reason);
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_auth_expiring(char *dst, size_t cap, int64_t expires)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"auth-expiring\",\"exp\":");
-	put_number(&w, (uint64_t) expires);
-	put_literal(&w, "}");
-	return end_writing(&w);
+	rt_put_literal(&w, "{\"type\":\"auth-expiring\",\"exp\":");
+	rt_put_number(&w, (uint64_t) expires);
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_subscribed(char *dst, size_t cap, RtText topic_json, RtText ref_json)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"subscribed\",\"topic\":");
-	put_json(&w, topic_json);
+	rt_put_literal(&w, "{\"type\":\"subscribed\",\"topic\":");
+	rt_put_json(&w, topic_json);
 	put_ref(&w, ref_json);
-	put_literal(&w, "}");
-	return end_writing(&w);
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_denied(char *dst, size_t cap, RtText topic_json, RtText ref_json,
 				  RtText reason)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"type\":\"subscribe-denied\",\"topic\":");
-	put_json(&w, topic_json);
+	rt_put_literal(&w, "{\"type\":\"subscribe-denied\",\"topic\":");
+	rt_put_json(&w, topic_json);
 	put_ref(&w, ref_json);
-	put_literal(&w, ",\"reason\":");
-	put_string(&w, reason);
-	put_literal(&w, "}");
-	return end_writing(&w);
+	rt_put_literal(&w, ",\"reason\":");
+	rt_put_string(&w, reason);
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 /*
@@ -196,21 +178,21 @@ size_t
 rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
 				 RtText data_json, int64_t seq)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, EVENT_TOPIC);
-	put_bytes(&w, topic.ptr, topic.len);
-	put_literal(&w, EVENT_NAME);
-	put_bytes(&w, event.ptr, event.len);
-	put_literal(&w, EVENT_DATA);
-	put_json(&w, data_json);
+	rt_put_literal(&w, EVENT_TOPIC);
+	rt_put_bytes(&w, topic.ptr, topic.len);
+	rt_put_literal(&w, EVENT_NAME);
+	rt_put_bytes(&w, event.ptr, event.len);
+	rt_put_literal(&w, EVENT_DATA);
+	rt_put_json(&w, data_json);
 	if (seq >= 0)
 	{
-		put_literal(&w, EVENT_SEQ);
-		put_number(&w, (uint64_t) seq);
+		rt_put_literal(&w, EVENT_SEQ);
+		rt_put_number(&w, (uint64_t) seq);
 	}
-	put_literal(&w, EVENT_END);
-	return end_writing(&w);
+	rt_put_literal(&w, EVENT_END);
+	return rt_writing_end(&w);
 }
 
 size_t
@@ -219,15 +201,15 @@ rt_payload_placed_event(char *dst, size_t cap, RtText topic, RtText event,
 {
 	size_t		len = rt_payload_event(dst, cap, topic, event, data_json, -1);
 	size_t		kept = len - strlen(EVENT_END);
-	Writer		w;
+	RtWriter		w;
 
 	if (len == 0)
 		return 0;
-	w = begin_writing(dst + kept, cap - kept);
-	put_literal(&w, EVENT_AFTER);
-	put_json(&w, after_json);
-	put_literal(&w, EVENT_END);
-	len = end_writing(&w);
+	w = rt_writing_begin(dst + kept, cap - kept);
+	rt_put_literal(&w, EVENT_AFTER);
+	rt_put_json(&w, after_json);
+	rt_put_literal(&w, EVENT_END);
+	len = rt_writing_end(&w);
 	return len > 0 ? kept + len : 0;
 }
 
@@ -293,14 +275,14 @@ rt_event_frame_number(char *dst, size_t payload_len, uint64_t seq)
 {
 	char	   *payload = dst + header_length(payload_len + SEQ_MAX);
 	size_t		kept = payload_len - strlen(EVENT_END);
-	Writer		w = begin_writing(payload + kept, strlen(EVENT_END) + SEQ_MAX);
+	RtWriter	w = rt_writing_begin(payload + kept, strlen(EVENT_END) + SEQ_MAX);
 	size_t		frame_len;
 	char	   *frame;
 
-	put_literal(&w, EVENT_SEQ);
-	put_number(&w, seq);
-	put_literal(&w, EVENT_END);
-	frame = rt_frame_seal(payload - RT_FRAME_HEADROOM, kept + end_writing(&w),
+	rt_put_literal(&w, EVENT_SEQ);
+	rt_put_number(&w, seq);
+	rt_put_literal(&w, EVENT_END);
+	frame = rt_frame_seal(payload - RT_FRAME_HEADROOM, kept + rt_writing_end(&w),
 						  RT_OPCODE_TEXT, &frame_len);
 	if (frame != dst)
 		memmove(dst, frame, frame_len);
@@ -310,44 +292,44 @@ rt_event_frame_number(char *dst, size_t payload_len, uint64_t seq)
 size_t
 rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_reply_head(&w, id_json);
-	put_literal(&w, ",\"ok\":true");
+	rt_put_literal(&w, ",\"ok\":true");
 	if (data_json.len > 0)
 	{
-		put_literal(&w, ",\"data\":");
-		put_json(&w, data_json);
+		rt_put_literal(&w, ",\"data\":");
+		rt_put_json(&w, data_json);
 	}
-	put_literal(&w, "}}");
-	return end_writing(&w);
+	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
 }
 
 static void
-put_member(Writer *w, const char *name, RtText text)
+put_member(RtWriter *w, const char *name, RtText text)
 {
 	if (text.len == 0)
 		return;
-	put_bytes(w, name, strlen(name));
-	put_string(w, text);
+	rt_put_bytes(w, name, strlen(name));
+	rt_put_string(w, text);
 }
 
 static void
-put_number_member(Writer *w, const char *name, uint64_t number)
+put_number_member(RtWriter *w, const char *name, uint64_t number)
 {
-	put_bytes(w, name, strlen(name));
-	put_number(w, number);
+	rt_put_bytes(w, name, strlen(name));
+	rt_put_number(w, number);
 }
 
 /* How the client merges, and from where on. */
 static void
-put_stream_merge(Writer *w, const RtStreamReply *reply)
+put_stream_merge(RtWriter *w, const RtStreamReply *reply)
 {
 	put_member(w, ",\"topic\":", reply->topic);
 	put_member(w, ",\"merge\":", reply->merge);
 	put_member(w, ",\"key\":", reply->key);
 	if (reply->prepend)
-		put_literal(w, ",\"prepend\":true");
+		rt_put_literal(w, ",\"prepend\":true");
 	if (reply->max > 0)
 		put_number_member(w, ",\"max\":", (uint64_t) reply->max);
 	if (reply->seq >= 0)
@@ -356,54 +338,73 @@ put_stream_merge(Writer *w, const RtStreamReply *reply)
 
 /* What the data is. */
 static void
-put_stream_data_kind(Writer *w, const RtStreamReply *reply)
+put_stream_data_kind(RtWriter *w, const RtStreamReply *reply)
 {
 	if (reply->replay == RT_REPLAYED_YES)
-		put_literal(w, ",\"replay\":true");
+		rt_put_literal(w, ",\"replay\":true");
 	else if (reply->replay == RT_REPLAYED_NO)
-		put_literal(w, ",\"replay\":false");
+		rt_put_literal(w, ",\"replay\":false");
 	if (reply->channel)
-		put_literal(w, ",\"channel\":true");
+		rt_put_literal(w, ",\"channel\":true");
 	if (reply->delta)
-		put_literal(w, ",\"delta\":true");
+		rt_put_literal(w, ",\"delta\":true");
 	if (reply->unchanged)
-		put_literal(w, ",\"unchanged\":true");
+		rt_put_literal(w, ",\"unchanged\":true");
 	put_member(w, ",\"version\":", reply->version);
 	if (reply->schema_version > 0)
 		put_number_member(w, ",\"schemaVersion\":", (uint64_t) reply->schema_version);
 	if (reply->paged)
 	{
 		if (reply->has_more)
-			put_literal(w, ",\"hasMore\":true");
+			rt_put_literal(w, ",\"hasMore\":true");
 		else
-			put_literal(w, ",\"hasMore\":false");
+			rt_put_literal(w, ",\"hasMore\":false");
 	}
 	if (reply->cursor_json.len > 0)
 	{
-		put_literal(w, ",\"cursor\":");
-		put_json(w, reply->cursor_json);
+		rt_put_literal(w, ",\"cursor\":");
+		rt_put_json(w, reply->cursor_json);
 	}
+}
+
+/* As members of an object. */
+static void
+put_stream(RtWriter *w, const RtStreamReply *reply)
+{
+	rt_put_literal(w, "\"data\":");
+	rt_put_json(w, reply->data_json);
+	if (reply->gated)
+	{
+		rt_put_literal(w, ",\"gated\":true");
+		return;
+	}
+	put_stream_merge(w, reply);
+	put_stream_data_kind(w, reply);
+	if (reply->more)
+		rt_put_literal(w, ",\"more\":true");
 }
 
 size_t
 rt_payload_stream(char *dst, size_t cap, RtText id_json, const RtStreamReply *reply)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_reply_head(&w, id_json);
-	put_literal(&w, ",\"ok\":true,\"data\":");
-	put_json(&w, reply->data_json);
-	if (reply->gated)
-		put_literal(&w, ",\"gated\":true");
-	else
-	{
-		put_stream_merge(&w, reply);
-		put_stream_data_kind(&w, reply);
-		if (reply->more)
-			put_literal(&w, ",\"more\":true");
-	}
-	put_literal(&w, "}}");
-	return end_writing(&w);
+	rt_put_literal(&w, ",\"ok\":true,");
+	put_stream(&w, reply);
+	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
+}
+
+size_t
+rt_content_stream(char *dst, size_t cap, const RtStreamReply *reply)
+{
+	RtWriter	w = rt_writing_begin(dst, cap);
+
+	rt_put_literal(&w, "{");
+	put_stream(&w, reply);
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
@@ -418,35 +419,35 @@ size_t
 rt_payload_part(char *dst, size_t cap, RtText id_json, RtText items_json,
 				bool more)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, RT_PART_HEAD);
-	put_json(&w, id_json);
-	put_literal(&w, ",\"data\":{\"items\":");
-	put_json(&w, items_json);
+	rt_put_literal(&w, RT_PART_HEAD);
+	rt_put_json(&w, id_json);
+	rt_put_literal(&w, ",\"data\":{\"items\":");
+	rt_put_json(&w, items_json);
 	if (more)
-		put_literal(&w, ",\"more\":true}}");
+		rt_put_literal(&w, ",\"more\":true}}");
 	else
-		put_literal(&w, ",\"more\":false}}");
-	return end_writing(&w);
+		rt_put_literal(&w, ",\"more\":false}}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_frame_replay_item(char *dst, size_t cap, uint64_t seq, RtText topic,
 					 RtText event, RtText data_json)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
-	put_literal(&w, "{\"seq\":");
-	put_number(&w, seq);
-	put_literal(&w, ",\"topic\":\"");
-	put_bytes(&w, topic.ptr, topic.len);
-	put_literal(&w, "\",\"event\":\"");
-	put_bytes(&w, event.ptr, event.len);
-	put_literal(&w, "\",\"data\":");
-	put_json(&w, data_json);
-	put_literal(&w, "}");
-	return end_writing(&w);
+	rt_put_literal(&w, "{\"seq\":");
+	rt_put_number(&w, seq);
+	rt_put_literal(&w, ",\"topic\":\"");
+	rt_put_bytes(&w, topic.ptr, topic.len);
+	rt_put_literal(&w, "\",\"event\":\"");
+	rt_put_bytes(&w, event.ptr, event.len);
+	rt_put_literal(&w, "\",\"data\":");
+	rt_put_json(&w, data_json);
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
@@ -454,95 +455,113 @@ rt_payload_replay_message(char *dst, size_t cap, RtText topic_json,
 						  uint64_t seq, RtText event, RtText data_json,
 						  RtText req_id_json)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_replay_head(&w, topic_json);
-	put_literal(&w, "msg\",\"data\":{\"seq\":");
-	put_number(&w, seq);
-	put_literal(&w, ",\"event\":\"");
-	put_bytes(&w, event.ptr, event.len);
-	put_literal(&w, "\",\"data\":");
-	put_json(&w, data_json);
+	rt_put_literal(&w, "msg\",\"data\":{\"seq\":");
+	rt_put_number(&w, seq);
+	rt_put_literal(&w, ",\"event\":\"");
+	rt_put_bytes(&w, event.ptr, event.len);
+	rt_put_literal(&w, "\",\"data\":");
+	rt_put_json(&w, data_json);
 	put_req_id(&w, req_id_json);
-	put_literal(&w, "}}");
-	return end_writing(&w);
+	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_replay_truncated(char *dst, size_t cap, RtText topic_json)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_replay_head(&w, topic_json);
-	put_literal(&w, "truncated\",\"data\":null}");
-	return end_writing(&w);
+	rt_put_literal(&w, "truncated\",\"data\":null}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_replay_denied(char *dst, size_t cap, RtText topic_json, RtText code, RtText req_id_json)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_replay_head(&w, topic_json);
-	put_literal(&w, "denied\",\"data\":{\"code\":");
-	put_string(&w, code);
+	rt_put_literal(&w, "denied\",\"data\":{\"code\":");
+	rt_put_string(&w, code);
 	put_req_id(&w, req_id_json);
-	put_literal(&w, "}}");
-	return end_writing(&w);
+	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
 }
 
 /* Clients take null for an end with nothing to say. */
 size_t
 rt_payload_replay_end(char *dst, size_t cap, RtText topic_json, RtText req_id_json, bool truncated)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_replay_head(&w, topic_json);
-	put_literal(&w, "end\",\"data\":");
+	rt_put_literal(&w, "end\",\"data\":");
 	if (req_id_json.len > 0)
 	{
-		put_literal(&w, "{\"reqId\":");
-		put_json(&w, req_id_json);
+		rt_put_literal(&w, "{\"reqId\":");
+		rt_put_json(&w, req_id_json);
 		if (truncated)
-			put_literal(&w, ",\"truncated\":true");
-		put_literal(&w, "}}");
+			rt_put_literal(&w, ",\"truncated\":true");
+		rt_put_literal(&w, "}}");
 	}
 	else if (truncated)
-		put_literal(&w, "{\"truncated\":true}}");
+		rt_put_literal(&w, "{\"truncated\":true}}");
 	else
-		put_literal(&w, "null}");
-	return end_writing(&w);
+		rt_put_literal(&w, "null}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_failure(char *dst, size_t cap, RtText id_json, RtText code,
 				   RtText message, RtText issues_json, int64_t retry_after_ms)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_reply_head(&w, id_json);
-	put_literal(&w, ",\"ok\":false,\"code\":");
-	put_string(&w, code);
-	put_literal(&w, ",\"error\":");
-	put_string(&w, message);
+	rt_put_literal(&w, ",\"ok\":false,\"code\":");
+	rt_put_string(&w, code);
+	rt_put_literal(&w, ",\"error\":");
+	rt_put_string(&w, message);
 	if (issues_json.len > 0)
 	{
-		put_literal(&w, ",\"issues\":");
-		put_json(&w, issues_json);
+		rt_put_literal(&w, ",\"issues\":");
+		rt_put_json(&w, issues_json);
 	}
 	if (retry_after_ms >= 0)
 	{
-		put_literal(&w, ",\"retryAfter\":");
-		put_number(&w, (uint64_t) retry_after_ms);
+		rt_put_literal(&w, ",\"retryAfter\":");
+		rt_put_number(&w, (uint64_t) retry_after_ms);
 	}
-	put_literal(&w, "}}");
-	return end_writing(&w);
+	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
+}
+
+size_t
+rt_content_failure(char *dst, size_t cap, RtText code, RtText message,
+				   RtText issues_json)
+{
+	RtWriter	w = rt_writing_begin(dst, cap);
+
+	rt_put_literal(&w, "{\"code\":");
+	rt_put_string(&w, code);
+	put_member(&w, ",\"message\":", message);
+	if (issues_json.len > 0)
+	{
+		rt_put_literal(&w, ",\"issues\":");
+		rt_put_json(&w, issues_json);
+	}
+	rt_put_literal(&w, "}");
+	return rt_writing_end(&w);
 }
 
 size_t
 rt_payload_close(char *dst, size_t cap, uint16_t code, const char *reason)
 {
-	Writer		w = begin_writing(dst, cap);
+	RtWriter	w = rt_writing_begin(dst, cap);
 	char		code_bytes[2] = {(char) (code >> 8), (char) (code & 0xFF)};
 	size_t		len = reason != NULL ? strlen(reason) : 0;
 
@@ -553,146 +572,49 @@ rt_payload_close(char *dst, size_t cap, uint16_t code, const char *reason)
 		while (len > 0 && ((unsigned char) reason[len] & 0xC0) == 0x80)
 			len--;
 	}
-	put_bytes(&w, code_bytes, sizeof(code_bytes));
-	put_bytes(&w, reason, len);
-	return end_writing(&w);
-}
-
-static Writer
-begin_writing(char *dst, size_t cap)
-{
-	Writer		w;
-
-	w.begin = dst;
-	w.pos = dst;
-	w.end = cap > 0 ? dst + cap : dst;
-	w.shut = false;
-	return w;
-}
-
-static size_t
-end_writing(const Writer *w)
-{
-	return w->shut ? 0 : (size_t) (w->pos - w->begin);
+	rt_put_bytes(&w, code_bytes, sizeof(code_bytes));
+	rt_put_bytes(&w, reason, len);
+	return rt_writing_end(&w);
 }
 
 static void
-put_bytes(Writer *w, const char *bytes, size_t len)
-{
-	if (len == 0)
-		return;
-	if (len > (size_t) (w->end - w->pos))
-	{
-		w->end = w->pos;
-		w->shut = true;
-		return;
-	}
-	memcpy(w->pos, bytes, len);
-	w->pos += len;
-}
-
-static void
-put_json(Writer *w, RtText json)
-{
-	if (json.len > 0)
-		put_bytes(w, json.ptr, json.len);
-	else
-		put_literal(w, "null");
-}
-
-static void
-put_number(Writer *w, uint64_t number)
-{
-	char		digits[DIGITS_MAX];
-	int			first = DIGITS_MAX;
-
-	do
-	{
-		digits[--first] = (char) ('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	put_bytes(w, digits + first, DIGITS_MAX - first);
-}
-
-/* A text in quotes.  Bytes from 0x80 on pass as they are. */
-static void
-put_string(Writer *w, RtText text)
-{
-	size_t		run = 0;
-
-	put_literal(w, "\"");
-	for (size_t i = 0; i < text.len; i++)
-	{
-		unsigned char c = (unsigned char) text.ptr[i];
-
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		put_bytes(w, text.ptr + run, i - run);
-		put_escape(w, c);
-		run = i + 1;
-	}
-	if (run < text.len)
-		put_bytes(w, text.ptr + run, text.len - run);
-	put_literal(w, "\"");
-}
-
-static void
-put_escape(Writer *w, unsigned char c)
-{
-	static const char letters[] = {
-		['\b'] = 'b',['\t'] = 't',['\n'] = 'n',['\f'] = 'f',['\r'] = 'r',
-		['"'] = '"',['\\'] = '\\'
-	};
-	static const char hex[] = "0123456789abcdef";
-	char		escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-
-	if (letters[c] != '\0')
-	{
-		escape[1] = letters[c];
-		put_bytes(w, escape, 2);
-	}
-	else
-		put_bytes(w, escape, sizeof(escape));
-}
-
-static void
-put_ref(Writer *w, RtText ref_json)
+put_ref(RtWriter *w, RtText ref_json)
 {
 	if (ref_json.len > 0)
 	{
-		put_literal(w, ",\"ref\":");
-		put_bytes(w, ref_json.ptr, ref_json.len);
+		rt_put_literal(w, ",\"ref\":");
+		rt_put_bytes(w, ref_json.ptr, ref_json.len);
 	}
 }
 
 /* A reply up to its "ok". */
 static void
-put_reply_head(Writer *w, RtText id_json)
+put_reply_head(RtWriter *w, RtText id_json)
 {
-	put_literal(w, RT_REPLY_HEAD);
-	put_json(w, id_json);
-	put_literal(w, RT_REPLY_MIDDLE);
-	put_json(w, id_json);
+	rt_put_literal(w, RT_REPLY_HEAD);
+	rt_put_json(w, id_json);
+	rt_put_literal(w, RT_REPLY_MIDDLE);
+	rt_put_json(w, id_json);
 }
 
 /* An event of "__replay:<topic>" up to the event's name. */
 static void
-put_replay_head(Writer *w, RtText topic_json)
+put_replay_head(RtWriter *w, RtText topic_json)
 {
-	put_literal(w, "{\"topic\":\"__replay:");
+	rt_put_literal(w, "{\"topic\":\"__replay:");
 	if (topic_json.len > 0)
-		put_bytes(w, topic_json.ptr + 1, topic_json.len - 1);
+		rt_put_bytes(w, topic_json.ptr + 1, topic_json.len - 1);
 	else
-		put_literal(w, "\"");
-	put_literal(w, ",\"event\":\"");
+		rt_put_literal(w, "\"");
+	rt_put_literal(w, ",\"event\":\"");
 }
 
 /* Behind another member; nothing if it is absent. */
 static void
-put_req_id(Writer *w, RtText req_id_json)
+put_req_id(RtWriter *w, RtText req_id_json)
 {
 	if (req_id_json.len == 0)
 		return;
-	put_literal(w, ",\"reqId\":");
-	put_json(w, req_id_json);
+	rt_put_literal(w, ",\"reqId\":");
+	rt_put_json(w, req_id_json);
 }

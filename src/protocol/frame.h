@@ -152,6 +152,11 @@ extern size_t rt_payload_stream_length(const RtStreamReply *reply);
 extern size_t rt_payload_stream(char *dst, size_t cap, RtText id_json,
 								const RtStreamReply *reply);
 
+/* The same, and a failure, as the content of an answer over HTTP. */
+extern size_t rt_content_stream(char *dst, size_t cap, const RtStreamReply *reply);
+extern size_t rt_content_failure(char *dst, size_t cap, RtText code,
+								 RtText message, RtText issues_json);
+
 /* Items that follow a reply, and whether more do.  Its id is behind the head. */
 #define RT_PART_HEAD "{\"topic\":\"__parts\",\"event\":"
 extern size_t rt_payload_part(char *dst, size_t cap, RtText id_json,
