@@ -13,11 +13,12 @@ typedef struct CodeEntry
 {
 	const char *wire;
 	const char *sqlstate;
+	int			status;
 	const char *message;
 } CodeEntry;
 
 static const CodeEntry entries[] = {
-#define RT_CODE(symbol, wire, sqlstate, message) {wire, sqlstate, message},
+#define RT_CODE(symbol, wire, sqlstate, status, message) {wire, sqlstate, status, message},
 	RT_CODE_LIST(RT_CODE)
 #undef RT_CODE
 };
@@ -38,6 +39,12 @@ const char *
 rt_code_message(RtCode code)
 {
 	return entries[code].message;
+}
+
+int
+rt_code_status(RtCode code)
+{
+	return entries[code].status;
 }
 
 RtCode

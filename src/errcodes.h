@@ -3,7 +3,8 @@
  *		Our SQLSTATEs and the codes clients see, in one table.
  *
  * A client sees a code (docs/protocol: "code"), a session sees a SQLSTATE.
- * Class "RT" is ours.  RT_CODE(symbol, wire code, sqlstate, default message)
+ * Class "RT" is ours.  RT_CODE(symbol, wire code, sqlstate, status of an answer
+ * over HTTP, default message)
  * lists every code the server itself produces; realtime.raise() may also send
  * any other code, which travels as RT000 with the code in the error's
  * constraint-name field.
@@ -12,27 +13,27 @@
 #define RT_ERRCODES_H
 
 #define RT_CODE_LIST(RT_CODE) \
-	RT_CODE(CUSTOM, "", "RT000", "") \
-	RT_CODE(INVALID_REQUEST, "INVALID_REQUEST", "RT400", "Invalid request") \
-	RT_CODE(UNAUTHENTICATED, "UNAUTHENTICATED", "RT401", "Authentication required") \
-	RT_CODE(UNAUTHORIZED, "UNAUTHORIZED", "RT402", "Unauthorized") \
-	RT_CODE(FORBIDDEN, "FORBIDDEN", "RT403", "Access denied") \
-	RT_CODE(NOT_FOUND, "NOT_FOUND", "RT404", "Not found") \
-	RT_CODE(TIMEOUT, "TIMEOUT", "RT408", "Request timed out") \
-	RT_CODE(CONFLICT, "CONFLICT", "RT409", "Conflict") \
-	RT_CODE(PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "RT413", "Payload too large") \
-	RT_CODE(VALIDATION, "VALIDATION", "RT422", "Validation failed") \
-	RT_CODE(LOCK_TIMEOUT, "LOCK_TIMEOUT", "RT423", "Could not obtain the lock in time") \
-	RT_CODE(RATE_LIMITED, "RATE_LIMITED", "RT429", "Too many requests") \
-	RT_CODE(INVALID_TOPIC, "INVALID_TOPIC", "RT430", "Invalid topic") \
-	RT_CODE(CANCELLED, "CANCELLED", "RT499", "Cancelled") \
-	RT_CODE(INTERNAL_ERROR, "INTERNAL_ERROR", "RT500", "Internal server error") \
-	RT_CODE(SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", "RT503", "Service unavailable") \
-	RT_CODE(OVERLOADED, "OVERLOADED", "RT529", "Server is overloaded")
+	RT_CODE(CUSTOM, "", "RT000", 400, "") \
+	RT_CODE(INVALID_REQUEST, "INVALID_REQUEST", "RT400", 400, "Invalid request") \
+	RT_CODE(UNAUTHENTICATED, "UNAUTHENTICATED", "RT401", 401, "Authentication required") \
+	RT_CODE(UNAUTHORIZED, "UNAUTHORIZED", "RT402", 403, "Unauthorized") \
+	RT_CODE(FORBIDDEN, "FORBIDDEN", "RT403", 403, "Access denied") \
+	RT_CODE(NOT_FOUND, "NOT_FOUND", "RT404", 404, "Not found") \
+	RT_CODE(TIMEOUT, "TIMEOUT", "RT408", 504, "Request timed out") \
+	RT_CODE(CONFLICT, "CONFLICT", "RT409", 409, "Conflict") \
+	RT_CODE(PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "RT413", 413, "Payload too large") \
+	RT_CODE(VALIDATION, "VALIDATION", "RT422", 422, "Validation failed") \
+	RT_CODE(LOCK_TIMEOUT, "LOCK_TIMEOUT", "RT423", 503, "Could not obtain the lock in time") \
+	RT_CODE(RATE_LIMITED, "RATE_LIMITED", "RT429", 429, "Too many requests") \
+	RT_CODE(INVALID_TOPIC, "INVALID_TOPIC", "RT430", 400, "Invalid topic") \
+	RT_CODE(CANCELLED, "CANCELLED", "RT499", 503, "Cancelled") \
+	RT_CODE(INTERNAL_ERROR, "INTERNAL_ERROR", "RT500", 500, "Internal server error") \
+	RT_CODE(SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", "RT503", 503, "Service unavailable") \
+	RT_CODE(OVERLOADED, "OVERLOADED", "RT529", 503, "Server is overloaded")
 
 typedef enum RtCode
 {
-#define RT_CODE(symbol, wire, sqlstate, message) RT_CODE_##symbol,
+#define RT_CODE(symbol, wire, sqlstate, status, message) RT_CODE_##symbol,
 	RT_CODE_LIST(RT_CODE)
 #undef RT_CODE
 	RT_CODE_COUNT
@@ -42,6 +43,9 @@ typedef enum RtCode
 extern const char *rt_code_wire(RtCode code);
 extern const char *rt_code_sqlstate(RtCode code);
 extern const char *rt_code_message(RtCode code);
+
+/* The status of an answer over HTTP that has it. */
+extern int	rt_code_status(RtCode code);
 
 /* The SQLSTATE as errcode() takes it; where elog.h is included. */
 #define rt_code_errcode(code) \

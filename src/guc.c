@@ -147,6 +147,8 @@ check_path(char **newval, void **extra, GucSource source)
 		GUC_check_errdetail("A path cannot contain \"?\", \"#\" or spaces.");
 	else if (strcmp(*newval, "/healthz") == 0)
 		GUC_check_errdetail("The path \"/healthz\" answers health checks.");
+	else if (strncmp(*newval, "/__realtime/", strlen("/__realtime/")) == 0)
+		GUC_check_errdetail("Paths below \"/__realtime/\" are taken.");
 	else
 		return true;
 	return false;

@@ -287,6 +287,7 @@ run_kind(RtRequest *request)
 		case RT_REQUEST_CALL:
 		case RT_REQUEST_STREAM:
 		case RT_REQUEST_RELOAD:
+		case RT_REQUEST_LOAD:
 			break;
 		case RT_REQUEST_REPLAY:
 			return rt_replay_run(request);

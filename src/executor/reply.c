@@ -116,12 +116,44 @@ rt_reply_add_topic(StringInfo topics, const char *topic, int len,
 	appendBinaryStringInfo(topics, topic, len);
 }
 
+bool
+rt_reply_content(RtRequest *request, int status, const char *json, Size len)
+{
+	rt_reply_reset(request);
+	if (!rt_shared_text_set(&request->answer, json, len))
+		return false;
+	request->answer_status = status;
+	request->answer_kind = RT_ANSWER_CONTENT;
+	return true;
+}
+
+/* ---- failures ---- */
+
+static bool
+is_over_http(const RtRequest *request)
+{
+	return request->asked.kind == RT_REQUEST_LOAD;
+}
+
 static size_t
 write_failure(RtRequest *request, char *buffer, size_t cap, RtText code,
 			  RtText message, RtText issues)
 {
-	return rt_payload_failure(buffer + RT_FRAME_HEADROOM, cap,
-							  request_id(request), code, message, issues, -1);
+	char	   *payload = buffer + RT_FRAME_HEADROOM;
+
+	if (is_over_http(request))
+		return rt_content_failure(payload, cap, code, message, issues);
+	return rt_payload_failure(payload, cap, request_id(request), code, message,
+							  issues, -1);
+}
+
+static bool
+set_failure(RtRequest *request, const RtFault *fault, char *buffer, size_t len)
+{
+	if (is_over_http(request))
+		return rt_reply_content(request, rt_code_status(rt_code_from_wire(fault->code)),
+								buffer + RT_FRAME_HEADROOM, len);
+	return set_frame(request, buffer, len);
 }
 
 /* Code and that code's own words. */
@@ -138,7 +170,7 @@ set_bare_failure(RtRequest *request, const RtFault *fault)
 								rt_code_message(code)),
 						RT_TEXT_NONE);
 	Assert(len > 0);
-	(void) set_frame(request, buffer, len);
+	(void) set_failure(request, fault, buffer, len);
 }
 
 void
@@ -152,7 +184,7 @@ rt_reply_failure(RtRequest *request, const RtFault *fault)
 	size_t		len;
 
 	rt_reply_reset(request);
-	if (request->asked.id.len == 0)
+	if (request->asked.id.len == 0 && !is_over_http(request))
 		return;
 
 	if (fault->issues != NULL)
@@ -162,10 +194,12 @@ rt_reply_failure(RtRequest *request, const RtFault *fault)
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
 	len = write_failure(request, buffer, cap, code, message, issues);
 	if (len == 0 || len > RT_FRAME_PAYLOAD_MAX ||
-		!set_frame(request, buffer, len))
+		!set_failure(request, fault, buffer, len))
 		set_bare_failure(request, fault);
 	pfree(buffer);
 }
+
+/* ---- others ---- */
 
 void
 rt_reply_verdicts(RtRequest *request, const char *verdicts, int len)

@@ -22,7 +22,14 @@ extern void rt_reply_success(RtRequest *request, const char *data, int data_len)
 /* A finished frame.  Returns false if there is no room for it. */
 extern bool rt_reply_frame(RtRequest *request, const char *frame, Size len);
 
-/* The frame of a failure.  Never fails. */
+/*
+ * The same for an answer over HTTP, without a frame: JSON, and the status that
+ * goes with it.
+ */
+extern bool rt_reply_content(RtRequest *request, int status, const char *json,
+							 Size len);
+
+/* What the client is told of a failure, in either way.  Never fails. */
 extern void rt_reply_failure(RtRequest *request, const RtFault *fault);
 
 /* The verdicts on a request's topics.  Never fails. */

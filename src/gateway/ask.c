@@ -33,6 +33,7 @@
 #define RESERVED_PART 8			/* this part of the slots for newcomers */
 #define OWN_PART 8				/* this part for each kind of the gateway's own */
 #define MISSES_MAX 64			/* connections tried in a turn, in vain */
+#define FLOW_OF_NOBODY (UINT64CONST(1) << 55)	/* serials are below that */
 
 static RtRequest *queued[TURN_MAX];
 static int	queued_count = 0;
@@ -146,7 +147,8 @@ fill_texts(RtRequest *request, const RtQuestionTexts *texts)
 static uint32
 time_key(const RtQuestion *question, const RtQuestionTexts *texts)
 {
-	if (question->kind != RT_REQUEST_CALL && question->kind != RT_REQUEST_STREAM)
+	if (question->kind != RT_REQUEST_CALL && question->kind != RT_REQUEST_STREAM &&
+		question->kind != RT_REQUEST_LOAD)
 		return question->kind;
 	return hash_bytes((const unsigned char *) texts->path.ptr, texts->path.len);
 }
@@ -181,8 +183,31 @@ put_in_line(RtRequest *request)
 	queued[queued_count++] = request;
 }
 
+void
+rt_flow_init(RtFlow *flow)
+{
+	static uint64 last_number = 0;
+
+	flow->number = ++last_number | FLOW_OF_NOBODY;
+	flow->last_request = RT_REQUEST_NONE;
+	flow->in_flight = 0;
+}
+
+static void
+put_in_flow(RtRequest *request, RtFlow *flow)
+{
+	request->alone = flow == NULL || flow->in_flight == 0;
+	request->behind = flow == NULL ? RT_REQUEST_NONE : flow->last_request;
+	if (flow == NULL)
+		return;
+	request->flow = flow->number;
+	flow->last_request = rt_request_number(request);
+	flow->in_flight++;
+}
+
 bool
-rt_ask_for_nobody(const RtQuestion *question, const RtQuestionTexts *texts)
+rt_ask_for_nobody(RtFlow *flow, const RtQuestion *question,
+				  const RtQuestionTexts *texts)
 {
 	RtRequest  *request = fill_request(question, texts);
 
@@ -190,8 +215,7 @@ rt_ask_for_nobody(const RtQuestion *question, const RtQuestionTexts *texts)
 		return false;
 	rt_spin_note_queued(request);
 	request->asked.time_key = time_key(question, texts);
-	request->behind = RT_REQUEST_NONE;
-	request->alone = true;
+	put_in_flow(request, flow);
 	put_in_line(request);
 	return true;
 }
@@ -209,6 +233,7 @@ make_request(RtConnection *connection, const RtQuestion *question,
 	if (request == NULL)
 		return NULL;
 	request->asked.time_key = time_key(question, texts);
+	request->flow = connection->serial;
 	request->behind = connection->last_request;
 	request->alone = connection->in_flight == 0;
 	connection->last_request = rt_request_number(request);

@@ -31,8 +31,24 @@ extern void rt_question_init(RtQuestion *question, const RtConnection *connectio
 extern bool rt_ask(RtConnection *connection, const RtQuestion *question,
 				   const RtQuestionTexts *texts);
 
-/* The same for no connection; the answer finds none. */
-extern bool rt_ask_for_nobody(const RtQuestion *question,
+/*
+ * What is asked for nobody in particular may be one flow with other such
+ * questions, which takes turns with others.  Who has asked counts answers back.
+ */
+typedef struct RtFlow
+{
+	uint64		number;
+	int			last_request;	/* number of the last one's slot */
+	int			in_flight;
+} RtFlow;
+
+extern void rt_flow_init(RtFlow *flow);
+
+/*
+ * The same for no connection, at once or not at all; the answer finds none.
+ * flow NULL = none.
+ */
+extern bool rt_ask_for_nobody(RtFlow *flow, const RtQuestion *question,
 							  const RtQuestionTexts *texts);
 
 /* How many bytes of events the answer to a connection's next question may bring. */

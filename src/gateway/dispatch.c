@@ -12,8 +12,8 @@
 #include "src/gateway/asker.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/http_ask.h"
 #include "src/gateway/login.h"
-#include "src/gateway/preflight.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/flight.h"
@@ -344,6 +344,7 @@ rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *aske
 		case RT_ANSWER_REPLAY:
 		case RT_ANSWER_ROLLED_BACK:
 		case RT_ANSWER_LOGIN:
+		case RT_ANSWER_CONTENT:
 			break;
 	}
 	return true;
@@ -419,8 +420,8 @@ pass_answer_on(RtRequest *request)
 		rt_member_answer(request);
 	else if (request->asked.kind == RT_REQUEST_RELOAD)
 		rt_group_answer(request);
-	else if (request->asked.kind == RT_REQUEST_LOGIN && request->asked.subject != 0)
-		rt_preflight_answer(request);
+	else if (rt_http_is_asked_by(request))
+		rt_http_ask_take(request);
 }
 
 static void
@@ -452,6 +453,8 @@ tell_all_overdue(void)
 
 		if (kind == RT_REQUEST_CALL || kind == RT_REQUEST_STREAM)
 			tell_overdue(overdue[i]);
+		else if (kind == RT_REQUEST_LOAD)
+			rt_http_ask_overdue(overdue[i]);
 	}
 }
 

@@ -38,6 +38,7 @@
 #include "src/gateway/door/origin.h"
 #include "src/gateway/door/proxy.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/http_ask.h"
 #include "src/gateway/order.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
@@ -133,6 +134,7 @@ sweep_connections(void)
 	last_sweep_ms = rt_gateway.now_ms;
 	rt_behind_sweep();
 	rt_http_sweep();
+	rt_http_ask_sweep();
 	rt_connections_sweep();
 	rt_dispatch_drop_orphans();
 	rt_topic_watch_sweep();
@@ -223,6 +225,7 @@ run_turn(void)
 	reload_configuration();
 	try_listening();
 	rt_http_handle_requests();
+	rt_http_ask_waiting();
 	more = rt_connections_handle_messages(rt_dispatch_message);
 	rt_ask_submit();
 	/* first: what was committed before a call was sent comes before its reply */
@@ -236,6 +239,7 @@ run_turn(void)
 	ask_what_waits();
 	rt_members_begin();
 	rt_groups_begin();
+	rt_http_ask_waiting();
 	rt_ask_submit();
 	sweep_connections();
 	rt_sockets_flush();
@@ -311,7 +315,7 @@ next_timeout(RtFanoutResult fanout, bool polls)
 		return RT_COALESCE_MS;
 	if (rt_fanout_pending())
 		return 0;
-	if (rt_ask_is_starved())
+	if (rt_ask_is_starved() || rt_http_ask_is_starved())
 		return SLOT_POLL_MS;
 	if (rt_repairs_waiting() || rt_members_waiting() || rt_groups_waiting())
 		return REPAIR_POLL_MS;

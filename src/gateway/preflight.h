@@ -7,7 +7,6 @@
 #define RT_GATEWAY_PREFLIGHT_H
 
 #include "src/gateway/door/http.h"
-#include "src/ipc/request.h"
 
 #define RT_LOGIN_BODY_MAX (64 * 1024)	/* bytes that a hook may look at */
 
@@ -17,8 +16,5 @@
  * page may ask at all (the Fetch standard, "CORS-preflight request").
  */
 extern void rt_preflight(RtHttp *http, const char *path);
-
-/* An executor has said who it is. */
-extern void rt_preflight_answer(RtRequest *request);
 
 #endif							/* RT_GATEWAY_PREFLIGHT_H */

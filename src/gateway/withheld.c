@@ -14,6 +14,7 @@
 
 #include "src/gateway/door/connection.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/http_ask.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/stream.h"
@@ -109,6 +110,8 @@ is_orphan(const RtRequest *request)
 	/* nobody's answer, but for many */
 	if (request->asked.kind == RT_REQUEST_RELOAD || rt_flight_is_followed(request))
 		return false;
+	if (rt_http_is_asked_by(request))
+		return rt_http_find(request->asked.subject) == NULL;
 	return rt_connection_find(request->asked.connection,
 							  request->asked.connection_serial) == NULL;
 }

@@ -193,6 +193,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->owner = owner;
 	request->owner_generation = owner_generation;
 	set_owned_state(request, RT_REQUEST_FILLING);
+	request->flow = 0;
 	request->answer_kind = RT_ANSWER_NONE;
 	request->answer_position = 0;
 	request->answer_session = RT_SESSION_NONE;

@@ -51,7 +51,9 @@ typedef enum RtRequestKind
 								 * HTTP request, version: its body, or id: token
 								 * of a frame; subject: of a request over HTTP
 								 * that is no WebSocket, or 0; answer: LOGIN */
-	RT_REQUEST_RECHECK			/* as SUBSCRIBE, of subscriptions there are */
+	RT_REQUEST_RECHECK,			/* as SUBSCRIBE, of subscriptions there are */
+	RT_REQUEST_LOAD				/* as STREAM, subject: of a request over HTTP;
+								 * answer: CONTENT */
 } RtRequestKind;
 
 typedef enum RtRequestState
@@ -75,7 +77,8 @@ typedef enum RtAnswerKind
 	RT_ANSWER_FAILED,			/* the executor died: INTERNAL_ERROR */
 	RT_ANSWER_UNAVAILABLE,		/* no extension: SERVICE_UNAVAILABLE */
 	RT_ANSWER_ROLLED_BACK,		/* scheduler only: it surely did nothing */
-	RT_ANSWER_LOGIN				/* an RtLoginAnswer */
+	RT_ANSWER_LOGIN,			/* an RtLoginAnswer */
+	RT_ANSWER_CONTENT			/* of an answer over HTTP: JSON */
 } RtAnswerKind;
 
 /* Positions in a request's text, as in src/protocol. */
@@ -138,7 +141,9 @@ typedef struct RtRequest
 	int			owner;			/* number and generation of the asker */
 	uint32		owner_generation;
 	int64		queued_us;		/* the gateway's clock; 0 = not timed */
-	int			behind;			/* slot of what the same connection asked last;
+	uint64		flow;			/* those of one flow take one turn; of the owner's
+								 * numbers, which is a connection's serial or none */
+	int			behind;			/* slot of what the same flow asked last;
 								 * RT_REQUEST_NONE; may be gone */
 	bool		alone;			/* it has nothing else in flight */
 	RtQuestion	asked;
@@ -160,6 +165,7 @@ typedef struct RtRequest
 	bool		answer_alike;	/* STREAM: whoever asks the same, as the same
 								 * session, would get it as well */
 	bool		answer_too_large;	/* RELOAD: the value is, for an event */
+	int			answer_status;	/* CONTENT: of the answer over HTTP */
 	RtSharedText answer;
 	int			answer_session; /* LOGIN: referenced; RT_SESSION_NONE = none */
 

@@ -178,11 +178,11 @@ rt_round_take(void)
 
 /* ---- queueing ---- */
 
-/* What is asked by one connection at a time has one place in the queue. */
+/* What is asked in one flow at a time has one place in the queue. */
 static uint64
 flow_of(const RtRequest *request)
 {
-	return ((uint64) request->owner << 56) ^ request->asked.connection_serial;
+	return ((uint64) request->owner << 56) ^ request->flow;
 }
 
 /*

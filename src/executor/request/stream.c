@@ -197,7 +197,7 @@ static void
 take_locked_snapshot(RtStreamWork *stream)
 {
 	uint32		partition;
-	bool		locks = stream->subscribes && !stream->numbered &&
+	bool		locks = stream->subscribes && !stream->is_page && !stream->numbered &&
 		stream->declaration->topic_class != RT_TOPIC_VOLATILE;
 
 	Assert(!FirstSnapshotSet);
@@ -217,7 +217,7 @@ take_snapshot(RtWork *work)
 {
 	RtStreamWork *stream = (RtStreamWork *) work;
 
-	if (stream->declaration->query != NULL)
+	if (stream->declaration->query != NULL && !stream->is_page)
 		rt_query_take_snapshot(stream);
 	else
 		take_locked_snapshot(stream);
@@ -286,6 +286,19 @@ frames_of_value(RtStreamWork *stream, size_t *len)
 	return frame_of_reply(stream, len);
 }
 
+static void
+send_page(RtStreamWork *stream)
+{
+	size_t		cap = rt_payload_stream_length(&stream->reply);
+	char	   *content = palloc(cap);
+	size_t		len = rt_content_stream(content, cap, &stream->reply);
+
+	Assert(len > 0);
+	rt_stream_check_length(len, RT_FRAME_PAYLOAD_MAX);
+	if (!rt_reply_content(stream->work.request, 200, content, len))
+		rt_reply_refuse_overload();
+}
+
 /* What the gateway has to know of the stream. */
 static void
 set_flags(RtStreamWork *stream)
@@ -309,8 +322,14 @@ send_subscribing_reply(RtStreamWork *stream)
 {
 	StringInfoData topics;
 	size_t		len;
-	char	   *frames = frames_of_value(stream, &len);
+	char	   *frames;
 
+	if (stream->is_page)
+	{
+		send_page(stream);
+		return;
+	}
+	frames = frames_of_value(stream, &len);
 	set_flags(stream);
 	initStringInfo(&topics);
 	rt_reply_add_topic(&topics, stream->topic, stream->topic_len,
@@ -329,6 +348,8 @@ send_plain_reply(RtStreamWork *stream)
 	size_t		len;
 	char	   *frame;
 
+	if (stream->is_page)
+		send_page(stream);
 	if (request->asked.id.len == 0)
 		return;
 	reply->topic = reply->merge = reply->key = RT_TEXT_NONE;
@@ -452,7 +473,7 @@ run_admission(RtWork *work)
 	RtStreamWork *stream = (RtStreamWork *) work;
 	RtRequest  *request = work->request;
 
-	stream->subscribes = stream->reloads ||
+	stream->subscribes = stream->reloads || stream->is_page ||
 		(request->asked.kind == RT_REQUEST_STREAM &&
 		 request->asked.cursor.len == 0 && request->asked.id.len > 0);
 	if (!rt_stream_admit(stream))
@@ -539,6 +560,7 @@ make_work(RtRequest *request)
 	stream->guarded.work = &stream->work;
 	stream->guarded.text = text;
 	stream->reloads = request->asked.kind == RT_REQUEST_RELOAD;
+	stream->is_page = request->asked.kind == RT_REQUEST_LOAD;
 	request->answer_alike = true;	/* until something says it is not */
 	return stream;
 }

@@ -34,6 +34,8 @@ typedef struct RtStreamWork
 	bool		changed;		/* so much that all must be done again */
 	bool		subscribes;		/* else the value is wanted once */
 	bool		reloads;		/* its subscribers get the value as an event */
+	bool		is_page;		/* it is wanted over HTTP, with all that who goes
+								 * on from it needs: subscribes, as well */
 	bool		loads;			/* the caller may have it: it is being loaded */
 	bool		observed;		/* somebody is told of errors */
 
@@ -56,8 +58,8 @@ typedef struct RtStreamWork
 } RtStreamWork;
 
 /*
- * Answers a request of kind STREAM or RELOAD, or one of kind CALL whose path is a
- * stream's, and says in *result what became of it.  Allocates in the current
+ * Answers a request of kind STREAM, RELOAD or LOAD, or one of kind CALL whose path
+ * is a stream's, and says in *result what became of it.  Allocates in the current
  * context.  Returns false, having done nothing, if a request of kind STREAM has
  * the path of a call.
  */

@@ -35,6 +35,8 @@ status_text(int status)
 			return "Method Not Allowed";
 		case 408:
 			return "Request Timeout";
+		case 409:
+			return "Conflict";
 		case 413:
 			return "Content Too Large";
 		case 414:
@@ -43,16 +45,22 @@ status_text(int status)
 			return "Expectation Failed";
 		case 421:
 			return "Misdirected Request";
+		case 422:
+			return "Unprocessable Content";
 		case 426:
 			return "Upgrade Required";
 		case 429:
 			return "Too Many Requests";
 		case 431:
 			return "Request Header Fields Too Large";
+		case 500:
+			return "Internal Server Error";
 		case 501:
 			return "Not Implemented";
 		case 503:
 			return "Service Unavailable";
+		case 504:
+			return "Gateway Timeout";
 		case 505:
 			return "HTTP Version Not Supported";
 		default:

@@ -12,6 +12,7 @@
 #include "src/gateway/door/file.h"
 #include "src/gateway/door/route.h"
 #include "src/gateway/door/upgrade.h"
+#include "src/gateway/page_load.h"
 #include "src/gateway/preflight.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
@@ -22,6 +23,7 @@ typedef struct Route
 {
 	const char *path;
 	char	  **setting;		/* or the setting that has the path */
+	bool		below;			/* and all that begins with it */
 	bool		any_host;		/* whatever the client says that we are */
 	int			methods;		/* RtHttpMethod, bits */
 	uint32		max_body;		/* bytes that it takes; 0 = none */
@@ -36,12 +38,13 @@ static void answer_socket(RtHttp *http, const char *path);
  * not know.
  */
 static const Route routes[] = {
-	{"/healthz", NULL, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_health},
-	{NULL, &realtime_path, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
-	{NULL, &realtime_auth_path, false, RT_HTTP_POST | RT_HTTP_OPTIONS, RT_LOGIN_BODY_MAX, rt_preflight},
+	{"/healthz", NULL, false, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_health},
+	{NULL, &realtime_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
+	{NULL, &realtime_auth_path, false, false, RT_HTTP_POST | RT_HTTP_OPTIONS, RT_LOGIN_BODY_MAX, rt_preflight},
+	{RT_PAGE_LOAD_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD | RT_HTTP_OPTIONS, 0, rt_page_load},
 };
 
-static const Route files = {NULL, NULL, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_file_answer};
+static const Route files = {NULL, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_file_answer};
 
 static void
 answer_health(RtHttp *http, const char *path)
@@ -61,14 +64,20 @@ answer_socket(RtHttp *http, const char *path)
 						"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
 }
 
+static bool
+leads_to(const Route *route, const char *path)
+{
+	const char *own = route->setting != NULL ? *route->setting : route->path;
+
+	return route->below ? strncmp(own, path, strlen(own)) == 0 : strcmp(own, path) == 0;
+}
+
 static const Route *
 find_route(const char *path)
 {
 	for (int i = 0; i < lengthof(routes); i++)
 	{
-		const char *own = routes[i].setting != NULL ? *routes[i].setting : routes[i].path;
-
-		if (strcmp(own, path) == 0)
+		if (leads_to(&routes[i], path))
 			return &routes[i];
 	}
 	return realtime_document_root[0] != '\0' ? &files : NULL;

@@ -381,7 +381,7 @@ ask_for(RtGroup *group)
 	question.connection_serial = 0;
 	question.ticket = last_ticket + 1;
 	question.limit = RT_FRAME_PAYLOAD_MAX;
-	if (!rt_service_takes_requests() || !rt_ask_for_nobody(&question, &texts))
+	if (!rt_service_takes_requests() || !rt_ask_for_nobody(NULL, &question, &texts))
 		return false;
 	group->ticket = ++last_ticket;
 	group->again = false;

@@ -107,7 +107,7 @@ ask_about(int index)
 	question.since = member->remaining;
 	strlcpy(question.connection_id, member->connection_id,
 			sizeof(question.connection_id));
-	return rt_ask_for_nobody(&question, &texts);
+	return rt_ask_for_nobody(NULL, &question, &texts);
 }
 
 /* If the service has ended nobody can be told. */
