@@ -291,6 +291,29 @@ for my $case ([ 'pt/rows', 'pt' ], [ 'pt/numbered', 'seq' ])
 	ws_close($_) for $parts, $plain;
 }
 
+# A live query is kept true for who takes long over its first value
+{
+	my $ws = takes_parts(receive_buffer => 4096);
+	my $gateways = q{SELECT max(gateways) FROM realtime.stat_query WHERE path = 'pt/query'};
+
+	sql(q{SELECT realtime.query('pt/query', 'SELECT id, repeat(''x'', 50000) AS body FROM app.item WHERE list = $1')});
+	wait_for_call($node, 'pt/query', ['small']);
+	ask($ws, 'pt/query', 'q', 'long');
+	ok(poll_until(sub { memory() > 5000000 }), 'the value of a live query waits');
+	is(sql($gateways), 1, 'its group is somebody\'s meanwhile');
+	sql("INSERT INTO app.item VALUES ('long', 900)");
+	is(scalar(@{ value($ws, 'q')->{ids} }), 146, 'it comes whole');
+	like((events($ws, 1))[0], qr/^query:.* created 900$/, 'and then what has changed');
+	ask($ws, 'pt/query', 'r', 'long');
+	ok(poll_until(sub { memory() > 5000000 }), 'another one waits');
+	is(sql($gateways), 1, 'of the same group');
+	value($ws, 'r');
+	is(sql($gateways), 1, 'which is still followed when it is there');
+	ws_close($ws);
+	ok(poll_until(sub { sql($gateways) eq 0 }), 'until the client has gone');
+	sql("DELETE FROM app.item WHERE list = 'long' AND id = 900");
+}
+
 # The gateway ends in the middle
 {
 	my $ws = takes_parts(receive_buffer => 4096);

@@ -138,6 +138,13 @@ is_followed(RtQueryGroup *group, int64 now_ms)
 	return now_ms - group->joined_ms < UNFOLLOWED_MS;
 }
 
+/* One that would have to be run, for nobody: it is removed. */
+static bool
+is_left(RtQueryGroup *group, int64 now_ms)
+{
+	return !is_followed(group, now_ms) && rt_query_group_remove(group);
+}
+
 /* Returns whether some are to be removed later. */
 static bool
 remove_idle(int64 now_ms, int64 linger_ms)
@@ -240,7 +247,7 @@ make_run(const Round *round, RtQueryGroup *group)
 
 /*
  * The one that is wanted is run whenever it was run last, unless that has failed.
- * One that is being loaded is run when it is.
+ * One that is being loaded is run when it is, and none that nobody follows.
  */
 static void
 choose_runs(Round *round, RtQueryGroup *wanted)
@@ -249,7 +256,7 @@ choose_runs(Round *round, RtQueryGroup *wanted)
 	{
 		RtGroupRun *run;
 
-		if (!needs_run(group))
+		if (!needs_run(group) || is_left(group, round->now_ms))
 			continue;
 		run = make_run(round, group);
 		if ((group == wanted && !group->failing) ||

@@ -15,6 +15,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/parts.h"
+#include "src/gateway/topic/query_hold.h"
 #include "src/gateway/topic/recheck.h"
 #include "src/gateway/topic/stream.h"
 #include "src/guc.h"
@@ -27,6 +28,7 @@ typedef struct Parcel
 	int			holders;		/* deliveries, and whoever may begin one */
 	RtBudget	budget;			/* for itself: it belongs to no connection */
 	size_t		size;			/* of this structure */
+	RtQueryValue query;			/* of a live query: is held */
 	RtStreamAnswer answer;		/* in text */
 	char		text[FLEXIBLE_ARRAY_MEMBER];
 } Parcel;
@@ -82,6 +84,9 @@ make_parcel(const RtStreamAnswer *answer, RtBudgetVerdict *verdict)
 	parcel->answer.id_json = put(&to, answer->id_json);
 	parcel->answer.topic = put(&to, answer->topic);
 	parcel->answer.frames = put(&to, answer->frames);
+	parcel->query.is_held = false;
+	if (answer->flags & RT_TOPIC_QUERY)
+		rt_query_hold_value(&parcel->query, parcel->answer.topic);
 	return parcel;
 }
 
@@ -92,6 +97,7 @@ release_parcel(Parcel *parcel)
 
 	if (--parcel->holders > 0)
 		return;
+	rt_query_let_value_go(&parcel->query, parcel->answer.topic);
 	rt_session_release(parcel->answer.session, RT_SESSION_GATEWAY);
 	budget = parcel->budget;
 	rt_budget_free(&budget, parcel, parcel->size);

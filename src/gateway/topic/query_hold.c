@@ -12,6 +12,8 @@
 
 #define WORD_DIGITS 16
 
+static dlist_head values = DLIST_STATIC_INIT(values);	/* on their way */
+
 void
 rt_query_holds_init(void)
 {
@@ -37,12 +39,11 @@ read_word(const char *text, uint64 *word)
 
 /* Returns whether the topic ends as one of a live query does. */
 static bool
-hash_of_topic(const RtTopic *topic, RtQueryGroupHash *hash)
+hash_of_topic(const char *name, size_t len, RtQueryGroupHash *hash)
 {
-	const char *digits = topic->name + topic->name_len - 2 * WORD_DIGITS;
+	const char *digits = name + len - 2 * WORD_DIGITS;
 
-	return topic->name_len > 2 * WORD_DIGITS &&
-		read_word(digits, &hash->words[0]) &&
+	return len > 2 * WORD_DIGITS && read_word(digits, &hash->words[0]) &&
 		read_word(digits + WORD_DIGITS, &hash->words[1]);
 }
 
@@ -59,8 +60,23 @@ rt_query_hold_again(RtTopic *topic)
 {
 	RtQueryGroupHash hash;
 
-	return hash_of_topic(topic, &hash) &&
+	return hash_of_topic(topic->name, topic->name_len, &hash) &&
 		rt_query_group_hold(rt_gateway.index, &hash);
+}
+
+static bool
+is_on_its_way(const RtQueryGroupHash *hash)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &values)
+	{
+		RtQueryValue *value = dlist_container(RtQueryValue, node, iter.cur);
+
+		if (memcmp(&value->hash, hash, sizeof(*hash)) == 0)
+			return true;
+	}
+	return false;
 }
 
 void
@@ -68,6 +84,30 @@ rt_query_let_go(RtTopic *topic)
 {
 	RtQueryGroupHash hash;
 
-	if (--topic->query_holds == 0 && hash_of_topic(topic, &hash))
+	if (--topic->query_holds == 0 &&
+		hash_of_topic(topic->name, topic->name_len, &hash) && !is_on_its_way(&hash))
 		rt_query_group_release(rt_gateway.index, &hash);
+}
+
+/* ---- values ---- */
+
+void
+rt_query_hold_value(RtQueryValue *value, RtText topic)
+{
+	value->is_held = hash_of_topic(topic.ptr, topic.len, &value->hash) &&
+		rt_query_group_hold(rt_gateway.index, &value->hash);
+	if (value->is_held)
+		dlist_push_tail(&values, &value->node);
+}
+
+void
+rt_query_let_value_go(RtQueryValue *value, RtText name)
+{
+	RtTopic    *topic = rt_topic_find(name.ptr, name.len);
+
+	if (!value->is_held)
+		return;
+	dlist_delete(&value->node);
+	if ((topic == NULL || topic->query_holds == 0) && !is_on_its_way(&value->hash))
+		rt_query_group_release(rt_gateway.index, &value->hash);
 }
