@@ -10,22 +10,35 @@ query_groups=10000
 query_rate=50
 query_rival_changes=50			# fewer of what takes long
 
-# measure_query_delivery <query> <rows> <rows that may be touched> <round>: from
-# the statement until the event is there.
-measure_query_delivery()
+# measure_delivery_of <name> <rows> <round> <frame> <statement>: from the statement
+# until the event is there.
+measure_delivery_of()
 {
     local result restricted
 
     run_load fanout --url "$(realtime_url)" --connections 1 --rate "$query_rate" --seconds "$seconds" --warmup "$warmup" \
-        --hello "$query_hello" --subscribe "$(stream_frame "bench/$1" "$2")" \
-        --publisher "sql://bench@127.0.0.1:$PGPORT/postgres" --message "SELECT bench.q_touch($2, $3, {t})" \
+        --hello "$query_hello" --subscribe "$4" \
+        --publisher "sql://bench@127.0.0.1:$PGPORT/postgres" --message "$5" \
         --cpu-of "$POSTMASTER_PID"
     [ -n "$result" ] || return
     restricted=$(sql "SELECT round(100.0 * sum(restricted) / nullif(sum(runs), 0)) FROM realtime.stat_query WHERE path = 'bench/$1'")
-    printf '    %-10s %9d rows  p50 %8.0f us  p99 %8.0f us  %9.2f us CPU  %s %% restricted\n' "$1" "$2" \
-        "$(value p50_us "$result")" "$(value p99_us "$result")" "$(value cpu_us_each "$result")" "$restricted"
-    note queries-delivery "$1" "$2" "$4" "$(value p50_us "$result")" "$(value p99_us "$result")" \
+    printf '    %-10s %9d rows  p50 %8.0f us  p99 %8.0f us  %9.2f us CPU%s\n' "$1" "$2" \
+        "$(value p50_us "$result")" "$(value p99_us "$result")" "$(value cpu_us_each "$result")" "${restricted:+  $restricted % restricted}"
+    note queries-delivery "$1" "$2" "$3" "$(value p50_us "$result")" "$(value p99_us "$result")" \
         "$(value cpu_us_each "$result")" "$(value missing "$result")"
+}
+
+# measure_query_delivery <query> <rows> <rows that may be touched> <round>
+measure_query_delivery()
+{
+    measure_delivery_of "$1" "$2" "$4" "$(stream_frame "bench/$1" "$2")" "SELECT bench.q_touch($2, $3, {t})"
+}
+
+# measure_query_floor <round>: the least that an event takes that comes from a row.
+measure_query_floor()
+{
+    measure_delivery_of publish 1000 "$1" '{"type":"subscribe","topic":"bench","ref":1}' 'SELECT bench.publish_message({t})'
+    measure_delivery_of live 1000 "$1" '{"type":"subscribe","topic":"q_live:1000","ref":1}' 'SELECT bench.q_touch_live(1000, 1000, {t})'
 }
 
 # measure_query_write <case> <round> <table> <rows> <followers> <frame>: a session that
@@ -43,6 +56,17 @@ measure_query_write()
     printf '    %-44s %9.0f/s  p50 %8.0f us  p99 %8.0f us  %7.2f us CPU  %.2f events\n' "$1" "$per_second" "$p50" "$p99" "$cpu" \
         "$(awk "BEGIN {print $received / $transactions}")"
     note queries-write "$1" "$2" "$per_second" "$p50" "$p99" "$cpu" "$(awk "BEGIN {print $received / $transactions}")"
+}
+
+# measure_query_rows <round>: what is kept of the rows of those who follow now.
+measure_query_rows()
+{
+    local path rows bytes
+
+    while IFS='|' read -r path rows bytes; do
+        printf '    %-44s %9d rows  %.1f bytes each\n' "kept of $path" "$rows" "$(awk "BEGIN {print $bytes / $rows}")"
+        note queries-memory "${path#bench/}, one group" "$1" 1 "$rows" "$bytes"
+    done < <(sql "SELECT DISTINCT ON (path) path, rows, memory FROM realtime.stat_query WHERE rows > 0 ORDER BY path, rows DESC")
 }
 
 # measure_query_memory <round>: groups that nothing happens to.
@@ -114,12 +138,14 @@ queries_round()
 {
     local query rows
 
+    measure_query_floor "$1"
     for rows in "${query_sizes[@]}"; do
         for query in filter join grouped window; do
             measure_query_delivery $query "$rows" "$rows" "$1"
         done
         measure_query_delivery top "$rows" 20 "$1"
     done
+    measure_query_rows "$1"
     queries_rivals "$1"
     queries_writes "$1"
     measure_query_memory "$1"

@@ -48,6 +48,12 @@ AS $$
 	UPDATE bench.q_item SET t = $3 WHERE id = (SELECT $1 + 1 + floor(random() * $2)::integer);
 $$;
 
+CREATE FUNCTION bench.q_touch_live(size integer, among integer, t bigint) RETURNS void
+LANGUAGE sql
+AS $$
+	UPDATE bench.q_live SET t = $3 WHERE id = (SELECT $1 + 1 + floor(random() * $2)::integer);
+$$;
+
 SELECT realtime.query('bench/filter', 'SELECT id, place, t FROM bench.q_item WHERE size = $1', max_rows => 2000000);
 SELECT realtime.query('bench/join', 'SELECT i.id, i.t, l.name FROM bench.q_item i JOIN bench.q_list l ON l.id = i.list WHERE i.size = $1', max_rows => 2000000);
 SELECT realtime.query('bench/grouped', 'SELECT l.id, l.name, x.items, x.t FROM bench.q_list l
