@@ -66,7 +66,7 @@ is(why($own, 'INSERT INTO app.item VALUES (200, 20, 1)'), 'anything in a table m
 sub runs
 {
 	my ($path) = @_;
-	return $node->safe_psql('postgres', "SELECT string_agg(arguments || ' ' || runs, ', ' ORDER BY arguments::text COLLATE "C") FROM realtime.stat_query WHERE path = '$path'");
+	return $node->safe_psql('postgres', "SELECT string_agg(arguments || ' ' || runs, ', ' ORDER BY arguments::text COLLATE \"C\") FROM realtime.stat_query WHERE path = '$path'");
 }
 
 declare_query($node, 'q/two', 'id', 'SELECT id, n FROM app.item WHERE list = $1 AND n > $2');
