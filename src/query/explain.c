@@ -16,6 +16,7 @@
 
 #include "src/query/explain.h"
 #include "src/query/run.h"
+#include "src/query/scans.h"
 
 #define EXPLAIN_COLUMNS 11
 
@@ -26,12 +27,6 @@ typedef struct Line
 	bool		nulls[EXPLAIN_COLUMNS];
 } Line;
 
-typedef struct Scans
-{
-	const PlannedStmt *planned;
-	StringInfoData text;
-} Scans;
-
 PG_FUNCTION_INFO_V1(realtime_query_explain);
 
 static void put(Line *line, const char *text);
@@ -40,9 +35,7 @@ static char *column_names(Oid relation, const Bitmapset *columns);
 static char *filters_text(const RtQueryRelation *relation);
 static char *path_text(const RtQueryRelation *relation);
 static char *plan_text(RtQueryPlan *plan);
-static void list_scans(Scans *scans, Plan *plan);
-static Index scan_relation(const Plan *plan);
-static void put_scan(Scans *scans, const char *how, Index rtindex, Oid index);
+static void put_scan(Oid relation, Oid index, void *arg);
 
 void
 rt_query_explain(RtQuery *query, FunctionCallInfo fcinfo)
@@ -161,76 +154,21 @@ path_text(const RtQueryRelation *relation)
 static char *
 plan_text(RtQueryPlan *plan)
 {
-	Scans		scans = {.planned = rt_query_planned(plan)};
-	ListCell   *cell;
+	StringInfoData text;
 
-	initStringInfo(&scans.text);
-	list_scans(&scans, scans.planned->planTree);
-	foreach(cell, scans.planned->subplans)
-		list_scans(&scans, lfirst(cell));
-	return scans.text.data;
+	initStringInfo(&text);
+	rt_query_scans(rt_query_planned(plan), put_scan, &text);
+	return text.data;
 }
 
 static void
-list_scans(Scans *scans, Plan *plan)
+put_scan(Oid relation, Oid index, void *arg)
 {
-	List	   *children = NIL;
-	ListCell   *cell;
+	StringInfo	text = arg;
 
-	if (plan == NULL)
-		return;
-	check_stack_depth();
-	switch (nodeTag(plan))
-	{
-		case T_SeqScan:
-			put_scan(scans, "seq scan", scan_relation(plan), InvalidOid);
-			break;
-		case T_IndexScan:
-			put_scan(scans, "index", scan_relation(plan), ((IndexScan *) plan)->indexid);
-			break;
-		case T_IndexOnlyScan:
-			put_scan(scans, "index", scan_relation(plan), ((IndexOnlyScan *) plan)->indexid);
-			break;
-		case T_BitmapIndexScan:
-			put_scan(scans, "index", scan_relation(plan), ((BitmapIndexScan *) plan)->indexid);
-			break;
-		case T_Append:
-			children = ((Append *) plan)->appendplans;
-			break;
-		case T_MergeAppend:
-			children = ((MergeAppend *) plan)->mergeplans;
-			break;
-		case T_BitmapAnd:
-			children = ((BitmapAnd *) plan)->bitmapplans;
-			break;
-		case T_BitmapOr:
-			children = ((BitmapOr *) plan)->bitmapplans;
-			break;
-		case T_SubqueryScan:
-			list_scans(scans, ((SubqueryScan *) plan)->subplan);
-			break;
-		default:
-			break;
-	}
-	foreach(cell, children)
-		list_scans(scans, lfirst(cell));
-	list_scans(scans, plan->lefttree);
-	list_scans(scans, plan->righttree);
-}
-
-static Index
-scan_relation(const Plan *plan)
-{
-	return ((const Scan *) plan)->scanrelid;
-}
-
-static void
-put_scan(Scans *scans, const char *how, Index rtindex, Oid index)
-{
-	RangeTblEntry *rte = rt_fetch(rtindex, scans->planned->rtable);
-
-	appendStringInfo(&scans->text, "%s%s %s", scans->text.len > 0 ? ", " : "", how,
-					 OidIsValid(index) ? get_rel_name(index) : get_rel_name(rte->relid));
+	appendStringInfo(text, "%s%s %s", text->len > 0 ? ", " : "",
+					 OidIsValid(index) ? "index" : "seq scan",
+					 get_rel_name(OidIsValid(index) ? index : relation));
 }
 
 /*

@@ -1,6 +1,7 @@
 /*
  * check.c
- *		Whether restricted runs find what running all of a query finds.
+ *		Whether restricted runs find what running all of a query finds, and do not
+ *		look at all rows for it.
  *
  * At the same snapshot: so after each run, and not only when all is quiet.  But
  * what TRUNCATE does can be seen with any snapshot, before the round that is told
@@ -8,9 +9,18 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
 #include "src/executor/query/check.h"
 #include "src/executor/query/window.h"
+#include "src/guc.h"
 #include "src/ipc/change_ring.h"
+#include "src/query/scans.h"
+
+#define LARGE_PAGES 64			/* of a table that is not to be read from end to end */
 
 static bool
 is_same_row(const RtQueryState *state, uint32 row, const RtQueryState *expected,
@@ -79,4 +89,33 @@ rt_query_check(const RtGroupRun *run)
 				(errmsg("live query \"%s\" is not what it should be", run->key.path),
 				 errdetail("A restricted run has left %u rows where there are %u.",
 						   state->row_count, expected->row_count)));
+}
+
+/* ---- how it finds them ---- */
+
+static bool
+is_large(Oid relation)
+{
+	Relation	table = table_open(relation, NoLock);	/* the run has locked it */
+	bool		large = RELKIND_HAS_STORAGE(table->rd_rel->relkind) &&
+		RelationGetNumberOfBlocks(table) > LARGE_PAGES;
+
+	table_close(table, NoLock);
+	return large;
+}
+
+static void
+check_scan(Oid relation, Oid index, void *arg)
+{
+	if (!OidIsValid(index) && is_large(relation))
+		ereport(LOG,
+				(errmsg("live query \"%s\" reads all of table \"%s\" for what may have changed",
+						(const char *) arg, get_rel_name(relation))));
+}
+
+void
+rt_query_check_plan(const char *path, RtQueryPlan *plan)
+{
+	if (realtime_query_check == RT_QUERY_CHECK_ON)
+		rt_query_scans(rt_query_planned(plan), check_scan, unconstify(char *, path));
 }

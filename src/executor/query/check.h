@@ -14,4 +14,10 @@
  */
 extern void rt_query_check(const RtGroupRun *run);
 
+/*
+ * Says in the log if a restricted plan reads a large table from end to end.  With
+ * the setting on only; after it was run, at the same snapshot.
+ */
+extern void rt_query_check_plan(const char *path, RtQueryPlan *plan);
+
 #endif							/* RT_EXECUTOR_QUERY_CHECK_H */

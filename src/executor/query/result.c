@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "src/executor/query/check.h"
 #include "src/executor/query/result.h"
 #include "src/executor/query/window.h"
 
@@ -158,11 +159,12 @@ run_restricted(RtCollector *collector, const NullableDatum *values, uint64 row_m
 	for (int i = 0; i < collector->restriction->count; i++)
 	{
 		const RtCutValue *value = &collector->restriction->values[i];
-		RtQueryRunKind kind = value->is_null ? RT_QUERY_NULL : RT_QUERY_VALUE;
+		RtQueryPlan *plan = rt_query_plan(collector->query, value->is_null ?
+										  RT_QUERY_NULL : RT_QUERY_VALUE, value->cut);
 
 		collector->done = i;
-		rt_collector_run(collector, rt_query_plan(collector->query, kind, value->cut),
-						 values, value->value, row_max);
+		rt_collector_run(collector, plan, values, value->value, row_max);
+		rt_query_check_plan(collector->declaration->path, plan);
 	}
 }
 
