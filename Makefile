@@ -24,7 +24,7 @@ MODULE_big = realtime
 SOURCES = $(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))
 OBJS = $(SOURCES:.c=.o)
 PGFILEDESC = "realtime - WebSocket server inside PostgreSQL"
-SHLIB_LINK = -lwebsockets -luv -lz -lcjose -ljansson -lcrypto
+SHLIB_LINK = -lwebsockets -luv -lz -lcjose -ljansson -lssl -lcrypto
 
 SQL_FRAGMENTS = $(sort $(wildcard src/sql/*.sql))
 DATA_built = realtime--$(EXTVERSION).sql

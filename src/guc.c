@@ -21,6 +21,8 @@
 
 char	   *realtime_allowed_hosts = NULL;
 char	   *realtime_trusted_proxies = NULL;
+char	   *realtime_tls_cert_file = NULL;
+char	   *realtime_tls_key_file = NULL;
 int			realtime_forwarded_header = RT_FORWARDED_X_FOR;
 char	   *realtime_allowed_origins = NULL;
 char	   *realtime_anonymous_role = NULL;
@@ -277,6 +279,12 @@ define_names(void)
 							   &realtime_allowed_origins, "same-origin",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
 							   check_allowed_origins, NULL, NULL);
+	define_string("realtime.tls_cert_file",
+				  "File with the certificate of the gateways, and those that sign it.",
+				  &realtime_tls_cert_file, "", PGC_SIGHUP, 0);
+	define_string("realtime.tls_key_file",
+				  "File with the private key of that certificate.",
+				  &realtime_tls_key_file, "", PGC_SIGHUP, 0);
 	DefineCustomStringVariable("realtime.trusted_proxies",
 							   "Addresses and networks of proxies that say whom requests are from.",
 							   NULL, &realtime_trusted_proxies, "",

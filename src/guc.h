@@ -30,6 +30,8 @@ extern char *realtime_path;
 extern char *realtime_auth_path;
 extern char *realtime_allowed_hosts;
 extern char *realtime_trusted_proxies;
+extern char *realtime_tls_cert_file;	/* both or none */
+extern char *realtime_tls_key_file;
 extern int	realtime_forwarded_header;	/* RtForwardedHeader */
 extern char *realtime_allowed_origins;
 extern char *realtime_document_root;

@@ -52,7 +52,7 @@ RT_PACKAGES_NODE=(
 )
 RT_PACKAGES_TEST=(
     "${RT_PACKAGES_NODE[@]}"
-    perl libipc-run-perl                                # TAP tests
+    perl libipc-run-perl libio-socket-ssl-perl          # TAP tests
     postgresql-$RT_MAJOR-pgtap libtap-parser-sourcehandler-pgtap-perl
     postgresql-plperl-$RT_MAJOR postgresql-pltcl-$RT_MAJOR          # what they leave
     chromium                                            # browser tests

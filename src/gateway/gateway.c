@@ -102,6 +102,7 @@ reload_configuration(void)
 	rt_origins_configure();
 	rt_allowed_hosts_configure();
 	rt_proxies_configure();
+	rt_event_loop_configure_tls();
 	rt_topic_watch_configure();
 }
 
@@ -473,6 +474,7 @@ init_gateway(int index)
 	rt_origins_configure();
 	rt_allowed_hosts_configure();
 	rt_proxies_configure();
+	rt_event_loop_configure_tls();
 	rt_topic_watch_configure();
 	last_service = rt_service_state();
 }

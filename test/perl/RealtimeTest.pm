@@ -223,10 +223,11 @@ sub soon { return 30; }
 
 =over
 
-=item tcp_connect($node, receive_buffer => bytes)
+=item tcp_connect($node, receive_buffer => bytes, tls => { ... })
 
 A connected socket, or undef.  With a small receive buffer the server soon
-notices that nobody reads.
+notices that nobody reads.  With tls, which are options of IO::Socket::SSL, it
+speaks TLS; those in C<< $node->{realtime_tls} >> are for all connections.
 
 =cut
 
@@ -241,7 +242,9 @@ sub tcp_connect
 	connect($socket, pack_sockaddr_in(gateway_port($node), INADDR_LOOPBACK))
 	  or return undef;
 	setsockopt($socket, IPPROTO_TCP, TCP_NODELAY, 1);
-	return $socket;
+	my $tls = $option{tls} // $node->{realtime_tls} or return $socket;
+	require IO::Socket::SSL;
+	return IO::Socket::SSL->start_SSL($socket, %$tls);
 }
 
 =item http_request($node, "GET /healthz", header => value, ...)
@@ -326,7 +329,9 @@ sub read_more
 	my ($socket, $buffer, $deadline) = @_;
 	my $left = $deadline - time;
 
-	return 0 if $left <= 0 || !IO::Select->new($socket)->can_read($left);
+	my $has_some = $socket->can('pending') && $socket->pending > 0;
+
+	return 0 if $left <= 0 || (!$has_some && !IO::Select->new($socket)->can_read($left));
 	my $n = sysread $socket, $$buffer, 65536, length $$buffer;
 	return defined $n && $n > 0;
 }

@@ -26,15 +26,20 @@
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/socket.h"
 #include "src/gateway/door/tcp.h"
+#include "src/gateway/door/tls.h"
+#include "src/guc.h"
 
 #define PROTOCOL "realtime"		/* name of ours among the library's protocols */
 #define READ_SIZE (64 * 1024)	/* bytes read at once, at most */
 
+#define LIBRARY_PATIENCE_S 600	/* longer than we have ourselves */
 #define RESERVED_DESCRIPTORS 32 /* beside sockets, what has been opened before */
 
 static uv_loop_t loop;
 static struct lws_context *context = NULL;
-static struct lws_vhost *vhost = NULL;
+static struct lws_vhost *plain = NULL;	/* for those who speak no TLS */
+static struct lws_vhost *secure = NULL;	/* for those who do, if there is one */
+static SSL_CTX *secure_context = NULL;
 static WaitEventSet *wait_set = NULL;
 static int	sockets = 0;
 static int	callback_depth = 0;
@@ -49,6 +54,20 @@ on_closed(struct lws *wsi)
 	lws_set_opaque_user_data(wsi, NULL);
 	if (socket != NULL)
 		rt_socket_gone(socket);
+}
+
+/*
+ * The library gives a client who speaks TLS some time for what would be its
+ * own protocol, and does not know that with us this has begun.
+ */
+static void
+on_received(struct lws *wsi, RtSocket *socket, char *bytes, size_t len)
+{
+	if (!socket->has_begun && !socket->finishing && !socket->dropped &&
+		lws_get_ssl(wsi) != NULL)
+		lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+	socket->has_begun = true;
+	rt_socket_received(socket, bytes, len);
 }
 
 static int
@@ -69,12 +88,15 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		case LWS_CALLBACK_RAW_RX:
 			socket = lws_get_opaque_user_data(wsi);
 			if (socket != NULL)
-				rt_socket_received(socket, in, len);
+				on_received(wsi, socket, in, len);
 			break;
 		case LWS_CALLBACK_RAW_WRITEABLE:
 			socket = lws_get_opaque_user_data(wsi);
 			if (socket != NULL)
 				rt_socket_writable(socket);
+			break;
+		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+			secure_context = user;
 			break;
 		case LWS_CALLBACK_RAW_CLOSE:
 			on_closed(wsi);
@@ -122,10 +144,12 @@ create_context(int max_sockets)
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 	info.protocols = protocols;
 	info.foreign_loops = foreign_loops;
-	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+		LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info.gid = -1;
 	info.uid = -1;
 	info.pt_serv_buf_size = READ_SIZE;
+	info.timeout_secs = LIBRARY_PATIENCE_S;
 	info.fd_limit_per_thread = max_sockets + 8;
 
 	context = lws_create_context(&info);
@@ -134,9 +158,37 @@ create_context(int max_sockets)
 				(errmsg("could not create the context of libwebsockets"),
 				 errhint("Its plug-in for libuv (Debian: libwebsockets-evlib-uv) must be installed.")));
 
-	vhost = lws_create_vhost(context, &info);
-	if (vhost == NULL)
+	plain = lws_create_vhost(context, &info);
+	if (plain == NULL)
 		ereport(FATAL, (errmsg("could not create the virtual host of libwebsockets")));
+}
+
+/* TLS 1.2 or later; returns NULL if it does not work. */
+static SSL_CTX *
+create_secure(void)
+{
+	struct lws_context_creation_info info;
+
+	memset(&info, 0, sizeof(info));
+	info.vhost_name = "secure";
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.protocols = protocols;
+	info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+		LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+	info.ssl_cert_filepath = realtime_tls_cert_file;
+	info.ssl_private_key_filepath = realtime_tls_key_file;
+	if (secure == NULL)
+		secure = lws_create_vhost(context, &info);
+	if (secure == NULL || secure_context == NULL ||
+		SSL_CTX_set_min_proto_version(secure_context, TLS1_2_VERSION) != 1)
+		return NULL;
+	return secure_context;
+}
+
+void
+rt_event_loop_configure_tls(void)
+{
+	rt_tls_configure(create_secure);
 }
 
 static void
@@ -193,9 +245,14 @@ rt_event_loop_adopt(int fd, RtSocket *socket)
 {
 	lws_adopt_desc_t adoption;
 
+	if (rt_tls_is_wanted() && !rt_tls_is_ready())
+	{
+		close(fd);
+		return false;
+	}
 	memset(&adoption, 0, sizeof(adoption));
-	adoption.vh = vhost;
-	adoption.type = LWS_ADOPT_SOCKET;
+	adoption.vh = rt_tls_is_wanted() ? secure : plain;
+	adoption.type = LWS_ADOPT_SOCKET | (rt_tls_is_wanted() ? LWS_ADOPT_ALLOW_SSL : 0);
 	adoption.fd.sockfd = fd;
 	adoption.vh_prot_name = PROTOCOL;
 	callback_depth++;
@@ -231,6 +288,10 @@ rt_event_loop_descriptor(struct lws *wsi)
 void
 rt_event_loop_shut(struct lws *wsi)
 {
+	SSL		   *ssl = lws_get_ssl(wsi);
+
+	if (ssl != NULL)
+		rt_tls_shut(ssl);
 	(void) shutdown(lws_get_socket_fd(wsi), SHUT_WR);
 }
 
@@ -238,6 +299,9 @@ void
 rt_event_loop_read(struct lws *wsi, bool wanted)
 {
 	(void) lws_rx_flow_control(wsi, wanted);
+	/* what OpenSSL has decrypted already is no event of the socket's */
+	if (wanted && lws_get_ssl(wsi) != NULL)
+		lws_cancel_service(context);
 }
 
 void

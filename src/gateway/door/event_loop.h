@@ -14,6 +14,9 @@ struct RtSocket;
 /* Builds loop, context and wait set; ereports FATAL if it cannot. */
 extern void rt_event_loop_init(int max_sockets);
 
+/* Reads the certificate anew; for connections that come from now on. */
+extern void rt_event_loop_configure_tls(void);
+
 extern uv_loop_t *rt_event_loop_uv(void);
 
 /* Takes over a socket that was accepted; closes it if that fails. */

@@ -24,6 +24,7 @@
 #include "src/gateway/door/http.h"
 #include "src/gateway/door/listener.h"
 #include "src/gateway/door/tcp.h"
+#include "src/gateway/door/tls.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
@@ -55,10 +56,13 @@ static const char busy_answer[] =
 static void
 refuse_socket(int fd)
 {
-	ssize_t		ignored = send(fd, busy_answer, sizeof(busy_answer) - 1,
-							   MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!rt_tls_is_wanted())
+	{
+		ssize_t		ignored = send(fd, busy_answer, sizeof(busy_answer) - 1,
+								   MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	(void) ignored;
+		(void) ignored;
+	}
 	close(fd);
 	rt_count(refused);
 }

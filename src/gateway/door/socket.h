@@ -53,6 +53,7 @@ typedef struct RtSocket
 	RtBuffer	outbox;
 	uint32		handed_over;	/* bytes that the library may hold of it */
 	uint8		paused;			/* RtSocketPause; 0 = it is read */
+	bool		has_begun;		/* something has come */
 	bool		in_dirty;		/* on the list of those with output */
 	bool		is_behind;		/* see behind.h */
 	bool		finishing;		/* ends when all is written */
