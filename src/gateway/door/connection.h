@@ -17,6 +17,7 @@
 #include "src/gateway/door/buffer.h"
 #include "src/gateway/door/compress.h"
 #include "src/gateway/door/socket.h"
+#include "src/gateway/turns.h"
 #include "src/protocol/host.h"
 #include "src/protocol/websocket.h"
 
@@ -80,6 +81,7 @@ typedef struct RtConnection
 								 * and those that it has joined */
 	dlist_head	follows;		/* those that it has joined, flight.c */
 	uint64		told;			/* of them: begun before it was told something */
+	RtTaker		reloads;		/* groups to be loaded anew in its turn, group.c */
 	dlist_head	deliveries;		/* of values in parts, parts.h */
 	struct RtUnsubscribed *unsubscribed;	/* meanwhile; NULL = nothing */
 	uint32		unsubscribed_count;

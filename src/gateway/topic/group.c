@@ -10,6 +10,9 @@
  * A group has at most one request in flight.  What happens meanwhile has it ask
  * once more afterwards, however often it happens; so however fast a stream is
  * invalidated, its loader runs one time after the other.
+ *
+ * Groups that wait to be asked wait for a turn of one of their connections; so
+ * who follows a thousand streams keeps nobody who follows one from his.
  */
 #include "postgres.h"
 
@@ -21,6 +24,7 @@
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
+#include "src/gateway/topic/group_index.h"
 #include "src/gateway/topic/query_hold.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
@@ -38,20 +42,20 @@ typedef enum GroupState
 
 typedef struct RtGroup
 {
-	RtHashNode	node;			/* by the key: all up to "subscriptions" */
-	RtTopic    *topic;
+	RtIndexedGroup indexed;		/* topic and path, in text: its key, with session
+								 * and args */
+	RtHashNode	node;			/* by the key */
 	int			session;		/* referenced: its members may have others by now,
 								 * with the same rights; NONE = shared */
 	bool		holds;			/* a group of a live query */
-	RtText		path;			/* in text */
 	RtText		args;
 
 	dlist_head	subscriptions;
 	uint32		count;
-	dlist_node	all_node;
 
 	GroupState	state;
 	dlist_node	state_node;		/* unless IDLE */
+	RtConnection *taker;		/* WAITING: one of them, in whose turn it is asked */
 	uint64		ticket;			/* ASKED */
 	bool		again;			/* ASKED: something has happened since */
 	bool		failing;		/* the last load has failed */
@@ -62,13 +66,11 @@ typedef struct RtGroup
 	char		text[FLEXIBLE_ARRAY_MEMBER];
 } RtGroup;
 
-static bool is_concerned(const RtGroup *group, bool by_path, RtText name);
 static void want(RtGroup *group);
 
 static RtHashTable groups;
-static dlist_head all = DLIST_STATIC_INIT(all);
 static dlist_head watched = DLIST_STATIC_INIT(watched); /* that have a stale_ms */
-static dlist_head waiting = DLIST_STATIC_INIT(waiting);
+static RtTurns waiting;
 static dlist_head asked = DLIST_STATIC_INIT(asked);
 static uint64 last_ticket = 0;
 static int	in_flight = 0;		/* with those of groups that are gone */
@@ -77,6 +79,7 @@ void
 rt_groups_init(void)
 {
 	rt_hash_init(&groups);
+	rt_group_index_init();
 	rt_query_holds_init();
 }
 
@@ -113,6 +116,22 @@ note_wish(bool by_path, RtText name, uint64 position)
 }
 
 static bool
+texts_are_equal(RtText a, RtText b)
+{
+	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+static bool
+is_concerned(const RtGroup *group, bool by_path, RtText name)
+{
+	const RtTopic *topic = group->indexed.topic;
+
+	if (by_path)
+		return texts_are_equal(group->indexed.path, name);
+	return rt_pattern_match(name.ptr, name.len, topic->name, topic->name_len);
+}
+
+static bool
 was_wished_since(const RtGroup *group, uint64 position)
 {
 	uint64		kept = Min(wish_count, WISHES_KEPT);
@@ -141,12 +160,6 @@ key_hash(const RtTopic *topic, int session, RtText path, RtText args)
 												  args.len, topic->node.hash));
 }
 
-static bool
-texts_are_equal(RtText a, RtText b)
-{
-	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 static RtGroup *
 find_group(const RtTopic *topic, int session, RtText path, RtText args, uint32 hash)
 {
@@ -156,8 +169,9 @@ find_group(const RtTopic *topic, int session, RtText path, RtText args, uint32 h
 	{
 		RtGroup    *group = rt_hash_container(RtGroup, node, node);
 
-		if (group->topic == topic && group->session == session &&
-			texts_are_equal(group->path, path) && texts_are_equal(group->args, args))
+		if (group->indexed.topic == topic && group->session == session &&
+			texts_are_equal(group->indexed.path, path) &&
+			texts_are_equal(group->args, args))
 			return group;
 	}
 	return NULL;
@@ -170,28 +184,55 @@ make_group(RtTopic *topic, int session, RtText path, RtText args, uint32 hash)
 
 	if (group == NULL)
 		return NULL;
-	group->topic = topic;
-	group->session = session;
-	rt_session_acquire(session, RT_SESSION_GATEWAY);
 	memcpy(group->text, path.ptr, path.len);
 	if (args.len > 0)
 		memcpy(group->text + path.len, args.ptr, args.len);
-	group->path = (RtText) {group->text, path.len};
+	group->indexed.topic = topic;
+	group->indexed.path = (RtText) {group->text, path.len};
 	group->args = (RtText) {group->text + path.len, args.len};
+	if (!rt_group_index_add(&group->indexed))
+	{
+		free(group);
+		return NULL;
+	}
+	group->session = session;
+	rt_session_acquire(session, RT_SESSION_GATEWAY);
 	dlist_init(&group->subscriptions);
-	dlist_push_tail(&all, &group->all_node);
 	rt_hash_add(&groups, &group->node, hash);
 	return group;
 }
 
-static void
-set_state(RtGroup *group, GroupState state)
+static RtSubscription *
+first_of(RtGroup *group)
 {
-	if (group->state != IDLE)
+	return dlist_head_element(RtSubscription, group_node, &group->subscriptions);
+}
+
+static void
+set_idle(RtGroup *group)
+{
+	if (group->state == WAITING)
+		rt_turns_remove(&group->taker->reloads, &group->state_node);
+	else if (group->state == ASKED)
 		dlist_delete(&group->state_node);
-	group->state = state;
-	if (state != IDLE)
-		dlist_push_tail(state == WAITING ? &waiting : &asked, &group->state_node);
+	group->state = IDLE;
+}
+
+static void
+set_waiting(RtGroup *group)
+{
+	group->state = WAITING;
+	group->taker = first_of(group)->connection;
+	rt_turns_add(&waiting, &group->taker->reloads, &group->state_node);
+}
+
+/* It was the first one of who had the turn. */
+static void
+set_asked(RtGroup *group)
+{
+	rt_turns_take(&waiting, &group->taker->reloads);
+	group->state = ASKED;
+	dlist_push_tail(&asked, &group->state_node);
 }
 
 static void
@@ -207,11 +248,11 @@ set_stale(RtGroup *group, int64 stale_ms)
 static void
 free_group(RtGroup *group)
 {
-	set_state(group, IDLE);
+	set_idle(group);
 	set_stale(group, 0);
 	if (group->holds)
-		rt_query_let_go(group->topic);
-	dlist_delete(&group->all_node);
+		rt_query_let_go(group->indexed.topic);
+	rt_group_index_remove(&group->indexed);
 	rt_hash_remove(&groups, &group->node);
 	rt_session_release(group->session, RT_SESSION_GATEWAY);
 	free(group);
@@ -221,7 +262,7 @@ free_group(RtGroup *group)
 static size_t
 charge_for(RtText path, RtText args)
 {
-	return sizeof(RtGroup) + path.len + args.len;
+	return sizeof(RtGroup) + sizeof(RtGroupTopic) + path.len + args.len;
 }
 
 /*
@@ -233,7 +274,8 @@ hold_query(RtGroup *group, uint8 flags)
 {
 	if ((flags & RT_TOPIC_QUERY) == 0)
 		return;
-	if (!(group->holds ? rt_query_hold_again(group->topic) : rt_query_hold(group->topic)))
+	if (!(group->holds ? rt_query_hold_again(group->indexed.topic) :
+		  rt_query_hold(group->indexed.topic)))
 		want(group);
 	group->holds = true;
 }
@@ -290,9 +332,14 @@ rt_group_exit(RtSubscription *subscription)
 	subscription->group = NULL;
 	dlist_delete(&subscription->group_node);
 	rt_budget_refund(&subscription->connection->budget,
-					 charge_for(group->path, group->args));
+					 charge_for(group->indexed.path, group->args));
 	if (--group->count == 0)
 		free_group(group);
+	else if (group->state == WAITING && group->taker == subscription->connection)
+	{
+		set_idle(group);
+		set_waiting(group);		/* for another one's turn */
+	}
 }
 
 /* ---- what is to be loaded anew ---- */
@@ -303,43 +350,27 @@ want(RtGroup *group)
 	if (group->state == ASKED)
 		group->again = true;
 	else if (group->state == IDLE)
-		set_state(group, WAITING);
-}
-
-static bool
-is_concerned(const RtGroup *group, bool by_path, RtText name)
-{
-	if (by_path)
-		return texts_are_equal(group->path, name);
-	return rt_pattern_match(name.ptr, name.len, group->topic->name,
-							group->topic->name_len);
+		set_waiting(group);
 }
 
 static void
-reload(bool by_path, RtText name, uint64 position)
+want_indexed(RtIndexedGroup *indexed)
 {
-	dlist_iter	iter;
-
-	note_wish(by_path, name, position);
-	dlist_foreach(iter, &all)
-	{
-		RtGroup    *group = dlist_container(RtGroup, all_node, iter.cur);
-
-		if (is_concerned(group, by_path, name))
-			want(group);
-	}
+	want((RtGroup *) indexed);
 }
 
 void
 rt_groups_reload_topics(const char *pattern, size_t len, uint64 position)
 {
-	reload(false, (RtText) {pattern, len}, position);
+	note_wish(false, (RtText) {pattern, len}, position);
+	rt_group_index_visit_topics((RtText) {pattern, len}, want_indexed);
 }
 
 void
 rt_groups_reload_path(const char *path, size_t len, uint64 position)
 {
-	reload(true, (RtText) {path, len}, position);
+	note_wish(true, (RtText) {path, len}, position);
+	rt_group_index_visit_path((RtText) {path, len}, want_indexed);
 }
 
 void
@@ -350,7 +381,7 @@ rt_groups_sweep(void)
 	dlist_foreach(iter, &watched)
 	{
 		RtGroup    *group = dlist_container(RtGroup, watched_node, iter.cur);
-		int64		since = Max(group->topic->last_event_ms, group->loaded_ms);
+		int64		since = Max(group->indexed.topic->last_event_ms, group->loaded_ms);
 
 		if (rt_gateway.now_ms - since >= group->stale_ms)
 			want(group);
@@ -359,19 +390,14 @@ rt_groups_sweep(void)
 
 /* ---- asking ---- */
 
-static RtSubscription *
-first_of(RtGroup *group)
-{
-	return dlist_head_element(RtSubscription, group_node, &group->subscriptions);
-}
-
 static bool
 ask_for(RtGroup *group)
 {
 	char		quoted[RT_TOPIC_MAX + 2];
 	RtQuestionTexts texts = {
-		.path = group->path,
-		.id = rt_topic_quote(quoted, group->topic->name, group->topic->name_len),
+		.path = group->indexed.path,
+		.id = rt_topic_quote(quoted, group->indexed.topic->name,
+							 group->indexed.topic->name_len),
 		.args = group->args
 	};
 	RtQuestion	question;
@@ -385,7 +411,7 @@ ask_for(RtGroup *group)
 		return false;
 	group->ticket = ++last_ticket;
 	group->again = false;
-	set_state(group, ASKED);
+	set_asked(group);
 	in_flight++;
 	return true;
 }
@@ -393,9 +419,11 @@ ask_for(RtGroup *group)
 void
 rt_groups_begin(void)
 {
-	while (!dlist_is_empty(&waiting) && rt_ask_has_part(in_flight))
+	RtTaker    *taker;
+
+	while ((taker = rt_turns_first(&waiting)) != NULL && rt_ask_has_part(in_flight))
 	{
-		if (!ask_for(dlist_head_element(RtGroup, state_node, &waiting)))
+		if (!ask_for(dlist_head_element(RtGroup, state_node, &taker->things)))
 			break;
 	}
 }
@@ -403,7 +431,7 @@ rt_groups_begin(void)
 bool
 rt_groups_waiting(void)
 {
-	return !dlist_is_empty(&waiting);
+	return rt_turns_first(&waiting) != NULL;
 }
 
 /* ---- answers ---- */
@@ -501,7 +529,8 @@ tell_recovered(RtGroup *group)
 	if (!group->failing)
 		return;
 	group->failing = false;
-	topic_len = snprintf(topic, sizeof(topic), RT_SYSTEM_OF_TOPIC "%s", group->topic->name);
+	topic_len = snprintf(topic, sizeof(topic), RT_SYSTEM_OF_TOPIC "%s",
+						 group->indexed.topic->name);
 	len = rt_payload_event(buffer, cap, (RtText) {topic, topic_len},
 						   RT_TEXT("recovered"), RT_TEXT("null"), -1);
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_TEXT, &len);
@@ -532,7 +561,7 @@ rt_group_answer(RtRequest *request)
 	in_flight--;
 	if (group == NULL)
 		return;					/* nobody follows it any more */
-	set_state(group, IDLE);
+	set_idle(group);
 	group->loaded_ms = rt_gateway.now_ms;
 	if (group->again)
 		want(group);

@@ -7,6 +7,7 @@
 
 #include "src/gateway/topic/hash_table.h"
 
+struct RtGroupTopic;
 struct RtSubscription;
 
 typedef struct RtTopic
@@ -20,6 +21,7 @@ typedef struct RtTopic
 	uint32 open_generation; /* of declarations when found open; 0 = not */
 	int64 last_event_ms;    /* 0 = none while it is here */
 	uint32 query_holds;     /* groups that follow it, see query_hold.h */
+	struct RtGroupTopic *group_topic; /* its groups; NULL = none */
 	char name[FLEXIBLE_ARRAY_MEMBER]; /* terminated */
 } RtTopic;
 
