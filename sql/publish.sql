@@ -38,6 +38,11 @@ SELECT * FROM try($$SELECT realtime.publish(NULL, 'e')$$);
 SELECT * FROM try($$SELECT realtime.publish('t', NULL)$$);
 SELECT * FROM try($$SELECT realtime.publish(NULL::realtime.envelope[])$$);
 SELECT * FROM try($$SELECT realtime.publish(ARRAY[NULL]::realtime.envelope[])$$);
+-- how a topic is
+SELECT realtime.mark_degraded('news'), realtime.mark_degraded(repeat('x', 256), repeat('"', 1024)), realtime.mark_recovered('news');
+SELECT t.* FROM unnest(ARRAY[$$NULL$$, $$''$$, $$'__system:news'$$, $$'news', repeat('x', 1025)$$]) o,
+	try(format('SELECT realtime.mark_degraded(%s)', o)) t;
+SELECT * FROM try($$SELECT realtime.mark_recovered(NULL)$$);
 SELECT * FROM try($$SELECT realtime.publish(ARRAY[('t', NULL, NULL)]::realtime.envelope[])$$);
 -- data that clients could not merge
 SELECT n, t.* FROM unnest(ARRAY['created', 'updated', 'deleted', 'join', 'leave', 'update', 'remove', 'refreshed', 'set']) n,

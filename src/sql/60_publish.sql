@@ -25,6 +25,24 @@ COMMENT ON FUNCTION realtime.invalidate(text) IS
 pattern: * is one or more characters, all else is itself. Said twice in a transaction it happens once; rolled back, also to a savepoint, it does not.
 Errors: 22004 for a NULL, RT430 for a pattern that is no topic, 54000 and 0A000 as for realtime.publish(), as is another database.';
 
+CREATE FUNCTION realtime.mark_degraded(
+	topic text,
+	reason text DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_mark_degraded';
+COMMENT ON FUNCTION realtime.mark_degraded(text, text) IS
+'Tells those who follow a topic, once this transaction commits, that what they have of it may be out of date: an event "degraded" on the topic "__system:" followed by its name, with {"reason": ...} or null. on_error of a stream may call it.
+reason: up to 1024 bytes, for people.
+Errors: 22004 for a NULL, RT430 for the topic, 22023 for the reason, 54000 and 0A000 as for realtime.publish(), as is another database.';
+
+CREATE FUNCTION realtime.mark_recovered(topic text)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_mark_recovered';
+COMMENT ON FUNCTION realtime.mark_recovered(text) IS
+'Tells those who follow a topic, once this transaction commits, that it is as it should be again: an event "recovered" on the topic "__system:" followed by its name.';
+
 CREATE FUNCTION realtime.publish(messages realtime.envelope[])
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -83,6 +83,8 @@ GRANT EXECUTE ON FUNCTION
 	realtime.publish(text, text, jsonb),
 	realtime.publish(realtime.envelope[]),
 	realtime.invalidate(text),
+	realtime.mark_degraded(text, text),
+	realtime.mark_recovered(text),
 	realtime.throttle(text, text, jsonb, interval),
 	realtime.debounce(text, text, jsonb, interval)
 	TO realtime_publisher;

@@ -32,6 +32,8 @@ CREATE FUNCTION app.big(n integer) RETURNS text STABLE LANGUAGE sql AS $$SELECT 
 CREATE FUNCTION app.told(code text, message text, topic text) RETURNS void LANGUAGE sql AS
 	$$INSERT INTO app.log (code, message, topic, connection) VALUES (code, message, topic, realtime.connection_id());
 	SELECT realtime.publish('trouble', 'told', to_jsonb(code))$$;
+CREATE FUNCTION app.marks(code text, message text, topic text) RETURNS void LANGUAGE sql AS
+	'SELECT realtime.mark_degraded(topic, message)';
 CREATE FUNCTION app.told_code(code text) RETURNS void LANGUAGE sql AS $$INSERT INTO app.log (code) VALUES (code)$$;
 CREATE FUNCTION app.fails() RETURNS void LANGUAGE plpgsql AS $$BEGIN
 	INSERT INTO app.log (code) VALUES ('never');
@@ -43,6 +45,7 @@ SELECT realtime.stream('er/room', 'room:{room}', 'app.value(text)', merge => 'se
 		on_error => 'app.told(text,text,text)'),
 	realtime.stream('er/shown', 'shown:{room}', 'app.value(text)', merge => 'set', transform => 'app.shown(jsonb)',
 		on_error => 'app.told_code(text)'),
+	realtime.stream('er/marked', 'marked:{room}', 'app.value(text)', merge => 'set', on_error => 'app.marks(text,text,text)'),
 	realtime.stream('er/big', 'big', 'app.big(integer)', merge => 'set', on_error => 'app.told_code(text)'),
 	realtime.stream('er/fails', 'fails:{room}', 'app.value(text)', merge => 'set', on_error => 'app.fails()'),
 	realtime.stream('er/hangs', 'hangs:{room}', 'app.value(text)', merge => 'set', on_error => 'app.hangs()'),
@@ -53,6 +56,12 @@ wait_for_call($node, 'er/room', ['x']);
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub trouble { sql("UPDATE app.state SET trouble = '$_[0]'"); return; }
 sub follow { my ($ws, $path, @args) = @_; return ws_call($ws, $path, \@args, stream => $true); }
+sub health
+{
+	my ($client, $topic) = @_;
+	my $event = ws_wait($client, sub { ($_->{topic} // '') eq "__system:$topic" && $_->{event} ne 'error' });
+	return [ @$event{qw(event data)} ];
+}
 sub is_told
 {
 	my ($expected, $what) = @_;
@@ -105,6 +114,21 @@ trouble('raised');
 sql(q{SELECT realtime.invalidate('room:a')});
 is(ws_wait($ws, sub { ($_->{topic} // '') eq '__system:room:a' })->{data}{code}, 'BROKEN', 'learns that it cannot be loaded anew');
 is_told('BROKEN not now room:a', 'as does who declared it');
+
+# How it is
+my @followers = map { ws_connect($node) } 1, 2;
+trouble('');
+is(follow($_, 'er/marked', 'a')->{data}, 7, 'who follows a stream') for @followers;
+trouble('broken');
+is(ws_call($ws, 'er/marked', ['a'])->{code}, 'INTERNAL_ERROR', 'that fails for another one');
+is_deeply(health($_, 'marked:a'), [ 'degraded', { reason => 'relation "nowhere" does not exist' } ], 'is told by its on_error') for @followers;
+sql(q{BEGIN; SELECT realtime.mark_recovered('marked:a'); ROLLBACK});
+sql(q{SELECT realtime.mark_degraded('marked:b'), realtime.mark_degraded('nobody:follows')});
+sql(q{SELECT realtime.mark_degraded('marked:a', E'say "why"\\n')});
+is_deeply(health($_, 'marked:a'), [ 'degraded', { reason => "say \"why\"\n" } ], 'as anybody may say') for @followers;
+sql(q{SELECT realtime.mark_recovered('marked:a')});
+is_deeply(health($_, 'marked:a'), [ 'recovered', undef ], 'and that it works again') for @followers;
+trouble('raised');
 
 # An on_error that is no help
 is(follow($ws, 'er/fails', 'a')->{code}, 'BROKEN', 'one that fails is nothing to the client');

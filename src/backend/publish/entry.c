@@ -6,13 +6,20 @@
 
 #include "src/backend/publish/entry.h"
 
+/* The topic that clients see need not be the one whose subscribers get it. */
 static RtEventText
-text_of(const RtEvent *event)
+text_on(const RtEvent *event, RtText topic)
 {
-	return (RtEventText){.topic = {event->topic, event->topic_len},
+	return (RtEventText){.topic = topic,
 						 .event = {event->event, event->event_len},
 						 .data_json = {event->data, event->data_len},
 						 .numbered = event->topic_class == RT_TOPIC_REPLAY};
+}
+
+static RtEventText
+text_of(const RtEvent *event)
+{
+	return text_on(event, (RtText) {event->topic, event->topic_len});
 }
 
 static char *
@@ -86,6 +93,23 @@ rt_entry_write(RtRingEntry *entry, const RtEvent *event)
 	end_frame(entry);
 	if (event->key_len > 0)
 		write_key(entry, event);
+}
+
+Size
+rt_entry_size_on(const RtEvent *event, RtText topic)
+{
+	RtEventText text = text_on(event, topic);
+
+	return rt_ring_entry_size(event->topic_len, rt_event_frame_max(&text));
+}
+
+void
+rt_entry_write_on(RtRingEntry *entry, const RtEvent *event, RtText topic)
+{
+	RtEventText text = text_on(event, topic);
+
+	entry->frame_len = rt_event_frame_write(frame_begin(entry), &text);
+	end_frame(entry);
 }
 
 void

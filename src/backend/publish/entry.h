@@ -24,6 +24,13 @@ extern void rt_entry_begin(RtRingEntry *entry, const RtEvent *event, Size size);
 /* Writes the frame, or all of it but the number. */
 extern void rt_entry_write(RtRingEntry *entry, const RtEvent *event);
 
+/*
+ * The same for an event without number and key that clients see on another
+ * topic.
+ */
+extern Size rt_entry_size_on(const RtEvent *event, RtText topic);
+extern void rt_entry_write_on(RtRingEntry *entry, const RtEvent *event, RtText topic);
+
 /* What is noted of an entry that waits for its number. */
 typedef struct RtUnnumbered
 {

@@ -22,6 +22,7 @@
 #include "src/backend/publish/pending.h"
 #include "src/backend/txn_stack.h"
 #include "src/catalog/declaration.h"
+#include "src/protocol/topic.h"
 
 #define BUFFER_MIN 1024			/* bytes */
 #define UNNUMBERED_MIN 8
@@ -117,6 +118,24 @@ rt_pending_add(const RtEvent *event)
 	end_entry(entry);
 	if (unlikely(rt_declarations_invalidated() != NIL))
 		rt_dependents_of_event(event, reload_stream);
+}
+
+/* It concerns nobody who depends on the topic. */
+void
+rt_pending_add_about(const RtEvent *event)
+{
+	char		name[sizeof(RT_SYSTEM_OF_TOPIC) + RT_TOPIC_MAX];
+	RtText		topic = {name, snprintf(name, sizeof(name), RT_SYSTEM_OF_TOPIC "%.*s",
+										(int) event->topic_len, event->topic)};
+	Size		size = rt_entry_size_on(event, topic);
+	RtRingEntry *entry;
+
+	Assert(event->topic_class == RT_TOPIC_VOLATILE);
+	rt_pending_check(event);
+	rt_pending_check_size(pending.size + size);
+	entry = begin_entry(event, size);
+	rt_entry_write_on(entry, event, topic);
+	end_entry(entry);
 }
 
 void

@@ -78,6 +78,12 @@ extern void rt_pending_check(const RtEvent *event);
 extern void rt_pending_add(const RtEvent *event);
 
 /*
+ * Adds an event of class volatile that the topic's subscribers get as one about
+ * it, on its topic "__system:".
+ */
+extern void rt_pending_add_about(const RtEvent *event);
+
+/*
  * Adds that subscribers of the event's topic have lost something; its name
  * and data are not looked at.  In a topic of class replay it takes a number.
  */
