@@ -56,7 +56,8 @@ SELECT severity, object, problem, hint FROM realtime.check() WHERE problem ~ 'cl
 
 -- nothing is scarce here
 SELECT reason IN ('NONE', 'MEMORY', 'EXECUTORS', 'PUBLISH_RATE', 'SUBSCRIBERS') AS reason, memory BETWEEN 0 AND 1 AS memory,
-	executors BETWEEN 0 AND 1 AS executors, publish_rate >= 0 AS publish_rate, subscribers >= 0 AS subscribers
+	executors BETWEEN 0 AND 1 AS executors, publish_rate >= 0 AS publish_rate, subscribers >= 0 AS subscribers,
+	jsonb_typeof(top_publishers) AS top_publishers
 FROM realtime.pressure;
 SELECT realtime.shed('both');
 

@@ -53,6 +53,7 @@
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
+#include "src/ipc/busy_topic.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
@@ -405,6 +406,7 @@ leave(int code, Datum arg)
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	rt_subscriber_counts_reset(rt_gateway.index);
+	rt_busy_topics_tell(rt_gateway.index, NULL, 0);
 	rt_query_groups_release_all(rt_gateway.index);
 	rt_flush_set_waiting(rt_gateway.index, false);
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);

@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "src/ipc/busy_topic.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
 #include "src/ipc/commit_slot.h"
@@ -64,6 +65,7 @@ static const SharedArea areas[] = {
 	{rt_timers_size, rt_timers_init},
 	{rt_members_size, rt_members_init},
 	{rt_subscriber_counts_size, rt_subscriber_counts_init},
+	{rt_busy_topics_size, rt_busy_topics_init},
 	{rt_commit_slots_size, rt_commit_slots_init},
 	{rt_change_ring_size, rt_change_ring_init},
 	{rt_query_groups_size, rt_query_groups_init},

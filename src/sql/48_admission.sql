@@ -18,7 +18,8 @@ CREATE FUNCTION realtime.stat_get_pressure(
 	OUT memory double precision,
 	OUT executors double precision,
 	OUT publish_rate double precision,
-	OUT subscribers double precision)
+	OUT subscribers double precision,
+	OUT top_publishers jsonb)
 RETURNS record
 LANGUAGE c VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'realtime_stat_get_pressure';
@@ -39,3 +40,5 @@ COMMENT ON COLUMN realtime.pressure.publish_rate IS
 	'Events per second in the last second';
 COMMENT ON COLUMN realtime.pressure.subscribers IS
 	'Topics that a connection is subscribed to, on average';
+COMMENT ON COLUMN realtime.pressure.top_publishers IS
+	'The topics with the most events in the last second, up to eight, the busiest first: [{"topic": ..., "rate": events per second, about}]';

@@ -91,6 +91,9 @@ ok(becomes('ok', 'low/echo', ['x']), 'and back');
 set(pressure_publish_rate => 1);
 ok(poll_until(sub { $node->safe_psql('postgres', q{SELECT realtime.publish('open:9', 'e', '1') FROM generate_series(1, 100)});
 	return reason() eq 'PUBLISH_RATE' }), 'events are too many');
+ok(poll_until(sub { $node->safe_psql('postgres', q{SELECT realtime.publish('open:' || CASE WHEN i % 4 = 0 THEN 8 ELSE 9 END, 'e', '1') FROM generate_series(1, 400) i});
+	return $node->safe_psql('postgres', q{SELECT string_agg(t.value ->> 'topic', ' ' ORDER BY t.ordinality) FROM realtime.pressure,
+		jsonb_array_elements(top_publishers) WITH ORDINALITY t}) eq 'open:9 open:8' }), 'and it is known of which topics');
 set(pressure_publish_rate => 0);
 
 # Executors

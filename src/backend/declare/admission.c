@@ -8,14 +8,18 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
 
 #include "src/backend/declare/function_check.h"
 #include "src/backend/declare/parameter.h"
 #include "src/backend/declare/store.h"
+#include "src/ipc/busy_topic.h"
 #include "src/ipc/pressure.h"
 
-#define PRESSURE_COLUMNS 5
+#define PRESSURE_COLUMNS 6
 
 /* Positions of parameters, as in src/sql */
 enum
@@ -87,6 +91,26 @@ realtime_admission(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* [{"topic": ..., "rate": ...}, ...] */
+static Datum
+busy_topics(void)
+{
+	RtBusyTopic topics[RT_BUSY_TOPICS];
+	int			count = rt_busy_topics_read(topics);
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '[');
+	for (int i = 0; i < count; i++)
+	{
+		appendStringInfoString(&text, i == 0 ? "{\"topic\":" : ",{\"topic\":");
+		escape_json(&text, pnstrdup(topics[i].name, topics[i].len));
+		appendStringInfo(&text, ",\"rate\":%u}", topics[i].rate);
+	}
+	appendStringInfoChar(&text, ']');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+}
+
 Datum
 realtime_stat_get_pressure(PG_FUNCTION_ARGS)
 {
@@ -103,5 +127,6 @@ realtime_stat_get_pressure(PG_FUNCTION_ARGS)
 	values[2] = Float8GetDatum(pressure.executors);
 	values[3] = Float8GetDatum(pressure.publish_rate);
 	values[4] = Float8GetDatum(pressure.subscribers);
+	values[5] = busy_topics();
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -16,6 +16,7 @@
 
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/topic/busiest.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
@@ -283,6 +284,7 @@ deliver_entry(const RtRingEntry *entry)
 		rt_topics_visit(deliver_if_concerned, unconstify(RtRingEntry *, entry));
 		return;
 	}
+	rt_busiest_note(entry);
 	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len);
 	if (topic == NULL)
 		return;
@@ -341,6 +343,7 @@ rt_fanout_sweep(void)
 		return;
 	pg_atomic_write_u64(&rt_gateway.counters->publish_rate,
 						(events - events_seen) * 1000 / elapsed_ms);
+	rt_busiest_tell(elapsed_ms);
 	events_seen = events;
 	seen_ms = rt_gateway.now_ms;
 }
