@@ -15,7 +15,7 @@
 #define LENGTH_DIGITS_MAX 18	/* of a Content-Length; more are too many bytes */
 
 static bool find_line(RtHttpHead *head, size_t len, RtText *line);
-static bool refuse_long(RtHttpHead *head, size_t len);
+static bool refuse_long(RtHttpHead *head, const char *reason);
 static bool read_line(RtHttpHead *head, RtText line);
 static bool read_request_line(RtHttpHead *head, RtText line);
 static bool read_version(RtHttpHead *head, RtText version);
@@ -168,7 +168,10 @@ rt_http_head_read(RtHttpHead *head, const char *bytes, size_t len)
 	return head->length > 0 ? RT_HTTP_WHOLE : RT_HTTP_MORE;
 }
 
-/* The next line; false if its end has not come or it is refused. */
+/*
+ * The next line; false if its end has not come or it is refused.  What is behind
+ * a limit is not looked at, so that the answer does not depend on what has come.
+ */
 static bool
 find_line(RtHttpHead *head, size_t len, RtText *line)
 {
@@ -176,7 +179,7 @@ find_line(RtHttpHead *head, size_t len, RtText *line)
 	size_t		end = len < RT_HTTP_HEAD_MAX ? len : RT_HTTP_HEAD_MAX;
 	size_t		i;
 
-	for (i = head->seen; i < end; i++)
+	for (i = head->seen; i < end && i - head->line <= RT_HTTP_LINE_MAX; i++)
 	{
 		if (bytes[i] == '\r')
 		{
@@ -186,7 +189,7 @@ find_line(RtHttpHead *head, size_t len, RtText *line)
 				return rt_http_refuse(head, 400, "A line has a CR in it.");
 			*line = (RtText) {bytes + head->line, i - head->line};
 			head->line = head->seen = (uint16_t) (i + 2);
-			return line->len <= RT_HTTP_LINE_MAX || refuse_long(head, len);
+			return true;
 		}
 		if (bytes[i] == '\n')
 			return rt_http_refuse(head, 400, "A line ends without a CR.");
@@ -194,20 +197,20 @@ find_line(RtHttpHead *head, size_t len, RtText *line)
 			return rt_http_refuse(head, 400, "There is a control character in the head.");
 	}
 	head->seen = (uint16_t) i;
-	if (i - head->line > RT_HTTP_LINE_MAX || len >= RT_HTTP_HEAD_MAX)
-		return refuse_long(head, len);
+	if (i - head->line > RT_HTTP_LINE_MAX)
+		return refuse_long(head, "A header is too long.");
+	if (len >= RT_HTTP_HEAD_MAX)
+		return refuse_long(head, "The headers are too long together.");
 	return false;
 }
 
 /* Returns false, for find_line(). */
 static bool
-refuse_long(RtHttpHead *head, size_t len)
+refuse_long(RtHttpHead *head, const char *reason)
 {
 	if (head->method == 0)
 		return rt_http_refuse(head, 414, "The request line is too long.");
-	return rt_http_refuse(head, 431, len >= RT_HTTP_HEAD_MAX ?
-						  "The headers are too long together." :
-						  "A header is too long.");
+	return rt_http_refuse(head, 431, reason);
 }
 
 static bool

@@ -351,6 +351,8 @@ limits_sizes(void)
 	CHECK(is_refused(414, with("GET /x", line, " HTTP/1.1\r\n" HOST "\r\n")));
 	CHECK(read_text(with("GET /", line, " HTTP/1.1")) == RT_HTTP_MORE);
 	CHECK(is_refused(414, with("GET /", line, " HTTP/1.1x")));
+	CHECK(is_refused(414, with("GET /", line, " HTTP/1.1x\x01\r\n\r\n")));
+	CHECK(is_refused(431, with("GET / HTTP/1.1\r\n" HOST "X: x", value, "\x01\r\n\r\n")));
 	CHECK(is_whole(with("GET / HTTP/1.1\r\n" HOST "X: ", value, "\r\n\r\n")));
 	CHECK(is_refused(431, with("GET / HTTP/1.1\r\n" HOST "X: x", value, "\r\n\r\n")));
 	CHECK(is_refused(431, with("GET / HTTP/1.1\r\n" HOST "X: x", value, "")));
