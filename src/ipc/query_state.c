@@ -2,10 +2,11 @@
  * query_state.c
  *		The rows of a group of a live query, in one flat piece of memory.
  *
- * Header, rows, hashes in cuts, links of the chains of cuts, links of those of
- * keys, buckets of keys and of each cut, texts of keys.  Keys are unique, so
- * their chains are short; many rows may have the same value in a cut, so those
- * chains are linked both ways.
+ * Header, rows, hashes in cuts, links of the chains of cuts, hashes of keys,
+ * buckets of keys and of each cut, texts of keys.  Keys are unique, so their
+ * chains are short; many rows may have the same value in a cut, so those chains
+ * are linked both ways.  A cut that is the key has the chains of keys, and its
+ * hashes are those of keys.
  */
 #include "postgres.h"
 
@@ -14,6 +15,7 @@
 #include "src/ipc/query_state.h"
 
 #define ROWS_MAX (UINT32_C(1) << 30)
+#define LONG_TEXT 128			/* bytes */
 
 typedef struct Link
 {
@@ -33,36 +35,69 @@ cuts_of(const RtQueryState *state, uint32 row)
 	return (uint64 *) (rows_of(state) + state->row_max) + (Size) row * state->cut_count;
 }
 
+/* Cuts that have chains of their own. */
+static uint32
+chained_cuts(uint32 cut_count, int key_cut)
+{
+	return key_cut < 0 ? cut_count : cut_count - 1;
+}
+
+static uint32
+own_cuts(const RtQueryState *state)
+{
+	return chained_cuts(state->cut_count, state->key_cut);
+}
+
+/* The number of a cut among them. */
+static int
+chain_of(const RtQueryState *state, int cut)
+{
+	return state->key_cut >= 0 && cut > state->key_cut ? cut - 1 : cut;
+}
+
 static Link *
 links_of(const RtQueryState *state, uint32 row)
 {
-	return (Link *) cuts_of(state, state->row_max) + (Size) row * state->cut_count;
+	return (Link *) cuts_of(state, state->row_max) + (Size) row * own_cuts(state);
 }
 
-/* Of each row, the next one in the chain of its key. */
+static Link *
+link_of(const RtQueryState *state, uint32 row, int cut)
+{
+	return &links_of(state, row)[chain_of(state, cut)];
+}
+
+/* There are none if a cut is the key. */
 static uint32 *
-key_links(const RtQueryState *state)
+key_hashes(const RtQueryState *state)
 {
 	return (uint32 *) links_of(state, state->row_max);
 }
 
-/* Of keys first, then of each cut. */
+static uint32
+key_hash(const RtQueryState *state, uint32 row)
+{
+	return state->key_cut < 0 ? key_hashes(state)[row] :
+		(uint32) cuts_of(state, row)[state->key_cut];
+}
+
+/* Of keys first, then of each other cut. */
 static uint32 *
 buckets_of(const RtQueryState *state)
 {
-	return key_links(state) + state->row_max;
+	return key_hashes(state) + (state->key_cut < 0 ? state->row_max : 0);
 }
 
 static uint32 *
-key_bucket(const RtQueryState *state, uint32 key_hash)
+key_bucket(const RtQueryState *state, uint32 hash)
 {
-	return &buckets_of(state)[key_hash & (state->bucket_count - 1)];
+	return &buckets_of(state)[hash & (state->bucket_count - 1)];
 }
 
 static uint32 *
 cut_bucket(const RtQueryState *state, int cut, uint64 hash)
 {
-	return &buckets_of(state)[(Size) (cut + 1) * state->bucket_count +
+	return &buckets_of(state)[(Size) (chain_of(state, cut) + 1) * state->bucket_count +
 							  (hash & (state->bucket_count - 1))];
 }
 
@@ -70,55 +105,91 @@ static char *
 texts_of(const RtQueryState *state)
 {
 	return (char *) (buckets_of(state) +
-					 (Size) (state->cut_count + 1) * state->bucket_count);
+					 (Size) (own_cuts(state) + 1) * state->bucket_count);
 }
 
+/* So that chains have one row or two. */
 static uint32
 bucket_count_for(uint32 row_count)
 {
-	return pg_nextpower2_32(Max(row_count, 1));
+	return pg_nextpower2_32(Max(row_count, 2)) / 2;
 }
 
 /* ---- making ---- */
 
-Size
-rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count)
+/* With lengths of one byte, but five of long ones. */
+static Size
+text_size(uint32 count, Size bytes)
 {
-	Size		texts = key_bytes + (Size) row_count * sizeof(uint32);
-	Size		row = sizeof(RtQueryRow) + sizeof(uint32) +
-		cut_count * (sizeof(uint64) + sizeof(Link));
+	return bytes + count + bytes / LONG_TEXT * sizeof(uint32);
+}
+
+Size
+rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count, int key_cut)
+{
+	uint32		own = chained_cuts(cut_count, key_cut);
+	Size		texts = text_size(row_count, key_bytes);
+	Size		row = sizeof(RtQueryRow) + cut_count * sizeof(uint64) +
+		own * sizeof(Link) + (key_cut < 0 ? sizeof(uint32) : 0);
 
 	if (row_count > ROWS_MAX || texts > PG_UINT32_MAX)
 		return 0;
 	return MAXALIGN(sizeof(RtQueryState)) + row_count * row +
-		(Size) bucket_count_for(row_count) * (cut_count + 1) * sizeof(uint32) + texts;
+		(Size) bucket_count_for(row_count) * (own + 1) * sizeof(uint32) + texts;
 }
 
 void
-rt_query_state_init(void *place, uint32 row_count, Size key_bytes, uint32 cut_count)
+rt_query_state_init(void *place, uint32 row_count, Size key_bytes, uint32 cut_count,
+					int key_cut)
 {
 	RtQueryState *state = place;
 
 	memset(state, 0, sizeof(RtQueryState));
-	state->size = rt_query_state_size(row_count, key_bytes, cut_count);
+	state->size = rt_query_state_size(row_count, key_bytes, cut_count, key_cut);
 	state->cut_count = cut_count;
+	state->key_cut = key_cut;
 	state->row_max = row_count;
 	state->bucket_count = bucket_count_for(row_count);
-	state->text_max = key_bytes + (Size) row_count * sizeof(uint32);
+	state->text_max = text_size(row_count, key_bytes);
 	memset(buckets_of(state), 0xFF,
-		   (Size) state->bucket_count * (cut_count + 1) * sizeof(uint32));
+		   (Size) state->bucket_count * (own_cuts(state) + 1) * sizeof(uint32));
+}
+
+/* ---- texts ---- */
+
+static char *
+put_length(char *to, uint32 len)
+{
+	*to++ = (char) Min(len, LONG_TEXT);
+	if (len >= LONG_TEXT)
+	{
+		memcpy(to, &len, sizeof(uint32));
+		to += sizeof(uint32);
+	}
+	return to;
+}
+
+static const char *
+take_length(const char *from, uint32 *len)
+{
+	*len = (unsigned char) *from++;
+	if (*len == LONG_TEXT)
+	{
+		memcpy(len, from, sizeof(uint32));
+		from += sizeof(uint32);
+	}
+	return from;
 }
 
 static uint32
 add_text(RtQueryState *state, const void *text, uint32 len)
 {
-	char	   *place = texts_of(state) + state->text_used;
 	uint32		at = state->text_used;
+	char	   *to = put_length(texts_of(state) + at, len);
 
-	Assert(state->text_max - at >= len + sizeof(uint32));
-	memcpy(place, &len, sizeof(uint32));
-	memcpy(place + sizeof(uint32), text, len);
-	state->text_used += sizeof(uint32) + len;
+	memcpy(to, text, len);
+	state->text_used = to + len - texts_of(state);
+	Assert(state->text_used <= state->text_max);
 	return at;
 }
 
@@ -127,44 +198,57 @@ add_text(RtQueryState *state, const void *text, uint32 len)
 static void
 link_key(RtQueryState *state, uint32 row)
 {
-	uint32	   *bucket = key_bucket(state, rows_of(state)[row].key_hash);
+	uint32	   *bucket = key_bucket(state, key_hash(state, row));
 
-	key_links(state)[row] = *bucket;
+	rows_of(state)[row].key_next = *bucket;
 	*bucket = row;
 }
 
 static void
 unlink_key(RtQueryState *state, uint32 row)
 {
-	uint32	   *link = key_bucket(state, rows_of(state)[row].key_hash);
+	uint32	   *link = key_bucket(state, key_hash(state, row));
 
 	while (*link != row)
-		link = &key_links(state)[*link];
-	*link = key_links(state)[row];
+		link = &rows_of(state)[*link].key_next;
+	*link = rows_of(state)[row].key_next;
 }
 
 static void
 link_cut(RtQueryState *state, uint32 row, int cut)
 {
-	uint32	   *bucket = cut_bucket(state, cut, cuts_of(state, row)[cut]);
-	Link	   *link = &links_of(state, row)[cut];
+	uint32	   *bucket;
+	Link	   *link;
 
+	if (cut == state->key_cut)
+	{
+		link_key(state, row);
+		return;
+	}
+	bucket = cut_bucket(state, cut, cuts_of(state, row)[cut]);
+	link = link_of(state, row, cut);
 	link->next = *bucket;
 	link->previous = RT_QUERY_ROW_NONE;
 	if (*bucket != RT_QUERY_ROW_NONE)
-		links_of(state, *bucket)[cut].previous = row;
+		link_of(state, *bucket, cut)->previous = row;
 	*bucket = row;
 }
 
 static void
 unlink_cut(RtQueryState *state, uint32 row, int cut)
 {
-	const Link *link = &links_of(state, row)[cut];
+	const Link *link;
 
+	if (cut == state->key_cut)
+	{
+		unlink_key(state, row);
+		return;
+	}
+	link = link_of(state, row, cut);
 	if (link->next != RT_QUERY_ROW_NONE)
-		links_of(state, link->next)[cut].previous = link->previous;
+		link_of(state, link->next, cut)->previous = link->previous;
 	if (link->previous != RT_QUERY_ROW_NONE)
-		links_of(state, link->previous)[cut].next = link->next;
+		link_of(state, link->previous, cut)->next = link->next;
 	else
 		*cut_bucket(state, cut, cuts_of(state, row)[cut]) = link->next;
 }
@@ -172,7 +256,8 @@ unlink_cut(RtQueryState *state, uint32 row, int cut)
 static void
 link_row(RtQueryState *state, uint32 row)
 {
-	link_key(state, row);
+	if (state->key_cut < 0)
+		link_key(state, row);
 	for (int cut = 0; cut < (int) state->cut_count; cut++)
 		link_cut(state, row, cut);
 }
@@ -180,7 +265,8 @@ link_row(RtQueryState *state, uint32 row)
 static void
 unlink_row(RtQueryState *state, uint32 row)
 {
-	unlink_key(state, row);
+	if (state->key_cut < 0)
+		unlink_key(state, row);
 	for (int cut = 0; cut < (int) state->cut_count; cut++)
 		unlink_cut(state, row, cut);
 }
@@ -196,7 +282,8 @@ rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key, uint64 hash,
 	Assert(state->row_count < state->row_max);
 	row->hash = hash;
 	memcpy(cuts_of(state, state->row_count), cuts, state->cut_count * sizeof(uint64));
-	row->key_hash = key->hash;
+	if (state->key_cut < 0)
+		key_hashes(state)[state->row_count] = key->hash;
 	row->key_at = add_text(state, key->text, key->len);
 	link_row(state, state->row_count++);
 }
@@ -214,7 +301,7 @@ bool
 rt_query_state_has_room(const RtQueryState *state, uint32 row_count, Size key_bytes)
 {
 	return state->row_max - state->row_count >= row_count &&
-		state->text_max - state->text_used >= key_bytes + row_count * sizeof(uint32);
+		state->text_max - state->text_used >= text_size(row_count, key_bytes);
 }
 
 void
@@ -246,6 +333,8 @@ rt_query_state_remove(RtQueryState *state, uint32 row)
 		rows_of(state)[row] = rows_of(state)[last];
 		memcpy(cuts_of(state, row), cuts_of(state, last),
 			   state->cut_count * sizeof(uint64));
+		if (state->key_cut < 0)
+			key_hashes(state)[row] = key_hashes(state)[last];
 		link_row(state, row);
 	}
 	state->row_count--;
@@ -263,11 +352,10 @@ rt_query_state_row(const RtQueryState *state, uint32 row)
 RtQueryRowKey
 rt_query_state_key(const RtQueryState *state, uint32 row)
 {
-	const RtQueryRow *found = rt_query_state_row(state, row);
-	const char *place = texts_of(state) + found->key_at;
-	RtQueryRowKey key = {.text = place + sizeof(uint32),.hash = found->key_hash};
+	const char *place = texts_of(state) + rt_query_state_row(state, row)->key_at;
+	RtQueryRowKey key = {.hash = key_hash(state, row)};
 
-	memcpy(&key.len, place, sizeof(uint32));
+	key.text = take_length(place, &key.len);
 	return key;
 }
 
@@ -277,8 +365,7 @@ rt_query_state_more(const RtQueryState *state, uint32 row, uint32 *len)
 	RtQueryRowKey key = rt_query_state_key(state, row);
 
 	Assert(state->is_window);
-	memcpy(len, key.text + key.len, sizeof(uint32));
-	return key.text + key.len + sizeof(uint32);
+	return take_length(key.text + key.len, len);
 }
 
 static bool
@@ -299,7 +386,7 @@ rt_query_state_find(const RtQueryState *state, const RtQueryRowKey *key)
 
 		if (keys_are_equal(&other, key))
 			break;
-		row = key_links(state)[row];
+		row = rows_of(state)[row].key_next;
 	}
 	return row;
 }
@@ -311,12 +398,23 @@ rt_query_state_cuts(const RtQueryState *state, uint32 row)
 	return cuts_of(state, row);
 }
 
+static uint32
+next_in_chain(const RtQueryState *state, int cut, uint32 row)
+{
+	return cut == state->key_cut ? rows_of(state)[row].key_next :
+		link_of(state, row, cut)->next;
+}
+
 uint32
 rt_query_state_next_in(const RtQueryState *state, int cut, uint64 hash, uint32 row)
 {
-	row = row == RT_QUERY_ROW_NONE ? *cut_bucket(state, cut, hash) :
-		links_of(state, row)[cut].next;
+	if (row != RT_QUERY_ROW_NONE)
+		row = next_in_chain(state, cut, row);
+	else if (cut == state->key_cut)
+		row = *key_bucket(state, (uint32) hash);
+	else
+		row = *cut_bucket(state, cut, hash);
 	while (row != RT_QUERY_ROW_NONE && cuts_of(state, row)[cut] != hash)
-		row = links_of(state, row)[cut].next;
+		row = next_in_chain(state, cut, row);
 	return row;
 }

@@ -8,8 +8,8 @@
  * It may have room for more rows than there are, so that what few rows have
  * changed in costs what these rows cost, however many there are.
  *
- * A row takes 24 bytes, 20 for each cut of the query, and its key 4 and what its
- * text takes.
+ * A row takes 16 bytes, 4 to 8 for each chain that it stands in, 8 for each cut of
+ * the query, 8 more for each but that which is the key itself, and the key's text.
  *
  * A key is the JSON text that the clients get: two keys that clients cannot
  * tell apart are one, whatever SQL says, and the other way round.
@@ -24,8 +24,8 @@
 typedef struct RtQueryRow
 {
 	uint64		hash;			/* of what is sent of it */
-	uint32		key_hash;
 	uint32		key_at;			/* among the texts: its length, its bytes */
+	uint32		key_next;		/* in the chain of its key */
 } RtQueryRow;
 
 typedef struct RtQueryState
@@ -33,10 +33,11 @@ typedef struct RtQueryState
 	Size		size;			/* of all of it */
 	uint32		row_max;
 	uint32		row_count;
-	uint32		bucket_count;	/* a power of 2; of keys and of each cut */
+	uint32		bucket_count;	/* a power of 2; of keys and of each other cut */
 	uint32		text_max;		/* bytes of keys, each with its length */
 	uint32		text_used;
 	uint32		cut_count;		/* of the query */
+	int			key_cut;		/* the one that is the key, or -1 */
 	uint64		cuts;			/* which they are: a hash of them */
 
 	/* of a window (window.h), whose rows are in order; clients have a part of it */
@@ -44,14 +45,14 @@ typedef struct RtQueryState
 	bool		is_all;			/* there are no rows behind it */
 	uint32		shown_from;
 	uint32		shown_count;
-	/* rows; hashes of their values in cuts; chains; buckets; texts */
+	/* rows; hashes of their values in cuts; chains; hashes of keys; buckets; texts */
 } RtQueryState;
 
 typedef struct RtQueryRowKey
 {
 	const char *text;
 	uint32		len;
-	uint32		hash;
+	uint32		hash;			/* of the text, or the row's hash in the key's cut */
 } RtQueryRowKey;
 
 /*
@@ -60,11 +61,12 @@ typedef struct RtQueryRowKey
  * more than there can be.
  */
 #define RT_QUERY_MORE_OVERHEAD sizeof(uint32)
-extern Size rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count);
+extern Size rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count,
+								int key_cut);
 
 /* Makes an empty one in so much memory. */
 extern void rt_query_state_init(void *place, uint32 row_count, Size key_bytes,
-								uint32 cut_count);
+								uint32 cut_count, int key_cut);
 
 /* Rows stand in the order in which they are added. */
 extern void rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key,
@@ -80,7 +82,10 @@ extern const char *rt_query_state_more(const RtQueryState *state, uint32 row,
 extern const RtQueryRow *rt_query_state_row(const RtQueryState *state, uint32 row);
 extern RtQueryRowKey rt_query_state_key(const RtQueryState *state, uint32 row);
 
-/* The number of the row with a key, or RT_QUERY_ROW_NONE. */
+/*
+ * The number of the row with a key, or RT_QUERY_ROW_NONE.  The key may be one of
+ * another state with the same cuts.
+ */
 extern uint32 rt_query_state_find(const RtQueryState *state,
 								  const RtQueryRowKey *key);
 

@@ -57,6 +57,9 @@ extern void rt_query_values(RtQuery *query, RtQueryRelation *relation,
 							Snapshot snapshot, RtQueryValueFunction function,
 							void *arg);
 
+/* The cut whose column is the key, or -1. */
+extern int	rt_query_key_cut(const RtQuery *query);
+
 /* Which cuts a query has, as a hash. */
 extern uint64 rt_query_cuts_hash(const RtQuery *query);
 

@@ -63,6 +63,17 @@ rt_query_values(RtQuery *query, RtQueryRelation *relation,
 		function((Datum) 0, true, arg);
 }
 
+int
+rt_query_key_cut(const RtQuery *query)
+{
+	for (int i = 0; i < list_length(query->cuts) && query->key_count == 1; i++)
+	{
+		if (((RtQueryCut *) list_nth(query->cuts, i))->column == query->key_columns[0])
+			return i;
+	}
+	return -1;
+}
+
 uint64
 rt_query_cuts_hash(const RtQuery *query)
 {

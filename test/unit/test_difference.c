@@ -58,8 +58,8 @@ make_state(const Rows *rows)
 
 	for (int i = 0; i < rows->count; i++)
 		key_bytes += make_key(rows->keys[i], text).len;
-	state = malloc(rt_query_state_size(rows->count, key_bytes, 1));
-	rt_query_state_init(state, rows->count, key_bytes, 1);
+	state = malloc(rt_query_state_size(rows->count, key_bytes, 1, -1));
+	rt_query_state_init(state, rows->count, key_bytes, 1, -1);
 	for (int i = 0; i < rows->count; i++)
 	{
 		RtQueryRowKey key = make_key(rows->keys[i], text);
@@ -204,6 +204,15 @@ test_rows_are_found(void)
 	free(state);
 }
 
+/* Of a state whose cut is the key, or another column. */
+static int	key_cut = -1;
+
+static uint64
+cut_of(int number, int value)
+{
+	return key_cut == 0 ? number % 3 : value % 3;
+}
+
 /* A state changed in place and one made anew have the same rows. */
 static void
 check_same_rows(const RtQueryState *state, const int *values)
@@ -221,7 +230,7 @@ check_same_rows(const RtQueryState *state, const int *values)
 			continue;
 		count++;
 		CHECK(rt_query_state_row(state, row)->hash == (uint64) values[number]);
-		CHECK(rt_query_state_cuts(state, row)[0] == (uint64) values[number] % 3);
+		CHECK(rt_query_state_cuts(state, row)[0] == cut_of(number, values[number]));
 	}
 	CHECK(state->row_count == count);
 }
@@ -255,7 +264,7 @@ change_at_random(RtQueryState *state, int *values)
 	uint64		cut;
 
 	values[number] = row == RT_QUERY_ROW_NONE || rand() % 2 ? rand() % 50 : -1;
-	cut = values[number] % 3;
+	cut = cut_of(number, values[number]);
 	if (values[number] < 0)
 		rt_query_state_remove(state, row);
 	else if (row == RT_QUERY_ROW_NONE)
@@ -268,11 +277,11 @@ static void
 test_changes_in_place(void)
 {
 	Size		key_bytes = 5000 * 20;
-	RtQueryState *state = malloc(rt_query_state_size(5000, key_bytes, 1));
+	RtQueryState *state = malloc(rt_query_state_size(5000, key_bytes, 1, key_cut));
 	int			values[KEYS];
 
 	memset(values, 0xFF, sizeof(values));
-	rt_query_state_init(state, 5000, key_bytes, 1);
+	rt_query_state_init(state, 5000, key_bytes, 1, key_cut);
 	for (int i = 0; i < 4000 && rt_query_state_has_room(state, 1, 20); i++)
 	{
 		change_at_random(state, values);
@@ -284,11 +293,53 @@ test_changes_in_place(void)
 }
 
 static void
+test_key_is_the_cut(void)
+{
+	key_cut = 0;
+	test_changes_in_place();
+	key_cut = -1;
+}
+
+/* Lengths around that which takes more room. */
+static void
+test_long_keys(void)
+{
+	static const uint32 lens[] = {0, 1, 127, 128, 129, 255, 256, 70000};
+	Size		bytes = 0;
+	char	   *text = malloc(70000);
+	RtQueryState *state;
+	uint64		cut = 0;
+
+	memset(text, 'x', 70000);
+	for (int i = 0; i < lengthof(lens); i++)
+		bytes += lens[i];
+	state = malloc(rt_query_state_size(lengthof(lens), bytes, 1, -1));
+	rt_query_state_init(state, lengthof(lens), bytes, 1, -1);
+	for (int i = 0; i < lengthof(lens); i++)
+	{
+		RtQueryRowKey key = {text, lens[i], i};
+
+		CHECK(rt_query_state_has_room(state, 1, lens[i]));
+		rt_query_state_add(state, &key, i, &cut);
+	}
+	CHECK(state->text_used <= state->text_max);
+	for (int i = 0; i < lengthof(lens); i++)
+	{
+		RtQueryRowKey key = rt_query_state_key(state, i);
+
+		CHECK(key.len == lens[i] && memcmp(key.text, text, key.len) == 0);
+		CHECK(rt_query_state_find(state, &key) == (uint32) i);
+	}
+	free(state);
+	free(text);
+}
+
+static void
 test_too_many_are_refused(void)
 {
-	CHECK(rt_query_state_size(PG_UINT32_MAX, 0, 1) == 0);
-	CHECK(rt_query_state_size(1, PG_UINT32_MAX, 1) == 0);
-	CHECK(rt_query_state_size(0, 0, 0) > 0);
+	CHECK(rt_query_state_size(PG_UINT32_MAX, 0, 1, -1) == 0);
+	CHECK(rt_query_state_size(1, PG_UINT32_MAX, 1, -1) == 0);
+	CHECK(rt_query_state_size(0, 0, 0, -1) > 0);
 }
 
 static void
@@ -337,6 +388,8 @@ main(void)
 {
 	RUN(test_rows_are_found);
 	RUN(test_changes_in_place);
+	RUN(test_key_is_the_cut);
+	RUN(test_long_keys);
 	RUN(test_too_many_are_refused);
 	RUN(test_nothing_to_tell);
 	RUN(test_moves);

@@ -74,6 +74,7 @@ rt_collector_begin(RtCollector *collector, const RtStreamDeclaration *declaratio
 	collector->row_max = ROWS_AT_FIRST;
 	collector->row_limit = declaration->query->max_rows;
 	collector->cut_count = list_length(query->cuts);
+	collector->key_cut = rt_query_key_cut(query);
 	collector->cuts = palloc((ROWS_AT_FIRST * collector->cut_count + 1) * sizeof(uint64));
 	collector->key_ends = palloc(ROWS_AT_FIRST * sizeof(Size));
 	collector->ends = palloc(ROWS_AT_FIRST * sizeof(Size));
@@ -156,7 +157,9 @@ rt_collector_key(const RtCollector *collector, uint32 row)
 	RtQueryRowKey key = {.text = collector->keys.data + begin};
 
 	key.len = collector->key_ends[row] - begin;
-	key.hash = hash_bytes((const unsigned char *) key.text, key.len);
+	key.hash = collector->key_cut < 0 ?
+		hash_bytes((const unsigned char *) key.text, key.len) :
+		(uint32) rt_collector_cuts(collector, row)[collector->key_cut];
 	return key;
 }
 
@@ -380,7 +383,8 @@ rt_collector_state(const RtCollector *collector, uint32 more_rows, Size more_key
 {
 	uint32		row_count = collector->row_count + more_rows;
 	Size		key_bytes = collector->keys.len + more_key_bytes;
-	Size		size = rt_query_state_size(row_count, key_bytes, collector->cut_count);
+	Size		size = rt_query_state_size(row_count, key_bytes, collector->cut_count,
+											collector->key_cut);
 	RtQueryState *state;
 
 	if (size == 0)
@@ -388,7 +392,8 @@ rt_collector_state(const RtCollector *collector, uint32 more_rows, Size more_key
 				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
 				 errmsg("Keys of the result are too long")));
 	state = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	rt_query_state_init(state, row_count, key_bytes, collector->cut_count);
+	rt_query_state_init(state, row_count, key_bytes, collector->cut_count,
+						collector->key_cut);
 	state->cuts = rt_query_cuts_hash(collector->query);
 	return state;
 }

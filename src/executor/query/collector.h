@@ -41,6 +41,7 @@ typedef struct RtCollector
 	StringInfoData keys;
 	Size	   *key_ends;
 	uint32		cut_count;
+	int			key_cut;		/* the one that is the key, or -1 */
 	uint64	   *cuts;			/* hashes, cut_count of each row */
 	const RtRestriction *restriction;	/* rows that one of its values before the
 										 * one at hand has found do not come again */

@@ -274,10 +274,12 @@ rt_window_state(const RtWindowRows *rows, const RtWindow *window, const RtQuery 
 {
 	Size		bytes = text_bytes(rows);
 	int			cut_count = list_length(query->cuts);
-	RtQueryState *state = palloc_extended(rt_query_state_size(rows->count, bytes, cut_count),
+	int			key_cut = rt_query_key_cut(query);
+	RtQueryState *state = palloc_extended(rt_query_state_size(rows->count, bytes, cut_count,
+															  key_cut),
 										  MCXT_ALLOC_HUGE);
 
-	rt_query_state_init(state, rows->count, bytes, cut_count);
+	rt_query_state_init(state, rows->count, bytes, cut_count, key_cut);
 	state->cuts = rt_query_cuts_hash(query);
 	state->is_window = true;
 	state->is_all = rows->is_all;
@@ -297,8 +299,11 @@ rt_window_state_shown(const RtQueryState *state)
 		return state;
 	for (uint32 i = 0; i < state->shown_count; i++)
 		bytes += rt_query_state_key(state, state->shown_from + i).len;
-	shown = palloc(rt_query_state_size(state->shown_count, bytes, state->cut_count));
-	rt_query_state_init(shown, state->shown_count, bytes, state->cut_count);
+	shown = palloc(rt_query_state_size(state->shown_count, bytes, state->cut_count,
+									   state->key_cut));
+	rt_query_state_init(shown, state->shown_count, bytes, state->cut_count,
+						state->key_cut);
+	shown->cuts = state->cuts;
 	for (uint32 i = 0; i < state->shown_count; i++)
 	{
 		uint32		row = state->shown_from + i;
