@@ -51,6 +51,7 @@ sub why
 
 my ($all, $lists, $count, $top) = map { follow($ws, $_) } qw(q/all q/lists q/count q/top);
 is(why($all, 'UPDATE app.item SET n = n + 1 WHERE id = 7'), '', 'a row is asked for alone');
+is(why($all, 'UPDATE app.item SET n = n + 1 WHERE id BETWEEN 100 AND 180'), '', 'so are more of a large result');
 is(why($count, 'DELETE FROM app.item WHERE id = 7'), 'a table has no cut', 'a table without a cut');
 is(why($lists, 'UPDATE app.item SET n = n + 1 WHERE id BETWEEN 100 AND 180'), 'many values of a cut', 'more values than are asked for');
 is(why($lists, 'UPDATE app.item SET n = n + 1 WHERE id <= 1000'), 'many rows have changed', 'more rows than are looked at');

@@ -15,6 +15,9 @@
 #include "src/guc.h"
 #include "src/query/run.h"
 
+#define VALUES_LEAST 50			/* are asked for whatever it costs */
+#define VALUES_PART 16			/* of the rows */
+
 typedef struct Finding
 {
 	RtRestriction *restriction;
@@ -22,6 +25,7 @@ typedef struct Finding
 	ParamListInfo arguments;
 	MemoryContext context;		/* of values */
 	int			cut;			/* that values are told of */
+	int			max;			/* values */
 	bool		overflow;
 } Finding;
 
@@ -48,7 +52,7 @@ add_value(Datum value, bool is_null, void *arg)
 	if (is_known(restriction, finding->cut, hash) ||
 		(is_null && realtime_query_check == RT_QUERY_CHECK_WITHOUT_NULL))
 		return;
-	if (restriction->count == RT_RESTRICTION_MAX)
+	if (restriction->count == finding->max)
 	{
 		finding->overflow = true;
 		return;
@@ -87,13 +91,21 @@ add_relation(Finding *finding, RtRoundChanges *changes, RtQueryRelation *relatio
 	return finding->overflow ? RT_FULL_MANY_VALUES : RT_FULL_NOT;
 }
 
+/* To ask for one costs what some rows of a full run cost. */
+static int
+max_values(uint32 row_count)
+{
+	return Max(VALUES_LEAST, Min(RT_RESTRICTION_MAX, row_count / VALUES_PART));
+}
+
 RtQueryWhyFull
 rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
-					RtQuery *query, const NullableDatum *values)
+					RtQuery *query, const NullableDatum *values, uint32 row_count)
 {
 	Finding		finding = {
 		.restriction = restriction,
 		.query = query,
+		.max = max_values(row_count),
 		.context = CurrentMemoryContext
 	};
 	RtQueryWhyFull why_full = RT_FULL_NOT;

@@ -8,7 +8,7 @@
 #include "src/executor/query/match.h"
 #include "src/query/analysis.h"
 
-#define RT_RESTRICTION_MAX 50	/* values; beyond, a full run is not much more */
+#define RT_RESTRICTION_MAX 1000	/* values, of a large result */
 
 typedef struct RtCutValue
 {
@@ -27,11 +27,12 @@ typedef struct RtRestriction
 
 /*
  * Finds it for a query and the values of its parameters, as the current role, at
- * the active snapshot.  Returns why all of the query is to be run, or that it is
- * not.
+ * the active snapshot.  Returns why all of the query, which has so many rows, is to
+ * be run, or that it is not.
  */
 extern RtQueryWhyFull rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
-								RtQuery *query, const NullableDatum *values);
+								RtQuery *query, const NullableDatum *values,
+								uint32 row_count);
 
 /* Whether a row, by its hashes in the cuts, has one of the first values. */
 extern bool rt_restriction_concerns(const RtRestriction *restriction, int count,

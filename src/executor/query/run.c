@@ -49,7 +49,8 @@ run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
 		return RT_FULL_UNKNOWN;
 	if (run->changes == NULL)
 		return RT_FULL_WAITED;
-	why_full = rt_restriction_find(&restriction, run->changes, query, values);
+	why_full = rt_restriction_find(&restriction, run->changes, query, values,
+								   before->row_count);
 	if (why_full != RT_FULL_NOT)
 		return why_full;
 	run->result = rt_query_result_restricted(run->declaration, query, values,
