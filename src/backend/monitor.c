@@ -163,6 +163,8 @@ read_executor(int number, RtWorkerSlot *slot, Datum *values, bool *nulls)
 	values[count++] = counter(&counters->errors);
 	values[count++] = counter(&counters->retries);
 	values[count++] = counter(&counters->flushes);
+	for (int tier = 0; tier < RT_STREAM_TIERS; tier++)
+		values[count++] = counter(&counters->tiers[tier]);
 	return count;
 }
 

@@ -57,6 +57,18 @@ rt_work_init(RtExecutorCounters *executor_counters)
 	counters = executor_counters;
 }
 
+static void
+count(pg_atomic_uint64 *counter)
+{
+	pg_atomic_write_u64(counter, pg_atomic_read_u64(counter) + 1);
+}
+
+void
+rt_work_count_value(RtStreamTier tier)
+{
+	count(&counters->tiers[tier]);
+}
+
 char *
 rt_work_path(RtRequest *request)
 {
@@ -352,8 +364,7 @@ rt_work_continue(RtWork *work)
 			renew_plans(work);
 		rt_reply_reset(work->request);
 		pause_before_retry(retries);
-		pg_atomic_write_u64(&counters->retries,
-							pg_atomic_read_u64(&counters->retries) + 1);
+		count(&counters->retries);
 	}
 	withhold_fault(work);
 	debug_query_string = NULL;

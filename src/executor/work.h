@@ -72,6 +72,9 @@ struct RtWork
 
 extern void rt_work_init(RtExecutorCounters *counters);
 
+/* Counts a value of a stream. */
+extern void rt_work_count_value(RtStreamTier tier);
+
 /* A copy of the path, or topic, that is asked for. */
 extern char *rt_work_path(RtRequest *request);
 

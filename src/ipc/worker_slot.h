@@ -51,12 +51,24 @@ typedef struct RtGatewayCounters
 									 * subscribers */
 } RtGatewayCounters;
 
+/* How who follows a stream has got what he did not have, from the cheapest on. */
+typedef enum RtStreamTier
+{
+	RT_TIER_REPLAYED,			/* events that are kept */
+	RT_TIER_BRIDGED,			/* events that delta_from_seq has */
+	RT_TIER_UNCHANGED,			/* nothing: the version is the same */
+	RT_TIER_DIFFERENCE,			/* rows that delta_diff has */
+	RT_TIER_LOADED,				/* the value */
+	RT_STREAM_TIERS
+} RtStreamTier;
+
 typedef struct RtExecutorCounters
 {
 	pg_atomic_uint64 calls;
 	pg_atomic_uint64 errors;
 	pg_atomic_uint64 retries;
 	pg_atomic_uint64 flushes;	/* XLogFlush calls made for pipelined commits */
+	pg_atomic_uint64 tiers[RT_STREAM_TIERS];	/* values of streams */
 } RtExecutorCounters;
 
 typedef struct RtSchedulerCounters

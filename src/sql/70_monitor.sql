@@ -106,7 +106,12 @@ CREATE FUNCTION realtime.stat_get_executor(
 	OUT calls bigint,
 	OUT errors bigint,
 	OUT retries bigint,
-	OUT flushes bigint)
+	OUT flushes bigint,
+	OUT replayed bigint,
+	OUT bridged bigint,
+	OUT unchanged bigint,
+	OUT differences bigint,
+	OUT loaded bigint)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL SAFE ROWS 2
 AS 'MODULE_PATHNAME', 'realtime_stat_get_executor';
@@ -133,6 +138,16 @@ COMMENT ON COLUMN realtime.stat_executor.retries IS
 	'Times that a call was run again after a serialization failure or a deadlock';
 COMMENT ON COLUMN realtime.stat_executor.flushes IS
 	'Flushes of the write-ahead log made for calls that were committed together';
+COMMENT ON COLUMN realtime.stat_executor.replayed IS
+	'Who follows a stream has got the events that he had missed, as they were kept';
+COMMENT ON COLUMN realtime.stat_executor.bridged IS
+	'The same, from delta_from_seq';
+COMMENT ON COLUMN realtime.stat_executor.unchanged IS
+	'He has been told that his version is still the value, by delta_version';
+COMMENT ON COLUMN realtime.stat_executor.differences IS
+	'He has got the rows that had changed, from delta_diff';
+COMMENT ON COLUMN realtime.stat_executor.loaded IS
+	'A value has been loaded';
 
 CREATE FUNCTION realtime.stat_get_scheduler(
 	OUT number integer,

@@ -41,6 +41,8 @@ SELECT results_eq('signatures', $$VALUES
 	('live_table_arguments', 'arguments bytea', 'text[]', 'i', 's'),
 	('live_table_changed', '', 'trigger', 'v', 'u'),
 	('load', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
+	('mark_degraded', 'topic text, reason text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('mark_recovered', 'topic text', 'void', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('query', 'path text, sql text DEFAULT NULL::text, loader regprocedure DEFAULT NULL::regprocedure, key text DEFAULT ''id''::text, '
@@ -140,6 +142,7 @@ SELECT results_eq('rights', $$VALUES
 	('live_table_arguments', 'pg_database_owner'), ('live_table_arguments', 'realtime_admin'),
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),
 	('load', 'pg_database_owner'), ('load', 'realtime_admin'),
+	('mark_degraded', 'realtime_publisher'), ('mark_recovered', 'realtime_publisher'),
 	('publish', 'realtime_publisher'),
 	('query', 'pg_database_owner'), ('query', 'realtime_admin'),
 	('query_table_changed', 'pg_database_owner'), ('query_table_changed', 'realtime_admin'),
@@ -216,7 +219,8 @@ SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', '
 	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers', 'repairs',
 	'ring_overruns', 'bytes_out', 'memory', 'stalled',
 	'in_flight', 'waiting']);
-SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes']);
+SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes', 'replayed', 'bridged',
+	'unchanged', 'differences', 'loaded']);
 SELECT columns_are('realtime', 'stat_scheduler', ARRAY['pid', 'state', 'started_at', 'bridges', 'notifications', 'waiting', 'skipped',
 	'failed', 'dropped', 'passes', 'trimmed', 'errors', 'in_flight']);
 SELECT columns_are('realtime', 'stat_timer', ARRAY['active', 'waiting', 'published', 'failed', 'overflowed', 'last_overflow']);

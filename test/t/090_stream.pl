@@ -126,6 +126,17 @@ sub publish
 	return;
 }
 
+# How values have come to be there, since the last time that this was asked.
+my @told = (0) x 5;
+sub ways
+{
+	my @now = split /\|/, $node->safe_psql('postgres',
+		'SELECT sum(replayed), sum(bridged), sum(unchanged), sum(differences), sum(loaded) FROM realtime.stat_executor');
+	my @since = map { $now[$_] - $told[$_] } 0 .. 4;
+	@told = @now;
+	return "@since";
+}
+
 sub events
 {
 	my ($connection, $count) = @_;
@@ -211,6 +222,7 @@ $page = follow($ws, 'todo/json-pages', []);
 is_deeply([ @$page{qw(data hasMore cursor)} ], [ [ { id => 1 } ], $false, undef ], 'a page of jsonb');
 
 # Versions
+ways();
 my $reply = follow($ws, 'todo/versions', ['home']);
 is_deeply([ scalar @{ $reply->{data} }, $reply->{version} ], [ 3, '3' ], 'a version');
 $reply = follow($ws, 'todo/versions', ['home'], version => '3');
@@ -219,6 +231,7 @@ $reply = follow($ws, 'todo/versions', ['home'], version => '1');
 is_deeply([ @$reply{qw(data delta version)} ], [ [ { id => 2 }, { id => 3 } ], $true, '3' ], 'that has');
 $reply = follow($ws, 'todo/versions', ['home'], version => 'old');
 is_deeply([ scalar @{ $reply->{data} }, $reply->{delta} ], [ 3, undef ], 'or too much');
+is(ways(), '0 0 1 1 2', 'all of which is counted');
 
 # The topic's own version
 my $version = follow($ws, 'todo/moved', ['home'])->{version};
@@ -253,6 +266,7 @@ is_deeply([ map { $_->{data} } ws_quiet($ws, 1) ], [ { id => 5 } ], 'events are 
 is(follow($ws, 'todo/never', [ 'hidden', 'y' ])->{code}, 'INTERNAL_ERROR', 'no stream whose events another declaration would not hide');
 
 # Numbers
+ways();
 publish('events', 'created', qq({"id": $_})) for 1 .. 3;
 $reply = follow($ws, 'todo/events', []);
 is_deeply([ scalar @{ $reply->{data} }, @$reply{qw(seq replay)} ], [ 3, 3, undef ], 'the first time');
@@ -268,6 +282,7 @@ is_deeply([ @$reply{qw(replay data)} ],
 	[ $true, [ { seq => 3, topic => 'events', event => 'created', data => { id => 2 } } ] ], 'what is kept elsewhere');
 $reply = follow($ws, 'todo/events', [], seq => 1);
 is_deeply([ $reply->{replay}, scalar @{ $reply->{data} } ], [ $false, 3 ], 'all, where nothing is');
+is(ways(), '1 1 0 0 2', 'is counted as well');
 is(follow($ws, 'todo/lines', [], seq => 0)->{replay}, $false, 'a list begins anew');
 
 # The value, and then what comes behind it: writers commit while a load waits

@@ -507,6 +507,7 @@ run_load(RtWork *work)
 		return;
 
 	work->stage = RT_STAGE_HANDLER;
+	stream->tier = RT_TIER_LOADED;
 	describe_stream(stream);
 	if (!stream->subscribes)
 	{
@@ -632,5 +633,7 @@ rt_stream_run(RtRequest *request, RtWorkResult *result)
 	*result = rt_work_result(work);
 	if (work->fault.code != NULL)
 		answer_fault(stream, result);
+	else if (stream->loads && !rt_stream_is_channel(stream->declaration))
+		rt_work_count_value(stream->tier);
 	return true;
 }

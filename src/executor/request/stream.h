@@ -54,6 +54,7 @@ typedef struct RtStreamWork
 	uint64		query_group_serial;
 
 	RtStreamReply reply;
+	RtStreamTier tier;			/* of the reply, if anything is loaded */
 	uint8		flags;			/* of the topic in the answer */
 } RtStreamWork;
 

@@ -94,6 +94,7 @@ replay_missed(RtStreamWork *stream, const RtReplayNumbers *numbers,
 	}
 	reply->replay = RT_REPLAYED_YES;
 	reply->data_json = (RtText) {data.data, data.len};
+	stream->tier = RT_TIER_REPLAYED;
 	return true;
 }
 
@@ -172,6 +173,7 @@ bridge_missed(RtStreamWork *stream)
 	appendStringInfoChar(&data, ']');
 	stream->reply.replay = RT_REPLAYED_YES;
 	stream->reply.data_json = (RtText) {data.data, data.len};
+	stream->tier = RT_TIER_BRIDGED;
 	return true;
 }
 
@@ -258,6 +260,7 @@ tell_difference(RtStreamWork *stream)
 	{
 		reply->unchanged = true;
 		reply->data_json = RT_TEXT("[]");
+		stream->tier = RT_TIER_UNCHANGED;
 		return true;
 	}
 	if (diff == NULL)
@@ -268,6 +271,7 @@ tell_difference(RtStreamWork *stream)
 	if (rows.isnull || !JB_ROOT_IS_ARRAY(DatumGetJsonbP(rows.value)))
 		return false;
 	reply->delta = true;
+	stream->tier = RT_TIER_DIFFERENCE;
 	rt_stream_set_rows(stream, DatumGetJsonbP(rows.value));
 	return true;
 }
