@@ -9,13 +9,9 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/varlena.h"
-
 #include "src/gateway/door/address.h"
 #include "src/gateway/door/allowed_host.h"
-#include "src/gateway/gateway.h"
+#include "src/gateway/door/setting_list.h"
 #include "src/guc.h"
 #include "src/protocol/host.h"
 
@@ -40,19 +36,6 @@ add_hosts(List *names)
 	}
 }
 
-static List *
-split_setting(const char *value, const char *setting)
-{
-	List	   *names = NIL;
-
-	if (SplitGUCList(pstrdup(value), ',', &names))
-		return names;
-	ereport(LOG,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid list syntax in parameter \"%s\"", setting)));
-	return NIL;
-}
-
 static bool
 list_has(List *names, const char *name)
 {
@@ -70,21 +53,12 @@ void
 rt_allowed_hosts_configure(void)
 {
 	static MemoryContext context = NULL;
-	MemoryContext old;
-	List	   *allowed;
-	List	   *listening;
-
-	if (context == NULL)
-		context = AllocSetContextCreate(rt_gateway.context,
-										"realtime allowed hosts",
-										ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(context);
-	known_count = 0;
+	MemoryContext old = rt_setting_begin(&context, "allowed_hosts");
+	List	   *allowed = rt_setting_split(realtime_allowed_hosts);
+	List	   *listening = rt_setting_split(realtime_listen_addresses);
 
 	/* the names stay in the context: hosts point to them */
-	old = MemoryContextSwitchTo(context);
-	allowed = split_setting(realtime_allowed_hosts, "realtime.allowed_hosts");
-	listening = split_setting(realtime_listen_addresses, "realtime.listen_addresses");
+	known_count = 0;
 	known = palloc(sizeof(RtHost) * (list_length(allowed) + list_length(listening) + 1));
 	add_hosts(allowed);
 	add_hosts(listening);

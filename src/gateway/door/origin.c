@@ -4,13 +4,8 @@
  */
 #include "postgres.h"
 
-#include "nodes/pg_list.h"
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/varlena.h"
-
 #include "src/gateway/door/origin.h"
-#include "src/gateway/gateway.h"
+#include "src/gateway/door/setting_list.h"
 #include "src/guc.h"
 
 /* realtime.allowed_origins, taken apart */
@@ -21,33 +16,14 @@ void
 rt_origins_configure(void)
 {
 	static MemoryContext context = NULL;
-	MemoryContext old;
-	List	   *list = NIL;
+	MemoryContext old = rt_setting_begin(&context, "allowed_origins");
+	List	   *list = rt_setting_split(realtime_allowed_origins);
 	ListCell   *cell;
-	char	   *copy;
 
-	if (context == NULL)
-		context = AllocSetContextCreate(rt_gateway.context,
-										"realtime allowed origins",
-										ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(context);
-	origins = NULL;
 	origin_count = 0;
-
-	old = MemoryContextSwitchTo(context);
-	copy = pstrdup(realtime_allowed_origins);
-	if (!SplitGUCList(copy, ',', &list))
-		ereport(LOG,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid list syntax in parameter \"%s\"",
-						"realtime.allowed_origins"),
-				 errdetail("No browser can connect until it is corrected.")));
-	else
-	{
-		origins = palloc0(sizeof(char *) * (list_length(list) + 1));
-		foreach(cell, list)
-			origins[origin_count++] = pstrdup((char *) lfirst(cell));
-	}
+	origins = palloc(sizeof(char *) * (list_length(list) + 1));
+	foreach(cell, list)
+		origins[origin_count++] = lfirst(cell);
 	MemoryContextSwitchTo(old);
 }
 

@@ -7,36 +7,24 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/varlena.h"
-
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/proxy.h"
-#include "src/gateway/gateway.h"
+#include "src/gateway/door/setting_list.h"
 #include "src/guc.h"
 #include "src/protocol/forwarded.h"
 
 static RtHostNetwork *trusted = NULL;
 static int	trusted_count = 0;
 
-/* The setting has been checked. */
 void
 rt_proxies_configure(void)
 {
 	static MemoryContext context = NULL;
-	MemoryContext old;
-	List	   *names = NIL;
+	MemoryContext old = rt_setting_begin(&context, "trusted_proxies");
+	List	   *names = rt_setting_split(realtime_trusted_proxies);
 	ListCell   *cell;
 
-	if (context == NULL)
-		context = AllocSetContextCreate(rt_gateway.context,
-										"realtime trusted proxies",
-										ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(context);
 	trusted_count = 0;
-	old = MemoryContextSwitchTo(context);
-	(void) SplitGUCList(pstrdup(realtime_trusted_proxies), ',', &names);
 	trusted = palloc(sizeof(RtHostNetwork) * (list_length(names) + 1));
 	foreach(cell, names)
 	{
