@@ -82,6 +82,7 @@ typedef struct RtQueryGroup
 								 * what they have is not what state says */
 	bool		failing;		/* the last run has failed, as they know */
 	bool		dirty;			/* is being changed */
+	bool		was_restricted; /* the last run was of what may have changed only */
 	bool		gone;			/* its clients have been told that it is no more */
 	int64		joined_ms;		/* when somebody has asked for it last */
 	int64		run_ms;			/* when it was run last */

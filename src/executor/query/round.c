@@ -47,6 +47,7 @@
 
 #define UNFOLLOWED_MS 5000		/* a group whose first client is on its way */
 #define LOOK_MS 1000			/* between looks for groups that nobody follows */
+#define SHORT_US 100000			/* a restricted run that nobody minds waiting for */
 #define RETRY_MS 1000			/* after a failure */
 #define FAILING_PAUSE 10		/* times what the last run took */
 #define GROUPS_PART 4			/* of those that there may be, for one client */
@@ -208,14 +209,19 @@ pause_after_run(const RtQueryGroup *group)
 /*
  * All of it was run because changes had waited, or as the first: what has changed
  * now will be less. If that had to wait, too, all of it would be run again, and so on.
+ * Likewise if only what may have changed was run the last time, and soon done.
  */
 static bool
 will_be_short(const RtGroupRun *run)
 {
-	RtQueryWhyFull why_full = run->group->counters.why_full;
+	const RtQueryGroup *group = run->group;
+	RtQueryWhyFull why_full = group->counters.why_full;
 
-	return run->changes != NULL &&
-		(why_full == RT_FULL_UNKNOWN || why_full == RT_FULL_WAITED);
+	if (run->changes == NULL)
+		return false;
+	if (group->was_restricted)
+		return group->counters.last_us < SHORT_US;
+	return why_full == RT_FULL_UNKNOWN || why_full == RT_FULL_WAITED;
 }
 
 static bool
@@ -338,6 +344,7 @@ count_run(const RtGroupRun *run, uint32 event_count)
 		counters->refreshes++;
 	if (run->result == NULL)
 		return;
+	run->group->was_restricted = run->result->restricted;
 	counters->restricted += run->result->restricted;
 	if (!run->result->restricted)
 		counters->why_full = run->why_full;
