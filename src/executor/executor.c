@@ -41,6 +41,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/leftover.h"
 #include "src/executor/outgoing.h"
+#include "src/executor/reply.h"
 #include "src/executor/query/round.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
@@ -54,6 +55,7 @@
 #include "src/executor/touched.h"
 #include "src/executor/work.h"
 #include "src/guc.h"
+#include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/expected_time.h"
@@ -328,10 +330,11 @@ run_request(RtRequest *request)
 	INSTR_TIME_SET_CURRENT(began);
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
-	rt_ring_own_end = 0;
+	rt_ring_own_end = rt_changes_own_end = 0;
 	result = run_kind(request);
 	if (request->asked.kind == RT_REQUEST_CALL)
 		request->answer_position = rt_ring_own_end;
+	rt_reply_say_changes(request, rt_changes_own_end);
 	/* it is the gateway's as soon as it is handed over */
 	note_time(request, &result, began);
 	rt_outgoing_add(request, result.durability, result.ended);

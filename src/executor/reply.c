@@ -31,6 +31,7 @@ rt_reply_reset(RtRequest *request)
 	rt_session_release(request->answer_session, RT_SESSION_REQUEST);
 	request->answer_session = RT_SESSION_NONE;
 	request->answer_kind = RT_ANSWER_NONE;
+	request->answer_says_changes = false;
 }
 
 bool
@@ -68,7 +69,8 @@ rt_reply_success(RtRequest *request, const char *data, int data_len)
 		return;
 
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
-	payload_len = rt_payload_success(buffer + RT_FRAME_HEADROOM, cap, id, data_json);
+	payload_len = rt_payload_success(buffer + RT_FRAME_HEADROOM, cap, id, data_json,
+									 request->asked.positions);
 	Assert(payload_len > 0);
 	if (payload_len > RT_FRAME_PAYLOAD_MAX)
 		ereport(ERROR,
@@ -76,7 +78,21 @@ rt_reply_success(RtRequest *request, const char *data, int data_len)
 				 errmsg("Result exceeds the frame limit")));
 	if (!set_frame(request, buffer, payload_len))
 		rt_reply_refuse_overload();
+	request->answer_says_changes = request->asked.positions;
 	pfree(buffer);
+}
+
+/* There is room for it at the end of the frame. */
+void
+rt_reply_say_changes(RtRequest *request, uint64 position)
+{
+	char	   *answer;
+
+	if (!request->answer_says_changes)
+		return;
+	answer = unconstify(char *, rt_shared_text_get(&request->answer));
+	rt_payload_set_position(answer, request->answer.len, position);
+	request->answer_changes = position;
 }
 
 void

@@ -60,6 +60,9 @@ extern void rt_reply_add_topic(StringInfo topics, const char *topic, int len,
 /* What a client gets for whom there is no memory. */
 pg_noreturn extern void rt_reply_refuse_overload(void);
 
+/* After the commit: puts the position of what it has changed into a success. */
+extern void rt_reply_say_changes(RtRequest *request, uint64 position);
+
 /* The extension is not there. */
 extern void rt_reply_unavailable(RtRequest *request);
 

@@ -23,6 +23,7 @@
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/recheck.h"
 #include "src/gateway/topic/resume.h"
+#include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscribe.h"
 #include "src/gateway/withheld.h"
@@ -103,6 +104,7 @@ ask_call(RtConnection *connection, const char *text, const RtCall *call,
 	rt_question_init(&question, connection,
 					 call->stream ? RT_REQUEST_STREAM : RT_REQUEST_CALL);
 	question.subject = sequence;
+	question.positions = connection->caps_pos;
 	if (!rt_json_is_null(text, call->cursor))
 		texts.cursor = text_of(text, call->cursor);
 	if (call->stream)
@@ -285,6 +287,7 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 		case RT_ENVELOPE_HELLO:
 			connection->caps_batch = envelope.caps_batch;
 			connection->caps_parts = envelope.caps_parts;
+			connection->caps_pos = envelope.caps_pos;
 			break;
 		case RT_ENVELOPE_SUBSCRIBE:
 			rt_subscribe_one(connection, text, &envelope);
@@ -325,9 +328,11 @@ rt_tell_answer(RtConnection *connection, RtRequest *request, const RtAsker *aske
 			/* its own events are told before it */
 			if (request->answer_position > 0)
 				rt_conflate_send_all(connection);
-			return rt_asker_send(asker, connection, rt_asker_of(request).id_json,
+			done = rt_asker_send(asker, connection, rt_asker_of(request).id_json,
 								 (RtText) {rt_shared_text_get(&request->answer),
 								 request->answer.len});
+			rt_round_frame_await(connection, request->answer_changes);
+			return done;
 		case RT_ANSWER_FAILED:
 			rt_asker_refuse(asker, connection, RT_CODE_INTERNAL_ERROR);
 			break;

@@ -48,6 +48,7 @@
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/repair.h"
+#include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/gateway/withheld.h"
@@ -236,6 +237,7 @@ run_turn(void)
 	rt_orders_carry_out();
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
+	rt_round_frames_sweep();
 	rt_parts_finish();
 	watch_service();			/* after the answers that say the same */
 	ask_what_waits();
@@ -317,7 +319,7 @@ next_timeout(RtFanoutResult fanout, bool polls)
 		return RT_COALESCE_MS;
 	if (rt_fanout_pending())
 		return 0;
-	if (rt_ask_is_starved() || rt_http_ask_is_starved())
+	if (rt_ask_is_starved() || rt_http_ask_is_starved() || rt_round_frames_waiting())
 		return SLOT_POLL_MS;
 	if (rt_repairs_waiting() || rt_members_waiting() || rt_groups_waiting())
 		return REPAIR_POLL_MS;

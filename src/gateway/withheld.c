@@ -67,7 +67,8 @@ events_are_delivered(const RtRequest *request)
 
 /*
  * Who follows nothing gets no events, and need not wait for them.  Who follows
- * the topic of a stream already would get those again that the value has.
+ * the topic of a stream already would get those again that the value has.  Of live
+ * queries none is ahead of the others.
  */
 static bool
 has_to_wait_for_events(RtRequest *request)
@@ -76,12 +77,15 @@ has_to_wait_for_events(RtRequest *request)
 
 	if (events_are_delivered(request))
 		return false;
+	if (request->asked.kind == RT_REQUEST_RELOAD)
+		return rt_stream_answer_is_query(request);
 	connection = rt_connection_find(request->asked.connection,
 									request->asked.connection_serial);
-	if (connection == NULL || connection->subscription_count == 0)
+	if (connection == NULL)
 		return false;
-	return request->asked.kind == RT_REQUEST_CALL ||
-		(request->asked.kind == RT_REQUEST_STREAM && rt_stream_is_followed(connection, request));
+	if (request->asked.kind == RT_REQUEST_STREAM)
+		return rt_stream_waits_for_events(connection, request);
+	return request->asked.kind == RT_REQUEST_CALL && connection->subscription_count > 0;
 }
 
 bool

@@ -49,6 +49,8 @@ typedef struct ChangeState
 	pg_atomic_uint32 prepared[FLEXIBLE_ARRAY_MEMBER];	/* ids; 0 = free */
 } ChangeState;
 
+uint64		rt_changes_own_end = 0;
+
 static RtByteRing *ring = NULL;
 static ChangeState *state = NULL;
 
@@ -149,6 +151,7 @@ rt_changes_append(const char *changes, Size size)
 		return;
 	position = rt_byte_ring_begin(ring, changes, size);
 	rt_byte_ring_end(ring, position + size);
+	rt_changes_own_end = position + size;
 	rt_round_want();
 }
 
@@ -331,11 +334,28 @@ rt_changes_next(const RtChange **change)
 	return result;
 }
 
+static uint64
+next_position(void)
+{
+	return reading.any_left ? reading.first_left : reading.ring.position;
+}
+
+uint64
+rt_changes_position(void)
+{
+	return reading.limit == PG_UINT64_MAX ? next_position() : reading.safe;
+}
+
+uint64
+rt_changes_position_before(void)
+{
+	return pg_atomic_read_u64(&state->position);
+}
+
 void
 rt_changes_end(void)
 {
-	pg_atomic_write_u64(&state->position, reading.any_left ? reading.first_left :
-						reading.ring.position);
+	pg_atomic_write_u64(&state->position, next_position());
 	(void) any_prepared_is_over(reading.snapshot, true);
 	reading.snapshot = NULL;
 }

@@ -81,6 +81,9 @@ extern bool rt_changes_are_wanted(void);
  */
 extern void rt_changes_append(const char *changes, Size size);
 
+/* Behind what this process has appended last; others may set it to 0. */
+extern uint64 rt_changes_own_end;
+
 /*
  * Transactions that are prepared with changes are not known to anybody when they
  * are committed, perhaps by another session: once that can be seen, everything
@@ -100,6 +103,13 @@ extern void rt_changes_prepare(void);
 extern void rt_changes_begin(Snapshot snapshot);
 extern RtRingRead rt_changes_next(const RtChange **change);
 extern void rt_changes_end(void);
+
+/*
+ * Between the last next() and end(): up to where everything in the ring shows in
+ * the snapshot; and what that was for the reader before this one.
+ */
+extern uint64 rt_changes_position(void);
+extern uint64 rt_changes_position_before(void);
 
 /* After end(), whether there are others behind those that were read. */
 extern bool rt_changes_go_on(void);

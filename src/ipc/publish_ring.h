@@ -53,6 +53,7 @@ typedef struct RtRingEntry
 #define RT_RING_RELOAD_PATH 0x20	/* the same for the stream of a path */
 #define RT_RING_RELOAD (RT_RING_RELOAD_TOPICS | RT_RING_RELOAD_PATH)
 #define RT_RING_KEYED 0x40		/* a key is behind the frame, see below */
+#define RT_RING_ROUND 0x80		/* of a round of live queries, see below */
 #define RT_RING_MODE_SHIFT 2	/* two bits: the mode of RtDurability and one */
 
 #define rt_ring_entry_topic(e) ((const char *) (e) + sizeof(RtRingEntry))
@@ -60,6 +61,20 @@ typedef struct RtRingEntry
 #define rt_ring_entry_size(topic_len, frame_len) \
 	MAXALIGN(sizeof(RtRingEntry) + (topic_len) + (frame_len))
 #define rt_topic_partition(hash) ((hash) % RT_TOPIC_PARTITIONS)
+
+/*
+ * Of a round: events of live queries; without a frame: up to which position the
+ * query of the topic is true, in the place of a number, 0 = as all are (volatile:
+ * that will be so for long, and nobody is to wait for it); without a
+ * topic, too: the end of the round, and the position up to which all are.  These
+ * are positions of changes (change_ring.h).
+ */
+#define rt_ring_is_round_end(e) \
+	(((e)->flags & RT_RING_ROUND) != 0 && (e)->topic_len == 0)
+#define rt_ring_is_query_position(e) \
+	(((e)->flags & RT_RING_ROUND) != 0 && (e)->frame_len == 0)
+#define rt_ring_query_is_late_for_long(e) ((e)->topic_class == RT_TOPIC_VOLATILE)
+#define rt_ring_round_end_hash() rt_topic_hash("", 0)
 
 /* The key: a byte for its length, and its bytes. */
 #define RT_RING_KEY_MAX 255

@@ -84,6 +84,9 @@ typedef struct RtQueryGroup
 	bool		dirty;			/* is being changed */
 	bool		was_restricted; /* the last run was of what may have changed only */
 	bool		gone;			/* its clients have been told that it is no more */
+	uint64		true_to;		/* its clients have the changes up to this position;
+								 * 0 = all that rounds have seen */
+	bool		position_told;	/* all gateways know that */
 	int64		joined_ms;		/* when somebody has asked for it last */
 	int64		run_ms;			/* when it was run last */
 	RtQueryGroupCounters counters;

@@ -121,6 +121,7 @@ typedef struct RtQuestion
 	RtRequestSpan cursor;		/* STREAM: any JSON; more of a value is wanted,
 								 * not a subscription; len 0 = it is not */
 	int32		schema_version; /* STREAM: of the client's rows; 0 = not said */
+	bool		positions;		/* CALL: the answer says that of its changes */
 	bool		parts;			/* STREAM: the client takes long values in parts */
 	uint64		flight;			/* STREAM: the gateway's own: others may wait for
 								 * the same answer; 0 = nobody */
@@ -159,6 +160,9 @@ typedef struct RtRequest
 	uint64		answer_position;	/* of the ring.  STREAM, REPLAY: from before
 									 * the rows were looked at.  CALL: behind
 									 * what it has published; 0 = nothing */
+	uint64		answer_changes; /* CALL: behind what it has changed of what live
+								 * queries read (change_ring.h); 0 = nothing */
+	bool		answer_says_changes;	/* the frame has room for it */
 	int64		answer_stale_ms;	/* STREAM: silence after which it is loaded
 									 * anew; 0 = none */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */

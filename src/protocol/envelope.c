@@ -319,6 +319,7 @@ read_control(const char *text, uint32_t len, const RtSpan *members,
 												  "batch");
 			envelope->caps_parts = array_contains(text, members[MEMBER_CAPS],
 												  "parts");
+			envelope->caps_pos = array_contains(text, members[MEMBER_CAPS], "pos");
 			return kind;
 		case RT_ENVELOPE_REPLAY:
 			envelope->since = number_only(text, members[MEMBER_SINCE]);

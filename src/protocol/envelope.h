@@ -72,6 +72,7 @@ typedef struct RtEnvelope
 	bool		sequential;		/* BATCH */
 	bool		caps_batch;		/* HELLO: the client takes batched events */
 	bool		caps_parts;		/* HELLO: and long values in parts */
+	bool		caps_pos;		/* HELLO: and positions of live queries */
 	RtSpan		topic;			/* SUBSCRIBE, UNSUBSCRIBE, REPLAY: any JSON,
 								 * never absent */
 	RtSpan		topics;			/* SUBSCRIBE_BATCH: a JSON array */

@@ -11,6 +11,7 @@
 #include "src/protocol/json_writer.h"
 
 #define CLOSE_REASON_MAX 123	/* a control frame's 125 bytes less the code */
+#define POSITION_ROOM "               0"
 
 static void put_ref(RtWriter *w, RtText ref_json);
 static void put_reply_head(RtWriter *w, RtText id_json);
@@ -290,7 +291,8 @@ rt_event_frame_number(char *dst, size_t payload_len, uint64_t seq)
 }
 
 size_t
-rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json)
+rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json,
+				   bool with_position)
 {
 	RtWriter	w = rt_writing_begin(dst, cap);
 
@@ -301,7 +303,54 @@ rt_payload_success(char *dst, size_t cap, RtText id_json, RtText data_json)
 		rt_put_literal(&w, ",\"data\":");
 		rt_put_json(&w, data_json);
 	}
+	if (with_position)
+		rt_put_literal(&w, ",\"pos\":" POSITION_ROOM);
 	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
+}
+
+/* Blanks before a number are JSON. */
+void
+rt_payload_set_position(char *frame, size_t frame_len, uint64_t position)
+{
+	char	   *digit = frame + frame_len - 2;
+
+	for (size_t i = 0; i < sizeof(POSITION_ROOM) - 1 && (i == 0 || position > 0); i++)
+	{
+		*--digit = (char) ('0' + position % 10);
+		position /= 10;
+	}
+}
+
+static void
+put_round(RtWriter *w, RtText events_json)
+{
+	rt_put_literal(w, "{\"type\":\"round\",\"events\":[");
+	rt_put_bytes(w, events_json.ptr, events_json.len);
+}
+
+size_t
+rt_payload_round(char *dst, size_t cap, RtText events_json)
+{
+	RtWriter	w = rt_writing_begin(dst, cap);
+
+	put_round(&w, events_json);
+	rt_put_literal(&w, "],\"more\":true}");
+	return rt_writing_end(&w);
+}
+
+size_t
+rt_payload_round_end(char *dst, size_t cap, RtText events_json,
+					 uint64_t position, bool late)
+{
+	RtWriter	w = rt_writing_begin(dst, cap);
+
+	put_round(&w, events_json);
+	rt_put_literal(&w, "],\"pos\":");
+	rt_put_number(&w, position);
+	if (late)
+		rt_put_literal(&w, ",\"late\":true");
+	rt_put_literal(&w, "}");
 	return rt_writing_end(&w);
 }
 

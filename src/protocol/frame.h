@@ -109,9 +109,23 @@ extern size_t rt_event_frame_number(char *dst, size_t payload_len,
 #define RT_REPLY_HEAD "{\"topic\":\"__rpc\",\"event\":"
 #define RT_REPLY_MIDDLE ",\"data\":{\"id\":"
 
-/* data_json absent = the member is left out. */
+/*
+ * data_json absent = the member is left out.  With room for a position that is 0
+ * and can be set when the frame is sealed: one below 10^16.
+ */
 extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,
-								 RtText data_json);
+								 RtText data_json, bool with_position);
+extern void rt_payload_set_position(char *frame, size_t frame_len, uint64_t position);
+
+/*
+ * Events of a round of live queries, one behind the other with commas between
+ * them: with more to follow, or the last ones, after which a client has everything
+ * up to a position, though some queries may be late.
+ */
+#define RT_ROUND_OVERHEAD 80	/* the most that is around the events */
+extern size_t rt_payload_round(char *dst, size_t cap, RtText events_json);
+extern size_t rt_payload_round_end(char *dst, size_t cap, RtText events_json,
+								   uint64_t position, bool late);
 
 /*
  * The reply to whoever asks for a stream.  What is absent, false, max 0, seq

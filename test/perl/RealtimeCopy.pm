@@ -98,11 +98,34 @@ sub take_until
 		my $frame = ws_recv_json($ws);
 
 		return 0 if !defined $frame;
-		my $copies = $ws->{copies}{ $frame->{topic} // '' };
-		apply($_, $frame) for @{ $copies // [] };
-		push @{ $ws->{others} }, $frame if !$copies;
+		take($ws, $frame);
 	}
 	return 1;
+}
+
+sub take
+{
+	my ($ws, $frame) = @_;
+
+	return take_round($ws, $frame) if ($frame->{type} // '') eq 'round';
+	my $copies = $ws->{copies}{ $frame->{topic} // '' };
+	apply($_, $frame) for @{ $copies // [] };
+	push @{ $ws->{others} }, $frame if !$copies;
+	return;
+}
+
+# Events wait for the last frame of their round. Then $ws->{on_round} is called with that.
+sub take_round
+{
+	my ($ws, $frame) = @_;
+
+	push @{ $ws->{round} }, @{ $frame->{events} };
+	$ws->{frames}++;
+	return if $frame->{more};
+	take($ws, $_) for splice @{ $ws->{round} };
+	$ws->{pos} = $frame->{pos};
+	$ws->{on_round}->($frame) if $ws->{on_round};
+	return;
 }
 
 sub text_of

@@ -404,7 +404,10 @@ reads_hello(void)
 	CHECK(!envelope.caps_batch && !envelope.caps_parts);
 	CHECK(parse("{\"type\":\"hello\",\"caps\":[\"parts\"]}") ==
 		  RT_ENVELOPE_HELLO);
-	CHECK(envelope.caps_parts && !envelope.caps_batch);
+	CHECK(envelope.caps_parts && !envelope.caps_batch && !envelope.caps_pos);
+	CHECK(parse("{\"type\":\"hello\",\"caps\":[\"pos\",\"parts\"]}") ==
+		  RT_ENVELOPE_HELLO);
+	CHECK(envelope.caps_parts && envelope.caps_pos);
 	CHECK(parse("{\"type\":\"hello\",\"caps\":\"batch\"}") ==
 		  RT_ENVELOPE_HELLO);
 	CHECK(!envelope.caps_batch);

@@ -122,13 +122,51 @@ write_event_last(char *dst, size_t cap)
 static size_t
 write_success(char *dst, size_t cap)
 {
-	return rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("[1,2]"));
+	return rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("[1,2]"), false);
 }
 
 static size_t
 write_success_bare(char *dst, size_t cap)
 {
-	return rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT_NONE);
+	return rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT_NONE, false);
+}
+
+static size_t
+write_success_with_position(char *dst, size_t cap)
+{
+	size_t		len = rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("[1]"), true);
+
+	if (len > 0)
+		rt_payload_set_position(dst, len, 1234567890123456);
+	return len;
+}
+
+static size_t
+write_success_without_changes(char *dst, size_t cap)
+{
+	size_t		len = rt_payload_success(dst, cap, RT_TEXT("\"j7\""), RT_TEXT_NONE, true);
+
+	if (len > 0)
+		rt_payload_set_position(dst, len, 0);
+	return len;
+}
+
+static size_t
+write_round(char *dst, size_t cap)
+{
+	return rt_payload_round(dst, cap, RT_TEXT("{},{}"));
+}
+
+static size_t
+write_round_end(char *dst, size_t cap)
+{
+	return rt_payload_round_end(dst, cap, RT_TEXT_NONE, UINT64_MAX, true);
+}
+
+static size_t
+write_round_end_bare(char *dst, size_t cap)
+{
+	return rt_payload_round_end(dst, cap, RT_TEXT("{}"), 7, false);
 }
 
 static size_t
@@ -336,6 +374,15 @@ static const struct
 	{write_success_bare,
 		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
 	"\"ok\":true}}", true},
+	{write_success_with_position,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\",\"ok\":true,"
+	"\"data\":[1],\"pos\":1234567890123456}}", true},
+	{write_success_without_changes,
+		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\",\"ok\":true,"
+	"\"pos\":               0}}", true},
+	{write_round, "{\"type\":\"round\",\"events\":[{},{}],\"more\":true}", true},
+	{write_round_end, "{\"type\":\"round\",\"events\":[],\"pos\":18446744073709551615,\"late\":true}", true},
+	{write_round_end_bare, "{\"type\":\"round\",\"events\":[{}],\"pos\":7}", true},
 	{write_failure,
 		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
 		"\"ok\":false,\"code\":\"VALIDATION\",\"error\":\"Validation failed\","
@@ -503,7 +550,7 @@ fits_into_its_overhead(void)
 	CHECK(rt_payload_failure(dst, cap, id_json, text, text, json,
 							 INT64_MAX) > 0);
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + json.len;
-	CHECK(rt_payload_success(dst, cap, id_json, json) > 0);
+	CHECK(rt_payload_success(dst, cap, id_json, json, false) > 0);
 	cap = RT_FRAME_OVERHEAD + text.len * 2 + json.len;
 	CHECK(rt_payload_event(dst, cap, text, text, json, INT64_MAX) > 0);
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len;

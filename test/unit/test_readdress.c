@@ -19,7 +19,7 @@ typedef size_t (*WritePayload) (char *dst, size_t cap, RtText id_json);
 static size_t
 write_success(char *dst, size_t cap, RtText id_json)
 {
-	return rt_payload_success(dst, cap, id_json, RT_TEXT("[\"id\",{\"id\":\"1\"}]"));
+	return rt_payload_success(dst, cap, id_json, RT_TEXT("[\"id\",{\"id\":\"1\"}]"), false);
 }
 
 static size_t

@@ -77,6 +77,7 @@ add_event(RtQueryEvents *events, const char *topic, const char *told_on,
 	Assert(len > 0);
 	begin = rt_frame_seal(frame, len, RT_OPCODE_TEXT, &len);
 	memmove(frame, begin, len);
+	entry->flags = RT_RING_ROUND;
 	end_entry(events, entry, len);
 }
 
@@ -90,10 +91,29 @@ rt_query_events_add_lost(RtQueryEvents *events, const char *topic)
 }
 
 void
+rt_query_events_add_position(RtQueryEvents *events, const char *topic,
+							 uint64 position, bool for_long)
+{
+	RtRingEntry *entry = begin_entry(events, topic, 0);
+
+	entry->flags = RT_RING_ROUND;
+	entry->seq = position;
+	if (for_long)
+		entry->topic_class = RT_TOPIC_VOLATILE;
+	end_entry(events, entry, 0);
+}
+
+void
+rt_query_events_add_end(RtQueryEvents *events, uint64 position)
+{
+	rt_query_events_add_position(events, "", position, false);
+}
+
+void
 rt_query_events_reserve(RtQueryEvents *events, int count)
 {
 	enlargeStringInfo(&events->entries,
-					  count * rt_ring_entry_size(RT_TOPIC_MAX, 0));
+					  (count + 1) * rt_ring_entry_size(RT_TOPIC_MAX, 0));
 }
 
 /* ---- rows ---- */
@@ -141,7 +161,7 @@ rt_query_events_add_all(RtQueryEvents *events, const char *topic,
 {
 	Size		len = result->rows.len + strlen(topic) + PLACED_OVERHEAD;
 
-	if (len > RT_FRAME_PAYLOAD_MAX || len > rt_ring_capacity() / 2)
+	if (len + RT_ROUND_OVERHEAD > RT_FRAME_PAYLOAD_MAX || len > rt_ring_capacity() / 2)
 		rt_query_events_add_lost(events, topic);
 	else
 		add_event(events, topic, topic, RT_TEXT("refreshed"),

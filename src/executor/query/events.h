@@ -44,7 +44,16 @@ extern void rt_query_events_add_error(RtQueryEvents *events, const char *topic,
 									  const RtFault *fault);
 extern void rt_query_events_add_recovered(RtQueryEvents *events, const char *topic);
 
-/* Makes room for so many who have lost events: telling them does not fail. */
+/*
+ * Up to which position the query of a topic is true, and whether that will be so
+ * for long, 0 = as all others; and the
+ * end of the round, behind all else, after which the others are true up to one.
+ */
+extern void rt_query_events_add_position(RtQueryEvents *events, const char *topic,
+										 uint64 position, bool for_long);
+extern void rt_query_events_add_end(RtQueryEvents *events, uint64 position);
+
+/* Makes room for so many who have lost events: telling them, and the end, does not fail. */
 extern void rt_query_events_reserve(RtQueryEvents *events, int count);
 
 /* Appends them to the ring.  Neither fails nor waits. */

@@ -134,6 +134,8 @@ do_round(RtStreamWork *stream)
 	/* what the caller will have is not what the group's state says */
 	if (group->touched && !is_loaded_by_us(group))
 		group->resend = true;
+	/* there may be a gateway that has nobody else of it */
+	group->position_told = false;
 	stream->query_group = group;
 	stream->query_group_serial = group->serial;
 	stream->work.request->answer_position = rt_ring_position();

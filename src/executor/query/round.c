@@ -52,12 +52,14 @@
 #define FAILING_PAUSE 10		/* times what the last run took */
 #define GROUPS_PART 4			/* of those that there may be, for one client */
 #define GROUPS_LEAST 16
+#define LATE_MS 50				/* that others wait for */
 #define RESULTS_MAX (64 * 1024 * 1024)	/* bytes of one round */
 
 typedef struct Round
 {
 	MemoryContext context;
 	List	   *runs;			/* of RtGroupRun */
+	List	   *late;			/* likewise, of those that should be run and are not */
 	RtRoundChanges *changes;
 	int64		now_ms;
 } Round;
@@ -225,18 +227,17 @@ will_be_short(const RtGroupRun *run)
 }
 
 static bool
-is_due(const RtGroupRun *run, int64 now_ms)
+is_due(RtGroupRun *run, int64 now_ms)
 {
 	const RtQueryGroup *group = run->group;
-	int64		due_ms;
 
 	if (run->declaration == NULL || group->run_ms == 0)
 		return true;
-	due_ms = group->run_ms + Max(run->declaration->query->debounce_ms,
-								 will_be_short(run) ? 0 : pause_after_run(group));
-	if (due_ms <= now_ms)
+	run->due_ms = group->run_ms + Max(run->declaration->query->debounce_ms,
+									  will_be_short(run) ? 0 : pause_after_run(group));
+	if (run->due_ms <= now_ms)
 		return true;
-	rt_query_round_due(due_ms);
+	rt_query_round_due(run->due_ms);
 	return false;
 }
 
@@ -251,6 +252,14 @@ make_run(const Round *round, RtQueryGroup *group)
 	return run;
 }
 
+static bool
+is_wanted_or_due(const Round *round, RtGroupRun *run,
+				 const RtQueryGroup *wanted)
+{
+	return (run->group == wanted && !run->group->failing) ||
+		is_due(run, round->now_ms);
+}
+
 /*
  * The one that is wanted is run whenever it was run last, unless that has failed.
  * One that is being loaded is run when it is, and none that nobody follows.
@@ -262,12 +271,13 @@ choose_runs(Round *round, RtQueryGroup *wanted)
 	{
 		RtGroupRun *run;
 
-		if (!needs_run(group) || is_left(group, round->now_ms))
+		if ((!needs_run(group) && !group->touched) || is_left(group, round->now_ms))
 			continue;
 		run = make_run(round, group);
-		if ((group == wanted && !group->failing) ||
-			is_due(run, round->now_ms))
+		if (needs_run(group) && is_wanted_or_due(round, run, wanted))
 			round->runs = lappend(round->runs, run);
+		else
+			round->late = lappend(round->late, run);
 	}
 }
 
@@ -289,6 +299,8 @@ run_groups(Round *round)
 	}
 	if (count < list_length(round->runs))
 		rt_query_round_due(round->now_ms);
+	for (int i = count; i < list_length(round->runs); i++)
+		round->late = lappend(round->late, list_nth(round->runs, i));
 	round->runs = list_truncate(round->runs, count);
 }
 
@@ -327,6 +339,61 @@ add_events(RtQueryEvents *events, const RtGroupRun *run)
 	else if (!run->group->failing)
 		rt_query_events_add_error(events, run->topic, &run->fault);
 	return count;
+}
+
+static bool
+is_late_for_long(const Round *round, const RtGroupRun *run)
+{
+	return run->fault.code != NULL || run->group->failing || run->due_ms == 0 ||
+		run->due_ms - round->now_ms > LATE_MS;
+}
+
+/*
+ * Clients of a group that was not run, or in vain, have less than others.  That
+ * is told once, and when it is over; who has come meanwhile is told again.
+ */
+static void
+add_positions(RtQueryEvents *events, const Round *round)
+{
+	ListCell   *cell;
+
+	foreach(cell, round->late)
+	{
+		RtGroupRun *run = lfirst(cell);
+		RtQueryGroup *group = run->group;
+
+		if (group->true_to == 0)
+		{
+			group->true_to = Max(rt_changes_position_before(), 1);
+			group->position_told = false;
+		}
+		if (!group->position_told)
+			rt_query_events_add_position(events, run->topic, group->true_to,
+										 is_late_for_long(round, run));
+	}
+	foreach(cell, round->runs)
+	{
+		RtGroupRun *run = lfirst(cell);
+
+		if (run->group->true_to != 0 && run->fault.code == NULL)
+			rt_query_events_add_position(events, run->topic, 0, false);
+	}
+}
+
+static void
+note_positions(const Round *round)
+{
+	ListCell   *cell;
+
+	foreach(cell, round->late)
+		((RtGroupRun *) lfirst(cell))->group->position_told = true;
+	foreach(cell, round->runs)
+	{
+		const RtGroupRun *run = lfirst(cell);
+
+		if (run->fault.code == NULL)
+			run->group->true_to = 0;
+	}
 }
 
 static void
@@ -383,7 +450,14 @@ finish(Round *round)
 
 	rt_query_events_init(&events);
 	foreach(cell, round->runs)
-		count_run(lfirst(cell), add_events(&events, lfirst(cell)));
+	{
+		RtGroupRun *run = lfirst(cell);
+
+		count_run(run, add_events(&events, run));
+		if (run->fault.code != NULL)
+			round->late = lappend(round->late, run);
+	}
+	add_positions(&events, round);
 	rt_query_events_reserve(&events, list_length(round->runs));
 	seen = rt_unflushed_seen();
 
@@ -397,6 +471,8 @@ finish(Round *round)
 		if (run->group->failing)
 			rt_query_round_due(round->now_ms + pause_after_run(run->group));
 	}
+	note_positions(round);
+	rt_query_events_add_end(&events, rt_changes_position());
 	rt_query_events_send(&events, seen);
 	rt_changes_end();
 	foreach(cell, round->runs)

@@ -23,6 +23,7 @@ typedef struct RtGroupRun
 	RtQueryResult *expected;	/* by another run, to be checked with, or NULL */
 	bool		is_other;		/* its result depends on who asks since */
 	RtFault		fault;
+	int64		due_ms;			/* not before that; 0 = nobody knows when */
 	int64		us;				/* how long it took */
 } RtGroupRun;
 

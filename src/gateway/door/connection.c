@@ -22,6 +22,7 @@
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/repair.h"
+#include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
@@ -276,6 +277,7 @@ free_connection(RtConnection *connection)
 	rt_parts_forget(connection);
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);
+	rt_round_frame_forget(connection);
 	rt_repair_forget(connection);
 	rt_inbox_forget(connection);
 	rt_session_release(connection->session, RT_SESSION_GATEWAY);

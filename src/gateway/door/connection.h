@@ -30,6 +30,18 @@ typedef enum RtConnectionState
 	RT_CONNECTION_GONE			/* no socket any more; freed at the turn's end */
 } RtConnectionState;
 
+/* What is told of live queries, see topic/round_frame.h. */
+typedef struct RtConnectionRound
+{
+	RtBuffer	events;			/* of the round that is being read */
+	bool		holds;			/* it has some, now or in the frames before */
+	bool		awaits;			/* it is to be told when a position is reached */
+	uint64		awaited;		/* that one */
+	uint64		told;			/* the last one that it was told */
+	dlist_node	holds_node;
+	dlist_node	awaits_node;
+} RtConnectionRound;
+
 typedef struct RtConnection
 {
 	RtSocket   *socket;			/* NULL once GONE */
@@ -38,6 +50,7 @@ typedef struct RtConnection
 	RtConnectionState state;
 	bool		caps_batch;		/* takes batched events */
 	bool		caps_parts;		/* and long values in parts */
+	bool		caps_pos;		/* and what live queries tell in rounds */
 	bool		in_ready;		/* on the list of those with messages */
 	int			session;		/* identity, referenced */
 	uint64		rechecked;		/* what it may see, by this order, client.h */
@@ -85,6 +98,8 @@ typedef struct RtConnection
 	dlist_head	deliveries;		/* of values in parts, parts.h */
 	struct RtUnsubscribed *unsubscribed;	/* meanwhile; NULL = nothing */
 	uint32		unsubscribed_count;
+
+	RtConnectionRound round;
 
 	uint64		repair;			/* ticket of the repair in flight; 0 = none */
 	int			repair_failures;	/* since the last one that worked */

@@ -20,6 +20,7 @@
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
+#include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/ipc/publish_ring.h"
@@ -150,6 +151,8 @@ send_event(RtSubscription *subscription, const RtRingEntry *entry,
 {
 	if (rt_conflate_wants(subscription, entry))
 		return rt_conflate_keep(subscription, entry);
+	if ((entry->flags & RT_RING_ROUND) != 0 && subscription->connection->caps_pos)
+		return rt_round_frame_hold(subscription->connection, frame);
 	return rt_connection_deliver(subscription->connection, frame);
 }
 
@@ -274,6 +277,11 @@ deliver_entry(const RtRingEntry *entry)
 		return;
 	}
 	mark_collected_partitions();
+	if (rt_ring_is_round_end(entry))
+	{
+		rt_round_frames_end(entry->seq);
+		return;
+	}
 	if (entry->flags & RT_RING_RELOAD)
 	{
 		reload_streams(entry);
@@ -285,9 +293,16 @@ deliver_entry(const RtRingEntry *entry)
 		return;
 	}
 	rt_busiest_note(entry);
+	if (entry->flags & RT_RING_ROUND)
+		rt_round_frames_begin();
 	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len);
 	if (topic == NULL)
 		return;
+	if (rt_ring_is_query_position(entry))
+	{
+		rt_round_frames_note(topic, entry);
+		return;
+	}
 	if (unlikely(rt_topics_are_watched))
 		rt_topic_watch_event(topic, entry);
 	topic->last_event_ms = rt_gateway.now_ms;
@@ -322,6 +337,7 @@ recover_from_overrun(void)
 {
 	uint64		lost_from = reader.position;
 
+	rt_round_frames_break();
 	reader.position = rt_ring_position();
 	pg_memory_barrier();
 	rt_topics_visit(mark_topic_lost, &lost_from);
@@ -396,6 +412,7 @@ rt_fanout_run(void)
 	RtFanoutResult result = deliver_turn();
 
 	mark_collected_partitions();
+	rt_round_frames_pause();
 	return result;
 }
 
@@ -417,8 +434,12 @@ deliver_late(RtSubscription **subscriptions, int count,
 
 	for (int i = 0; i < count; i++)
 	{
-		if (concerns_topic(entry, subscriptions[i]->topic) &&
-			subscriptions[i]->position < position)
+		if (!concerns_topic(entry, subscriptions[i]->topic) ||
+			subscriptions[i]->position >= position)
+			continue;
+		if (rt_ring_is_query_position(entry))
+			rt_round_frames_note(subscriptions[i]->topic, entry);
+		else
 			deliver_to(subscriptions[i], entry, &frame);
 	}
 }
@@ -451,4 +472,5 @@ rt_fanout_catch_up(RtSubscription **subscriptions, int count)
 	}
 	for (int i = 0; i < moved && result == RT_RING_OVERRUN; i++)
 		rt_subscription_lose(subscriptions[i]);
+	rt_round_frames_pause();
 }

@@ -139,6 +139,7 @@ is_same(const Flight *flight, const RtQuestion *question,
 		flight->question.since == question->since &&
 		flight->question.schema_version == question->schema_version &&
 		flight->question.parts == question->parts &&
+		flight->question.positions == question->positions &&
 		texts_are_equal(flight->texts.path, texts->path) &&
 		texts_are_equal(flight->texts.args, texts->args) &&
 		texts_are_equal(flight->texts.version, texts->version);
@@ -348,12 +349,12 @@ has_room(const RtConnection *connection, const RtRequest *request)
 		(size_t) realtime_max_backpressure / 2;
 }
 
-/* Who follows the topic already would get events again that the value has. */
+/* Others' events would be behind it, or come again. */
 static bool
 comes_too_early(RtConnection *connection, RtRequest *request)
 {
 	return request->answer_position > rt_fanout_position() &&
-		rt_stream_is_followed(connection, request);
+		rt_stream_waits_for_events(connection, request);
 }
 
 /* Asks for itself, or joins those who do. */

@@ -26,6 +26,7 @@
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/group_index.h"
 #include "src/gateway/topic/query_hold.h"
+#include "src/gateway/topic/round_frame.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
@@ -465,6 +466,17 @@ send_to_all(RtGroup *group, RtText text)
 	}
 }
 
+/* What stands beside others' rows has to be what these are, too. */
+static void
+end_rounds(RtGroup *group)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &group->subscriptions)
+		rt_round_frame_follow(dlist_container(RtSubscription, group_node,
+											  iter.cur)->connection);
+}
+
 /* Of all that have not lost events: these load anew by themselves. */
 static void
 refresh_all(RtGroup *group, const RtRequest *request, int64 seq, RtText text)
@@ -494,6 +506,8 @@ refresh_all(RtGroup *group, const RtRequest *request, int64 seq, RtText text)
 	if (count > 0)
 		rt_fanout_catch_up(late, count);
 	free(late);
+	if (group->holds)
+		end_rounds(group);
 }
 
 /* A value that is too long for an event is asked for by who takes it in parts. */

@@ -20,6 +20,7 @@
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/parts.h"
+#include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
@@ -193,6 +194,13 @@ rt_stream_answer_of(RtRequest *request)
 	};
 }
 
+bool
+rt_stream_answer_is_query(RtRequest *request)
+{
+	return request->answer_kind == RT_ANSWER_STREAM &&
+		(rt_stream_answer_of(request).flags & RT_TOPIC_QUERY) != 0;
+}
+
 /*
  * Whether a subscription that is active has got events that an answer does not
  * have.  Where both have numbers, these tell.
@@ -248,6 +256,8 @@ go_on(RtSubscription *subscription, const RtStreamAnswer *answer,
 	/* the rest comes like what others have lost */
 	if (answer->flags & RT_TOPIC_MORE)
 		rt_subscription_lose_behind(subscription, answer->seq);
+	if (answer->flags & RT_TOPIC_QUERY)
+		rt_round_frame_follow(subscription->connection);
 }
 
 /* Returns why the connection cannot have it, or RT_CODE_CUSTOM if it can. */
@@ -285,14 +295,15 @@ enter_stream(RtSubscription *subscription, const RtStreamAnswer *answer)
 }
 
 bool
-rt_stream_is_followed(RtConnection *connection, RtRequest *request)
+rt_stream_waits_for_events(RtConnection *connection, RtRequest *request)
 {
 	RtText		topic;
 
 	if (request->answer_kind != RT_ANSWER_STREAM)
 		return false;
 	topic = rt_stream_answer_of(request).topic;
-	return rt_subscription_find(connection, topic.ptr, topic.len) != NULL;
+	return (connection->caps_pos && rt_stream_answer_is_query(request)) ||
+		rt_subscription_find(connection, topic.ptr, topic.len) != NULL;
 }
 
 /* The last frame is at hand: what it belongs to is granted with it. */

@@ -23,8 +23,12 @@ extern void rt_stream_fill(const RtConnection *connection, RtQuestion *question,
 extern void rt_stream_begun(RtConnection *connection);
 extern void rt_stream_ended(RtConnection *connection);
 
-/* Whether an answer is one of kind STREAM about a topic that the connection has. */
-extern bool rt_stream_is_followed(RtConnection *connection, RtRequest *request);
+/*
+ * Whether an answer of kind STREAM is told behind the events before it: it is about
+ * a topic that the connection has, or of a live query, which is not to be ahead of
+ * the others.
+ */
+extern bool rt_stream_waits_for_events(RtConnection *connection, RtRequest *request);
 
 /*
  * An answer of kind STREAM: sends the reply and subscribes the connection.

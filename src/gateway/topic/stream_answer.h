@@ -26,4 +26,7 @@ typedef struct RtStreamAnswer
 /* The texts are the request's. */
 extern RtStreamAnswer rt_stream_answer_of(RtRequest *request);
 
+/* Whether it brings the rows of a live query. */
+extern bool rt_stream_answer_is_query(RtRequest *request);
+
 #endif							/* RT_GATEWAY_TOPIC_STREAM_ANSWER_H */

@@ -20,6 +20,9 @@ typedef struct RtTopic
 	struct RtSubscription **subscribers; /* each knows its place in it */
 	uint32 open_generation; /* of declarations when found open; 0 = not */
 	int64 last_event_ms;    /* 0 = none while it is here */
+	uint64 query_true_to;   /* a live query that is behind others: up to where;
+								 * 0 = it is not */
+	int64 query_late_ms;    /* since when; 0 = it is not to be waited for */
 	uint32 query_holds;     /* groups that follow it, see query_hold.h */
 	struct RtGroupTopic *group_topic; /* its groups; NULL = none */
 	char name[FLEXIBLE_ARRAY_MEMBER]; /* terminated */
