@@ -32,9 +32,14 @@ build_reply(const char *text, const RtCall *call)
 	size_t		len;
 
 	FUZZ_ASSERT(id.len == 0 || (id.len > 2 && id.len <= RT_ID_MAX));
-	len = rt_payload_success(dst, cap, id, args);
-	FUZZ_ASSERT(len > 0);
-	FUZZ_ASSERT(rt_json_check(dst, len, FUZZ_MAX_DEPTH + 2) == RT_JSON_OK);
+	for (int i = 0; i < 2; i++)
+	{
+		len = rt_payload_success(dst, cap, id, args, i > 0);
+		FUZZ_ASSERT(len > 0);
+		if (i > 0)
+			rt_payload_set_position(dst, len, call->id.off);
+		FUZZ_ASSERT(rt_json_check(dst, len, FUZZ_MAX_DEPTH + 2) == RT_JSON_OK);
+	}
 	len = rt_payload_failure(dst, cap, id, RT_TEXT("CODE"), RT_TEXT("m\n"),
 							 args, 5);
 	FUZZ_ASSERT(len > 0);

@@ -51,7 +51,7 @@ write_event(char *dst, size_t cap, const Input *in)
 static size_t
 write_success(char *dst, size_t cap, const Input *in)
 {
-	return rt_payload_success(dst, cap, in->json[0], in->json[1]);
+	return rt_payload_success(dst, cap, in->json[0], in->json[1], in->json[0].len % 2 > 0);
 }
 
 static size_t
