@@ -5,6 +5,7 @@
 #ifndef RT_PROTOCOL_TEXT_H
 #define RT_PROTOCOL_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -16,5 +17,11 @@ typedef struct RtText
 
 #define RT_TEXT(s) ((RtText) {(s), strlen(s)})
 #define RT_TEXT_NONE ((RtText) {NULL, 0})
+
+static inline bool
+rt_texts_are_equal(RtText a, RtText b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 
 #endif							/* RT_PROTOCOL_TEXT_H */

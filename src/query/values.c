@@ -162,12 +162,13 @@ hop_over(RtQuery *query, RtQueryHop *hop, const Values *values, Snapshot snapsho
 static SPIPlanPtr
 hop_plan(RtQuery *query, RtQueryHop *hop)
 {
-	Oid			type = get_array_type(hop->type);
+	Oid			type;
 	RtQueryWay *way;
 	SPIPlanPtr	plan;
 
 	if (hop->way != NULL)
 		return hop->way->plan;
+	type = get_array_type(hop->type);
 	plan = SPI_prepare_cursor(hop_sql(hop), 1, &type, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a path: %s", SPI_result_code_string(SPI_result));

@@ -137,7 +137,7 @@ has_topic(int i, int n, RtText pattern)
 static bool
 has_path(int i, int n, RtText path)
 {
-	return groups[i][n].group_topic != NULL && texts_are_equal(groups[i][n].path, path);
+	return groups[i][n].group_topic != NULL && rt_texts_are_equal(groups[i][n].path, path);
 }
 
 /* ---- tests ---- */

@@ -269,12 +269,13 @@ choose_runs(Round *round, RtQueryGroup *wanted)
 {
 	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
 	{
+		bool		needed = needs_run(group);
 		RtGroupRun *run;
 
-		if ((!needs_run(group) && !group->touched) || is_left(group, round->now_ms))
+		if ((!needed && !group->touched) || is_left(group, round->now_ms))
 			continue;
 		run = make_run(round, group);
-		if (needs_run(group) && is_wanted_or_due(round, run, wanted))
+		if (needed && is_wanted_or_due(round, run, wanted))
 			round->runs = lappend(round->runs, run);
 		else
 			round->late = lappend(round->late, run);

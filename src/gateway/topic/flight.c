@@ -126,12 +126,6 @@ key_hash(const RtQuestion *question, const RtQuestionTexts *texts)
 }
 
 static bool
-texts_are_equal(RtText a, RtText b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
-static bool
 is_same(const Flight *flight, const RtQuestion *question,
 		const RtQuestionTexts *texts)
 {
@@ -140,9 +134,9 @@ is_same(const Flight *flight, const RtQuestion *question,
 		flight->question.schema_version == question->schema_version &&
 		flight->question.parts == question->parts &&
 		flight->question.positions == question->positions &&
-		texts_are_equal(flight->texts.path, texts->path) &&
-		texts_are_equal(flight->texts.args, texts->args) &&
-		texts_are_equal(flight->texts.version, texts->version);
+		rt_texts_are_equal(flight->texts.path, texts->path) &&
+		rt_texts_are_equal(flight->texts.args, texts->args) &&
+		rt_texts_are_equal(flight->texts.version, texts->version);
 }
 
 static Flight *

@@ -117,18 +117,12 @@ note_wish(bool by_path, RtText name, uint64 position)
 }
 
 static bool
-texts_are_equal(RtText a, RtText b)
-{
-	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
-static bool
 is_concerned(const RtGroup *group, bool by_path, RtText name)
 {
 	const RtTopic *topic = group->indexed.topic;
 
 	if (by_path)
-		return texts_are_equal(group->indexed.path, name);
+		return rt_texts_are_equal(group->indexed.path, name);
 	return rt_pattern_match(name.ptr, name.len, topic->name, topic->name_len);
 }
 
@@ -171,8 +165,8 @@ find_group(const RtTopic *topic, int session, RtText path, RtText args, uint32 h
 		RtGroup    *group = rt_hash_container(RtGroup, node, node);
 
 		if (group->indexed.topic == topic && group->session == session &&
-			texts_are_equal(group->indexed.path, path) &&
-			texts_are_equal(group->args, args))
+			rt_texts_are_equal(group->indexed.path, path) &&
+			rt_texts_are_equal(group->args, args))
 			return group;
 	}
 	return NULL;

@@ -32,12 +32,6 @@ hash_of(RtText text)
 										(int) text.len, seed);
 }
 
-static bool
-texts_are_equal(RtText a, RtText b)
-{
-	return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
 /* ---- topics ---- */
 
 static RtText
@@ -120,7 +114,7 @@ rt_group_index_visit_path(RtText path, RtGroupVisit visit)
 	{
 		RtIndexedGroup *group = rt_hash_container(RtIndexedGroup, path_node, node);
 
-		if (texts_are_equal(group->path, path))
+		if (rt_texts_are_equal(group->path, path))
 			visit(group);
 	}
 }
