@@ -45,9 +45,9 @@ extern void rt_query_events_add_error(RtQueryEvents *events, const char *topic,
 extern void rt_query_events_add_recovered(RtQueryEvents *events, const char *topic);
 
 /*
- * Up to which position the query of a topic is true, and whether that will be so
- * for long, 0 = as all others; and the
- * end of the round, behind all else, after which the others are true up to one.
+ * Up to which position the query of a topic is true, 0 = as all others, and
+ * whether that will be so for long; and the end of the round, behind all else,
+ * after which the others are true up to one.
  */
 extern void rt_query_events_add_position(RtQueryEvents *events, const char *topic,
 										 uint64 position, bool for_long);

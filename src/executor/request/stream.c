@@ -349,7 +349,10 @@ send_plain_reply(RtStreamWork *stream)
 	char	   *frame;
 
 	if (stream->is_page)
+	{
 		send_page(stream);
+		return;
+	}
 	if (request->asked.id.len == 0)
 		return;
 	reply->topic = reply->merge = reply->key = RT_TEXT_NONE;
