@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 
+#include "src/gateway/door/address.c"
 #include "src/gateway/door/upgrade_rate.c"
 #include "test/unit/unit.h"
 
@@ -18,6 +19,16 @@
 
 int			realtime_upgrade_rate = RATE;
 RtGateway	rt_gateway;
+
+uint64
+hash_bytes_extended(const unsigned char *bytes, int len, uint64 seed)
+{
+	uint64		hash = UINT64CONST(0xcbf29ce484222325) ^ seed;
+
+	for (int i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * UINT64CONST(0x100000001b3);
+	return hash;
+}
 
 static bool
 is_allowed(const char *text)

@@ -2,11 +2,11 @@
  * upgrade_rate.c
  *		How fast one address may connect, and ask who it is.
  *
- * IPv6 addresses of one network of 64 bits count as one: who has such a network
- * chooses the rest.
+ * What counts as one address is known by its hash (address.h).
  */
 #include "postgres.h"
 
+#include "src/gateway/door/address.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
@@ -18,7 +18,7 @@
 /* Sliding window: this window's count and a share of the last one's. */
 typedef struct RateSlot
 {
-	uint8		address[RT_HOST_ADDRESS_SIZE];
+	uint64		address;		/* hash of it */
 	int64		window;			/* number of the window that counts are for */
 	uint32		current[RT_RATES];
 	uint32		previous[RT_RATES];
@@ -28,23 +28,20 @@ static RateSlot rate_slots[RATE_SLOTS];
 
 /* The address's slot; if it has none, the one unused for the longest time. */
 static RateSlot *
-find_rate_slot(const uint8 *address, int64 window)
+find_rate_slot(uint64 address, int64 window)
 {
-	uint32		hash = 2166136261u;
 	RateSlot   *oldest = NULL;
 
-	for (int i = 0; i < RT_HOST_ADDRESS_SIZE; i++)
-		hash = (hash ^ address[i]) * 16777619u;
 	for (int i = 0; i < RATE_PROBES; i++)
 	{
-		RateSlot   *slot = &rate_slots[(hash + i) % RATE_SLOTS];
+		RateSlot   *slot = &rate_slots[(address + i) % RATE_SLOTS];
 
-		if (slot->window > 0 && memcmp(slot->address, address, RT_HOST_ADDRESS_SIZE) == 0)
+		if (slot->window > 0 && slot->address == address)
 			return slot;
 		if (oldest == NULL || slot->window < oldest->window)
 			oldest = slot;
 	}
-	memcpy(oldest->address, address, RT_HOST_ADDRESS_SIZE);
+	oldest->address = address;
 	oldest->window = window;
 	memset(oldest->current, 0, sizeof(oldest->current));
 	memset(oldest->previous, 0, sizeof(oldest->previous));
@@ -66,19 +63,16 @@ advance(RateSlot *slot, int64 window)
 }
 
 bool
-rt_rate_allows(const unsigned char of[RT_HOST_ADDRESS_SIZE], RtRate rate)
+rt_rate_allows(const unsigned char address[RT_HOST_ADDRESS_SIZE], RtRate rate)
 {
 	int64		window = 1 + rt_gateway.now_ms / RATE_WINDOW_MS;
 	int64		elapsed = rt_gateway.now_ms % RATE_WINDOW_MS;
-	uint8		address[RT_HOST_ADDRESS_SIZE];
 	RateSlot   *slot;
 	double		estimate;
 
 	if (realtime_upgrade_rate == 0)
 		return true;
-	memcpy(address, of, sizeof(address));
-	rt_host_address_customer(address);
-	slot = find_rate_slot(address, window);
+	slot = find_rate_slot(rt_address_hash(address), window);
 	advance(slot, window);
 	estimate = slot->current[rate] +
 		slot->previous[rate] * (1.0 - (double) elapsed / RATE_WINDOW_MS);
