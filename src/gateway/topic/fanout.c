@@ -292,7 +292,8 @@ deliver_entry(const RtRingEntry *entry)
 		rt_topics_visit(deliver_if_concerned, unconstify(RtRingEntry *, entry));
 		return;
 	}
-	rt_busiest_note(entry);
+	if (!rt_ring_is_query_position(entry))
+		rt_busiest_note(entry);
 	if (entry->flags & RT_RING_ROUND)
 		rt_round_frames_begin();
 	topic = rt_topic_find(rt_ring_entry_topic(entry), entry->topic_len);
