@@ -253,6 +253,14 @@ $reply = follow($ws, 'todo/shape', []);
 is_deeply([ @$reply{qw(data schemaVersion)} ], [ [ { id => 1 } ], 3 ], 'rows have a shape');
 is_deeply(follow($ws, 'todo/shape', [], schemaVersion => 1)->{data}, [ { id => 1, v => '23' } ], 'which is brought up');
 is_deeply(follow($ws, 'todo/shape', [], schemaVersion => 3)->{data}, [ { id => 1 } ], 'where that is needed');
+my $old = ws_connect($node);
+follow($old, 'todo/shape', [], schemaVersion => 1);
+publish('shape', 'created', '{"id": 9, "shape": "of version 3"}');
+for ($ws, $old)
+{
+	is_deeply(ws_wait($_, sub { ($_->{topic} // '') eq 'shape' })->{data}, { id => 9, shape => 'of version 3' }, 'what happens later comes as it is');
+}
+ws_close($old);
 
 # What is shown
 $reply = follow($ws, 'todo/hidden', ['x']);
