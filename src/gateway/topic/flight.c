@@ -3,10 +3,8 @@
  *		Many connections that ask for the same stream are served by one request.
  *
  * Same means: path, arguments and session, and whatever says what the client
- * has already.  Whether the answer is the same for all who ask so is known to
- * the executor only: not if a guard may write, or if some function has looked
- * at the connection's id.  Then each asks for itself, and a path of which that
- * is known is not shared until a declaration changes.
+ * has already.  If the answer turns out not to be the same for all (unlike.h),
+ * each asks for itself.
  *
  * Others join only who has nothing else in flight, so that nobody waits for what
  * somebody else has asked before.
@@ -25,22 +23,22 @@
 #include "src/gateway/dispatch.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/ticket.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/hash_table.h"
 #include "src/gateway/topic/stream.h"
+#include "src/gateway/unlike.h"
 #include "src/guc.h"
 #include "src/protocol/envelope.h"
 
 #define TEXTS_MAX 4096			/* of a question that can be shared */
-#define UNLIKE_KEPT 256			/* paths */
 
 typedef struct Flight
 {
 	RtHashNode	key_node;		/* while it may be joined */
-	RtHashNode	ticket_node;
+	RtTicket	ticket;
 	bool		joinable;
-	uint64		ticket;
 	uint32		limit;			/* of bytes of events in the answer; 0 = there are
 								 * none */
 	dlist_head	followers;
@@ -61,18 +59,10 @@ typedef struct Follower
 	char		id[FLEXIBLE_ARRAY_MEMBER];
 } Follower;
 
-/* Paths whose answers are not the same for all who ask the same. */
-typedef struct Unlike
-{
-	uint32		path_hash;
-	uint32		generation;		/* of the catalogs, when that was seen */
-} Unlike;
-
 static RtHashTable by_key;
 static RtHashTable by_ticket;
 static int	flight_count = 0;
 static uint64 last_ticket = 0;	/* also orders what is told */
-static Unlike unlike[UNLIKE_KEPT];
 
 void
 rt_flights_init(void)
@@ -89,30 +79,13 @@ hash_text(RtText text)
 	return text.len == 0 ? 0 : hash_bytes((const unsigned char *) text.ptr, text.len);
 }
 
-static bool
-path_is_unlike(RtText path)
-{
-	uint32		hash = hash_text(path);
-	const Unlike *entry = &unlike[hash % UNLIKE_KEPT];
-
-	return entry->path_hash == hash && entry->generation == rt_catalog_generation();
-}
-
-static void
-note_unlike(RtText path)
-{
-	uint32		hash = hash_text(path);
-
-	unlike[hash % UNLIKE_KEPT] = (Unlike) {hash, rt_catalog_generation()};
-}
-
 /* Not in a sequence, whose next call waits for this one's answer. */
 static bool
 can_be_shared(const RtQuestion *question, const RtQuestionTexts *texts)
 {
 	return question->kind == RT_REQUEST_STREAM && question->subject == 0 &&
 		texts->id.len > 0 && texts->cursor.len == 0 &&
-		rt_texts_len(texts) <= TEXTS_MAX && !path_is_unlike(texts->path);
+		rt_texts_len(texts) <= TEXTS_MAX && !rt_path_is_unlike(texts->path);
 }
 
 static uint32
@@ -155,21 +128,12 @@ find_joinable(const RtQuestion *question, const RtQuestionTexts *texts)
 }
 
 static Flight *
-find_by_ticket(uint64 ticket)
+find_by_ticket(uint64 number)
 {
-	RtHashNode *node;
+	RtTicket   *ticket = rt_ticket_find(&by_ticket, number);
 
-	if (ticket == 0)
-		return NULL;
-	node = rt_hash_first(&by_ticket, murmurhash32((uint32) ticket));
-	for (; node != NULL; node = rt_hash_next(node))
-	{
-		Flight	   *flight = rt_hash_container(Flight, ticket_node, node);
-
-		if (flight->ticket == ticket)
-			return flight;
-	}
-	return NULL;
+	return ticket == NULL ? NULL :
+		(Flight *) ((char *) ticket - offsetof(Flight, ticket));
 }
 
 /* ---- flights ---- */
@@ -187,9 +151,8 @@ make_flight(const RtQuestion *question, const RtQuestionTexts *texts)
 	flight->question = *question;
 	rt_texts_write(flight->text, texts, &flight->question);
 	flight->texts = rt_texts_in(flight->text, &flight->question);
-	flight->ticket = ++last_ticket;
+	rt_ticket_add(&by_ticket, &flight->ticket, ++last_ticket);
 	dlist_init(&flight->followers);
-	rt_hash_add(&by_ticket, &flight->ticket_node, murmurhash32((uint32) flight->ticket));
 	flight_count++;
 	return flight;
 }
@@ -220,7 +183,7 @@ free_flight(Flight *flight)
 {
 	Assert(dlist_is_empty(&flight->followers));
 	close_flight(flight);
-	rt_hash_remove(&by_ticket, &flight->ticket_node);
+	rt_ticket_remove(&by_ticket, &flight->ticket);
 	flight_count--;
 	free(flight);
 }
@@ -241,7 +204,7 @@ join_flight(Flight *flight, RtConnection *connection, const RtQuestion *question
 	Follower   *follower;
 
 	/* who asks again for what it has asked itself wants it anew */
-	if (flight->ticket <= connection->told ||
+	if (flight->ticket.number <= connection->told ||
 		flight->question.connection_serial == connection->serial ||
 		(flight->limit > 0 && flight->limit > rt_ask_events_limit(connection)))
 		return false;
@@ -289,7 +252,7 @@ begin_flight(RtConnection *connection, RtQuestion *question,
 
 	if (flight != NULL && question->since >= 0)
 		flight->limit = rt_ask_events_limit(connection);
-	question->flight = flight != NULL ? flight->ticket : 0;
+	question->flight = flight != NULL ? flight->ticket.number : 0;
 	if (!rt_ask(connection, question, texts))
 	{
 		if (flight != NULL)
@@ -392,25 +355,17 @@ settle_follower(Flight *flight, RtRequest *request, bool shares)
 		rt_sockets_flush();
 }
 
-/* What nobody could run is the same for all; else the executor says so. */
-static bool
-is_alike(const RtRequest *request)
-{
-	return request->answer_alike || request->answer_kind == RT_ANSWER_FAILED ||
-		request->answer_kind == RT_ANSWER_UNAVAILABLE;
-}
-
 void
 rt_flight_land(RtRequest *request, bool asker_is_gone)
 {
 	Flight	   *flight = find_by_ticket(request->asked.flight);
-	bool		shares = is_alike(request);
+	bool		shares = rt_answer_is_alike(request);
 
 	if (flight == NULL)
 		return;
 	close_flight(flight);
 	if (!shares && !asker_is_gone)
-		note_unlike(flight->texts.path);
+		rt_path_note_unlike(flight->texts.path);
 	while (!dlist_is_empty(&flight->followers))
 		settle_follower(flight, request, shares);
 	free_flight(flight);

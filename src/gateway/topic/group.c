@@ -21,6 +21,7 @@
 #include "src/gateway/ask.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/ticket.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
@@ -55,9 +56,9 @@ typedef struct RtGroup
 	uint32		count;
 
 	GroupState	state;
-	dlist_node	state_node;		/* unless IDLE */
+	dlist_node	waiting_node;	/* WAITING */
 	RtConnection *taker;		/* WAITING: one of them, in whose turn it is asked */
-	uint64		ticket;			/* ASKED */
+	RtTicket	ticket;			/* ASKED */
 	bool		again;			/* ASKED: something has happened since */
 	bool		failing;		/* the last load has failed */
 	int			failures;		/* executors that ended over it */
@@ -72,7 +73,7 @@ static void want(RtGroup *group);
 static RtHashTable groups;
 static dlist_head watched = DLIST_STATIC_INIT(watched); /* that have a stale_ms */
 static RtTurns waiting;
-static dlist_head asked = DLIST_STATIC_INIT(asked);
+static RtHashTable asked;
 static uint64 last_ticket = 0;
 static int	in_flight = 0;		/* with those of groups that are gone */
 
@@ -80,6 +81,7 @@ void
 rt_groups_init(void)
 {
 	rt_hash_init(&groups);
+	rt_hash_init(&asked);
 	rt_group_index_init();
 	rt_query_holds_init();
 }
@@ -207,9 +209,9 @@ static void
 set_idle(RtGroup *group)
 {
 	if (group->state == WAITING)
-		rt_turns_remove(&group->taker->reloads, &group->state_node);
+		rt_turns_remove(&group->taker->reloads, &group->waiting_node);
 	else if (group->state == ASKED)
-		dlist_delete(&group->state_node);
+		rt_ticket_remove(&asked, &group->ticket);
 	group->state = IDLE;
 }
 
@@ -218,7 +220,7 @@ set_waiting(RtGroup *group)
 {
 	group->state = WAITING;
 	group->taker = first_of(group)->connection;
-	rt_turns_add(&waiting, &group->taker->reloads, &group->state_node);
+	rt_turns_add(&waiting, &group->taker->reloads, &group->waiting_node);
 }
 
 /* It was the first one of who had the turn. */
@@ -227,7 +229,7 @@ set_asked(RtGroup *group)
 {
 	rt_turns_take(&waiting, &group->taker->reloads);
 	group->state = ASKED;
-	dlist_push_tail(&asked, &group->state_node);
+	rt_ticket_add(&asked, &group->ticket, ++last_ticket);
 }
 
 static void
@@ -404,7 +406,6 @@ ask_for(RtGroup *group)
 	question.limit = RT_FRAME_PAYLOAD_MAX;
 	if (!rt_service_takes_requests() || !rt_ask_for_nobody(NULL, &question, &texts))
 		return false;
-	group->ticket = ++last_ticket;
 	group->again = false;
 	set_asked(group);
 	in_flight++;
@@ -418,7 +419,7 @@ rt_groups_begin(void)
 
 	while ((taker = rt_turns_first(&waiting)) != NULL && rt_ask_has_part(in_flight))
 	{
-		if (!ask_for(dlist_head_element(RtGroup, state_node, &taker->things)))
+		if (!ask_for(dlist_head_element(RtGroup, waiting_node, &taker->things)))
 			break;
 	}
 }
@@ -432,18 +433,12 @@ rt_groups_waiting(void)
 /* ---- answers ---- */
 
 static RtGroup *
-find_asked(uint64 ticket)
+find_asked(uint64 number)
 {
-	dlist_iter	iter;
+	RtTicket   *ticket = rt_ticket_find(&asked, number);
 
-	dlist_foreach(iter, &asked)
-	{
-		RtGroup    *group = dlist_container(RtGroup, state_node, iter.cur);
-
-		if (group->ticket == ticket)
-			return group;
-	}
-	return NULL;
+	return ticket == NULL ? NULL :
+		(RtGroup *) ((char *) ticket - offsetof(RtGroup, ticket));
 }
 
 static void
