@@ -471,6 +471,7 @@ init_gateway(int index)
 	rt_withheld_init();
 	rt_members_inherit();
 	rt_groups_init();
+	rt_http_asks_init();
 	rt_flights_init();
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);

@@ -6,16 +6,27 @@
  * is asked for it, and is found again if its client is still there.  What is
  * kept here for it lasts until it is answered, and as long as an executor has
  * what was asked: so whoever asks and goes has his share in flight as well.
+ *
+ * Who finds, when it is its turn, that the same is asked already waits for that.
+ * If it had come before that was asked, it shares the answer.  Else an executor
+ * may have begun before, with a value that is older than what its client knows:
+ * then it goes back, and the first of those whose turn it is then is asked for
+ * all of them.  Nobody waits for what another address has asked before, so what
+ * stands behind that in the queue is shared with the same address only.
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
+
 #include "src/gateway/ask.h"
-#include "src/gateway/door/origin.h"
+#include "src/gateway/cross_origin.h"
 #include "src/gateway/door/proxy.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/http_ask.h"
 #include "src/gateway/login.h"
+#include "src/gateway/ticket.h"
+#include "src/gateway/unlike.h"
 #include "src/gateway/turns.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
@@ -23,8 +34,6 @@
 #include "src/protocol/close_code.h"
 #include "src/protocol/frame.h"
 
-#define ORIGIN_MAX 512			/* bytes of an origin */
-#define HEADERS_MAX (ORIGIN_MAX + 256)
 #define WAITING_MAX 512			/* requests that are not asked yet */
 #define WAITING_PART 2			/* this part of them for one address */
 
@@ -40,7 +49,9 @@ typedef struct Visitor
 
 typedef struct HttpAsk
 {
-	dlist_node	node;			/* in flight, or of its visitor's taker */
+	dlist_node	node;			/* in flight, of its visitor's taker, or with one
+								 * that has asked the same */
+	RtTicket	ticket;			/* asked: the number is that of the request */
 	uint64		serial;			/* of the request */
 	const RtHttpService *service;
 	Visitor    *visitor;
@@ -51,69 +62,33 @@ typedef struct HttpAsk
 	unsigned char address[RT_HOST_ADDRESS_SIZE];
 	char	   *headers;		/* of the answer, malloc'd; NULL = none */
 	size_t		headers_len;
+
+	/* asked: those who wait for it, and are still counted as waiting */
+	bool		joinable;
+	bool		is_first;		/* nothing of its visitor was in flight */
+	uint64		last_serial;	/* of those who had come by then */
+	RtHashNode	key_node;
+	dlist_head	sharers;
+	dlist_head	latecomers;
+
+	RtQuestion	question;		/* where the texts are */
+	char		text[FLEXIBLE_ARRAY_MEMBER];
 } HttpAsk;
 
 static RtTurns turns;
 static dlist_head visitors = DLIST_STATIC_INIT(visitors);
 static dlist_head asked = DLIST_STATIC_INIT(asked);
+static RtHashTable by_ticket;	/* the same */
+static RtHashTable joinable;	/* of these, by what is asked */
+static uint64 last_serial = 0;
 static int	in_flight = 0;
 static int	waiting = 0;
 
-/* ---- answers ---- */
-
-/* What lets a page of an allowed origin read the answer. */
-static void
-write_cors(const RtHttpHead *head, char dst[HEADERS_MAX])
-{
-	RtText		origin;
-
-	dst[0] = '\0';
-	if (rt_http_field(head, "origin", &origin) == 1 && origin.len <= ORIGIN_MAX &&
-		rt_origin_is_allowed(head))
-		snprintf(dst, HEADERS_MAX,
-				 "Access-Control-Allow-Origin: %.*s\r\n"
-				 "Access-Control-Allow-Credentials: true\r\n"
-				 "Vary: Origin\r\n", (int) origin.len, origin.ptr);
-}
-
-static const char *
-header_of_status(int status)
-{
-	return status == 401 ? "WWW-Authenticate: Bearer\r\n" :
-		status == 503 ? "Retry-After: 1\r\n" : "";
-}
-
 void
-rt_http_ask_answer(RtHttp *http, int status, const char *type, RtText content,
-				   RtText more)
+rt_http_asks_init(void)
 {
-	static char headers[HEADERS_MAX + RT_LOGIN_HEADERS_MAX];
-	RtHttpAnswer answer = {
-		.status = status,.headers = headers,.type = type,
-		.text = type != NULL ? content.ptr : NULL,
-		.length = type != NULL ? content.len : 0
-	};
-	size_t		len;
-
-	write_cors(&http->head, headers);
-	strlcat(headers, "Cache-Control: no-store\r\n", sizeof(headers));
-	strlcat(headers, header_of_status(status), sizeof(headers));
-	len = strlen(headers);
-	more.len = Min(more.len, sizeof(headers) - 1 - len);
-	if (more.len > 0)
-		memcpy(headers + len, more.ptr, more.len);
-	headers[len + more.len] = '\0';
-	rt_http_answer(http, &answer);
-}
-
-void
-rt_http_ask_refuse(RtHttp *http, int status, RtText code, RtText message, RtText more)
-{
-	char		content[512];
-	size_t		len = rt_content_failure(content, sizeof(content), code, message,
-										 RT_TEXT_NONE);
-
-	rt_http_ask_answer(http, status, "application/json", (RtText) {content, len}, more);
+	rt_hash_init(&by_ticket);
+	rt_hash_init(&joinable);
 }
 
 static void
@@ -121,40 +96,6 @@ refuse_as(RtHttp *http, const RtHttpService *service, RtCode code)
 {
 	service->refuse(http, rt_code_status(code), RT_TEXT(rt_code_wire(code)),
 					RT_TEXT(rt_code_message(code)), RT_TEXT_NONE);
-}
-
-/* ---- who may ---- */
-
-/* Where the request comes from, if it says so (the standard Fetch Metadata). */
-static bool
-is_cross_site(const RtHttpHead *head)
-{
-	RtText		site;
-
-	return rt_http_field(head, "sec-fetch-site", &site) > 0 &&
-		!rt_http_is(site, "same-origin") && !rt_http_is(site, "none");
-}
-
-static bool
-may_ask(const RtHttpHead *head)
-{
-	RtText		origin;
-
-	if (rt_http_field(head, "origin", &origin) == 0)
-		return !is_cross_site(head);
-	return rt_origin_is_allowed(head);
-}
-
-static void
-answer_options(RtHttp *http, const RtHttpService *service)
-{
-	char		headers[256];
-	int			len = snprintf(headers, sizeof(headers),
-							   "Access-Control-Allow-Methods: %s\r\n"
-							   "Access-Control-Allow-Headers: authorization, content-type, x-requested-with\r\n"
-							   "Access-Control-Max-Age: 600\r\n", service->methods);
-
-	rt_http_ask_answer(http, 204, NULL, RT_TEXT_NONE, (RtText) {headers, len});
 }
 
 /* ---- visitors ---- */
@@ -227,55 +168,163 @@ end(HttpAsk *ask)
 	free(ask);
 }
 
+/* NULL if there is no room for it. */
+static HttpAsk *
+make_ask(const RtHttpService *service, const RtQuestionTexts *texts)
+{
+	HttpAsk    *ask = calloc(1, offsetof(HttpAsk, text) +
+							 (texts != NULL ? rt_texts_len(texts) : 0));
+
+	if (ask == NULL || !rt_connection_make_id(ask->id))
+	{
+		free(ask);
+		return NULL;
+	}
+	ask->service = service;
+	ask->session = RT_SESSION_ANONYMOUS;
+	ask->begun_ms = rt_gateway.now_ms;
+	dlist_init(&ask->sharers);
+	dlist_init(&ask->latecomers);
+	if (texts != NULL)
+		rt_texts_write(ask->text, texts, &ask->question);
+	return ask;
+}
+
 /* Returns false if there is no room for it. */
 static bool
-begin(RtHttp *http, const RtHttpService *service, const unsigned char *address)
+begin(RtHttp *http, const RtHttpService *service, const RtQuestionTexts *texts,
+	  const unsigned char *address)
 {
 	Visitor    *visitor = waiting < WAITING_MAX ? visitor_of(rt_address_hash(address)) : NULL;
 	HttpAsk    *ask;
 
 	if (visitor == NULL)
 		return false;
-	ask = visitor->waiting < WAITING_MAX / WAITING_PART ?
-		calloc(1, sizeof(HttpAsk)) : NULL;
-	if (ask == NULL || !rt_connection_make_id(ask->id))
+	ask = visitor->waiting < WAITING_MAX / WAITING_PART ? make_ask(service, texts) : NULL;
+	if (ask == NULL)
 	{
-		free(ask);
 		leave(visitor);
 		return false;
 	}
 	memcpy(ask->address, address, sizeof(ask->address));
 	ask->visitor = visitor;
-	ask->service = service;
-	ask->session = RT_SESSION_ANONYMOUS;
-	ask->begun_ms = rt_gateway.now_ms;
 	ask->is_known = !rt_login_is_worth_asking(&http->head);
-	ask->serial = rt_http_defer(http);
+	ask->serial = last_serial = rt_http_defer(http);
 	wait_for_turn(ask);
 	return true;
 }
 
 void
-rt_http_ask(RtHttp *http, const RtHttpService *service)
+rt_http_ask(RtHttp *http, const RtHttpService *service,
+			const RtQuestionTexts *texts)
 {
 	unsigned char address[RT_HOST_ADDRESS_SIZE];
 
 	if (!rt_http_client_address(http, address))
 		rt_socket_drop(http->socket);
-	else if (!may_ask(&http->head))
+	else if (!rt_cross_origin_may_ask(&http->head))
 		service->refuse(http, 403, RT_TEXT("FORBIDDEN"),
 						RT_TEXT("Origin not allowed, see realtime.allowed_origins."),
 						RT_TEXT_NONE);
 	else if (http->head.method == RT_HTTP_OPTIONS)
-		answer_options(http, service);
+		rt_cross_origin_answer_options(http, service->methods);
 	else if (service->is_rated && !rt_rate_allows(address, RT_RATE_LOGIN))
 		service->refuse(http, 429, RT_TEXT(rt_code_wire(RT_CODE_RATE_LIMITED)),
 						RT_TEXT("This address asks too fast."),
 						RT_TEXT("Retry-After: 10\r\n"));
 	else if (!rt_service_takes_requests())
 		refuse_as(http, service, RT_CODE_SERVICE_UNAVAILABLE);
-	else if (!begin(http, service, address))
+	else if (!begin(http, service, texts, address))
 		refuse_as(http, service, RT_CODE_OVERLOADED);
+}
+
+/* ---- what is shared ---- */
+
+static HttpAsk *
+ask_of_key(RtHashNode *node)
+{
+	return rt_hash_container(HttpAsk, key_node, node);
+}
+
+static uint32
+key_hash(const HttpAsk *ask)
+{
+	RtQuestionTexts texts = rt_texts_in(ask->text, &ask->question);
+	uint32		hash = hash_bytes((const unsigned char *) texts.path.ptr, texts.path.len);
+
+	hash = hash_combine(hash, murmurhash32(ask->session));
+	if (texts.args.len > 0)
+		hash = hash_combine(hash, hash_bytes((const unsigned char *) texts.args.ptr,
+											 texts.args.len));
+	return hash;
+}
+
+static bool
+is_same(const HttpAsk *a, const HttpAsk *b)
+{
+	RtQuestionTexts of_a = rt_texts_in(a->text, &a->question);
+	RtQuestionTexts of_b = rt_texts_in(b->text, &b->question);
+
+	return a->service == b->service && a->session == b->session &&
+		rt_texts_are_equal(of_a.path, of_b.path) &&
+		rt_texts_are_equal(of_a.args, of_b.args);
+}
+
+/* What is asked already, and can be waited for; NULL = nothing. */
+static HttpAsk *
+find_same(const HttpAsk *ask)
+{
+	RtHashNode *node;
+
+	if (!ask->is_known || !ask->service->asks)
+		return NULL;
+	for (node = rt_hash_first(&joinable, key_hash(ask)); node != NULL; node = rt_hash_next(node))
+	{
+		HttpAsk    *same = ask_of_key(node);
+
+		if (is_same(same, ask) && (same->is_first || same->visitor == ask->visitor))
+			return same;
+	}
+	return NULL;
+}
+
+static void
+join(HttpAsk *same, HttpAsk *ask)
+{
+	dlist_push_tail(ask->serial <= same->last_serial ? &same->sharers : &same->latecomers,
+					&ask->node);
+}
+
+static void
+open_to_others(HttpAsk *ask)
+{
+	RtQuestionTexts texts = rt_texts_in(ask->text, &ask->question);
+
+	ask->is_first = ask->visitor->flow.in_flight == 1;
+	ask->last_serial = last_serial;
+	ask->joinable = ask->is_known && !rt_path_is_unlike(texts.path);
+	if (ask->joinable)
+		rt_hash_add(&joinable, &ask->key_node, key_hash(ask));
+}
+
+static void
+close_to_others(HttpAsk *ask)
+{
+	if (ask->joinable)
+		rt_hash_remove(&joinable, &ask->key_node);
+	ask->joinable = false;
+}
+
+/* They have their turns once more. */
+static void
+send_back(dlist_head *asks)
+{
+	while (!dlist_is_empty(asks))
+	{
+		HttpAsk    *ask = dlist_container(HttpAsk, node, dlist_pop_head_node(asks));
+
+		rt_turns_add(&turns, &ask->visitor->taker, &ask->node);
+	}
 }
 
 /* ---- asking ---- */
@@ -293,6 +342,20 @@ fill_login(const HttpAsk *ask, const RtHttp *http, RtQuestion *question,
 	texts->version = rt_http_request_body(http);
 }
 
+static void
+fill_question(HttpAsk *ask, const RtHttp *http, RtQuestion *question,
+			  RtQuestionTexts *texts)
+{
+	if (!ask->is_known)
+	{
+		fill_login(ask, http, question, texts);
+		return;
+	}
+	question->kind = ask->service->kind;
+	*texts = rt_texts_in(ask->text, &ask->question);
+	rt_count(calls);
+}
+
 /* Returns false if there is no room for it. */
 static bool
 ask_now(HttpAsk *ask, const RtHttp *http)
@@ -300,18 +363,17 @@ ask_now(HttpAsk *ask, const RtHttp *http)
 	RtQuestion	question = {.since = RT_SINCE_NONE,.subject = ask->serial};
 	RtQuestionTexts texts = {.path = RT_TEXT_NONE};
 
-	if (ask->is_known)
-		ask->service->fill(http, &question, &texts);
-	else
-		fill_login(ask, http, &question, &texts);
+	fill_question(ask, http, &question, &texts);
 	question.session = ask->session;
 	memcpy(question.connection_id, ask->id, sizeof(ask->id));
 	if (!rt_ask_for_nobody(&ask->visitor->flow, &question, &texts))
 		return false;
 	dlist_push_tail(&asked, &ask->node);
+	rt_ticket_add(&by_ticket, &ask->ticket, ask->serial);
 	in_flight++;
 	if (ask->visitor->flow.in_flight >= realtime_max_calls_in_flight)
 		rt_turns_pause(&ask->visitor->taker);
+	open_to_others(ask);
 	return true;
 }
 
@@ -323,8 +385,8 @@ is_over(HttpAsk *ask, RtHttp *http)
 		return true;
 	if (!rt_service_takes_requests())
 		refuse_as(http, ask->service, RT_CODE_SERVICE_UNAVAILABLE);
-	else if (ask->is_known && ask->service->fill == NULL)
-		rt_http_ask_answer(http, 204, NULL, RT_TEXT_NONE,
+	else if (ask->is_known && !ask->service->asks)
+		rt_cross_origin_answer(http, 204, NULL, RT_TEXT_NONE,
 						   (RtText) {ask->headers, ask->headers_len});
 	else
 		return false;
@@ -345,10 +407,16 @@ take_turn(Visitor *visitor)
 	HttpAsk    *ask = dlist_head_element(HttpAsk, node, &visitor->taker.things);
 	RtHttp	   *http = rt_http_find(ask->serial);
 	bool		over = is_over(ask, http);
+	HttpAsk    *same = over ? NULL : find_same(ask);
 
-	if (!over && !may_ask_more())
+	if (!over && same == NULL && !may_ask_more())
 		return false;
 	rt_turns_take(&turns, &visitor->taker);
+	if (same != NULL)
+	{
+		join(same, ask);
+		return true;
+	}
 	stop_waiting(ask);
 	if (over)
 		end(ask);
@@ -377,38 +445,75 @@ rt_http_ask_is_starved(void)
 }
 
 /* The client may have gone, or has waited for too long. */
-static void
-end_if_late(HttpAsk *ask)
+static bool
+is_late(HttpAsk *ask)
 {
 	RtHttp	   *http = rt_http_find(ask->serial);
 	bool		late = realtime_handler_timeout > 0 &&
 		rt_gateway.now_ms - ask->begun_ms > realtime_handler_timeout;
 
-	if (http != NULL && !late)
-		return;
-	if (http != NULL)
+	if (http != NULL && late)
 		refuse_as(http, ask->service, RT_CODE_OVERLOADED);
-	rt_turns_remove(&ask->visitor->taker, &ask->node);
+	return http == NULL || late;
+}
+
+static void
+end_waiting(HttpAsk *ask)
+{
 	stop_waiting(ask);
 	end(ask);
+}
+
+static void
+sweep_visitor(Visitor *visitor)
+{
+	dlist_mutable_iter iter;
+
+	visitor->waiting++;			/* so that it stays */
+	dlist_foreach_modify(iter, &visitor->taker.things)
+	{
+		HttpAsk    *ask = dlist_container(HttpAsk, node, iter.cur);
+
+		if (!is_late(ask))
+			continue;
+		rt_turns_remove(&visitor->taker, &ask->node);
+		end_waiting(ask);
+	}
+	visitor->waiting--;
+	leave(visitor);
+}
+
+static void
+sweep_joined(dlist_head *asks)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, asks)
+	{
+		HttpAsk    *ask = dlist_container(HttpAsk, node, iter.cur);
+
+		if (!is_late(ask))
+			continue;
+		dlist_delete(&ask->node);
+		end_waiting(ask);
+	}
 }
 
 void
 rt_http_ask_sweep(void)
 {
 	dlist_mutable_iter visitor_iter;
-	dlist_mutable_iter iter;
+	dlist_iter	iter;
 
-	dlist_foreach_modify(visitor_iter, &visitors)
+	dlist_foreach(iter, &asked)
 	{
-		Visitor    *visitor = dlist_container(Visitor, node, visitor_iter.cur);
+		HttpAsk    *ask = dlist_container(HttpAsk, node, iter.cur);
 
-		visitor->waiting++;		/* so that it stays */
-		dlist_foreach_modify(iter, &visitor->taker.things)
-			end_if_late(dlist_container(HttpAsk, node, iter.cur));
-		visitor->waiting--;
-		leave(visitor);
+		sweep_joined(&ask->sharers);
+		sweep_joined(&ask->latecomers);
 	}
+	dlist_foreach_modify(visitor_iter, &visitors)
+		sweep_visitor(dlist_container(Visitor, node, visitor_iter.cur));
 }
 
 /* ---- answers of executors ---- */
@@ -423,16 +528,19 @@ rt_http_is_asked_by(const RtRequest *request)
 static HttpAsk *
 find_asked(uint64 serial)
 {
-	dlist_iter	iter;
+	RtTicket   *ticket = rt_ticket_find(&by_ticket, serial);
 
-	dlist_foreach(iter, &asked)
-	{
-		HttpAsk    *ask = dlist_container(HttpAsk, node, iter.cur);
+	return ticket == NULL ? NULL :
+		(HttpAsk *) ((char *) ticket - offsetof(HttpAsk, ticket));
+}
 
-		if (ask->serial == serial)
-			return ask;
-	}
-	return NULL;
+bool
+rt_http_is_awaited(const RtRequest *request)
+{
+	HttpAsk    *ask = find_asked(request->asked.subject);
+
+	return rt_http_find(request->asked.subject) != NULL ||
+		(ask != NULL && !dlist_is_empty(&ask->sharers));
 }
 
 static int
@@ -496,7 +604,7 @@ take_content(const HttpAsk *ask, RtHttp *http, RtRequest *request)
 	RtText		headers = {ask->headers, ask->headers_len};
 
 	if (request->answer_kind == RT_ANSWER_CONTENT)
-		rt_http_ask_answer(http, request->answer_status, "application/json",
+		rt_cross_origin_answer(http, request->answer_status, "application/json",
 						   (RtText) {rt_shared_text_get(&request->answer),
 						   request->answer.len}, headers);
 	else
@@ -504,16 +612,42 @@ take_content(const HttpAsk *ask, RtHttp *http, RtRequest *request)
 				  RT_CODE_INTERNAL_ERROR : RT_CODE_SERVICE_UNAVAILABLE);
 }
 
+/* With the same, or each for itself. */
+static void
+settle_sharers(HttpAsk *asker, RtRequest *request)
+{
+	if (!rt_answer_is_alike(request))
+	{
+		rt_path_note_unlike(rt_texts_in(asker->text, &asker->question).path);
+		send_back(&asker->sharers);
+	}
+	while (!dlist_is_empty(&asker->sharers))
+	{
+		HttpAsk    *ask = dlist_container(HttpAsk, node,
+										  dlist_pop_head_node(&asker->sharers));
+		RtHttp	   *http = rt_http_find(ask->serial);
+
+		if (http != NULL)
+		{
+			rt_count(calls);
+			take_content(ask, http, request);
+		}
+		end_waiting(ask);
+	}
+	send_back(&asker->latecomers);
+}
+
 static bool
 goes_on(HttpAsk *ask, RtRequest *request)
 {
 	RtHttp	   *http = rt_http_find(ask->serial);
+	bool		is_login = request->asked.kind == RT_REQUEST_LOGIN;
 
-	if (http == NULL)
-		return false;
-	if (request->asked.kind == RT_REQUEST_LOGIN)
-		return take_login(ask, http, request);
-	take_content(ask, http, request);
+	if (is_login)
+		return http != NULL && take_login(ask, http, request);
+	if (http != NULL)
+		take_content(ask, http, request);
+	settle_sharers(ask, request);
 	return false;
 }
 
@@ -524,6 +658,8 @@ rt_http_ask_take(RtRequest *request)
 
 	Assert(ask != NULL);
 	dlist_delete(&ask->node);
+	rt_ticket_remove(&by_ticket, &ask->ticket);
+	close_to_others(ask);
 	in_flight--;
 	ask->visitor->flow.in_flight--;
 	rt_turns_go_on(&turns, &ask->visitor->taker);
@@ -533,12 +669,27 @@ rt_http_ask_take(RtRequest *request)
 		end(ask);
 }
 
+/* Who shares it has had as much time; who has come later asks anew. */
 void
 rt_http_ask_overdue(RtRequest *request)
 {
 	HttpAsk    *ask = find_asked(request->asked.subject);
 	RtHttp	   *http = rt_http_find(request->asked.subject);
 
-	if (ask != NULL && http != NULL)
+	if (ask == NULL)
+		return;
+	if (http != NULL)
 		refuse_as(http, ask->service, RT_CODE_TIMEOUT);
+	close_to_others(ask);
+	while (!dlist_is_empty(&ask->sharers))
+	{
+		HttpAsk    *sharer = dlist_container(HttpAsk, node,
+											 dlist_pop_head_node(&ask->sharers));
+
+		http = rt_http_find(sharer->serial);
+		if (http != NULL)
+			refuse_as(http, sharer->service, RT_CODE_TIMEOUT);
+		end_waiting(sharer);
+	}
+	send_back(&ask->latecomers);
 }

@@ -7,6 +7,10 @@
  * and that is the answer.  Requests of one address are a flow: so many as one
  * connection may have are asked at a time, others wait, and addresses take
  * turns.
+ *
+ * Who asks the same as somebody else, as the same, shares the answer: but none
+ * that an executor may have begun with before.  So of any number of requests that
+ * come at the same time the first one is asked, and then one for all others.
  */
 #ifndef RT_GATEWAY_HTTP_ASK_H
 #define RT_GATEWAY_HTTP_ASK_H
@@ -20,47 +24,30 @@ typedef struct RtHttpService
 {
 	const char *methods;		/* as OPTIONS says them */
 	bool		is_rated;		/* an address asks as often as it may connect */
-
-	/*
-	 * Sets the kind of what is asked, whose answer is CONTENT, and its texts,
-	 * which are good until the next call.  NULL = nothing: 204 is the answer.
-	 */
-	void		(*fill) (const RtHttp *http, RtQuestion *question,
-						 RtQuestionTexts *texts);
+	bool		asks;			/* else it is only of interest who it is: 204 */
+	RtRequestKind kind;			/* of what is asked; the answer is CONTENT */
 
 	/* Answers that it cannot be had; more are headers of the answer. */
 	void		(*refuse) (RtHttp *http, int status, RtText code, RtText message,
 						   RtText more);
 } RtHttpService;
 
-/*
- * Has a request answered.  Pages of other origins ask only if they may: a browser
- * tells their origin.  A request without one is no browser's, unless it says
- * where it comes from.
- */
-extern void rt_http_ask(RtHttp *http, const RtHttpService *service);
-
-/*
- * Answers so that a page of an allowed origin can read it, and nobody keeps it.
- * type NULL = no content.
- */
-extern void rt_http_ask_answer(RtHttp *http, int status, const char *type,
-							   RtText content, RtText more);
-
-/* The same with {code, message}: a refuse function. */
-extern void rt_http_ask_refuse(RtHttp *http, int status, RtText code,
-							   RtText message, RtText more);
+/* Has a request answered.  The texts are of what is asked; they are copied. */
+extern void rt_http_ask(RtHttp *http, const RtHttpService *service,
+						const RtQuestionTexts *texts);
 
 /*
  * Asks what waits and may be asked now; and ends, once a second, what has waited
  * for too long.
  */
+extern void rt_http_asks_init(void);
 extern void rt_http_ask_waiting(void);
 extern bool rt_http_ask_is_starved(void);
 extern void rt_http_ask_sweep(void);
 
 /* A request whose subject is one over HTTP has an answer, or none in time. */
 extern bool rt_http_is_asked_by(const RtRequest *request);
+extern bool rt_http_is_awaited(const RtRequest *request);
 extern void rt_http_ask_take(RtRequest *request);
 extern void rt_http_ask_overdue(RtRequest *request);
 

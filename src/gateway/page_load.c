@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/cross_origin.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/http_ask.h"
 #include "src/gateway/page_load.h"
@@ -12,15 +13,9 @@
 #include "src/protocol/http_target.h"
 #include "src/protocol/json.h"
 
-typedef struct Load
-{
-	RtText		path;
-	RtText		args;			/* empty = none */
-} Load;
-
-/* Of the address; good until the next one is read. */
+/* Of the address; good until the next one is read.  Returns what is wrong with it. */
 static const char *
-read_load(const RtHttpHead *head, Load *load)
+read_load(const RtHttpHead *head, RtQuestionTexts *texts)
 {
 	static char path[RT_HTTP_LINE_MAX + 2];
 	static char args[RT_HTTP_LINE_MAX + 1];
@@ -28,42 +23,31 @@ read_load(const RtHttpHead *head, Load *load)
 
 	if (rt_http_path(head, path, sizeof(path)) < 0)
 		return "Invalid path";
-	load->path = RT_TEXT(path + strlen(RT_PAGE_LOAD_PATH));
-	if (!rt_path_is_valid(load->path.ptr, load->path.len))
+	texts->path = RT_TEXT(path + strlen(RT_PAGE_LOAD_PATH));
+	if (!rt_path_is_valid(texts->path.ptr, texts->path.len))
 		return "Invalid path";
 	if (rt_http_query_value(head, "args", args, RT_HTTP_LINE_MAX, &len) < 0 ||
 		(len > 0 && rt_json_check(args, len, realtime_max_depth) != RT_JSON_OK) ||
 		(len > 0 && !rt_json_is_array(args, rt_json_whole(args, len))))
 		return "args must be an array";
-	load->args = (RtText) {args, len};
+	texts->args = (RtText) {args, len};
 	return NULL;
-}
-
-static void
-fill(const RtHttp *http, RtQuestion *question, RtQuestionTexts *texts)
-{
-	Load		load;
-
-	(void) read_load(&http->head, &load);
-	question->kind = RT_REQUEST_LOAD;
-	texts->path = load.path;
-	texts->args = load.args;
-	rt_count(calls);
 }
 
 void
 rt_page_load(RtHttp *http, const char *path)
 {
 	static const RtHttpService service = {
-		.methods = "GET, HEAD",.fill = fill,.refuse = rt_http_ask_refuse
+		.methods = "GET, HEAD",.asks = true,.kind = RT_REQUEST_LOAD,
+		.refuse = rt_cross_origin_refuse
 	};
-	Load		load;
+	RtQuestionTexts texts = {.path = RT_TEXT_NONE};
 	const char *fault = http->head.method == RT_HTTP_OPTIONS ? NULL :
-		read_load(&http->head, &load);
+		read_load(&http->head, &texts);
 
 	if (fault != NULL)
-		rt_http_ask_refuse(http, 400, RT_TEXT(rt_code_wire(RT_CODE_INVALID_REQUEST)),
+		rt_cross_origin_refuse(http, 400, RT_TEXT(rt_code_wire(RT_CODE_INVALID_REQUEST)),
 						   RT_TEXT(fault), RT_TEXT_NONE);
 	else
-		rt_http_ask(http, &service);
+		rt_http_ask(http, &service, &texts);
 }

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/cross_origin.h"
 #include "src/gateway/http_ask.h"
 #include "src/gateway/preflight.h"
 
@@ -17,7 +18,7 @@ refuse(RtHttp *http, int status, RtText code, RtText message, RtText more)
 	char		line[256];
 	size_t		len = snprintf(line, sizeof(line), "%.*s\n", (int) message.len, message.ptr);
 
-	rt_http_ask_answer(http, status, "text/plain; charset=utf-8",
+	rt_cross_origin_answer(http, status, "text/plain; charset=utf-8",
 					   (RtText) {line, Min(len, sizeof(line) - 1)}, more);
 }
 
@@ -28,5 +29,5 @@ rt_preflight(RtHttp *http, const char *path)
 		.methods = "POST",.is_rated = true,.refuse = refuse
 	};
 
-	rt_http_ask(http, &service);
+	rt_http_ask(http, &service, NULL);
 }

@@ -115,7 +115,7 @@ is_orphan(const RtRequest *request)
 	if (request->asked.kind == RT_REQUEST_RELOAD || rt_flight_is_followed(request))
 		return false;
 	if (rt_http_is_asked_by(request))
-		return rt_http_find(request->asked.subject) == NULL;
+		return !rt_http_is_awaited(request);
 	return rt_connection_find(request->asked.connection,
 							  request->asked.connection_serial) == NULL;
 }

@@ -37,6 +37,9 @@ CREATE FUNCTION app.breaks(how text) RETURNS integer STABLE LANGUAGE plpgsql AS 
 	IF how = 'long' THEN PERFORM realtime.raise('PAYLOAD_TOO_LARGE'); END IF;
 	RETURN 1 / (length(how) - length(how)); END$$;
 CREATE FUNCTION app.waits(n integer) RETURNS integer STABLE LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN n; END$$;
+CREATE FUNCTION app.slow(n integer) RETURNS jsonb STABLE LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock_shared(1);
+	RETURN jsonb_build_object('rows', (SELECT count(*) FROM app.log), 'load', clock_timestamp()); END$$;
+CREATE FUNCTION app.own(n integer) RETURNS text STABLE LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN realtime.connection_id(); END$$;
 CREATE FUNCTION app.upper(data jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT jsonb_set(data, '{what}', to_jsonb(upper(data ->> 'what')))$$;
 CREATE FUNCTION app.known() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT realtime.user_id() IS NOT NULL';
 CREATE FUNCTION app.is_ann() RETURNS boolean STABLE LANGUAGE sql AS $$SELECT realtime.user_id() = 'ann'$$;
@@ -49,6 +52,8 @@ SELECT realtime.stream('app/mine', 'mine:{user_id}', 'app.rows(text)', replay =>
 	realtime.stream('app/shout', 'shout:{word}:{1}', 'app.rows(text)', transform => 'app.upper(jsonb)', delta_version => 'realtime.topic_version()'),
 	realtime.stream('app/breaks', 'breaks:{how}', 'app.breaks(text)', merge => 'set', on_error => 'app.told(text,text,text)'),
 	realtime.stream('app/waits', 'waits', 'app.waits(integer)', merge => 'set'),
+	realtime.stream('app/slow', 'slow', 'app.slow(integer)', merge => 'set'),
+	realtime.stream('app/own', 'own', 'app.own(integer)', merge => 'set'),
 	realtime.stream('app/known', 'known', 'app.rows(text)', guard => '{app.known()}', access => 'app.is_ann()'),
 	realtime.stream('app/gated', 'gated', 'app.rows(text)', gate => 'app.no()'),
 	realtime.stream('app/given_up', 'given_up', 'app.rows(text)', class_of_service => 'refused'),
@@ -204,6 +209,55 @@ is(content(begin_load('127.0.0.3', 'app/channel', 2))->{topic}, 'channel:2', 'ot
 is($node->safe_psql('postgres', $are_stuck), 2, 'who has gone has his share');
 $lock->query_safe('SELECT pg_advisory_unlock(1)');
 is(content($next)->{data}, 7, 'until it is done');
+
+# Who asks the same at the same time shares a load, but none that has begun before
+sub are_stuck { my ($count) = @_; return $node->poll_query_until('postgres', "SELECT ($are_stuck) = $count"); }
+sub are_in_turn { my (@from) = @_; return scalar grep { content(begin_load($_, 'app/channel', 3))->{topic} eq 'channel:3' } @from; }
+$node->safe_psql('postgres', 'TRUNCATE app.log');
+$lock->query_safe('SELECT pg_advisory_lock(1)');
+my @same = begin_load('127.0.0.2', 'app/slow', 1);
+ok(are_stuck(1), 'one is asked');
+$node->safe_psql('postgres', q{INSERT INTO app.log VALUES ('new')});
+push @same, map { begin_load("127.0.0.$_", 'app/slow', 1) } 2, 3, 3, 4, 5, 5, 5;
+is(are_in_turn(map { "127.0.0.$_" } 2 .. 5), 4, 'others come');
+my @others = (begin_load('127.0.0.4', 'app/slow', 2),
+	map { my $who = $_; my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => gateway_port($node), LocalAddr => '127.0.0.6') or die "no socket: $!";
+		print $socket 'GET ' . address('app/slow', 1) . " HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: $bearer{$who}{Authorization}\r\nConnection: close\r\n\r\n"; $socket } qw(ann));
+ok(are_stuck(3), 'other arguments and other users are asked for themselves, nobody else is');
+$lock->query_safe('SELECT pg_advisory_unlock(1)');
+my @values = map { content($_)->{data} } @same;
+is(scalar @values, 8, 'all have an answer');
+is($values[0]{rows}, 0, 'the first has what there was when it asked');
+is_deeply([ map { $_->{rows} } @values[ 1 .. 7 ] ], [ (1) x 7 ], 'the others what there was when they did');
+is(scalar keys %{ { map { $_->{load} => 1 } @values[ 1 .. 7 ] } }, 1, 'of one load');
+content($_) for @others;
+
+# Nobody is lost with the one that is asked for all
+$lock->query_safe('SELECT pg_advisory_lock(1)');
+@same = begin_load('127.0.0.2', 'app/slow', 1);
+ok(are_stuck(1), 'one is asked');
+push @same, begin_load('127.0.0.3', 'app/slow', 1);
+is(are_in_turn('127.0.0.3'), 1, 'another one waits');
+push @same, map { begin_load("127.0.0.$_", 'app/slow', 1) } 4, 5;
+is(are_in_turn('127.0.0.4', '127.0.0.5'), 2, 'and others');
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted});
+is(content($same[0])->{code}, 'CANCELLED', 'what becomes of the first load is told to the first');
+ok(are_stuck(1), 'the next one is asked for all others');
+close $same[1];
+is(are_in_turn('127.0.0.3'), 1, 'and goes');
+$lock->query_safe('SELECT pg_advisory_unlock(1)');
+@values = map { content($_)->{data} } @same[ 2, 3 ];
+is($values[0]{load}, $values[1]{load}, 'they have their value');
+
+# What is not the same for all
+for my $round (1, 2)
+{
+	$lock->query_safe('SELECT pg_advisory_lock(1)');
+	@same = map { begin_load("127.0.0.$_", 'app/own', 1) } 2 .. 6;
+	ok($node->poll_query_until('postgres', "SELECT ($are_stuck) >= 1"), 'some are asked');
+	$lock->query_safe('SELECT pg_advisory_unlock(1)');
+	is(scalar keys %{ { map { content($_)->{data} => 1 } @same } }, 5, 'each has his own');
+}
 
 # Without the service
 $lock->query_safe('SELECT pg_advisory_lock(1)');
