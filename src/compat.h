@@ -133,6 +133,13 @@ rt_member_can_set_role(Oid member, Oid role)
 #define rt_primary_key_index(table) RelationGetPrimaryKeyIndex((table), false)
 #endif
 
+/* The third argument since 17. */
+#if PG_VERSION_NUM < 170000
+#define rt_lock_is_held(tag, mode) LockHeldByMe((tag), (mode))
+#else
+#define rt_lock_is_held(tag, mode) LockHeldByMe((tag), (mode), false)
+#endif
+
 /* A prefix since 18. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

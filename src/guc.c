@@ -63,6 +63,7 @@ int			realtime_max_connections_per_address = 0;
 int			realtime_max_connections_per_user = 1000;
 int			realtime_max_depth = 64;
 int			realtime_max_executors = -1;
+int			realtime_max_lock_waiters = 256;
 int			realtime_max_members = 10000;
 int			realtime_max_payload = 1024 * 1024;
 int			realtime_max_retries = 3;
@@ -535,6 +536,9 @@ define_limits(void)
 			   &realtime_max_calls_in_flight, 1, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.max_depth", "Nesting of a frame's JSON.",
 			   &realtime_max_depth, 4, 1000, PGC_SIGHUP, 0);
+	define_int("realtime.max_lock_waiters",
+			   "Calls that may wait for others with the same key, without an executor.",
+			   &realtime_max_lock_waiters, 1, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.max_payload", "Bytes of a client's message.",
 			   &realtime_max_payload, 1024, 64 * 1024 * 1024,
 			   PGC_SIGHUP, GUC_UNIT_BYTE);

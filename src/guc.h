@@ -36,6 +36,7 @@ extern int	realtime_forwarded_header;	/* RtForwardedHeader */
 extern char *realtime_allowed_origins;
 extern char *realtime_document_root;
 extern int	realtime_max_calls_in_flight;
+extern int	realtime_max_lock_waiters;
 extern bool realtime_early_release;
 extern int	realtime_max_connections;
 extern int	realtime_max_connections_per_address;	/* 0 = any number */

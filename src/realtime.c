@@ -12,6 +12,7 @@
 #include "src/backend/backend.h"
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
+#include "src/ipc/parking.h"
 #include "src/ipc/shmem.h"
 #include "src/query/run.h"
 #include "src/realtime.h"
@@ -86,5 +87,6 @@ _PG_init(void)
 	rt_declarations_install();
 	rt_backend_install();
 	rt_query_run_install();
+	rt_parking_install();
 	register_workers();
 }

@@ -18,6 +18,13 @@
 #include "src/hook.h"
 #include "src/ipc/publish_ring.h"
 
+/* A function that a declaration may name. */
+typedef struct RtNamedFunction
+{
+	bool		declared;
+	Oid			oid;			/* InvalidOid = none, or gone */
+} RtNamedFunction;
+
 typedef struct RtRpcDeclaration
 {
 	char	   *path;			/* hash key */
@@ -29,9 +36,10 @@ typedef struct RtRpcDeclaration
 	int			read_only;		/* -1 = from the function's volatility */
 	int			rate_limit;		/* calls per rate_window_ms; 0 = none */
 	int			rate_window_ms;
-	Oid			idempotency_key;	/* InvalidOid = none */
-	int64		idempotency_ttl_ms;
-	Oid			lock_key;		/* InvalidOid = none */
+	bool		idempotent;		/* by the key that the client sends */
+	RtNamedFunction idempotency_key;
+	int64		idempotency_ttl_ms; /* 0 = answers are not kept */
+	RtNamedFunction lock_key;
 	int			lock_wait_ms;	/* -1 = as long as the call may take */
 	char	   *class_of_service;	/* NULL = none */
 
@@ -48,13 +56,6 @@ typedef enum RtMerge
 	RT_MERGE_PRESENCE,
 	RT_MERGE_CURSOR
 } RtMerge;
-
-/* A function that a declaration may name. */
-typedef struct RtNamedFunction
-{
-	bool		declared;
-	Oid			oid;			/* InvalidOid = none, or gone */
-} RtNamedFunction;
 
 typedef struct RtTopicDeclaration
 {

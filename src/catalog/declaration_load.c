@@ -194,6 +194,20 @@ read_table(RtDeclarations *declarations, Oid table, int natts,
 	return true;
 }
 
+/* The function that a column names, if it does. */
+static RtNamedFunction
+read_function(RtDeclarations *declarations, const RtRow *row, int anum,
+			  const char *kind, const char *declaration, const char *purpose)
+{
+	RtNamedFunction function = {false, InvalidOid};
+	char	   *text = rt_row_text(row, anum);
+
+	function.declared = text != NULL;
+	if (text != NULL)
+		function.oid = refer(declarations, text, kind, declaration, purpose);
+	return function;
+}
+
 static void
 read_rpc(RtDeclarations *declarations, const RtRow *row)
 {
@@ -201,7 +215,6 @@ read_rpc(RtDeclarations *declarations, const RtRow *row)
 	RtNameEntry *entry;
 	RtName		name;
 	bool		found;
-	char	   *text;
 
 	rpc->path = rt_row_text(row, Anum_rpc_path);
 	rpc->handler_text = rt_row_text(row, Anum_rpc_handler);
@@ -215,20 +228,16 @@ read_rpc(RtDeclarations *declarations, const RtRow *row)
 	rpc->rate_limit = rt_row_is_null(row, Anum_rpc_rate_limit) ? 0 :
 		DatumGetInt32(rt_row_value(row, Anum_rpc_rate_limit));
 	rpc->rate_window_ms = rt_row_ms_int(row, Anum_rpc_rate_window, 0);
-	text = rt_row_text(row, Anum_rpc_idempotency_key);
-	if (text != NULL)
-		rpc->idempotency_key = refer(declarations, text, "rpc", rpc->path,
-									 "idempotency key");
+	rpc->idempotent = DatumGetBool(rt_row_value(row, Anum_rpc_idempotent));
+	rpc->idempotency_key = read_function(declarations, row, Anum_rpc_idempotency_key,
+										 "rpc", rpc->path, "idempotency key");
 	rpc->idempotency_ttl_ms = rt_row_ms(row, Anum_rpc_idempotency_ttl, 0);
-	text = rt_row_text(row, Anum_rpc_lock_key);
-	if (text != NULL)
-		rpc->lock_key = refer(declarations, text, "rpc", rpc->path,
-							  "lock key");
+	rpc->lock_key = read_function(declarations, row, Anum_rpc_lock_key, "rpc",
+								  rpc->path, "lock key");
 	rpc->lock_wait_ms = rt_row_ms_int(row, Anum_rpc_lock_wait, -1);
 	rpc->class_of_service = rt_row_text(row, Anum_rpc_class_of_service);
 
-	name.ptr = rpc->path;
-	name.len = strlen(rpc->path);
+	name = (RtName) {rpc->path, strlen(rpc->path)};
 	entry = rt_names_insert(declarations->rpcs, name, &found);
 	entry->value = rpc;
 }
@@ -261,10 +270,8 @@ read_topic(RtDeclarations *declarations, const RtRow *row)
 	topic->declared = true;
 	topic->topic_class = topic_class(rt_row_text(row, Anum_topic_class));
 	topic->open = DatumGetBool(rt_row_value(row, Anum_topic_open));
-	text = rt_row_text(row, Anum_topic_access);
-	if (text != NULL)
-		topic->access = refer(declarations, text, "topic", topic->template,
-							  "access function");
+	topic->access = read_function(declarations, row, Anum_topic_access, "topic",
+								  topic->template, "access function").oid;
 	topic->replay_size = DatumGetInt32(rt_row_value(row, Anum_topic_replay_size));
 	topic->replay_ttl_ms = rt_row_ms(row, Anum_topic_replay_ttl, -1);
 }
@@ -294,26 +301,22 @@ read_hook(RtDeclarations *declarations, const RtRow *row)
 
 	if (hook == RT_HOOKS)
 		return;
-	declarations->hooks[hook].declared = true;
-	declarations->hooks[hook].oid = refer(declarations, rt_row_text(row, Anum_hook_function),
-										  "hook", name, "function");
+	declarations->hooks[hook] = read_function(declarations, row, Anum_hook_function,
+											  "hook", name, "function");
 }
 
 static void
 read_admission(RtDeclarations *declarations, const RtRow *row)
 {
 	RtAdmissionDeclaration *admission = palloc0(sizeof(RtAdmissionDeclaration));
-	char	   *predicate = rt_row_text(row, Anum_admission_predicate);
 	char	  **reasons;
 	int			count = rt_row_texts(row, Anum_admission_reasons, &reasons);
 
 	admission->name = rt_row_text(row, Anum_admission_class);
 	for (int i = 0; i < count; i++)
 		admission->reasons |= (uint32) 1 << rt_pressure_of_name(reasons[i]);
-	admission->predicate.declared = predicate != NULL;
-	if (predicate != NULL)
-		admission->predicate.oid = refer(declarations, predicate, "class",
-										 admission->name, "predicate");
+	admission->predicate = read_function(declarations, row, Anum_admission_predicate,
+										 "class", admission->name, "predicate");
 	declarations->admissions = lappend(declarations->admissions, admission);
 }
 
@@ -345,9 +348,8 @@ read_stream_functions(RtDeclarations *declarations, const RtRow *row,
 			stream->coalesce_by = text;
 		if (i == RT_STREAM_COALESCE_BY && !is_signature(text))
 			continue;
-		stream->functions[i].declared = true;
-		stream->functions[i].oid = refer(declarations, text, kind,
-										 stream->path, column->purpose);
+		stream->functions[i] = read_function(declarations, row, column->anum, kind,
+											 stream->path, column->purpose);
 	}
 	stream->guard_count = read_functions(declarations, row, Anum_stream_guards,
 										 kind, stream->path, "guard",
@@ -424,9 +426,8 @@ read_query_functions(RtDeclarations *declarations, const RtRow *row,
 			continue;
 		if (i == RT_STREAM_TRANSFORM)
 			stream->transform = text;
-		stream->functions[i].declared = true;
-		stream->functions[i].oid = refer(declarations, text, "query", stream->path,
-										 rt_stream_function_columns[i].purpose);
+		stream->functions[i] = read_function(declarations, row, anum, "query", stream->path,
+											 rt_stream_function_columns[i].purpose);
 	}
 	stream->guard_count = read_functions(declarations, row, Anum_query_guards,
 										 "query", stream->path, "guard",

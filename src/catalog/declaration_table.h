@@ -27,7 +27,8 @@ enum
 	Anum_rpc_lock_key,
 	Anum_rpc_lock_wait,
 	Anum_rpc_class_of_service,
-	Natts_rpc = Anum_rpc_class_of_service
+	Anum_rpc_idempotent,
+	Natts_rpc = Anum_rpc_idempotent
 };
 
 #define RT_TOPIC_TABLE "topic_declaration"

@@ -47,6 +47,7 @@
 #include "src/executor/request/bridge.h"
 #include "src/executor/request/login.h"
 #include "src/executor/request/member.h"
+#include "src/executor/request/once.h"
 #include "src/executor/request/path.h"
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
@@ -59,6 +60,7 @@
 #include "src/ipc/client.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/expected_time.h"
+#include "src/ipc/parking.h"
 #include "src/ipc/query_round.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
@@ -320,6 +322,15 @@ is_used_up(void)
 	return true;
 }
 
+/* Another executor may have it as soon as it is parked. */
+static void
+give_up(RtRequest *request, const RtWorkResult *result)
+{
+	executor.leaving |= result->session_is_spoiled;
+	rt_parking_park(request, result->waits_ms);
+	MemoryContextReset(executor.context);
+}
+
 static void
 run_request(RtRequest *request)
 {
@@ -332,12 +343,18 @@ run_request(RtRequest *request)
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
 	rt_ring_own_end = rt_changes_own_end = 0;
 	result = run_kind(request);
+	if (result.waits_ms > 0)
+	{
+		give_up(request, &result);
+		return;
+	}
 	if (request->asked.kind == RT_REQUEST_CALL)
 		request->answer_position = rt_ring_own_end;
 	rt_reply_say_changes(request, rt_changes_own_end);
 	/* it is the gateway's as soon as it is handed over */
 	note_time(request, &result, began);
 	rt_outgoing_add(request, result.durability, result.ended);
+	rt_once_answer_twins(request, executor.index, &result);
 
 	count(&executor.counters->calls);
 	if (result.failed)

@@ -55,31 +55,57 @@ set_frame(RtRequest *request, char *buffer, size_t payload_len)
 	return rt_reply_frame(request, frame, frame_len);
 }
 
-void
-rt_reply_success(RtRequest *request, const char *data, int data_len)
+typedef enum Fit
+{
+	FITS,
+	TOO_LONG,
+	NO_ROOM
+} Fit;
+
+static Fit
+set_success(RtRequest *request, const char *data, int data_len)
 {
 	RtText		id = request_id(request);
 	RtText		data_json = {data, data_len};
 	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + data_len;
 	char	   *buffer;
 	size_t		payload_len;
+	Fit			fit = FITS;
 
 	rt_reply_reset(request);
 	if (id.len == 0)
-		return;
+		return FITS;
 
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
 	payload_len = rt_payload_success(buffer + RT_FRAME_HEADROOM, cap, id, data_json,
 									 request->asked.positions);
 	Assert(payload_len > 0);
 	if (payload_len > RT_FRAME_PAYLOAD_MAX)
+		fit = TOO_LONG;
+	else if (!set_frame(request, buffer, payload_len))
+		fit = NO_ROOM;
+	request->answer_says_changes = fit == FITS && request->asked.positions;
+	pfree(buffer);
+	return fit;
+}
+
+bool
+rt_reply_try_success(RtRequest *request, const char *data, int data_len)
+{
+	return set_success(request, data, data_len) == FITS;
+}
+
+void
+rt_reply_success(RtRequest *request, const char *data, int data_len)
+{
+	Fit			fit = set_success(request, data, data_len);
+
+	if (fit == TOO_LONG)
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
 				 errmsg("Result exceeds the frame limit")));
-	if (!set_frame(request, buffer, payload_len))
+	if (fit == NO_ROOM)
 		rt_reply_refuse_overload();
-	request->answer_says_changes = request->asked.positions;
-	pfree(buffer);
 }
 
 /* There is room for it at the end of the frame. */

@@ -19,6 +19,9 @@
  */
 extern void rt_reply_success(RtRequest *request, const char *data, int data_len);
 
+/* The same, which returns false. */
+extern bool rt_reply_try_success(RtRequest *request, const char *data, int data_len);
+
 /* A finished frame.  Returns false if there is no room for it. */
 extern bool rt_reply_frame(RtRequest *request, const char *frame, Size len);
 

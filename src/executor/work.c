@@ -36,6 +36,7 @@
 #include "src/guc.h"
 #include "src/ipc/client.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/parking.h"
 
 #define RETRY_PAUSE_US 1000L		/* at most, before the first retry */
 #define DATA_ERRORS_MAX 10		/* logged in each interval of ... */
@@ -149,6 +150,8 @@ run_as_caller(RtWork *work)
 		rt_identity_assume();
 
 	work->run(work);
+	if (work->waits_ms > 0)
+		rt_work_give_up();		/* somebody has caught it */
 
 	work->stage = RT_STAGE_HANDLER;
 	PopActiveSnapshot();
@@ -163,6 +166,7 @@ run_transaction(RtWork *work)
 	rt_overdue_watch(work->request);
 	work->stage = RT_STAGE_PREPARE;
 	work->parameter = NULL;
+	work->waits_ms = 0;
 	memset(&work->fault, 0, sizeof(work->fault));
 
 	rt_identity_begin(work->request);
@@ -238,6 +242,15 @@ translate_error(RtWork *work)
 		STALE : FAILED;
 }
 
+void
+rt_work_give_up(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("the call has to wait for another one"),
+			 errdetail("It is run again when that one has ended.")));
+}
+
 /* As PostgresMain() does after an error. */
 static Outcome
 recover(RtWork *work, MemoryContext context)
@@ -249,7 +262,9 @@ recover(RtWork *work, MemoryContext context)
 	disable_all_timeouts(false);
 	QueryCancelPending = false;
 	MemoryContextSwitchTo(context);
-	outcome = translate_error(work);
+	if (work->waits_ms > 0)
+		FlushErrorState();
+	outcome = work->waits_ms > 0 ? FAILED : translate_error(work);
 	AbortCurrentTransaction();
 	PortalErrorCleanup();
 	if (MyReplicationSlot != NULL)
@@ -339,7 +354,8 @@ renew_plans(const RtWork *work)
 void
 rt_work_run(RtWork *work)
 {
-	work->started_at = 0;
+	work->started_at = rt_parking_is_over(work->request) ? 0 :
+		rt_parking_since(work->request);
 	INSTR_TIME_SET_ZERO(work->began);
 	rt_stale_plan_begin();
 	work->session_is_spoiled = false;
@@ -407,6 +423,7 @@ rt_work_result(const RtWork *work)
 	result.ran = !INSTR_TIME_IS_ZERO(work->began);
 	result.unavailable = work->unavailable;
 	result.session_is_spoiled = work->session_is_spoiled;
+	result.waits_ms = work->waits_ms;
 	result.durability = work->durability;
 	result.ended = work->ended;
 	return result;

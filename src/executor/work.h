@@ -23,6 +23,7 @@ typedef struct RtWorkResult
 	bool		ran;			/* it was known what to do */
 	bool		unavailable;	/* the extension or the caller's role is not there */
 	bool		session_is_spoiled; /* it must not run anything else */
+	int			waits_ms;		/* > 0: it did not run, and is to be parked */
 	RtDurability durability;	/* what the answer waits for */
 	instr_time	ended;			/* the transaction */
 } RtWorkResult;
@@ -48,6 +49,7 @@ struct RtWork
 	void		(*take_snapshot) (RtWork *work);
 
 	bool		as_executor;	/* run is, too: it runs nobody's code */
+	bool		may_park;		/* run may give up, see rt_work_give_up() */
 
 	/* set by prepare */
 	int			timeout_ms;		/* 0 = none; realtime.handler_timeout unless set */
@@ -58,6 +60,7 @@ struct RtWork
 	/* kept up to date by run */
 	RtStage		stage;
 	const char *parameter;		/* being converted */
+	int			waits_ms;		/* > 0: it gives up, and waits for so long */
 
 	RtFault		fault;			/* code NULL = success */
 	bool		session_is_spoiled; /* it must not run anything else */
@@ -89,6 +92,12 @@ extern void rt_work_run(RtWork *work);
  * own and nobody watched: the request's deadline begins anew.
  */
 extern void rt_work_restart_deadline(RtWork *work);
+
+/*
+ * In run, once waits_ms is set: ends it.  There is neither a fault nor an
+ * answer; the request is to be parked.
+ */
+pg_noreturn extern void rt_work_give_up(void);
 
 /* Runs another transaction for the same request, with the same deadline. */
 extern void rt_work_continue(RtWork *work);

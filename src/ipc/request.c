@@ -14,6 +14,7 @@
 #include "storage/spin.h"
 
 #include "src/guc.h"
+#include "src/ipc/parking.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/session.h"
@@ -74,6 +75,7 @@ init_slot(RtRequest *request, int next)
 {
 	request->state = RT_REQUEST_FREE;
 	request->next = next;
+	request->in_line = false;
 	rt_shared_text_init(&request->text);
 	rt_shared_text_init(&request->answer);
 }
@@ -203,6 +205,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->durability = RT_DURABLE;
 	request->awaits_standbys = false;
 	request->overdue = request->told = false;
+	rt_parking_forget(request);
 	pg_atomic_fetch_add_u32(&pool->in_use, 1);
 	pg_atomic_fetch_add_u32(&pool->owners[owner].in_flight, 1);
 	return request;
@@ -297,6 +300,7 @@ rt_requests_free(RtRequest **requests, int n)
 		return;
 	for (int i = 0; i < n; i++)
 	{
+		rt_parking_leave(requests[i]);
 		rt_session_release(requests[i]->asked.session, RT_SESSION_REQUEST);
 		rt_session_release(requests[i]->answer_session, RT_SESSION_REQUEST);
 		rt_shared_text_free(&requests[i]->text);
@@ -340,6 +344,12 @@ bool
 rt_request_is_wanted(const RtRequest *request)
 {
 	return pool->owners[request->owner].generation == request->owner_generation;
+}
+
+void
+rt_request_set_parked(RtRequest *request)
+{
+	set_owned_state(request, RT_REQUEST_PARKED);
 }
 
 static void
@@ -472,6 +482,7 @@ rt_requests_fail_executor(int executor)
 		if (owned_state(request) != RT_REQUEST_RUNNING ||
 			request->executor != executor)
 			continue;
+		rt_parking_leave(request);
 		rt_shared_text_free(&request->answer);
 		answer_at_once(request, RT_ANSWER_FAILED);
 	}
@@ -482,6 +493,7 @@ rt_requests_refuse_queued(RtAnswerKind kind)
 {
 	RtRequest  *request;
 
+	rt_parking_clear();
 	/* no more than there can be: others may go on asking */
 	for (int i = 0; i < realtime_queue_depth && (request = rt_request_unqueue()) != NULL; i++)
 	{

@@ -3,7 +3,8 @@
  *		Requests of gateways and the scheduler to executors, and the answers:
  *		one slot in shared memory carries both.
  *
- * FREE -> FILLING -> QUEUED -> RUNNING -> ANSWERED -> READING -> FREE.  The
+ * FREE -> FILLING -> QUEUED -> RUNNING -> ANSWERED -> READING -> FREE, and from
+ * RUNNING to PARKED and to QUEUED again, what waits for another call.  The
  * owner, a gateway or the scheduler, takes a free slot, fills it and queues it;
  * an executor takes it from the queue, runs it, puts the answer into the same
  * slot and the slot on its owner's list of answers; the owner reads the answer
@@ -12,8 +13,8 @@
  *
  * Who frees when somebody dies:  an executor's exit answers its RUNNING slots
  * with RT_ANSWER_FAILED; an owner's exit frees its ANSWERED slots and orphans
- * those that are QUEUED or RUNNING, which an executor frees when it takes or
- * answers them.
+ * those that are QUEUED, PARKED or RUNNING, which an executor frees when it
+ * takes or answers them.
  */
 #ifndef RT_IPC_REQUEST_H
 #define RT_IPC_REQUEST_H
@@ -62,6 +63,7 @@ typedef enum RtRequestState
 	RT_REQUEST_FILLING,			/* taken by its owner, not queued yet */
 	RT_REQUEST_QUEUED,
 	RT_REQUEST_RUNNING,
+	RT_REQUEST_PARKED,			/* it waits for a key, see parking.h */
 	RT_REQUEST_ANSWERED,		/* on its owner's list */
 	RT_REQUEST_READING			/* taken off it by the owner */
 } RtRequestState;
@@ -157,6 +159,7 @@ typedef struct RtRequest
 	RtAnswerKind answer_kind;
 	RtDurability durability;	/* what clients are told waits for it */
 	bool		awaits_standbys;	/* it is counted as one that does */
+	bool		in_line;		/* for a key; changed under that lock */
 	uint64		answer_position;	/* of the ring.  STREAM, REPLAY: from before
 									 * the rows were looked at.  CALL: behind
 									 * what it has published; 0 = nothing */
@@ -300,6 +303,9 @@ extern int	rt_requests_in_use(void);
  */
 extern void rt_request_start(RtRequest *request, int executor);
 extern bool rt_request_is_wanted(const RtRequest *request);
+
+/* Of a RUNNING one: no executor has it any more. */
+extern void rt_request_set_parked(RtRequest *request);
 
 /*
  * What runs for longer than it may is marked as overdue, and its owner woken.

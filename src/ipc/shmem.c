@@ -23,6 +23,7 @@
 #include "src/ipc/member.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
+#include "src/ipc/parking.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
@@ -53,6 +54,7 @@ static const SharedArea areas[] = {
 	{rt_payload_size, rt_payload_init},
 	{rt_requests_size, rt_requests_init},
 	{rt_request_queue_size, rt_request_queue_init},
+	{rt_parking_size, rt_parking_init},
 	{rt_expected_times_size, rt_expected_times_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_sessions_size, rt_sessions_init},
@@ -87,6 +89,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeSession", 1);
 	RequestNamedLWLockTranche("RealtimeClient", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
+	RequestNamedLWLockTranche("RealtimeParking", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
 	RequestNamedLWLockTranche("RealtimeMember", 1);
 	RequestNamedLWLockTranche("RealtimeChangeRing", 1);

@@ -42,6 +42,7 @@
 #include "src/compat.h"
 #include "src/guc.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/parking.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
@@ -324,7 +325,7 @@ do_what_is_due(void)
 	if (now < rest_until)
 		return AFTER_ERROR_MS / 10;
 	busy = flush_commits() || rt_request_queue_is_watched();
-	growth_timeout = rt_growth_look();
+	growth_timeout = Min(rt_growth_look(), rt_parking_look());
 	/* what happens all the time must not make us look at catalogs all the time */
 	if (busy && !TimestampDifferenceExceeds(last_look, now, BUSY_LOOK_MS))
 		return Min(Min(timeout, BUSY_LOOK_MS), growth_timeout);

@@ -11,6 +11,7 @@
  *		notify bridge	reads notifications and has executors publish them
  *		timers			has throttled and debounced events published
  *		retention		removes old events of replay topics
+ *		answers			removes old answers of calls that happen once
  *
  * The loop reads notifications before anything else, because a listener that
  * does not read keeps the notification queue of the whole server from being
@@ -51,6 +52,7 @@
 #include "src/ipc/timer.h"
 #include "src/ipc/vacate.h"
 #include "src/realtime.h"
+#include "src/scheduler/answers.h"
 #include "src/scheduler/notify_bridge.h"
 #include "src/scheduler/retention.h"
 #include "src/scheduler/scheduler.h"
@@ -69,6 +71,8 @@ static const RtSchedulerTask tasks[] = {
 	{"timers", rt_timers_task_due, rt_timers_task_run, rt_timers_forget,
 	RT_REQUEST_PUBLISH, rt_timers_task_answered},
 	{"retention", rt_retention_due, rt_retention_run, NULL,
+	RT_REQUEST_CALL, NULL},
+	{"answers", rt_answers_due, rt_answers_run, NULL,
 	RT_REQUEST_CALL, NULL},
 };
 

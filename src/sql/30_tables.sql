@@ -20,15 +20,14 @@ CREATE TABLE realtime.rpc_declaration (
 		CONSTRAINT rate_limit_is_not_supported_yet CHECK (rate_limit IS NULL),
 	rate_window interval NOT NULL DEFAULT '10 s'
 		CONSTRAINT rate_window_is_positive CHECK (rate_window > '0'),
-	idempotency_key text
-		CONSTRAINT idempotency_key_is_not_supported_yet CHECK (idempotency_key IS NULL),
+	idempotency_key text,
 	idempotency_ttl interval NOT NULL DEFAULT '48 h'
-		CONSTRAINT idempotency_ttl_is_positive CHECK (idempotency_ttl > '0'),
-	lock_key text
-		CONSTRAINT lock_key_is_not_supported_yet CHECK (lock_key IS NULL),
+		CONSTRAINT idempotency_ttl_is_not_negative CHECK (idempotency_ttl >= '0'),
+	lock_key text,
 	lock_wait interval
 		CONSTRAINT lock_wait_is_positive CHECK (lock_wait > '0'),
-	class_of_service text
+	class_of_service text,
+	idempotent boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE realtime.rpc_declaration IS
 	'Functions that clients can call, see realtime.rpc()';
@@ -47,15 +46,17 @@ COMMENT ON COLUMN realtime.rpc_declaration.rate_limit IS
 COMMENT ON COLUMN realtime.rpc_declaration.rate_window IS
 	'The time in which rate_limit counts';
 COMMENT ON COLUMN realtime.rpc_declaration.idempotency_key IS
-	'Signature of the function that names a call that must happen once (not supported yet)';
+	'Signature of the function that names a call that must happen once';
 COMMENT ON COLUMN realtime.rpc_declaration.idempotency_ttl IS
-	'How long the answer of such a call is kept';
+	'How long the answer of such a call is kept; 0 is not at all';
 COMMENT ON COLUMN realtime.rpc_declaration.lock_key IS
-	'Signature of the function that names what calls must not do at the same time (not supported yet)';
+	'Signature of the function that names what calls must not do at the same time';
 COMMENT ON COLUMN realtime.rpc_declaration.lock_wait IS
 	'How long a call waits for that; NULL is as long as it may take';
 COMMENT ON COLUMN realtime.rpc_declaration.class_of_service IS
 	'The class whose rules refuse calls under load; NULL is none';
+COMMENT ON COLUMN realtime.rpc_declaration.idempotent IS
+	'Whether a call that comes with an idempotency key must happen once';
 COMMENT ON INDEX realtime.rpc_declaration_pkey IS
 	'One declaration for each path';
 

@@ -29,7 +29,7 @@ GRANT EXECUTE ON FUNCTION
 -- Whoever decides about the database decides what the world may call there.
 -- The declaring functions write the tables as their owner.
 GRANT EXECUTE ON FUNCTION
-	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text),
+	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean),
 	realtime.topic(text, text, regprocedure, boolean, integer, interval),
 	realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[], text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, text, regprocedure),
 	realtime.query(text, text, regprocedure, text, regtype[], regclass[], interval, interval, integer, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, boolean, text),

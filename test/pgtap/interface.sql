@@ -62,7 +62,7 @@ SELECT results_eq('signatures', $$VALUES
 		'rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, '
 		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
-		'class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
+		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false', 'void', 'v', 'u'),
 	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
 	('set_cookie', 'name text, value text, max_age interval DEFAULT NULL::interval, path text DEFAULT ''/''::text, domain text DEFAULT NULL::text, '
@@ -194,7 +194,7 @@ SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
 	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration',
-	'realtime.replay_epoch'], 'tables of declarations, and the epoch, are dumped');
+	'realtime.replay_epoch', 'realtime.idempotency'], 'tables of declarations, the epoch and kept answers are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
 	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid

@@ -46,7 +46,8 @@ enum
 	RPC_IDEMPOTENCY_TTL,
 	RPC_LOCK_KEY,
 	RPC_LOCK_WAIT,
-	RPC_CLASS_OF_SERVICE
+	RPC_CLASS_OF_SERVICE,
+	RPC_IDEMPOTENT
 };
 
 enum
@@ -59,9 +60,11 @@ enum
 	TOPIC_REPLAY_TTL
 };
 
-static void check_key(FunctionCallInfo fcinfo, int number, const char *name,
-					  const RtCheckedFunction *handler);
-static void check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler);
+static const char *checked_key(FunctionCallInfo fcinfo, int number,
+							   const RtCheckedFunction *handler);
+static void read_keys(FunctionCallInfo fcinfo, const RtCheckedFunction *handler,
+					  RtRpcRow *row);
+static void check_rate(FunctionCallInfo fcinfo);
 static char *checked_class(FunctionCallInfo fcinfo);
 static void check_replay(FunctionCallInfo fcinfo, const char *topic_class);
 pg_noreturn static void refuse_later(const char *option);
@@ -93,7 +96,8 @@ realtime_rpc(PG_FUNCTION_ARGS)
 		read_only = PG_GETARG_BOOL(RPC_READ_ONLY);
 		row.read_only = &read_only;
 	}
-	check_rpc_later(fcinfo, handler);
+	check_rate(fcinfo);
+	read_keys(fcinfo, handler, &row);
 	row.class_of_service = rt_parameter_class(fcinfo, RPC_CLASS_OF_SERVICE);
 
 	rt_store_rpc(&row);
@@ -156,14 +160,11 @@ is_default(const Interval *interval, int64 default_us)
 
 /* Options whose behaviour is not there yet: never accepted silently. */
 static void
-check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
+check_rate(FunctionCallInfo fcinfo)
 {
 	Interval   *rate_window = rt_parameter_interval(fcinfo, RPC_RATE_WINDOW,
 													"rate_window", PG_INT32_MAX);
-	Interval   *idempotency_ttl = rt_parameter_interval(fcinfo, RPC_IDEMPOTENCY_TTL,
-														"idempotency_ttl", PG_INT64_MAX);
 
-	rt_parameter_interval(fcinfo, RPC_LOCK_WAIT, "lock_wait", PG_INT32_MAX);
 	if (!PG_ARGISNULL(RPC_RATE_LIMIT))
 	{
 		if (PG_GETARG_INT32(RPC_RATE_LIMIT) <= 0)
@@ -173,35 +174,58 @@ check_rpc_later(FunctionCallInfo fcinfo, const RtCheckedFunction *handler)
 					 errhint("Leave it out to have no limit.")));
 		refuse_later("rate_limit");
 	}
-	check_key(fcinfo, RPC_IDEMPOTENCY_KEY, "idempotency_key", handler);
-	check_key(fcinfo, RPC_LOCK_KEY, "lock_key", handler);
-	if (!PG_ARGISNULL(RPC_LOCK_WAIT))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("lock_wait needs lock_key"),
-				 errdetail("It is how long a call waits for the lock that lock_key names.")));
 	if (!is_default(rate_window, RATE_WINDOW_DEFAULT))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("rate_window needs rate_limit"),
 				 errdetail("It is the time in which rate_limit counts.")));
-	if (!is_default(idempotency_ttl, IDEMPOTENCY_TTL_DEFAULT))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("idempotency_ttl needs idempotency_key"),
-				 errdetail("It is how long the answers of calls with that key are kept.")));
+}
+
+static const char *
+checked_key(FunctionCallInfo fcinfo, int number, const RtCheckedFunction *handler)
+{
+	RtCheckedFunction *key;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	key = rt_function_check_any(PG_GETARG_OID(number), "a key function");
+	rt_function_check_key(key, handler);
+	return key->signature;
+}
+
+/* None is not kept at all, which rt_parameter_interval() does not know. */
+static Interval *
+checked_ttl(FunctionCallInfo fcinfo)
+{
+	Interval   *ttl = PG_ARGISNULL(RPC_IDEMPOTENCY_TTL) ? NULL :
+		PG_GETARG_INTERVAL_P(RPC_IDEMPOTENCY_TTL);
+
+	if (ttl != NULL && is_default(ttl, 0))
+		return ttl;
+	return rt_parameter_interval(fcinfo, RPC_IDEMPOTENCY_TTL, "idempotency_ttl",
+								 PG_INT64_MAX);
 }
 
 static void
-check_key(FunctionCallInfo fcinfo, int number, const char *name,
-		  const RtCheckedFunction *handler)
+read_keys(FunctionCallInfo fcinfo, const RtCheckedFunction *handler, RtRpcRow *row)
 {
-	if (PG_ARGISNULL(number))
-		return;
-	rt_function_check_key(rt_function_check_any(PG_GETARG_OID(number),
-											  "a key function"),
-						  handler);
-	refuse_later(name);
+	row->idempotency_key = checked_key(fcinfo, RPC_IDEMPOTENCY_KEY, handler);
+	row->idempotency_ttl = checked_ttl(fcinfo);
+	row->idempotent = rt_parameter_bool(fcinfo, RPC_IDEMPOTENT, "idempotent");
+	row->lock_key = checked_key(fcinfo, RPC_LOCK_KEY, handler);
+	row->lock_wait = rt_parameter_interval(fcinfo, RPC_LOCK_WAIT, "lock_wait",
+										   PG_INT32_MAX);
+	if (row->lock_wait != NULL && row->lock_key == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lock_wait needs lock_key"),
+				 errdetail("It is how long a call waits for the lock that lock_key names.")));
+	if (row->idempotency_key == NULL && !row->idempotent &&
+		!is_default(row->idempotency_ttl, IDEMPOTENCY_TTL_DEFAULT))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("idempotency_ttl needs idempotency_key or idempotent"),
+				 errdetail("It is how long the answers of calls with that key are kept.")));
 }
 
 /* ---- checks of realtime.topic() ---- */

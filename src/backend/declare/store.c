@@ -134,8 +134,9 @@ rt_store_rpc(const RtRpcRow *row)
 {
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.rpc_declaration"
-		" (path, handler, guards, timeout, read_only, class_of_service)"
-		" VALUES ($1, $2, $3, $4, $5, $6)"
+		" (path, handler, guards, timeout, read_only, class_of_service,"
+		" idempotency_key, idempotency_ttl, lock_key, lock_wait, idempotent)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, '48 h'), $9, $10, $11)"
 		" ON CONFLICT (path) DO UPDATE SET"
 		" handler = EXCLUDED.handler, guards = EXCLUDED.guards,"
 		" timeout = EXCLUDED.timeout, read_only = EXCLUDED.read_only,"
@@ -144,7 +145,8 @@ rt_store_rpc(const RtRpcRow *row)
 		" idempotency_key = EXCLUDED.idempotency_key,"
 		" idempotency_ttl = EXCLUDED.idempotency_ttl,"
 		" lock_key = EXCLUDED.lock_key, lock_wait = EXCLUDED.lock_wait,"
-		" class_of_service = EXCLUDED.class_of_service"
+		" class_of_service = EXCLUDED.class_of_service,"
+		" idempotent = EXCLUDED.idempotent"
 	};
 
 	rt_statement_put_text(&statement, row->path);
@@ -155,6 +157,11 @@ rt_store_rpc(const RtRpcRow *row)
 		BoolGetDatum(row->read_only != NULL && *row->read_only),
 		row->read_only == NULL);
 	rt_statement_put_text(&statement, row->class_of_service);
+	rt_statement_put_text(&statement, row->idempotency_key);
+	rt_statement_put_interval(&statement, row->idempotency_ttl);
+	rt_statement_put_text(&statement, row->lock_key);
+	rt_statement_put_interval(&statement, row->lock_wait);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->idempotent), false);
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	replace_query(row->path);

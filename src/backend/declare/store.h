@@ -23,7 +23,12 @@ typedef struct RtRpcRow
 	List	   *guards;			/* of char * */
 	Interval   *timeout;
 	bool	   *read_only;
+	const char *idempotency_key;
+	Interval   *idempotency_ttl;
+	const char *lock_key;
+	Interval   *lock_wait;
 	const char *class_of_service;
+	bool		idempotent;
 } RtRpcRow;
 
 /* A row of realtime.topic_declaration. */

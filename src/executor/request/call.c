@@ -2,7 +2,7 @@
  * call.c
  *		Runs one call of a declared function.
  *
- * Declaration, EXECUTE, guards, arguments, handler, result, in this order.
+ * Declaration, EXECUTE, guards, arguments, keys, handler, result, in this order.
  * A path that is a stream's is not for here (path.c).
  */
 #include "postgres.h"
@@ -18,6 +18,9 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/call.h"
+#include "src/executor/request/call_key.h"
+#include "src/executor/request/once.h"
+#include "src/ipc/parking.h"
 #include "src/protocol/frame.h"
 
 /* ---- as the executor ---- */
@@ -75,7 +78,7 @@ rt_call_find(RtCallWork *call)
 	rt_guarded_find(&call->guarded, declaration->guard_count,
 					declaration->guards);
 	call->guarded.function = handler;
-	call->class_of_service = declaration->class_of_service;
+	call->declaration = declaration;
 	work->mean_us = handler->mean_us;
 	if (declaration->timeout_ms >= 0)
 		work->timeout_ms = declaration->timeout_ms;
@@ -90,6 +93,46 @@ prepare_call(RtWork *work)
 
 /* ---- as the caller ---- */
 
+/* Others with the same key have ended. */
+static void
+lock_out_others(RtCallWork *call)
+{
+	const RtRpcDeclaration *declaration = call->declaration;
+	char	   *name = rt_call_key_text(&call->guarded, &declaration->lock_key,
+										"lock key");
+	RtKeyDigest *digest;
+	int			wait_ms;
+
+	if (name == NULL || name[0] == '\0')
+		return;
+	digest = rt_key_digest_begin("lock");
+	rt_key_digest_add(digest, name, strlen(name));
+	wait_ms = declaration->lock_wait_ms;
+	rt_call_key_hold(&call->guarded, rt_key_digest_end(digest), wait_ms,
+					 RT_CODE_LOCK_TIMEOUT, psprintf("key \"%s\"", name));
+}
+
+/* The handler, or what it has answered to the same call before. */
+static void
+invoke_once(RtCallWork *call, StringInfo result)
+{
+	StringInfoData own;
+	RtOnce		once;
+
+	if (rt_once_begin(&call->guarded, call->declaration, &once, result))
+		return;
+	if (once.key != NULL && result == NULL)
+	{
+		initStringInfo(&own);
+		result = &own;
+	}
+	lock_out_others(call);
+	call->work.stage = RT_STAGE_HANDLER;
+	rt_function_invoke_json(call->guarded.function, &call->guarded.arguments,
+							result, RT_FRAME_PAYLOAD_MAX);
+	rt_once_end(&once, &call->work, result);
+}
+
 void
 rt_call_invoke(RtCallWork *call, StringInfo result)
 {
@@ -103,8 +146,7 @@ rt_call_invoke(RtCallWork *call, StringInfo result)
 	rt_guarded_convert(guarded);
 
 	call->work.stage = RT_STAGE_HANDLER;
-	rt_function_invoke_json(guarded->function, &guarded->arguments, result,
-							RT_FRAME_PAYLOAD_MAX);
+	invoke_once(call, result);
 }
 
 static void
@@ -114,8 +156,9 @@ run_call(RtWork *work)
 	StringInfoData result;
 
 	initStringInfo(&result);
+	rt_once_reset();
 	work->stage = RT_STAGE_GUARD;
-	rt_class_admit(((RtCallWork *) work)->class_of_service);
+	rt_class_admit(((RtCallWork *) work)->declaration->class_of_service);
 	rt_call_invoke((RtCallWork *) work, wants_answer ? &result : NULL);
 	rt_reply_success(work->request, result.data, result.len);
 }
@@ -133,6 +176,7 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 	call->work.activity = rt_work_path(request);
 	call->work.prepare = prepare_call;
 	call->work.run = run_call;
+	call->work.may_park = true;
 	call->guarded.work = &call->work;
 	call->guarded.text = text;
 	call->guarded.function = NULL;
@@ -145,8 +189,11 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 		return false;
 	if (call->guarded.function != NULL)
 		rt_function_timed(call->guarded.function, rt_work_run_time(&call->work));
+	if (call->work.waits_ms == 0)
+		rt_parking_leave(request);
 	if (call->work.fault.code != NULL)
 	{
+		rt_once_reset();
 		rt_guarded_failed(&call->guarded);
 		rt_work_reply_fault(&call->work);
 	}

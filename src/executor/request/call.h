@@ -9,6 +9,7 @@
 
 #include "lib/stringinfo.h"
 
+#include "src/catalog/declaration.h"
 #include "src/executor/function/guard.h"
 #include "src/executor/work.h"
 #include "src/ipc/request.h"
@@ -18,7 +19,7 @@ typedef struct RtCallWork
 {
 	RtWork		work;			/* first */
 	RtGuarded	guarded;		/* the handler */
-	const char *class_of_service;	/* NULL = none */
+	const RtRpcDeclaration *declaration;
 	bool		is_stream;		/* the path is none of a call */
 } RtCallWork;
 

@@ -1,0 +1,41 @@
+/*
+ * answer_store.h
+ *		Answers of calls that must happen once, as their table keeps them.
+ *
+ * Whoever looks or writes holds the key (src/ipc/parking.h).  Reading needs no
+ * rights; rows are written as the owner of the table.
+ */
+#ifndef RT_CATALOG_ANSWER_STORE_H
+#define RT_CATALOG_ANSWER_STORE_H
+
+#include "src/compat.h"
+
+/* Columns of realtime.idempotency */
+enum
+{
+	Anum_answer_path = 1,
+	Anum_answer_user_id,
+	Anum_answer_key,
+	Anum_answer_answer,
+	Anum_answer_request_id,
+	Anum_answer_created_at,
+	Anum_answer_expires_at,
+	Natts_answer = Anum_answer_expires_at
+};
+
+/*
+ * Whether there is one that has been committed and has not expired; its JSON is
+ * put into *answer, NULL if it has none.  user NULL: anonymous.
+ */
+extern bool rt_answer_find(const char *path, const char *user, const char *key,
+						   char **answer);
+
+/* Keeps one, in the current transaction. */
+extern void rt_answer_keep(const char *path, const char *user, const char *key,
+						   const char *answer, const char *request_id,
+						   int64 ttl_ms);
+
+/* Removes at most max that have expired; returns how many. */
+extern uint64 rt_answers_remove_expired(int max);
+
+#endif							/* RT_CATALOG_ANSWER_STORE_H */

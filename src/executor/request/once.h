@@ -1,0 +1,47 @@
+/*
+ * once.h
+ *		Calls that must happen once, however often they are sent.
+ */
+#ifndef RT_EXECUTOR_REQUEST_ONCE_H
+#define RT_EXECUTOR_REQUEST_ONCE_H
+
+#include "src/compat.h"
+
+#include "lib/stringinfo.h"
+#include "utils/timestamp.h"
+
+#include "src/executor/function/guard.h"
+#include "src/executor/work.h"
+
+#define RT_IDEMPOTENCY_KEY_MAX 256	/* bytes */
+
+/* One that has such a key. */
+typedef struct RtOnce
+{
+	char	   *path;
+	char	   *user;			/* NULL = anonymous */
+	char	   *key;			/* NULL = it has none: it runs as any call */
+	int64		ttl_ms;			/* 0 = the answer is not kept */
+} RtOnce;
+
+/*
+ * Before the handler: finds the key, and gets it.  Returns true, with the
+ * answer's JSON in result (nothing for void), if the call has happened.
+ */
+extern bool rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
+						  RtOnce *once, StringInfo result);
+
+/* After it, in the same transaction: keeps the answer. */
+extern void rt_once_end(const RtOnce *once, RtWork *work, const StringInfoData *result);
+
+/* Before each call, and after it has been rolled back: there is nothing to share. */
+extern void rt_once_reset(void);
+
+/*
+ * Once a call is done: answers those that have waited for the same key as it
+ * was answered.
+ */
+extern void rt_once_answer_twins(const RtRequest *request, int executor,
+								 const RtWorkResult *result);
+
+#endif							/* RT_EXECUTOR_REQUEST_ONCE_H */
