@@ -112,6 +112,7 @@ static const struct config_enum_entry mode_options[] = {
 static const struct config_enum_entry check_options[] = {
 	{"off", RT_QUERY_CHECK_OFF, false},
 	{"on", RT_QUERY_CHECK_ON, false},
+	{"all", RT_QUERY_CHECK_ALL, false},
 	{"without_old", RT_QUERY_CHECK_WITHOUT_OLD, false},
 	{"without_null", RT_QUERY_CHECK_WITHOUT_NULL, false},
 	{NULL, 0, false}

@@ -102,6 +102,7 @@ typedef enum RtQueryCheck
 {
 	RT_QUERY_CHECK_OFF,
 	RT_QUERY_CHECK_ON,
+	RT_QUERY_CHECK_ALL,			/* groups, also those that nothing concerns */
 	RT_QUERY_CHECK_WITHOUT_OLD, /* what a row was before is not looked at */
 	RT_QUERY_CHECK_WITHOUT_NULL /* nor rows whose cut is NULL */
 } RtQueryCheck;

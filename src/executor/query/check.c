@@ -1,11 +1,12 @@
 /*
  * check.c
- *		Whether restricted runs find what running all of a query finds, and do not
- *		look at all rows for it.
+ *		Whether groups have what running all of a query finds, and restricted runs
+ *		do not look at all rows for it.
  *
- * At the same snapshot: so after each run, and not only when all is quiet.  But
- * what TRUNCATE does can be seen with any snapshot, before the round that is told
- * of it: if something was committed meanwhile, nothing can be said.
+ * At the same snapshot: so after each run, and not only when all is quiet; and
+ * of groups that a round has not run as well, because nothing is said to concern
+ * them.  But what TRUNCATE does can be seen with any snapshot, before the round
+ * that is told of it: if something was committed meanwhile, nothing can be said.
  */
 #include "postgres.h"
 
@@ -70,25 +71,70 @@ is_same_set(const RtQueryState *state, const RtQueryState *expected)
 	return true;
 }
 
+static bool
+is_same(const RtQueryState *state, const RtQueryState *expected)
+{
+	if (state->is_window && expected->is_window)
+		return is_same_window(state, expected);
+	return is_same_set(rt_window_state_shown(state), rt_window_state_shown(expected));
+}
+
 void
 rt_query_check(const RtGroupRun *run)
 {
 	const RtQueryState *state = rt_query_group_state(run->group);
 	const RtQueryState *expected;
-	bool		is_same;
 
 	if (run->expected == NULL || state == NULL)
 		return;
 	expected = rt_query_result_state(run->expected);
-	if (state->is_window && expected->is_window)
-		is_same = is_same_window(state, expected);
-	else
-		is_same = is_same_set(rt_window_state_shown(state), rt_window_state_shown(expected));
-	if (!is_same && !rt_changes_go_on())
+	if (!is_same(state, expected) && !rt_changes_go_on())
 		ereport(LOG,
 				(errmsg("live query \"%s\" is not what it should be", run->key.path),
-				 errdetail("A restricted run has left %u rows where there are %u.",
-						   state->row_count, expected->row_count)));
+				 errdetail("With arguments %s as role \"%s\" and user \"%s\" it has %u rows where there are %u.",
+						   rt_query_group_key_describe(&run->key), run->key.role,
+						   run->key.user_id, state->row_count, expected->row_count)));
+}
+
+/* ---- all of them ---- */
+
+/* Its state is said to be true at the snapshot of the round. */
+static bool
+is_true(const RtQueryGroup *group)
+{
+	return DsaPointerIsValid(group->state) && !rt_query_group_is_loading(group) &&
+		!group->touched && !group->failing && !group->gone;
+}
+
+static bool
+check_group(RtQueryGroup *group)
+{
+	RtGroupRun	run;
+
+	rt_group_run_init(&run, group);
+	if (run.declaration == NULL)
+		return false;
+	rt_group_run(&run);
+	if (run.fault.code != NULL && !rt_changes_go_on())
+		ereport(LOG,
+				(errmsg("live query \"%s\" is not what it should be", run.key.path),
+				 errdetail("A run would fail: %s", run.fault.message)));
+	run.expected = run.result;
+	rt_query_check(&run);
+	return run.expected != NULL;
+}
+
+void
+rt_query_check_all(void)
+{
+	RtQueryGroup *group = NULL;
+	int			count = 0;
+
+	if (realtime_query_check != RT_QUERY_CHECK_ALL)
+		return;
+	while ((group = rt_query_group_next(group)) != NULL)
+		count += is_true(group) && check_group(group);
+	ereport(LOG, (errmsg("%d groups of live queries have been compared", count)));
 }
 
 /* ---- how it finds them ---- */
@@ -116,6 +162,7 @@ check_scan(Oid relation, Oid index, void *arg)
 void
 rt_query_check_plan(const char *path, RtQueryPlan *plan)
 {
-	if (realtime_query_check == RT_QUERY_CHECK_ON)
+	if (realtime_query_check == RT_QUERY_CHECK_ON ||
+		realtime_query_check == RT_QUERY_CHECK_ALL)
 		rt_query_scans(rt_query_planned(plan), check_scan, unconstify(char *, path));
 }

@@ -1,7 +1,7 @@
 /*
  * check.h
- *		Whether restricted runs find what running all of a query finds, for
- *		developers: the setting realtime.query_check.
+ *		Whether groups have what running all of a query finds, for developers: the
+ *		setting realtime.query_check.
  */
 #ifndef RT_EXECUTOR_QUERY_CHECK_H
 #define RT_EXECUTOR_QUERY_CHECK_H
@@ -13,6 +13,12 @@
  * another.
  */
 extern void rt_query_check(const RtGroupRun *run);
+
+/*
+ * With the setting at all: compares all groups with runs of all of their queries,
+ * at the active snapshot, which is that of a round that has come to its end.
+ */
+extern void rt_query_check_all(void);
 
 /*
  * Says in the log if a restricted plan reads a large table from end to end.  With

@@ -481,6 +481,7 @@ finish(Round *round)
 	RESUME_INTERRUPTS();
 	foreach(cell, round->runs)
 		rt_query_check(lfirst(cell));
+	rt_query_check_all();
 }
 
 /* ---- as a part of a transaction ---- */
