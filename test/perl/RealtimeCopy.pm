@@ -81,7 +81,7 @@ sub apply
 	}
 	$place = place_of($copy, $data->{ $copy->{key} });
 	splice @$rows, $place, 1 if $place >= 0;
-	return if $event eq 'deleted';
+	return if $event eq 'deleted' || $event eq 'truncated';
 	$place = !exists $frame->{after} ? scalar @$rows : !defined $frame->{after} ? 0 : 1 + place_of($copy, $frame->{after});
 	splice @$rows, $place, 0, $data;
 	return;

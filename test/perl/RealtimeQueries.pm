@@ -343,6 +343,10 @@ sub random_query
 	my ($sql, $key) = any(@shapes)->($q);
 
 	$sql =~ s/CROSS JOIN LATERAL (.*?) ON true/CROSS JOIN LATERAL $1/;
+	# some have been made for conditions that were not taken
+	my (%number, @types);
+	$sql =~ s/\$(\d)/'$' . ($number{$1} \/\/= push @types, $q->{types}[$1 - 1])/ge;
+	$q->{types} = \@types;
 	return { sql => $sql, key => $key, types => $q->{types},
 		arguments => [ map { [ map { value(literal($_)) } @{ $q->{types} } ] } 1 .. (@{ $q->{types} } ? 2 : 1) ] };
 }

@@ -16,8 +16,6 @@
 
 #define RING_PART 8				/* of the ring, at most, for a group */
 #define PLACED_OVERHEAD (RT_FRAME_OVERHEAD + 16)
-#define ROW_MAX (RT_FRAME_PAYLOAD_MAX / 2)	/* bytes that fit into a frame with
-											 * topic and keys, however long */
 
 void
 rt_query_events_init(RtQueryEvents *events)
@@ -176,34 +174,64 @@ differences_limit(const RtQueryResult *result)
 			   (Size) result->rows.len + RT_FRAME_PAYLOAD_MAX / RING_PART);
 }
 
-/* As long as its event is at most, with the topic and the key before it. */
+/* Bytes of a change that its event says: of the row, or of the key of one that is gone. */
 static Size
-event_limit(const RtQueryState *before, const RtQueryResult *result,
+data_length(const RtQueryState *before, const RtQueryResult *result,
 			const RtRowChange *change)
 {
-	Size		len = change->kind == RT_ROW_DELETED ?
-		rt_query_state_key(before, change->row).len :
-		rt_query_result_row(result, change->row).len;
+	if (change->kind != RT_ROW_DELETED)
+		return rt_query_result_row(result, change->row).len;
+	return strlen("{:}") + strlen(result->key_name) +
+		rt_query_state_key(before, change->row).len;
+}
 
-	return rt_ring_entry_size(RT_TOPIC_MAX, len + RT_TOPIC_MAX + PLACED_OVERHEAD);
+/* Of the payload of its event, at most. */
+static Size
+event_length(const char *topic, const RtQueryState *before,
+			 const RtQueryResult *result, const RtRowChange *change)
+{
+	Size		len = strlen(topic) + PLACED_OVERHEAD + data_length(before, result, change);
+
+	if (result->ordered && change->kind != RT_ROW_DELETED)
+		len += key_before(result, change->row).len;
+	return len;
+}
+
+/* Also if it is all of a round that its frame has room for. */
+static bool
+fits_frame(Size event_length)
+{
+	return event_length + RT_ROUND_OVERHEAD <= RT_FRAME_PAYLOAD_MAX;
 }
 
 bool
-rt_query_events_fit(const RtQueryState *before, const RtQueryResult *result)
+rt_query_events_fit(const char *topic, const RtQueryState *before,
+					const RtQueryResult *result)
 {
 	const RtDifference *difference = result->difference;
 	Size		size = 0;
 
 	for (uint32 i = 0; i < difference->count; i++)
 	{
-		const RtRowChange *change = &difference->changes[i];
-		Size		len = event_limit(before, result, change);
+		Size		len = event_length(topic, before, result, &difference->changes[i]);
 
-		size += len;
-		if (len > ROW_MAX || size > differences_limit(result))
+		size += rt_ring_entry_size(strlen(topic), RT_FRAME_HEADROOM + len);
+		if (!fits_frame(len) || size > differences_limit(result))
 			return false;
 	}
 	return true;
+}
+
+/* Instead of differences that are too long. */
+static uint32
+add_all_instead(RtQueryEvents *events, int begin, const char *topic,
+				const RtQueryResult *result)
+{
+	events->entries.len = begin;
+	if (result->difference == NULL)
+		return rt_query_events_add_all(events, topic, result);
+	rt_query_events_add_lost(events, topic);
+	return 1;
 }
 
 uint32
@@ -219,20 +247,14 @@ rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 	{
 		const RtRowChange *change = &difference->changes[i];
 
+		if (!fits_frame(event_length(topic, before, result, change)))
+			return add_all_instead(events, begin, topic, result);
 		if (change->kind == RT_ROW_DELETED)
 			add_deleted(events, topic, result, before, change->row);
 		else
 			add_row(events, topic, result, change);
-		if ((Size) (events->entries.len - begin) > limit ||
-			(change->kind != RT_ROW_DELETED &&
-			 rt_query_result_row(result, change->row).len > ROW_MAX))
-		{
-			events->entries.len = begin;
-			if (result->difference == NULL)
-				return rt_query_events_add_all(events, topic, result);
-			rt_query_events_add_lost(events, topic);
-			return 1;
-		}
+		if ((Size) (events->entries.len - begin) > limit)
+			return add_all_instead(events, begin, topic, result);
 	}
 	return difference->count;
 }

@@ -23,7 +23,7 @@ typedef struct RtQueryEvents
 extern void rt_query_events_init(RtQueryEvents *events);
 
 /* Whether the differences that a restricted run has found can be told. */
-extern bool rt_query_events_fit(const RtQueryState *before,
+extern bool rt_query_events_fit(const char *topic, const RtQueryState *before,
 								const RtQueryResult *result);
 
 /*

@@ -57,7 +57,8 @@ run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
 											 &restriction, before);
 	if (run->result == NULL)
 		return RT_FULL_ORDER;
-	if (run->result->difference != NULL && !rt_query_events_fit(before, run->result))
+	if (run->result->difference != NULL &&
+		!rt_query_events_fit(run->topic, before, run->result))
 		return RT_FULL_LONG;
 	return RT_FULL_NOT;
 }

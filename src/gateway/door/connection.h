@@ -38,6 +38,7 @@ typedef struct RtConnectionRound
 	bool		awaits;			/* it is to be told when a position is reached */
 	uint64		awaited;		/* that one */
 	uint64		told;			/* the last one that it was told */
+	dlist_head	queries;		/* subscriptions: the live queries that it follows */
 	dlist_node	holds_node;
 	dlist_node	awaits_node;
 } RtConnectionRound;

@@ -262,6 +262,23 @@ charge_for(RtText path, RtText args)
 	return sizeof(RtGroup) + sizeof(RtGroupTopic) + path.len + args.len;
 }
 
+static void
+note_query(RtSubscription *subscription)
+{
+	if (subscription->query_node.next == NULL)
+		dlist_push_tail(&subscription->connection->round.queries,
+						&subscription->query_node);
+}
+
+static void
+forget_query(RtSubscription *subscription)
+{
+	if (subscription->query_node.next == NULL)
+		return;
+	dlist_delete(&subscription->query_node);
+	memset(&subscription->query_node, 0, sizeof(subscription->query_node));
+}
+
 /*
  * Executors keep a live query true as long as it is held.  If they know nothing
  * of it any more, because the answer took too long, it is loaded again.
@@ -269,11 +286,18 @@ charge_for(RtText path, RtText args)
 static void
 hold_query(RtGroup *group, uint8 flags)
 {
+	dlist_iter	iter;
+
 	if ((flags & RT_TOPIC_QUERY) == 0)
 		return;
 	if (!(group->holds ? rt_query_hold_again(group->indexed.topic) :
 		  rt_query_hold(group->indexed.topic)))
 		want(group);
+	if (!group->holds)
+	{
+		dlist_foreach(iter, &group->subscriptions)
+			note_query(dlist_container(RtSubscription, group_node, iter.cur));
+	}
 	group->holds = true;
 }
 
@@ -311,6 +335,8 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 	subscription->group = group;
 	dlist_push_tail(&group->subscriptions, &subscription->group_node);
 	group->count++;
+	if (group->holds)
+		note_query(subscription);
 	set_stale(group, answer->stale_ms);
 	group->loaded_ms = rt_gateway.now_ms;
 	hold_query(group, answer->flags);
@@ -327,6 +353,7 @@ rt_group_exit(RtSubscription *subscription)
 	if (group == NULL)
 		return;
 	subscription->group = NULL;
+	forget_query(subscription);
 	dlist_delete(&subscription->group_node);
 	rt_budget_refund(&subscription->connection->budget,
 					 charge_for(group->indexed.path, group->args));

@@ -21,6 +21,7 @@
 
 static dlist_head holding = DLIST_STATIC_INIT(holding);
 static dlist_head awaiting = DLIST_STATIC_INIT(awaiting);
+static dlist_head late = DLIST_STATIC_INIT(late);	/* topics: queries behind others */
 static uint64 position = 0;		/* of the round whose end was read last */
 static bool in_round = false;
 
@@ -28,7 +29,7 @@ static bool in_round = false;
 
 /*
  * A query may be behind others, and of what is lost nothing more is known than
- * before.
+ * before.  Mostly neither is so, and then the queries need not be looked at.
  */
 static uint64
 position_of(const RtConnection *connection)
@@ -36,17 +37,33 @@ position_of(const RtConnection *connection)
 	uint64		least = position;
 	dlist_iter	iter;
 
-	dlist_foreach(iter, unconstify(dlist_head *, &connection->subscriptions))
+	if (dlist_is_empty(&late) && !rt_subscriptions_are_lost(unconstify(RtConnection *, connection)))
+		return position;
+	dlist_foreach(iter, unconstify(dlist_head *, &connection->round.queries))
 	{
-		RtSubscription *subscription = dlist_container(RtSubscription, connection_node, iter.cur);
+		RtSubscription *subscription = dlist_container(RtSubscription, query_node, iter.cur);
 		const RtTopic *topic = subscription->topic;
 
 		if (topic->query_true_to != 0)
 			least = Min(least, topic->query_true_to);
-		if (topic->query_holds > 0 && subscription->lost)
+		if (subscription->lost)
 			least = Min(least, connection->round.told);
 	}
 	return least;
+}
+
+static void
+note_late(RtTopic *topic)
+{
+	dlist_node *node = &topic->query_late_node;
+
+	if (topic->query_true_to != 0 && node->next == NULL)
+		dlist_push_tail(&late, node);
+	else if (topic->query_true_to == 0 && node->next != NULL)
+	{
+		dlist_delete(node);
+		memset(node, 0, sizeof(*node));
+	}
 }
 
 void
@@ -55,6 +72,7 @@ rt_round_frames_note(RtTopic *topic, const RtRingEntry *entry)
 	topic->query_true_to = entry->seq;
 	topic->query_late_ms = entry->seq == 0 || rt_ring_query_is_late_for_long(entry) ?
 		0 : rt_gateway.now_ms;
+	note_late(topic);
 }
 
 /* Whether one of its queries is to be there in a moment. */
@@ -63,9 +81,11 @@ has_to_wait(const RtConnection *connection)
 {
 	dlist_iter	iter;
 
-	dlist_foreach(iter, unconstify(dlist_head *, &connection->subscriptions))
+	if (dlist_is_empty(&late))
+		return false;
+	dlist_foreach(iter, unconstify(dlist_head *, &connection->round.queries))
 	{
-		RtSubscription *subscription = dlist_container(RtSubscription, connection_node, iter.cur);
+		RtSubscription *subscription = dlist_container(RtSubscription, query_node, iter.cur);
 		int64		late_ms = subscription->topic->query_late_ms;
 
 		if (late_ms != 0 && rt_gateway.now_ms - late_ms < LATE_MS && !subscription->lost)
@@ -77,14 +97,7 @@ has_to_wait(const RtConnection *connection)
 static bool
 follows_query(const RtConnection *connection)
 {
-	dlist_iter	iter;
-
-	dlist_foreach(iter, unconstify(dlist_head *, &connection->subscriptions))
-	{
-		if (dlist_container(RtSubscription, connection_node, iter.cur)->topic->query_holds > 0)
-			return true;
-	}
-	return false;
+	return !dlist_is_empty(unconstify(dlist_head *, &connection->round.queries));
 }
 
 /* Who awaits something is woken for the end of a round. */
@@ -236,11 +249,11 @@ lose_queries(RtConnection *connection)
 {
 	dlist_iter	iter;
 
-	dlist_foreach(iter, &connection->subscriptions)
+	dlist_foreach(iter, &connection->round.queries)
 	{
-		RtSubscription *subscription = dlist_container(RtSubscription, connection_node, iter.cur);
+		RtSubscription *subscription = dlist_container(RtSubscription, query_node, iter.cur);
 
-		if (subscription->topic->query_holds > 0 && !subscription->lost &&
+		if (!subscription->lost &&
 			subscription->state == RT_SUBSCRIPTION_ACTIVE)
 			rt_subscription_lose_for_good(subscription);
 	}

@@ -43,6 +43,7 @@ typedef struct RtSubscription
 	int member;           /* a stream wants to know of it; see member.h */
 	struct RtGroup *group; /* with whom it loads anew; NULL = never */
 	dlist_node group_node;
+	dlist_node query_node;     /* of its connection's live queries */
 	dlist_head waiting_events; /* see conflate.h */
 } RtSubscription;
 

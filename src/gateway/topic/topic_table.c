@@ -96,6 +96,8 @@ make_topic(const char *name, size_t len, uint32 hash)
 static void
 free_topic(RtTopic *topic)
 {
+	if (topic->query_late_node.next != NULL)
+		dlist_delete(&topic->query_late_node);
 	rt_hash_remove(&table, &topic->node);
 	free(topic->subscribers);
 	free(topic);

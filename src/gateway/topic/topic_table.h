@@ -23,6 +23,7 @@ typedef struct RtTopic
 	uint64 query_true_to;   /* a live query that is behind others: up to where;
 								 * 0 = it is not */
 	int64 query_late_ms;    /* since when; 0 = it is not to be waited for */
+	dlist_node query_late_node; /* among those that are; zeroed = not */
 	uint32 query_holds;     /* groups that follow it, see query_hold.h */
 	struct RtGroupTopic *group_topic; /* its groups; NULL = none */
 	char name[FLEXIBLE_ARRAY_MEMBER]; /* terminated */
