@@ -25,13 +25,21 @@ typedef struct RtNamedFunction
 	Oid			oid;			/* InvalidOid = none, or gone */
 } RtNamedFunction;
 
+/* Who may go on to what a declaration declares: its modules' guards, then its own. */
+typedef struct RtGuards
+{
+	bool		authenticated;	/* a module lets no anonymous caller in */
+	int			module_count;	/* of the functions, those of modules */
+	int			count;
+	Oid		   *functions;		/* InvalidOid: gone */
+} RtGuards;
+
 typedef struct RtRpcDeclaration
 {
 	char	   *path;			/* hash key */
 	Oid			handler;		/* InvalidOid: the function is gone */
 	char	   *handler_text;	/* qualified signature */
-	int			guard_count;
-	Oid		   *guards;			/* InvalidOid: gone */
+	RtGuards	guards;
 	int			timeout_ms;		/* -1 = realtime.handler_timeout */
 	int			read_only;		/* -1 = from the function's volatility */
 	int			rate_limit;		/* calls per rate_window_ms; 0 = none */
@@ -123,8 +131,7 @@ typedef struct RtStreamDeclaration
 	bool		prepend;		/* CRUD */
 	int			max;			/* CRUD, LATEST: rows kept; 0 = not said */
 	RtNamedFunction functions[RT_STREAM_FUNCTIONS];
-	int			guard_count;
-	Oid		   *guards;			/* InvalidOid: gone */
+	RtGuards	guards;
 	char	   *transform;		/* as declared; NULL = none */
 	char	   *coalesce_by;	/* likewise: a member of the data, "a.b", or a
 								 * function */
@@ -153,6 +160,15 @@ typedef struct RtBridgeDeclaration
 	char	   *invalidate;		/* topic whose subscribers load anew, or NULL */
 } RtBridgeDeclaration;
 
+/* What all paths of a module have. */
+typedef struct RtModuleDeclaration
+{
+	const char *name;			/* the first words of the paths */
+	bool		authenticated;
+	int			guard_count;
+	Oid		   *guards;			/* InvalidOid: gone */
+} RtModuleDeclaration;
+
 /* A class of service. */
 typedef struct RtAdmissionDeclaration
 {
@@ -168,7 +184,7 @@ typedef struct RtFunctionReference
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
 								 * "stream", "channel", "query", "bridge",
-								 * "hook" or "class" */
+								 * "hook", "class" or "module" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;

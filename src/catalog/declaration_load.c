@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "src/catalog/declaration_cache.h"
+#include "src/catalog/declaration_part.h"
 #include "src/catalog/declaration_row.h"
 #include "src/catalog/query_text.h"
 #include "src/catalog/signature.h"
@@ -48,15 +49,10 @@ static void read_bridge(RtDeclarations *declarations, const RtRow *row);
 static void read_query(RtDeclarations *declarations, const RtRow *row);
 static void read_hook(RtDeclarations *declarations, const RtRow *row);
 static void read_admission(RtDeclarations *declarations, const RtRow *row);
+static void read_module(RtDeclarations *declarations, const RtRow *row);
 static void join_streams(RtDeclarations *declarations);
 static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
 									  const char *kind, const char *name);
-static Oid	refer(RtDeclarations *declarations, const char *signature,
-				  const char *kind, const char *declaration,
-				  const char *purpose);
-static int	read_functions(RtDeclarations *declarations, const RtRow *row, int anum,
-						   const char *kind, const char *path,
-						   const char *purpose, Oid **functions);
 static RtTopicClass topic_class(const char *name);
 static RtMerge merge_of_name(const char *name);
 static RtName template_form(const RtTopicTemplate *tpl);
@@ -66,7 +62,7 @@ static int	compare_templates(const ListCell *a, const ListCell *b);
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
-	read_hook, read_admission
+	read_hook, read_admission, read_module
 };
 
 RtDeclarations *
@@ -94,6 +90,7 @@ rt_declarations_load(void)
 	for (int i = 0; i < RT_DECLARATION_TABLES && found; i++)
 		found = read_table(declarations, tables.tables[i],
 						   rt_declaration_tables[i].natts, readers[i]);
+	rt_declarations_join_modules(declarations);
 	join_streams(declarations);
 	list_sort(declarations->templates, compare_templates);
 	MemoryContextSwitchTo(old_context);
@@ -204,7 +201,7 @@ read_function(RtDeclarations *declarations, const RtRow *row, int anum,
 
 	function.declared = text != NULL;
 	if (text != NULL)
-		function.oid = refer(declarations, text, kind, declaration, purpose);
+		function.oid = rt_refer(declarations, text, kind, declaration, purpose);
 	return function;
 }
 
@@ -218,10 +215,10 @@ read_rpc(RtDeclarations *declarations, const RtRow *row)
 
 	rpc->path = rt_row_text(row, Anum_rpc_path);
 	rpc->handler_text = rt_row_text(row, Anum_rpc_handler);
-	rpc->handler = refer(declarations, rpc->handler_text, "rpc", rpc->path,
+	rpc->handler = rt_refer(declarations, rpc->handler_text, "rpc", rpc->path,
 						 "handler");
-	rpc->guard_count = read_functions(declarations, row, Anum_rpc_guards, "rpc",
-									  rpc->path, "guard", &rpc->guards);
+	rpc->guards.count = rt_refer_all(declarations, row, Anum_rpc_guards, "rpc",
+									   rpc->path, "guard", &rpc->guards.functions);
 	rpc->timeout_ms = rt_row_ms_int(row, Anum_rpc_timeout, -1);
 	rpc->read_only = rt_row_is_null(row, Anum_rpc_read_only) ? -1 :
 		DatumGetBool(rt_row_value(row, Anum_rpc_read_only));
@@ -240,21 +237,6 @@ read_rpc(RtDeclarations *declarations, const RtRow *row)
 	name = (RtName) {rpc->path, strlen(rpc->path)};
 	entry = rt_names_insert(declarations->rpcs, name, &found);
 	entry->value = rpc;
-}
-
-/* Returns how many. */
-static int
-read_functions(RtDeclarations *declarations, const RtRow *row, int anum,
-			   const char *kind, const char *path, const char *purpose,
-			   Oid **functions)
-{
-	char	  **signatures;
-	int			count = rt_row_texts(row, anum, &signatures);
-
-	*functions = palloc(sizeof(Oid) * Max(count, 1));
-	for (int i = 0; i < count; i++)
-		(*functions)[i] = refer(declarations, signatures[i], kind, path, purpose);
-	return count;
 }
 
 static void
@@ -287,7 +269,7 @@ read_bridge(RtDeclarations *declarations, const RtRow *row)
 	bridge->invalidate = rt_row_text(row, Anum_bridge_invalidate);
 	bridge->parse_text = rt_row_text(row, Anum_bridge_parse);
 	if (bridge->parse_text != NULL)
-		bridge->parse = refer(declarations, bridge->parse_text, "bridge",
+		bridge->parse = rt_refer(declarations, bridge->parse_text, "bridge",
 							  bridge->channel, "parse function");
 	declarations->bridges = lappend(declarations->bridges, bridge);
 }
@@ -351,10 +333,10 @@ read_stream_functions(RtDeclarations *declarations, const RtRow *row,
 		stream->functions[i] = read_function(declarations, row, column->anum, kind,
 											 stream->path, column->purpose);
 	}
-	stream->guard_count = read_functions(declarations, row, Anum_stream_guards,
-										 kind, stream->path, "guard",
-										 &stream->guards);
-	stream->migrate_count = read_functions(declarations, row, Anum_stream_migrate,
+	stream->guards.count = rt_refer_all(declarations, row, Anum_stream_guards,
+										  kind, stream->path, "guard",
+										  &stream->guards.functions);
+	stream->migrate_count = rt_refer_all(declarations, row, Anum_stream_migrate,
 										   kind, stream->path,
 										   "step of migration", &stream->migrate);
 }
@@ -429,9 +411,9 @@ read_query_functions(RtDeclarations *declarations, const RtRow *row,
 		stream->functions[i] = read_function(declarations, row, anum, "query", stream->path,
 											 rt_stream_function_columns[i].purpose);
 	}
-	stream->guard_count = read_functions(declarations, row, Anum_query_guards,
-										 "query", stream->path, "guard",
-										 &stream->guards);
+	stream->guards.count = rt_refer_all(declarations, row, Anum_query_guards,
+										  "query", stream->path, "guard",
+										  &stream->guards.functions);
 }
 
 /* If its loader is gone, so is the query, which then cannot be understood. */
@@ -478,6 +460,21 @@ read_query(RtDeclarations *declarations, const RtRow *row)
 	name.ptr = stream->path;
 	name.len = strlen(stream->path);
 	rt_names_insert(declarations->streams, name, &found)->value = stream;
+}
+
+/* ---- modules ---- */
+
+static void
+read_module(RtDeclarations *declarations, const RtRow *row)
+{
+	RtModuleDeclaration *module = palloc0(sizeof(RtModuleDeclaration));
+
+	module->name = rt_row_text(row, Anum_guard_module);
+	module->authenticated = DatumGetBool(rt_row_value(row, Anum_guard_authenticated));
+	module->guard_count = rt_refer_all(declarations, row, Anum_guard_guards,
+										 "module", module->name, "guard",
+										 &module->guards);
+	declarations->modules = lappend(declarations->modules, module);
 }
 
 /* ---- templates ---- */
@@ -598,54 +595,6 @@ template_form(const RtTopicTemplate *tpl)
 }
 
 /* ---- functions and templates ---- */
-
-/* Notes that a declaration names a function, and finds that function. */
-static Oid
-refer(RtDeclarations *declarations, const char *signature, const char *kind,
-	  const char *declaration, const char *purpose)
-{
-	RtFunctionReference *reference;
-	int			number = declarations->reference_count;
-
-	if (number == declarations->reference_space)
-	{
-		int			space = Max(16, 2 * number);
-
-		if (number == 0)
-		{
-			declarations->references = palloc(sizeof(RtFunctionReference) * space);
-			declarations->reference_hashes = palloc(sizeof(uint32) * space);
-		}
-		else
-		{
-			declarations->references =
-				repalloc(declarations->references,
-						 sizeof(RtFunctionReference) * space);
-			declarations->reference_hashes =
-				repalloc(declarations->reference_hashes,
-						 sizeof(uint32) * space);
-		}
-		declarations->reference_space = space;
-	}
-
-	reference = &declarations->references[number];
-	reference->signature = signature;
-	reference->function = rt_signature_resolve(signature);
-	reference->kind = kind;
-	reference->declaration = declaration;
-	reference->purpose = purpose;
-	if (OidIsValid(reference->function))
-		declarations->reference_hashes[number] =
-			GetSysCacheHashValue1(PROCOID,
-								  ObjectIdGetDatum(reference->function));
-	else
-	{
-		declarations->reference_hashes[number] = 0;
-		declarations->gone_count++;
-	}
-	declarations->reference_count++;
-	return reference->function;
-}
 
 static RtTopicClass
 topic_class(const char *name)

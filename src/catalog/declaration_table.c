@@ -65,6 +65,11 @@ static const RtFunctionColumn admission_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn guard_functions[] = {
+	{Anum_guard_guards, "guards", "guard", true},
+	{0, NULL, NULL, false}
+};
+
 const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
 	[RT_STREAM_LOADER] = Anum_query_loader,
 	[RT_STREAM_ACCESS] = Anum_query_access,
@@ -81,7 +86,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_BRIDGE_TABLE, "bridge", "channel", Natts_bridge, bridge_functions, true},
 	{RT_QUERY_TABLE, "query", "path", Natts_query, query_functions, true},
 	{RT_HOOK_TABLE, "hook", "name", Natts_hook, hook_functions, false},
-	{RT_ADMISSION_TABLE, "class", "class", Natts_admission, admission_functions, false}
+	{RT_ADMISSION_TABLE, "class", "class", Natts_admission, admission_functions, false},
+	{RT_GUARD_TABLE, "module", "module", Natts_guard, guard_functions, false}
 };
 
 const RtDeclarationTable *

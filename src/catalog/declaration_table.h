@@ -135,6 +135,15 @@ enum
 	Natts_admission = Anum_admission_predicate
 };
 
+#define RT_GUARD_TABLE "guard_declaration"
+enum
+{
+	Anum_guard_module = 1,
+	Anum_guard_guards,
+	Anum_guard_authenticated,
+	Natts_guard = Anum_guard_authenticated
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -154,7 +163,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 7
+#define RT_DECLARATION_TABLES 8
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

@@ -26,6 +26,7 @@
 
 #include "src/catalog/declaration.h"
 #include "src/executor/commit.h"
+#include "src/executor/context.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/outgoing.h"
@@ -169,6 +170,8 @@ run_transaction(RtWork *work)
 	work->waits_ms = 0;
 	memset(&work->fault, 0, sizeof(work->fault));
 
+	if (!work->keeps_context)
+		rt_context_clear();
 	rt_identity_begin(work->request);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();

@@ -48,6 +48,7 @@ struct RtWork
 	 */
 	void		(*take_snapshot) (RtWork *work);
 
+	bool		keeps_context;	/* of the work before, see context.h */
 	bool		as_executor;	/* run is, too: it runs nobody's code */
 	bool		may_park;		/* run may give up, see rt_work_give_up() */
 

@@ -17,6 +17,19 @@ GRANT EXECUTE ON FUNCTION
 	realtime.topic_version(),
 	realtime.keyset_page(text, text, integer, boolean),
 	realtime.shed(text),
+	realtime.context(text),
+	realtime.set_context(text, jsonb),
+	realtime.access_owner(),
+	realtime.access_owner(name),
+	realtime.access_team(),
+	realtime.access_role(jsonb),
+	realtime.access_role(jsonb, name),
+	realtime.access_org(text),
+	realtime.access_org(text, name),
+	realtime.access_user(text),
+	realtime.access_user(text, name),
+	realtime.access_any(boolean[]),
+	realtime.access_all(boolean[]),
 	realtime.raise(text, text, jsonb),
 	realtime.set_cookie(text, text, interval, text, text, boolean, boolean, text),
 	realtime.topic_name(text, text[]),
@@ -38,11 +51,13 @@ GRANT EXECUTE ON FUNCTION
 	realtime.bridge(text, text, text, regprocedure, text),
 	realtime.hook(text, regprocedure),
 	realtime.admission(text, text[], regprocedure),
+	realtime.guard(text, regprocedure[], boolean),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration,
-	realtime.hook_declaration, realtime.admission_declaration
+	realtime.hook_declaration, realtime.admission_declaration,
+	realtime.guard_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;

@@ -9,6 +9,17 @@ PREPARE signatures AS
 	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'declaration_anchored', 'messages_truncated', 'not_replicated') AND proname !~ '^stat_get_'
 	ORDER BY 1, 2;
 SELECT results_eq('signatures', $$VALUES
+	('access_all', 'VARIADIC verdicts boolean[]', 'boolean', 'i', 's'),
+	('access_any', 'VARIADIC verdicts boolean[]', 'boolean', 'i', 's'),
+	('access_org', 'organization text', 'boolean', 's', 'r'),
+	('access_org', 'organization text, field name', 'boolean', 's', 'r'),
+	('access_owner', '', 'boolean', 's', 'r'),
+	('access_owner', 'field name', 'boolean', 's', 'r'),
+	('access_role', 'roles jsonb', 'boolean', 's', 'r'),
+	('access_role', 'roles jsonb, field name', 'boolean', 's', 'r'),
+	('access_team', '', 'boolean', 's', 'r'),
+	('access_user', 'user_id text', 'boolean', 's', 'r'),
+	('access_user', 'user_id text, field name', 'boolean', 's', 'r'),
 	('admission', 'class text, reasons text[] DEFAULT NULL::text[], predicate regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
@@ -24,6 +35,7 @@ SELECT results_eq('signatures', $$VALUES
 	('check', '', 'TABLE(severity text, object text, problem text, hint text)', 'v', 'u'),
 	('clear_replay', 'topic text DEFAULT NULL::text', 'bigint', 'v', 'u'),
 	('connection_id', '', 'text', 's', 'r'),
+	('context', 'key text', 'jsonb', 's', 'r'),
 	('cursor', '', 'jsonb', 's', 'r'),
 	('debounce', 'topic text, event text, data jsonb, after interval', 'void', 'v', 'u'),
 	('declared_functions', 'OUT kind text, OUT declaration text, OUT purpose text, OUT signature text, OUT function oid', 'SETOF record', 's', 'r'),
@@ -33,6 +45,7 @@ SELECT results_eq('signatures', $$VALUES
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
 		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text', 'SETOF record', 'v', 'u'),
+	('guard', 'module text, guard regprocedure[] DEFAULT ''{}''::regprocedure[], authenticated boolean DEFAULT false', 'void', 'v', 'u'),
 	('hook', 'name text, function regprocedure', 'void', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
 	('keyset_page', 'query text, key text DEFAULT ''id''::text, size integer DEFAULT 50, descending boolean DEFAULT false', 'realtime.page', 's', 'r'),
@@ -65,6 +78,7 @@ SELECT results_eq('signatures', $$VALUES
 		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false', 'void', 'v', 'u'),
 	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
+	('set_context', 'key text, value jsonb', 'void', 'v', 'u'),
 	('set_cookie', 'name text, value text, max_age interval DEFAULT NULL::interval, path text DEFAULT ''/''::text, domain text DEFAULT NULL::text, '
 		'http_only boolean DEFAULT true, secure boolean DEFAULT true, same_site text DEFAULT ''Lax''::text', 'boolean', 'v', 'u'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
@@ -120,6 +134,13 @@ PREPARE rights AS
 	WHERE p.pronamespace = 'realtime'::regnamespace AND a.grantee <> p.proowner
 	GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT results_eq('rights', $$VALUES
+	('access_all', 'public'),
+	('access_any', 'public'),
+	('access_org', 'public'),
+	('access_owner', 'public'),
+	('access_role', 'public'),
+	('access_team', 'public'),
+	('access_user', 'public'),
 	('admission', 'pg_database_owner'), ('admission', 'realtime_admin'),
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
 	('call', 'pg_database_owner'), ('call', 'realtime_admin'),
@@ -127,6 +148,7 @@ SELECT results_eq('rights', $$VALUES
 	('check', 'pg_database_owner'), ('check', 'realtime_admin'),
 	('clear_replay', 'pg_database_owner'), ('clear_replay', 'realtime_admin'),
 	('connection_id', 'public'),
+	('context', 'public'),
 	('cursor', 'public'),
 	('debounce', 'realtime_publisher'),
 	('declared_functions', 'pg_database_owner'), ('declared_functions', 'realtime_admin'),
@@ -135,6 +157,7 @@ SELECT results_eq('rights', $$VALUES
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
 	('explain_query', 'pg_database_owner'), ('explain_query', 'realtime_admin'),
+	('guard', 'pg_database_owner'), ('guard', 'realtime_admin'),
 	('hook', 'pg_database_owner'), ('hook', 'realtime_admin'),
 	('invalidate', 'realtime_publisher'),
 	('keyset_page', 'public'),
@@ -153,6 +176,7 @@ SELECT results_eq('rights', $$VALUES
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
 	('seq', 'pg_database_owner'), ('seq', 'realtime_admin'), ('seq', 'realtime_publisher'),
 	('service_state', 'pg_database_owner'), ('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
+	('set_context', 'public'),
 	('set_cookie', 'public'),
 	('shed', 'public'),
 	('stat_get_connections', 'pg_database_owner'), ('stat_get_connections', 'pg_monitor'), ('stat_get_connections', 'realtime_admin'),
@@ -187,13 +211,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration',
 	'realtime.replay_epoch', 'realtime.idempotency'], 'tables of declarations, the epoch and kept answers are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
@@ -204,6 +228,10 @@ SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a f
 -- hooks
 SELECT columns_are('realtime', 'hook_declaration', ARRAY['name', 'function']);
 SELECT col_is_pk('realtime', 'hook_declaration', 'name', 'a hook is declared once');
+
+-- guards of modules
+SELECT columns_are('realtime', 'guard_declaration', ARRAY['module', 'guards', 'authenticated']);
+SELECT col_is_pk('realtime', 'guard_declaration', 'module', 'a module is declared once');
 
 -- bridges
 SELECT has_function('realtime', 'bridge', ARRAY['text', 'text', 'text', 'regprocedure', 'text']);

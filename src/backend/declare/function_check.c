@@ -116,8 +116,11 @@ rt_function_check_guard(const RtCheckedFunction *function, const RtCheckedFuncti
 {
 	check_scalar_result(function, BOOLOID, "boolean", true);
 	if (function->parameter_count == 0 || takes_path(function) ||
-		takes_the_same(function, 0, guarded))
+		(guarded != NULL && takes_the_same(function, 0, guarded)))
 		return;
+	if (guarded == NULL)
+		refuse(function, _("Its parameters are neither none nor \"path text\"."),
+			   _("The paths of a module have different arguments."));
 	refuse(function,
 		   psprintf(_("Its parameters are neither none, nor \"path text\", nor those of the %s %s."),
 					bare_purpose(guarded), guarded->signature),

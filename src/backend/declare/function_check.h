@@ -38,8 +38,8 @@ extern RtCheckedFunction *rt_function_check_any(Oid function, const char *purpos
 extern void rt_function_check_handler(const RtCheckedFunction *function);
 
 /*
- * Takes nothing, "path text", or the parameters of what it guards; boolean or
- * void.
+ * Takes nothing, "path text", or the parameters of what it guards, NULL = of a
+ * module; boolean or void.
  */
 extern void rt_function_check_guard(const RtCheckedFunction *function,
 									const RtCheckedFunction *guarded);

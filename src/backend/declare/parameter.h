@@ -39,7 +39,7 @@ extern Interval *rt_parameter_interval(FunctionCallInfo fcinfo, int number,
 /* See rt_function_lock(); of all functions among the parameters. */
 extern void rt_parameter_lock_functions(FunctionCallInfo fcinfo);
 
-/* Functions that can guard another one; returns their signatures. */
+/* Functions that can guard another one, or a module (NULL); returns their signatures. */
 extern List *rt_parameter_guards(FunctionCallInfo fcinfo, int number,
 								 const RtCheckedFunction *guarded);
 

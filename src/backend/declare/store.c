@@ -100,6 +100,12 @@ rt_store_begin_admission(void)
 	LockRelationOid(table_oid(RT_ADMISSION_TABLE), RowExclusiveLock);
 }
 
+void
+rt_store_begin_guard(void)
+{
+	LockRelationOid(table_oid(RT_GUARD_TABLE), RowExclusiveLock);
+}
+
 /*
  * Of anything.  Whether its topics keep their class depends on others; of two
  * that drop what is declared twice, the second sees it.
@@ -377,6 +383,27 @@ rt_store_admission(const RtAdmissionRow *row)
 	rt_statement_put_text(&statement, row->name);
 	rt_statement_put_text_array(&statement, row->reasons);
 	rt_statement_put_text(&statement, row->predicate);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
+rt_store_guard(const RtGuardRow *row)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.guard_declaration (module, guards, authenticated)"
+		" VALUES ($1, $2, $3)"
+		" ON CONFLICT (module) DO UPDATE SET"
+		" guards = EXCLUDED.guards, authenticated = EXCLUDED.authenticated"
+	};
+
+	if (row->guards == NIL && !row->authenticated)
+	{
+		(void) delete_from(rt_declaration_table(RT_GUARD_TABLE), row->module);
+		return;
+	}
+	rt_statement_put_text(&statement, row->module);
+	rt_statement_put_text_array(&statement, row->guards);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->authenticated), false);
 	run(&statement, SPI_OK_INSERT);
 }
 

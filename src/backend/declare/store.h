@@ -92,6 +92,14 @@ typedef struct RtAdmissionRow
 	const char *predicate;
 } RtAdmissionRow;
 
+/* A row of realtime.guard_declaration. */
+typedef struct RtGuardRow
+{
+	const char *module;
+	List	   *guards;			/* of char * */
+	bool		authenticated;
+} RtGuardRow;
+
 /* A row of realtime.bridge_declaration. */
 typedef struct RtBridgeRow
 {
@@ -115,6 +123,7 @@ extern void rt_store_begin_query(const char *path);
 extern void rt_store_begin_bridge(void);
 extern void rt_store_begin_hook(void);
 extern void rt_store_begin_admission(void);
+extern void rt_store_begin_guard(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
@@ -126,13 +135,16 @@ extern void rt_store_bridge(const RtBridgeRow *row);
 /* Without reasons and predicate: there is none any more. */
 extern void rt_store_admission(const RtAdmissionRow *row);
 
+/* Without guards and authenticated: likewise. */
+extern void rt_store_guard(const RtGuardRow *row);
+
 /* By its signature; NULL = there is none any more. */
 extern void rt_store_hook(RtHook hook, const char *function);
 
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);
 
-/* Drops all declarations of that name, but hooks and classes; returns whether there was one. */
+/* Drops all declarations of that name, but hooks, classes and guards of modules; returns whether there was one. */
 extern bool rt_store_drop(const char *name);
 
 /* Only that of a table, if it is there. */

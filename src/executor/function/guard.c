@@ -32,20 +32,22 @@ typedef enum GuardInput
 } GuardInput;
 
 void
-rt_guarded_find(RtGuarded *guarded, int count, const Oid *guards)
+rt_guarded_find(RtGuarded *guarded, const RtGuards *guards)
 {
 	guarded->guard_count = 0;
-	if (count == 0)
+	guarded->module_count = guards->module_count;
+	guarded->authenticated = guards->authenticated;
+	if (guards->count == 0)
 		return;
-	guarded->guards = palloc(count * sizeof(RtFunction *));
-	for (int i = 0; i < count; i++)
+	guarded->guards = palloc(guards->count * sizeof(RtFunction *));
+	for (int i = 0; i < guards->count; i++)
 	{
-		if (!OidIsValid(guards[i]))
+		if (!OidIsValid(guards->functions[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_FUNCTION),
 					 errmsg("a guard of \"%s\" does not exist",
 							guarded->work->activity)));
-		guarded->guards[i] = rt_function_get(guards[i]);
+		guarded->guards[i] = rt_function_get(guards->functions[i]);
 		guarded->guard_count++;
 	}
 }
@@ -80,10 +82,17 @@ has_same_parameters(const RtFunction *guard, const RtFunction *handler)
 }
 
 static GuardInput
-guard_input(const RtFunction *guard, const RtFunction *handler)
+guard_input(const RtFunction *guard, const RtFunction *handler, bool of_module)
 {
 	if (guard->nargs == 0)
 		return NOTHING;
+	if (of_module && guard->nargs == 1 && guard->parameters[0].type == TEXTOID)
+		return PATH;
+	if (of_module)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("guard \"%s\" of a module has neither no parameters nor one of type text",
+						guard->name)));
 	if (has_same_parameters(guard, handler) &&
 		strcmp(guard->parameters[0].name, "path") != 0)
 		return ARGUMENTS;
@@ -120,13 +129,14 @@ rt_guard_agrees(RtFunction *guard, RtArguments *arguments)
 }
 
 static void
-run_guard(RtGuarded *guarded, RtFunction *guard)
+run_guard(RtGuarded *guarded, int number)
 {
+	RtFunction *guard = guarded->guards[number];
 	RtArguments own;
 	RtArguments *arguments = &own;
 
 	own.count = guard->nargs;
-	switch (guard_input(guard, guarded->function))
+	switch (guard_input(guard, guarded->function, number < guarded->module_count))
 	{
 		case NOTHING:
 			break;
@@ -147,12 +157,14 @@ run_guard(RtGuarded *guarded, RtFunction *guard)
 void
 rt_guarded_run(RtGuarded *guarded)
 {
+	if (guarded->authenticated && rt_caller()->anonymous)
+		rt_guard_refuse();
 	if (guarded->guard_count == 0)
 		return;
 	guarded->work->stage = RT_STAGE_GUARD;
 	for (int i = 0; i < guarded->guard_count; i++)
 	{
-		run_guard(guarded, guarded->guards[i]);
+		run_guard(guarded, i);
 		CommandCounterIncrement();
 		PopActiveSnapshot();
 		PushActiveSnapshot(GetTransactionSnapshot());

@@ -7,6 +7,7 @@
 
 #include "src/compat.h"
 
+#include "src/catalog/declaration.h"
 #include "src/executor/function/arguments.h"
 #include "src/executor/function/function.h"
 #include "src/executor/work.h"
@@ -17,14 +18,16 @@ typedef struct RtGuarded
 	RtWork	   *work;
 	const char *text;			/* the request's */
 	RtFunction *function;		/* NULL until found */
+	bool		authenticated;	/* no anonymous caller passes */
 	int			guard_count;
+	int			module_count;	/* the first of them, which take no arguments */
 	RtFunction **guards;
 	bool		converted;		/* arguments are filled */
 	RtArguments arguments;
 } RtGuarded;
 
 /* Finds the guards.  Raises if one is gone: it lets nobody pass. */
-extern void rt_guarded_find(RtGuarded *guarded, int count, const Oid *guards);
+extern void rt_guarded_find(RtGuarded *guarded, const RtGuards *guards);
 
 /* Converts the arguments, unless they have been. */
 extern void rt_guarded_convert(RtGuarded *guarded);

@@ -75,8 +75,7 @@ rt_call_find(RtCallWork *call)
 	if (work->read_only && !rt_work_is_wanted(work))
 		return false;
 
-	rt_guarded_find(&call->guarded, declaration->guard_count,
-					declaration->guards);
+	rt_guarded_find(&call->guarded, &declaration->guards);
 	call->guarded.function = handler;
 	call->declaration = declaration;
 	work->mean_us = handler->mean_us;

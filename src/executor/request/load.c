@@ -22,6 +22,7 @@
 #include "src/attempt.h"
 #include "src/catalog/declaration_table.h"
 #include "src/errcodes.h"
+#include "src/executor/context.h"
 #include "src/executor/identity.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
@@ -136,6 +137,7 @@ make_visit(FunctionCallInfo fcinfo)
 	if (!PG_ARGISNULL(2))
 		set_user(visit, PG_GETARG_JSONB_P(2));
 	rt_functions_init();
+	rt_context_clear();
 	return visit;
 }
 
@@ -255,6 +257,8 @@ begin_load(RtStreamWork *stream)
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	XactReadOnly = true;
+	if (stream->declaration->query != NULL)
+		rt_context_clear();
 	stream->work.stage = RT_STAGE_HANDLER;
 }
 

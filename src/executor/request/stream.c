@@ -126,8 +126,7 @@ find_functions(RtStreamWork *stream)
 	RtFunction *topic_by = rt_stream_function(stream, RT_STREAM_TOPIC_BY);
 
 	stream->observed = stream->declaration->functions[RT_STREAM_ON_ERROR].declared;
-	rt_guarded_find(&stream->guarded, stream->declaration->guard_count,
-					stream->declaration->guards);
+	rt_guarded_find(&stream->guarded, &stream->declaration->guards);
 	if (access == NULL || (access->nargs == 0 && topic_by != NULL))
 		access = topic_by;
 	stream->guarded.function = rt_stream_signature(stream->declaration,
@@ -485,6 +484,7 @@ run_admission(RtWork *work)
 			send_plain_reply(stream);
 		return;
 	}
+	stream->is_query = stream->declaration->query != NULL;
 	if (stream->subscribes && !stream->reloads)
 		rt_class_admit(stream->declaration->class_of_service);
 	if (stream->reloads)
@@ -573,6 +573,7 @@ static void
 admit(RtStreamWork *stream)
 {
 	stream->loads = false;
+	stream->work.keeps_context = false;
 	stream->work.prepare = prepare_admission;
 	stream->work.take_snapshot = NULL;
 	stream->work.run = run_admission;
@@ -583,6 +584,7 @@ static void
 load(RtStreamWork *stream)
 {
 	stream->loads = true;
+	stream->work.keeps_context = !stream->is_query;
 	stream->work.prepare = prepare_load;
 	stream->work.take_snapshot = take_snapshot;
 	stream->work.run = run_load;

@@ -47,6 +47,9 @@ typedef struct RtStreamWork
 								 * topic's partition that it shows ends, or
 								 * before */
 
+	bool		is_query;		/* it is a live query, as was found when the caller
+								 * was let in */
+
 	/* of a live query (src/executor/query/join.h) */
 	const char *query_key;
 	int			query_key_len;

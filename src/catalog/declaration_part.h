@@ -1,0 +1,26 @@
+/*
+ * declaration_part.h
+ *		Steps of reading the tables of declarations.  For src/catalog only.
+ */
+#ifndef RT_CATALOG_DECLARATION_PART_H
+#define RT_CATALOG_DECLARATION_PART_H
+
+#include "src/compat.h"
+
+#include "src/catalog/declaration_cache.h"
+#include "src/catalog/declaration_row.h"
+
+/* Notes that a declaration names a function, and finds that function. */
+extern Oid	rt_refer(RtDeclarations *declarations, const char *signature,
+					 const char *kind, const char *declaration,
+					 const char *purpose);
+
+/* The same of all that an array names.  Returns how many. */
+extern int	rt_refer_all(RtDeclarations *declarations, const RtRow *row, int anum,
+						 const char *kind, const char *path,
+						 const char *purpose, Oid **functions);
+
+/* Puts the guards of modules before those of the paths in them. */
+extern void rt_declarations_join_modules(RtDeclarations *declarations);
+
+#endif							/* RT_CATALOG_DECLARATION_PART_H */
