@@ -284,6 +284,23 @@ rt_declaration_admission(const char *name)
 	return NULL;
 }
 
+const RtBreakerDeclaration *
+rt_declaration_breaker(const char *name)
+{
+	ListCell   *cell;
+
+	if (current == NULL)
+		return NULL;
+	foreach(cell, current->breakers)
+	{
+		const RtBreakerDeclaration *breaker = lfirst(cell);
+
+		if (strcmp(breaker->name, name) == 0)
+			return breaker;
+	}
+	return NULL;
+}
+
 uint32
 rt_declaration_hooks(void)
 {

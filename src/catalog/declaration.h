@@ -50,6 +50,8 @@ typedef struct RtRpcDeclaration
 	RtNamedFunction lock_key;
 	int			lock_wait_ms;	/* -1 = as long as the call may take */
 	char	   *class_of_service;	/* NULL = none */
+	char	   *breaker;		/* its name; NULL = none */
+	char	   *fallback;		/* JSON; NULL = none */
 
 	void	   *prepared;		/* the executor's own: what it knows about the
 								 * function */
@@ -177,6 +179,14 @@ typedef struct RtAdmissionDeclaration
 	RtNamedFunction predicate;
 } RtAdmissionDeclaration;
 
+/* A circuit breaker. */
+typedef struct RtBreakerDeclaration
+{
+	const char *name;
+	int			threshold;
+	int64		reset_ms;
+} RtBreakerDeclaration;
+
 /* A function that a declaration names. */
 typedef struct RtFunctionReference
 {
@@ -251,6 +261,9 @@ extern uint32 rt_declaration_hooks(void);
 
 /* A class of service by its name, or NULL. */
 extern const RtAdmissionDeclaration *rt_declaration_admission(const char *name);
+
+/* A circuit breaker by its name, or NULL. */
+extern const RtBreakerDeclaration *rt_declaration_breaker(const char *name);
 
 /* All functions that declarations name, in no order. */
 extern const RtFunctionReference *rt_declaration_references(int *count);

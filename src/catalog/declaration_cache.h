@@ -64,6 +64,7 @@ typedef struct RtDeclarations
 	List	   *bridges;		/* RtBridgeDeclaration */
 	RtNamedFunction hooks[RT_HOOKS];
 	List	   *admissions;		/* RtAdmissionDeclaration */
+	List	   *breakers;		/* RtBreakerDeclaration */
 	List	   *modules;		/* RtModuleDeclaration, outer before inner ones */
 	List	   *invalidated;	/* RtStreamDeclaration: those with invalidate_on */
 

@@ -50,6 +50,7 @@ static void read_query(RtDeclarations *declarations, const RtRow *row);
 static void read_hook(RtDeclarations *declarations, const RtRow *row);
 static void read_admission(RtDeclarations *declarations, const RtRow *row);
 static void read_module(RtDeclarations *declarations, const RtRow *row);
+static void read_breaker(RtDeclarations *declarations, const RtRow *row);
 static void join_streams(RtDeclarations *declarations);
 static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
 									  const char *kind, const char *name);
@@ -62,7 +63,7 @@ static int	compare_templates(const ListCell *a, const ListCell *b);
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
-	read_hook, read_admission, read_module
+	read_hook, read_admission, read_module, read_breaker
 };
 
 RtDeclarations *
@@ -233,6 +234,8 @@ read_rpc(RtDeclarations *declarations, const RtRow *row)
 								  rpc->path, "lock key");
 	rpc->lock_wait_ms = rt_row_ms_int(row, Anum_rpc_lock_wait, -1);
 	rpc->class_of_service = rt_row_text(row, Anum_rpc_class_of_service);
+	rpc->breaker = rt_row_text(row, Anum_rpc_breaker);
+	rpc->fallback = rt_row_jsonb(row, Anum_rpc_fallback);
 
 	name = (RtName) {rpc->path, strlen(rpc->path)};
 	entry = rt_names_insert(declarations->rpcs, name, &found);
@@ -300,6 +303,17 @@ read_admission(RtDeclarations *declarations, const RtRow *row)
 	admission->predicate = read_function(declarations, row, Anum_admission_predicate,
 										 "class", admission->name, "predicate");
 	declarations->admissions = lappend(declarations->admissions, admission);
+}
+
+static void
+read_breaker(RtDeclarations *declarations, const RtRow *row)
+{
+	RtBreakerDeclaration *breaker = palloc(sizeof(RtBreakerDeclaration));
+
+	breaker->name = rt_row_text(row, Anum_breaker_name);
+	breaker->threshold = DatumGetInt32(rt_row_value(row, Anum_breaker_threshold));
+	breaker->reset_ms = rt_row_ms(row, Anum_breaker_reset, 0);
+	declarations->breakers = lappend(declarations->breakers, breaker);
 }
 
 /* A function that is named by its parentheses; else it is no function. */

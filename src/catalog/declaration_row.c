@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
 #include "src/catalog/declaration_row.h"
@@ -18,6 +19,17 @@ rt_row_text(const RtRow *row, int anum)
 {
 	return rt_row_is_null(row, anum) ? NULL :
 		TextDatumGetCString(rt_row_value(row, anum));
+}
+
+char *
+rt_row_jsonb(const RtRow *row, int anum)
+{
+	Jsonb	   *value;
+
+	if (rt_row_is_null(row, anum))
+		return NULL;
+	value = DatumGetJsonbP(rt_row_value(row, anum));
+	return JsonbToCString(NULL, &value->root, VARSIZE(value));
 }
 
 /* The elements of an array, NULL being "".  Returns how many. */

@@ -20,6 +20,9 @@ typedef struct RtRow
 /* NULL if the column is. */
 extern char *rt_row_text(const RtRow *row, int anum);
 
+/* A jsonb as JSON; NULL = NULL. */
+extern char *rt_row_jsonb(const RtRow *row, int anum);
+
 /* The elements of an array, NULL being "".  Returns how many. */
 extern int	rt_row_texts(const RtRow *row, int anum, char ***texts);
 

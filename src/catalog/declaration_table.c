@@ -65,6 +65,10 @@ static const RtFunctionColumn admission_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn no_functions[] = {
+	{0, NULL, NULL, false}
+};
+
 static const RtFunctionColumn guard_functions[] = {
 	{Anum_guard_guards, "guards", "guard", true},
 	{0, NULL, NULL, false}
@@ -87,7 +91,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_QUERY_TABLE, "query", "path", Natts_query, query_functions, true},
 	{RT_HOOK_TABLE, "hook", "name", Natts_hook, hook_functions, false},
 	{RT_ADMISSION_TABLE, "class", "class", Natts_admission, admission_functions, false},
-	{RT_GUARD_TABLE, "module", "module", Natts_guard, guard_functions, false}
+	{RT_GUARD_TABLE, "module", "module", Natts_guard, guard_functions, false},
+	{RT_BREAKER_TABLE, "breaker", "name", Natts_breaker, no_functions, false}
 };
 
 const RtDeclarationTable *

@@ -28,7 +28,9 @@ enum
 	Anum_rpc_lock_wait,
 	Anum_rpc_class_of_service,
 	Anum_rpc_idempotent,
-	Natts_rpc = Anum_rpc_idempotent
+	Anum_rpc_breaker,
+	Anum_rpc_fallback,
+	Natts_rpc = Anum_rpc_fallback
 };
 
 #define RT_TOPIC_TABLE "topic_declaration"
@@ -144,6 +146,15 @@ enum
 	Natts_guard = Anum_guard_authenticated
 };
 
+#define RT_BREAKER_TABLE "breaker_declaration"
+enum
+{
+	Anum_breaker_name = 1,
+	Anum_breaker_threshold,
+	Anum_breaker_reset,
+	Natts_breaker = Anum_breaker_reset
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -163,7 +174,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 8
+#define RT_DECLARATION_TABLES 9
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

@@ -291,6 +291,22 @@ translate(RtFault *fault, const ErrorData *error, const RtErrorScene *scene)
 	return true;
 }
 
+/*
+ * Whether the error says that a service, the server or its means are out of
+ * order, and not that something was refused or wrong: connections, also those of
+ * foreign tables, resources, the operator, the system, internal errors, and
+ * time.
+ */
+static bool
+is_outage(const ErrorData *error, const RtErrorScene *scene)
+{
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		return scene->deadline_passed && !scene->shutting_down;
+	return SQLCLASS(error) == CLASS('0', '8') || SQLCLASS(error) == CLASS('H', 'V') ||
+		SQLCLASS(error) == CLASS('5', '3') || SQLCLASS(error) == CLASS('5', '7') ||
+		SQLCLASS(error) == CLASS('5', '8') || SQLCLASS(error) == CLASS('X', 'X');
+}
+
 bool
 rt_fault_from_error(RtFault *fault, const ErrorData *error,
 					const RtErrorScene *scene)
@@ -299,6 +315,7 @@ rt_fault_from_error(RtFault *fault, const ErrorData *error,
 
 	memset(fault, 0, sizeof(*fault));
 	is_for_operator = translate(fault, error, scene);
+	fault->outage = is_outage(error, scene);
 	/* who has cancelled it is said better by the code */
 	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
 		fault->cause = error->message;

@@ -33,6 +33,7 @@ typedef struct RtFault
 	const char *issues;			/* JSON array, or NULL */
 	const char *cause;			/* what the error itself says, which clients are
 								 * not told; NULL = the message */
+	bool		outage;			/* something that was needed is not there */
 } RtFault;
 
 typedef struct RtErrorScene

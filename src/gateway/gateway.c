@@ -38,6 +38,7 @@
 #include "src/gateway/door/origin.h"
 #include "src/gateway/door/proxy.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/health.h"
 #include "src/gateway/http_ask.h"
 #include "src/gateway/order.h"
 #include "src/gateway/spin.h"
@@ -235,6 +236,7 @@ run_turn(void)
 	fanout = rt_fanout_run();
 	rt_dispatch_answers();
 	rt_orders_carry_out();
+	rt_health_look();
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
 	rt_round_frames_sweep();

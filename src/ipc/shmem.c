@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "src/ipc/breaker.h"
 #include "src/ipc/busy_topic.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
@@ -68,6 +69,7 @@ static const SharedArea areas[] = {
 	{rt_members_size, rt_members_init},
 	{rt_subscriber_counts_size, rt_subscriber_counts_init},
 	{rt_busy_topics_size, rt_busy_topics_init},
+	{rt_breakers_size, rt_breakers_init},
 	{rt_commit_slots_size, rt_commit_slots_init},
 	{rt_change_ring_size, rt_change_ring_init},
 	{rt_query_groups_size, rt_query_groups_init},

@@ -27,7 +27,9 @@ CREATE TABLE realtime.rpc_declaration (
 	lock_wait interval
 		CONSTRAINT lock_wait_is_positive CHECK (lock_wait > '0'),
 	class_of_service text,
-	idempotent boolean NOT NULL DEFAULT false
+	idempotent boolean NOT NULL DEFAULT false,
+	breaker text,
+	fallback jsonb
 );
 COMMENT ON TABLE realtime.rpc_declaration IS
 	'Functions that clients can call, see realtime.rpc()';
@@ -57,6 +59,10 @@ COMMENT ON COLUMN realtime.rpc_declaration.class_of_service IS
 	'The class whose rules refuse calls under load; NULL is none';
 COMMENT ON COLUMN realtime.rpc_declaration.idempotent IS
 	'Whether a call that comes with an idempotency key must happen once';
+COMMENT ON COLUMN realtime.rpc_declaration.breaker IS
+	'Name of its circuit breaker; NULL is none';
+COMMENT ON COLUMN realtime.rpc_declaration.fallback IS
+	'What clients get while that is broken; NULL is an error';
 COMMENT ON INDEX realtime.rpc_declaration_pkey IS
 	'One declaration for each path';
 

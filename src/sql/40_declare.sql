@@ -14,11 +14,13 @@ CREATE FUNCTION realtime.rpc(
 	lock_key regprocedure DEFAULT NULL,
 	lock_wait interval DEFAULT NULL,
 	class_of_service text DEFAULT NULL,
-	idempotent boolean DEFAULT false)
+	idempotent boolean DEFAULT false,
+	breaker text DEFAULT NULL,
+	fallback jsonb DEFAULT NULL)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_rpc';
-COMMENT ON FUNCTION realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean) IS
+COMMENT ON FUNCTION realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb) IS
 'Lets clients call a function as path, or replaces what was declared for it.
 handler: an ordinary function; its parameters take the client''s args by position, its result is the answer.
 guard: functions that run before it, in this order; each returns boolean or void and takes nothing, one parameter "path text", or what the handler takes. false, NULL or an error refuses the call.
@@ -27,6 +29,7 @@ read_only: whether its transaction is; by default if the function is STABLE or I
 idempotency_key: function of the handler''s arguments, or of nothing, that returns text of at most 256 bytes: of the calls of one user with the same text one runs, and all get its answer. Where it returns NULL the key counts that the client sends.
 idempotent: the same by the key that the client sends alone. idempotency_ttl: how long answers are kept; 0 shares one only with those that wait for it.
 lock_key: function of the handler''s arguments, or of nothing, that returns text: calls with the same text, of any path, run one after the other; NULL and empty texts lock nothing. lock_wait: how long a call waits for that before it fails with LOCK_TIMEOUT, by default as long as it may take.
+breaker: name of a realtime.breaker(); fallback: what clients get while it is broken, instead of SERVICE_UNAVAILABLE.
 rate_limit and rate_window are not supported yet.
 Errors: 22023 for an option that is wrong, 42883, 42809 or 42P13 for a function that will not do, 42501 without EXECUTE on it, 0A000 for what is not supported.';
 

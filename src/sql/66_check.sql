@@ -225,6 +225,13 @@ UNION ALL
 	WHERE class_of_service IS NOT NULL
 		AND NOT EXISTS (SELECT FROM realtime.admission_declaration a WHERE a.class = class_of_service)
 UNION ALL
+	SELECT 2, format('rpc "%s"', path),
+		format('its circuit breaker "%s" does not exist, so it never breaks', breaker),
+		'Declare the breaker with realtime.breaker(), or declare the path without one.'
+	FROM realtime.rpc_declaration r
+	WHERE breaker IS NOT NULL
+		AND NOT EXISTS (SELECT FROM realtime.breaker_declaration b WHERE b.name = r.breaker)
+UNION ALL
 	-- topics
 	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',
 		'Declare it with access or with open => true, or let clients follow it with realtime.stream() or realtime.channel().'

@@ -42,7 +42,7 @@ GRANT EXECUTE ON FUNCTION
 -- Whoever decides about the database decides what the world may call there.
 -- The declaring functions write the tables as their owner.
 GRANT EXECUTE ON FUNCTION
-	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean),
+	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb),
 	realtime.topic(text, text, regprocedure, boolean, integer, interval),
 	realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[], text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, text, regprocedure),
 	realtime.query(text, text, regprocedure, text, regtype[], regclass[], interval, interval, integer, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, boolean, text),
@@ -51,13 +51,14 @@ GRANT EXECUTE ON FUNCTION
 	realtime.bridge(text, text, text, regprocedure, text),
 	realtime.hook(text, regprocedure),
 	realtime.admission(text, text[], regprocedure),
+	realtime.breaker(text, integer, interval),
 	realtime.guard(text, regprocedure[], boolean),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration,
 	realtime.hook_declaration, realtime.admission_declaration,
-	realtime.guard_declaration
+	realtime.guard_declaration, realtime.breaker_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
@@ -115,7 +116,7 @@ GRANT EXECUTE ON FUNCTION
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.connections
+	realtime.connections, realtime.breakers
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
@@ -125,6 +126,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_query(),
 	realtime.stat_get_pressure(),
 	realtime.stat_get_connections(),
+	realtime.stat_get_breakers(),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;
 

@@ -21,6 +21,7 @@ SELECT results_eq('signatures', $$VALUES
 	('access_user', 'user_id text', 'boolean', 's', 'r'),
 	('access_user', 'user_id text, field name', 'boolean', 's', 'r'),
 	('admission', 'class text, reasons text[] DEFAULT NULL::text[], predicate regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
+	('breaker', 'name text, threshold integer DEFAULT 5, reset interval DEFAULT ''00:00:30''::interval', 'void', 'v', 'u'),
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('call', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
@@ -75,7 +76,7 @@ SELECT results_eq('signatures', $$VALUES
 		'rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, '
 		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
-		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false', 'void', 'v', 'u'),
+		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
 	('set_context', 'key text, value jsonb', 'void', 'v', 'u'),
@@ -142,6 +143,7 @@ SELECT results_eq('rights', $$VALUES
 	('access_team', 'public'),
 	('access_user', 'public'),
 	('admission', 'pg_database_owner'), ('admission', 'realtime_admin'),
+	('breaker', 'pg_database_owner'), ('breaker', 'realtime_admin'),
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
 	('call', 'pg_database_owner'), ('call', 'realtime_admin'),
 	('channel', 'pg_database_owner'), ('channel', 'realtime_admin'),
@@ -179,6 +181,7 @@ SELECT results_eq('rights', $$VALUES
 	('set_context', 'public'),
 	('set_cookie', 'public'),
 	('shed', 'public'),
+	('stat_get_breakers', 'pg_database_owner'), ('stat_get_breakers', 'pg_monitor'), ('stat_get_breakers', 'realtime_admin'),
 	('stat_get_connections', 'pg_database_owner'), ('stat_get_connections', 'pg_monitor'), ('stat_get_connections', 'realtime_admin'),
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
@@ -211,13 +214,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration',
 	'realtime.replay_epoch', 'realtime.idempotency'], 'tables of declarations, the epoch and kept answers are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')

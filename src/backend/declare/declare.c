@@ -47,7 +47,9 @@ enum
 	RPC_LOCK_KEY,
 	RPC_LOCK_WAIT,
 	RPC_CLASS_OF_SERVICE,
-	RPC_IDEMPOTENT
+	RPC_IDEMPOTENT,
+	RPC_BREAKER,
+	RPC_FALLBACK
 };
 
 enum
@@ -64,6 +66,7 @@ static const char *checked_key(FunctionCallInfo fcinfo, int number,
 							   const RtCheckedFunction *handler);
 static void read_keys(FunctionCallInfo fcinfo, const RtCheckedFunction *handler,
 					  RtRpcRow *row);
+static void read_breaker(FunctionCallInfo fcinfo, RtRpcRow *row);
 static void check_rate(FunctionCallInfo fcinfo);
 static char *checked_class(FunctionCallInfo fcinfo);
 static void check_replay(FunctionCallInfo fcinfo, const char *topic_class);
@@ -99,6 +102,7 @@ realtime_rpc(PG_FUNCTION_ARGS)
 	check_rate(fcinfo);
 	read_keys(fcinfo, handler, &row);
 	row.class_of_service = rt_parameter_class(fcinfo, RPC_CLASS_OF_SERVICE);
+	read_breaker(fcinfo, &row);
 
 	rt_store_rpc(&row);
 	PG_RETURN_VOID();
@@ -226,6 +230,20 @@ read_keys(FunctionCallInfo fcinfo, const RtCheckedFunction *handler, RtRpcRow *r
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("idempotency_ttl needs idempotency_key or idempotent"),
 				 errdetail("It is how long the answers of calls with that key are kept.")));
+}
+
+static void
+read_breaker(FunctionCallInfo fcinfo, RtRpcRow *row)
+{
+	row->breaker = rt_parameter_breaker(fcinfo, RPC_BREAKER);
+	if (PG_ARGISNULL(RPC_FALLBACK))
+		return;
+	if (row->breaker == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("fallback needs breaker"),
+				 errdetail("It is what clients get while the breaker is broken.")));
+	row->fallback = PG_GETARG_DATUM(RPC_FALLBACK);
 }
 
 /* ---- checks of realtime.topic() ---- */

@@ -76,6 +76,22 @@ rt_parameter_template(FunctionCallInfo fcinfo, int number, const char *name)
 }
 
 char *
+rt_parameter_breaker(FunctionCallInfo fcinfo, int number)
+{
+	char	   *name;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	name = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	if (!rt_declarations_refresh() || rt_declaration_breaker(name) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("breaker \"%s\" does not exist", name),
+				 errhint("Declare it with realtime.breaker() first.")));
+	return name;
+}
+
+char *
 rt_parameter_class(FunctionCallInfo fcinfo, int number)
 {
 	char	   *name;

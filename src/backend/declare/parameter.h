@@ -32,6 +32,9 @@ extern char *rt_parameter_template(FunctionCallInfo fcinfo, int number,
 /* NULL, or a class of service that is declared. */
 extern char *rt_parameter_class(FunctionCallInfo fcinfo, int number);
 
+/* NULL, or a circuit breaker that is declared. */
+extern char *rt_parameter_breaker(FunctionCallInfo fcinfo, int number);
+
 /* NULL, or an interval of at least a millisecond. */
 extern Interval *rt_parameter_interval(FunctionCallInfo fcinfo, int number,
 									   const char *name, int64 longest_ms);

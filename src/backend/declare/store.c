@@ -101,6 +101,12 @@ rt_store_begin_admission(void)
 }
 
 void
+rt_store_begin_breaker(void)
+{
+	LockRelationOid(table_oid(RT_BREAKER_TABLE), RowExclusiveLock);
+}
+
+void
 rt_store_begin_guard(void)
 {
 	LockRelationOid(table_oid(RT_GUARD_TABLE), RowExclusiveLock);
@@ -141,8 +147,9 @@ rt_store_rpc(const RtRpcRow *row)
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.rpc_declaration"
 		" (path, handler, guards, timeout, read_only, class_of_service,"
-		" idempotency_key, idempotency_ttl, lock_key, lock_wait, idempotent)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, '48 h'), $9, $10, $11)"
+		" idempotency_key, idempotency_ttl, lock_key, lock_wait, idempotent,"
+		" breaker, fallback)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, '48 h'), $9, $10, $11, $12, $13)"
 		" ON CONFLICT (path) DO UPDATE SET"
 		" handler = EXCLUDED.handler, guards = EXCLUDED.guards,"
 		" timeout = EXCLUDED.timeout, read_only = EXCLUDED.read_only,"
@@ -152,7 +159,8 @@ rt_store_rpc(const RtRpcRow *row)
 		" idempotency_ttl = EXCLUDED.idempotency_ttl,"
 		" lock_key = EXCLUDED.lock_key, lock_wait = EXCLUDED.lock_wait,"
 		" class_of_service = EXCLUDED.class_of_service,"
-		" idempotent = EXCLUDED.idempotent"
+		" idempotent = EXCLUDED.idempotent,"
+		" breaker = EXCLUDED.breaker, fallback = EXCLUDED.fallback"
 	};
 
 	rt_statement_put_text(&statement, row->path);
@@ -168,6 +176,8 @@ rt_store_rpc(const RtRpcRow *row)
 	rt_statement_put_text(&statement, row->lock_key);
 	rt_statement_put_interval(&statement, row->lock_wait);
 	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->idempotent), false);
+	rt_statement_put_text(&statement, row->breaker);
+	rt_statement_put(&statement, JSONBOID, row->fallback, row->fallback == 0);
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	replace_query(row->path);
@@ -383,6 +393,27 @@ rt_store_admission(const RtAdmissionRow *row)
 	rt_statement_put_text(&statement, row->name);
 	rt_statement_put_text_array(&statement, row->reasons);
 	rt_statement_put_text(&statement, row->predicate);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
+rt_store_breaker(const char *name, int threshold, Interval *reset)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.breaker_declaration (name, threshold, reset)"
+		" VALUES ($1, $2, $3)"
+		" ON CONFLICT (name) DO UPDATE SET"
+		" threshold = EXCLUDED.threshold, reset = EXCLUDED.reset"
+	};
+
+	if (threshold == 0)
+	{
+		(void) delete_from(rt_declaration_table(RT_BREAKER_TABLE), name);
+		return;
+	}
+	rt_statement_put_text(&statement, name);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(threshold), false);
+	rt_statement_put_interval(&statement, reset);
 	run(&statement, SPI_OK_INSERT);
 }
 

@@ -29,6 +29,8 @@ typedef struct RtRpcRow
 	Interval   *lock_wait;
 	const char *class_of_service;
 	bool		idempotent;
+	const char *breaker;
+	Datum		fallback;		/* jsonb; 0 = NULL */
 } RtRpcRow;
 
 /* A row of realtime.topic_declaration. */
@@ -124,6 +126,7 @@ extern void rt_store_begin_bridge(void);
 extern void rt_store_begin_hook(void);
 extern void rt_store_begin_admission(void);
 extern void rt_store_begin_guard(void);
+extern void rt_store_begin_breaker(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
@@ -135,6 +138,9 @@ extern void rt_store_bridge(const RtBridgeRow *row);
 /* Without reasons and predicate: there is none any more. */
 extern void rt_store_admission(const RtAdmissionRow *row);
 
+/* threshold 0: likewise. */
+extern void rt_store_breaker(const char *name, int threshold, Interval *reset);
+
 /* Without guards and authenticated: likewise. */
 extern void rt_store_guard(const RtGuardRow *row);
 
@@ -144,7 +150,7 @@ extern void rt_store_hook(RtHook hook, const char *function);
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);
 
-/* Drops all declarations of that name, but hooks, classes and guards of modules; returns whether there was one. */
+/* Drops all declarations of that name, but hooks, classes, breakers and guards of modules; returns whether there was one. */
 extern bool rt_store_drop(const char *name);
 
 /* Only that of a table, if it is there. */

@@ -126,6 +126,9 @@ invoke_once(RtCallWork *call, StringInfo result)
 		result = &own;
 	}
 	lock_out_others(call);
+	if (!rt_breaker_begin(&call->breaker, call->declaration->breaker,
+						  call->declaration->fallback, result))
+		return;
 	call->work.stage = RT_STAGE_HANDLER;
 	rt_function_invoke_json(call->guarded.function, &call->guarded.arguments,
 							result, RT_FRAME_PAYLOAD_MAX);
@@ -181,6 +184,7 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 	call->guarded.function = NULL;
 	call->guarded.guard_count = 0;
 	call->is_stream = false;
+	memset(&call->breaker, 0, sizeof(call->breaker));
 
 	rt_work_run(&call->work);
 
@@ -188,6 +192,7 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 		return false;
 	if (call->guarded.function != NULL)
 		rt_function_timed(call->guarded.function, rt_work_run_time(&call->work));
+	rt_breaker_end(&call->breaker, call->work.waits_ms > 0 ? NULL : &call->work.fault);
 	if (call->work.waits_ms == 0)
 		rt_parking_leave(request);
 	if (call->work.fault.code != NULL)

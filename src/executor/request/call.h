@@ -10,6 +10,7 @@
 #include "lib/stringinfo.h"
 
 #include "src/catalog/declaration.h"
+#include "src/executor/function/breaker.h"
 #include "src/executor/function/guard.h"
 #include "src/executor/work.h"
 #include "src/ipc/request.h"
@@ -19,6 +20,7 @@ typedef struct RtCallWork
 {
 	RtWork		work;			/* first */
 	RtGuarded	guarded;		/* the handler */
+	RtBreakerPass breaker;
 	const RtRpcDeclaration *declaration;
 	bool		is_stream;		/* the path is none of a call */
 } RtCallWork;

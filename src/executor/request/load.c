@@ -376,10 +376,12 @@ realtime_load(PG_FUNCTION_ARGS)
 static Datum
 call_handler(RtWork *work)
 {
+	RtCallWork *call = (RtCallWork *) work;
 	StringInfoData result;
 
 	initStringInfo(&result);
-	rt_call_invoke((RtCallWork *) work, &result);
+	rt_call_invoke(call, &result);
+	rt_breaker_end(&call->breaker, &work->fault);
 	return result.len == 0 ? (Datum) 0 :
 		DirectFunctionCall1(jsonb_in, CStringGetDatum(result.data));
 }
@@ -387,6 +389,7 @@ call_handler(RtWork *work)
 static void
 call_failed(RtWork *work)
 {
+	rt_breaker_end(&((RtCallWork *) work)->breaker, NULL);
 	rt_guarded_failed(&((RtCallWork *) work)->guarded);
 }
 

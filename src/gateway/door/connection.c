@@ -256,6 +256,16 @@ rt_connections_close_all(int code, const char *reason)
 	}
 }
 
+void
+rt_connections_each(void (*tell) (RtConnection *connection))
+{
+	for (int i = 0; i < realtime_max_connections; i++)
+	{
+		if (table[i] != NULL && table[i]->state == RT_CONNECTION_OPEN)
+			tell(table[i]);
+	}
+}
+
 /* The answer to a question that waited will not come. */
 static void
 note_forgotten(const RtQuestion *question)

@@ -170,6 +170,9 @@ extern void rt_connection_finish(RtConnection *connection);
 extern void rt_connection_kill(RtConnection *connection);
 extern void rt_connections_close_all(int code, const char *reason);
 
+/* Of all that are open. */
+extern void rt_connections_each(void (*tell) (RtConnection *connection));
+
 /*
  * Frees those whose socket is gone, so many as take a moment.  Returns whether
  * there are more.

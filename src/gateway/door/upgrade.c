@@ -20,6 +20,7 @@
 #include "src/gateway/door/upgrade.h"
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/health.h"
 #include "src/gateway/login.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
@@ -135,6 +136,7 @@ rt_upgrade(RtHttp *http, const char *path)
 	connection->reader.may_compress = deflate != RT_DEFLATE_NONE;
 	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, handshake.protocol, deflate));
 	rt_connection_begin(connection);
+	rt_health_greet(connection);
 	rt_login_begin(connection, &http->head);
 	rt_http_leave(http, take_frames, connection);
 }

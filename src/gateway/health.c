@@ -1,0 +1,60 @@
+/*
+ * health.c
+ *		Tells clients that something behind the database is out of order: an
+ *		event "degraded" on the topic "__realtime", which nobody has to
+ *		subscribe to, when the first circuit breaker breaks, and "recovered"
+ *		when all are healthy again.
+ */
+#include "postgres.h"
+
+#include <sys/time.h>
+
+#include "src/gateway/gateway.h"
+#include "src/gateway/health.h"
+#include "src/ipc/breaker.h"
+#include "src/protocol/frame.h"
+
+#define PAYLOAD_MAX 256
+
+static uint32 version_seen = 0;
+static bool degraded = false;	/* as clients have been told */
+
+static void
+tell(RtConnection *connection)
+{
+	char		data[64];
+	struct timeval now;
+	int			len;
+
+	gettimeofday(&now, NULL);
+	len = snprintf(data, sizeof(data), "{\"at\":%lld}",
+				   (long long) now.tv_sec * 1000 + now.tv_usec / 1000);
+	rt_connection_send_payload(connection,
+							   rt_payload_event(rt_frame_buffer(PAYLOAD_MAX), PAYLOAD_MAX,
+												RT_TEXT("__realtime"),
+												RT_TEXT(degraded ? "degraded" : "recovered"),
+												(RtText) {data, len}, -1));
+}
+
+void
+rt_health_look(void)
+{
+	uint32		version = rt_breakers_version();
+	bool		now_degraded;
+
+	if (version == version_seen)
+		return;
+	version_seen = version;
+	now_degraded = rt_breakers_any_broken();
+	if (now_degraded == degraded)
+		return;
+	degraded = now_degraded;
+	rt_connections_each(tell);
+}
+
+void
+rt_health_greet(RtConnection *connection)
+{
+	if (degraded)
+		tell(connection);
+}

@@ -1,0 +1,119 @@
+# Circuit breakers: what has failed again and again is not tried for a while.
+use strict;
+use warnings;
+
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use RealtimeTest;
+
+my $node = new_node('realtime.executors' => 3, 'realtime.gateways' => 2);
+$node->safe_psql('postgres', q{
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO realtime_anonymous;
+CREATE TABLE app.service (up boolean, tried int DEFAULT 0);
+INSERT INTO app.service VALUES (true);
+CREATE SEQUENCE app.tries;
+GRANT ALL ON app.service, app.tries TO realtime_anonymous;
+CREATE FUNCTION app.ask(what text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM nextval('app.tries');
+	IF what = 'refused' THEN PERFORM realtime.raise('NO'); END IF;
+	IF what = 'wrong' THEN PERFORM 1 / 0; END IF;
+	IF what = 'slow' THEN PERFORM pg_sleep(60); END IF;
+	IF what = 'wait' THEN PERFORM pg_advisory_xact_lock(1); END IF;
+	IF NOT (SELECT up FROM app.service) THEN
+		RAISE connection_failure USING MESSAGE = 'the service is down';
+	END IF;
+	RETURN what;
+END $$;
+SELECT realtime.breaker('service', 3, '10 min'), realtime.breaker('short', 2, '200 ms');
+SELECT realtime.rpc('ask/plain', 'app.ask(text)', breaker => 'service'),
+	realtime.rpc('ask/other', 'app.ask(text)', breaker => 'service', fallback => '{"old": [1, 2.50]}'),
+	realtime.rpc('ask/short', 'app.ask(text)', breaker => 'short', timeout => '300 ms'),
+	realtime.rpc('ask/once', 'app.ask(text)', breaker => 'service', fallback => '"fallback"', idempotent => true),
+	realtime.rpc('ask/free', 'app.ask(text)');
+});
+wait_for_call($node, 'ask/free', ['warm']);
+my ($ws, $other) = map { ws_connect($node) } 1 .. 2;
+sub outcome { my $reply = ws_call($ws, @_); return $reply->{ok} ? $reply->{data} : $reply->{code} }
+sub up { $node->safe_psql('postgres', "UPDATE app.service SET up = $_[0]"); return }
+sub tries { return $node->safe_psql('postgres', 'SELECT last_value FROM app.tries') }
+sub state { return $node->safe_psql('postgres', "SELECT state FROM realtime.breakers WHERE name = '$_[0]'") }
+sub health
+{
+	my ($client) = @_;
+	my $frame = ws_wait($client, sub { ($_->{topic} // '') eq '__realtime' });
+	like($frame->{data}{at}, qr/^\d{13}$/, 'with the time');
+	return $frame->{event};
+}
+
+is(state('service'), 'healthy', 'a breaker begins healthy');
+is(outcome('ask/plain', ['refused']), 'NO', 'refusals are no failures') for 1 .. 4;
+is(outcome('ask/plain', ['wrong']), 'VALIDATION', 'nor are errors about values') for 1 .. 4;
+is(outcome('no/such', []), 'NOT_FOUND', 'nor what is not there') for 1 .. 4;
+is(state('service'), 'healthy', 'it is still healthy');
+up('false');
+is(outcome('ask/plain', ['x']), 'SERVICE_UNAVAILABLE', 'a failure') for 1 .. 2;
+up('true');
+is(outcome('ask/plain', ['x']), 'x', 'is forgotten after a success');
+up('false');
+outcome('ask/plain', ['x']) for 1 .. 2;
+is(state('service'), 'healthy', 'so two more do not break it');
+outcome('ask/other', ['x']);
+is(state('service'), 'broken', 'a third one does, of any path that uses it');
+is(health($_), 'degraded', 'all clients are told') for ($ws, $other);
+is(health(ws_connect($node)), 'degraded', 'also those that come now');
+my $tries = tries();
+is(outcome('ask/plain', ['x']), 'SERVICE_UNAVAILABLE', 'nothing is tried now') for 1 .. 3;
+is_deeply(outcome('ask/other', ['x']), { old => [ 1, 2.5 ] }, 'a path may have a fallback');
+is(outcome('ask/once', ['x'], idempotencyKey => 'k'), 'fallback', 'which is nothing that has happened');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM realtime.idempotency'), 0, 'and is not kept');
+is(tries(), $tries, 'really nothing');
+up('true');
+is(outcome('ask/free', ['x']), 'x', 'others do not notice');
+is(outcome('ask/plain', ['x']), 'SERVICE_UNAVAILABLE', 'for as long as it takes');
+
+# Declared anew: with a shorter time it is tried
+$node->safe_psql('postgres', q{SELECT realtime.breaker('service', NULL)});
+ok(poll_until(sub { outcome('ask/plain', ['x']) eq 'x' }), 'a breaker that is gone refuses nothing');
+$node->safe_psql('postgres', q{SELECT realtime.rpc('ask/plain', 'app.ask(text)', breaker => 'short')});
+
+# Probes
+up('false');
+poll_until(sub { outcome('ask/plain', ['x']); state('short') eq 'broken' });
+ok(poll_until(sub { outcome('ask/plain', ['x']); $node->safe_psql('postgres', q{SELECT failures FROM realtime.breakers WHERE name = 'short'}) > 2 }),
+	'after a while one is tried, and fails');
+up('true');
+ok(poll_until(sub { outcome('ask/plain', ['x']) eq 'x' }), 'until it does not fail');
+is(state('short'), 'healthy', 'then it is healthy');
+is($node->safe_psql('postgres', q{SELECT trips FROM realtime.breakers WHERE name = 'short'}), 1, 'that was one break');
+up('false');
+poll_until(sub { outcome('ask/plain', ['x']); state('short') eq 'broken' });
+up('true');
+my $session = $node->background_psql('postgres', on_error_stop => 1);
+$session->query_safe('SELECT pg_advisory_lock(1)');
+$node->safe_psql('postgres', q{SELECT realtime.breaker('short', 2, '1 h')});
+# of many at once one is the probe
+ok(poll_until(sub {
+	ws_send($other, { rpc => 'ask/plain', id => 'probe', args => ['wait'] });
+	return poll_until(sub { state('short') eq 'probing' }, 1) || !ws_wait($other, sub { ($_->{event} // '') eq 'probe' });
+}), 'a probe is under way');
+$tries = tries();
+is(outcome('ask/plain', ['x']), 'SERVICE_UNAVAILABLE', 'all others are refused meanwhile') for 1 .. 3;
+is(tries(), $tries, 'and not tried');
+$session->query_safe('SELECT pg_advisory_unlock(1)');
+is(ws_wait($other, sub { ($_->{event} // '') eq 'probe' })->{data}{data}, 'wait', 'it succeeds');
+is(outcome('ask/plain', ['x']), 'x', 'and the way is free');
+
+# Time-outs are failures, and a call that fails at its commit is one
+is(outcome('ask/short', ['slow']), 'TIMEOUT', 'a time-out') for 1 .. 2;
+is(state('short'), 'broken', 'is a failure');
+
+# A crash forgets
+$node->restart;
+wait_for_call($node, 'ask/free', ['warm']);
+is(state('short'), 'healthy', 'a server begins with healthy breakers');
+
+done_testing();
