@@ -63,6 +63,7 @@ typedef struct RtQueryGroupCounters
 	uint64		events;			/* sent because of them */
 	uint64		refreshes;		/* runs whose whole result was sent */
 	uint64		restricted;		/* runs of what may have changed only */
+	uint64		together;		/* of these, by a statement for many groups */
 	RtQueryWhyFull why_full;	/* the last one of all, if it was not restricted */
 	uint64		total_us;
 	uint64		last_us;

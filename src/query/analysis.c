@@ -38,6 +38,7 @@ static char *copy_text(const char *text);
 RtQuery *
 rt_query_analyze(const RtQuerySource *source)
 {
+	static uint64 serial = 0;
 	MemoryContext outer = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(outer, "realtime query",
 												  ALLOCSET_SMALL_SIZES);
@@ -46,6 +47,7 @@ rt_query_analyze(const RtQuerySource *source)
 	RtQuery    *query = MemoryContextAllocZero(context, sizeof(RtQuery));
 
 	query->context = context;
+	query->serial = ++serial;
 	MemoryContextSwitchTo(work);
 	analyze(query, source);
 	MemoryContextSwitchTo(outer);

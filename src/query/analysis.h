@@ -113,6 +113,7 @@ typedef struct RtQuerySortKey
 typedef struct RtQuery
 {
 	MemoryContext context;		/* holds all of this */
+	uint64		serial;			/* unlike that of any other analysis here */
 	const char *sql;
 	int			param_count;
 	Oid		   *param_types;
@@ -141,6 +142,8 @@ typedef struct RtQuery
 	Expr	   *offset;
 
 	List	   *plans;			/* of RtQueryPlan (run.c) */
+	int			alone;			/* so many times more groups are run one by one, since
+								 * to run them together was in vain */
 } RtQuery;
 
 /*

@@ -41,7 +41,7 @@ static PlannedStmt *plan_statement(Query *parse, const char *text, int options,
 								   ParamListInfo params);
 static PlannedStmt *plan_as_usual(Query *parse, const char *text, int options,
 								  ParamListInfo params);
-static void change(const RtQueryPlan *plan, Query *parse);
+static Query *change(const RtQueryPlan *plan, Query *parse);
 static RtQueryPlan *make_plan(RtQuery *query, RtQueryRunKind kind, int cut);
 static void prepare(RtQueryPlan *plan);
 static void forget_plan(void *arg);
@@ -64,8 +64,7 @@ plan_statement(Query *parse, const char *text, int options, ParamListInfo params
 
 	/* what is planned on the way is not meant; after an ERROR nothing is */
 	active = NULL;
-	change(plan, parse);
-	planned = plan_as_usual(parse, text, options, params);
+	planned = plan_as_usual(change(plan, parse), text, options, params);
 	active = plan;
 	return planned;
 }
@@ -78,7 +77,7 @@ plan_as_usual(Query *parse, const char *text, int options, ParamListInfo params)
 		standard_planner(parse, text, options, params);
 }
 
-static void
+static Query *
 change(const RtQueryPlan *plan, Query *parse)
 {
 	const RtQuery *query = plan->query;
@@ -93,10 +92,12 @@ change(const RtQueryPlan *plan, Query *parse)
 				 errmsg("a live query is not what it was"),
 				 errdetail("Something that it reads has been changed.")));
 	if (plan->cut >= 0)
-		rt_query_restrict(shape, plan->cut, plan->kind == RT_QUERY_VALUE ?
-						  query->param_count + 1 : 0);
+		rt_query_restrict(shape, plan->cut, plan->kind == RT_QUERY_NULL ?
+						  0 : query->param_count + 1);
 	else if (plan->kind == RT_QUERY_WINDOW)
 		rt_query_widen(shape, query->param_count + 1);
+	return plan->kind == RT_QUERY_VALUES ?
+		rt_query_gather(parse, query, list_nth(query->cuts, plan->cut)) : parse;
 }
 
 RtQueryPlan *
@@ -143,7 +144,7 @@ static void
 prepare(RtQueryPlan *plan)
 {
 	const RtQuery *query = plan->query;
-	Oid		   *types = palloc(sizeof(Oid) * (query->param_count + 1));
+	Oid		   *types = palloc(sizeof(Oid) * (2 * query->param_count + 1));
 	int			count = query->param_count;
 	int			options = CURSOR_OPT_PARALLEL_OK;
 
@@ -152,6 +153,9 @@ prepare(RtQueryPlan *plan)
 		options = CURSOR_OPT_GENERIC_PLAN;
 	if (plan->kind == RT_QUERY_VALUE)
 		types[count++] = ((RtQueryCut *) list_nth(query->cuts, plan->cut))->type;
+	if (plan->kind == RT_QUERY_VALUES)
+		count += rt_query_gather_types(query, list_nth(query->cuts, plan->cut),
+									   &types[count]);
 	if (plan->kind == RT_QUERY_WINDOW)
 		types[count++] = INT8OID;
 	plan->plan = SPI_prepare_cursor(plan->sql, count, types, options);

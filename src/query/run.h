@@ -15,6 +15,8 @@ typedef enum RtQueryRunKind
 	RT_QUERY_FULL,				/* as it is written */
 	RT_QUERY_WINDOW,			/* without OFFSET, LIMIT one more parameter */
 	RT_QUERY_VALUE,				/* without LIMIT, the cut's column = one more parameter */
+	RT_QUERY_VALUES,			/* likewise for many groups: an array for each parameter
+								 * and one of the cut's values */
 	RT_QUERY_NULL				/* without LIMIT, the cut's column IS NULL */
 } RtQueryRunKind;
 
@@ -31,8 +33,14 @@ extern void rt_query_run_install(void);
 extern RtQueryPlan *rt_query_plan(RtQuery *query, RtQueryRunKind kind, int cut);
 
 /*
+ * Whether there are plans of RT_QUERY_VALUES.  Their rows have one column more,
+ * a bigint: the place in the arrays, from 1, that a row belongs to.
+ */
+extern bool rt_query_can_gather(const RtQuery *query);
+
+/*
  * Runs it, read only.  values and nulls are those of the query's parameters and
- * then, with RT_QUERY_VALUE, the cut's value, or the limit, a bigint.  snapshot is
+ * then, with RT_QUERY_VALUE, the cut's value, or the limit, a bigint, or the arrays.  snapshot is
  * NULL for a new one.  Stops after so many rows, unless 0.  Returns SPI_processed; rows are in SPI_tuptable, with query->rows' columns.
  */
 extern uint64 rt_query_run(RtQueryPlan *plan, const Datum *values,

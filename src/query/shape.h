@@ -35,6 +35,14 @@ extern RtQueryShape *rt_query_shape(Query *query, const AttrNumber *key_columns,
  */
 extern void rt_query_restrict(RtQueryShape *shape, int cut, int param);
 
+/*
+ * gather.c: the same of many groups.  The parameters of a query that is
+ * restricted to one more become columns of arrays, which are parameters
+ * after the query's own, of these types.
+ */
+extern Query *rt_query_gather(Query *query, const RtQuery *about, const RtQueryCut *cut);
+extern int	rt_query_gather_types(const RtQuery *about, const RtQueryCut *cut, Oid *types);
+
 /* order.c: the first rows, as many as a parameter says. */
 extern void rt_query_widen(RtQueryShape *shape, int param);
 

@@ -14,6 +14,7 @@ CREATE FUNCTION realtime.stat_get_query(
 	OUT failures bigint,
 	OUT refreshes bigint,
 	OUT restricted bigint,
+	OUT together bigint,
 	OUT why_full text,
 	OUT events bigint,
 	OUT total_time double precision,
@@ -53,6 +54,8 @@ COMMENT ON COLUMN realtime.stat_query.refreshes IS
 	'Runs whose whole result was sent';
 COMMENT ON COLUMN realtime.stat_query.restricted IS
 	'Runs that asked only for rows that may have changed; see realtime.explain_query()';
+COMMENT ON COLUMN realtime.stat_query.together IS
+	'Of these, runs by a statement for many groups of the query';
 COMMENT ON COLUMN realtime.stat_query.why_full IS
 	'Why the last of the other runs asked for all rows; NULL if there was none';
 COMMENT ON COLUMN realtime.stat_query.events IS

@@ -20,6 +20,7 @@
 #include "src/ipc/query_group.h"
 
 #define ROWS_AT_FIRST 64
+#define ROWS_OF_MANY 4			/* where there are many collectors */
 
 /* ---- setting up ---- */
 
@@ -55,6 +56,19 @@ json_of_name(const char *name)
 	return json.data;
 }
 
+static void
+init_buffers(RtCollector *collector, uint32 row_max)
+{
+	collector->row_count = 0;
+	collector->row_max = row_max;
+	collector->cuts = palloc((row_max * collector->cut_count + 1) * sizeof(uint64));
+	collector->key_ends = palloc(row_max * sizeof(Size));
+	collector->ends = palloc(row_max * sizeof(Size));
+	initStringInfo(&collector->keys);
+	initStringInfo(&collector->rows);
+	appendStringInfoChar(&collector->rows, '[');
+}
+
 void
 rt_collector_begin(RtCollector *collector, const RtStreamDeclaration *declaration,
 				   RtQuery *query)
@@ -69,22 +83,24 @@ rt_collector_begin(RtCollector *collector, const RtStreamDeclaration *declaratio
 	for (int i = 0; i < query->key_count; i++)
 		collector->key_writers[i] =
 			rt_value_writer(TupleDescAttr(query->rows, query->key_columns[i] - 1)->atttypid);
-	collector->values = palloc(query->rows->natts * sizeof(Datum));
-	collector->nulls = palloc(query->rows->natts * sizeof(bool));
-	collector->row_max = ROWS_AT_FIRST;
+	/* one more for the group that a row belongs to */
+	collector->values = palloc((query->rows->natts + 1) * sizeof(Datum));
+	collector->nulls = palloc((query->rows->natts + 1) * sizeof(bool));
 	collector->row_limit = declaration->query->max_rows;
 	collector->cut_count = list_length(query->cuts);
 	collector->key_cut = rt_query_key_cut(query);
-	collector->cuts = palloc((ROWS_AT_FIRST * collector->cut_count + 1) * sizeof(uint64));
-	collector->key_ends = palloc(ROWS_AT_FIRST * sizeof(Size));
-	collector->ends = palloc(ROWS_AT_FIRST * sizeof(Size));
 	collector->row_context = AllocSetContextCreate(CurrentMemoryContext,
 												   "realtime query row",
 												   ALLOCSET_SMALL_SIZES);
-	initStringInfo(&collector->keys);
-	initStringInfo(&collector->rows);
-	appendStringInfoChar(&collector->rows, '[');
 	collector->key_name = json_of_name(declaration->key);
+	init_buffers(collector, ROWS_AT_FIRST);
+}
+
+void
+rt_collector_begin_like(RtCollector *collector, const RtCollector *other)
+{
+	*collector = *other;
+	init_buffers(collector, ROWS_OF_MANY);
 }
 
 void
@@ -313,20 +329,18 @@ collect_row(RtCollector *collector, HeapTuple tuple, TupleDesc desc)
 	}
 }
 
-static void
-collect_rows(RtCollector *collector, SPITupleTable *table, uint64 count)
+void
+rt_collector_take(RtCollector *collector, HeapTuple tuple, TupleDesc desc, int value)
 {
-	MemoryContext old = CurrentMemoryContext;
+	MemoryContext old;
 
-	for (uint64 i = 0; i < count; i++)
-	{
-		/* buffers grow where they are, all else goes with the row */
-		MemoryContextSwitchTo(collector->row_context);
-		collect_row(collector, table->vals[i], table->tupdesc);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(collector->row_context);
-		CHECK_FOR_INTERRUPTS();
-	}
+	collector->done = value;
+	/* buffers grow where they are, all else goes with the row */
+	old = MemoryContextSwitchTo(collector->row_context);
+	collect_row(collector, tuple, desc);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(collector->row_context);
+	CHECK_FOR_INTERRUPTS();
 }
 
 /* ---- running ---- */
@@ -357,7 +371,9 @@ rt_collector_run(RtCollector *collector, RtQueryPlan *plan,
 	uint64		count = run_plan(collector->query, plan, values, more, row_max);
 	MemoryContext spi_context = MemoryContextSwitchTo(context);
 
-	collect_rows(collector, SPI_tuptable, count);
+	for (uint64 i = 0; i < count; i++)
+		rt_collector_take(collector, SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+						  collector->done);
 	MemoryContextSwitchTo(spi_context);
 	SPI_freetuptable(SPI_tuptable);
 }

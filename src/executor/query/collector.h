@@ -55,6 +55,12 @@ typedef struct RtCollector
 extern void rt_collector_begin(RtCollector *collector,
 							   const RtStreamDeclaration *declaration, RtQuery *query);
 
+/*
+ * Likewise for the same query as another one, with which it shares what it needs
+ * for a row: one of them collects at a time.
+ */
+extern void rt_collector_begin_like(RtCollector *collector, const RtCollector *other);
+
 /* Collects what rows are sorted by as well, of those that are run for next. */
 extern void rt_collector_keep_sort(RtCollector *collector);
 
@@ -66,6 +72,13 @@ extern void rt_collector_keep_sort(RtCollector *collector);
  */
 extern void rt_collector_run(RtCollector *collector, RtQueryPlan *plan,
 							 const NullableDatum *values, Datum more, uint64 row_max);
+
+/*
+ * Collects one row that a plan has given, which may have columns more, by a value
+ * of the restriction.  In the context of the collector.
+ */
+extern void rt_collector_take(RtCollector *collector, HeapTuple tuple, TupleDesc desc,
+							  int value);
 
 /* What has been collected of a row. */
 extern RtQueryRowKey rt_collector_key(const RtCollector *collector, uint32 row);

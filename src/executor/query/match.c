@@ -31,6 +31,25 @@
 #define ROWS_MAX 10000			/* beyond, tables have changed as a whole */
 #define IMAGES_MAX 1000			/* that a group looks at one by one */
 
+/* An image by the hash of what is compared with an argument. */
+typedef struct HashedImage
+{
+	uint32		hash;
+	TupleTableSlot *slot;
+} HashedImage;
+
+/* All images for one relation of a query. */
+typedef struct ImageSet
+{
+	uint64		query;			/* its serial */
+	const RtQueryRelation *relation;
+	RtQueryWhyFull why_full;
+	int			count;
+	TupleTableSlot **slots;
+	int			param;			/* whose argument's hash slots are sorted by, or 0 */
+	uint32	   *hashes;			/* then of each */
+} ImageSet;
+
 /* Of one relation of a query. */
 typedef struct Concern
 {
@@ -48,6 +67,7 @@ struct RtRoundChanges
 	List	   *tables;			/* by OID: anything in them */
 	List	   *rows;			/* of RtChange */
 
+	List	   *images;			/* of ImageSet */
 	HTAB	   *families;		/* of Concerned; NULL = none yet */
 	struct Concerned *last;		/* the one that was looked at last, or NULL */
 };
@@ -255,58 +275,6 @@ make_image(const RtChange *change, const Images *images, int at,
 	return ExecStoreVirtualTuple(slot);
 }
 
-static bool
-add_images(const RtChange *change, const RtQueryRelation *relation, TupleDesc desc,
-		   List **slots)
-{
-	TupleDesc	columns = desc_of(change);
-	Images		images;
-
-	read_images(change, columns, &images);
-	if (!changes_used(change, &images, columns, relation))
-		return true;
-	for (int at = 0; at < 2; at++)
-	{
-		TupleTableSlot *slot;
-
-		if ((at == 0 ? images.old_at : images.new_at) < 0 ||
-			(at == 0 && realtime_query_check == RT_QUERY_CHECK_WITHOUT_OLD))
-			continue;
-		slot = make_image(change, &images, at, relation, desc);
-		if (slot == NULL)
-			return false;
-		*slots = lappend(*slots, slot);
-	}
-	return true;
-}
-
-RtQueryWhyFull
-rt_round_changes_images(const RtRoundChanges *changes, const RtQueryRelation *relation,
-						List **images)
-{
-	Relation	table = table_open(relation->relid, AccessShareLock);
-	TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(table));
-	Reader		reader;
-	ListCell   *cell;
-
-	table_close(table, NoLock);
-	init_reader(&reader, relation);
-	if (changes->everything || has_changed_as_a_whole(&reader, changes->tables))
-		return RT_FULL_ANYTHING;
-	foreach(cell, changes->rows)
-	{
-		const RtChange *change = lfirst(cell);
-
-		if (!list_member_oid(reader.rows_of, change->row_relation))
-			continue;
-		if (!add_images(change, relation, desc, images))
-			return RT_FULL_ANYTHING;
-		if (list_length(*images) > IMAGES_MAX)
-			return RT_FULL_MANY_ROWS;
-	}
-	return RT_FULL_NOT;
-}
-
 /* ---- the condition ---- */
 
 /* Whether two values are equal if and only if their texts are. */
@@ -348,9 +316,9 @@ find_filter(const RtQuery *query, const RtQueryRelation *relation)
 }
 
 static bool
-has_type(const RtChangeColumn *column, Oid type)
+is_of_type(Oid column_type, Oid type)
 {
-	return column->type == type || (type == TEXTOID && column->type == VARCHAROID);
+	return column_type == type || (type == TEXTOID && column_type == VARCHAROID);
 }
 
 /* NULL is equal to nothing. */
@@ -380,7 +348,7 @@ add_row(Concern *concern, const RtChange *change, const RtQueryRelation *relatio
 		return;
 	column = filter == NULL ? -1 :
 		find_column(change, relation->relid, filter->attnum);
-	if (column < 0 || !has_type(&rt_change_columns(change)[column], filter->type))
+	if (column < 0 || !is_of_type(rt_change_columns(change)[column].type, filter->type))
 	{
 		concern->any = true;
 		return;
@@ -437,6 +405,184 @@ fill_concern(RtRoundChanges *changes, const RtQuery *query,
 			add_row(concern, change, relation, filter);
 	}
 	sort_texts(concern);
+}
+
+/* ---- images for what is restricted ---- */
+
+/* slots have room for two more */
+static bool
+add_images(const RtChange *change, const RtQueryRelation *relation, TupleDesc desc,
+		   ImageSet *set)
+{
+	TupleDesc	columns = desc_of(change);
+	Images		images;
+
+	read_images(change, columns, &images);
+	if (!changes_used(change, &images, columns, relation))
+		return true;
+	for (int at = 0; at < 2; at++)
+	{
+		TupleTableSlot *slot;
+
+		if ((at == 0 ? images.old_at : images.new_at) < 0 ||
+			(at == 0 && realtime_query_check == RT_QUERY_CHECK_WITHOUT_OLD))
+			continue;
+		slot = make_image(change, &images, at, relation, desc);
+		if (slot == NULL)
+			return false;
+		set->slots[set->count++] = slot;
+	}
+	return true;
+}
+
+static RtQueryWhyFull
+read_all_images(const RtRoundChanges *changes, const Reader *reader, TupleDesc desc,
+				ImageSet *set)
+{
+	ListCell   *cell;
+
+	if (changes->everything || has_changed_as_a_whole(reader, changes->tables))
+		return RT_FULL_ANYTHING;
+	set->slots = palloc(sizeof(TupleTableSlot *) * (2 * list_length(changes->rows) + 1));
+	foreach(cell, changes->rows)
+	{
+		const RtChange *change = lfirst(cell);
+
+		if (list_member_oid(reader->rows_of, change->row_relation) &&
+			!add_images(change, reader->relation, desc, set))
+			return RT_FULL_ANYTHING;
+	}
+	return RT_FULL_NOT;
+}
+
+static int
+compare_images(const void *a, const void *b)
+{
+	uint32		x = ((const HashedImage *) a)->hash;
+	uint32		y = ((const HashedImage *) b)->hash;
+
+	return x < y ? -1 : x > y;
+}
+
+/* NULL is equal to nothing. */
+static int
+hash_images(const ImageSet *set, const RtQueryFilter *filter, HashedImage *hashed)
+{
+	Oid			output;
+	bool		is_varlena;
+	int			count = 0;
+
+	getTypeOutputInfo(filter->type, &output, &is_varlena);
+	for (int i = 0; i < set->count; i++)
+	{
+		bool		is_null;
+		Datum		value = slot_getattr(set->slots[i], filter->attnum, &is_null);
+
+		if (!is_null)
+			hashed[count++] = (HashedImage) {
+				rt_query_argument_hash(OidOutputFunctionCall(output, value)), set->slots[i]
+			};
+	}
+	return count;
+}
+
+/* So that of many rows each group looks at its own. */
+static void
+sort_images(ImageSet *set, const RtQueryFilter *filter, TupleDesc desc)
+{
+	HashedImage *hashed;
+
+	if (filter == NULL || filter->param > RT_QUERY_ARGUMENTS_HASHED ||
+		!is_of_type(TupleDescAttr(desc, filter->attnum - 1)->atttypid, filter->type))
+		return;
+	hashed = palloc(sizeof(HashedImage) * Max(set->count, 1));
+	set->count = hash_images(set, filter, hashed);
+	qsort(hashed, set->count, sizeof(HashedImage), compare_images);
+	set->param = filter->param;
+	set->hashes = palloc(sizeof(uint32) * Max(set->count, 1));
+	for (int i = 0; i < set->count; i++)
+	{
+		set->hashes[i] = hashed[i].hash;
+		set->slots[i] = hashed[i].slot;
+	}
+}
+
+static ImageSet *
+make_images(RtRoundChanges *changes, const RtQuery *query, const RtQueryRelation *relation)
+{
+	ImageSet   *set = palloc0(sizeof(ImageSet));
+	Relation	table = table_open(relation->relid, AccessShareLock);
+	TupleDesc	desc = CreateTupleDescCopy(RelationGetDescr(table));
+	Reader		reader;
+
+	table_close(table, NoLock);
+	set->query = query->serial;
+	set->relation = relation;
+	init_reader(&reader, relation);
+	set->why_full = read_all_images(changes, &reader, desc, set);
+	if (set->why_full == RT_FULL_NOT)
+		sort_images(set, find_filter(query, relation), desc);
+	return set;
+}
+
+static const ImageSet *
+find_images(RtRoundChanges *changes, const RtQuery *query, const RtQueryRelation *relation)
+{
+	MemoryContext old;
+	ListCell   *cell;
+
+	foreach(cell, changes->images)
+	{
+		const ImageSet *set = lfirst(cell);
+
+		if (set->query == query->serial && set->relation == relation)
+			return set;
+	}
+	old = MemoryContextSwitchTo(changes->context);
+	changes->images = lcons(make_images(changes, query, relation), changes->images);
+	MemoryContextSwitchTo(old);
+	return linitial(changes->images);
+}
+
+/* The first whose hash is not less. */
+static int
+place_of_hash(const ImageSet *set, uint64 hash)
+{
+	int			low = 0;
+	int			high = set->count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (set->hashes[middle] < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+RtQueryWhyFull
+rt_round_changes_images(RtRoundChanges *changes, const RtQueryGroup *group,
+						const RtQuery *query, const RtQueryRelation *relation,
+						RtChangeImages *images)
+{
+	const ImageSet *set = find_images(changes, query, relation);
+
+	if (set->why_full != RT_FULL_NOT)
+		return set->why_full;
+	images->slots = set->slots;
+	images->count = set->count;
+	if (set->param > 0)
+	{
+		uint32		hash = group->marks.arguments[set->param - 1];
+		int			first = place_of_hash(set, hash);
+
+		images->slots = set->slots + first;
+		images->count = place_of_hash(set, (uint64) hash + 1) - first;
+	}
+	return images->count > IMAGES_MAX ? RT_FULL_MANY_ROWS : RT_FULL_NOT;
 }
 
 /* ---- groups ---- */

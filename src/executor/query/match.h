@@ -12,6 +12,8 @@
 #ifndef RT_EXECUTOR_QUERY_MATCH_H
 #define RT_EXECUTOR_QUERY_MATCH_H
 
+#include "executor/tuptable.h"
+
 #include "src/ipc/change_ring.h"
 #include "src/ipc/query_group.h"
 #include "src/query/analysis.h"
@@ -25,13 +27,21 @@ extern RtRoundChanges *rt_round_changes(void);
 extern void rt_round_changes_add(RtRoundChanges *changes, const RtChange *change);
 
 /*
- * The images, before and after, of rows of a relation that have changed, with
- * the columns that the query needs, in the current context; or why all of the
- * query is to be run.
+ * The images, before and after, of rows of a relation that have changed and may
+ * concern a group of the query, with the columns that the query needs; or why all
+ * of the query is to be run.  They are made once for all groups of a query.
  */
-extern RtQueryWhyFull rt_round_changes_images(const RtRoundChanges *changes,
+typedef struct RtChangeImages
+{
+	int			count;
+	TupleTableSlot **slots;		/* live as long as the changes */
+} RtChangeImages;
+
+extern RtQueryWhyFull rt_round_changes_images(RtRoundChanges *changes,
+											  const RtQueryGroup *group,
+											  const RtQuery *query,
 											  const RtQueryRelation *relation,
-											  List **images);	/* of TupleTableSlot */
+											  RtChangeImages *images);
 
 /* Whether they may change a group's result. */
 extern bool rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group);

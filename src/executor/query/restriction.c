@@ -17,10 +17,13 @@
 
 #define VALUES_LEAST 50			/* are asked for whatever it costs */
 #define VALUES_PART 16			/* of the rows */
+#define VALUES_MAX 1000			/* of a large result */
+#define VALUES_AT_FIRST 4
 
 typedef struct Finding
 {
 	RtRestriction *restriction;
+	const RtQueryGroup *group;
 	RtQuery    *query;
 	ParamListInfo arguments;
 	MemoryContext context;		/* of values */
@@ -38,6 +41,18 @@ is_known(const RtRestriction *restriction, int cut, uint64 hash)
 			return true;
 	}
 	return false;
+}
+
+static RtCutValue *
+next_value(RtRestriction *restriction)
+{
+	if (restriction->count == restriction->room)
+	{
+		restriction->room *= 2;
+		restriction->values = repalloc(restriction->values,
+									   sizeof(RtCutValue) * restriction->room);
+	}
+	return &restriction->values[restriction->count++];
 }
 
 static void
@@ -61,26 +76,25 @@ add_value(Datum value, bool is_null, void *arg)
 	if (!is_null)
 		value = datumCopy(value, cut->type_by_value, cut->type_length);
 	MemoryContextSwitchTo(before);
-	restriction->values[restriction->count++] =
-		(RtCutValue) {finding->cut, is_null, value, hash};
+	*next_value(restriction) = (RtCutValue) {finding->cut, is_null, value, hash};
 }
 
 static RtQueryWhyFull
 add_relation(Finding *finding, RtRoundChanges *changes, RtQueryRelation *relation)
 {
-	List	   *images = NIL;
+	RtChangeImages images;
 	TupleTableSlot **passing;
 	int			count = 0;
-	RtQueryWhyFull why_full = rt_round_changes_images(changes, relation, &images);
-	ListCell   *cell;
+	RtQueryWhyFull why_full = rt_round_changes_images(changes, finding->group,
+													  finding->query, relation, &images);
 
 	if (why_full != RT_FULL_NOT)
 		return why_full;
-	passing = palloc(sizeof(TupleTableSlot *) * Max(1, list_length(images)));
-	foreach(cell, images)
+	passing = palloc(sizeof(TupleTableSlot *) * Max(1, images.count));
+	for (int i = 0; i < images.count; i++)
 	{
-		if (rt_query_passes(finding->query, relation, finding->arguments, lfirst(cell)))
-			passing[count++] = lfirst(cell);
+		if (rt_query_passes(finding->query, relation, finding->arguments, images.slots[i]))
+			passing[count++] = images.slots[i];
 	}
 	if (count == 0)
 		return RT_FULL_NOT;
@@ -95,15 +109,17 @@ add_relation(Finding *finding, RtRoundChanges *changes, RtQueryRelation *relatio
 static int
 max_values(uint32 row_count)
 {
-	return Max(VALUES_LEAST, Min(RT_RESTRICTION_MAX, row_count / VALUES_PART));
+	return Max(VALUES_LEAST, Min(VALUES_MAX, row_count / VALUES_PART));
 }
 
 RtQueryWhyFull
 rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
-					RtQuery *query, const NullableDatum *values, uint32 row_count)
+					const RtQueryGroup *group, RtQuery *query,
+					const NullableDatum *values, uint32 row_count)
 {
 	Finding		finding = {
 		.restriction = restriction,
+		.group = group,
 		.query = query,
 		.max = max_values(row_count),
 		.context = CurrentMemoryContext
@@ -112,6 +128,8 @@ rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
 	ListCell   *cell;
 
 	restriction->count = 0;
+	restriction->room = VALUES_AT_FIRST;
+	restriction->values = palloc(sizeof(RtCutValue) * VALUES_AT_FIRST);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	finding.arguments = rt_query_arguments(query, values);

@@ -8,8 +8,6 @@
 #include "src/executor/query/match.h"
 #include "src/query/analysis.h"
 
-#define RT_RESTRICTION_MAX 1000	/* values, of a large result */
-
 typedef struct RtCutValue
 {
 	int			cut;			/* of the query */
@@ -22,17 +20,18 @@ typedef struct RtCutValue
 typedef struct RtRestriction
 {
 	int			count;
-	RtCutValue	values[RT_RESTRICTION_MAX];
+	int			room;
+	RtCutValue *values;
 } RtRestriction;
 
 /*
- * Finds it for a query and the values of its parameters, as the current role, at
- * the active snapshot.  Returns why all of the query, which has so many rows, is to
+ * Finds it for a query and the values of its parameters, those of a group, as the
+ * current role, at the active snapshot, in the current context.  Returns why all of the query, which has so many rows, is to
  * be run, or that it is not.
  */
 extern RtQueryWhyFull rt_restriction_find(RtRestriction *restriction, RtRoundChanges *changes,
-								RtQuery *query, const NullableDatum *values,
-								uint32 row_count);
+										  const RtQueryGroup *group, RtQuery *query,
+										  const NullableDatum *values, uint32 row_count);
 
 /* Whether a row, by its hashes in the cuts, has one of the first values. */
 extern bool rt_restriction_concerns(const RtRestriction *restriction, int count,

@@ -333,8 +333,8 @@ merge_state(const RtCollector *collector, const RtQueryState *before,
 	return state;
 }
 
-static RtQueryResult *
-merge_unordered(RtCollector *collector, const RtQueryState *before)
+RtQueryResult *
+rt_query_result_merge(RtCollector *collector, const RtQueryState *before)
 {
 	RtQueryResult *result = make_result(collector, make_state(collector));
 	RtDifference *difference = find_difference(collector, before, result->state);
@@ -347,6 +347,7 @@ merge_unordered(RtCollector *collector, const RtQueryState *before)
 	if (!rt_query_state_has_room(before, growth.created, growth.key_bytes))
 		result->merged = merge_state(collector, before, result->state, difference, &growth);
 	result->difference = difference;
+	result->restricted = true;
 	return result;
 }
 
@@ -397,7 +398,7 @@ rt_query_result_restricted(const RtStreamDeclaration *declaration, RtQuery *quer
 	collector.restriction = restriction;
 	collect_restricted(&collector, before->is_window ? &window : NULL, values);
 	result = before->is_window ? merge_ordered(&collector, &window, before) :
-		merge_unordered(&collector, before);
+		rt_query_result_merge(&collector, before);
 	if (result != NULL)
 		result->restricted = true;
 	return result;

@@ -20,6 +20,7 @@ typedef struct RtQueryResult
 	RtQueryState *state;		/* of these rows, in private memory */
 	RtQueryState *window;		/* what is remembered of them instead, or NULL */
 	bool		restricted;		/* only what may have changed was run */
+	bool		together;		/* with other groups */
 
 	/* If the rows are only those that may have changed: */
 	const RtDifference *difference;
@@ -44,6 +45,12 @@ extern RtQueryResult *rt_query_result_restricted(const RtStreamDeclaration *decl
 												 const NullableDatum *values,
 												 const RtRestriction *restriction,
 												 const RtQueryState *before);
+
+/*
+ * The same of rows that have been collected already, of a query without order.
+ */
+extern RtQueryResult *rt_query_result_merge(RtCollector *collector,
+											const RtQueryState *before);
 
 /* What is to be remembered of a result with all rows. */
 extern RtQueryState *rt_query_result_state(const RtQueryResult *result);

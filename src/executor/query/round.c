@@ -289,11 +289,13 @@ run_groups(Round *round)
 	Size		size = 0;
 	int			count = 0;
 
+	rt_group_runs_sort(round->runs);
 	while (count < list_length(round->runs) && size < RESULTS_MAX)
 	{
-		RtGroupRun *run = list_nth(round->runs, count++);
+		RtGroupRun *run = list_nth(round->runs, count);
 
-		if (run->declaration != NULL && !run->group->dirty)
+		rt_group_runs_together(round->runs, count++);
+		if (run->declaration != NULL && !run->group->dirty && run->result == NULL)
 			rt_group_run(run);
 		if (run->result != NULL)
 			size += rt_query_result_size(run->result);
@@ -414,6 +416,7 @@ count_run(const RtGroupRun *run, uint32 event_count)
 		return;
 	run->group->was_restricted = run->result->restricted;
 	counters->restricted += run->result->restricted;
+	counters->together += run->result->together;
 	if (!run->result->restricted)
 		counters->why_full = run->why_full;
 }

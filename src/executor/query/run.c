@@ -18,9 +18,14 @@
 #include "src/executor/query/events.h"
 #include "src/executor/query/prepared.h"
 #include "src/executor/query/run.h"
+#include "src/executor/query/together.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/query/run.h"
+
+#define TOGETHER_LEAST 4			/* groups; to ask for fewer one by one is as good */
+#define TOGETHER_MOST 500
+#define ALONE_TIMES 100
 
 /* Nobody has sent it. */
 static RtRequest nobodys_request;
@@ -37,20 +42,28 @@ rt_group_run_init(RtGroupRun *run, RtQueryGroup *group)
 
 /* ---- as those who belong to it ---- */
 
+static RtQueryWhyFull
+find_restriction(RtRestriction *restriction, const RtGroupRun *run, RtQuery *query,
+				 const NullableDatum *values)
+{
+	const RtQueryState *before = rt_query_group_state(run->group);
+
+	if (before == NULL || before->cuts != rt_query_cuts_hash(query))
+		return RT_FULL_UNKNOWN;
+	if (run->changes == NULL)
+		return RT_FULL_WAITED;
+	return rt_restriction_find(restriction, run->changes, run->group, query, values,
+							   before->row_count);
+}
+
 /* Only what has changed, if that can be. */
 static RtQueryWhyFull
 run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
 {
 	const RtQueryState *before = rt_query_group_state(run->group);
 	RtRestriction restriction;
-	RtQueryWhyFull why_full;
+	RtQueryWhyFull why_full = find_restriction(&restriction, run, query, values);
 
-	if (before == NULL || before->cuts != rt_query_cuts_hash(query))
-		return RT_FULL_UNKNOWN;
-	if (run->changes == NULL)
-		return RT_FULL_WAITED;
-	why_full = rt_restriction_find(&restriction, run->changes, query, values,
-								   before->row_count);
 	if (why_full != RT_FULL_NOT)
 		return why_full;
 	run->result = rt_query_result_restricted(run->declaration, query, values,
@@ -63,9 +76,19 @@ run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
 	return RT_FULL_NOT;
 }
 
-static void
-run_query(RtGroupRun *run)
+static NullableDatum *
+read_values(const RtGroupRun *run, const RtQuery *query)
 {
+	NullableDatum *values = palloc(sizeof(NullableDatum) * Max(query->param_count, 1));
+
+	rt_query_group_key_values(&run->key, query->param_types, values);
+	return values;
+}
+
+static void
+run_query(void *arg)
+{
+	RtGroupRun *run = arg;
 	RtQuery    *query = rt_query_prepared(run->declaration);
 	NullableDatum *values;
 
@@ -74,8 +97,7 @@ run_query(RtGroupRun *run)
 		query->param_count != run->key.argument_count;
 	if (run->is_other)
 		return;
-	values = palloc(sizeof(NullableDatum) * Max(query->param_count, 1));
-	rt_query_group_key_values(&run->key, query->param_types, values);
+	values = read_values(run, query);
 	run->why_full = run_restricted(run, query, values);
 	if (run->why_full != RT_FULL_NOT)
 		run->result = rt_query_result(run->declaration, query, values);
@@ -83,20 +105,24 @@ run_query(RtGroupRun *run)
 		run->expected = rt_query_result(run->declaration, query, values);
 }
 
+/* What is to be done as those who belong to a group. */
+typedef void (*RunFunction) (void *arg);
+
 static void
-run_as_group(RtGroupRun *run)
+run_as_group(const RtGroupRun *run, RunFunction function, void *arg)
 {
 	RtSession	session;
 
 	rt_query_group_key_session(&run->key, &session);
 	rt_identity_borrow(&nobodys_request, &session, run->key.user_data,
 					   strlen(run->key.user_data));
-	run_query(run);
+	function(arg);
 	rt_identity_give_back();
 }
 
 /* ---- around it ---- */
 
+/* NULL: it will be told by another run. */
 static void
 note_fault(RtGroupRun *run, MemoryContext context)
 {
@@ -104,6 +130,11 @@ note_fault(RtGroupRun *run, MemoryContext context)
 	RtErrorScene scene = {.stage = RT_STAGE_HANDLER,.deadline_passed = true};
 
 	MemoryContextSwitchTo(context);
+	if (run == NULL)
+	{
+		FlushErrorState();
+		return;
+	}
 	error = CopyErrorData();
 	run->result = NULL;
 	if (rt_fault_from_error(&run->fault, error, &scene))
@@ -111,9 +142,11 @@ note_fault(RtGroupRun *run, MemoryContext context)
 	FlushErrorState();
 }
 
-static void
-run_safely(RtGroupRun *run)
+/* Returns whether nothing has failed. */
+static bool
+run_safely(const RtGroupRun *as, RunFunction function, void *arg, RtGroupRun *failing)
 {
+	volatile bool done = false;
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 
@@ -121,20 +154,22 @@ run_safely(RtGroupRun *run)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		run_as_group(run);
+		run_as_group(as, function, arg);
 		ReleaseCurrentSubTransaction();
+		done = true;
 	}
 	PG_CATCH();
 	{
 		rt_identity_forget();
 		if (rt_shutdown_is_requested())
 			PG_RE_THROW();
-		note_fault(run, context);
+		note_fault(failing, context);
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	return done;
 }
 
 static void
@@ -145,19 +180,181 @@ describe_run(void *arg)
 	errcontext("live query \"%s\"", run->key.path);
 }
 
-void
-rt_group_run(RtGroupRun *run)
+static bool
+run_until_deadline(RtGroupRun *as, RunFunction function, void *arg, RtGroupRun *failing)
 {
 	ErrorContextCallback callback;
-	int64		began = rt_clock_us();
+	bool		done;
 
 	callback.callback = describe_run;
-	callback.arg = run;
+	callback.arg = as;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 	rt_deadline_arm(GetCurrentTimestamp() + (int64) realtime_query_timeout * 1000);
-	run_safely(run);
+	done = run_safely(as, function, arg, failing);
 	rt_deadline_disarm();
 	error_context_stack = callback.previous;
+	return done;
+}
+
+void
+rt_group_run(RtGroupRun *run)
+{
+	int64		began = rt_clock_us();
+
+	(void) run_until_deadline(run, run_query, run, run);
 	run->us = rt_clock_us() - began;
+}
+
+/* ---- many of a query ---- */
+
+typedef struct Batch
+{
+	RtGroupRun **runs;			/* of one query and role */
+	int			count;
+	RtTogether *groups;
+	RtGroupRun **asked;			/* whose groups these are */
+	int			asked_count;
+} Batch;
+
+/* Nobody in particular asks, and what has changed is known. */
+static bool
+may_be_together(const RtGroupRun *run)
+{
+	return run->changes != NULL && run->declaration != NULL && !run->together &&
+		!run->key.has_identity && !run->group->dirty &&
+		DsaPointerIsValid(run->group->state);
+}
+
+static bool
+has_nulls(const RtRestriction *restriction)
+{
+	for (int i = 0; i < restriction->count; i++)
+	{
+		if (restriction->values[i].is_null)
+			return true;
+	}
+	return false;
+}
+
+static void
+ask_for(Batch *batch, RtGroupRun *run, RtQuery *query)
+{
+	RtRestriction *restriction = palloc(sizeof(RtRestriction));
+	NullableDatum *values;
+
+	if (query->param_count != run->key.argument_count)
+		return;
+	values = read_values(run, query);
+	if (find_restriction(restriction, run, query, values) != RT_FULL_NOT ||
+		has_nulls(restriction))
+		return;
+	batch->groups[batch->asked_count] = (RtTogether) {
+		.values = values,
+		.restriction = restriction,
+		.before = rt_query_group_state(run->group)
+	};
+	batch->asked[batch->asked_count++] = run;
+}
+
+static void
+take_results(Batch *batch, RtQuery *query)
+{
+	for (int i = 0; i < batch->asked_count; i++)
+	{
+		const RtTogether *group = &batch->groups[i];
+		RtGroupRun *run = batch->asked[i];
+
+		if (!rt_query_events_fit(run->topic, group->before, group->result))
+			continue;
+		if (realtime_query_check != RT_QUERY_CHECK_OFF)
+			run->expected = rt_query_result(run->declaration, query, group->values);
+		run->result = group->result;
+		run->why_full = RT_FULL_NOT;
+	}
+}
+
+static void
+run_batch(void *arg)
+{
+	Batch	   *batch = arg;
+	const RtStreamDeclaration *declaration = batch->runs[0]->declaration;
+	RtQuery    *query = rt_query_prepared(declaration);
+
+	if (!rt_query_can_gather(query) || query->alone-- > 0)
+		return;
+	/* stays so if an error passes */
+	query->alone = ALONE_TIMES;
+	for (int i = 0; i < batch->count; i++)
+		ask_for(batch, batch->runs[i], query);
+	if (batch->asked_count >= TOGETHER_LEAST)
+	{
+		if (!rt_query_results_together(declaration, query, batch->groups,
+									   batch->asked_count))
+			return;
+		take_results(batch, query);
+	}
+	query->alone = 0;
+}
+
+/* What has failed leaves nothing, whatever was there before it did. */
+static void
+end_batch(const Batch *batch, bool done, int64 us)
+{
+	for (int i = 0; i < batch->count; i++)
+	{
+		RtGroupRun *run = batch->runs[i];
+
+		run->together = true;
+		run->us = us / batch->count;
+		if (!done)
+			run->result = run->expected = NULL;
+	}
+}
+
+void
+rt_group_runs_together(const List *runs, int from)
+{
+	const RtGroupRun *first = list_nth(runs, from);
+	int64		began = rt_clock_us();
+	Batch		batch = {0};
+
+	if (!may_be_together(first))
+		return;
+	batch.runs = palloc(sizeof(RtGroupRun *) * TOGETHER_MOST);
+	while (from < list_length(runs) && batch.count < TOGETHER_MOST)
+	{
+		RtGroupRun *run = list_nth(runs, from++);
+
+		if (run->group->marks.family != first->group->marks.family)
+			break;
+		if (may_be_together(run))
+			batch.runs[batch.count++] = run;
+	}
+	if (batch.count >= TOGETHER_LEAST)
+	{
+		bool		done;
+
+		batch.groups = palloc(sizeof(RtTogether) * batch.count);
+		batch.asked = palloc(sizeof(RtGroupRun *) * batch.count);
+		done = run_until_deadline(batch.runs[0], run_batch, &batch, NULL);
+		end_batch(&batch, done, rt_clock_us() - began);
+	}
+	else
+		pfree(batch.runs);
+}
+
+static int
+compare_families(const ListCell *a, const ListCell *b)
+{
+	uint64		x = ((const RtGroupRun *) lfirst(a))->group->marks.family;
+	uint64		y = ((const RtGroupRun *) lfirst(b))->group->marks.family;
+
+	return x < y ? -1 : x > y;
+}
+
+void
+rt_group_runs_sort(List *runs)
+{
+	list_sort(runs, compare_families);
 }

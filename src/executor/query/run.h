@@ -22,9 +22,10 @@ typedef struct RtGroupRun
 	RtQueryWhyFull why_full;	/* unless the result is restricted */
 	RtQueryResult *expected;	/* by another run, to be checked with, or NULL */
 	bool		is_other;		/* its result depends on who asks since */
+	bool		together;		/* it was run with others, or that was tried */
 	RtFault		fault;
 	int64		due_ms;			/* not before that; 0 = nobody knows when */
-	int64		us;				/* how long it took */
+	int64		us;				/* how long it took, or its part of that */
 } RtGroupRun;
 
 /* Fills it in with what is known of a group; in the current context. */
@@ -35,5 +36,15 @@ extern void rt_group_run_init(RtGroupRun *run, RtQueryGroup *group);
  * unless the server stops.
  */
 extern void rt_group_run(RtGroupRun *run);
+
+/*
+ * Runs those among the first of a list, from a place on, by one statement that
+ * differ in nothing but their arguments, if there are enough.  Those that have no
+ * result afterwards are to be run one by one.
+ */
+extern void rt_group_runs_together(const List *runs, int from);
+
+/* Brings those to stand together that may be run so. */
+extern void rt_group_runs_sort(List *runs);
 
 #endif							/* RT_EXECUTOR_QUERY_RUN_H */

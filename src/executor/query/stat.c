@@ -12,7 +12,7 @@
 #include "src/executor/query/group_key.h"
 #include "src/ipc/query_group.h"
 
-#define COLUMNS 17
+#define COLUMNS 18
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_query);
 
@@ -76,6 +76,7 @@ show_group(ReturnSetInfo *result, const RtQueryGroupView *view)
 	values[count++] = Int64GetDatum(counters->failures);
 	values[count++] = Int64GetDatum(counters->refreshes);
 	values[count++] = Int64GetDatum(counters->restricted);
+	values[count++] = Int64GetDatum(counters->together);
 	nulls[count] = counters->why_full == RT_FULL_NOT;
 	values[count++] = CStringGetTextDatum(why_full_text(counters->why_full));
 	values[count++] = Int64GetDatum(counters->events);
