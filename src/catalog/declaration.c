@@ -267,6 +267,12 @@ rt_declaration_hook(RtHook hook)
 	return current != NULL ? current->hooks[hook] : (RtNamedFunction) {false, InvalidOid};
 }
 
+const List *
+rt_declaration_middlewares(void)
+{
+	return current != NULL ? current->middlewares : NIL;
+}
+
 const RtAdmissionDeclaration *
 rt_declaration_admission(const char *name)
 {

@@ -171,6 +171,14 @@ typedef struct RtModuleDeclaration
 	Oid		   *guards;			/* InvalidOid: gone */
 } RtModuleDeclaration;
 
+/* What runs around all that clients ask for. */
+typedef struct RtMiddlewareDeclaration
+{
+	const char *name;
+	int			place;
+	Oid			function;		/* InvalidOid: gone */
+} RtMiddlewareDeclaration;
+
 /* A class of service. */
 typedef struct RtAdmissionDeclaration
 {
@@ -194,7 +202,7 @@ typedef struct RtFunctionReference
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
 								 * "stream", "channel", "query", "bridge",
-								 * "hook", "class" or "module" */
+								 * "hook", "class", "module" or "middleware" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -258,6 +266,9 @@ extern RtNamedFunction rt_declaration_hook(RtHook hook);
 
 /* Those that are declared, bits. */
 extern uint32 rt_declaration_hooks(void);
+
+/* All middlewares (RtMiddlewareDeclaration), the outermost first. */
+extern const List *rt_declaration_middlewares(void);
 
 /* A class of service by its name, or NULL. */
 extern const RtAdmissionDeclaration *rt_declaration_admission(const char *name);

@@ -49,6 +49,7 @@ static void read_bridge(RtDeclarations *declarations, const RtRow *row);
 static void read_query(RtDeclarations *declarations, const RtRow *row);
 static void read_hook(RtDeclarations *declarations, const RtRow *row);
 static void read_admission(RtDeclarations *declarations, const RtRow *row);
+static void read_middleware(RtDeclarations *declarations, const RtRow *row);
 static void read_module(RtDeclarations *declarations, const RtRow *row);
 static void read_breaker(RtDeclarations *declarations, const RtRow *row);
 static void join_streams(RtDeclarations *declarations);
@@ -58,12 +59,14 @@ static RtTopicClass topic_class(const char *name);
 static RtMerge merge_of_name(const char *name);
 static RtName template_form(const RtTopicTemplate *tpl);
 static void take_prefix(RtTopicTemplate *tpl);
+static int	compare_middlewares(const ListCell *a, const ListCell *b);
 static int	compare_templates(const ListCell *a, const ListCell *b);
 
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
-	read_hook, read_admission, read_module, read_breaker
+	read_hook, read_admission, read_module, read_breaker,
+	read_middleware
 };
 
 RtDeclarations *
@@ -91,6 +94,7 @@ rt_declarations_load(void)
 	for (int i = 0; i < RT_DECLARATION_TABLES && found; i++)
 		found = read_table(declarations, tables.tables[i],
 						   rt_declaration_tables[i].natts, readers[i]);
+	list_sort(declarations->middlewares, compare_middlewares);
 	rt_declarations_join_modules(declarations);
 	join_streams(declarations);
 	list_sort(declarations->templates, compare_templates);
@@ -476,7 +480,30 @@ read_query(RtDeclarations *declarations, const RtRow *row)
 	rt_names_insert(declarations->streams, name, &found)->value = stream;
 }
 
-/* ---- modules ---- */
+/* ---- modules, middlewares ---- */
+
+static void
+read_middleware(RtDeclarations *declarations, const RtRow *row)
+{
+	RtMiddlewareDeclaration *middleware = palloc0(sizeof(RtMiddlewareDeclaration));
+
+	middleware->name = rt_row_text(row, Anum_middleware_name);
+	middleware->place = DatumGetInt32(rt_row_value(row, Anum_middleware_place));
+	middleware->function = rt_refer(declarations, rt_row_text(row, Anum_middleware_function),
+									"middleware", middleware->name, "function");
+	declarations->middlewares = lappend(declarations->middlewares, middleware);
+}
+
+static int
+compare_middlewares(const ListCell *a, const ListCell *b)
+{
+	const RtMiddlewareDeclaration *left = lfirst(a);
+	const RtMiddlewareDeclaration *right = lfirst(b);
+
+	if (left->place != right->place)
+		return left->place < right->place ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
 
 static void
 read_module(RtDeclarations *declarations, const RtRow *row)

@@ -74,6 +74,11 @@ static const RtFunctionColumn guard_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn middleware_functions[] = {
+	{Anum_middleware_function, "function", "function", false},
+	{0, NULL, NULL, false}
+};
+
 const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
 	[RT_STREAM_LOADER] = Anum_query_loader,
 	[RT_STREAM_ACCESS] = Anum_query_access,
@@ -92,7 +97,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_HOOK_TABLE, "hook", "name", Natts_hook, hook_functions, false},
 	{RT_ADMISSION_TABLE, "class", "class", Natts_admission, admission_functions, false},
 	{RT_GUARD_TABLE, "module", "module", Natts_guard, guard_functions, false},
-	{RT_BREAKER_TABLE, "breaker", "name", Natts_breaker, no_functions, false}
+	{RT_BREAKER_TABLE, "breaker", "name", Natts_breaker, no_functions, false},
+	{RT_MIDDLEWARE_TABLE, "middleware", "name", Natts_middleware, middleware_functions, false}
 };
 
 const RtDeclarationTable *

@@ -155,6 +155,15 @@ enum
 	Natts_breaker = Anum_breaker_reset
 };
 
+#define RT_MIDDLEWARE_TABLE "middleware_declaration"
+enum
+{
+	Anum_middleware_name = 1,
+	Anum_middleware_function,
+	Anum_middleware_place,
+	Natts_middleware = Anum_middleware_place
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -174,7 +183,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 9
+#define RT_DECLARATION_TABLES 10
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

@@ -18,6 +18,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.keyset_page(text, text, integer, boolean),
 	realtime.shed(text),
 	realtime.context(text),
+	realtime.next(),
 	realtime.set_context(text, jsonb),
 	realtime.access_owner(),
 	realtime.access_owner(name),
@@ -53,12 +54,14 @@ GRANT EXECUTE ON FUNCTION
 	realtime.admission(text, text[], regprocedure),
 	realtime.breaker(text, integer, interval),
 	realtime.guard(text, regprocedure[], boolean),
+	realtime.middleware(text, regprocedure, integer),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration,
 	realtime.hook_declaration, realtime.admission_declaration,
-	realtime.guard_declaration, realtime.breaker_declaration
+	realtime.guard_declaration, realtime.breaker_declaration,
+	realtime.middleware_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;

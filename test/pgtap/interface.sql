@@ -57,6 +57,8 @@ SELECT results_eq('signatures', $$VALUES
 	('load', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
 	('mark_degraded', 'topic text, reason text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('mark_recovered', 'topic text', 'void', 'v', 'u'),
+	('middleware', 'name text, function regprocedure DEFAULT NULL::regprocedure, place integer DEFAULT 0', 'void', 'v', 'u'),
+	('next', '', 'jsonb', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('query', 'path text, sql text DEFAULT NULL::text, loader regprocedure DEFAULT NULL::regprocedure, key text DEFAULT ''id''::text, '
@@ -168,6 +170,8 @@ SELECT results_eq('rights', $$VALUES
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),
 	('load', 'pg_database_owner'), ('load', 'realtime_admin'),
 	('mark_degraded', 'realtime_publisher'), ('mark_recovered', 'realtime_publisher'),
+	('middleware', 'pg_database_owner'), ('middleware', 'realtime_admin'),
+	('next', 'public'),
 	('publish', 'realtime_publisher'),
 	('query', 'pg_database_owner'), ('query', 'realtime_admin'),
 	('query_table_changed', 'pg_database_owner'), ('query_table_changed', 'realtime_admin'),
@@ -214,13 +218,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration',
 	'realtime.replay_epoch', 'realtime.idempotency'], 'tables of declarations, the epoch and kept answers are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
@@ -234,6 +238,7 @@ SELECT col_is_pk('realtime', 'hook_declaration', 'name', 'a hook is declared onc
 
 -- guards of modules
 SELECT columns_are('realtime', 'guard_declaration', ARRAY['module', 'guards', 'authenticated']);
+SELECT columns_are('realtime', 'middleware_declaration', ARRAY['name', 'function', 'place']);
 SELECT col_is_pk('realtime', 'guard_declaration', 'module', 'a module is declared once');
 
 -- bridges

@@ -54,4 +54,34 @@ is(ws_call($ws, 'free/who', [])->{ok}, JSON::PP::true, 'what is outside of the m
 $node->safe_psql('postgres', q{SELECT realtime.guard('m')});
 is(ws_call($ws, 'm/who', [])->{ok}, JSON::PP::true, 'until it has no guard any more');
 
+# around all of it
+$node->safe_psql('postgres', q{
+CREATE TABLE app.effect (n integer);
+GRANT ALL ON app.effect TO realtime_anonymous;
+CREATE FUNCTION app.divide(by integer) RETURNS text LANGUAGE sql AS $$
+INSERT INTO app.effect VALUES (by);
+SELECT '1.50' || (10 / by)::text $$;
+CREATE FUNCTION app.careful(path text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	IF path = 'm/who' THEN RAISE EXCEPTION 'not now'; END IF;
+	RETURN realtime.next();
+EXCEPTION WHEN division_by_zero THEN
+	RETURN '"caught"';
+END $$;
+SELECT realtime.rpc('free/divide', 'app.divide(integer)');
+SELECT realtime.middleware('careful', 'app.careful(text)');
+});
+is(ws_call($ws, 'free/divide', [2])->{data}, '1.505', 'a middleware passes on what it gets');
+for my $round (1 .. 4)
+{
+	is(ws_call($ws, 'free/divide', [0])->{data}, 'caught', 'or catches an error');
+	is(ws_call($ws, 'free/divide', [5])->{data}, '1.502', 'after which the function is as it was');
+}
+is($node->safe_psql('postgres', 'SELECT count(*) FROM app.effect WHERE n = 0'), '0', 'of what has failed nothing is left');
+is(ws_call($ws, 'm/who', [])->{code}, 'UNAUTHENTICATED', 'what it raises before is a refusal');
+is(ws_call($ws, 'free/divide', ['x'])->{code}, 'VALIDATION', 'other errors pass through it');
+is_deeply(ws_call($ws, 'm/rows', [], stream => JSON::PP::true)->{data}[0]{id}, 1, 'it lets streams be followed');
+$node->safe_psql('postgres', q{SELECT realtime.middleware('careful')});
+is(ws_call($ws, 'm/who', [])->{ok}, JSON::PP::true, 'until there is none any more');
+
 done_testing();

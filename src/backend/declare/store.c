@@ -112,6 +112,12 @@ rt_store_begin_guard(void)
 	LockRelationOid(table_oid(RT_GUARD_TABLE), RowExclusiveLock);
 }
 
+void
+rt_store_begin_middleware(void)
+{
+	LockRelationOid(table_oid(RT_MIDDLEWARE_TABLE), RowExclusiveLock);
+}
+
 /*
  * Of anything.  Whether its topics keep their class depends on others; of two
  * that drop what is declared twice, the second sees it.
@@ -435,6 +441,27 @@ rt_store_guard(const RtGuardRow *row)
 	rt_statement_put_text(&statement, row->module);
 	rt_statement_put_text_array(&statement, row->guards);
 	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->authenticated), false);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
+rt_store_middleware(const char *name, const char *function, int place)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.middleware_declaration (name, function, place)"
+		" VALUES ($1, $2, $3)"
+		" ON CONFLICT (name) DO UPDATE SET"
+		" function = EXCLUDED.function, place = EXCLUDED.place"
+	};
+
+	if (function == NULL)
+	{
+		(void) delete_from(rt_declaration_table(RT_MIDDLEWARE_TABLE), name);
+		return;
+	}
+	rt_statement_put_text(&statement, name);
+	rt_statement_put_text(&statement, function);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(place), false);
 	run(&statement, SPI_OK_INSERT);
 }
 

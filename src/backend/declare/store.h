@@ -127,6 +127,7 @@ extern void rt_store_begin_hook(void);
 extern void rt_store_begin_admission(void);
 extern void rt_store_begin_guard(void);
 extern void rt_store_begin_breaker(void);
+extern void rt_store_begin_middleware(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
@@ -144,13 +145,17 @@ extern void rt_store_breaker(const char *name, int threshold, Interval *reset);
 /* Without guards and authenticated: likewise. */
 extern void rt_store_guard(const RtGuardRow *row);
 
+/* The function by its signature; NULL = there is none any more. */
+extern void rt_store_middleware(const char *name, const char *function, int place);
+
 /* By its signature; NULL = there is none any more. */
 extern void rt_store_hook(RtHook hook, const char *function);
 
 /* Waits for those who are declaring, and keeps others from beginning. */
 extern void rt_store_lock(void);
 
-/* Drops all declarations of that name, but hooks, classes, breakers and guards of modules; returns whether there was one. */
+/* Drops all declarations of that name, but hooks, classes,
+ * breakers, middlewares and guards of modules; returns whether there was one. */
 extern bool rt_store_drop(const char *name);
 
 /* Only that of a table, if it is there. */

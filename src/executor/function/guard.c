@@ -21,6 +21,7 @@
 #include "src/errcodes.h"
 #include "src/executor/function/guard.h"
 #include "src/executor/function/invoke.h"
+#include "src/executor/function/middleware.h"
 #include "src/executor/identity.h"
 
 /* What a guard is called with. */
@@ -34,6 +35,7 @@ typedef enum GuardInput
 void
 rt_guarded_find(RtGuarded *guarded, const RtGuards *guards)
 {
+	rt_middleware_find(guarded);
 	guarded->guard_count = 0;
 	guarded->module_count = guards->module_count;
 	guarded->authenticated = guards->authenticated;
@@ -174,6 +176,8 @@ rt_guarded_run(RtGuarded *guarded)
 void
 rt_guarded_failed(RtGuarded *guarded)
 {
+	for (int i = 0; i < guarded->middleware_count; i++)
+		rt_function_failed(guarded->middlewares[i]);
 	for (int i = 0; i < guarded->guard_count; i++)
 		rt_function_failed(guarded->guards[i]);
 	if (guarded->function == NULL)

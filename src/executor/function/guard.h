@@ -22,6 +22,8 @@ typedef struct RtGuarded
 	int			guard_count;
 	int			module_count;	/* the first of them, which take no arguments */
 	RtFunction **guards;
+	int			middleware_count;	/* what runs around it, see middleware.h */
+	RtFunction **middlewares;
 	bool		converted;		/* arguments are filled */
 	RtArguments arguments;
 } RtGuarded;

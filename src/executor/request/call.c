@@ -2,7 +2,7 @@
  * call.c
  *		Runs one call of a declared function.
  *
- * Declaration, EXECUTE, guards, arguments, keys, handler, result, in this order.
+ * Declaration, middlewares, EXECUTE, guards, arguments, keys, handler, result, in this order.
  * A path that is a stream's is not for here (path.c).
  */
 #include "postgres.h"
@@ -16,6 +16,7 @@
 #include "src/executor/function/function.h"
 #include "src/executor/function/guard.h"
 #include "src/executor/function/invoke.h"
+#include "src/executor/function/middleware.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/call_key.h"
@@ -69,13 +70,14 @@ rt_call_find(RtCallWork *call)
 	}
 
 	handler = handler_of_declaration(declaration);
+	rt_guarded_find(&call->guarded, &declaration->guards);
 	work->read_only = declaration->read_only >= 0 ?
 		declaration->read_only != 0 :
-		handler->volatility != PROVOLATILE_VOLATILE;
+		handler->volatility != PROVOLATILE_VOLATILE &&
+		!rt_middleware_may_write(&call->guarded);
 	if (work->read_only && !rt_work_is_wanted(work))
 		return false;
 
-	rt_guarded_find(&call->guarded, &declaration->guards);
 	call->guarded.function = handler;
 	call->declaration = declaration;
 	work->mean_us = handler->mean_us;
@@ -135,9 +137,11 @@ invoke_once(RtCallWork *call, StringInfo result)
 	rt_once_end(&once, &call->work, result);
 }
 
-void
-rt_call_invoke(RtCallWork *call, StringInfo result)
+/* What middlewares run around. */
+static void
+invoke_guarded(void *arg, StringInfo result)
 {
+	RtCallWork *call = arg;
 	RtGuarded  *guarded = &call->guarded;
 
 	if (!rt_function_may_execute(guarded->function))
@@ -149,6 +153,12 @@ rt_call_invoke(RtCallWork *call, StringInfo result)
 
 	call->work.stage = RT_STAGE_HANDLER;
 	invoke_once(call, result);
+}
+
+void
+rt_call_invoke(RtCallWork *call, StringInfo result)
+{
+	(void) rt_middleware_run(&call->guarded, invoke_guarded, call, result);
 }
 
 static void
@@ -183,6 +193,7 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 	call->guarded.text = text;
 	call->guarded.function = NULL;
 	call->guarded.guard_count = 0;
+	call->guarded.middleware_count = 0;
 	call->is_stream = false;
 	memset(&call->breaker, 0, sizeof(call->breaker));
 

@@ -25,6 +25,7 @@
 
 #include "src/errcodes.h"
 #include "src/executor/function/admission.h"
+#include "src/executor/function/middleware.h"
 #include "src/executor/identity.h"
 #include "src/executor/query/join.h"
 #include "src/executor/reply.h"
@@ -63,6 +64,8 @@ may_write(RtStreamWork *stream)
 {
 	static const RtStreamFunction asked[] = {RT_STREAM_ACCESS, RT_STREAM_GATE};
 
+	if (rt_middleware_may_write(&stream->guarded))
+		return true;
 	for (int i = 0; i < stream->guarded.guard_count; i++)
 	{
 		if (stream->guarded.guards[i]->volatility == PROVOLATILE_VOLATILE)
@@ -431,9 +434,11 @@ topic_name(RtStreamWork *stream)
 		rt_stream_topic_name(stream);
 }
 
-bool
-rt_stream_admit(RtStreamWork *stream)
+/* What middlewares run around; a closed gate is noted in the reply. */
+static void
+admit_caller(void *arg, StringInfo result)
 {
+	RtStreamWork *stream = arg;
 	RtFunction *loader = stream->functions[RT_STREAM_LOADER];
 
 	if (loader != NULL && !rt_function_may_execute(loader))
@@ -444,7 +449,7 @@ rt_stream_admit(RtStreamWork *stream)
 	rt_guarded_convert(&stream->guarded);
 	stream->reply.gated = !agrees(stream, RT_STREAM_GATE);
 	if (stream->reply.gated)
-		return false;
+		return;
 	stream->topic = topic_name(stream);
 	stream->topic_len = strlen(stream->topic);
 	if (!agrees(stream, RT_STREAM_ACCESS))
@@ -454,7 +459,14 @@ rt_stream_admit(RtStreamWork *stream)
 	check_transform(stream);
 	stream->numbered = is_numbered(stream);
 	describe_stream(stream);
-	return true;
+}
+
+bool
+rt_stream_admit(RtStreamWork *stream)
+{
+	if (!rt_middleware_run(&stream->guarded, admit_caller, stream, NULL))
+		rt_guard_refuse();
+	return !stream->reply.gated;
 }
 
 /* Whether those who have the value of a topic of this stream can have it anew. */
