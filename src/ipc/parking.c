@@ -146,6 +146,23 @@ step_in(RtRequest *request, RtCallKey key)
 	pg_atomic_fetch_add_u32(&parking->count, 1);
 }
 
+/* All of them, or those of one connection, of whom each may have its share. */
+static bool
+is_crowded(const RtRequest *request)
+{
+	int			max = realtime_max_lock_waiters;
+	int			own = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &parking->line)
+	{
+		const RtRequest *other = request_of(dlist_container(Place, node, iter.cur));
+
+		own += other->owner == request->owner && other->flow == request->flow;
+	}
+	return pg_atomic_read_u32(&parking->count) >= max || own >= Max(1, max / 4);
+}
+
 /* The first for a key, to be queued, if it is parked. */
 static RtRequest *
 next_for(RtCallKey key)
@@ -276,8 +293,7 @@ rt_key_try(RtCallKey key, RtRequest *request)
 		return RT_KEY_HELD;
 
 	LWLockAcquire(parking->lock, LW_EXCLUSIVE);
-	crowded = !request->in_line &&
-		pg_atomic_read_u32(&parking->count) >= realtime_max_lock_waiters;
+	crowded = !request->in_line && is_crowded(request);
 	if (!crowded)
 		step_in(request, key);
 	place->missed = false;

@@ -112,6 +112,9 @@ is(ws_call($bert, 'pay/guarded', ['forbidden'], idempotencyKey => 'mine')->{code
 isnt(ws_call($bert, 'pay/guarded', ['free'], idempotencyKey => 'mine')->{data}, $annas->{data}, 'and has keys of his own');
 isnt(ws_call($ws, 'pay/guarded', ['free'], idempotencyKey => 'mine')->{data}, $annas->{data}, 'as anonymous clients have');
 
+my $nobody = ws_connect($node, headers => { Authorization => 'Bearer ' . jwt({ role => 'realtime_authenticated' }, secret => $secret) });
+is(ws_call($nobody, 'pay/guarded', ['free'], idempotencyKey => 'mine')->{code}, 'INVALID_REQUEST', 'who has no id has no keys');
+
 # Twins
 my $session = $node->background_psql('postgres', on_error_stop => 1);
 sub block { $session->query_safe('SELECT pg_advisory_lock(1)'); return }

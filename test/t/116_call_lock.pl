@@ -9,7 +9,7 @@ use Test::More;
 
 use RealtimeTest;
 
-my $node = new_node('realtime.executors' => 3, 'realtime.max_lock_waiters' => 40,
+my $node = new_node('realtime.executors' => 3, 'realtime.max_lock_waiters' => 160,
 	'realtime.shutdown_timeout' => '200ms');
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -101,10 +101,20 @@ is(join(' ', sort { $a <=> $b } keys %seen), join(' ', 1 .. 40), 'forty calls ha
 # Too many
 hold();
 send_call($other, 'lock/work', "m$_", 'room', 'many') for 1 .. 41;
-is(reply($other, 'm41')->{code}, 'OVERLOADED', 'more than realtime.max_lock_waiters are refused');
+is(reply($other, 'm41')->{code}, 'OVERLOADED', 'one connection has no more than its share');
+for my $client (@clients[0 .. 2])
+{
+	send_call($client, 'lock/work', "m$_", 'room', 'many') for 1 .. 40;
+	ws_call($client, 'free/work', ['', 'x']);
+}
+send_call($clients[3], 'lock/work', 'm', 'room', 'many');
+is(reply($clients[3], 'm')->{code}, 'OVERLOADED', 'more than realtime.max_lock_waiters are refused');
 unblock();
 reply($ws, 'slow');
-is(reply($other, "m$_")->{ok}, JSON::PP::true, "number $_ was not") for 1 .. 40;
+for my $client ($other, @clients[0 .. 2])
+{
+	is(reply($client, "m$_")->{ok}, JSON::PP::true, "number $_ was not") for 1 .. 40;
+}
 
 # Time
 hold();

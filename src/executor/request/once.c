@@ -23,6 +23,7 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/call_key.h"
 #include "src/executor/request/once.h"
+#include "src/guc.h"
 #include "src/protocol/json.h"
 
 #define TWINS_MAX 16			/* answered at once */
@@ -78,6 +79,13 @@ find_key(RtGuarded *guarded, const RtRpcDeclaration *declaration)
 	return key != NULL ? key : sent_key(guarded);
 }
 
+/* Others without an id have other rights, and must not share its answers. */
+static bool
+has_role_of_its_own(void)
+{
+	return strcmp(rt_caller_role_name(), realtime_anonymous_role) != 0;
+}
+
 static RtCallKey
 digest(const RtOnce *once)
 {
@@ -116,9 +124,11 @@ rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
 	once->key = find_key(guarded, declaration);
 	if (once->key == NULL)
 		return false;
+	if (rt_caller()->anonymous && has_role_of_its_own())
+		refuse_key("Idempotency keys belong to users, and this one has no id");
 	once->path = pstrdup(declaration->path);
 	once->ttl_ms = declaration->idempotency_ttl_ms;
-	if (!rt_caller()->anonymous && session->user_id_len > 0)
+	if (!rt_caller()->anonymous)
 		once->user = pnstrdup(session->user_id, session->user_id_len);
 
 	share.key = digest(once);
