@@ -89,6 +89,7 @@ int			realtime_query_memory = 64 * 1024;
 int			realtime_query_timeout = 5000;
 int			realtime_query_check = RT_QUERY_CHECK_OFF;
 int			realtime_queue_depth = 4096;
+int			realtime_rate_identities = 5000;
 bool		realtime_recycle_executors = true;
 int			realtime_ring_size = 64 * 1024;
 int			realtime_shutdown_timeout = 5000;
@@ -443,6 +444,9 @@ define_processes(void)
 			   PGC_POSTMASTER, GUC_UNIT_KB);
 	define_int("realtime.queue_depth", "Calls that can be in flight at once.",
 			   &realtime_queue_depth, 16, 1000000, PGC_POSTMASTER, 0);
+	define_int("realtime.rate_identities",
+			   "Users and addresses that are counted for the limit of one call.",
+			   &realtime_rate_identities, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.ring_size",
 			   "Shared memory for committed events on their way to the gateways.",
 			   &realtime_ring_size, 256, 64 * 1024 * 1024,

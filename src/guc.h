@@ -67,6 +67,7 @@ extern int	realtime_executor_idle_timeout; /* ms, 0 = never */
 extern int	realtime_executor_max_calls; /* 0 = no limit */
 extern bool realtime_recycle_executors;
 extern int	realtime_queue_depth;
+extern int	realtime_rate_identities;
 extern int	realtime_ring_size; /* kB */
 extern int	realtime_payload_memory;	/* kB */
 extern int	realtime_query_changes_max; /* rows */

@@ -30,6 +30,7 @@ rt_fault_set(RtFault *fault, RtCode code, const char *message)
 	fault->code = rt_code_wire(code);
 	fault->message = message != NULL ? message : rt_code_message(code);
 	fault->issues = NULL;
+	fault->retry_after_ms = 0;
 	fault->cause = NULL;
 }
 

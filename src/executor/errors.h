@@ -31,6 +31,7 @@ typedef struct RtFault
 	const char *code;
 	const char *message;
 	const char *issues;			/* JSON array, or NULL */
+	int			retry_after_ms; /* when it is worth trying; 0 = not known */
 	const char *cause;			/* what the error itself says, which clients are
 								 * not told; NULL = the message */
 	bool		outage;			/* something that was needed is not there */

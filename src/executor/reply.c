@@ -179,14 +179,14 @@ is_over_http(const RtRequest *request)
 
 static size_t
 write_failure(RtRequest *request, char *buffer, size_t cap, RtText code,
-			  RtText message, RtText issues)
+			  RtText message, RtText issues, int retry_after_ms)
 {
 	char	   *payload = buffer + RT_FRAME_HEADROOM;
 
 	if (is_over_http(request))
 		return rt_content_failure(payload, cap, code, message, issues);
 	return rt_payload_failure(payload, cap, request_id(request), code, message,
-							  issues, -1);
+							  issues, retry_after_ms > 0 ? retry_after_ms : -1);
 }
 
 static bool
@@ -210,7 +210,7 @@ set_bare_failure(RtRequest *request, const RtFault *fault)
 	len = write_failure(request, buffer, cap, RT_TEXT(fault->code),
 						RT_TEXT(code == RT_CODE_CUSTOM ? fault->code :
 								rt_code_message(code)),
-						RT_TEXT_NONE);
+						RT_TEXT_NONE, fault->retry_after_ms);
 	Assert(len > 0);
 	(void) set_failure(request, fault, buffer, len);
 }
@@ -234,7 +234,8 @@ rt_reply_failure(RtRequest *request, const RtFault *fault)
 	cap = RT_FRAME_OVERHEAD + 2 * request->asked.id.len + code.len +
 		6 * message.len + issues.len;
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
-	len = write_failure(request, buffer, cap, code, message, issues);
+	len = write_failure(request, buffer, cap, code, message, issues,
+						fault->retry_after_ms);
 	if (len == 0 || len > RT_FRAME_PAYLOAD_MAX ||
 		!set_failure(request, fault, buffer, len))
 		set_bare_failure(request, fault);

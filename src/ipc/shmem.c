@@ -29,6 +29,7 @@
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
 #include "src/ipc/query_round.h"
+#include "src/ipc/rate.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/retention.h"
@@ -57,6 +58,7 @@ static const SharedArea areas[] = {
 	{rt_request_queue_size, rt_request_queue_init},
 	{rt_parking_size, rt_parking_init},
 	{rt_expected_times_size, rt_expected_times_init},
+	{rt_rates_size, rt_rates_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
@@ -92,6 +94,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeClient", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimeParking", 1);
+	RequestNamedLWLockTranche("RealtimeRate", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
 	RequestNamedLWLockTranche("RealtimeMember", 1);
 	RequestNamedLWLockTranche("RealtimeChangeRing", 1);

@@ -17,7 +17,7 @@ CREATE TABLE realtime.rpc_declaration (
 		CONSTRAINT timeout_is_positive CHECK (timeout > '0'),
 	read_only boolean,
 	rate_limit integer
-		CONSTRAINT rate_limit_is_not_supported_yet CHECK (rate_limit IS NULL),
+		CONSTRAINT rate_limit_is_positive CHECK (rate_limit > 0),
 	rate_window interval NOT NULL DEFAULT '10 s'
 		CONSTRAINT rate_window_is_positive CHECK (rate_window > '0'),
 	idempotency_key text,
@@ -44,7 +44,7 @@ COMMENT ON COLUMN realtime.rpc_declaration.timeout IS
 COMMENT ON COLUMN realtime.rpc_declaration.read_only IS
 	'Whether the transaction is read only; NULL is as the function''s volatility says';
 COMMENT ON COLUMN realtime.rpc_declaration.rate_limit IS
-	'Calls that one client may make in rate_window (not supported yet)';
+	'Calls that one client may make in rate_window; NULL is any number';
 COMMENT ON COLUMN realtime.rpc_declaration.rate_window IS
 	'The time in which rate_limit counts';
 COMMENT ON COLUMN realtime.rpc_declaration.idempotency_key IS

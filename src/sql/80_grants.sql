@@ -119,7 +119,7 @@ GRANT EXECUTE ON FUNCTION
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.connections, realtime.breakers
+	realtime.stat_rate_limit, realtime.connections, realtime.breakers
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
@@ -128,6 +128,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_timer(),
 	realtime.stat_get_query(),
 	realtime.stat_get_pressure(),
+	realtime.stat_get_rate_limit(),
 	realtime.stat_get_connections(),
 	realtime.stat_get_breakers(),
 	realtime.service_state()

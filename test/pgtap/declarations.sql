@@ -31,8 +31,8 @@ SELECT throws_ok($$SELECT realtime.rpc('hello', 'app.hello(text)')$$, '22023', N
 SELECT throws_ok($$SELECT realtime.rpc('app/proc', 'app.proc()')$$, '42809', NULL, 'a procedure cannot be declared');
 SELECT throws_ok($$SELECT realtime.rpc('app/sum', 'sum(integer)')$$, '42809', NULL, 'nor an aggregate');
 SELECT throws_ok($$SELECT realtime.rpc('app/rank', 'rank()')$$, '42809', NULL, 'nor a window function');
-SELECT throws_ok($$SELECT realtime.rpc('app/hello', 'app.hello(text)', rate_limit => 3)$$, '0A000', NULL,
-	'an option that does nothing yet is refused');
+SELECT throws_ok($$SELECT realtime.rpc('app/hello', 'app.hello(text)', rate_limit => -3)$$, '22023', NULL,
+	'an option that makes no sense is refused');
 
 -- drop
 SELECT throws_ok('DROP FUNCTION app.hello(text)', '2BP01', 'cannot drop function app.hello(text) because other objects depend on it',

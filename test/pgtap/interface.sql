@@ -191,6 +191,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
 	('stat_get_pressure', 'pg_database_owner'), ('stat_get_pressure', 'pg_monitor'), ('stat_get_pressure', 'realtime_admin'),
 	('stat_get_query', 'pg_database_owner'), ('stat_get_query', 'pg_monitor'), ('stat_get_query', 'realtime_admin'),
+	('stat_get_rate_limit', 'pg_database_owner'), ('stat_get_rate_limit', 'pg_monitor'), ('stat_get_rate_limit', 'realtime_admin'),
 	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
 	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
 	('stream', 'pg_database_owner'), ('stream', 'realtime_admin'),

@@ -67,10 +67,9 @@ static const char *checked_key(FunctionCallInfo fcinfo, int number,
 static void read_keys(FunctionCallInfo fcinfo, const RtCheckedFunction *handler,
 					  RtRpcRow *row);
 static void read_breaker(FunctionCallInfo fcinfo, RtRpcRow *row);
-static void check_rate(FunctionCallInfo fcinfo);
+static void read_rate(FunctionCallInfo fcinfo, RtRpcRow *row);
 static char *checked_class(FunctionCallInfo fcinfo);
 static void check_replay(FunctionCallInfo fcinfo, const char *topic_class);
-pg_noreturn static void refuse_later(const char *option);
 
 PG_FUNCTION_INFO_V1(realtime_rpc);
 PG_FUNCTION_INFO_V1(realtime_topic);
@@ -99,7 +98,7 @@ realtime_rpc(PG_FUNCTION_ARGS)
 		read_only = PG_GETARG_BOOL(RPC_READ_ONLY);
 		row.read_only = &read_only;
 	}
-	check_rate(fcinfo);
+	read_rate(fcinfo, &row);
 	read_keys(fcinfo, handler, &row);
 	row.class_of_service = rt_parameter_class(fcinfo, RPC_CLASS_OF_SERVICE);
 	read_breaker(fcinfo, &row);
@@ -162,23 +161,21 @@ is_default(const Interval *interval, int64 default_us)
 								interval->time == default_us);
 }
 
-/* Options whose behaviour is not there yet: never accepted silently. */
 static void
-check_rate(FunctionCallInfo fcinfo)
+read_rate(FunctionCallInfo fcinfo, RtRpcRow *row)
 {
-	Interval   *rate_window = rt_parameter_interval(fcinfo, RPC_RATE_WINDOW,
-													"rate_window", PG_INT32_MAX);
-
+	row->rate_window = rt_parameter_interval(fcinfo, RPC_RATE_WINDOW,
+											 "rate_window", PG_INT32_MAX);
 	if (!PG_ARGISNULL(RPC_RATE_LIMIT))
 	{
-		if (PG_GETARG_INT32(RPC_RATE_LIMIT) <= 0)
+		row->rate_limit = PG_GETARG_INT32(RPC_RATE_LIMIT);
+		if (row->rate_limit <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("rate_limit must be greater than 0"),
 					 errhint("Leave it out to have no limit.")));
-		refuse_later("rate_limit");
 	}
-	if (!is_default(rate_window, RATE_WINDOW_DEFAULT))
+	else if (!is_default(row->rate_window, RATE_WINDOW_DEFAULT))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("rate_window needs rate_limit"),
@@ -283,15 +280,6 @@ check_replay(FunctionCallInfo fcinfo, const char *topic_class)
 				 errmsg("replay_size and replay_ttl need class \"replay\""),
 				 errdetail("The class is \"%s\".", topic_class),
 				 errhint("Add class => 'replay'.")));
-}
-
-static void
-refuse_later(const char *option)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("%s is not supported yet", option),
-			 errhint("Declare it without this option.")));
 }
 
 /* ---- the trigger on the tables ---- */

@@ -154,8 +154,9 @@ rt_store_rpc(const RtRpcRow *row)
 		.sql = "INSERT INTO realtime.rpc_declaration"
 		" (path, handler, guards, timeout, read_only, class_of_service,"
 		" idempotency_key, idempotency_ttl, lock_key, lock_wait, idempotent,"
-		" breaker, fallback)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, '48 h'), $9, $10, $11, $12, $13)"
+		" breaker, fallback, rate_limit, rate_window)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, '48 h'), $9, $10, $11, $12, $13,"
+		" $14, COALESCE($15, '10 s'))"
 		" ON CONFLICT (path) DO UPDATE SET"
 		" handler = EXCLUDED.handler, guards = EXCLUDED.guards,"
 		" timeout = EXCLUDED.timeout, read_only = EXCLUDED.read_only,"
@@ -184,6 +185,9 @@ rt_store_rpc(const RtRpcRow *row)
 	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->idempotent), false);
 	rt_statement_put_text(&statement, row->breaker);
 	rt_statement_put(&statement, JSONBOID, row->fallback, row->fallback == 0);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(row->rate_limit),
+		row->rate_limit == 0);
+	rt_statement_put_interval(&statement, row->rate_window);
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	replace_query(row->path);

@@ -22,6 +22,8 @@ typedef struct RtRpcRow
 	const char *handler;
 	List	   *guards;			/* of char * */
 	Interval   *timeout;
+	int			rate_limit;		/* 0 = NULL */
+	Interval   *rate_window;	/* NULL = the default */
 	bool	   *read_only;
 	const char *idempotency_key;
 	Interval   *idempotency_ttl;

@@ -20,6 +20,7 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/call_key.h"
+#include "src/executor/request/call_rate.h"
 #include "src/executor/request/once.h"
 #include "src/ipc/parking.h"
 #include "src/protocol/frame.h"
@@ -38,6 +39,19 @@ handler_of_declaration(RtRpcDeclaration *declaration)
 		declaration->prepared = function;
 	}
 	return function;
+}
+
+/* Only what a client has sent is counted, and once however often it is run. */
+static bool
+may_call_again(RtCallWork *call, const RtRpcDeclaration *declaration)
+{
+	const RtRequest *request = call->work.request;
+
+	if (declaration->rate_limit == 0 || call->is_counted ||
+		request->asked.connection_id[0] == '\0' || rt_parking_since(request) != 0)
+		return true;
+	call->is_counted = true;
+	return rt_call_rate_allows(&call->work, declaration);
 }
 
 bool
@@ -69,6 +83,8 @@ rt_call_find(RtCallWork *call)
 		return false;
 	}
 
+	if (!may_call_again(call, declaration))
+		return false;
 	handler = handler_of_declaration(declaration);
 	rt_guarded_find(&call->guarded, &declaration->guards);
 	work->read_only = declaration->read_only >= 0 ?
@@ -195,6 +211,7 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 	call->guarded.guard_count = 0;
 	call->guarded.middleware_count = 0;
 	call->is_stream = false;
+	call->is_counted = false;
 	memset(&call->breaker, 0, sizeof(call->breaker));
 
 	rt_work_run(&call->work);

@@ -22,6 +22,7 @@ typedef struct RtCallWork
 	RtGuarded	guarded;		/* the handler */
 	RtBreakerPass breaker;
 	const RtRpcDeclaration *declaration;
+	bool		is_counted;		/* by its rate */
 	bool		is_stream;		/* the path is none of a call */
 } RtCallWork;
 
