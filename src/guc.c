@@ -91,6 +91,7 @@ int			realtime_query_check = RT_QUERY_CHECK_OFF;
 int			realtime_queue_depth = 4096;
 int			realtime_rate_identities = 5000;
 bool		realtime_recycle_executors = true;
+int			realtime_replay_memory = 4 * 1024;
 int			realtime_ring_size = 64 * 1024;
 int			realtime_shutdown_timeout = 5000;
 char	   *realtime_silent_topic_suppress = NULL;
@@ -555,6 +556,9 @@ define_limits(void)
 	define_int("realtime.query_changes_max",
 			   "Rows of one table up to which a transaction tells live queries what it has changed.",
 			   &realtime_query_changes_max, 0, 1000000, PGC_SIGHUP, 0);
+	define_int("realtime.replay_memory",
+			   "Memory of a gateway for the latest events of replay topics; 0 keeps none.",
+			   &realtime_replay_memory, 0, 64 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
 	define_int("realtime.upgrade_rate",
 			   "Connections that one address may open in 10 seconds; 0 is no limit.",
 			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);

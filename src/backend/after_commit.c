@@ -16,10 +16,12 @@
 
 #include "src/backend/after_commit.h"
 #include "src/ipc/service.h"
+#include "src/ipc/tail_hint.h"
 #include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 
 static bool declarations_changed = false;
+static bool events_removed = false;
 static bool wake_workers = false;
 static bool vacate_end = false;
 
@@ -28,16 +30,19 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 					bool is_top_level, void *arg)
 {
 	bool		changed = declarations_changed;
+	bool		removed = events_removed;
 	bool		wake = wake_workers;
 
 	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
 		return;
 	if (vacate_end)
 		rt_database_vacate_end();
-	vacate_end = declarations_changed = wake_workers = false;
+	vacate_end = declarations_changed = events_removed = wake_workers = false;
 	if (!is_commit)
 		return;
 
+	if (removed)
+		rt_tails_outdate();
 	if (changed || wake)
 		rt_catalog_changed();
 	if (changed)
@@ -62,6 +67,12 @@ void
 rt_after_commit_declarations_changed(void)
 {
 	declarations_changed = true;
+}
+
+void
+rt_after_commit_events_removed(void)
+{
+	events_removed = true;
 }
 
 void

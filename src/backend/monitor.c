@@ -144,6 +144,7 @@ read_gateway(int number, RtWorkerSlot *slot, Datum *values, bool *nulls)
 	values[count++] = counter(&counters->dropped);
 	values[count++] = counter(&counters->markers);
 	values[count++] = counter(&counters->repairs);
+	values[count++] = counter(&counters->remembered);
 	values[count++] = counter(&counters->ring_overruns);
 	values[count++] = counter(&counters->bytes_out);
 	values[count++] = counter(&counters->memory);

@@ -51,6 +51,7 @@
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/subscription.h"
+#include "src/gateway/topic/tail.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
@@ -473,6 +474,7 @@ init_gateway(int index)
 	rt_withheld_init();
 	rt_members_inherit();
 	rt_groups_init();
+	rt_tails_init();
 	rt_http_asks_init();
 	rt_flights_init();
 	rt_answers_open(index, rt_gateway.generation);

@@ -255,6 +255,7 @@ typedef struct RtAnsweredTopic
 #define RT_TOPIC_FROM_NOW 0x01	/* nothing from before was asked for: what has
 								 * been published since the request is new */
 #define RT_TOPIC_MORE 0x02		/* there are more events than the answer holds */
+#define RT_TOPIC_REMEMBERED 0x80	/* the gateway is to fill in the events */
 #define RT_TOPIC_RELOADS 0x10	/* the stream has a value that can be loaded anew */
 #define RT_TOPIC_SHARED 0x20	/* which does not depend on who asks */
 #define RT_TOPIC_QUERY 0x40		/* it is a group of a live query */

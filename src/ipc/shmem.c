@@ -37,6 +37,7 @@
 #include "src/ipc/session.h"
 #include "src/ipc/shmem.h"
 #include "src/ipc/subscriber_count.h"
+#include "src/ipc/tail_hint.h"
 #include "src/ipc/timer.h"
 #include "src/ipc/unflushed.h"
 #include "src/ipc/vacate.h"
@@ -70,6 +71,7 @@ static const SharedArea areas[] = {
 	{rt_timers_size, rt_timers_init},
 	{rt_members_size, rt_members_init},
 	{rt_subscriber_counts_size, rt_subscriber_counts_init},
+	{rt_tail_hints_size, rt_tail_hints_init},
 	{rt_busy_topics_size, rt_busy_topics_init},
 	{rt_breakers_size, rt_breakers_init},
 	{rt_commit_slots_size, rt_commit_slots_init},

@@ -41,6 +41,7 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 dropped;	/* events not delivered: slow reader */
 	pg_atomic_uint64 markers;	/* "you lost events" markers sent */
 	pg_atomic_uint64 repairs;	/* pieces of lost events sent instead */
+	pg_atomic_uint64 remembered;	/* the same, and replies, from its memory */
 	pg_atomic_uint64 bytes_out;
 	pg_atomic_uint64 subscriptions; /* held now */
 	pg_atomic_uint64 memory;	/* bytes kept for clients now */

@@ -446,6 +446,25 @@ rt_payload_stream(char *dst, size_t cap, RtText id_json, const RtStreamReply *re
 }
 
 size_t
+rt_payload_stream_fill(char *dst, size_t cap, RtText payload, size_t id_len,
+					   RtText events_json, int64_t seq)
+{
+	static const char opening[] = ",\"ok\":true,\"data\":[";
+	size_t		head = strlen(RT_REPLY_HEAD) + strlen(RT_REPLY_MIDDLE) + 2 * id_len +
+		strlen(opening);
+	RtWriter	w = rt_writing_begin(dst, cap);
+
+	if (payload.len < head + 2)
+		return 0;
+	rt_put_bytes(&w, payload.ptr, head);
+	rt_put_bytes(&w, events_json.ptr, events_json.len);
+	rt_put_bytes(&w, payload.ptr + head, payload.len - head - 2);
+	put_number_member(&w, ",\"seq\":", (uint64_t) seq);
+	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
+}
+
+size_t
 rt_content_stream(char *dst, size_t cap, const RtStreamReply *reply)
 {
 	RtWriter	w = rt_writing_begin(dst, cap);

@@ -166,6 +166,14 @@ extern size_t rt_payload_stream_length(const RtStreamReply *reply);
 extern size_t rt_payload_stream(char *dst, size_t cap, RtText id_json,
 								const RtStreamReply *reply);
 
+/*
+ * One of these replies, with an empty array and no number, gets events, one behind
+ * the other with commas between them, and the number up to which they are told.
+ */
+#define RT_STREAM_FILL_OVERHEAD 40	/* the most that it adds to its parts */
+extern size_t rt_payload_stream_fill(char *dst, size_t cap, RtText payload,
+									 size_t id_len, RtText events_json, int64_t seq);
+
 /* The same, and a failure, as the content of an answer over HTTP. */
 extern size_t rt_content_stream(char *dst, size_t cap, const RtStreamReply *reply);
 extern size_t rt_content_failure(char *dst, size_t cap, RtText code,

@@ -97,6 +97,15 @@ AS 'MODULE_PATHNAME', 'realtime_messages_truncated';
 COMMENT ON FUNCTION realtime.messages_truncated() IS
 	'Trigger of the table of events: numbers go on above all that have been given';
 
+CREATE FUNCTION realtime.messages_removed() RETURNS trigger
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_messages_removed';
+COMMENT ON FUNCTION realtime.messages_removed() IS
+	'Trigger of the table of events: gateways forget what they have in memory';
+
+CREATE TRIGGER removed
+	AFTER UPDATE OR DELETE ON realtime.replay_message
+	FOR EACH STATEMENT EXECUTE FUNCTION realtime.messages_removed();
 CREATE TRIGGER not_replicated
 	BEFORE INSERT OR UPDATE OR DELETE ON realtime.replay_message
 	FOR EACH ROW EXECUTE FUNCTION realtime.not_replicated();
@@ -108,11 +117,14 @@ CREATE TRIGGER not_replicated
 	FOR EACH ROW EXECUTE FUNCTION realtime.not_replicated();
 ALTER TABLE realtime.replay_message
 	ENABLE REPLICA TRIGGER not_replicated,
+	ENABLE ALWAYS TRIGGER removed,
 	ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE realtime.replay_epoch
 	ENABLE REPLICA TRIGGER not_replicated;
 COMMENT ON TRIGGER not_replicated ON realtime.replay_message IS
 	'Leaves out events of other servers';
+COMMENT ON TRIGGER removed ON realtime.replay_message IS
+	'Nobody is told from memory what is gone from the table';
 COMMENT ON TRIGGER truncated ON realtime.replay_message IS
 	'Numbers go on above those that are gone';
 COMMENT ON TRIGGER not_replicated ON realtime.replay_epoch IS

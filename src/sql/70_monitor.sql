@@ -33,6 +33,7 @@ CREATE FUNCTION realtime.stat_get_gateway(
 	OUT dropped bigint,
 	OUT markers bigint,
 	OUT repairs bigint,
+	OUT remembered bigint,
 	OUT ring_overruns bigint,
 	OUT bytes_out bigint,
 	OUT memory bigint,
@@ -85,6 +86,8 @@ COMMENT ON COLUMN realtime.stat_gateway.markers IS
 	'Messages sent that tell a subscriber to load again because it has lost events';
 COMMENT ON COLUMN realtime.stat_gateway.repairs IS
 	'Times that connections got events of replay topics that they had lost';
+COMMENT ON COLUMN realtime.stat_gateway.remembered IS
+	'Times that connections got events of replay topics that they had missed or lost from the memory of the gateway (realtime.replay_memory)';
 COMMENT ON COLUMN realtime.stat_gateway.ring_overruns IS
 	'Times that more events were committed than the gateway could read: raise realtime.ring_size';
 COMMENT ON COLUMN realtime.stat_gateway.bytes_out IS

@@ -6,7 +6,7 @@ SELECT no_plan();
 PREPARE signatures AS
 	SELECT proname::text COLLATE "default", pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile::text, proparallel::text
 	FROM pg_proc
-	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'declaration_anchored', 'messages_truncated', 'not_replicated') AND proname !~ '^stat_get_'
+	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'declaration_anchored', 'messages_removed', 'messages_truncated', 'not_replicated') AND proname !~ '^stat_get_'
 	ORDER BY 1, 2;
 SELECT results_eq('signatures', $$VALUES
 	('access_all', 'VARIADIC verdicts boolean[]', 'boolean', 'i', 's'),
@@ -254,7 +254,7 @@ SELECT col_is_pk('realtime', 'query_declaration', 'path', 'a query''s path is de
 -- statistics
 SELECT columns_are('realtime', 'stat_gateway', ARRAY['number', 'pid', 'state', 'started_at', 'listening', 'listen_error', 'connections', 'subscriptions',
 	'accepted', 'refused', 'frames_in', 'frames_ignored', 'calls', 'overloaded', 'deliveries', 'dropped', 'markers', 'repairs',
-	'ring_overruns', 'bytes_out', 'memory', 'stalled',
+	'remembered', 'ring_overruns', 'bytes_out', 'memory', 'stalled',
 	'in_flight', 'waiting']);
 SELECT columns_are('realtime', 'stat_executor', ARRAY['number', 'pid', 'state', 'started_at', 'calls', 'errors', 'retries', 'flushes', 'replayed', 'bridged',
 	'unchanged', 'differences', 'loaded']);

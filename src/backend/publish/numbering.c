@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "src/backend/after_commit.h"
 #include "src/backend/publish/epoch.h"
 #include "src/backend/publish/numbering.h"
 #include "src/catalog/declaration.h"
@@ -127,6 +128,7 @@ rt_numbering_end_epoch(RtNumbering *numbering, int above)
 	MemoryContext old_context = MemoryContextSwitchTo(numbering->context);
 
 	numbering->floor = rt_epoch_end(numbering->epochs, above);
+	rt_after_commit_events_removed();
 	MemoryContextSwitchTo(old_context);
 }
 

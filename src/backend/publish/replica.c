@@ -17,11 +17,13 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "src/backend/after_commit.h"
 #include "src/backend/publish/publish.h"
 #include "src/catalog/declaration.h"
 #include "src/catalog/message_store.h"
 
 PG_FUNCTION_INFO_V1(realtime_not_replicated);
+PG_FUNCTION_INFO_V1(realtime_messages_removed);
 PG_FUNCTION_INFO_V1(realtime_messages_truncated);
 
 static TriggerData *
@@ -65,6 +67,18 @@ realtime_not_replicated(PG_FUNCTION_ARGS)
 		rt_declarations_refresh() &&
 		RelationGetRelid(trigger->tg_relation) == rt_epoch_table())
 		note_foreign_epoch(trigger->tg_relation, row);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Gateways have the latest ones in memory.  Retention, which removes them for their
+ * age or number only, calls no triggers.
+ */
+Datum
+realtime_messages_removed(PG_FUNCTION_ARGS)
+{
+	(void) trigger_data(fcinfo, "realtime.messages_removed");
+	rt_after_commit_events_removed();
 	return PointerGetDatum(NULL);
 }
 

@@ -34,6 +34,7 @@
 #include "src/executor/request/stream_name.h"
 #include "src/ipc/client.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/tail_hint.h"
 #include "src/ipc/topic_lock.h"
 #include "src/protocol/topic.h"
 
@@ -399,6 +400,36 @@ answer_channel(RtStreamWork *stream)
 }
 
 /*
+ * The gateway has the events in its memory, as far as it has told, and fills them
+ * in; nothing has to be read for them.  A version would have to be.
+ */
+static bool
+is_remembered(const RtStreamWork *stream)
+{
+	const RtStreamDeclaration *declaration = stream->declaration;
+	const RtRequest *request = stream->work.request;
+
+	return stream->subscribes && !stream->reloads && !stream->is_page &&
+		stream->numbered && request->asked.since >= 0 &&
+		declaration->merge != RT_MERGE_LATEST && declaration->query == NULL &&
+		!declaration->functions[RT_STREAM_DELTA_VERSION].declared &&
+		rt_tail_hint_covers(request->owner,
+							rt_topic_hash(stream->topic, stream->topic_len),
+							request->asked.since);
+}
+
+static void
+answer_remembered(RtStreamWork *stream)
+{
+	stream->remembered = true;
+	stream->work.request->answer_position = 0;
+	stream->flags |= RT_TOPIC_REMEMBERED;
+	stream->reply.replay = RT_REPLAYED_YES;
+	stream->reply.data_json = RT_TEXT("[]");
+	send_subscribing_reply(stream);
+}
+
+/*
  * Events of the topic are changed as its declaration says, which can be
  * another one's with a longer prefix: nobody may see what this stream hides.
  */
@@ -487,6 +518,7 @@ run_admission(RtWork *work)
 	RtStreamWork *stream = (RtStreamWork *) work;
 	RtRequest  *request = work->request;
 
+	stream->remembered = false;
 	stream->subscribes = stream->reloads || stream->is_page ||
 		(request->asked.kind == RT_REQUEST_STREAM &&
 		 request->asked.cursor.len == 0 && request->asked.id.len > 0);
@@ -503,6 +535,8 @@ run_admission(RtWork *work)
 		stream->reply.gated = !is_as_before(stream);
 	else if (!needs_load(stream))
 		answer_channel(stream);
+	else if (is_remembered(stream))
+		answer_remembered(stream);
 }
 
 /*
@@ -629,11 +663,11 @@ rt_stream_run(RtRequest *request, RtWorkResult *result)
 
 	do
 	{
-		stream->changed = false;
+		stream->changed = stream->remembered = false;
 		memset(&stream->reply, 0, sizeof(stream->reply));
 		admit(stream);
 		if (work->fault.code == NULL && !stream->is_call &&
-			!stream->reply.gated && needs_load(stream))
+			!stream->reply.gated && !stream->remembered && needs_load(stream))
 			load(stream);
 	} while (stream->changed && work->fault.code == NULL &&
 			 ++attempts < ATTEMPTS_MAX);

@@ -36,6 +36,7 @@ typedef struct RtStreamWork
 	bool		reloads;		/* its subscribers get the value as an event */
 	bool		is_page;		/* it is wanted over HTTP, with all that who goes
 								 * on from it needs: subscribes, as well */
+	bool		remembered;		/* the gateway has what the caller has missed */
 	bool		loads;			/* the caller may have it: it is being loaded */
 	bool		observed;		/* somebody is told of errors */
 

@@ -22,6 +22,7 @@
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
+#include "src/gateway/topic/tail.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/topic.h"
@@ -271,6 +272,8 @@ deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
 
+	if (entry->topic_class == RT_TOPIC_REPLAY || (entry->flags & RT_RING_LOST) != 0)
+		rt_tail_note(entry, entry_is_durable(entry));
 	if ((entry->flags & RT_RING_MANY) != 0 && entry->topic_len == 0)
 	{
 		collect_partition(entry);
@@ -339,6 +342,7 @@ recover_from_overrun(void)
 	uint64		lost_from = reader.position;
 
 	rt_round_frames_break();
+	rt_tails_forget();
 	reader.position = rt_ring_position();
 	pg_memory_barrier();
 	rt_topics_visit(mark_topic_lost, &lost_from);
@@ -376,9 +380,10 @@ deliver_turn(void)
 	/*
 	 * Without subscribers there is nothing to read, nor to be overrun.  But
 	 * who is about to follow a stream gets events from before its reply: they
-	 * have to be read, if only to see that they are flushed.
+	 * have to be read, if only to see that they are flushed; and while the latest
+	 * events are kept for those who come back, none may be missing.
 	 */
-	if (!rt_topics_any() && !rt_streams_in_flight())
+	if (!rt_topics_any() && !rt_streams_in_flight() && !rt_tails_any())
 		reader.position = rt_ring_position();
 
 	blocked = RT_DURABLE;

@@ -5,9 +5,10 @@
  * A connection that read too slowly, and any after the gateway was overrun,
  * has subscriptions that are marked as lost.  Those whose last number is known
  * need no marker: once the connection has drained an executor reads the rows
- * behind that number, in pieces that a connection can take, until one of them
- * reaches the newest.  Then the subscription goes on from the ring's position
- * at which that was looked up.
+ * behind that number, unless the gateway still has them in its memory (tail.h),
+ * in pieces that a connection can take, until one of them reaches the newest.
+ * Then the subscription goes on from the ring's position at which that was
+ * looked up.
  *
  * A connection has one repair in flight, a gateway a part of the slots: calls
  * go on meanwhile.
@@ -19,6 +20,7 @@
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/subscription.h"
+#include "src/gateway/topic/tail.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
 
@@ -76,6 +78,42 @@ begin_repair(RtConnection *connection, RtSubscription *subscription)
 }
 
 /*
+ * Without an executor, if the gateway has the events in its memory: as many as
+ * one of them would have brought.  Returns false if nothing came of it.
+ */
+static bool
+repair_from_memory(RtSubscription *subscription)
+{
+	RtConnection *connection = subscription->connection;
+	const RtTopic *topic = subscription->topic;
+	size_t		limit = rt_ask_events_limit(connection);
+	size_t		sent = 0;
+	RtTailReader reader;
+
+	if (!rt_tail_open(&reader, topic->name, topic->name_len, subscription->last_seq))
+		return false;
+	for (; reader.frame.len > 0; rt_tail_next(&reader))
+	{
+		RtEventFrame frame = rt_event_frame(reader.frame.ptr, reader.frame.len);
+
+		if ((sent > 0 && sent + reader.frame.len > limit) ||
+			!rt_connection_deliver(connection, &frame))
+			break;
+		sent += reader.frame.len;
+		rt_subscription_note_repaired(subscription, reader.seq);
+	}
+	if (reader.frame.len > 0 && sent == 0)
+		return false;
+	rt_count(repairs);
+	rt_count(remembered);
+	if (reader.frame.len == 0)
+		rt_subscription_restart(subscription, rt_fanout_position(), reader.seq);
+	if (rt_subscriptions_are_lost(connection))
+		rt_connection_mark_dirty(connection);
+	return true;
+}
+
+/*
  * Returns false if the connection has to wait on.  One that has not drained
  * comes back when it has.
  */
@@ -90,7 +128,8 @@ serve(RtConnection *connection)
 		!rt_subscriptions_are_lost(connection))
 		return true;
 	subscription = rt_subscription_to_repair(connection);
-	if (subscription == NULL || begin_repair(connection, subscription))
+	if (subscription == NULL || repair_from_memory(subscription) ||
+		begin_repair(connection, subscription))
 		return true;
 	connection->repair_after_ms = rt_gateway.now_ms + RETRY_MS;
 	return false;

@@ -23,6 +23,7 @@
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
+#include "src/gateway/topic/tail.h"
 #include "src/guc.h"
 #include "src/ipc/publish_ring.h"
 
@@ -185,7 +186,7 @@ rt_stream_answer_of(RtRequest *request)
 		.orders = request->asked.orders,
 		.id_json = rt_asker_of(request).id_json,
 		.topic = {answer + sizeof(answered), answered.len},
-		.seq = answered.seq,
+		.seq = answered.flags & RT_TOPIC_REMEMBERED ? request->asked.since : answered.seq,
 		.flags = answered.flags,
 		.position = request->answer_position,
 		.stale_ms = request->answer_stale_ms,
@@ -337,12 +338,96 @@ rt_stream_grant_last(RtConnection *connection, const RtStreamAnswer *answer,
 	return true;
 }
 
+/* ---- events from memory ---- */
+
+/*
+ * Where its events end that have room, and how long they are with the commas.  If
+ * they are not in the memory any more, all of them are left to a repair.
+ */
+static size_t
+measure_remembered(RtStreamAnswer *answer, size_t limit)
+{
+	RtTailReader reader;
+	size_t		len = 0;
+
+	answer->position = rt_fanout_position();
+	if (!rt_tail_open(&reader, answer->topic.ptr, answer->topic.len, answer->seq))
+	{
+		answer->flags |= RT_TOPIC_MORE;
+		return 0;
+	}
+	rt_count(remembered);
+	for (; reader.frame.len > 0; rt_tail_next(&reader))
+	{
+		size_t		more = rt_frame_payload(reader.frame.ptr).len + (len > 0);
+
+		if (len + more > limit)
+		{
+			answer->flags |= RT_TOPIC_MORE;
+			break;
+		}
+		len += more;
+		answer->seq = reader.seq;
+	}
+	return len;
+}
+
+static void
+write_remembered(char *dst, const RtStreamAnswer *answer, int64 since)
+{
+	RtTailReader reader;
+	char	   *p = dst;
+
+	if (answer->seq == since ||
+		!rt_tail_open(&reader, answer->topic.ptr, answer->topic.len, since))
+		return;
+	for (; reader.frame.len > 0 && reader.seq <= answer->seq; rt_tail_next(&reader))
+	{
+		RtText		event = rt_frame_payload(reader.frame.ptr);
+
+		if (p > dst)
+			*p++ = ',';
+		memcpy(p, event.ptr, event.len);
+		p += event.len;
+	}
+}
+
+static bool
+grant_remembered(RtConnection *connection, RtStreamAnswer *answer,
+				 const RtAsker *asker, size_t limit)
+{
+	RtText		payload = rt_frame_payload(answer->frames.ptr);
+	int64		since = answer->seq;
+	size_t		len = measure_remembered(answer, limit);
+	size_t		cap = payload.len + len + RT_STREAM_FILL_OVERHEAD;
+	char	   *buffer = malloc(RT_FRAME_HEADROOM + cap + len);
+	char	   *events = buffer + RT_FRAME_HEADROOM + cap;
+	char	   *frame;
+	bool		granted;
+
+	if (buffer == NULL)
+	{
+		rt_asker_refuse(asker, connection, RT_CODE_OVERLOADED);
+		return true;
+	}
+	write_remembered(events, answer, since);
+	len = rt_payload_stream_fill(buffer + RT_FRAME_HEADROOM, cap, payload,
+								 answer->id_json.len, (RtText) {events, len}, answer->seq);
+	Assert(len > 0);
+	frame = rt_frame_seal(buffer, len, RT_OPCODE_TEXT, &len);
+	granted = rt_stream_grant_last(connection, answer, asker, (RtText) {frame, len});
+	free(buffer);
+	return granted;
+}
+
 bool
 rt_stream_grant(RtConnection *connection, RtRequest *request, const RtAsker *asker)
 {
 	RtStreamAnswer answer = rt_stream_answer_of(request);
 	size_t		first = rt_frame_length(answer.frames.ptr);
 
+	if (answer.flags & RT_TOPIC_REMEMBERED)
+		return grant_remembered(connection, &answer, asker, request->asked.limit);
 	if (first < answer.frames.len)
 		return rt_parts_begin(connection, &answer, asker);
 	return rt_stream_grant_last(connection, &answer, asker, answer.frames);

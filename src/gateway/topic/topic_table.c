@@ -34,8 +34,8 @@ rt_topics_init(void)
 	rt_subscriber_counts_reset(rt_gateway.index);
 }
 
-static uint32
-secret_hash(const char *name, size_t len)
+uint32
+rt_topic_secret_hash(const char *name, size_t len)
 {
 	return (uint32) hash_bytes_extended((const unsigned char *) name,
 										(int) len, seed);
@@ -59,7 +59,7 @@ find_topic(const char *name, size_t len, uint32 hash)
 RtTopic *
 rt_topic_find(const char *name, size_t len)
 {
-	return find_topic(name, len, secret_hash(name, len));
+	return find_topic(name, len, rt_topic_secret_hash(name, len));
 }
 
 bool
@@ -123,7 +123,7 @@ RtTopic *
 rt_topic_add_subscriber(const char *name, size_t len,
 						RtSubscription *subscription)
 {
-	uint32 hash = secret_hash(name, len);
+	uint32 hash = rt_topic_secret_hash(name, len);
 	RtTopic *topic = find_topic(name, len, hash);
 
 	if (topic == NULL)

@@ -34,6 +34,9 @@ extern void rt_topics_init(void);
 /* NULL if nobody is subscribed to it. */
 extern RtTopic *rt_topic_find(const char *name, size_t len);
 
+/* A hash of names that clients cannot foresee. */
+extern uint32 rt_topic_secret_hash(const char *name, size_t len);
+
 /* Whether anybody is subscribed to anything. */
 extern bool rt_topics_any(void);
 
