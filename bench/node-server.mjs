@@ -5,6 +5,8 @@
 //   PORT=8080 PGHOST=... PGPORT=... PGUSER=... PGDATABASE=... node node-server.mjs
 //
 // Prints "ready" once it listens.
+import { readFileSync } from 'node:fs';
+import { importSPKI, jwtVerify } from 'jose';
 import pg from 'pg';
 import { WebSocketServer } from 'ws';
 
@@ -47,12 +49,20 @@ async function answer(socket, text) {
 const clients = await Promise.all(Array.from({ length: 8 }, () => pool.connect()));
 for (const client of clients) client.release();
 
+// JWT_KEY names a file with the public key of tokens, if any are to be looked at.
+const key = process.env.JWT_KEY && await importSPKI(readFileSync(process.env.JWT_KEY, 'utf8'), 'ES256');
+
 const server = new WebSocketServer({
   host: '127.0.0.1',
   port: Number(process.env.PORT),
   path: '/ws',
   backlog: 4096,
   perMessageDeflate: false,
+  verifyClient: key && (({ req }, answer) => {
+    const token = req.headers.authorization?.replace(/^Bearer /, '');
+    if (token === undefined) answer(true);
+    else jwtVerify(token, key, { algorithms: ['ES256'] }).then(() => answer(true), () => answer(false, 401));
+  }),
 });
 let connected = 0;
 server.on('connection', (socket) => {
