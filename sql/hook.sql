@@ -32,6 +32,12 @@ SELECT try($$SELECT realtime.hook('authenticate', 'app.two(jsonb,jsonb)')$$);
 SELECT try($$SELECT realtime.hook('authenticate', 'app.yes(jsonb)')$$);
 SELECT try($$SELECT realtime.hook('authenticate', 'app.many(jsonb)')$$);
 
+-- the other one
+CREATE FUNCTION app.note(error jsonb) RETURNS void LANGUAGE sql AS '';
+SELECT realtime.hook('error', 'app.note(jsonb)');
+SELECT try($$SELECT realtime.hook('error', 'app.who(jsonb)')$$);
+SELECT realtime.hook('error', NULL);
+
 -- it is not lost by accident
 SELECT realtime.drop('authenticate');
 SELECT try('DROP FUNCTION app.other(jsonb)');

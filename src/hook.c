@@ -7,7 +7,8 @@
 #include "src/hook.h"
 
 static const char *const names[RT_HOOKS] = {
-	[RT_HOOK_AUTHENTICATE] = "authenticate"
+	[RT_HOOK_AUTHENTICATE] = "authenticate",
+	[RT_HOOK_ERROR] = "error"
 };
 
 const char *

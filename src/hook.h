@@ -8,6 +8,7 @@
 typedef enum RtHook
 {
 	RT_HOOK_AUTHENTICATE,		/* who is on a connection */
+	RT_HOOK_ERROR,				/* is told what goes wrong */
 	RT_HOOKS
 } RtHook;
 

@@ -31,6 +31,8 @@ rt_fault_set(RtFault *fault, RtCode code, const char *message)
 	fault->message = message != NULL ? message : rt_code_message(code);
 	fault->issues = NULL;
 	fault->retry_after_ms = 0;
+	fault->sqlstate = 0;
+	fault->unexpected = false;
 	fault->cause = NULL;
 }
 
@@ -317,6 +319,8 @@ rt_fault_from_error(RtFault *fault, const ErrorData *error,
 	memset(fault, 0, sizeof(*fault));
 	is_for_operator = translate(fault, error, scene);
 	fault->outage = is_outage(error, scene);
+	fault->sqlstate = error->sqlerrcode;
+	fault->unexpected = is_for_operator;
 	/* who has cancelled it is said better by the code */
 	if (error->sqlerrcode != ERRCODE_QUERY_CANCELED)
 		fault->cause = error->message;

@@ -32,6 +32,8 @@ typedef struct RtFault
 	const char *message;
 	const char *issues;			/* JSON array, or NULL */
 	int			retry_after_ms; /* when it is worth trying; 0 = not known */
+	int			sqlstate;		/* of the error; 0 = there was none */
+	bool		unexpected;		/* nobody has meant to refuse */
 	const char *cause;			/* what the error itself says, which clients are
 								 * not told; NULL = the message */
 	bool		outage;			/* something that was needed is not there */

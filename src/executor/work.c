@@ -27,6 +27,7 @@
 #include "src/catalog/declaration.h"
 #include "src/executor/commit.h"
 #include "src/executor/context.h"
+#include "src/executor/error_hook.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/outgoing.h"
@@ -385,6 +386,7 @@ rt_work_continue(RtWork *work)
 		pause_before_retry(retries);
 		count(&counters->retries);
 	}
+	rt_error_hook_run(work);
 	withhold_fault(work);
 	debug_query_string = NULL;
 }

@@ -50,6 +50,7 @@ struct RtWork
 
 	bool		keeps_context;	/* of the work before, see context.h */
 	bool		as_executor;	/* run is, too: it runs nobody's code */
+	bool		is_error_hook;	/* what goes wrong in it is told to nobody */
 	bool		may_park;		/* run may give up, see rt_work_give_up() */
 
 	/* set by prepare */

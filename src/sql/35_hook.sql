@@ -9,7 +9,7 @@ CREATE TABLE realtime.hook_declaration (
 COMMENT ON TABLE realtime.hook_declaration IS
 	'Functions that have a say in what the server does, see realtime.hook()';
 COMMENT ON COLUMN realtime.hook_declaration.name IS
-	'What it is about: authenticate';
+	'What it is about: authenticate, error';
 COMMENT ON COLUMN realtime.hook_declaration.function IS
 	'Signature of the function';
 COMMENT ON INDEX realtime.hook_declaration_pkey IS

@@ -201,6 +201,8 @@ UNION ALL
 		format('Create the function, or remove the declaration: SELECT realtime.%s;',
 			CASE kind WHEN 'hook' THEN format('hook(%L, NULL)', declaration)
 				WHEN 'class' THEN format('admission(%L)', declaration)
+				WHEN 'module' THEN format('guard(%L)', declaration)
+				WHEN 'middleware' THEN format('middleware(%L)', declaration)
 				ELSE format('drop(%L)', declaration) END)
 	FROM realtime.declared_functions()
 	WHERE function IS NULL
@@ -214,7 +216,7 @@ UNION ALL
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
 				-- nobody calls these but realtime, as anonymous
-				AND (kind NOT IN ('bridge', 'hook') OR rolname = current_setting('realtime.anonymous_role')))
+				AND (kind <> 'bridge' AND (kind, declaration) <> ('hook', 'authenticate') OR rolname = current_setting('realtime.anonymous_role')))
 UNION ALL
 	SELECT 2, format('%s "%s"', kind, path),
 		format('its class of service "%s" does not exist, so it never gives way', class_of_service),

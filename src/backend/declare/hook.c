@@ -25,6 +25,13 @@ static const RtFunctionShape shapes[] = {
 		.fixed_count = 1,
 		.fixed = {JSONBOID},
 		.takes = gettext_noop("An authenticate hook takes (request jsonb) and returns jsonb, the data of the user, or NULL.")
+	},
+	[RT_HOOK_ERROR] = {
+		.purpose = "an error hook",
+		.result = VOIDOID,
+		.fixed_count = 1,
+		.fixed = {JSONBOID},
+		.takes = gettext_noop("An error hook takes (error jsonb) and returns void.")
 	}
 };
 
@@ -40,7 +47,7 @@ checked_name(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("hook \"%.80s\" does not exist", name),
-				 errhint("Hooks are \"authenticate\".")));
+				 errhint("Hooks are \"authenticate\" and \"error\".")));
 	return hook;
 }
 
