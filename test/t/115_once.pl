@@ -162,6 +162,22 @@ for my $path ('pay/slowly', 'pay/shared')
 isnt(ws_call($ws, 'pay/shared', ['again'], idempotencyKey => 'payshared')->{data}, undef, 'what is not kept');
 is(effects('again'), 1, 'happens again');
 
+# What middlewares make of an answer is what twins get
+$node->safe_psql('postgres', q{
+CREATE FUNCTION app.around(path text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN RETURN CASE WHEN path = 'pay/slowly' THEN jsonb_build_object('paid', realtime.next()) ELSE realtime.next() END; END $$;
+SELECT realtime.middleware('around', 'app.around(text)'); });
+block();
+ws_send($ws, { rpc => 'pay/slowly', args => ['wrapped'], idempotencyKey => 'wrapped' });
+ok(poll_until(sub { parked() == 1 }), 'a call whose answer nobody wants');
+ws_send($_, { rpc => 'pay/slowly', id => 'wrapped', args => ['wrapped'], idempotencyKey => 'wrapped' }) for ($ws, $other);
+ws_call($_, 'pay/plain', ['beside']) for ($ws, $other);
+unblock();
+is(join(' ', keys %{ ws_wait($_, sub { ($_->{event} // '') eq 'wrapped' })->{data}{data} }), 'paid', 'and twins get what middlewares have made of it')
+  for ($ws, $other);
+is(effects('wrapped'), 1, 'of what has happened once');
+$node->safe_psql('postgres', q{SELECT realtime.middleware('around', NULL)});
+
 # Failures
 $node->safe_psql('postgres', 'CREATE ROLE failing LOGIN SUPERUSER');
 is(ws_call($ws, 'pay/sent', ['late'], idempotencyKey => 'late')->{ok}, JSON::PP::false, 'a call that fails at its commit');

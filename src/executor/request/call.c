@@ -133,16 +133,10 @@ lock_out_others(RtCallWork *call)
 static void
 invoke_once(RtCallWork *call, StringInfo result)
 {
-	StringInfoData own;
 	RtOnce		once;
 
 	if (rt_once_begin(&call->guarded, call->declaration, &once, result))
 		return;
-	if (once.key != NULL && result == NULL)
-	{
-		initStringInfo(&own);
-		result = &own;
-	}
 	lock_out_others(call);
 	if (!rt_breaker_begin(&call->breaker, call->declaration->breaker,
 						  call->declaration->fallback, result))
@@ -150,7 +144,7 @@ invoke_once(RtCallWork *call, StringInfo result)
 	call->work.stage = RT_STAGE_HANDLER;
 	rt_function_invoke_json(call->guarded.function, &call->guarded.arguments,
 							result, RT_FRAME_PAYLOAD_MAX);
-	rt_once_end(&once, &call->work, result);
+	rt_once_end(&once, result);
 }
 
 /* What middlewares run around. */
@@ -180,14 +174,17 @@ rt_call_invoke(RtCallWork *call, StringInfo result)
 static void
 run_call(RtWork *work)
 {
-	bool		wants_answer = work->request->asked.id.len > 0;
+	RtCallWork *call = (RtCallWork *) work;
+	bool		wanted = work->request->asked.id.len > 0 ||
+		rt_once_concerns(call->declaration);
 	StringInfoData result;
 
 	initStringInfo(&result);
 	rt_once_reset();
 	work->stage = RT_STAGE_GUARD;
-	rt_class_admit(((RtCallWork *) work)->declaration->class_of_service);
-	rt_call_invoke((RtCallWork *) work, wants_answer ? &result : NULL);
+	rt_class_admit(call->declaration->class_of_service);
+	rt_call_invoke(call, wanted ? &result : NULL);
+	rt_once_share(&result);
 	rt_reply_success(work->request, result.data, result.len);
 }
 

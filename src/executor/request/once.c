@@ -31,6 +31,7 @@
 /* What twins are answered, in the memory of the request that is run. */
 static struct
 {
+	bool		done;			/* the call has happened, and holds the key */
 	bool		pending;
 	RtCallKey		key;
 	const char *data;
@@ -40,7 +41,7 @@ static struct
 void
 rt_once_reset(void)
 {
-	share.pending = false;
+	share.done = share.pending = false;
 }
 
 /* ---- its key ---- */
@@ -113,13 +114,19 @@ find_answer(const RtOnce *once, StringInfo result)
 }
 
 bool
+rt_once_concerns(const RtRpcDeclaration *declaration)
+{
+	return declaration->idempotent || declaration->idempotency_key.declared;
+}
+
+bool
 rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
 			  RtOnce *once, StringInfo result)
 {
 	const RtSession *session = rt_caller()->session;
 
 	memset(once, 0, sizeof(*once));
-	if (!declaration->idempotent && !declaration->idempotency_key.declared)
+	if (!rt_once_concerns(declaration))
 		return false;
 	once->key = find_key(guarded, declaration);
 	if (once->key == NULL)
@@ -138,7 +145,7 @@ rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
 }
 
 void
-rt_once_end(const RtOnce *once, RtWork *work, const StringInfoData *result)
+rt_once_end(const RtOnce *once, const StringInfoData *result)
 {
 	if (once->key == NULL)
 		return;
@@ -146,7 +153,14 @@ rt_once_end(const RtOnce *once, RtWork *work, const StringInfoData *result)
 		rt_answer_keep(once->path, once->user, once->key,
 					   result->len > 0 ? result->data : NULL,
 					   rt_caller_request_id(), once->ttl_ms);
-	if (!work->may_park)
+	share.done = true;
+}
+
+/* What middlewares have made of it, as they were run for the twins as well. */
+void
+rt_once_share(const StringInfoData *result)
+{
+	if (!share.done)
 		return;
 	share.pending = true;
 	share.data = result->data;

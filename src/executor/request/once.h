@@ -24,6 +24,9 @@ typedef struct RtOnce
 	int64		ttl_ms;			/* 0 = the answer is not kept */
 } RtOnce;
 
+/* Whether calls of a path may have a key: then their answers are wanted. */
+extern bool rt_once_concerns(const RtRpcDeclaration *declaration);
+
 /*
  * Before the handler: finds the key, and gets it.  Returns true, with the
  * answer's JSON in result (nothing for void), if the call has happened.
@@ -32,7 +35,10 @@ extern bool rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaratio
 						  RtOnce *once, StringInfo result);
 
 /* After it, in the same transaction: keeps the answer. */
-extern void rt_once_end(const RtOnce *once, RtWork *work, const StringInfoData *result);
+extern void rt_once_end(const RtOnce *once, const StringInfoData *result);
+
+/* Of a client's call: what it is answered, if it has happened once. */
+extern void rt_once_share(const StringInfoData *result);
 
 /* Before each call, and after it has been rolled back: there is nothing to share. */
 extern void rt_once_reset(void);
