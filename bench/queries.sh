@@ -83,6 +83,38 @@ measure_query_memory()
     note queries-memory 'without rows, or nearly so' "$1" "$groups" "$rows" "$(awk "BEGIN {print $memory / $groups}")"
 }
 
+# measure_query_groups <round> <groups> <query> <name>: one change of a row of each of so
+# many groups, of which each has its own arguments.
+measure_query_groups()
+{
+    local i before after runs together
+
+    before=$(sql "SELECT coalesce(sum(total_time), 0) FROM realtime.stat_query WHERE path = 'bench/$3'")
+    for ((i = 0; i < 5; i++)); do
+        runs=$(sql "SELECT sum(runs) FROM realtime.stat_query WHERE path = 'bench/$3'")
+        sql "UPDATE bench.q_item SET t = t + 1 WHERE size = 0 AND place = 1 AND list <= $2" >/dev/null
+        until [ "$(sql "SELECT sum(runs) - $runs >= $2 FROM realtime.stat_query WHERE path = 'bench/$3'")" = t ]; do sleep 0.1; done
+    done
+    read -r after together < <(sql "SELECT sum(total_time) || ' ' || sum(together) FROM realtime.stat_query WHERE path = 'bench/$3'")
+    printf '    %-44s %9d groups  %8.2f ms of runs  %d runs together\n' "$4" "$2" "$(awk "BEGIN {print ($after - $before) / 5}")" "$together"
+    note queries-groups "$4" "$2" "$1" "$(awk "BEGIN {print ($after - $before) / 5}")"
+}
+
+queries_groups()
+{
+    local groups query
+
+    postgres_restart
+    for query in alone list; do
+        watcher_start --url "$(realtime_url)" --connections 10 --topics 100 --hello "$query_hello" \
+            --subscribe "$(stream_frame "bench/$query" '{seq}')" || return
+        for groups in 10 100 1000; do
+            measure_query_groups "$1" "$groups" "$query" "$([ $query = list ] && echo 'one statement' || echo 'one by one')"
+        done
+        watcher_stop
+    done
+}
+
 queries_writes()
 {
     local followers
@@ -148,6 +180,7 @@ queries_round()
     measure_query_rows "$1"
     queries_rivals "$1"
     queries_writes "$1"
+    queries_groups "$1"
     measure_query_memory "$1"
 }
 

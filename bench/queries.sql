@@ -23,6 +23,8 @@ AS $$
 		SELECT s + i, s, s - 999 + (i - 1) / 10, i FROM unnest(sizes) s, generate_series(1, s) i;
 $$;
 SELECT bench.q_fill('{1000,100000,1000000}');
+-- One more in each of 1,000 lists
+INSERT INTO bench.q_item SELECT 3000000 + i, 0, i, 1 FROM generate_series(1, 1000) i;
 CREATE INDEX ON bench.q_item (list);
 CREATE INDEX ON bench.q_item (size, place, id);
 CREATE INDEX ON bench.q_list (size);
@@ -61,6 +63,8 @@ SELECT realtime.query('bench/grouped', 'SELECT l.id, l.name, x.items, x.t FROM b
 SELECT realtime.query('bench/window', 'SELECT id, t, row_number() OVER (PARTITION BY list ORDER BY place, id) AS n FROM bench.q_item WHERE size = $1', max_rows => 2000000);
 SELECT realtime.query('bench/top', 'SELECT id, place, t FROM bench.q_item WHERE size = $1 ORDER BY place, id LIMIT 20');
 SELECT realtime.query('bench/list', 'SELECT id, place, t FROM bench.q_item WHERE list = $1');
+-- What depends on who asks is run for each group alone
+SELECT realtime.query('bench/alone', $$SELECT id, place, t FROM bench.q_item WHERE list = $1 AND coalesce(realtime.user_id(), '') = ''$$);
 GRANT SELECT, UPDATE ON bench.q_list, bench.q_item, bench.q_none, bench.q_live, bench.q_rival TO realtime_anonymous, bench;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA bench TO realtime_anonymous, bench;
 VACUUM ANALYZE bench.q_list, bench.q_item, bench.q_none, bench.q_live, bench.q_rival;

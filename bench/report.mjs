@@ -335,6 +335,7 @@ function queries() {
   const rivals = rowsOf('queries-rival', [0, 1], ['p50', 'p99'], ([name, rows], values) =>
     [{ notify: 'the query again at each NOTIFY, Node and pg', tanstack: 'TanStack DB, in an order, in memory', pglite: 'PGlite, live.incrementalQuery()' }[name],
       show(Number(rows)), show(values.p50), show(values.p99)]);
+  const many = rowsOf('queries-groups', [0, 1], ['ms'], ([name, groups], values) => [name, show(Number(groups)), show(values.ms)]);
   const kept = rowsOf('queries-memory', [0], ['groups', 'rows', 'bytes'], ([name], values) =>
     [name, show(values.groups), show(values.rows / values.groups), show(values.bytes)]);
   return `## Live queries
@@ -356,6 +357,11 @@ One session that updates rows by their key as fast as it can, while others follo
 write, with the runs and what is sent to all. Writes that come while queries are run are told together.
 
 ${table(['who follows', 'writes /s', 'p50 (µs)', 'p99 (µs)', 'CPU (µs)', 'events per write'], written)}
+
+One change of a row of each of so many groups with arguments of their own: time of all runs of the round. A query that depends
+on who asks is run for each of them, others by one statement.
+
+${table(['groups are run', 'groups', 'runs together (ms)'], many)}
 
 Groups of clients that ask the same, in shared memory.
 

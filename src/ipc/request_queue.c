@@ -18,6 +18,7 @@
 #include "src/ipc/crew.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/fair_queue.h"
+#include "src/ipc/query_round.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
 
@@ -154,13 +155,15 @@ wake_for_queue(void)
 
 /*
  * Who is to be idle says so under the lock and then looks here; so either it
- * sees the wish, or it is seen.
+ * sees the wish, or it is seen.  Who has the turn looks here after it has given it
+ * back, so nobody is woken while somebody has it.
  */
 void
 rt_round_want(void)
 {
 	pg_memory_barrier();
-	if (!rt_round_is_wanted() && pg_atomic_exchange_u32(&area->round_wanted, 1) == 0)
+	if (!rt_round_is_wanted() && pg_atomic_exchange_u32(&area->round_wanted, 1) == 0 &&
+		rt_query_round_is_free())
 		wake_for_round();
 }
 

@@ -66,12 +66,25 @@ typedef struct Round
 
 static int	executor_number = -1;
 
+/* For who was not woken for a round while this one had the turn. */
+static void
+wish_again(void)
+{
+	if (rt_round_is_wanted())
+	{
+		rt_round_take();
+		rt_round_want();
+	}
+}
+
+/* It may also have given the turn back and not have looked yet. */
 static void
 leave_round(int code, Datum arg)
 {
 	rt_query_groups_abandon(executor_number);
 	if (rt_query_round_release(executor_number))
 		rt_round_want();
+	wish_again();
 }
 
 void
@@ -517,17 +530,11 @@ rt_round_do(RtQueryGroup *wanted)
 	MemoryContextDelete(round.context);
 }
 
-/* Who was woken for a round while this one had the turn has gone to sleep. */
 void
 rt_round_end(void)
 {
-	if (!rt_query_round_release(executor_number))
-		return;
-	if (rt_round_is_wanted())
-	{
-		rt_round_take();
-		rt_round_want();
-	}
+	if (rt_query_round_release(executor_number))
+		wish_again();
 }
 
 static int
