@@ -422,6 +422,7 @@ static void
 answer_remembered(RtStreamWork *stream)
 {
 	stream->remembered = true;
+	stream->tier = RT_TIER_REPLAYED;
 	stream->work.request->answer_position = 0;
 	stream->flags |= RT_TOPIC_REMEMBERED;
 	stream->reply.replay = RT_REPLAYED_YES;
@@ -684,7 +685,8 @@ rt_stream_run(RtRequest *request, RtWorkResult *result)
 	*result = rt_work_result(work);
 	if (work->fault.code != NULL)
 		answer_fault(stream, result);
-	else if (stream->loads && !rt_stream_is_channel(stream->declaration))
+	else if ((stream->loads || stream->remembered) &&
+			 !rt_stream_is_channel(stream->declaration))
 		rt_work_count_value(stream->tier);
 	return true;
 }
