@@ -15,6 +15,8 @@
 #include "utils/resowner.h"
 
 #include "src/backend/after_commit.h"
+#include "src/ipc/change_ring.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
 #include "src/ipc/tail_hint.h"
 #include "src/ipc/vacate.h"
@@ -48,6 +50,9 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	if (changed)
 	{
 		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
+		/* clients of a query that is none any more are told at once */
+		if (rt_changes_are_wanted())
+			rt_round_want();
 	}
 	if (wake)
 	{

@@ -41,6 +41,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/leftover.h"
 #include "src/executor/outgoing.h"
+#include "src/executor/query/observe.h"
 #include "src/executor/query/round.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/access.h"
@@ -393,6 +394,24 @@ run_round(void)
 	return true;
 }
 
+/* Whether on_error functions are to be told something. */
+static bool
+has_failures(void)
+{
+	return executor.found == RT_SERVICE_READY && rt_query_observe_is_due();
+}
+
+/* One of them, before the next request. */
+static void
+tell_failure(void)
+{
+	if (!has_failures())
+		return;
+	executor.leaving |= rt_query_observe_next();
+	executor.idle_since_ms = 0;
+	MemoryContextReset(executor.context);
+}
+
 /* ---- waiting ---- */
 
 /*
@@ -550,9 +569,12 @@ turn(void)
 	if (run_round())
 		return;
 
+	tell_failure();
 	request = rt_request_take(executor.index, rt_outgoing_is_empty());
 	if (request != NULL)
 		run_request(request);
+	else if (has_failures())
+		return;
 	else if (rt_outgoing_is_empty())
 		wait_for_request();
 	else

@@ -246,6 +246,19 @@ rt_identity_begin(RtRequest *request)
 	claims_set_for = session->serial;
 }
 
+void
+rt_identity_begin_as(RtRequest *request, const RtSession *session,
+					 const char *user_data)
+{
+	char	   *text;
+
+	set_caller(request, session, user_data, strlen(user_data));
+	text = compose_claims();
+	claims_set_for = NO_SERIAL;
+	SetConfigOption(CLAIMS_SETTING, text, PGC_USERSET, PGC_S_SESSION);
+	pfree(text);
+}
+
 /* ---- role ---- */
 
 bool

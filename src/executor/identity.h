@@ -34,6 +34,10 @@ extern void rt_identity_settings_changed(void);
  */
 extern void rt_identity_begin(RtRequest *request);
 
+/* The same for a session that is in no table, with its user data, terminated. */
+extern void rt_identity_begin_as(RtRequest *request, const RtSession *session,
+								 const char *user_data);
+
 /*
  * Finds the caller's role; in a transaction.  Returns false if it does not exist
  * or the executor is stale, and raises if it is refused.

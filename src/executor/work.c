@@ -173,7 +173,10 @@ run_transaction(RtWork *work)
 
 	if (!work->keeps_context)
 		rt_context_clear();
-	rt_identity_begin(work->request);
+	if (work->session != NULL)
+		rt_identity_begin_as(work->request, work->session, work->user_data);
+	else
+		rt_identity_begin(work->request);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);

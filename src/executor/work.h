@@ -12,6 +12,7 @@
 
 #include "src/executor/errors.h"
 #include "src/ipc/request.h"
+#include "src/ipc/session.h"
 #include "src/ipc/worker_slot.h"
 
 typedef struct RtWork RtWork;
@@ -31,6 +32,8 @@ typedef struct RtWorkResult
 struct RtWork
 {
 	RtRequest  *request;
+	const RtSession *session;	/* who the caller is instead of its sender, or NULL */
+	const char *user_data;		/* of that one, terminated */
 	const char *activity;		/* path or topic, for logs and pg_stat_activity */
 
 	/*

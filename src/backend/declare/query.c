@@ -152,11 +152,6 @@ check_options(FunctionCallInfo fcinfo, RtQueryRow *row)
 		row->max = positive(fcinfo, QUERY_MAX, "max",
 							"It is the number of rows that clients keep.");
 	row->prepend = rt_parameter_bool(fcinfo, QUERY_PREPEND, "prepend");
-	if (!PG_ARGISNULL(QUERY_ON_ERROR))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s is not supported yet", "on_error"),
-				 errhint("Declare it without this option.")));
 	row->class_of_service = rt_parameter_class(fcinfo, QUERY_CLASS_OF_SERVICE);
 }
 
@@ -335,7 +330,8 @@ check_functions(FunctionCallInfo fcinfo, RtQueryRow *row,
 	{
 		{RT_STREAM_TRANSFORM, QUERY_TRANSFORM},
 		{RT_STREAM_ON_SUBSCRIBE, QUERY_ON_SUBSCRIBE},
-		{RT_STREAM_ON_UNSUBSCRIBE, QUERY_ON_UNSUBSCRIBE}
+		{RT_STREAM_ON_UNSUBSCRIBE, QUERY_ON_UNSUBSCRIBE},
+		{RT_STREAM_ON_ERROR, QUERY_ON_ERROR}
 	};
 
 	if (!PG_ARGISNULL(QUERY_ACCESS))

@@ -322,7 +322,7 @@ put_query_row(RtStatement *statement, const RtQueryRow *row)
 	rt_statement_put_text(statement, row->functions[RT_STREAM_TRANSFORM]);
 	rt_statement_put_text(statement, row->functions[RT_STREAM_ON_SUBSCRIBE]);
 	rt_statement_put_text(statement, row->functions[RT_STREAM_ON_UNSUBSCRIBE]);
-	rt_statement_put_text(statement, NULL);	/* on_error */
+	rt_statement_put_text(statement, row->functions[RT_STREAM_ON_ERROR]);
 	rt_statement_put(statement, INT4OID, Int32GetDatum(row->max), row->max == 0);
 	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->prepend), false);
 	rt_statement_put_text(statement, row->class_of_service);

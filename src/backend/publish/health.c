@@ -14,11 +14,24 @@
 #include "utils/json.h"
 
 #include "src/backend/publish/publish.h"
+#include "src/protocol/topic.h"
 
 #define REASON_MAX 1024			/* bytes */
 
 PG_FUNCTION_INFO_V1(realtime_mark_degraded);
 PG_FUNCTION_INFO_V1(realtime_mark_recovered);
+
+/* Unlike others the topics of live queries may be spoken of, though nobody publishes on them. */
+static void
+check_topic(const char *topic, Size len)
+{
+	Size		prefix = strlen(RT_QUERY_TOPIC);
+
+	if (len > prefix && memcmp(topic, RT_QUERY_TOPIC, prefix) == 0 &&
+		rt_topic_is_valid(topic, len))
+		return;
+	rt_publish_check_topic(topic, len);
+}
 
 static void
 tell(FunctionCallInfo fcinfo, const char *name, const char *data)
@@ -37,7 +50,7 @@ tell(FunctionCallInfo fcinfo, const char *name, const char *data)
 	topic = PG_GETARG_TEXT_PP(0);
 	event.topic = VARDATA_ANY(topic);
 	event.topic_len = VARSIZE_ANY_EXHDR(topic);
-	rt_publish_check_topic(event.topic, event.topic_len);
+	check_topic(event.topic, event.topic_len);
 	rt_pending_add_about(&event);
 }
 

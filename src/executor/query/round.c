@@ -34,6 +34,7 @@
 #include "src/executor/query/check.h"
 #include "src/executor/query/events.h"
 #include "src/executor/query/match.h"
+#include "src/executor/query/observe.h"
 #include "src/executor/query/round.h"
 #include "src/executor/query/run.h"
 #include "src/executor/query/window.h"
@@ -131,15 +132,30 @@ read_changes(void)
 	return changes;
 }
 
+/* Whether there may be other declarations than in the last round of this process. */
+static bool
+has_other_declarations(void)
+{
+	static uint64 seen = 0;
+	uint64		before = seen;
+
+	seen = rt_declarations_version();
+	return seen != before;
+}
+
+/* A query that is dropped, or another one by now, concerns its clients, too. */
 static void
 touch_groups(RtRoundChanges *changes)
 {
+	bool		other = has_other_declarations();
+
 	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
 	{
 		if (group->touched)
 			group->behind = true;
 		else if (!group->gone)
-			group->touched = rt_round_changes_concern(changes, group);
+			group->touched = (other && rt_declaration_query(group->declaration) == NULL) ||
+				rt_round_changes_concern(changes, group);
 	}
 }
 
@@ -473,6 +489,8 @@ finish(Round *round)
 		count_run(run, add_events(&events, run));
 		if (run->fault.code != NULL)
 			round->late = lappend(round->late, run);
+		if (run->fault.code != NULL && !run->group->failing)
+			rt_query_observe_later(run);
 	}
 	add_positions(&events, round);
 	rt_query_events_reserve(&events, list_length(round->runs));

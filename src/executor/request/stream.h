@@ -140,6 +140,14 @@ extern void rt_stream_resume(RtStreamWork *stream);
 extern void rt_stream_observe(RtStreamWork *stream, RtWorkResult *result);
 extern void rt_stream_observe_here(RtStreamWork *stream, const RtFault *fault);
 
+/*
+ * Tells the on_error function of a path of a fault, in a transaction of its own: as
+ * the sender of a request, or, unless it is NULL, as a session that is nobody's.
+ */
+extern RtWorkResult rt_observer_run(RtRequest *request, const RtSession *session,
+									const char *user_data, const char *path,
+									const char *topic, const RtFault *fault);
+
 /* Answers a request of kind RELOAD that has failed: an event that says why. */
 extern void rt_stream_tell_subscribers(RtStreamWork *stream);
 

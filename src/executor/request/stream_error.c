@@ -24,7 +24,7 @@
 typedef struct ObserverWork
 {
 	RtWork		work;			/* first */
-	RtStreamWork *stream;
+	const char *topic;
 	const RtFault *fault;
 	RtFunction *function;		/* NULL = none */
 } ObserverWork;
@@ -77,7 +77,7 @@ run_observer(RtWork *work)
 	ObserverWork *observer = (ObserverWork *) work;
 
 	work->stage = RT_STAGE_HANDLER;
-	call_observer(observer->function, observer->fault, observer->stream->topic);
+	call_observer(observer->function, observer->fault, observer->topic);
 }
 
 /* The request as if it were another one: what became of it is not ours. */
@@ -102,28 +102,44 @@ is_nobodys_fault(const RtFault *fault)
 	return code == RT_CODE_CANCELLED || code == RT_CODE_SERVICE_UNAVAILABLE;
 }
 
+RtWorkResult
+rt_observer_run(RtRequest *request, const RtSession *session, const char *user_data,
+				const char *path, const char *topic, const RtFault *fault)
+{
+	ObserverWork observer;
+
+	memset(&observer, 0, sizeof(observer));
+	observer.work.request = request;
+	observer.work.session = session;
+	observer.work.user_data = user_data;
+	observer.work.activity = path;
+	observer.work.prepare = prepare_observer;
+	observer.work.run = run_observer;
+	observer.topic = topic;
+	observer.fault = fault;
+	rt_work_run(&observer.work);
+
+	if (observer.function != NULL && observer.work.fault.code != NULL)
+	{
+		rt_function_failed(observer.function);
+		ereport(LOG,
+				(errmsg("on_error of \"%s\" has failed", path),
+				 errdetail_internal("%s", observer.work.fault.message)));
+	}
+	else if (observer.function != NULL)
+		rt_function_timed(observer.function, rt_work_run_time(&observer.work));
+	return rt_work_result(&observer.work);
+}
+
 void
 rt_stream_observe(RtStreamWork *stream, RtWorkResult *result)
 {
-	ObserverWork observer;
 	RtWorkResult own;
 
 	if (!stream->observed || is_nobodys_fault(&stream->work.fault))
 		return;
-	memset(&observer, 0, sizeof(observer));
-	observer.work.request = copy_request(stream->work.request);
-	observer.work.activity = stream->work.activity;
-	observer.work.prepare = prepare_observer;
-	observer.work.run = run_observer;
-	observer.stream = stream;
-	observer.fault = &stream->work.fault;
-	rt_work_run(&observer.work);
-
-	if (observer.function != NULL && observer.work.fault.code != NULL)
-		rt_function_failed(observer.function);
-	else if (observer.function != NULL)
-		rt_function_timed(observer.function, rt_work_run_time(&observer.work));
-	own = rt_work_result(&observer.work);
+	own = rt_observer_run(copy_request(stream->work.request), NULL, NULL,
+						  stream->work.activity, stream->topic, &stream->work.fault);
 	result->session_is_spoiled |= own.session_is_spoiled;
 	result->durability = rt_durability_sum(result->durability, own.durability);
 	result->ended = own.ended;
