@@ -80,7 +80,7 @@ my @queries = (
 	[ 'o/note_count', 'id', 'SELECT l.id, count(n.id) AS c FROM app.list l LEFT JOIN app.note n ON n.list_id = l.id GROUP BY l.id', [] ],
 	[ 'o/part', 'list_id,id', 'SELECT list_id, id, n FROM app.part WHERE list_id = $1', [1], [3] ],
 	[ 'o/leaf', 'list_id,id', 'SELECT list_id, id, n FROM app.part_2', [] ],
-	[ 'o/sum', 'k', 'SELECT 1 AS k, count(*) AS c, min(n) AS least, max(price) AS most FROM app.item', [] ],
+	[ 'o/sum', 'k', 'SELECT 1 AS k, count(*) AS c, min(n) AS least, trim_scale(max(price)) AS most FROM app.item', [] ],
 	[ 'o/chain', 'id', 'SELECT n.id, l.owner, count(i.id) AS c FROM app.part n LEFT JOIN app.list l ON l.id = n.list_id LEFT JOIN app.item i ON i.list_id = l.id WHERE n.list_id = 1 GROUP BY n.id, l.owner', [] ]);
 
 declare_query($node, @$_[ 0 .. 2 ]) for @queries;
