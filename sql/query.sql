@@ -137,7 +137,7 @@ SELECT * FROM (VALUES
 	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list', max_rows => 0)$$),
 	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list', max => 0)$$),
 	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list', prepend => NULL)$$),
-	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list', on_error => 'app.seen(text)')$$),
+	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list', on_error => 'app.may(integer)')$$),
 	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list', class_of_service => 'gold')$$),
 	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list WHERE id = $1', access => 'app.may_text(text)')$$),
 	($$SELECT realtime.query('app/no', 'SELECT id FROM app.list', guard => '{app.may(integer)}')$$),
