@@ -73,6 +73,14 @@ sub effects
 	my ($what) = @_;
 	return $node->safe_psql('postgres', "SELECT count(*) FROM app.effect WHERE what = '$what'");
 }
+# All that was sent before waits, but for what holds the key.
+sub settled
+{
+	my (@clients) = @_;
+	ws_call($_, 'pay/plain', ['beside']) for @clients;
+	return poll_until(sub { $node->safe_psql('postgres',
+		q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'realtime executor' AND state = 'active'}) == 1 });
+}
 sub parked { return $node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted}) }
 
 my ($ws, $other) = map { ws_connect($node) } 1 .. 2;
@@ -153,6 +161,7 @@ for my $path ('pay/slowly', 'pay/shared')
 	# who is answered behind them knows that they wait
 	is(ws_call($_, 'pay/plain', ['beside'])->{ok}, JSON::PP::true, "$path: twins that wait leave executors to others")
 	  for ($ws, $other) x 3;
+	settled();
 	is(effects($what), 0, 'nothing has happened yet');
 	unblock();
 	my $answers = twins_answers($what, 10, $ws, $other);
@@ -171,7 +180,7 @@ block();
 ws_send($ws, { rpc => 'pay/slowly', args => ['wrapped'], idempotencyKey => 'wrapped' });
 ok(poll_until(sub { parked() == 1 }), 'a call whose answer nobody wants');
 ws_send($_, { rpc => 'pay/slowly', id => 'wrapped', args => ['wrapped'], idempotencyKey => 'wrapped' }) for ($ws, $other);
-ws_call($_, 'pay/plain', ['beside']) for ($ws, $other);
+settled($ws, $other);
 unblock();
 is(join(' ', keys %{ ws_wait($_, sub { ($_->{event} // '') eq 'wrapped' })->{data}{data} }), 'paid', 'and twins get what middlewares have made of it')
   for ($ws, $other);
