@@ -187,6 +187,16 @@ typedef struct RtAdmissionDeclaration
 	RtNamedFunction predicate;
 } RtAdmissionDeclaration;
 
+/* How often a path, or all of them, may be called. */
+typedef struct RtRateDeclaration
+{
+	const char *path;
+	int			rate_limit;		/* 0 = as often as you like */
+	int			rate_window_ms;
+} RtRateDeclaration;
+
+#define RT_RATE_OF_ALL "*"
+
 /* A circuit breaker. */
 typedef struct RtBreakerDeclaration
 {

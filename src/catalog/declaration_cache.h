@@ -65,6 +65,7 @@ typedef struct RtDeclarations
 	RtNamedFunction hooks[RT_HOOKS];
 	List	   *admissions;		/* RtAdmissionDeclaration */
 	List	   *breakers;		/* RtBreakerDeclaration */
+	List	   *rates;			/* RtRateDeclaration */
 	List	   *middlewares;	/* RtMiddlewareDeclaration, in order */
 	List	   *modules;		/* RtModuleDeclaration, outer before inner ones */
 	List	   *invalidated;	/* RtStreamDeclaration: those with invalidate_on */

@@ -66,7 +66,7 @@ static int	compare_templates(const ListCell *a, const ListCell *b);
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
 	read_hook, read_admission, read_module, read_breaker,
-	read_middleware
+	read_middleware, rt_read_rate
 };
 
 RtDeclarations *
@@ -96,6 +96,7 @@ rt_declarations_load(void)
 						   rt_declaration_tables[i].natts, readers[i]);
 	list_sort(declarations->middlewares, compare_middlewares);
 	rt_declarations_join_modules(declarations);
+	rt_declarations_join_rates(declarations);
 	join_streams(declarations);
 	list_sort(declarations->templates, compare_templates);
 	MemoryContextSwitchTo(old_context);

@@ -20,6 +20,10 @@ extern int	rt_refer_all(RtDeclarations *declarations, const RtRow *row, int anum
 						 const char *kind, const char *path,
 						 const char *purpose, Oid **functions);
 
+/* Reads a rule; and gives paths the limits that rules say. */
+extern void rt_read_rate(RtDeclarations *declarations, const RtRow *row);
+extern void rt_declarations_join_rates(RtDeclarations *declarations);
+
 /* Puts the guards of modules before those of the paths in them. */
 extern void rt_declarations_join_modules(RtDeclarations *declarations);
 

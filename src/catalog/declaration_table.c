@@ -98,7 +98,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_ADMISSION_TABLE, "class", "class", Natts_admission, admission_functions, false},
 	{RT_GUARD_TABLE, "module", "module", Natts_guard, guard_functions, false},
 	{RT_BREAKER_TABLE, "breaker", "name", Natts_breaker, no_functions, false},
-	{RT_MIDDLEWARE_TABLE, "middleware", "name", Natts_middleware, middleware_functions, false}
+	{RT_MIDDLEWARE_TABLE, "middleware", "name", Natts_middleware, middleware_functions, false},
+	{RT_RATE_TABLE, "rate limit", "path", Natts_rate, no_functions, false}
 };
 
 const RtDeclarationTable *

@@ -164,6 +164,15 @@ enum
 	Natts_middleware = Anum_middleware_place
 };
 
+#define RT_RATE_TABLE "rate_limit_declaration"
+enum
+{
+	Anum_rate_path = 1,
+	Anum_rate_rate_limit,
+	Anum_rate_rate_window,
+	Natts_rate = Anum_rate_rate_window
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -183,7 +192,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 10
+#define RT_DECLARATION_TABLES 11
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

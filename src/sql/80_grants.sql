@@ -55,13 +55,14 @@ GRANT EXECUTE ON FUNCTION
 	realtime.breaker(text, integer, interval),
 	realtime.guard(text, regprocedure[], boolean),
 	realtime.middleware(text, regprocedure, integer),
+	realtime.rate_limits(text, integer, interval, boolean),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration,
 	realtime.hook_declaration, realtime.admission_declaration,
 	realtime.guard_declaration, realtime.breaker_declaration,
-	realtime.middleware_declaration
+	realtime.middleware_declaration, realtime.rate_limit_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;

@@ -71,4 +71,27 @@ is(codes('app/five', @ann[0, 1]), 'ok RATE_LIMITED', 'a higher limit lets pass w
 $node->safe_psql('postgres', q{SELECT realtime.rpc('app/five', 'app.one()')});
 is(codes('app/five', @ann, $bob), join(' ', ('ok') x 7), 'without a limit there is none');
 
+# Rules for paths that say nothing, or too much
+$node->safe_psql('postgres', q{
+SELECT realtime.rpc('rule/' || name, 'app.one()') FROM unnest('{ruled,any,exempt}'::text[]) name;
+SELECT realtime.rpc('rule/own', 'app.one()', rate_limit => 3, rate_window => '1 h'),
+	realtime.rpc('rule/exempt', 'app.one()', rate_limit => 1, rate_window => '1 h'),
+	realtime.rate_limits('rule/ruled', 2, '1 h'), realtime.rate_limits('rule/own', 1, '1 h'),
+	realtime.rate_limits('*', 1, '1 h'), realtime.rate_limits('rule/exempt', exempt => true), realtime.rate_limits('rule/later', 2, '1 h');
+SELECT realtime.rpc('rule/later', 'app.one()') });
+my $ruled = connect_as();
+my %expected = (ruled => 'ok ok RATE_LIMITED', own => 'ok ok ok', any => 'ok RATE_LIMITED RATE_LIMITED', exempt => 'ok ok ok', later => 'ok ok RATE_LIMITED');
+is(codes("rule/$_", ($ruled) x 3), $expected{$_}, "what is $_") for sort keys %expected;
+is(code($ruled, 'rule/own'), 'RATE_LIMITED', 'a limit of its own goes before a rule');
+$node->safe_psql('postgres', q{SELECT realtime.rate_limits('*'), realtime.rate_limits('rule/ruled')});
+is(codes("rule/$_", ($ruled) x 3), 'ok ok ok', "without the rule $_ has no limit") for qw(any ruled);
+for (
+	[ q{'*', exempt => true} => 'not all paths can be exempt' ], [ q{'a/b', 1, exempt => true} => 'a path cannot be exempt and have a limit' ],
+	[ q{'a/b', 0} => 'rate_limit must be greater than 0' ], [ q{'a/b', 1, NULL} => 'rate_window must not be null' ],
+	[ q{'a/b', 1, '0'} => 'rate_window must be at least one millisecond' ], [ q{'a', 1} => 'is not valid' ], [ q{NULL} => 'path must not be null' ])
+{
+	my (undef, undef, $error) = $node->psql('postgres', "SELECT realtime.rate_limits($_->[0])");
+	like($error, qr/ERROR:  .*\Q$_->[1]\E/, "rate_limits($_->[0]) is refused");
+}
+
 done_testing();

@@ -101,6 +101,12 @@ rt_store_begin_admission(void)
 }
 
 void
+rt_store_begin_rate_limit(void)
+{
+	LockRelationOid(table_oid(RT_RATE_TABLE), RowExclusiveLock);
+}
+
+void
 rt_store_begin_breaker(void)
 {
 	LockRelationOid(table_oid(RT_BREAKER_TABLE), RowExclusiveLock);
@@ -403,6 +409,27 @@ rt_store_admission(const RtAdmissionRow *row)
 	rt_statement_put_text(&statement, row->name);
 	rt_statement_put_text_array(&statement, row->reasons);
 	rt_statement_put_text(&statement, row->predicate);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
+rt_store_rate_limit(const char *path, int limit, Interval *window, bool exempt)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.rate_limit_declaration (path, rate_limit, rate_window)"
+		" VALUES ($1, $2, $3)"
+		" ON CONFLICT (path) DO UPDATE SET"
+		" rate_limit = EXCLUDED.rate_limit, rate_window = EXCLUDED.rate_window"
+	};
+
+	if (limit == 0 && !exempt)
+	{
+		(void) delete_from(rt_declaration_table(RT_RATE_TABLE), path);
+		return;
+	}
+	rt_statement_put_text(&statement, path);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(limit), exempt);
+	rt_statement_put_interval(&statement, window);
 	run(&statement, SPI_OK_INSERT);
 }
 

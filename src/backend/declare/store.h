@@ -129,6 +129,7 @@ extern void rt_store_begin_hook(void);
 extern void rt_store_begin_admission(void);
 extern void rt_store_begin_guard(void);
 extern void rt_store_begin_breaker(void);
+extern void rt_store_begin_rate_limit(void);
 extern void rt_store_begin_middleware(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
@@ -140,6 +141,10 @@ extern void rt_store_bridge(const RtBridgeRow *row);
 
 /* Without reasons and predicate: there is none any more. */
 extern void rt_store_admission(const RtAdmissionRow *row);
+
+/* Without a limit and not exempt: likewise. */
+extern void rt_store_rate_limit(const char *path, int limit, Interval *window,
+								bool exempt);
 
 /* threshold 0: likewise. */
 extern void rt_store_breaker(const char *name, int threshold, Interval *reset);
