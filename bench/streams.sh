@@ -51,6 +51,30 @@ measure_delivery()
         "$(value cpu_us_each "$result")" "$(value missing "$result")"
 }
 
+# measure_back <case> <round> <memory of gateways>: clients come back to one of 100
+# topics, of which they have missed the last 10 events.
+measure_back()
+{
+    local result since
+
+    postgres_set realtime.replay_memory "'$3'"
+    # a gateway that nobody listens to does not read what is published
+    watcher_start --url "$(realtime_url)" --subscribe "$(stream_frame bench/back 1)" || return
+    sql "SELECT realtime.publish('back:' || topic, 'created', jsonb_build_object('id', n, 'text', repeat('x', 100)))
+        FROM generate_series(1, 100) topic, generate_series(1, 20) n" >/dev/null
+    since=$(sql "SELECT realtime.seq('back:1') - 10")
+    sleep 0.3
+    run_load calls --url "$(realtime_url)" --rpc bench/back --args '[{rand:1:100}],"stream":true,"seq":'"$since" \
+        --connections 32 --in-flight 16 --seconds "$seconds" --warmup "$warmup" --cpu-of "$POSTMASTER_PID"
+    watcher_stop
+    postgres_set realtime.replay_memory "'4MB'"
+    [ -n "$result" ] || return
+    printf '    %-44s %9.0f/s  p50 %8.0f us  p99 %8.0f us  %7.2f us CPU\n' "$1" "$(value per_second "$result")" \
+        "$(value p50_us "$result")" "$(value p99_us "$result")" "$(value cpu_us_each "$result")"
+    note streams-subscribe "$1" "$2" "$(value per_second "$result")" "$(value p50_us "$result")" \
+        "$(value p99_us "$result")" "$(value cpu_us_each "$result")"
+}
+
 loads_run()
 {
     sql "SELECT pg_stat_force_next_flush()" >/dev/null
@@ -121,6 +145,8 @@ streams_round()
     measure_subscribe 'stream of 20 rows, 100 topics' "$1" bench/feed
     measure_subscribe 'unchanged, by its version' "$1" bench/versioned
     measure_subscribe 'the loader alone, pgbench' "$1" pgbench
+    measure_back '10 missed events, from memory' "$1" 4MB
+    measure_back '10 missed events, from the table' "$1" 0
     for question in 1 100; do
         measure_delivery 'live table' "$1" bench/feed feed_insert $question
         measure_delivery 'publish()' "$1" bench/told feed_publish $question

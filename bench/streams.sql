@@ -52,7 +52,8 @@ SELECT realtime.stream('bench/versioned', 'versioned:{room}', 'bench.feed_of(int
 SELECT realtime.stream('bench/told', 'told:{room}', 'bench.feed_of(integer)');
 SELECT realtime.stream('bench/kept', 'kept:{room}', 'bench.feed_of(integer)', replay => true);
 SELECT realtime.channel('bench/channel', 'channel:{1}');
-SELECT realtime.channel('bench/log', 'log:{1}', replay => true, replay_size => 10000000);
+SELECT realtime.channel('bench/log', 'log:{1}', replay => true, replay_size => 10000000),
+	realtime.channel('bench/back', 'back:{1}', replay => true);
 
 -- Events of 1,000 bytes of text, numbered in their data as well
 CREATE PROCEDURE bench.fill_log(which text, events integer)

@@ -13,6 +13,7 @@ my $node = new_node(
 	'realtime.executors' => 4,
 	'realtime.gateways' => 2,
 	'realtime.max_backpressure' => 128 * 1024,
+	'realtime.ring_size' => '1MB',
 	'autovacuum' => 'off');
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
@@ -228,6 +229,30 @@ is_deeply([ map { $_->{seq} } @got ], [ $seq - 39 .. $seq ], 'and the rest follo
 $repaired = sql('SELECT sum(repairs) FROM realtime.stat_gateway') - $repaired;
 cmp_ok($repaired, '>', 0, 'as repairs');
 is(remembered() - $told, 1 + $repaired, 'all of them from memory');
+
+# A gateway that has not read all that was published, and one that is another one now
+sub pid_of { return sql("SELECT pid FROM realtime.stat_gateway WHERE number = $_[0]"); }
+publish('kept:over', 2);
+all_have_read();
+$seq = sql(q{SELECT realtime.seq('kept:over')}) - 1;
+is((comes_back($gateways[0], 'kept/rows', 'over', $seq))[1], '1 0', 'in memory');
+my ($overruns, $stopped) = (sql('SELECT sum(ring_overruns) FROM realtime.stat_gateway'), pid_of($gateways[0]));
+kill 'STOP', $stopped;
+publish('kept:over', 2);
+publish('plain:noise', 200, 10000);
+publish('kept:over', 2);
+kill 'CONT', $stopped;
+ok(poll_until(sub { sql('SELECT sum(ring_overruns) FROM realtime.stat_gateway') > $overruns }), 'the ring was written round before it was read');
+($reply, $ways) = comes_back($gateways[0], 'kept/rows', 'over', $seq);
+is_deeply([ map { $_->{seq} } @{ $reply->{data} } ], [ $seq + 1 .. $seq + 5 ], 'nothing is missing of what the gateway has not seen');
+is($ways, '0 0', 'and it is not taken from memory');
+($reply, $ways) = comes_back($gateways[0], 'kept/rows', 'over', $seq + 4);
+is_deeply([ map { $_->{seq} } @{ $reply->{data} } ], [ $seq + 5 ], 'nor of what it has seen since');
+kill 'TERM', $stopped;
+ok(poll_until(sub { (pid_of($gateways[0]) // '') !~ /^(|$stopped)$/ }), 'a gateway ends, and another one takes its place');
+($reply, $ways) = comes_back($gateways[0], 'kept/rows', 'over', $seq);
+is_deeply([ map { $_->{seq} } @{ $reply->{data} } ], [ $seq + 1 .. $seq + 5 ], 'which has all of it read');
+is($ways, '0 0', 'as it has no memory of it');
 
 $node->stop('fast');
 unlike(slurp_file($node->logfile), qr/PANIC|was terminated by signal|TRAP:/, 'nothing has crashed');
