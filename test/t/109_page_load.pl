@@ -249,6 +249,17 @@ $lock->query_safe('SELECT pg_advisory_unlock(1)');
 @values = map { content($_)->{data} } @same[ 2, 3 ];
 is($values[0]{load}, $values[1]{load}, 'they have their value');
 
+# Nor with one that takes too long
+time_out(q{'1s'});
+ok(poll_until(sub { return join(' ', map { $_ // '' } (load(undef, 'app/breaks', 'hang'))[0]) eq '504' }), 'there is less time');
+$lock->query_safe('SELECT pg_advisory_lock(1)');
+@same = map { begin_load("127.0.0.$_", 'app/slow', 1) } 2 .. 6;
+like(join(' ', map { content($_)->{code} } @same), qr/^TIMEOUT (TIMEOUT|OVERLOADED)( (TIMEOUT|OVERLOADED)){3}$/, 'all are told that it took, or they waited, too long');
+$lock->query_safe('SELECT pg_advisory_unlock(1)');
+like(content(begin_load('127.0.0.2', 'app/slow', 1))->{data}{load}, qr/^\d{4}-/, 'who comes afterwards has the value');
+time_out('DEFAULT');
+ok(poll_until(sub { $node->safe_psql('postgres', 'SHOW realtime.handler_timeout') eq '10min' }), 'others have their time');
+
 # What is not the same for all
 for my $round (1, 2)
 {
