@@ -11,6 +11,7 @@
 #include "storage/shmem.h"
 
 #include "src/guc.h"
+#include "src/ipc/publish_ring.h"
 #include "src/ipc/service.h"
 #include "src/ipc/tail_hint.h"
 
@@ -26,6 +27,7 @@ typedef struct Hint
 typedef struct Hints
 {
 	pg_atomic_uint64 outdated;	/* how often */
+	pg_atomic_uint64 outdated_at;	/* the last time, a position of the ring */
 	pg_atomic_uint64 generations[FLEXIBLE_ARRAY_MEMBER];	/* of gateways */
 } Hints;
 
@@ -61,6 +63,7 @@ rt_tail_hints_init(void)
 	if (found)
 		return;
 	pg_atomic_init_u64(&shared->outdated, 0);
+	pg_atomic_init_u64(&shared->outdated_at, 0);
 	for (int i = 0; i < realtime_gateways; i++)
 		pg_atomic_init_u64(&shared->generations[i], 0);
 	for (int i = 0; i < HINTS * realtime_gateways; i++)
@@ -77,10 +80,23 @@ rt_tail_generation(void)
 	return pg_atomic_read_u64(&shared->outdated) << 32 | rt_catalog_generation();
 }
 
+/* A gateway may read later what was published before. */
 void
 rt_tails_outdate(void)
 {
+	uint64		position = rt_ring_position();
+	uint64		before = pg_atomic_read_u64(&shared->outdated_at);
+
+	while (before < position &&
+		   !pg_atomic_compare_exchange_u64(&shared->outdated_at, &before, position))
+		;
 	pg_atomic_fetch_add_u64(&shared->outdated, 1);
+}
+
+uint64
+rt_tails_outdated_at(void)
+{
+	return pg_atomic_read_u64(&shared->outdated_at);
 }
 
 void

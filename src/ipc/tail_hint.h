@@ -22,6 +22,9 @@ extern void rt_tail_hints_init(void);
 extern uint64 rt_tail_generation(void);
 extern void rt_tails_outdate(void);
 
+/* Position of the ring then: what lies before it is not to be kept. */
+extern uint64 rt_tails_outdated_at(void);
+
 /*
  * The gateway itself: it has nothing yet of a generation; and those of a topic, from
  * a number on, first 0 = none.

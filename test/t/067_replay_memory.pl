@@ -180,7 +180,7 @@ sub is_gone
 	my ($what, $path, $room, $seq) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my ($reply, $ways) = comes_back($gateways[0], $path, $room, $seq);
-	return is("$reply->{replay} $ways", '0 0 0', $what);
+	return is("$reply->{replay} $ways", '0 0 0', $what) || diag explain $reply;
 }
 publish('kept:c', 5);
 all_have_read();
@@ -230,8 +230,20 @@ $repaired = sql('SELECT sum(repairs) FROM realtime.stat_gateway') - $repaired;
 cmp_ok($repaired, '>', 0, 'as repairs');
 is(remembered() - $told, 1 + $repaired, 'all of them from memory');
 
-# A gateway that has not read all that was published, and one that is another one now
 sub pid_of { return sql("SELECT pid FROM realtime.stat_gateway WHERE number = $_[0]"); }
+# A gateway that reads what was published when that is gone from the table already
+publish('kept:late', 1);
+all_have_read();
+$seq = sql(q{SELECT realtime.seq('kept:late')});
+my $late = pid_of($gateways[0]);
+kill 'STOP', $late;
+publish('kept:late', 2);
+sql(q{SELECT realtime.clear_replay('kept:late')});
+kill 'CONT', $late;
+is_gone('what was cleared before it was read', 'kept/rows', 'late', $seq + 0);
+is_gone('even in part', 'kept/rows', 'late', $seq + 1);
+
+# A gateway that has not read all that was published, and one that is another one now
 publish('kept:over', 2);
 all_have_read();
 $seq = sql(q{SELECT realtime.seq('kept:over')}) - 1;

@@ -273,7 +273,7 @@ deliver_entry(const RtRingEntry *entry)
 	RtTopic    *topic;
 
 	if (entry->topic_class == RT_TOPIC_REPLAY || (entry->flags & RT_RING_LOST) != 0)
-		rt_tail_note(entry, entry_is_durable(entry));
+		rt_tail_note(entry, reader.position, entry_is_durable(entry));
 	if ((entry->flags & RT_RING_MANY) != 0 && entry->topic_len == 0)
 	{
 		collect_partition(entry);

@@ -237,13 +237,14 @@ keep(const RtRingEntry *entry)
 }
 
 void
-rt_tail_note(const RtRingEntry *entry, bool durable)
+rt_tail_note(const RtRingEntry *entry, uint64 position, bool durable)
 {
 	RtTail	   *tail;
 
 	if (entry->flags & RT_RING_MANY)
 		rt_tails_forget();
-	else if ((entry->flags & RT_RING_LOST) == 0 && durable && entry->seq != 0)
+	else if ((entry->flags & RT_RING_LOST) == 0 && durable && entry->seq != 0 &&
+			 position > rt_tails_outdated_at())
 	{
 		if (are_valid())
 			keep(entry);

@@ -21,10 +21,10 @@ extern void rt_tails_init(void);
 extern bool rt_tails_any(void);
 
 /*
- * The fan-out has an entry, which may be told or not; or events have passed that
- * it has not seen.
+ * The fan-out has an entry, up to a position, which may be told or not; or events
+ * have passed that it has not seen.
  */
-extern void rt_tail_note(const RtRingEntry *entry, bool durable);
+extern void rt_tail_note(const RtRingEntry *entry, uint64 position, bool durable);
 extern void rt_tails_forget(void);
 
 /*
