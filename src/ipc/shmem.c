@@ -21,6 +21,7 @@
 #include "src/ipc/commit_slot.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/limiter.h"
 #include "src/ipc/member.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
@@ -60,6 +61,7 @@ static const SharedArea areas[] = {
 	{rt_parking_size, rt_parking_init},
 	{rt_expected_times_size, rt_expected_times_init},
 	{rt_rates_size, rt_rates_init},
+	{rt_limiters_size, rt_limiters_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
@@ -97,6 +99,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimeParking", 1);
 	RequestNamedLWLockTranche("RealtimeRate", 1);
+	RequestNamedLWLockTranche("RealtimeLimiter", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
 	RequestNamedLWLockTranche("RealtimeMember", 1);
 	RequestNamedLWLockTranche("RealtimeChangeRing", 1);

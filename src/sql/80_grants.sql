@@ -56,6 +56,10 @@ GRANT EXECUTE ON FUNCTION
 	realtime.guard(text, regprocedure[], boolean),
 	realtime.middleware(text, regprocedure, integer),
 	realtime.rate_limits(text, integer, interval, boolean),
+	realtime.limiter_ban(text, text, interval),
+	realtime.limiter_unban(text, text),
+	realtime.limiter_reset(text, text),
+	realtime.limiter_clear(text),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
@@ -106,7 +110,8 @@ GRANT EXECUTE ON FUNCTION
 	realtime.mark_degraded(text, text),
 	realtime.mark_recovered(text),
 	realtime.throttle(text, text, jsonb, interval),
-	realtime.debounce(text, text, jsonb, interval)
+	realtime.debounce(text, text, jsonb, interval),
+	realtime.consume(text, integer, interval, text, integer, interval)
 	TO realtime_publisher;
 GRANT USAGE ON TYPE realtime.envelope, realtime.message TO realtime_publisher;
 
