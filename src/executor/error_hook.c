@@ -82,20 +82,6 @@ run_hook(RtWork *work)
 	(void) rt_function_invoke(hook->function, &arguments);
 }
 
-/* What becomes of the request is not ours. */
-static RtRequest *
-copy_request(const RtRequest *request)
-{
-	RtRequest  *copy = palloc(sizeof(RtRequest));
-
-	*copy = *request;
-	memset(&copy->answer, 0, sizeof(copy->answer));
-	copy->answer_kind = RT_ANSWER_NONE;
-	copy->overdue = false;
-	copy->in_line = false;		/* its place in line is found by its slot */
-	return copy;
-}
-
 /* Not of one that has failed itself. */
 static bool
 is_wanted(const RtWork *failed)
@@ -114,7 +100,7 @@ rt_error_hook_run(RtWork *failed)
 	if (!is_wanted(failed))
 		return;
 	memset(&hook, 0, sizeof(hook));
-	hook.work.request = copy_request(failed->request);
+	hook.work.request = rt_work_copy_request(failed->request);
 	hook.work.activity = failed->activity;
 	hook.work.prepare = prepare_hook;
 	hook.work.run = run_hook;

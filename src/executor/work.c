@@ -72,6 +72,18 @@ rt_work_count_value(RtStreamTier tier)
 	count(&counters->tiers[tier]);
 }
 
+RtRequest *
+rt_work_copy_request(const RtRequest *request)
+{
+	RtRequest  *copy = palloc(sizeof(RtRequest));
+
+	*copy = *request;
+	memset(&copy->answer, 0, sizeof(copy->answer));
+	copy->answer_kind = RT_ANSWER_NONE;
+	copy->overdue = copy->in_line = false;
+	return copy;
+}
+
 char *
 rt_work_path(RtRequest *request)
 {

@@ -83,6 +83,12 @@ extern void rt_work_init(RtExecutorCounters *counters);
 /* Counts a value of a stream. */
 extern void rt_work_count_value(RtStreamTier tier);
 
+/*
+ * The request as if it were another one, for what is run because of it: what has
+ * become of it is not that one's.
+ */
+extern RtRequest *rt_work_copy_request(const RtRequest *request);
+
 /* A copy of the path, or topic, that is asked for. */
 extern char *rt_work_path(RtRequest *request);
 

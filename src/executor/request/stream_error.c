@@ -80,19 +80,6 @@ run_observer(RtWork *work)
 	call_observer(observer->function, observer->fault, observer->topic);
 }
 
-/* The request as if it were another one: what became of it is not ours. */
-static RtRequest *
-copy_request(const RtRequest *request)
-{
-	RtRequest  *copy = palloc(sizeof(RtRequest));
-
-	*copy = *request;
-	memset(&copy->answer, 0, sizeof(copy->answer));
-	copy->answer_kind = RT_ANSWER_NONE;
-	copy->overdue = false;
-	return copy;
-}
-
 /* The client is gone, or the server is about to be. */
 static bool
 is_nobodys_fault(const RtFault *fault)
@@ -138,7 +125,7 @@ rt_stream_observe(RtStreamWork *stream, RtWorkResult *result)
 
 	if (!stream->observed || is_nobodys_fault(&stream->work.fault))
 		return;
-	own = rt_observer_run(copy_request(stream->work.request), NULL, NULL,
+	own = rt_observer_run(rt_work_copy_request(stream->work.request), NULL, NULL,
 						  stream->work.activity, stream->topic, &stream->work.fault);
 	result->session_is_spoiled |= own.session_is_spoiled;
 	result->durability = rt_durability_sum(result->durability, own.durability);
