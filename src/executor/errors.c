@@ -295,19 +295,26 @@ translate(RtFault *fault, const ErrorData *error, const RtErrorScene *scene)
 }
 
 /*
- * Whether the error says that a service, the server or its means are out of
- * order, and not that something was refused or wrong: connections, also those of
- * foreign tables, resources, the operator, the system, internal errors, and
- * time.
+ * Connections, also those of foreign tables, resources, the operator, the
+ * system, and internal errors.
  */
+bool
+rt_errcode_is_outage(int sqlerrcode)
+{
+	int			category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return sqlerrcode != ERRCODE_QUERY_CANCELED &&
+		(category == CLASS('0', '8') || category == CLASS('H', 'V') ||
+		 category == CLASS('5', '3') || category == CLASS('5', '7') ||
+		 category == CLASS('5', '8') || category == CLASS('X', 'X'));
+}
+
 static bool
 is_outage(const ErrorData *error, const RtErrorScene *scene)
 {
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		return scene->deadline_passed && !scene->shutting_down;
-	return SQLCLASS(error) == CLASS('0', '8') || SQLCLASS(error) == CLASS('H', 'V') ||
-		SQLCLASS(error) == CLASS('5', '3') || SQLCLASS(error) == CLASS('5', '7') ||
-		SQLCLASS(error) == CLASS('5', '8') || SQLCLASS(error) == CLASS('X', 'X');
+	return rt_errcode_is_outage(error->sqlerrcode);
 }
 
 bool

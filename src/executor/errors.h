@@ -68,6 +68,12 @@ extern bool rt_fault_from_error(RtFault *fault, const ErrorData *error,
 extern bool rt_error_is_about_inner_data(const ErrorData *error,
 										 const RtErrorScene *scene);
 
+/*
+ * Whether an error says that a service, the server or its means are out of
+ * order, and not that something was refused or wrong.
+ */
+extern bool rt_errcode_is_outage(int sqlerrcode);
+
 /* Whether running the transaction again may help. */
 extern bool rt_error_is_retryable(const ErrorData *error);
 

@@ -111,6 +111,15 @@ is(outcome('ask/plain', ['x']), 'x', 'and the way is free');
 is(outcome('ask/short', ['slow']), 'TIMEOUT', 'a time-out') for 1 .. 2;
 is(state('short'), 'broken', 'is a failure');
 
+# A middleware that catches the error does not hide it
+$node->safe_psql('postgres', q{
+CREATE FUNCTION app.swallow(path text) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RETURN realtime.next(); EXCEPTION WHEN OTHERS THEN RETURN '"swallowed"'; END $$;
+SELECT realtime.middleware('swallow', 'app.swallow(text)'), realtime.breaker('caught', 2, '1 h'), realtime.rpc('ask/caught', 'app.ask(text)', breaker => 'caught') });
+up('false');
+is(outcome('ask/caught', ['x']), 'swallowed', 'an error that a middleware catches') for 1 .. 2;
+is(state('caught'), 'broken', 'is a failure all the same');
+$node->safe_psql('postgres', q{SELECT realtime.middleware('swallow')});
+
 # A crash forgets
 $node->restart;
 wait_for_call($node, 'ask/free', ['warm']);

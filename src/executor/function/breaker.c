@@ -18,6 +18,7 @@ fill_in(RtBreakerPass *pass, const RtBreakerDeclaration *declaration)
 	strlcpy(pass->name, declaration->name, NAMEDATALEN);
 	pass->threshold = declaration->threshold;
 	pass->reset_ms = declaration->reset_ms;
+	pass->failed = false;
 	pass->turn = rt_breaker_ask(pass->name, pass->reset_ms);
 }
 
@@ -46,6 +47,12 @@ rt_breaker_begin(RtBreakerPass *pass, const char *name, const char *fallback,
 }
 
 void
+rt_breaker_note_error(RtBreakerPass *pass)
+{
+	pass->failed |= rt_errcode_is_outage(geterrcode());
+}
+
+void
 rt_breaker_end(RtBreakerPass *pass, const RtFault *fault)
 {
 	RtBreakerTurn turn = pass->turn;
@@ -56,6 +63,7 @@ rt_breaker_end(RtBreakerPass *pass, const RtFault *fault)
 	if (fault == NULL)
 		rt_breaker_give_back(pass->name, turn);
 	else
-		rt_breaker_tell(pass->name, turn, fault->code != NULL && fault->outage,
+		rt_breaker_tell(pass->name, turn,
+						pass->failed || (fault->code != NULL && fault->outage),
 						pass->threshold, pass->reset_ms);
 }

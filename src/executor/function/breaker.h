@@ -19,6 +19,7 @@ typedef struct RtBreakerPass
 	char		name[NAMEDATALEN];
 	int			threshold;
 	int64		reset_ms;
+	bool		failed;			/* whatever became of the call */
 } RtBreakerPass;
 
 /*
@@ -28,6 +29,9 @@ typedef struct RtBreakerPass
  */
 extern bool rt_breaker_begin(RtBreakerPass *pass, const char *name,
 							 const char *fallback, StringInfo result);
+
+/* In the catch block of what was run: somebody may catch the error as well. */
+extern void rt_breaker_note_error(RtBreakerPass *pass);
 
 /* What has come of it, once; fault NULL = it was not run to its end. */
 extern void rt_breaker_end(RtBreakerPass *pass, const RtFault *fault);

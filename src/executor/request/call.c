@@ -129,6 +129,23 @@ lock_out_others(RtCallWork *call)
 					 RT_CODE_LOCK_TIMEOUT, psprintf("key \"%s\"", name));
 }
 
+static void
+run_handler(RtCallWork *call, StringInfo result)
+{
+	call->work.stage = RT_STAGE_HANDLER;
+	PG_TRY();
+	{
+		rt_function_invoke_json(call->guarded.function, &call->guarded.arguments,
+								result, RT_FRAME_PAYLOAD_MAX);
+	}
+	PG_CATCH();
+	{
+		rt_breaker_note_error(&call->breaker);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
 /* The handler, or what it has answered to the same call before. */
 static void
 invoke_once(RtCallWork *call, StringInfo result)
@@ -141,9 +158,7 @@ invoke_once(RtCallWork *call, StringInfo result)
 	if (!rt_breaker_begin(&call->breaker, call->declaration->breaker,
 						  call->declaration->fallback, result))
 		return;
-	call->work.stage = RT_STAGE_HANDLER;
-	rt_function_invoke_json(call->guarded.function, &call->guarded.arguments,
-							result, RT_FRAME_PAYLOAD_MAX);
+	run_handler(call, result);
 	rt_once_end(&once, result);
 }
 
