@@ -16,11 +16,13 @@
 #include "src/executor/function/admission.h"
 #include "src/executor/identity.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/request.h"
 
 PG_FUNCTION_INFO_V1(realtime_user_id);
 PG_FUNCTION_INFO_V1(realtime_user_data);
 PG_FUNCTION_INFO_V1(realtime_connection_id);
+PG_FUNCTION_INFO_V1(realtime_remote_address);
 PG_FUNCTION_INFO_V1(realtime_request_id);
 PG_FUNCTION_INFO_V1(realtime_cursor);
 PG_FUNCTION_INFO_V1(realtime_shed);
@@ -58,6 +60,24 @@ realtime_connection_id(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	caller->request->answer_alike = false;	/* for nobody else */
 	PG_RETURN_TEXT_P(cstring_to_text(caller->request->asked.connection_id));
+}
+
+/* One that is gone meanwhile has none any more. */
+Datum
+realtime_remote_address(PG_FUNCTION_ARGS)
+{
+	const RtCaller *caller = rt_caller();
+	RtClient	client;
+
+	if (caller == NULL || caller->request->owner == RT_OWNER_SCHEDULER ||
+		caller->request->asked.connection_serial == 0)
+		PG_RETURN_NULL();
+	caller->request->answer_alike = false;	/* for nobody else */
+	if (!rt_client_read(caller->request->owner, caller->request->asked.connection, &client) ||
+		client.serial != caller->request->asked.connection_serial ||
+		client.address[0] == '\0')
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(DirectFunctionCall1(inet_in, CStringGetDatum(client.address)));
 }
 
 Datum

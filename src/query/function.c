@@ -73,6 +73,7 @@ read_stable(RtQueryReads *reads, HeapTuple tuple, Node *call)
 	else if (proc->oid < FirstNormalObjectId)
 		read_built_in(reads, proc);
 	else if (is_ours(proc, "connection_id") || is_ours(proc, "request_id") ||
+			 is_ours(proc, "remote_address") ||
 			 is_ours(proc, "cursor") || is_ours(proc, "seq") ||
 			 is_ours(proc, "replay"))
 		refuse_function(reads, proc->oid,

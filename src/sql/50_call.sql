@@ -19,6 +19,12 @@ AS 'MODULE_PATHNAME', 'realtime_connection_id';
 COMMENT ON FUNCTION realtime.connection_id() IS
 'UUID of the connection that calls, as in its "welcome" frame; NULL outside of a call.';
 
+CREATE FUNCTION realtime.remote_address() RETURNS inet
+LANGUAGE c STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_remote_address';
+COMMENT ON FUNCTION realtime.remote_address() IS
+'Address of the client that calls, as a trusted proxy has said it if there is one; NULL if it has gone meanwhile, over HTTP, and outside of a call.';
+
 CREATE FUNCTION realtime.request_id() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_request_id';

@@ -12,6 +12,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.user_id(),
 	realtime.user_data(),
 	realtime.connection_id(),
+	realtime.remote_address(),
 	realtime.request_id(),
 	realtime.cursor(),
 	realtime.topic_version(),

@@ -77,6 +77,7 @@ SELECT results_eq('signatures', $$VALUES
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
 	('rate_limits', 'path text, rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, exempt boolean DEFAULT false', 'void', 'v', 'u'),
 	('recheck', 'user_id text DEFAULT NULL::text, topic text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('remote_address', '', 'inet', 's', 'r'),
 	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 'r'),
 	('request_id', '', 'text', 's', 'r'),
 	('rpc', 'path text, handler regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
@@ -189,6 +190,7 @@ SELECT results_eq('rights', $$VALUES
 	('raise', 'public'),
 	('rate_limits', 'pg_database_owner'), ('rate_limits', 'realtime_admin'),
 	('recheck', 'realtime_publisher'),
+	('remote_address', 'public'),
 	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),
 	('request_id', 'public'),
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
@@ -284,6 +286,7 @@ SELECT isnt(realtime.service_state(), NULL, 'the service has a state');
 -- outside of a call
 SELECT is(realtime.user_id(), NULL, 'no user_id outside of a call');
 SELECT is(realtime.user_data(), NULL, 'no user_data outside of a call');
+SELECT is(realtime.remote_address(), NULL, 'no remote_address outside of a call');
 SELECT is(realtime.connection_id(), NULL, 'no connection_id outside of a call');
 SELECT is(realtime.request_id(), NULL, 'no request_id outside of a call');
 SELECT is(realtime.cursor(), NULL, 'no cursor outside of a call');

@@ -14,7 +14,8 @@ CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
 CREATE FUNCTION app.where(request jsonb) RETURNS jsonb LANGUAGE sql AS
 $$SELECT jsonb_build_object('id', 'x', 'from', request -> 'remote_address')$$;
-CREATE FUNCTION app.me() RETURNS jsonb STABLE LANGUAGE sql AS 'SELECT realtime.user_data()';
+CREATE FUNCTION app.me() RETURNS jsonb STABLE LANGUAGE sql AS
+$$SELECT realtime.user_data() || jsonb_build_object('address', host(realtime.remote_address()))$$;
 SELECT realtime.rpc('app/me', 'app.me()'), realtime.hook('authenticate', 'app.where(jsonb)');
 });
 wait_for_call($node, 'app/me', []);
@@ -35,9 +36,10 @@ sub from
 {
 	my %headers = @_;
 	my $ws = ws_connect($node, headers => \%headers);
-	my $from = ws_call($ws, 'app/me', [])->{data}{from};
+	my ($from, $address) = @{ ws_call($ws, 'app/me', [])->{data} }{qw(from address)};
 	my $shown = sql("SELECT host(remote_address) FROM realtime.connections WHERE connection_id = '$ws->{welcome}{sessionId}'");
 	ws_close($ws);
+	is($address, $shown, 'a call knows where it comes from');
 	return "$from $shown";
 }
 
