@@ -355,7 +355,7 @@ run_request(RtRequest *request)
 	/* it is the gateway's as soon as it is handed over */
 	note_time(request, &result, began);
 	rt_outgoing_add(request, result.durability, result.ended);
-	rt_once_answer_twins(request, executor.index, &result);
+	rt_once_answer_twins(executor.index, &result);
 
 	count(&executor.counters->calls);
 	if (result.failed)

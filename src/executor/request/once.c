@@ -24,6 +24,8 @@
 #include "src/executor/request/call_key.h"
 #include "src/executor/request/once.h"
 #include "src/guc.h"
+#include "src/ipc/change_ring.h"
+#include "src/ipc/publish_ring.h"
 #include "src/protocol/json.h"
 
 #define TWINS_MAX 16			/* answered at once */
@@ -33,7 +35,7 @@ static struct
 {
 	bool		done;			/* the call has happened, and holds the key */
 	bool		pending;
-	RtCallKey		key;
+	RtCallKey	key;
 	const char *data;
 	int			len;
 } share;
@@ -171,7 +173,7 @@ rt_once_share(const StringInfoData *result)
 /* ---- those that wait ---- */
 
 static void
-answer_twin(const RtRequest *first, RtRequest *twin, const RtWorkResult *result)
+answer_twin(RtRequest *twin, const RtWorkResult *result)
 {
 	if (!rt_reply_try_success(twin, share.data, share.len))
 	{
@@ -180,16 +182,15 @@ answer_twin(const RtRequest *first, RtRequest *twin, const RtWorkResult *result)
 		rt_fault_set(&fault, RT_CODE_OVERLOADED, NULL);
 		rt_reply_failure(twin, &fault);
 	}
-	twin->answer_position = first->answer_position;
-	rt_reply_say_changes(twin, first->answer_changes);
+	twin->answer_position = rt_ring_own_end;
+	rt_reply_say_changes(twin, rt_changes_own_end);
 	rt_outgoing_add(twin, result->durability, result->ended);
 	if (rt_outgoing_is_due(result->ended))
 		rt_outgoing_push();
 }
 
 void
-rt_once_answer_twins(const RtRequest *request, int executor,
-					 const RtWorkResult *result)
+rt_once_answer_twins(int executor, const RtWorkResult *result)
 {
 	RtRequest  *twins[TWINS_MAX];
 	int			count;
@@ -201,6 +202,6 @@ rt_once_answer_twins(const RtRequest *request, int executor,
 	{
 		count = rt_parking_take(share.key, executor, twins, TWINS_MAX);
 		for (int i = 0; i < count; i++)
-			answer_twin(request, twins[i], result);
+			answer_twin(twins[i], result);
 	} while (count == TWINS_MAX);
 }

@@ -44,10 +44,9 @@ extern void rt_once_share(const StringInfoData *result);
 extern void rt_once_reset(void);
 
 /*
- * Once a call is done: answers those that have waited for the same key as it
- * was answered.
+ * Once a call is done, and before another transaction: answers those that have
+ * waited for the same key as it was answered.  The call's own request may be gone.
  */
-extern void rt_once_answer_twins(const RtRequest *request, int executor,
-								 const RtWorkResult *result);
+extern void rt_once_answer_twins(int executor, const RtWorkResult *result);
 
 #endif							/* RT_EXECUTOR_REQUEST_ONCE_H */
