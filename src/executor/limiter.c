@@ -93,8 +93,7 @@ key_of_caller(void)
 				 errmsg("there is no caller to be counted"),
 				 errhint("Outside of a call, name a key.")));
 	if (!caller->anonymous)
-		return psprintf("%.*s", (int) caller->session->user_id_len,
-						caller->session->user_id);
+		return pnstrdup(caller->session->user_id, caller->session->user_id_len);
 	return psprintf("address:" UINT64_FORMAT, rt_client_address(caller->request));
 }
 

@@ -41,19 +41,6 @@ static const RtFunctionShape predicate_shape = {
 PG_FUNCTION_INFO_V1(realtime_admission);
 PG_FUNCTION_INFO_V1(realtime_stat_get_pressure);
 
-static char *
-checked_class(FunctionCallInfo fcinfo)
-{
-	char	   *name = rt_parameter_text(fcinfo, ADMISSION_CLASS, "class");
-
-	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the name of a class of service must have 1 to %d bytes",
-						NAMEDATALEN - 1)));
-	return name;
-}
-
 static List *
 checked_reasons(FunctionCallInfo fcinfo)
 {
@@ -83,7 +70,7 @@ realtime_admission(PG_FUNCTION_ARGS)
 
 	rt_parameter_lock_functions(fcinfo);
 	rt_store_begin_admission();
-	row.name = checked_class(fcinfo);
+	row.name = rt_parameter_name(fcinfo, ADMISSION_CLASS, "class", "a class of service");
 	row.reasons = checked_reasons(fcinfo);
 	row.predicate = PG_ARGISNULL(ADMISSION_PREDICATE) ? NULL :
 		rt_function_check_as(PG_GETARG_OID(ADMISSION_PREDICATE), &predicate_shape, NULL);

@@ -27,18 +27,6 @@ enum
 PG_FUNCTION_INFO_V1(realtime_breaker);
 PG_FUNCTION_INFO_V1(realtime_stat_get_breakers);
 
-static char *
-checked_name(FunctionCallInfo fcinfo)
-{
-	char	   *name = rt_parameter_text(fcinfo, BREAKER_NAME, "name");
-
-	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the name of a breaker must have 1 to %d bytes", NAMEDATALEN - 1)));
-	return name;
-}
-
 /* 0 = none: it is removed. */
 static int
 checked_threshold(FunctionCallInfo fcinfo)
@@ -56,7 +44,7 @@ checked_threshold(FunctionCallInfo fcinfo)
 Datum
 realtime_breaker(PG_FUNCTION_ARGS)
 {
-	char	   *name = checked_name(fcinfo);
+	char	   *name = rt_parameter_name(fcinfo, BREAKER_NAME, "name", "a breaker");
 	int			threshold = checked_threshold(fcinfo);
 	Interval   *reset = rt_parameter_interval(fcinfo, BREAKER_RESET, "reset",
 											  PG_INT32_MAX);

@@ -32,19 +32,6 @@ static const RtFunctionShape shape = {
 
 PG_FUNCTION_INFO_V1(realtime_middleware);
 
-static char *
-checked_name(FunctionCallInfo fcinfo)
-{
-	char	   *name = rt_parameter_text(fcinfo, MIDDLEWARE_NAME, "name");
-
-	if (name[0] == '\0' || strlen(name) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the name of a middleware must have 1 to %d bytes",
-						NAMEDATALEN - 1)));
-	return name;
-}
-
 /* All that is inside would run with it. */
 static void
 check_surroundings(Oid function, const char *signature)
@@ -76,7 +63,7 @@ realtime_middleware(PG_FUNCTION_ARGS)
 
 	rt_parameter_lock_functions(fcinfo);
 	rt_store_begin_middleware();
-	name = checked_name(fcinfo);
+	name = rt_parameter_name(fcinfo, MIDDLEWARE_NAME, "name", "a middleware");
 	if (PG_ARGISNULL(MIDDLEWARE_PLACE))
 		rt_parameter_refuse_null("place");
 	if (!PG_ARGISNULL(MIDDLEWARE_FUNCTION))

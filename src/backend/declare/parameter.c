@@ -34,6 +34,20 @@ rt_parameter_bool(FunctionCallInfo fcinfo, int number, const char *name)
 }
 
 char *
+rt_parameter_name(FunctionCallInfo fcinfo, int number, const char *name,
+				  const char *of_what)
+{
+	char	   *text = rt_parameter_text(fcinfo, number, name);
+
+	if (text[0] == '\0' || strlen(text) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the name of %s must have 1 to %d bytes", of_what,
+						NAMEDATALEN - 1)));
+	return text;
+}
+
+char *
 rt_parameter_path(FunctionCallInfo fcinfo, int number)
 {
 	char	   *path = rt_parameter_text(fcinfo, number, "path");

@@ -22,6 +22,10 @@ extern char *rt_parameter_text(FunctionCallInfo fcinfo, int number,
 extern bool rt_parameter_bool(FunctionCallInfo fcinfo, int number,
 							  const char *name);
 
+/* The name of something, which is said with article: 1 to 63 bytes. */
+extern char *rt_parameter_name(FunctionCallInfo fcinfo, int number,
+							   const char *name, const char *of_what);
+
 /* The path of what clients call. */
 extern char *rt_parameter_path(FunctionCallInfo fcinfo, int number);
 

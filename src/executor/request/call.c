@@ -118,15 +118,14 @@ lock_out_others(RtCallWork *call)
 	char	   *name = rt_call_key_text(&call->guarded, &declaration->lock_key,
 										"lock key");
 	RtKeyDigest *digest;
-	int			wait_ms;
 
 	if (name == NULL || name[0] == '\0')
 		return;
 	digest = rt_key_digest_begin("lock");
 	rt_key_digest_add(digest, name, strlen(name));
-	wait_ms = declaration->lock_wait_ms;
-	rt_call_key_hold(&call->guarded, rt_key_digest_end(digest), wait_ms,
-					 RT_CODE_LOCK_TIMEOUT, psprintf("key \"%s\"", name));
+	rt_call_key_hold(&call->guarded, rt_key_digest_end(digest),
+					 declaration->lock_wait_ms, RT_CODE_LOCK_TIMEOUT,
+					 psprintf("key \"%s\"", name));
 }
 
 static void
