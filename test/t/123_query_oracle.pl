@@ -190,8 +190,9 @@ my $checked = $node->safe_psql('postgres', 'SELECT sum(restricted) FROM realtime
 
 cmp_ok($checked, '>', 10 * $batches, "$checked restricted runs have been compared with all of the query");
 unlike(slurp_file($node->logfile), $other, 'and none has found anything else');
-is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT path, ' ' ORDER BY path) FROM realtime.stat_query WHERE path NOT IN ('o/notin', 'o/sum', 'o/first', 'o/having', 'o/ranked')
-	AND restricted = 0 AND runs > 0}), '', 'those that have cuts are restricted');
+# of a path: a group that was followed a moment ago has had its first run only, which is of all of it
+is($node->safe_psql('postgres', q{SELECT string_agg(path, ' ' ORDER BY path) FROM (SELECT path FROM realtime.stat_query
+	WHERE path NOT IN ('o/notin', 'o/sum', 'o/first', 'o/having', 'o/ranked') GROUP BY path HAVING sum(restricted) = 0 AND sum(runs) > count(*)) x}), '', 'those that have cuts are restricted');
 
 # What leaves something out is found to be wrong: otherwise this is no proof.
 for my $way (qw(without_old without_null))
