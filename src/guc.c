@@ -97,6 +97,7 @@ int			realtime_shutdown_timeout = 5000;
 char	   *realtime_silent_topic_suppress = NULL;
 int			realtime_silent_topic_warning = 30000;
 int			realtime_stall_timeout = 60000;
+int			realtime_stat_paths = 1000;
 int			realtime_upgrade_rate = 10;
 
 static const struct config_enum_entry forwarded_options[] = {
@@ -452,6 +453,9 @@ define_processes(void)
 			   "Shared memory for committed events on their way to the gateways.",
 			   &realtime_ring_size, 256, 64 * 1024 * 1024,
 			   PGC_POSTMASTER, GUC_UNIT_KB);
+	define_int("realtime.stat_paths",
+			   "Paths whose calls are counted each for itself.",
+			   &realtime_stat_paths, 1, 100000, PGC_POSTMASTER, 0);
 }
 
 static void

@@ -70,6 +70,7 @@ extern bool realtime_recycle_executors;
 extern int	realtime_queue_depth;
 extern int	realtime_rate_identities;
 extern int	realtime_ring_size; /* kB */
+extern int	realtime_stat_paths;
 extern int	realtime_payload_memory;	/* kB */
 extern int	realtime_query_changes_max; /* rows */
 extern int	realtime_query_ring_size;	/* kB */

@@ -440,6 +440,7 @@ rt_work_result(const RtWork *work)
 	RtWorkResult result;
 
 	result.failed = work->fault.code != NULL;
+	result.code = result.failed ? rt_code_from_wire(work->fault.code) : RT_CODE_CUSTOM;
 	result.ran = !INSTR_TIME_IS_ZERO(work->began);
 	result.unavailable = work->unavailable;
 	result.session_is_spoiled = work->session_is_spoiled;

@@ -10,6 +10,7 @@
 #include "portability/instr_time.h"
 #include "utils/timestamp.h"
 
+#include "src/errcodes.h"
 #include "src/executor/errors.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
@@ -21,6 +22,7 @@ typedef struct RtWork RtWork;
 typedef struct RtWorkResult
 {
 	bool		failed;
+	RtCode		code;			/* what its client is told, if it has failed */
 	bool		ran;			/* it was known what to do */
 	bool		unavailable;	/* the extension or the caller's role is not there */
 	bool		session_is_spoiled; /* it must not run anything else */

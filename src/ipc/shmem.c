@@ -26,6 +26,7 @@
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
 #include "src/ipc/parking.h"
+#include "src/ipc/path_stat.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
@@ -60,6 +61,7 @@ static const SharedArea areas[] = {
 	{rt_request_queue_size, rt_request_queue_init},
 	{rt_parking_size, rt_parking_init},
 	{rt_expected_times_size, rt_expected_times_init},
+	{rt_path_stats_size, rt_path_stats_init},
 	{rt_rates_size, rt_rates_init},
 	{rt_limiters_size, rt_limiters_init},
 	{rt_clients_size, rt_clients_init},
@@ -98,6 +100,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeClient", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimeParking", 1);
+	RequestNamedLWLockTranche("RealtimePathStat", 1);
 	RequestNamedLWLockTranche("RealtimeRate", 1);
 	RequestNamedLWLockTranche("RealtimeLimiter", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);

@@ -126,7 +126,7 @@ GRANT EXECUTE ON FUNCTION
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.stat_rate_limit, realtime.connections, realtime.breakers
+	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.breakers
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
@@ -136,10 +136,13 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_query(),
 	realtime.stat_get_pressure(),
 	realtime.stat_get_rate_limit(),
+	realtime.stat_get_handler(),
 	realtime.stat_get_connections(),
 	realtime.stat_get_breakers(),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;
+GRANT EXECUTE ON FUNCTION realtime.stat_reset_handler(text)
+	TO pg_database_owner, realtime_admin;
 
 -- Memberships belong to the server like the roles.  Handlers publish; and an
 -- executor can run calls as those roles only that its own is a member of.  It

@@ -92,6 +92,7 @@ SELECT results_eq('signatures', $$VALUES
 	('set_cookie', 'name text, value text, max_age interval DEFAULT NULL::interval, path text DEFAULT ''/''::text, domain text DEFAULT NULL::text, '
 		'http_only boolean DEFAULT true, secure boolean DEFAULT true, same_site text DEFAULT ''Lax''::text', 'boolean', 'v', 'u'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
+	('stat_reset_handler', 'path text DEFAULT NULL::text', 'void', 'v', 'r'),
 	('stream', 'path text, topic text, loader regprocedure DEFAULT NULL::regprocedure, merge text DEFAULT ''crud''::text, '
 		'key text DEFAULT ''id''::text, prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, '
 		'replay boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, '
@@ -203,11 +204,13 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_connections', 'pg_database_owner'), ('stat_get_connections', 'pg_monitor'), ('stat_get_connections', 'realtime_admin'),
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
+	('stat_get_handler', 'pg_database_owner'), ('stat_get_handler', 'pg_monitor'), ('stat_get_handler', 'realtime_admin'),
 	('stat_get_pressure', 'pg_database_owner'), ('stat_get_pressure', 'pg_monitor'), ('stat_get_pressure', 'realtime_admin'),
 	('stat_get_query', 'pg_database_owner'), ('stat_get_query', 'pg_monitor'), ('stat_get_query', 'realtime_admin'),
 	('stat_get_rate_limit', 'pg_database_owner'), ('stat_get_rate_limit', 'pg_monitor'), ('stat_get_rate_limit', 'realtime_admin'),
 	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
 	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
+	('stat_reset_handler', 'pg_database_owner'), ('stat_reset_handler', 'realtime_admin'),
 	('stream', 'pg_database_owner'), ('stream', 'realtime_admin'),
 	('subscribers', 'pg_database_owner'), ('subscribers', 'realtime_admin'), ('subscribers', 'realtime_publisher'),
 	('throttle', 'realtime_publisher'),

@@ -4,24 +4,65 @@
  *
  * Clients say what they take it for, and are mostly right; the declarations,
  * which count, are known in the transaction of the one or the other.
+ *
+ * What clients have asked is counted here (path_stat.h); what waits for another
+ * call is so when it has run.
  */
 #include "postgres.h"
 
 #include "src/executor/request/call.h"
 #include "src/executor/request/path.h"
 #include "src/executor/request/stream.h"
+#include "src/ipc/path_stat.h"
+
+static RtWorkResult
+run(RtRequest *request, bool *stream)
+{
+	RtWorkResult result;
+
+	*stream = request->asked.kind != RT_REQUEST_CALL;
+	if (*stream)
+	{
+		*stream = rt_stream_run(request, &result);
+		if (!*stream)
+			(void) rt_call_run(request, &result);
+	}
+	else
+	{
+		*stream = !rt_call_run(request, &result);
+		if (*stream)
+			(void) rt_stream_run(request, &result);
+	}
+	return result;
+}
+
+static void
+count(RtRequest *request, const RtWorkResult *result, bool stream, instr_time began)
+{
+	instr_time	time = result->ended;
+	RtPathRun	run;
+
+	INSTR_TIME_SUBTRACT(time, began);
+	run.path = rt_shared_text_get(&request->text) + request->asked.path.off;
+	run.path_len = request->asked.path.len;
+	run.is_known = result->ran;
+	run.stream = stream;
+	run.failed = result->failed;
+	run.code = result->code;
+	run.us = INSTR_TIME_GET_MICROSEC(time);
+	rt_path_stat_count(&run);
+}
 
 RtWorkResult
 rt_path_run(RtRequest *request)
 {
 	RtWorkResult result;
+	instr_time	began;
+	bool		stream;
 
-	if (request->asked.kind == RT_REQUEST_CALL)
-	{
-		if (!rt_call_run(request, &result))
-			(void) rt_stream_run(request, &result);
-	}
-	else if (!rt_stream_run(request, &result))
-		(void) rt_call_run(request, &result);
+	INSTR_TIME_SET_CURRENT(began);
+	result = run(request, &stream);
+	if (result.waits_ms == 0 && request->asked.kind != RT_REQUEST_RELOAD)
+		count(request, &result, stream, began);
 	return result;
 }

@@ -1,0 +1,118 @@
+/*
+ * stat_handler.c
+ *		The view realtime.stat_handler.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+
+#include "src/errcodes.h"
+#include "src/ipc/path_stat.h"
+
+#define COLUMNS 10
+
+PG_FUNCTION_INFO_V1(realtime_stat_get_handler);
+PG_FUNCTION_INFO_V1(realtime_stat_reset_handler);
+
+static Datum
+jsonb_of(StringInfo json)
+{
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data));
+}
+
+static void
+append_member(StringInfo json, const char *name, uint64 value)
+{
+	appendStringInfo(json, "%s\"%s\": " UINT64_FORMAT, json->len > 1 ? ", " : "", name, value);
+}
+
+/* How many took up to each bound, and longer than the one before. */
+static Datum
+buckets_of(const RtPathStat *stat)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (int i = 0; i < RT_STAT_BUCKETS; i++)
+		append_member(&json, i < RT_STAT_BUCKETS - 1 ? rt_stat_bucket_bound(i) : "+Inf",
+					  stat->buckets[i]);
+	appendStringInfoChar(&json, '}');
+	return jsonb_of(&json);
+}
+
+/* Those that have occurred. */
+static Datum
+codes_of(const RtPathStat *stat)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	for (int i = 0; i < RT_CODE_COUNT; i++)
+	{
+		if (stat->codes[i] > 0)
+			append_member(&json, i == RT_CODE_CUSTOM ? "CUSTOM" : rt_code_wire(i),
+						  stat->codes[i]);
+	}
+	appendStringInfoChar(&json, '}');
+	return jsonb_of(&json);
+}
+
+static Datum
+milliseconds(double us)
+{
+	return Float8GetDatum(us / 1000);
+}
+
+static void
+put_row(ReturnSetInfo *info, const RtPathStat *stat)
+{
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {0};
+	int			count = 0;
+
+	values[count++] = CStringGetTextDatum(stat->path);
+	values[count++] = CStringGetTextDatum(stat->stream ? "stream" : "call");
+	values[count++] = Int64GetDatum((int64) stat->calls);
+	values[count++] = Int64GetDatum((int64) stat->errors);
+	values[count++] = milliseconds(stat->total_us);
+	nulls[count] = stat->calls == 0;
+	values[count++] = milliseconds((double) stat->total_us / Max(stat->calls, 1));
+	values[count++] = milliseconds(stat->max_us);
+	values[count++] = codes_of(stat);
+	values[count++] = buckets_of(stat);
+	values[count++] = TimestampTzGetDatum(stat->since);
+	Assert(count == COLUMNS);
+	tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+}
+
+Datum
+realtime_stat_get_handler(PG_FUNCTION_ARGS)
+{
+	RtPathStat	stat;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; rt_path_stat_read(i, &stat); i++)
+		put_row((ReturnSetInfo *) fcinfo->resultinfo, &stat);
+	return (Datum) 0;
+}
+
+Datum
+realtime_stat_reset_handler(PG_FUNCTION_ARGS)
+{
+	char	   *path = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	if (!rt_path_stats_reset(path))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there are no statistics of path \"%s\"", path),
+				 errdetail("Nobody has called it since the server's start, or there was no room for it.")));
+	PG_RETURN_VOID();
+}

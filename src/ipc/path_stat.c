@@ -1,0 +1,320 @@
+/*
+ * path_stat.c
+ *		Counters of paths.
+ *
+ * Entries are only ever added, under the lock; a hash table of their numbers
+ * (open addressing, never more than half full) leads to them.  A number is put
+ * into it when its entry is complete, so who looks needs no lock: the barrier
+ * there pairs with the one here.  Counters are atomics, and nobody needs them to
+ * be of one moment.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "port/atomics.h"
+#include "port/pg_bitutils.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+
+#include "src/guc.h"
+#include "src/ipc/path_stat.h"
+
+#define UNKNOWN 0				/* entries that are there from the start */
+#define OTHER 1
+#define RESERVED 2
+
+typedef struct Entry
+{
+	/* constant once its number is in the table */
+	uint64		hash;
+	uint16		path_len;
+	char		path[RT_STAT_PATH_MAX + 1];
+
+	pg_atomic_uint32 stream;	/* bool */
+	pg_atomic_uint64 since;		/* TimestampTz */
+	pg_atomic_uint64 total_us;
+	pg_atomic_uint64 max_us;
+	pg_atomic_uint64 buckets[RT_STAT_BUCKETS];
+	pg_atomic_uint64 codes[RT_CODE_COUNT];
+} Entry;
+
+typedef struct PathStats
+{
+	pg_atomic_uint32 count;		/* of entries */
+	uint32		mask;			/* of places */
+	pg_atomic_uint32 places[FLEXIBLE_ARRAY_MEMBER];	/* number of an entry + 1; 0
+													 * = none */
+} PathStats;
+
+static PathStats *stats = NULL;
+static Entry *entries = NULL;
+static LWLock *lock = NULL;
+
+/* in microseconds, and as text */
+static const struct
+{
+	uint64		us;
+	const char *seconds;
+}			bounds[RT_STAT_BUCKETS - 1] = {
+	{100, "0.0001"}, {250, "0.00025"}, {500, "0.0005"},
+	{1000, "0.001"}, {2500, "0.0025"}, {5000, "0.005"},
+	{10000, "0.01"}, {25000, "0.025"}, {50000, "0.05"},
+	{100000, "0.1"}, {250000, "0.25"}, {500000, "0.5"},
+	{1000000, "1.0"}, {2500000, "2.5"}, {5000000, "5.0"},
+	{10000000, "10.0"}
+};
+
+const char *
+rt_stat_bucket_bound(int bucket)
+{
+	return bounds[bucket].seconds;
+}
+
+/* ---- the table ---- */
+
+static uint32
+entries_max(void)
+{
+	return (uint32) realtime_stat_paths + RESERVED;
+}
+
+static uint32
+place_count(void)
+{
+	return pg_nextpower2_32(2 * entries_max());
+}
+
+static Size
+table_size(void)
+{
+	return add_size(offsetof(PathStats, places),
+					mul_size(sizeof(pg_atomic_uint32), place_count()));
+}
+
+static Size
+entries_size(void)
+{
+	return mul_size(sizeof(Entry), entries_max());
+}
+
+Size
+rt_path_stats_size(void)
+{
+	return add_size(table_size(), entries_size());
+}
+
+static void
+clear_counters(Entry *entry)
+{
+	pg_atomic_write_u64(&entry->total_us, 0);
+	pg_atomic_write_u64(&entry->max_us, 0);
+	for (int i = 0; i < RT_STAT_BUCKETS; i++)
+		pg_atomic_write_u64(&entry->buckets[i], 0);
+	for (int i = 0; i < RT_CODE_COUNT; i++)
+		pg_atomic_write_u64(&entry->codes[i], 0);
+	pg_atomic_write_u64(&entry->since, (uint64) GetCurrentTimestamp());
+}
+
+static void
+init_entry(Entry *entry)
+{
+	pg_atomic_init_u32(&entry->stream, 0);
+	pg_atomic_init_u64(&entry->since, 0);
+	pg_atomic_init_u64(&entry->total_us, 0);
+	pg_atomic_init_u64(&entry->max_us, 0);
+	for (int i = 0; i < RT_STAT_BUCKETS; i++)
+		pg_atomic_init_u64(&entry->buckets[i], 0);
+	for (int i = 0; i < RT_CODE_COUNT; i++)
+		pg_atomic_init_u64(&entry->codes[i], 0);
+}
+
+static uint64
+hash_of(const char *path, Size len)
+{
+	return hash_bytes_extended((const unsigned char *) path, (int) len, 0);
+}
+
+static bool
+is_of(const Entry *entry, const char *path, Size len, uint64 hash)
+{
+	return entry->hash == hash && entry->path_len == len &&
+		memcmp(entry->path, path, len) == 0;
+}
+
+/* The entry of a path, or NULL and the place that it would have. */
+static Entry *
+find(const char *path, Size len, uint64 hash, uint32 *place)
+{
+	for (*place = (uint32) hash & stats->mask;; *place = (*place + 1) & stats->mask)
+	{
+		uint32		number = pg_atomic_read_u32(&stats->places[*place]);
+
+		if (number == 0)
+			return NULL;
+		pg_read_barrier();
+		if (is_of(&entries[number - 1], path, len, hash))
+			return &entries[number - 1];
+	}
+}
+
+/* Under the lock, or before anybody else is there. */
+static Entry *
+add(const char *path, Size len, uint64 hash, uint32 place)
+{
+	uint32		number = pg_atomic_read_u32(&stats->count);
+	Entry	   *entry = &entries[number];
+
+	entry->hash = hash;
+	entry->path_len = (uint16) len;
+	memcpy(entry->path, path, len);
+	entry->path[len] = '\0';
+	clear_counters(entry);
+	pg_write_barrier();
+	pg_atomic_write_u32(&stats->places[place], number + 1);
+	pg_atomic_write_u32(&stats->count, number + 1);
+	return entry;
+}
+
+static void
+add_reserved(const char *name)
+{
+	uint64		hash = hash_of(name, strlen(name));
+	uint32		place;
+
+	if (find(name, strlen(name), hash, &place) == NULL)
+		(void) add(name, strlen(name), hash, place);
+}
+
+void
+rt_path_stats_init(void)
+{
+	bool		found;
+
+	stats = ShmemInitStruct("realtime path statistics", table_size(), &found);
+	entries = ShmemInitStruct("realtime path counters", entries_size(), &found);
+	lock = &GetNamedLWLockTranche("RealtimePathStat")->lock;
+	if (found)
+		return;
+	pg_atomic_init_u32(&stats->count, 0);
+	stats->mask = place_count() - 1;
+	for (uint32 i = 0; i < place_count(); i++)
+		pg_atomic_init_u32(&stats->places[i], 0);
+	for (uint32 i = 0; i < entries_max(); i++)
+		init_entry(&entries[i]);
+	add_reserved(RT_STAT_UNKNOWN);
+	add_reserved(RT_STAT_OTHER);
+}
+
+/* ---- counting ---- */
+
+/* A path that runs for the first time. */
+static Entry *
+make(const char *path, Size len, uint64 hash)
+{
+	Entry	   *entry;
+	uint32		place;
+
+	if (pg_atomic_read_u32(&stats->count) >= entries_max() || len > RT_STAT_PATH_MAX)
+		return &entries[OTHER];
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	entry = find(path, len, hash, &place);
+	if (entry == NULL)
+		entry = pg_atomic_read_u32(&stats->count) >= entries_max() ?
+			&entries[OTHER] : add(path, len, hash, place);
+	LWLockRelease(lock);
+	return entry;
+}
+
+static Entry *
+entry_of(const RtPathRun *run)
+{
+	uint64		hash = hash_of(run->path, run->path_len);
+	uint32		place;
+	Entry	   *entry = find(run->path, run->path_len, hash, &place);
+
+	if (entry != NULL)
+		return entry;
+	return run->is_known ? make(run->path, run->path_len, hash) : &entries[UNKNOWN];
+}
+
+static int
+bucket_of(uint64 us)
+{
+	int			bucket = 0;
+
+	while (bucket < RT_STAT_BUCKETS - 1 && us > bounds[bucket].us)
+		bucket++;
+	return bucket;
+}
+
+static void
+raise_max(Entry *entry, uint64 us)
+{
+	uint64		max = pg_atomic_read_u64(&entry->max_us);
+
+	while (us > max && !pg_atomic_compare_exchange_u64(&entry->max_us, &max, us))
+		;
+}
+
+void
+rt_path_stat_count(const RtPathRun *run)
+{
+	Entry	   *entry = entry_of(run);
+	uint64		us = run->us > 0 ? (uint64) run->us : 0;
+
+	pg_atomic_fetch_add_u64(&entry->buckets[bucket_of(us)], 1);
+	pg_atomic_fetch_add_u64(&entry->total_us, us);
+	raise_max(entry, us);
+	if (run->failed)
+		pg_atomic_fetch_add_u64(&entry->codes[run->code], 1);
+	if (pg_atomic_read_u32(&entry->stream) != (uint32) run->stream)
+		pg_atomic_write_u32(&entry->stream, run->stream);
+}
+
+/* ---- reading ---- */
+
+bool
+rt_path_stat_read(int number, RtPathStat *stat)
+{
+	Entry	   *entry = &entries[number];
+
+	if (number >= (int) pg_atomic_read_u32(&stats->count))
+		return false;
+	pg_read_barrier();
+	strlcpy(stat->path, entry->path, sizeof(stat->path));
+	stat->stream = pg_atomic_read_u32(&entry->stream) != 0;
+	stat->since = (TimestampTz) pg_atomic_read_u64(&entry->since);
+	stat->total_us = pg_atomic_read_u64(&entry->total_us);
+	stat->max_us = pg_atomic_read_u64(&entry->max_us);
+	stat->calls = stat->errors = 0;
+	for (int i = 0; i < RT_STAT_BUCKETS; i++)
+		stat->calls += stat->buckets[i] = pg_atomic_read_u64(&entry->buckets[i]);
+	for (int i = 0; i < RT_CODE_COUNT; i++)
+		stat->errors += stat->codes[i] = pg_atomic_read_u64(&entry->codes[i]);
+	return true;
+}
+
+static bool
+reset_one(const char *path)
+{
+	Size		len = strlen(path);
+	uint32		place;
+	Entry	   *entry = find(path, len, hash_of(path, len), &place);
+
+	if (entry != NULL)
+		clear_counters(entry);
+	return entry != NULL;
+}
+
+bool
+rt_path_stats_reset(const char *path)
+{
+	int			count = (int) pg_atomic_read_u32(&stats->count);
+
+	if (path != NULL)
+		return reset_one(path);
+	pg_read_barrier();
+	for (int i = 0; i < count; i++)
+		clear_counters(&entries[i]);
+	return true;
+}
