@@ -24,6 +24,7 @@
 	RT_CODE(PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "RT413", 413, "Payload too large") \
 	RT_CODE(VALIDATION, "VALIDATION", "RT422", 422, "Validation failed") \
 	RT_CODE(LOCK_TIMEOUT, "LOCK_TIMEOUT", "RT423", 503, "Could not obtain the lock in time") \
+	RT_CODE(REJECTED, "REJECTED", "RT424", 424, "The client has rejected the request") \
 	RT_CODE(RATE_LIMITED, "RATE_LIMITED", "RT429", 429, "Too many requests") \
 	RT_CODE(INVALID_TOPIC, "INVALID_TOPIC", "RT430", 400, "Invalid topic") \
 	RT_CODE(CANCELLED, "CANCELLED", "RT499", 503, "Cancelled") \

@@ -46,6 +46,7 @@ int			realtime_handler_timeout = 25000;
 int			realtime_handshake_timeout = 10000;
 int			realtime_idle_timeout = 120000;
 char	   *realtime_jwks_file = NULL;
+char	   *realtime_attribute_claims = NULL;
 char	   *realtime_jwt_audiences = NULL;
 char	   *realtime_jwt_cookie = NULL;
 char	   *realtime_jwt_issuers = NULL;
@@ -351,6 +352,10 @@ check_any_list(char **newval, void **extra, GucSource source)
 static void
 define_tokens(void)
 {
+	DefineCustomStringVariable("realtime.attribute_claims",
+							   "Claims by which realtime.send_to() finds connections.", NULL,
+							   &realtime_attribute_claims, "", PGC_SIGHUP,
+							   GUC_LIST_INPUT, check_any_list, NULL, NULL);
 	define_string("realtime.jwks_file",
 				  "File with the JSON Web Key Set that may sign tokens.",
 				  &realtime_jwks_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);

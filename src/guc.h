@@ -20,6 +20,7 @@ extern char *realtime_jwks_file;
 extern char *realtime_jwt_issuers;	/* list */
 extern char *realtime_jwt_audiences;	/* list */
 extern int	realtime_jwt_leeway;	/* s */
+extern char *realtime_attribute_claims;
 extern char *realtime_jwt_cookie;
 extern char *realtime_jwt_role_claim;
 

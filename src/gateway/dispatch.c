@@ -14,6 +14,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/http_ask.h"
 #include "src/gateway/login.h"
+#include "src/gateway/push.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/flight.h"
@@ -308,6 +309,8 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 			rt_login_frame(connection, text, &envelope);
 			break;
 		case RT_ENVELOPE_REPLY:
+			rt_push_reply_frame(connection, text, &envelope);
+			break;
 		case RT_ENVELOPE_IGNORED:
 			rt_count(frames_ignored);
 			break;

@@ -41,6 +41,7 @@
 #include "src/gateway/health.h"
 #include "src/gateway/http_ask.h"
 #include "src/gateway/order.h"
+#include "src/gateway/push.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
 #include "src/gateway/topic/fanout.h"
@@ -48,6 +49,7 @@
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/parts.h"
+#include "src/gateway/topic/recipient.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/subscription.h"
@@ -59,6 +61,7 @@
 #include "src/ipc/client.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/push.h"
 #include "src/ipc/query_group.h"
 #include "src/ipc/request.h"
 #include "src/ipc/service.h"
@@ -237,6 +240,7 @@ run_turn(void)
 	fanout = rt_fanout_run();
 	rt_dispatch_answers();
 	rt_orders_carry_out();
+	rt_pushes_send();
 	rt_health_look();
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
@@ -314,7 +318,8 @@ static long
 next_timeout(RtFanoutResult fanout, bool polls)
 {
 	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index) ||
-		rt_inboxes_are_ready() || rt_clients_are_wished(rt_gateway.index))
+		rt_inboxes_are_ready() || rt_clients_are_wished(rt_gateway.index) ||
+		rt_pushes_are_asked(rt_gateway.index))
 		return 0;
 	if (fanout == RT_FANOUT_WAITING || rt_withheld_any())
 		return durable_timeout();
@@ -408,6 +413,7 @@ leave(int code, Datum arg)
 	rt_listener_close();
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_clients_reset(rt_gateway.index);
+	rt_pushes_abandon(&(RtPushTarget) {.gateway = rt_gateway.index});
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	rt_subscriber_counts_reset(rt_gateway.index);
@@ -470,6 +476,7 @@ init_gateway(int index)
 	rt_buffers_init();
 	rt_connections_init();
 	rt_subscriptions_init();
+	rt_recipients_init();
 	rt_fanout_init();
 	rt_withheld_init();
 	rt_members_inherit();

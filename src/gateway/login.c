@@ -20,6 +20,7 @@
 #include "src/gateway/login.h"
 #include "src/gateway/order.h"
 #include "src/gateway/topic/recheck.h"
+#include "src/gateway/topic/recipient.h"
 #include "src/guc.h"
 #include "src/identity/limits.h"
 #include "src/ipc/client.h"
@@ -165,6 +166,8 @@ become(RtConnection *connection, int session)
 	if (!rt_sessions_are_alike(before, session))
 		rt_recheck_connection(connection);
 	rt_session_release(before, RT_SESSION_GATEWAY);
+	if (!rt_recipient_enroll(connection))
+		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "Please try again");
 }
 
 /* Whether it would be one connection too many of its user. */

@@ -316,6 +316,48 @@ rt_clients_of_user(const char *user_id, uint16 len)
 	return count_equal(users, hash_user(user_id, len));
 }
 
+/* ---- finding ---- */
+
+bool
+rt_client_is_there(int gateway, uint32 connection, uint64 serial)
+{
+	return pg_atomic_read_u64(&serials[at(gateway, connection)]) == serial;
+}
+
+static bool
+is_of_user(const RtClient *client, const char *user_id, uint16 len)
+{
+	return client->user_id_len == len && memcmp(client->user_id, user_id, len) == 0;
+}
+
+bool
+rt_client_latest(const char *user_id, uint16 len, int *gateway, uint32 *connection,
+				 uint64 *serial)
+{
+	uint64		hash = hash_user(user_id, len);
+	TimestampTz latest = 0;
+	RtClient	client;
+
+	*serial = 0;
+	for (int g = 0; g < realtime_gateways; g++)
+	{
+		uint32		end = rt_clients_end(g);
+
+		for (uint32 i = 0; i < end; i++)
+		{
+			if (pg_atomic_read_u64(&users[at(g, i)]) != hash ||
+				!rt_client_read(g, i, &client) || !is_of_user(&client, user_id, len) ||
+				(*serial != 0 && client.since < latest))
+				continue;
+			latest = client.since;
+			*gateway = g;
+			*connection = i;
+			*serial = client.serial;
+		}
+	}
+	return *serial != 0;
+}
+
 /* ---- orders ---- */
 
 static bool

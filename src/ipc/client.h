@@ -120,6 +120,13 @@ extern uint32 rt_clients_end(int gateway);
 /* Returns false if there is none. */
 extern bool rt_client_read(int gateway, uint32 connection, RtClient *client);
 
+/* The connection of a user that was opened last; false if there is none. */
+extern bool rt_client_latest(const char *user_id, uint16 len, int *gateway,
+							 uint32 *connection, uint64 *serial);
+
+/* Whether a connection is there. */
+extern bool rt_client_is_there(int gateway, uint32 connection, uint64 serial);
+
 /* How many clients an order would be about. */
 extern int	rt_clients_count(const RtOrder *order);
 

@@ -28,6 +28,7 @@ rt_crew_leave(RtCrew *crew, int executor)
 	crew->present &= ~bit(executor);
 	crew->idle &= ~bit(executor);
 	crew->occupied &= ~bit(executor);
+	crew->waiting &= ~bit(executor);
 }
 
 void
@@ -49,6 +50,28 @@ rt_crew_rest(RtCrew *crew, int executor)
 	crew->idle |= bit(executor);
 }
 
+bool
+rt_crew_wait(RtCrew *crew, int executor, int most)
+{
+	if (rt_crew_members(crew->waiting) >= most)
+		return false;
+	crew->waiting |= bit(executor);
+	crew->occupied |= bit(executor);
+	return true;
+}
+
+void
+rt_crew_go_on(RtCrew *crew, int executor)
+{
+	crew->waiting &= ~bit(executor);
+}
+
+bool
+rt_crew_is_short(const RtCrew *crew, int least)
+{
+	return crew->waiting != 0 && rt_crew_members(crew->present & ~crew->waiting) < least;
+}
+
 int
 rt_crew_members(uint64 set)
 {
@@ -63,7 +86,7 @@ bool
 rt_crew_may_retire(const RtCrew *crew, int executor, int least)
 {
 	return (crew->idle & bit(executor)) != 0 &&
-		rt_crew_members(crew->present) > least;
+		rt_crew_members(crew->present & ~crew->waiting) > least;
 }
 
 /* Another one that is not occupied is left for what is short. */

@@ -20,6 +20,7 @@ typedef struct RtCrew
 	uint64		present;		/* take requests */
 	uint64		idle;			/* of these: sleep until they are woken */
 	uint64		occupied;		/* of these: run what may take long */
+	uint64		waiting;		/* of these: wait for somebody's reply */
 	bool		keeps_none;		/* the server stops: everybody takes all */
 } RtCrew;
 
@@ -33,6 +34,14 @@ extern void rt_crew_leave(RtCrew *crew, int executor);
 extern void rt_crew_occupy(RtCrew *crew, int executor);
 extern void rt_crew_done(RtCrew *crew, int executor);
 extern void rt_crew_rest(RtCrew *crew, int executor);
+
+/*
+ * It waits, unless so many do already, for what no executor can hasten; it goes
+ * on.  Whether so many wait that more executors are needed than the least.
+ */
+extern bool rt_crew_wait(RtCrew *crew, int executor, int most);
+extern void rt_crew_go_on(RtCrew *crew, int executor);
+extern bool rt_crew_is_short(const RtCrew *crew, int least);
 
 /* How many executors are in a set. */
 extern int	rt_crew_members(uint64 set);

@@ -21,8 +21,13 @@ typedef enum RtTopicClass
 {
 	RT_TOPIC_VOLATILE,
 	RT_TOPIC_ORDERED,
-	RT_TOPIC_REPLAY
+	RT_TOPIC_REPLAY,
+	RT_TOPIC_SENT				/* to recipients, on no topic (recipient.h) */
 } RtTopicClass;
+
+/* Whether entries have a place among others of their topic. */
+#define rt_topic_class_has_order(class) \
+	((class) == RT_TOPIC_ORDERED || (class) == RT_TOPIC_REPLAY)
 
 /*
  * An entry as it lies in the ring: header, topic, frame; padded to 8 bytes.

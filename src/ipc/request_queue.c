@@ -22,6 +22,7 @@
 #include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
 
+#define NEVER_WAITING 2			/* executors, of realtime.max_executors */
 #define CHAINS_MAX 32			/* queued under the lock at once */
 
 typedef struct QueueArea
@@ -36,6 +37,7 @@ typedef struct QueueArea
 
 static QueueArea *area = NULL;
 static RtFairQueue *queue = NULL;	/* entry i is slot i */
+static int	my_executor = -1;	/* what this process is; -1 = no executor */
 
 Size
 rt_request_queue_size(void)
@@ -285,6 +287,7 @@ rt_request_unqueue(void)
 void
 rt_executor_join(int executor)
 {
+	my_executor = executor;
 	SpinLockAcquire(&area->lock);
 	rt_crew_join(&area->crew, executor);
 	SpinLockRelease(&area->lock);
@@ -357,6 +360,45 @@ rt_executor_not_idle(int executor)
 	SpinLockAcquire(&area->lock);
 	rt_crew_done(&area->crew, executor);
 	SpinLockRelease(&area->lock);
+}
+
+bool
+rt_executor_begin_wait(void)
+{
+	bool		may_wait;
+	bool		is_short;
+
+	if (my_executor < 0)
+		return true;
+	SpinLockAcquire(&area->lock);
+	may_wait = rt_crew_wait(&area->crew, my_executor,
+							rt_worker_count(RT_WORKER_EXECUTOR) - NEVER_WAITING);
+	is_short = rt_crew_is_short(&area->crew, realtime_executors);
+	SpinLockRelease(&area->lock);
+	if (may_wait && is_short)
+		rt_worker_wake(RT_WORKER_LAUNCHER, 0);
+	return may_wait;
+}
+
+void
+rt_executor_end_wait(void)
+{
+	if (my_executor < 0)
+		return;
+	SpinLockAcquire(&area->lock);
+	rt_crew_go_on(&area->crew, my_executor);
+	SpinLockRelease(&area->lock);
+}
+
+bool
+rt_executors_are_short(void)
+{
+	bool		is_short;
+
+	SpinLockAcquire(&area->lock);
+	is_short = rt_crew_is_short(&area->crew, realtime_executors);
+	SpinLockRelease(&area->lock);
+	return is_short;
 }
 
 void

@@ -38,6 +38,17 @@ extern void rt_executor_not_idle(int executor);
 extern bool rt_executor_retire(int executor);
 extern void rt_executor_leave(int executor);
 
+/*
+ * Of the process that calls: it is about to wait for a reply of a client.
+ * Executors do not count as busy meanwhile, but some are never to wait; false =
+ * this one must not.  Other processes may.
+ */
+extern bool rt_executor_begin_wait(void);
+extern void rt_executor_end_wait(void);
+
+/* So many wait that there should be more. */
+extern bool rt_executors_are_short(void);
+
 /* The server stops: none is kept any more, everybody takes everything. */
 extern void rt_executors_keep_none(void);
 

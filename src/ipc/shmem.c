@@ -29,6 +29,7 @@
 #include "src/ipc/path_stat.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/push.h"
 #include "src/ipc/query_group.h"
 #include "src/ipc/query_round.h"
 #include "src/ipc/rate.h"
@@ -65,6 +66,7 @@ static const SharedArea areas[] = {
 	{rt_rates_size, rt_rates_init},
 	{rt_limiters_size, rt_limiters_init},
 	{rt_clients_size, rt_clients_init},
+	{rt_pushes_size, rt_pushes_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_unflushed_size, rt_unflushed_init},
@@ -99,6 +101,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeSession", 1);
 	RequestNamedLWLockTranche("RealtimeClient", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
+	RequestNamedLWLockTranche("RealtimePush", 1);
 	RequestNamedLWLockTranche("RealtimeParking", 1);
 	RequestNamedLWLockTranche("RealtimePathStat", 1);
 	RequestNamedLWLockTranche("RealtimeRate", 1);

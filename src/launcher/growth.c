@@ -7,6 +7,8 @@
  * something has waited then for longer than a busy moment explains, one more
  * executor is started, unless that would not help: executors that get on with
  * many short calls and wait for nothing have the processors that there are.
+ * Executors that wait for a client's reply are no help to what is queued: others
+ * are started in their place before anything has to wait.
  * How long one stays that has nothing to do is its own affair (executor.c).
  */
 #include "postgres.h"
@@ -56,8 +58,18 @@ look_at_queue(void)
 	return !look.empty;
 }
 
-long
-rt_growth_look(void)
+/* Returns how long to sleep at most. */
+static long
+replace_waiting(void)
+{
+	if (!rt_executors_are_short() || rt_service_state() != RT_SERVICE_READY)
+		return RT_LAUNCHER_IDLE_MS;
+	rt_keeper_add_executor();
+	return LOOK_MS;
+}
+
+static long
+watch_queue(void)
 {
 	int64		now_ms;
 
@@ -75,4 +87,12 @@ rt_growth_look(void)
 	}
 	next_look_ms = now_ms + LOOK_MS;
 	return LOOK_MS;
+}
+
+long
+rt_growth_look(void)
+{
+	long		timeout = replace_waiting();
+
+	return Min(timeout, watch_queue());
 }

@@ -118,6 +118,13 @@ extern size_t rt_payload_success(char *dst, size_t cap, RtText id_json,
 extern void rt_payload_set_position(char *frame, size_t frame_len, uint64_t position);
 
 /*
+ * What a client is to answer: ref is a number that its reply has, event has
+ * passed its check.
+ */
+extern size_t rt_payload_request(char *dst, size_t cap, uint64_t ref, RtText event,
+								 RtText data_json);
+
+/*
  * Events of a round of live queries, one behind the other with commas between
  * them: with more to follow, or the last ones, after which a client has everything
  * up to a position, though some queries may be late.

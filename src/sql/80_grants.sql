@@ -108,6 +108,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.publish(text, text, jsonb),
 	realtime.publish(realtime.envelope[]),
 	realtime.invalidate(text),
+	realtime.signal(text, text, jsonb),
+	realtime.notify(text, text, jsonb),
+	realtime.send(text, text, text, jsonb),
+	realtime.send_to(jsonb, text, text, jsonb),
+	realtime.push(text, text, jsonb, interval),
 	realtime.mark_degraded(text, text),
 	realtime.mark_recovered(text),
 	realtime.throttle(text, text, jsonb, interval),
@@ -138,6 +143,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_rate_limit(),
 	realtime.stat_get_handler(),
 	realtime.stat_get_connections(),
+	realtime.lookup(text),
 	realtime.stat_get_breakers(),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;

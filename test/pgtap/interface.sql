@@ -60,12 +60,15 @@ SELECT results_eq('signatures', $$VALUES
 	('live_table_arguments', 'arguments bytea', 'text[]', 'i', 's'),
 	('live_table_changed', '', 'trigger', 'v', 'u'),
 	('load', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
+	('lookup', 'user_id text', 'SETOF realtime.connections', 's', 'u'),
 	('mark_degraded', 'topic text, reason text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('mark_recovered', 'topic text', 'void', 'v', 'u'),
 	('middleware', 'name text, function regprocedure DEFAULT NULL::regprocedure, place integer DEFAULT 0', 'void', 'v', 'u'),
 	('next', '', 'jsonb', 'v', 'u'),
+	('notify', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('push', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb, timeout interval DEFAULT ''00:00:05''::interval', 'jsonb', 'v', 'u'),
 	('query', 'path text, sql text DEFAULT NULL::text, loader regprocedure DEFAULT NULL::regprocedure, key text DEFAULT ''id''::text, '
 		'parameters regtype[] DEFAULT NULL::regtype[], depends_on regclass[] DEFAULT ''{}''::regclass[], '
 		'stale_after interval DEFAULT NULL::interval, debounce interval DEFAULT ''00:00:00''::interval, max_rows integer DEFAULT 10000, '
@@ -86,6 +89,8 @@ SELECT results_eq('signatures', $$VALUES
 		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
 		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('send', 'user_id text, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('send_to', 'criteria jsonb, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
 	('set_context', 'key text, value jsonb', 'void', 'v', 'u'),
@@ -93,6 +98,7 @@ SELECT results_eq('signatures', $$VALUES
 		'http_only boolean DEFAULT true, secure boolean DEFAULT true, same_site text DEFAULT ''Lax''::text', 'boolean', 'v', 'u'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
 	('stat_reset_handler', 'path text DEFAULT NULL::text', 'void', 'v', 'r'),
+	('signal', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('stream', 'path text, topic text, loader regprocedure DEFAULT NULL::regprocedure, merge text DEFAULT ''crud''::text, '
 		'key text DEFAULT ''id''::text, prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, '
 		'replay boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, '
@@ -182,10 +188,13 @@ SELECT results_eq('rights', $$VALUES
 	('live_table_arguments', 'pg_database_owner'), ('live_table_arguments', 'realtime_admin'),
 	('live_table_changed', 'pg_database_owner'), ('live_table_changed', 'realtime_admin'),
 	('load', 'pg_database_owner'), ('load', 'realtime_admin'),
+	('lookup', 'pg_database_owner'), ('lookup', 'pg_monitor'), ('lookup', 'realtime_admin'),
 	('mark_degraded', 'realtime_publisher'), ('mark_recovered', 'realtime_publisher'),
 	('middleware', 'pg_database_owner'), ('middleware', 'realtime_admin'),
 	('next', 'public'),
+	('notify', 'realtime_publisher'),
 	('publish', 'realtime_publisher'),
+	('push', 'realtime_publisher'),
 	('query', 'pg_database_owner'), ('query', 'realtime_admin'),
 	('query_table_changed', 'pg_database_owner'), ('query_table_changed', 'realtime_admin'),
 	('raise', 'public'),
@@ -195,11 +204,13 @@ SELECT results_eq('rights', $$VALUES
 	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),
 	('request_id', 'public'),
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
+	('send', 'realtime_publisher'), ('send_to', 'realtime_publisher'),
 	('seq', 'pg_database_owner'), ('seq', 'realtime_admin'), ('seq', 'realtime_publisher'),
 	('service_state', 'pg_database_owner'), ('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
 	('set_context', 'public'),
 	('set_cookie', 'public'),
 	('shed', 'public'),
+	('signal', 'realtime_publisher'),
 	('stat_get_breakers', 'pg_database_owner'), ('stat_get_breakers', 'pg_monitor'), ('stat_get_breakers', 'realtime_admin'),
 	('stat_get_connections', 'pg_database_owner'), ('stat_get_connections', 'pg_monitor'), ('stat_get_connections', 'realtime_admin'),
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),

@@ -59,6 +59,12 @@ write_auth_failed(char *dst, size_t cap)
 }
 
 static size_t
+write_request(char *dst, size_t cap)
+{
+	return rt_payload_request(dst, cap, 9007199254740991, RT_TEXT("con\tfirm"), RT_TEXT("{\"a\":1}"));
+}
+
+static size_t
 write_auth_expiring(char *dst, size_t cap)
 {
 	return rt_payload_auth_expiring(dst, cap, 7);
@@ -347,6 +353,7 @@ static const struct
 	{write_auth_for_ever, "{\"type\":\"auth\",\"ok\":true,\"exp\":null}", true},
 	{write_auth_failed, "{\"type\":\"auth\",\"ok\":false,\"code\":\"UNAUTHENTICATED\","
 	"\"error\":\"no \\\"token\\\"\"}", true},
+	{write_request, "{\"type\":\"request\",\"ref\":9007199254740991,\"event\":\"con\\tfirm\",\"data\":{\"a\":1}}", true},
 	{write_auth_expiring, "{\"type\":\"auth-expiring\",\"exp\":7}", true},
 	{write_subscribed,
 	"{\"type\":\"subscribed\",\"topic\":\"todos\",\"ref\":16}", true},

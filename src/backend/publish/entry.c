@@ -113,6 +113,14 @@ rt_entry_write_on(RtRingEntry *entry, const RtEvent *event, RtText topic)
 }
 
 void
+rt_entry_write_frame(RtRingEntry *entry, const char *frame, Size frame_len)
+{
+	memcpy(frame_begin(entry), frame, frame_len);
+	entry->frame_len = frame_len;
+	end_frame(entry);
+}
+
+void
 rt_entry_parts(RtRingEntry *entry, uint32 event_len, RtText *event,
 			   RtText *data)
 {

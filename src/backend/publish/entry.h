@@ -31,6 +31,9 @@ extern void rt_entry_write(RtRingEntry *entry, const RtEvent *event);
 extern Size rt_entry_size_on(const RtEvent *event, RtText topic);
 extern void rt_entry_write_on(RtRingEntry *entry, const RtEvent *event, RtText topic);
 
+/* A frame that is there already. */
+extern void rt_entry_write_frame(RtRingEntry *entry, const char *frame, Size frame_len);
+
 /* What is noted of an entry that waits for its number. */
 typedef struct RtUnnumbered
 {

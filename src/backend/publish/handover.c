@@ -63,7 +63,7 @@ lock_topics(const RtPending *pending, bool all)
 		RtRingEntry *entry = (RtRingEntry *) (pending->buffer + done);
 		uint32		partition = rt_topic_partition(entry->topic_hash);
 
-		if (entry->topic_class != RT_TOPIC_VOLATILE)
+		if (rt_topic_class_has_order(entry->topic_class))
 			wanted[partition / BITS_PER_BYTE] |= 1 << (partition % BITS_PER_BYTE);
 		done += entry->size;
 	}

@@ -138,6 +138,27 @@ rt_pending_add_about(const RtEvent *event)
 	end_entry(entry);
 }
 
+/* Nobody else's place in an order depends on it. */
+void
+rt_pending_add_sent(const RtRecipient *recipients, int count, const char *frame,
+					Size frame_len)
+{
+	char		packed[RT_RECIPIENTS_SIZE_MAX];
+	RtEvent		to = {.topic = packed,.topic_class = RT_TOPIC_SENT};
+	RtRingEntry *entry;
+	Size		size;
+
+	Assert(count > 0 && count <= RT_RECIPIENTS_MAX);
+	to.topic_len = rt_recipients_pack(packed, recipients, count);
+	size = rt_ring_entry_size(to.topic_len, frame_len);
+	check_open();
+	rt_pending_check_size(pending.size + size);
+	entry = begin_entry(&to, size);
+	entry->topic_hash = rt_recipient_hash(recipients[0].text, recipients[0].len);
+	rt_entry_write_frame(entry, frame, frame_len);
+	end_entry(entry);
+}
+
 void
 rt_pending_add_lost(const RtEvent *event)
 {

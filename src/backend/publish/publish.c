@@ -46,10 +46,8 @@ enum
 	ENVELOPE_COLUMNS
 };
 
-static void check_data(const RtEvent *event, Jsonb *data);
 static bool event_needs_data(const char *event, Size len);
 static void refuse_read_only(const RtEvent *event);
-static const char *json_text(Jsonb *data, Size *len);
 static void publish_envelope(HeapTupleHeader envelope);
 pg_noreturn static void refuse_null(const char *name);
 
@@ -163,7 +161,7 @@ rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 	event->event = VARDATA_ANY(name);
 	rt_publish_check_name(event->event, event->event_len);
 
-	check_data(event, data);
+	rt_publish_check_data(event, data);
 	rt_publish_resolve(event);
 	refuse_read_only(event);
 	if (unlikely(rt_transform_applies(event)))
@@ -171,9 +169,9 @@ rt_publish_make_event(RtEvent *event, text *topic, text *name, Jsonb *data)
 		data = rt_transform_run(event, data);
 		if (data == NULL)
 			return false;
-		check_data(event, data);
+		rt_publish_check_data(event, data);
 	}
-	event->data = json_text(data, &event->data_len);
+	event->data = rt_publish_json_text(data, &event->data_len);
 	rt_coalesce_key(event, RT_KEY_FUNCTION_RAISES);
 	return true;
 }
@@ -207,8 +205,8 @@ rt_publish_check_name(const char *event, Size len)
 }
 
 /* Refuses what would harm clients that merge the event into a stream. */
-static void
-check_data(const RtEvent *event, Jsonb *data)
+void
+rt_publish_check_data(const RtEvent *event, Jsonb *data)
 {
 	JsonbValue	value;
 
@@ -284,8 +282,8 @@ refuse_read_only(const RtEvent *event)
  * The data as JSON text in UTF-8; NULL becomes null.  Valid until the next
  * call.
  */
-static const char *
-json_text(Jsonb *data, Size *len)
+const char *
+rt_publish_json_text(Jsonb *data, Size *len)
 {
 	static StringInfoData buffer = {0};
 

@@ -10,6 +10,7 @@
 #include "utils/jsonb.h"
 
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/recipient.h"
 
 /* An event whose topic, event name and data have passed their checks. */
 typedef struct RtEvent
@@ -45,6 +46,12 @@ extern bool rt_publish_make_event(RtEvent *event, text *topic, text *name,
 /* Raise an ERROR unless it can be a topic, or the name of an event. */
 extern void rt_publish_check_topic(const char *topic, Size len);
 extern void rt_publish_check_name(const char *name, Size len);
+
+/* The same for data of an event, whose name has passed. */
+extern void rt_publish_check_data(const RtEvent *event, Jsonb *data);
+
+/* Data as JSON text in UTF-8, NULL as null; valid until the next call. */
+extern const char *rt_publish_json_text(Jsonb *data, Size *len);
 
 /*
  * Publishes what throttle() and debounce() have kept and is due, not necessarily
@@ -82,6 +89,13 @@ extern void rt_pending_add(const RtEvent *event);
  * it, on its topic "__system:".
  */
 extern void rt_pending_add_about(const RtEvent *event);
+
+/*
+ * Adds a complete frame that is sent to whoever is all of the recipients.  An
+ * ERROR if it is too long.
+ */
+extern void rt_pending_add_sent(const RtRecipient *recipients, int count,
+								const char *frame, Size frame_len);
 
 /*
  * Adds that subscribers of the event's topic have lost something; its name

@@ -17,10 +17,12 @@
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
+#include "src/gateway/push.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/parts.h"
+#include "src/gateway/topic/recipient.h"
 #include "src/gateway/topic/repair.h"
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
@@ -187,7 +189,10 @@ static void
 set_ended(RtConnection *connection, RtConnectionState state)
 {
 	if (connection->state == RT_CONNECTION_OPEN)
+	{
 		rt_client_note_gone(rt_gateway.index, connection->index);
+		rt_push_forget(connection);
+	}
 	connection->state = state;
 }
 
@@ -284,6 +289,7 @@ free_connection(RtConnection *connection)
 {
 	rt_ask_forget(connection, note_forgotten);
 	rt_flights_forget(connection);
+	rt_recipient_leave(connection);
 	rt_parts_forget(connection);
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);

@@ -80,6 +80,8 @@ typedef struct RtConnection
 	dlist_node	ready_node;
 	dlist_node	gone_node;
 
+	uint32		pushes;			/* that it has been asked and not answered */
+	dlist_head	recipients;		/* that it is, topic/recipient.h */
 	dlist_head	subscriptions;
 	uint32		subscription_count;
 	dlist_head	to_repair;		/* subscriptions that have lost events */

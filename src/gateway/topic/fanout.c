@@ -20,6 +20,7 @@
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
+#include "src/gateway/topic/recipient.h"
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/tail.h"
@@ -272,6 +273,11 @@ deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
 
+	if (entry->topic_class == RT_TOPIC_SENT)
+	{
+		rt_recipients_deliver(entry, entry_is_durable(entry));
+		return;
+	}
 	if (entry->topic_class == RT_TOPIC_REPLAY || (entry->flags & RT_RING_LOST) != 0)
 		rt_tail_note(entry, reader.position, entry_is_durable(entry));
 	if ((entry->flags & RT_RING_MANY) != 0 && entry->topic_len == 0)
@@ -383,7 +389,8 @@ deliver_turn(void)
 	 * have to be read, if only to see that they are flushed; and while the latest
 	 * events are kept for those who come back, none may be missing.
 	 */
-	if (!rt_topics_any() && !rt_streams_in_flight() && !rt_tails_any())
+	if (!rt_topics_any() && !rt_streams_in_flight() && !rt_tails_any() &&
+		!rt_recipients_any())
 		reader.position = rt_ring_position();
 
 	blocked = RT_DURABLE;

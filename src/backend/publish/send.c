@@ -1,0 +1,313 @@
+/*
+ * send.c
+ *		realtime.signal(), notify(), send() and send_to(): messages to somebody,
+ *		whatever topics he follows.
+ *
+ * They travel among the events of the transaction, so nothing leaves before the
+ * commit and nothing after a rollback.  They have no place in an order of
+ * others and are not kept: who is not there does not get them.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "src/backend/publish/entry.h"
+#include "src/backend/publish/publish.h"
+#include "src/backend/publish/send.h"
+#include "src/errcodes.h"
+#include "src/ipc/client.h"
+#include "src/protocol/topic.h"
+
+#define NO_REPLY 0				/* the number of a request whose answer nobody awaits */
+
+/* Positions of parameters, as in src/sql */
+enum
+{
+	USER_ID,
+	USER_EVENT,
+	USER_DATA
+};
+enum
+{
+	TOPIC_WHOM,					/* a user, or criteria */
+	TOPIC_NAME,
+	TOPIC_EVENT,
+	TOPIC_DATA
+};
+
+PG_FUNCTION_INFO_V1(realtime_signal);
+PG_FUNCTION_INFO_V1(realtime_notify);
+PG_FUNCTION_INFO_V1(realtime_send);
+PG_FUNCTION_INFO_V1(realtime_send_to);
+
+/* ---- arguments ---- */
+
+pg_noreturn static void
+refuse_null(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name)));
+}
+
+static text *
+text_argument(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		refuse_null(name);
+	return PG_GETARG_TEXT_PP(n);
+}
+
+static Jsonb *
+data_argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : PG_GETARG_JSONB_P(n);
+}
+
+static bool
+is_user_id(const char *id, Size len)
+{
+	for (Size i = 0; i < len; i++)
+	{
+		unsigned char c = id[i];
+
+		if (c < 0x20 || c == 0x7F || c == '"' || c == '\\')
+			return false;
+	}
+	return len >= 1 && len <= RT_USER_ID_MAX;
+}
+
+void
+rt_send_check_user(text *user_id)
+{
+	if (!is_user_id(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id)))
+		ereport(ERROR,
+				(errcode(rt_code_errcode(RT_CODE_CUSTOM)),
+				 errmsg("user_id is not valid"),
+				 errdetail("It is 1 to %d bytes without '\"', '\\' and control characters.",
+						   RT_USER_ID_MAX),
+				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "INVALID_USER_ID")));
+}
+
+static text *
+user_argument(FunctionCallInfo fcinfo, int n)
+{
+	text	   *user_id = text_argument(fcinfo, n, "user_id");
+
+	rt_send_check_user(user_id);
+	return user_id;
+}
+
+/* ---- frames ---- */
+
+/* Seals a payload behind its room; too long or not written is an ERROR. */
+static char *
+seal(char *buffer, Size payload_len, Size *len)
+{
+	if (payload_len == 0 || payload_len > RT_FRAME_PAYLOAD_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("message is too long"),
+				 errdetail("A message takes at most %d bytes.", RT_FRAME_PAYLOAD_MAX)));
+	return rt_frame_seal(buffer, payload_len, RT_OPCODE_TEXT, len);
+}
+
+char *
+rt_send_request_frame(uint64 ref, text *event, Jsonb *data, Size *len)
+{
+	RtText		name = {VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event)};
+	RtText		json;
+	char	   *buffer;
+	Size		cap;
+
+	rt_publish_check_name(name.ptr, name.len);
+	json.ptr = rt_publish_json_text(data, &json.len);
+	cap = RT_FRAME_OVERHEAD + name.len + json.len;
+	buffer = palloc(RT_FRAME_HEADROOM + cap);
+	return seal(buffer,
+				rt_payload_request(buffer + RT_FRAME_HEADROOM, cap, ref, name, json), len);
+}
+
+/* The parts have passed their checks. */
+static char *
+event_frame(RtText topic, RtText event, Jsonb *data, Size *len)
+{
+	RtText		json;
+	char	   *buffer;
+	Size		cap;
+
+	json.ptr = rt_publish_json_text(data, &json.len);
+	cap = RT_FRAME_OVERHEAD + topic.len + event.len + json.len;
+	buffer = palloc(RT_FRAME_HEADROOM + cap);
+	return seal(buffer,
+				rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, topic, event, json, -1),
+				len);
+}
+
+/* An event on a topic, as clients would get it if they followed that. */
+static char *
+topic_frame(FunctionCallInfo fcinfo, Size *len)
+{
+	text	   *topic = text_argument(fcinfo, TOPIC_NAME, "topic");
+	text	   *name = text_argument(fcinfo, TOPIC_EVENT, "event");
+	Jsonb	   *data = data_argument(fcinfo, TOPIC_DATA);
+	RtEvent		event = {
+		.topic = VARDATA_ANY(topic),.topic_len = VARSIZE_ANY_EXHDR(topic),
+		.event = VARDATA_ANY(name),.event_len = VARSIZE_ANY_EXHDR(name)
+	};
+
+	rt_publish_check_topic(event.topic, event.topic_len);
+	rt_publish_check_name(event.event, event.event_len);
+	rt_publish_check_data(&event, data);
+	return event_frame((RtText) {event.topic, event.topic_len},
+					   (RtText) {event.event, event.event_len}, data, len);
+}
+
+/* ---- to a user ---- */
+
+Datum
+realtime_signal(PG_FUNCTION_ARGS)
+{
+	text	   *user_id = user_argument(fcinfo, USER_ID);
+	text	   *event = text_argument(fcinfo, USER_EVENT, "event");
+	char		topic[RT_USER_ID_MAX + 16];
+	RtRecipient user;
+	char	   *frame;
+	Size		len;
+
+	rt_publish_check_name(VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event));
+	len = snprintf(topic, sizeof(topic), "__signal:%.*s",
+				   (int) VARSIZE_ANY_EXHDR(user_id), VARDATA_ANY(user_id));
+	frame = event_frame((RtText) {topic, len},
+						(RtText) {VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event)},
+						data_argument(fcinfo, USER_DATA), &len);
+	if (!rt_publish_begin())
+		PG_RETURN_VOID();
+	user = rt_recipient_user(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id));
+	rt_pending_add_sent(&user, 1, frame, len);
+	PG_RETURN_VOID();
+}
+
+/* To the connection that a user has opened last, if there is one. */
+static void
+add_to_latest(text *user_id, const char *frame, Size len)
+{
+	RtRecipient connection;
+	int			gateway;
+	uint32		index;
+	uint64		serial;
+
+	if (!rt_publish_begin() ||
+		!rt_client_latest(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id), &gateway,
+						  &index, &serial))
+		return;
+	connection = rt_recipient_connection(gateway, index, serial);
+	rt_pending_add_sent(&connection, 1, frame, len);
+}
+
+Datum
+realtime_notify(PG_FUNCTION_ARGS)
+{
+	text	   *user_id = user_argument(fcinfo, USER_ID);
+	text	   *event = text_argument(fcinfo, USER_EVENT, "event");
+	Size		len;
+	char	   *frame = rt_send_request_frame(NO_REPLY, event, data_argument(fcinfo, USER_DATA),
+											  &len);
+
+	add_to_latest(user_id, frame, len);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_send(PG_FUNCTION_ARGS)
+{
+	text	   *user_id = user_argument(fcinfo, TOPIC_WHOM);
+	Size		len;
+	char	   *frame = topic_frame(fcinfo, &len);
+
+	add_to_latest(user_id, frame, len);
+	PG_RETURN_VOID();
+}
+
+/* ---- to whoever has something in common ---- */
+
+pg_noreturn static void
+refuse_criteria(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("criteria are not valid"),
+			 errdetail("%s", detail),
+			 errhint("Criteria look like {\"org\": \"acme\", \"admin\": true}; realtime.attribute_claims names the claims that can be looked for.")));
+}
+
+/* The same text that a gateway makes of a claim. */
+static char *
+scalar_text(const JsonbValue *value)
+{
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		default:
+			refuse_criteria("A value is text, a number or a boolean.");
+	}
+}
+
+static RtRecipient
+read_criterion(const JsonbValue *key, const JsonbValue *value)
+{
+	char	   *text = scalar_text(value);
+
+	if (key->val.string.len == 0 || key->val.string.len > RT_ATTRIBUTE_NAME_MAX)
+		refuse_criteria("A name has 1 to 63 bytes.");
+	if (strlen(text) > RT_ATTRIBUTE_VALUE_MAX)
+		refuse_criteria("A value has at most 256 bytes.");
+	return rt_recipient_attribute(key->val.string.val, key->val.string.len, text,
+								  strlen(text));
+}
+
+/* All of them must be met.  Returns how many there are. */
+static int
+read_criteria(Jsonb *criteria, RtRecipient *recipients)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&criteria->root);
+	JsonbValue	key;
+	JsonbValue	value;
+	int			count = 0;
+
+	if (!JB_ROOT_IS_OBJECT(criteria) || JB_ROOT_COUNT(criteria) == 0)
+		refuse_criteria("They are an object with one member at least.");
+	if (JB_ROOT_COUNT(criteria) > RT_RECIPIENTS_MAX)
+		refuse_criteria("There are at most 16 of them.");
+	(void) JsonbIteratorNext(&iterator, &value, true);
+	while (JsonbIteratorNext(&iterator, &key, true) == WJB_KEY)
+	{
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		recipients[count++] = read_criterion(&key, &value);
+	}
+	return count;
+}
+
+Datum
+realtime_send_to(PG_FUNCTION_ARGS)
+{
+	RtRecipient recipients[RT_RECIPIENTS_MAX];
+	int			count;
+	char	   *frame;
+	Size		len;
+
+	if (PG_ARGISNULL(TOPIC_WHOM))
+		refuse_null("criteria");
+	count = read_criteria(PG_GETARG_JSONB_P(TOPIC_WHOM), recipients);
+	frame = topic_frame(fcinfo, &len);
+	if (rt_publish_begin())
+		rt_pending_add_sent(recipients, count, frame, len);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,28 @@
+/*
+ * recipient.h
+ *		Connections as recipients of what is sent to a user, or to all who have
+ *		something in common.
+ */
+#ifndef RT_GATEWAY_TOPIC_RECIPIENT_H
+#define RT_GATEWAY_TOPIC_RECIPIENT_H
+
+#include "src/gateway/door/connection.h"
+#include "src/ipc/publish_ring.h"
+
+extern void rt_recipients_init(void);
+
+/*
+ * The connection is from now on what its session says: its user, and what of
+ * the claims named by realtime.attribute_claims is a scalar.  Returns false
+ * without memory.
+ */
+extern bool rt_recipient_enroll(RtConnection *connection);
+extern void rt_recipient_leave(RtConnection *connection);
+
+/* Whether anybody can be sent something. */
+extern bool rt_recipients_any(void);
+
+/* Delivers an entry of class RT_TOPIC_SENT; what is not durable is left out. */
+extern void rt_recipients_deliver(const RtRingEntry *entry, bool durable);
+
+#endif							/* RT_GATEWAY_TOPIC_RECIPIENT_H */

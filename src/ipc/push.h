@@ -1,0 +1,82 @@
+/*
+ * push.h
+ *		What a session asks one client, and the client's reply.
+ *
+ * A session asks one thing at a time, so each has a place.  It writes what it
+ * asks, and to whom; the gateway of that connection sends it and puts the reply
+ * into the place; the session takes it, or gives up, and the place is free.
+ *
+ * ASKED -> SENT -> REPLIED, or REFUSED if the client says so; GONE if the
+ * connection ends first, BLOCKED if it takes nothing.
+ */
+#ifndef RT_IPC_PUSH_H
+#define RT_IPC_PUSH_H
+
+#include "src/compat.h"
+
+typedef enum RtPushState
+{
+	RT_PUSH_NONE,
+	RT_PUSH_ASKED,
+	RT_PUSH_SENT,
+	RT_PUSH_REPLIED,			/* with JSON */
+	RT_PUSH_REFUSED,			/* with a JSON string that says why */
+	RT_PUSH_GONE,
+	RT_PUSH_BLOCKED,
+	RT_PUSH_TOO_LARGE			/* there is no memory for the reply */
+} RtPushState;
+
+/* The connection that is asked. */
+typedef struct RtPushTarget
+{
+	int			gateway;
+	uint32		connection;
+	uint64		serial;
+} RtPushTarget;
+
+extern Size rt_pushes_size(void);
+extern void rt_pushes_init(void);
+
+/* ---- of a session ---- */
+
+/* The number that the reply to what is asked next will have. */
+extern uint64 rt_push_next_ref(void);
+
+/*
+ * Asks: frame is complete.  Returns false if the payload memory is used up.  What
+ * is asked must be ended, whatever comes of it.
+ */
+extern bool rt_push_ask(const RtPushTarget *target, const char *frame, uint32 len);
+extern RtPushState rt_push_state(void);
+
+/* What came back, palloc'd. */
+extern char *rt_push_reply(Size *len);
+extern void rt_push_end(void);
+
+/* ---- of a gateway ---- */
+
+extern bool rt_pushes_are_asked(int gateway);
+
+/*
+ * One that is asked of a connection of the gateway: it counts as sent.  The frame is
+ * copied into *frame, which is malloc'd and grows.  Returns false if there is none.
+ */
+typedef struct RtPushFrame
+{
+	char	   *bytes;
+	Size		size;
+	Size		len;
+	uint64		ref;
+	RtPushTarget target;
+} RtPushFrame;
+
+extern bool rt_push_take(int gateway, RtPushFrame *frame);
+
+/* A reply of a connection, or what became of what it was sent; ignored if it is late. */
+extern bool rt_push_settle(const RtPushTarget *target, uint64 ref, RtPushState state,
+						   const char *text, uint32 len);
+
+/* A connection, or the gateway as a whole (serial 0), is gone. */
+extern void rt_pushes_abandon(const RtPushTarget *target);
+
+#endif							/* RT_IPC_PUSH_H */
