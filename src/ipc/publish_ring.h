@@ -38,7 +38,7 @@ typedef struct RtRingEntry
 	uint32		size;			/* with header and padding */
 	uint32		topic_hash;
 	XLogRecPtr	lsn;			/* to be durable before; 0 = do not wait */
-	uint64		seq;			/* replay topics; 0 = none */
+	uint64		seq;			/* replay topics, live queries; 0 = none */
 	uint16		topic_len;
 	uint8		topic_class;	/* RtTopicClass */
 	uint8		flags;			/* RT_RING_* below */
@@ -68,7 +68,8 @@ typedef struct RtRingEntry
 #define rt_topic_partition(hash) ((hash) % RT_TOPIC_PARTITIONS)
 
 /*
- * Of a round: events of live queries; without a frame: up to which position the
+ * Of a round: events of live queries, whose numbers are for those who come back;
+ * without a frame: up to which position the
  * query of the topic is true, in the place of a number, 0 = as all are (volatile:
  * that will be so for long, and nobody is to wait for it); without a
  * topic, too: the end of the round, and the position up to which all are.  These

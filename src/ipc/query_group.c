@@ -77,6 +77,7 @@ init_table(void)
 
 		pg_atomic_init_u32(&group->gateways, 0);
 		pg_atomic_init_u32(&group->loader, 0);
+		pg_atomic_init_u64(&group->told, 0);
 		group->next = i + 1 < realtime_max_query_groups ? i + 1 : NONE;
 		chains[i] = NONE;
 	}
@@ -145,6 +146,12 @@ chain_of(const RtQueryGroupHash *hash)
 	return &chains[hash->words[0] % realtime_max_query_groups];
 }
 
+static bool
+has_key(const RtQueryGroup *group, const char *key, uint32 len)
+{
+	return group->key_len == len && memcmp(rt_query_group_key(group), key, len) == 0;
+}
+
 /* Under the lock, or by who has the round. */
 static RtQueryGroup *
 find_by_hash(const RtQueryGroupHash *hash)
@@ -162,8 +169,7 @@ rt_query_group_find(const RtQueryGroupHash *hash, const char *key, uint32 len)
 {
 	RtQueryGroup *group = find_by_hash(hash);
 
-	if (group != NULL && (group->key_len != len ||
-						  memcmp(rt_query_group_key(group), key, len) != 0))
+	if (group != NULL && !has_key(group, key, len))
 		elog(ERROR, "two groups of live queries have the same hash");
 	return group;
 }
@@ -220,6 +226,16 @@ allocate_copy(const void *bytes, Size size)
 	return copy;
 }
 
+/*
+ * Below 2^52, so that clients can count on: numbers of one group say nothing about
+ * another one, nor about how much happens elsewhere.
+ */
+static uint64
+draw_number(void)
+{
+	return (pg_prng_uint64(&pg_global_prng_state) >> 12) + 1;
+}
+
 static void
 fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
 		   dsa_pointer key, uint32 len)
@@ -231,6 +247,8 @@ fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
 	memset(group, 0, offsetof(RtQueryGroup, loader));
 	pg_atomic_write_u32(&group->loader, 0);
 	pg_atomic_write_u32(&group->gateways, 0);
+	pg_atomic_write_u64(&group->told, 0);
+	group->number = group->first_number = draw_number();
 	group->hash = *hash;
 	group->declaration = declaration;
 	group->key = key;
@@ -327,6 +345,16 @@ rt_query_group_is_followed(const RtQueryGroup *group)
 	return pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &group->gateways)) != 0;
 }
 
+/* A failure, or that there is nothing any more, is told to who loads. */
+void
+rt_query_group_tell_number(RtQueryGroup *group)
+{
+	bool		goes_on = DsaPointerIsValid(group->state) && !group->failing && !group->gone;
+
+	pg_atomic_write_u64(&group->told, goes_on ? group->number : 0);
+	pg_memory_barrier();
+}
+
 /* ---- loading ---- */
 
 bool
@@ -349,17 +377,21 @@ rt_query_groups_abandon(int executor)
 
 /* ---- gateways ---- */
 
-bool
+uint64
 rt_query_group_hold(int gateway, const RtQueryGroupHash *hash)
 {
 	RtQueryGroup *group;
+	uint64		serial = 0;
 
 	LWLockAcquire(table->lock, LW_SHARED);
 	group = find_by_hash(hash);
 	if (group != NULL)
+	{
 		pg_atomic_fetch_or_u32(&group->gateways, UINT32_C(1) << gateway);
+		serial = group->serial;
+	}
 	LWLockRelease(table->lock);
-	return group != NULL;
+	return serial;
 }
 
 void
@@ -382,6 +414,26 @@ rt_query_groups_release_all(int gateway)
 }
 
 /* ---- looking ---- */
+
+uint64
+rt_query_group_numbers(const RtQueryGroupHash *hash, const char *key, uint32 len,
+					   RtQueryNumbers *numbers)
+{
+	RtQueryGroup *group;
+	uint64		serial = 0;
+
+	pg_memory_barrier();
+	LWLockAcquire(table->lock, LW_SHARED);
+	group = find_by_hash(hash);
+	if (group != NULL && has_key(group, key, len))
+	{
+		numbers->first = group->first_number;
+		numbers->last = pg_atomic_read_u64(&group->told);
+		serial = numbers->last != 0 ? group->serial : 0;
+	}
+	LWLockRelease(table->lock);
+	return serial;
+}
 
 int
 rt_query_group_count(void)

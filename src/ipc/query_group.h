@@ -85,6 +85,7 @@ typedef struct RtQueryGroup
 	bool		dirty;			/* is being changed */
 	bool		was_restricted; /* the last run was of what may have changed only */
 	bool		gone;			/* its clients have been told that it is no more */
+	uint64		number;			/* of its last event */
 	uint64		true_to;		/* its clients have the changes up to this position;
 								 * 0 = all that rounds have seen */
 	bool		position_told;	/* all gateways know that */
@@ -99,9 +100,11 @@ typedef struct RtQueryGroup
 	uint32		key_len;
 	dsa_pointer key;
 	uint64		maker;			/* who has asked for it first */
+	uint64		first_number;	/* its clients have begun with this one or a later one */
 
 	pg_atomic_uint32 loader;	/* executor that loads it first, and 1; 0 = none */
 	pg_atomic_uint32 gateways;	/* bits: those that have subscribers */
+	pg_atomic_uint64 told;		/* number; 0 = nobody may go on from one */
 } RtQueryGroup;
 
 extern Size rt_query_groups_size(void);
@@ -152,6 +155,12 @@ extern RtQueryState *rt_query_group_state_changed(RtQueryGroup *group);
 /* Whether gateways have subscribers of it. */
 extern bool rt_query_group_is_followed(const RtQueryGroup *group);
 
+/*
+ * Its events have got their numbers, or it is another one otherwise; before these
+ * events are in the publish ring.
+ */
+extern void rt_query_group_tell_number(RtQueryGroup *group);
+
 /* ---- loading ---- */
 
 /*
@@ -164,16 +173,31 @@ extern void rt_query_groups_abandon(int executor);
 /* ---- gateways ---- */
 
 /*
- * A gateway has subscribers of a group; false: the group is gone.  Of release
- * and hold of the same group by one gateway the later counts.
+ * A gateway has subscribers of a group; returns its serial, 0 = it is gone.  Of
+ * release and hold of the same group by one gateway the later counts.
  */
-extern bool rt_query_group_hold(int gateway, const RtQueryGroupHash *hash);
+extern uint64 rt_query_group_hold(int gateway, const RtQueryGroupHash *hash);
 extern void rt_query_group_release(int gateway, const RtQueryGroupHash *hash);
 
 /* It begins, or ends. */
 extern void rt_query_groups_release_all(int gateway);
 
 /* ---- anybody ---- */
+
+/*
+ * Numbers from which clients of a group can go on: of the last event, and the one
+ * before the first.  Other groups have others, and so has this one if it is made
+ * anew.  Returns the group's serial, 0 = there are none.  Who asks has read the
+ * publish ring's position before: what lies behind that is not in the numbers.
+ */
+typedef struct RtQueryNumbers
+{
+	uint64		first;
+	uint64		last;
+} RtQueryNumbers;
+
+extern uint64 rt_query_group_numbers(const RtQueryGroupHash *hash, const char *key,
+									 uint32 len, RtQueryNumbers *numbers);
 
 /*
  * A copy of the group at a place, with its key in the current context; false if

@@ -199,6 +199,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->answer_kind = RT_ANSWER_NONE;
 	request->answer_position = 0;
 	request->answer_changes = 0;
+	request->answer_query = 0;
 	request->answer_says_changes = false;
 	request->answer_session = RT_SESSION_NONE;
 	request->answer_alike = request->answer_too_large = false;

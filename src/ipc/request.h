@@ -168,6 +168,8 @@ typedef struct RtRequest
 	bool		answer_says_changes;	/* the frame has room for it */
 	int64		answer_stale_ms;	/* STREAM: silence after which it is loaded
 									 * anew; 0 = none */
+	uint64		answer_query;	/* STREAM: serial of the group of a live query
+								 * whose rows, or events, it has */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */
 	bool		answer_alike;	/* STREAM: whoever asks the same, as the same
 								 * session, would get it as well */

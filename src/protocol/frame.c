@@ -131,9 +131,9 @@ rt_payload_event(char *dst, size_t cap, RtText topic, RtText event,
 
 size_t
 rt_payload_placed_event(char *dst, size_t cap, RtText topic, RtText event,
-						RtText data_json, RtText after_json)
+						RtText data_json, int64_t seq, RtText after_json)
 {
-	size_t		len = rt_payload_event(dst, cap, topic, event, data_json, -1);
+	size_t		len = rt_payload_event(dst, cap, topic, event, data_json, seq);
 	size_t		kept = len - strlen(EVENT_END);
 	RtWriter		w;
 

@@ -72,7 +72,7 @@ extern size_t rt_payload_event(char *dst, size_t cap, RtText topic,
 
 /* One that says behind which row, by its key, another one stands. */
 extern size_t rt_payload_placed_event(char *dst, size_t cap, RtText topic,
-									  RtText event, RtText data_json,
+									  RtText event, RtText data_json, int64_t seq,
 									  RtText after_json);
 
 /*

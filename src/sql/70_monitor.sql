@@ -87,7 +87,7 @@ COMMENT ON COLUMN realtime.stat_gateway.markers IS
 COMMENT ON COLUMN realtime.stat_gateway.repairs IS
 	'Times that connections got events of replay topics that they had lost';
 COMMENT ON COLUMN realtime.stat_gateway.remembered IS
-	'Times that connections got events of replay topics that they had missed or lost from the memory of the gateway (realtime.replay_memory)';
+	'Times that connections got events of replay topics, or of live queries, that they had missed or lost from the memory of the gateway (realtime.replay_memory)';
 COMMENT ON COLUMN realtime.stat_gateway.ring_overruns IS
 	'Times that more events were committed than the gateway could read: raise realtime.ring_size';
 COMMENT ON COLUMN realtime.stat_gateway.bytes_out IS

@@ -14,6 +14,11 @@ RealtimeCopy - clients of live queries and what they have
 
 A copy is kept as docs/protocol.md tells clients to keep it.
 
+  ws_close($copy->{ws});
+  $copy = come_back($ws, $copy);
+
+goes on from the number that it has, be it on another connection.
+
 =cut
 
 package RealtimeCopy;
@@ -27,7 +32,7 @@ use Test::More;
 
 use RealtimeTest;
 
-our @EXPORT = qw(declare_query follow take_until is_true has_truth truth_of text_of told);
+our @EXPORT = qw(declare_query follow come_back take_until is_true has_truth truth_of text_of told end_sessions);
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 my %queries;
@@ -47,10 +52,33 @@ sub declare_query
 sub follow
 {
 	my ($ws, $path, @args) = @_;
-	my $reply = ws_call($ws, $path, \@args, stream => JSON::PP::true);
-	my $copy = { path => $path, args => \@args, ws => $ws, reply => $reply, topic => $reply->{topic}, key => $reply->{key},
-		events => [], rows => [ @{ $reply->{data} // [] } ] };
 
+	return begin($ws, { path => $path, args => \@args, rows => [] });
+}
+
+# A new copy of what somebody had: as it was, with what has happened, or loaded.
+sub come_back
+{
+	my ($ws, $before) = @_;
+
+	return begin($ws, { %$before, rows => [ @{ $before->{rows} } ] }, defined $before->{seq} ? (seq => $before->{seq}) : ());
+}
+
+sub begin
+{
+	my ($ws, $copy, @more) = @_;
+	my $reply = ws_call($ws, $copy->{path}, $copy->{args}, stream => JSON::PP::true, @more);
+
+	@$copy{qw(ws reply topic key events)} = ($ws, $reply, @$reply{qw(topic key)}, []);
+	if ($reply->{replay})
+	{
+		apply($copy, $_) for @{ $reply->{data} };
+	}
+	else
+	{
+		$copy->{rows} = [ @{ $reply->{data} // [] } ];
+	}
+	$copy->{seq} = $reply->{seq};
 	push @{ $ws->{copies}{ $reply->{topic} } }, $copy if $reply->{topic};
 	return $copy;
 }
@@ -74,6 +102,7 @@ sub apply
 	my $place;
 
 	push @{ $copy->{events} }, $event;
+	$copy->{seq} = $frame->{seq} if exists $frame->{seq};
 	if ($event eq 'refreshed')
 	{
 		@$rows = @$data;
@@ -211,9 +240,17 @@ sub told
 	return $frame;
 }
 
-END
+# Before a server ends that goes on to be asked.
+sub end_sessions
 {
 	$_->quit for values %sessions;
+	%sessions = ();
+	return;
+}
+
+END
+{
+	end_sessions();
 }
 
 1;

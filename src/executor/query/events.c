@@ -55,10 +55,13 @@ end_entry(RtQueryEvents *events, RtRingEntry *entry, Size frame_len)
 	events->entries.len += entry->size;
 }
 
-/* An event for who follows a topic; it may be told on another one. */
+/*
+ * An event for who follows a topic, with a number, or, told on another one, without
+ * (-1).
+ */
 static void
-add_event(RtQueryEvents *events, const char *topic, const char *told_on,
-		  RtText name, RtText data, const RtText *after)
+put_event(RtQueryEvents *events, const char *topic, const char *told_on,
+		  RtText name, RtText data, int64 number, const RtText *after)
 {
 	Size		cap = strlen(told_on) + name.len + data.len + PLACED_OVERHEAD +
 		(after != NULL ? after->len : 0);
@@ -69,21 +72,32 @@ add_event(RtQueryEvents *events, const char *topic, const char *told_on,
 	size_t		len;
 
 	if (after == NULL)
-		len = rt_payload_event(payload, cap, RT_TEXT(told_on), name, data, -1);
+		len = rt_payload_event(payload, cap, RT_TEXT(told_on), name, data, number);
 	else
-		len = rt_payload_placed_event(payload, cap, RT_TEXT(told_on), name, data, *after);
+		len = rt_payload_placed_event(payload, cap, RT_TEXT(told_on), name, data, number,
+									  *after);
 	Assert(len > 0);
 	begin = rt_frame_seal(frame, len, RT_OPCODE_TEXT, &len);
 	memmove(frame, begin, len);
 	entry->flags = RT_RING_ROUND;
+	entry->seq = Max(number, 0);
 	end_entry(events, entry, len);
 }
 
+static void
+add_event(RtQueryEvents *events, const char *topic, RtText name, RtText data,
+		  const RtText *after)
+{
+	put_event(events, topic, topic, name, data, (int64) ++events->number, after);
+}
+
+/* It has a number as well: who has the one before cannot go on. */
 void
 rt_query_events_add_lost(RtQueryEvents *events, const char *topic)
 {
 	RtRingEntry *entry = begin_entry(events, topic, 0);
 
+	events->number++;
 	entry->flags = RT_RING_LOST;
 	end_entry(events, entry, 0);
 }
@@ -135,7 +149,7 @@ add_deleted(RtQueryEvents *events, const char *topic, const RtQueryResult *resul
 	RtQueryRowKey key = rt_query_state_key(before, row);
 	char	   *data = psprintf("{%s:%.*s}", result->key_name, (int) key.len, key.text);
 
-	add_event(events, topic, topic, RT_TEXT("deleted"), RT_TEXT(data), NULL);
+	add_event(events, topic, RT_TEXT("deleted"), RT_TEXT(data), NULL);
 	pfree(data);
 }
 
@@ -147,7 +161,7 @@ add_row(RtQueryEvents *events, const char *topic, const RtQueryResult *result,
 
 	if (result->ordered)
 		after = key_before(result, change->row);
-	add_event(events, topic, topic,
+	add_event(events, topic,
 			  change->kind == RT_ROW_CREATED ? RT_TEXT("created") : RT_TEXT("updated"),
 			  rt_query_result_row(result, change->row),
 			  result->ordered ? &after : NULL);
@@ -162,7 +176,7 @@ rt_query_events_add_all(RtQueryEvents *events, const char *topic,
 	if (len + RT_ROUND_OVERHEAD > RT_FRAME_PAYLOAD_MAX || len > rt_ring_capacity() / 2)
 		rt_query_events_add_lost(events, topic);
 	else
-		add_event(events, topic, topic, RT_TEXT("refreshed"),
+		add_event(events, topic, RT_TEXT("refreshed"),
 				  (RtText) {result->rows.data, result->rows.len}, NULL);
 	return 1;
 }
@@ -224,10 +238,11 @@ rt_query_events_fit(const char *topic, const RtQueryState *before,
 
 /* Instead of differences that are too long. */
 static uint32
-add_all_instead(RtQueryEvents *events, int begin, const char *topic,
+add_all_instead(RtQueryEvents *events, int begin, uint64 number, const char *topic,
 				const RtQueryResult *result)
 {
 	events->entries.len = begin;
+	events->number = number;
 	if (result->difference == NULL)
 		return rt_query_events_add_all(events, topic, result);
 	rt_query_events_add_lost(events, topic);
@@ -241,6 +256,7 @@ rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 							   const RtDifference *difference)
 {
 	int			begin = events->entries.len;
+	uint64		number = events->number;
 	Size		limit = differences_limit(result);
 
 	for (uint32 i = 0; i < difference->count; i++)
@@ -248,13 +264,13 @@ rt_query_events_add_difference(RtQueryEvents *events, const char *topic,
 		const RtRowChange *change = &difference->changes[i];
 
 		if (!fits_frame(event_length(topic, before, result, change)))
-			return add_all_instead(events, begin, topic, result);
+			return add_all_instead(events, begin, number, topic, result);
 		if (change->kind == RT_ROW_DELETED)
 			add_deleted(events, topic, result, before, change->row);
 		else
 			add_row(events, topic, result, change);
 		if ((Size) (events->entries.len - begin) > limit)
-			return add_all_instead(events, begin, topic, result);
+			return add_all_instead(events, begin, number, topic, result);
 	}
 	return difference->count;
 }
@@ -266,7 +282,7 @@ add_system_event(RtQueryEvents *events, const char *topic, RtText name, RtText d
 {
 	char	   *system_topic = psprintf(RT_SYSTEM_OF_TOPIC "%s", topic);
 
-	add_event(events, topic, system_topic, name, data, NULL);
+	put_event(events, topic, system_topic, name, data, -1, NULL);
 	pfree(system_topic);
 }
 

@@ -18,6 +18,8 @@
 typedef struct RtQueryEvents
 {
 	StringInfoData entries;		/* whole ones */
+	uint64		number;			/* of the last event of a group; who adds some of
+								 * another one sets it before, and reads it after */
 } RtQueryEvents;
 
 extern void rt_query_events_init(RtQueryEvents *events);

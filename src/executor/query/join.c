@@ -25,6 +25,7 @@
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
 #include "src/ipc/request_queue.h"
+#include "src/ipc/tail_hint.h"
 
 /* ---- who shares it ---- */
 
@@ -76,6 +77,32 @@ rt_query_topic_name(RtStreamWork *stream)
 	stream->query_key = key.data;
 	stream->query_key_len = key.len;
 	return rt_query_group_topic(stream->declaration->path, &hash);
+}
+
+/* ---- who comes back ---- */
+
+/*
+ * Numbers are the group's own: who asks something else than before, or as somebody
+ * else, or of a group that was made anew, has none of them.
+ */
+RtQueryResumption
+rt_query_resume(RtStreamWork *stream, int64 since)
+{
+	RtRequest  *request = stream->work.request;
+	RtQueryGroupHash hash = rt_query_group_hash(stream->query_key, stream->query_key_len);
+	RtQueryNumbers numbers;
+
+	request->answer_position = rt_ring_position();
+	stream->query_group_serial = rt_query_group_numbers(&hash, stream->query_key,
+														stream->query_key_len, &numbers);
+	if (stream->query_group_serial == 0 ||
+		since < (int64) numbers.first || since > (int64) numbers.last)
+		return RT_QUERY_LOADS;
+	if (since == (int64) numbers.last)
+		return RT_QUERY_UNCHANGED;
+	return rt_tail_hint_covers(request->owner,
+							   rt_topic_hash(stream->topic, stream->topic_len), since) ?
+		RT_QUERY_REMEMBERED : RT_QUERY_LOADS;
 }
 
 /* ---- the snapshot ---- */
@@ -138,6 +165,7 @@ do_round(RtStreamWork *stream)
 	group->position_told = false;
 	stream->query_group = group;
 	stream->query_group_serial = group->serial;
+	stream->query_number = group->number;
 	stream->work.request->answer_position = rt_ring_position();
 }
 
@@ -185,6 +213,7 @@ end_loading(RtStreamWork *stream, const RtQueryState *state)
 	if (!done || state == NULL)
 		group->touched = group->resend = true;
 	pg_atomic_write_u32(&group->loader, 0);
+	rt_query_group_tell_number(group);
 	if (group->touched)
 		rt_round_want();
 	rt_round_end();

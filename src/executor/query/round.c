@@ -356,10 +356,11 @@ add_changes(RtQueryEvents *events, const RtGroupRun *run)
 }
 
 static uint32
-add_events(RtQueryEvents *events, const RtGroupRun *run)
+add_events(RtQueryEvents *events, RtGroupRun *run)
 {
 	uint32		count = 0;
 
+	events->number = run->group->number;
 	if (run->result != NULL)
 	{
 		if (run->group->failing)
@@ -370,6 +371,7 @@ add_events(RtQueryEvents *events, const RtGroupRun *run)
 		rt_query_events_add_lost(events, run->topic);
 	else if (!run->group->failing)
 		rt_query_events_add_error(events, run->topic, &run->fault);
+	run->number = events->number;
 	return count;
 }
 
@@ -457,6 +459,7 @@ take_result(RtQueryEvents *events, const RtGroupRun *run)
 	RtQueryGroup *group = run->group;
 
 	group->dirty = true;
+	group->number = events->number = run->number;
 	if (run->fault.code == NULL)
 	{
 		group->touched = group->behind = group->resend = group->failing = false;
@@ -467,10 +470,12 @@ take_result(RtQueryEvents *events, const RtGroupRun *run)
 		{
 			(void) rt_query_group_set_state(group, NULL);
 			rt_query_events_add_lost(events, run->topic);
+			group->number = events->number;
 		}
 	}
 	else
 		group->failing = true;
+	rt_query_group_tell_number(group);
 }
 
 /* Nothing here fails, but for want of memory before the first state changes. */

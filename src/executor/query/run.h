@@ -24,6 +24,7 @@ typedef struct RtGroupRun
 	bool		is_other;		/* its result depends on who asks since */
 	bool		together;		/* it was run with others, or that was tried */
 	RtFault		fault;
+	uint64		number;			/* of the last event that clients get */
 	int64		due_ms;			/* not before that; 0 = nobody knows when */
 	int64		us;				/* how long it took, or its part of that */
 } RtGroupRun;

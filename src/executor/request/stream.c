@@ -18,9 +18,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_proc.h"
-#include "lib/stringinfo.h"
 #include "storage/proc.h"
-#include "utils/json.h"
 #include "utils/snapmgr.h"
 
 #include "src/errcodes.h"
@@ -28,7 +26,6 @@
 #include "src/executor/function/middleware.h"
 #include "src/executor/identity.h"
 #include "src/executor/query/join.h"
-#include "src/executor/reply.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
 #include "src/executor/request/stream_name.h"
@@ -38,7 +35,6 @@
 #include "src/ipc/topic_lock.h"
 #include "src/protocol/topic.h"
 
-#define LATEST_MAX 50			/* rows, if the declaration does not say */
 #define LOCK_WAIT_MS 500		/* for publishers of the topic */
 #define ATTEMPTS_MAX 3			/* while declarations change meanwhile */
 
@@ -226,158 +222,20 @@ take_snapshot(RtWork *work)
 		take_locked_snapshot(stream);
 }
 
-/* ---- the reply ---- */
-
-static void
-describe_stream(RtStreamWork *stream)
-{
-	const RtStreamDeclaration *declaration = stream->declaration;
-	RtStreamReply *reply = &stream->reply;
-
-	memset(reply, 0, sizeof(*reply));
-	stream->flags = 0;
-	reply->seq = -1;
-	reply->topic = (RtText) {stream->topic, stream->topic_len};
-	reply->merge = RT_TEXT(rt_merge_name(declaration->merge));
-	if (declaration->merge == RT_MERGE_CRUD)
-		reply->key = RT_TEXT(declaration->key);
-	reply->prepend = declaration->prepend;
-	reply->max = declaration->max;
-	if (declaration->merge == RT_MERGE_LATEST && reply->max == 0)
-		reply->max = LATEST_MAX;
-	reply->schema_version = declaration->schema_version;
-}
-
-static char *
-frame_of_reply(RtStreamWork *stream, size_t *frame_len)
-{
-	RtText		id = rt_stream_id(stream);
-	size_t		cap = rt_payload_stream_length(&stream->reply) + 2 * id.len;
-	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
-	size_t		len = rt_payload_stream(buffer + RT_FRAME_HEADROOM, cap, id,
-										&stream->reply);
-
-	Assert(len > 0);
-	rt_stream_check_length(len, RT_FRAME_PAYLOAD_MAX);
-	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
-}
-
-/* The same for those who have it already. */
-static char *
-frame_of_refreshed(RtStreamWork *stream, size_t *frame_len)
-{
-	RtStreamReply *reply = &stream->reply;
-	size_t		cap = reply->data_json.len + stream->topic_len + RT_FRAME_OVERHEAD;
-	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
-	size_t		len = rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, reply->topic,
-									   RT_TEXT("refreshed"), reply->data_json,
-									   reply->seq);
-
-	Assert(len > 0);
-	rt_stream_check_length(len, RT_FRAME_PAYLOAD_MAX);
-	return rt_frame_seal(buffer, len, RT_OPCODE_TEXT, frame_len);
-}
-
-static char *
-frames_of_value(RtStreamWork *stream, size_t *len)
-{
-	if (stream->reloads)
-		return frame_of_refreshed(stream, len);
-	if (stream->work.request->asked.parts &&
-		rt_payload_stream_length(&stream->reply) > RT_FRAME_PAYLOAD_MAX)
-		return rt_stream_parts(stream, len);
-	return frame_of_reply(stream, len);
-}
-
-static void
-send_page(RtStreamWork *stream)
-{
-	size_t		cap = rt_payload_stream_length(&stream->reply);
-	char	   *content = palloc(cap);
-	size_t		len = rt_content_stream(content, cap, &stream->reply);
-
-	Assert(len > 0);
-	rt_stream_check_length(len, RT_FRAME_PAYLOAD_MAX);
-	if (!rt_reply_content(stream->work.request, 200, content, len))
-		rt_reply_refuse_overload();
-}
-
-/* What the gateway has to know of the stream. */
-static void
-set_flags(RtStreamWork *stream)
-{
-	const RtStreamDeclaration *declaration = stream->declaration;
-
-	if (declaration->functions[RT_STREAM_ON_SUBSCRIBE].declared ||
-		declaration->functions[RT_STREAM_ON_UNSUBSCRIBE].declared)
-		stream->flags |= RT_TOPIC_MEMBERS;
-	if (!rt_stream_is_channel(declaration))
-		stream->flags |= RT_TOPIC_RELOADS;
-	if (declaration->shared || declaration->query != NULL)
-		stream->flags |= RT_TOPIC_SHARED;
-	if (declaration->query != NULL)
-		stream->flags |= RT_TOPIC_QUERY;
-	stream->work.request->answer_stale_ms = Max(declaration->stale_after_ms, 0);
-}
-
-static void
-send_subscribing_reply(RtStreamWork *stream)
-{
-	StringInfoData topics;
-	size_t		len;
-	char	   *frames;
-
-	if (stream->is_page)
-	{
-		send_page(stream);
-		return;
-	}
-	frames = frames_of_value(stream, &len);
-	set_flags(stream);
-	initStringInfo(&topics);
-	rt_reply_add_topic(&topics, stream->topic, stream->topic_len,
-					   stream->reply.seq, stream->flags);
-	if (!rt_reply_topics(stream->work.request, RT_ANSWER_STREAM, &topics,
-						 frames, len))
-		rt_reply_refuse_overload();
-}
-
-/* To who wants the value once, or more of it, or does not get it. */
-static void
-send_plain_reply(RtStreamWork *stream)
-{
-	RtRequest  *request = stream->work.request;
-	RtStreamReply *reply = &stream->reply;
-	size_t		len;
-	char	   *frame;
-
-	if (stream->is_page)
-	{
-		send_page(stream);
-		return;
-	}
-	if (request->asked.id.len == 0)
-		return;
-	reply->topic = reply->merge = reply->key = RT_TEXT_NONE;
-	reply->prepend = false;
-	reply->max = 0;
-	reply->seq = -1;
-	reply->schema_version = 0;
-	frame = frame_of_reply(stream, &len);
-	if (!rt_reply_frame(request, frame, len))
-		rt_reply_refuse_overload();
-}
-
 /* ---- as the caller ---- */
 
-/* The topic says whether there are numbers, whoever declares its class. */
+/*
+ * The topic says whether there are numbers, whoever declares its class.  Those of
+ * live queries are not kept in the table.
+ */
 static bool
 is_numbered(const RtStreamWork *stream)
 {
 	const RtTopicDeclaration *topic = rt_declaration_topic(stream->topic,
 														   stream->topic_len);
 
-	return topic != NULL && topic->topic_class == RT_TOPIC_REPLAY;
+	return topic != NULL && topic->topic_class == RT_TOPIC_REPLAY &&
+		stream->declaration->query == NULL;
 }
 
 /* A channel without numbers: all that comes comes from now on. */
@@ -390,13 +248,13 @@ answer_channel(RtStreamWork *stream)
 	rt_stream_load(stream);
 	if (!stream->subscribes)
 	{
-		send_plain_reply(stream);
+		rt_stream_send_once(stream);
 		return;
 	}
 	reply->channel = true;
 	if (stream->work.request->asked.since != RT_SINCE_NONE)
 		reply->replay = RT_REPLAYED_NO;
-	send_subscribing_reply(stream);
+	rt_stream_send(stream);
 }
 
 /*
@@ -411,7 +269,7 @@ is_remembered(const RtStreamWork *stream)
 
 	return stream->subscribes && !stream->reloads && !stream->is_page &&
 		stream->numbered && request->asked.since >= 0 &&
-		declaration->merge != RT_MERGE_LATEST && declaration->query == NULL &&
+		declaration->merge != RT_MERGE_LATEST &&
 		!declaration->functions[RT_STREAM_DELTA_VERSION].declared &&
 		rt_tail_hint_covers(request->owner,
 							rt_topic_hash(stream->topic, stream->topic_len),
@@ -419,15 +277,40 @@ is_remembered(const RtStreamWork *stream)
 }
 
 static void
-answer_remembered(RtStreamWork *stream)
+answer_without_load(RtStreamWork *stream)
 {
 	stream->remembered = true;
 	stream->tier = RT_TIER_REPLAYED;
-	stream->work.request->answer_position = 0;
-	stream->flags |= RT_TOPIC_REMEMBERED;
 	stream->reply.replay = RT_REPLAYED_YES;
 	stream->reply.data_json = RT_TEXT("[]");
-	send_subscribing_reply(stream);
+	rt_stream_send(stream);
+}
+
+static void
+answer_remembered(RtStreamWork *stream)
+{
+	stream->work.request->answer_position = 0;
+	stream->flags |= RT_TOPIC_REMEMBERED;
+	answer_without_load(stream);
+}
+
+/* A live query goes on from the ring's position if nothing has been missed. */
+static void
+go_on(RtStreamWork *stream)
+{
+	int64		since = stream->work.request->asked.since;
+	RtQueryResumption way;
+
+	if (!stream->is_query || !stream->subscribes || stream->is_page || since <= 0)
+		return;
+	way = rt_query_resume(stream, since);
+	if (way == RT_QUERY_REMEMBERED)
+		answer_remembered(stream);
+	else if (way == RT_QUERY_UNCHANGED)
+	{
+		stream->reply.seq = since;
+		answer_without_load(stream);
+	}
 }
 
 /*
@@ -490,7 +373,7 @@ admit_caller(void *arg, StringInfo result)
 	stream->work.stage = RT_STAGE_HANDLER;
 	check_transform(stream);
 	stream->numbered = is_numbered(stream);
-	describe_stream(stream);
+	rt_stream_describe(stream);
 }
 
 bool
@@ -520,13 +403,14 @@ run_admission(RtWork *work)
 	RtRequest  *request = work->request;
 
 	stream->remembered = false;
+	stream->query_group_serial = 0;
 	stream->subscribes = stream->reloads || stream->is_page ||
 		(request->asked.kind == RT_REQUEST_STREAM &&
 		 request->asked.cursor.len == 0 && request->asked.id.len > 0);
 	if (!rt_stream_admit(stream))
 	{
 		if (!stream->reloads)
-			send_plain_reply(stream);
+			rt_stream_send_once(stream);
 		return;
 	}
 	stream->is_query = stream->declaration->query != NULL;
@@ -538,6 +422,8 @@ run_admission(RtWork *work)
 		answer_channel(stream);
 	else if (is_remembered(stream))
 		answer_remembered(stream);
+	else
+		go_on(stream);
 }
 
 /*
@@ -558,15 +444,17 @@ run_load(RtWork *work)
 
 	work->stage = RT_STAGE_HANDLER;
 	stream->tier = RT_TIER_LOADED;
-	describe_stream(stream);
+	rt_stream_describe(stream);
 	if (!stream->subscribes)
 	{
 		rt_stream_load(stream);
-		send_plain_reply(stream);
+		rt_stream_send_once(stream);
 		return;
 	}
 	rt_stream_resume(stream);
-	send_subscribing_reply(stream);
+	if (stream->is_query && !stream->is_page)
+		stream->reply.seq = (int64) stream->query_number;
+	rt_stream_send(stream);
 }
 
 /* ---- around it ---- */

@@ -36,7 +36,8 @@ typedef struct RtStreamWork
 	bool		reloads;		/* its subscribers get the value as an event */
 	bool		is_page;		/* it is wanted over HTTP, with all that who goes
 								 * on from it needs: subscribes, as well */
-	bool		remembered;		/* the gateway has what the caller has missed */
+	bool		remembered;		/* the gateway has what the caller has missed, or it
+								 * has missed nothing */
 	bool		loads;			/* the caller may have it: it is being loaded */
 	bool		observed;		/* somebody is told of errors */
 
@@ -56,6 +57,7 @@ typedef struct RtStreamWork
 	int			query_key_len;
 	struct RtQueryGroup *query_group;	/* NULL = none yet */
 	uint64		query_group_serial;
+	uint64		query_number;	/* of the last event that the rows have */
 
 	RtStreamReply reply;
 	RtStreamTier tier;			/* of the reply, if anything is loaded */
@@ -115,6 +117,15 @@ extern Jsonb *rt_stream_transform(RtStreamWork *stream, Jsonb *data);
 /* Appends a value's text.  Raises when the whole becomes too long. */
 extern void rt_stream_append(const RtStreamWork *stream, StringInfo out,
 							 Jsonb *value);
+
+/*
+ * The reply (stream_reply.c): what it says of the stream itself, without a value;
+ * then it is sent, to who follows the stream from now on, or to who wants the value
+ * once, or more of it, or does not get it.
+ */
+extern void rt_stream_describe(RtStreamWork *stream);
+extern void rt_stream_send(RtStreamWork *stream);
+extern void rt_stream_send_once(RtStreamWork *stream);
 
 /*
  * The frames of a reply that is too long for one, one behind the other

@@ -132,18 +132,25 @@ take_loss(RtSubscription *subscription, int64 seq)
 		rt_subscription_lose_for_good(subscription);
 }
 
-static void
-drop_event(RtSubscription *subscription, const RtRingEntry *entry)
+/* Those of live queries are for who comes back; here the ring tells what is new. */
+static int64
+number_of(const RtRingEntry *entry)
 {
-	rt_count(dropped);
-	if (entry->topic_class != RT_TOPIC_VOLATILE)
-		rt_subscription_lose_from(subscription, (int64) entry->seq);
+	return entry->flags & RT_RING_ROUND ? 0 : (int64) entry->seq;
 }
 
 static RtEventFrame
 frame_of(const RtRingEntry *entry)
 {
 	return rt_event_frame(rt_ring_entry_frame(entry), entry->frame_len);
+}
+
+static void
+drop_event(RtSubscription *subscription, const RtRingEntry *entry)
+{
+	rt_count(dropped);
+	if (entry->topic_class != RT_TOPIC_VOLATILE)
+		rt_subscription_lose_from(subscription, number_of(entry));
 }
 
 /* Returns false if the connection has no room for it. */
@@ -162,7 +169,7 @@ static void
 deliver_to(RtSubscription *subscription, const RtRingEntry *entry,
 		   RtEventFrame *frame)
 {
-	int64		seq = (int64) entry->seq;
+	int64		seq = number_of(entry);
 
 	if (subscription->lost)
 		return;
@@ -268,6 +275,15 @@ reload_streams(const RtRingEntry *entry)
 							  reader.position);
 }
 
+/* What is kept for those who come back, or has that forgotten. */
+static bool
+concerns_tails(const RtRingEntry *entry)
+{
+	if (entry->flags & RT_RING_ROUND)
+		return !rt_ring_is_query_position(entry) && entry->seq != 0;
+	return entry->topic_class == RT_TOPIC_REPLAY || (entry->flags & RT_RING_LOST) != 0;
+}
+
 static void
 deliver_entry(const RtRingEntry *entry)
 {
@@ -278,7 +294,7 @@ deliver_entry(const RtRingEntry *entry)
 		rt_recipients_deliver(entry, entry_is_durable(entry));
 		return;
 	}
-	if (entry->topic_class == RT_TOPIC_REPLAY || (entry->flags & RT_RING_LOST) != 0)
+	if (concerns_tails(entry))
 		rt_tail_note(entry, reader.position, entry_is_durable(entry));
 	if ((entry->flags & RT_RING_MANY) != 0 && entry->topic_len == 0)
 	{

@@ -281,17 +281,20 @@ forget_query(RtSubscription *subscription)
 
 /*
  * Executors keep a live query true as long as it is held.  If they know nothing
- * of it any more, because the answer took too long, it is loaded again.
+ * of it any more, or have made it anew, because the answer took too long, it is
+ * loaded again.
  */
 static void
-hold_query(RtGroup *group, uint8 flags)
+hold_query(RtGroup *group, uint8 flags, uint64 serial)
 {
 	dlist_iter	iter;
+	uint64		held;
 
 	if ((flags & RT_TOPIC_QUERY) == 0)
 		return;
-	if (!(group->holds ? rt_query_hold_again(group->indexed.topic) :
-		  rt_query_hold(group->indexed.topic)))
+	held = group->holds ? rt_query_hold_again(group->indexed.topic) :
+		rt_query_hold(group->indexed.topic);
+	if (held == 0 || held != serial)
 		want(group);
 	if (!group->holds)
 	{
@@ -316,7 +319,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 
 	if (group != NULL && group == subscription->group)
 	{
-		hold_query(group, answer->flags);
+		hold_query(group, answer->flags, answer->query);
 		if (was_wished_since(group, answer->position))
 			want(group);
 		return RT_BUDGET_GRANTED;
@@ -339,7 +342,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 		note_query(subscription);
 	set_stale(group, answer->stale_ms);
 	group->loaded_ms = rt_gateway.now_ms;
-	hold_query(group, answer->flags);
+	hold_query(group, answer->flags, answer->query);
 	if (was_wished_since(group, answer->position))
 		want(group);
 	return RT_BUDGET_GRANTED;
@@ -576,7 +579,7 @@ take_value(RtGroup *group, RtRequest *request)
 	memcpy(&answered, answer, sizeof(answered));
 	group->failures = 0;
 	set_stale(group, request->answer_stale_ms);
-	hold_query(group, answered.flags);
+	hold_query(group, answered.flags, request->answer_query);
 	tell_recovered(group);
 	refresh_all(group, request, answered.seq,
 				(RtText) {answer + request->answer_topics_len,

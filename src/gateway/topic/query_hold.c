@@ -47,7 +47,7 @@ hash_of_topic(const char *name, size_t len, RtQueryGroupHash *hash)
 		read_word(digits + WORD_DIGITS, &hash->words[1]);
 }
 
-bool
+uint64
 rt_query_hold(RtTopic *topic)
 {
 	topic->query_holds++;
@@ -55,13 +55,13 @@ rt_query_hold(RtTopic *topic)
 }
 
 /* Executors may have removed the group and made it anew. */
-bool
+uint64
 rt_query_hold_again(RtTopic *topic)
 {
 	RtQueryGroupHash hash;
 
-	return hash_of_topic(topic->name, topic->name_len, &hash) &&
-		rt_query_group_hold(rt_gateway.index, &hash);
+	return hash_of_topic(topic->name, topic->name_len, &hash) ?
+		rt_query_group_hold(rt_gateway.index, &hash) : 0;
 }
 
 static bool
@@ -95,7 +95,7 @@ void
 rt_query_hold_value(RtQueryValue *value, RtText topic)
 {
 	value->is_held = hash_of_topic(topic.ptr, topic.len, &value->hash) &&
-		rt_query_group_hold(rt_gateway.index, &value->hash);
+		rt_query_group_hold(rt_gateway.index, &value->hash) != 0;
 	if (value->is_held)
 		dlist_push_tail(&values, &value->node);
 }

@@ -20,11 +20,11 @@ extern void rt_query_holds_init(void);
 
 /*
  * One group more or less, or one whose value has been loaded again.  hold
- * returns false if executors know nothing of it any more: its value has to be
- * loaded anew.
+ * returns the serial of what executors know of it, 0 = nothing: then its value has
+ * to be loaded anew.
  */
-extern bool rt_query_hold(RtTopic *topic);
-extern bool rt_query_hold_again(RtTopic *topic);
+extern uint64 rt_query_hold(RtTopic *topic);
+extern uint64 rt_query_hold_again(RtTopic *topic);
 extern void rt_query_let_go(RtTopic *topic);
 
 /* A value that takes long to be told.  Both with the name of its topic. */

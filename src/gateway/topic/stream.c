@@ -190,6 +190,7 @@ rt_stream_answer_of(RtRequest *request)
 		.flags = answered.flags,
 		.position = request->answer_position,
 		.stale_ms = request->answer_stale_ms,
+		.query = request->answer_query,
 		.frames = {answer + request->answer_topics_len,
 			request->answer.len - request->answer_topics_len}
 	};
@@ -254,8 +255,10 @@ go_on(RtSubscription *subscription, const RtStreamAnswer *answer,
 	if (!subscription->lost && set_start(subscription, answer, asker) &&
 		(answer->flags & RT_TOPIC_MORE) == 0)
 		rt_fanout_catch_up(&subscription, 1);
-	/* the rest comes like what others have lost */
-	if (answer->flags & RT_TOPIC_MORE)
+	/* the rest comes like what others have lost; of a query there is none elsewhere */
+	if ((answer->flags & RT_TOPIC_MORE) && (answer->flags & RT_TOPIC_QUERY))
+		rt_subscription_lose_for_good(subscription);
+	else if (answer->flags & RT_TOPIC_MORE)
 		rt_subscription_lose_behind(subscription, answer->seq);
 	if (answer->flags & RT_TOPIC_QUERY)
 		rt_round_frame_follow(subscription->connection);
@@ -415,6 +418,9 @@ grant_remembered(RtConnection *connection, RtStreamAnswer *answer,
 								 answer->id_json.len, (RtText) {events, len}, answer->seq);
 	Assert(len > 0);
 	frame = rt_frame_seal(buffer, len, RT_OPCODE_TEXT, &len);
+	/* of a query the position tells what has been sent */
+	if (answer->flags & RT_TOPIC_QUERY)
+		answer->seq = -1;
 	granted = rt_stream_grant_last(connection, answer, asker, (RtText) {frame, len});
 	free(buffer);
 	return granted;
