@@ -425,7 +425,7 @@ define_processes(void)
 			   "Number of executors at most; -1 is as many as there are worker processes for, up to 16.",
 			   &realtime_max_executors, -1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
 	define_int("realtime.max_members",
-			   "Connections that can follow streams with on_subscribe or on_unsubscribe.",
+			   "Connections that can follow streams with on_subscribe or on_unsubscribe, or be told of to an unsubscribe hook.",
 			   &realtime_max_members, 1, 1000000, PGC_POSTMASTER, 0);
 	define_int("realtime.max_query_groups",
 			   "Groups of live queries: who asks the same is one.",

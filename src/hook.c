@@ -8,7 +8,13 @@
 
 static const char *const names[RT_HOOKS] = {
 	[RT_HOOK_AUTHENTICATE] = "authenticate",
-	[RT_HOOK_ERROR] = "error"
+	[RT_HOOK_CLOSE] = "close",
+	[RT_HOOK_ERROR] = "error",
+	[RT_HOOK_MESSAGE] = "message",
+	[RT_HOOK_OPEN] = "open",
+	[RT_HOOK_SUBSCRIBE] = "subscribe",
+	[RT_HOOK_UNSUBSCRIBE] = "unsubscribe",
+	[RT_HOOK_UPGRADE] = "upgrade"
 };
 
 const char *

@@ -81,6 +81,41 @@ rt_statement_run(RtStatement *statement, Oid table, int expected)
 	return processed;
 }
 
+/* In the memory of the caller of the statement. */
+static char **
+copy_row(MemoryContext context, HeapTuple row, TupleDesc type)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	char	  **texts = palloc(sizeof(char *) * type->natts);
+
+	for (int i = 0; i < type->natts; i++)
+		texts[i] = SPI_getvalue(row, type, i + 1);
+	MemoryContextSwitchTo(old);
+	return texts;
+}
+
+List *
+rt_statement_run_rows(RtStatement *statement, Oid table, int expected)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Identity	before = become_owner(table);
+	List	   *rows = NIL;
+
+	SPI_connect();
+	execute(statement, expected);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	  **row = copy_row(context, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		rows = lappend(rows, row);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	SetUserIdAndSecContext(before.user, before.security);
+	return rows;
+}
+
 int64
 rt_statement_run_int64(RtStatement *statement, Oid table)
 {

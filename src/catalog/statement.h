@@ -42,6 +42,12 @@ extern void rt_statement_put_interval(RtStatement *statement, Interval *interval
 extern uint64 rt_statement_run(RtStatement *statement, Oid table,
 							   int expected);
 
+/*
+ * The same for what gives rows of texts: returns a list of arrays of char *, each
+ * NULL or a value as text, in the caller's memory context.
+ */
+extern List *rt_statement_run_rows(RtStatement *statement, Oid table, int expected);
+
 /* The same for a query that gives one bigint. */
 extern int64 rt_statement_run_int64(RtStatement *statement, Oid table);
 

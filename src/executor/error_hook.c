@@ -9,12 +9,10 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
-#include "utils/builtins.h"
-#include "utils/json.h"
-#include "utils/jsonb.h"
 
 #include "src/catalog/declaration.h"
 #include "src/executor/error_hook.h"
+#include "src/executor/function/hook.h"
 #include "src/executor/function/invoke.h"
 #include "src/guc.h"
 
@@ -27,13 +25,6 @@ typedef struct HookWork
 	RtFunction *function;		/* NULL = none */
 } HookWork;
 
-static void
-append_member(StringInfo out, const char *name, const char *value)
-{
-	appendStringInfo(out, "%c\"%s\":", out->len == 0 ? '{' : ',', name);
-	escape_json(out, value);
-}
-
 /* As src/sql says. */
 static Datum
 describe(const RtWork *failed)
@@ -42,13 +33,12 @@ describe(const RtWork *failed)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	append_member(&text, "path", failed->activity);
-	append_member(&text, "code", fault->code);
-	append_member(&text, "sqlstate", unpack_sql_state(fault->sqlstate));
-	append_member(&text, "message",
-				  fault->cause != NULL ? fault->cause : fault->message);
-	appendStringInfoChar(&text, '}');
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+	rt_hook_tell(&text, "path", failed->activity);
+	rt_hook_tell(&text, "code", fault->code);
+	rt_hook_tell(&text, "sqlstate", unpack_sql_state(fault->sqlstate));
+	rt_hook_tell(&text, "message",
+				 fault->cause != NULL ? fault->cause : fault->message);
+	return rt_hook_told(&text);
 }
 
 /* Declarations may have changed since. */
@@ -56,16 +46,13 @@ static bool
 prepare_hook(RtWork *work)
 {
 	HookWork   *hook = (HookWork *) work;
-	RtNamedFunction named;
 
 	hook->function = NULL;
 	if (!rt_work_refresh_declarations(work))
 		return false;
-	named = rt_declaration_hook(RT_HOOK_ERROR);
-	if (!named.declared || !OidIsValid(named.oid))
+	hook->function = rt_hook_find(RT_HOOK_ERROR, work);
+	if (hook->function == NULL)
 		return false;
-	hook->function = rt_function_get(named.oid);
-	work->mean_us = hook->function->mean_us;
 	work->timeout_ms = realtime_handler_timeout <= 0 ? HOOK_TIMEOUT_MS :
 		Min(realtime_handler_timeout, HOOK_TIMEOUT_MS);
 	return true;
@@ -108,10 +95,7 @@ rt_error_hook_run(RtWork *failed)
 	hook.failed = failed;
 	rt_work_run(&hook.work);
 
-	if (hook.function != NULL && hook.work.fault.code != NULL)
-		rt_function_failed(hook.function);
-	else if (hook.function != NULL)
-		rt_function_timed(hook.function, rt_work_run_time(&hook.work));
+	rt_hook_note_run(hook.function, &hook.work);
 	failed->session_is_spoiled |= hook.work.session_is_spoiled;
 	failed->durability = rt_durability_sum(failed->durability, hook.work.durability);
 }

@@ -48,7 +48,9 @@
 #include "src/executor/request/bridge.h"
 #include "src/executor/request/login.h"
 #include "src/executor/request/member.h"
+#include "src/executor/request/message.h"
 #include "src/executor/request/once.h"
+#include "src/executor/request/opening.h"
 #include "src/executor/request/path.h"
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
@@ -259,7 +261,7 @@ is_moot(const RtRequest *request)
 	RtRequestKind kind = request->asked.kind;
 
 	return (kind == RT_REQUEST_SUBSCRIBE || kind == RT_REQUEST_RECHECK ||
-			kind == RT_REQUEST_LOGIN || kind == RT_REQUEST_REPLAY ||
+			kind == RT_REQUEST_LOGIN || kind == RT_REQUEST_UPGRADE || kind == RT_REQUEST_REPLAY ||
 			kind == RT_REQUEST_RESUME || kind == RT_REQUEST_REPAIR) &&
 		rt_client_is_gone(request);
 }
@@ -284,6 +286,7 @@ run_kind(RtRequest *request)
 		case RT_REQUEST_RECHECK:
 			return rt_access_run(request);
 		case RT_REQUEST_LOGIN:
+		case RT_REQUEST_UPGRADE:
 			return rt_login_run(request);
 		case RT_REQUEST_PUBLISH:
 			return rt_publish_request_run(request);
@@ -303,6 +306,10 @@ run_kind(RtRequest *request)
 		case RT_REQUEST_JOIN:
 		case RT_REQUEST_LEAVE:
 			return rt_member_run(request);
+		case RT_REQUEST_MESSAGE:
+			return rt_message_run(request);
+		case RT_REQUEST_CLOSE:
+			return rt_close_run(request);
 	}
 	return rt_path_run(request);
 }

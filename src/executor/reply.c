@@ -44,9 +44,8 @@ rt_reply_frame(RtRequest *request, const char *frame, Size len)
 	return true;
 }
 
-/* Puts the header before the payload and all of it into the slot. */
-static bool
-set_frame(RtRequest *request, char *buffer, size_t payload_len)
+bool
+rt_reply_text(RtRequest *request, char *buffer, size_t payload_len)
 {
 	size_t		frame_len;
 	char	   *frame = rt_frame_seal(buffer, payload_len, RT_OPCODE_TEXT,
@@ -82,7 +81,7 @@ set_success(RtRequest *request, const char *data, int data_len)
 	Assert(payload_len > 0);
 	if (payload_len > RT_FRAME_PAYLOAD_MAX)
 		fit = TOO_LONG;
-	else if (!set_frame(request, buffer, payload_len))
+	else if (!rt_reply_text(request, buffer, payload_len))
 		fit = NO_ROOM;
 	request->answer_says_changes = fit == FITS && request->asked.positions;
 	pfree(buffer);
@@ -195,7 +194,7 @@ set_failure(RtRequest *request, const RtFault *fault, char *buffer, size_t len)
 	if (is_over_http(request))
 		return rt_reply_content(request, rt_code_status(rt_code_from_wire(fault->code)),
 								buffer + RT_FRAME_HEADROOM, len);
-	return set_frame(request, buffer, len);
+	return rt_reply_text(request, buffer, len);
 }
 
 /* Code and that code's own words. */

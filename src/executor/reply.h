@@ -26,6 +26,12 @@ extern bool rt_reply_try_success(RtRequest *request, const char *data, int data_
 extern bool rt_reply_frame(RtRequest *request, const char *frame, Size len);
 
 /*
+ * The same for the payload of a text frame, which stands RT_FRAME_HEADROOM behind
+ * the begin of a buffer.
+ */
+extern bool rt_reply_text(RtRequest *request, char *buffer, size_t payload_len);
+
+/*
  * The same for an answer over HTTP, without a frame: JSON, and the status that
  * goes with it.
  */

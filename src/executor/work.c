@@ -80,6 +80,7 @@ rt_work_copy_request(const RtRequest *request)
 	*copy = *request;
 	memset(&copy->answer, 0, sizeof(copy->answer));
 	copy->answer_kind = RT_ANSWER_NONE;
+	copy->answer_session = RT_SESSION_NONE;
 	copy->overdue = copy->in_line = false;
 	return copy;
 }
@@ -448,6 +449,19 @@ rt_work_result(const RtWork *work)
 	result.durability = work->durability;
 	result.ended = work->ended;
 	return result;
+}
+
+void
+rt_work_add_result(RtWorkResult *result, const RtWork *work)
+{
+	RtWorkResult more = rt_work_result(work);
+
+	result->failed |= more.failed;
+	result->ran |= more.ran;
+	result->session_is_spoiled |= more.session_is_spoiled;
+	result->unavailable |= more.unavailable;
+	result->durability = rt_durability_sum(result->durability, more.durability);
+	result->ended = more.ended;
 }
 
 double

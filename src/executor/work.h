@@ -131,6 +131,9 @@ extern bool rt_work_is_wanted(RtWork *work);
 extern void rt_work_reply_fault(RtWork *work);
 extern RtWorkResult rt_work_result(const RtWork *work);
 
+/* The same, added to that of what was run for the same request before. */
+extern void rt_work_add_result(RtWorkResult *result, const RtWork *work);
+
 /* How long the last attempt took once prepared, in microseconds. */
 extern double rt_work_run_time(const RtWork *work);
 

@@ -13,6 +13,7 @@
 #include "common/hashfn.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/departure.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/spin.h"
@@ -415,5 +416,7 @@ rt_ask_settle(RtRequest *request)
 		if (connection->backlog.first != NULL)
 			rt_row_enter(&connection->backlog);
 	}
+	else
+		rt_departure_settle(request->asked.connection_serial);
 	return connection;
 }

@@ -10,6 +10,7 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/asker.h"
+#include "src/gateway/departure.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/http_ask.h"
@@ -264,6 +265,24 @@ continue_sequence(RtConnection *connection, RtSequentialBatch *sequence)
 
 /* ---- messages ---- */
 
+/* What means nothing to us may be the application's own. */
+static void
+dispatch_unknown(RtConnection *connection, const char *bytes, uint32 len, bool binary)
+{
+	RtQuestionTexts texts = {.args = {bytes, len}};
+	RtQuestion	question;
+
+	if (!rt_service_may_have_hook(RT_HOOK_MESSAGE) || !rt_service_takes_requests())
+	{
+		rt_count(frames_ignored);
+		return;
+	}
+	rt_question_init(&question, connection, RT_REQUEST_MESSAGE);
+	question.ticket = !binary;
+	if (!rt_ask(connection, &question, &texts))
+		rt_count(frames_ignored);
+}
+
 void
 rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 					bool binary)
@@ -272,8 +291,8 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 
 	if (binary)
 	{
-		/* binary calls and uploads are not served yet: ignored, as unknown */
-		rt_count(frames_ignored);
+		/* binary calls and uploads are not served yet */
+		dispatch_unknown(connection, text, len, binary);
 		return;
 	}
 	rt_envelope_parse(text, len, realtime_max_depth, &envelope);
@@ -312,7 +331,7 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 			rt_push_reply_frame(connection, text, &envelope);
 			break;
 		case RT_ENVELOPE_IGNORED:
-			rt_count(frames_ignored);
+			dispatch_unknown(connection, text, len, binary);
 			break;
 	}
 }
@@ -401,6 +420,11 @@ answer_connection(RtConnection *connection, RtRequest *request)
 		case RT_REQUEST_RECHECK:
 			rt_recheck_answer(connection, request);
 			break;
+		case RT_REQUEST_MESSAGE:
+			if (request->answer_kind == RT_ANSWER_FRAME)
+				rt_connection_send(connection, rt_shared_text_get(&request->answer),
+								   request->answer.len);
+			break;
 		default:
 			answer_call(connection, request);
 			break;
@@ -410,11 +434,16 @@ answer_connection(RtConnection *connection, RtRequest *request)
 static void
 pass_answer_on(RtRequest *request)
 {
-	RtConnection *connection = rt_ask_settle(request);
+	RtConnection *connection;
 
+	if (request->asked.kind == RT_REQUEST_LOGIN)
+		rt_departure_opened(request->asked.connection_serial, request);
+	connection = rt_ask_settle(request);
 	rt_parts_forget_answer();	/* of one that has ended in an error */
 	if (connection != NULL)
 		answer_connection(connection, request);
+	else if (request->asked.kind == RT_REQUEST_SUBSCRIBE)
+		rt_subscribe_verdicts(NULL, request);
 	if (request->asked.kind == RT_REQUEST_STREAM)
 	{
 		rt_stream_ended(connection);
@@ -428,6 +457,8 @@ pass_answer_on(RtRequest *request)
 		rt_member_answer(request);
 	else if (request->asked.kind == RT_REQUEST_RELOAD)
 		rt_group_answer(request);
+	else if (request->asked.kind == RT_REQUEST_CLOSE)
+		rt_departure_answer(request);
 	else if (rt_http_is_asked_by(request))
 		rt_http_ask_take(request);
 }

@@ -27,6 +27,7 @@
 #include "utils/ps_status.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/departure.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/door/allowed_host.h"
 #include "src/gateway/door/behind.h"
@@ -249,6 +250,7 @@ run_turn(void)
 	watch_service();			/* after the answers that say the same */
 	ask_what_waits();
 	rt_members_begin();
+	rt_departures_tell();
 	rt_groups_begin();
 	rt_http_ask_waiting();
 	rt_ask_submit();
@@ -329,7 +331,8 @@ next_timeout(RtFanoutResult fanout, bool polls)
 		return 0;
 	if (rt_ask_is_starved() || rt_http_ask_is_starved() || rt_round_frames_waiting())
 		return SLOT_POLL_MS;
-	if (rt_repairs_waiting() || rt_members_waiting() || rt_groups_waiting())
+	if (rt_repairs_waiting() || rt_members_waiting() || rt_groups_waiting() ||
+		rt_departures_waiting())
 		return REPAIR_POLL_MS;
 	if (!listening)
 		return SWEEP_MS;
@@ -480,6 +483,7 @@ init_gateway(int index)
 	rt_fanout_init();
 	rt_withheld_init();
 	rt_members_inherit();
+	rt_departures_inherit();
 	rt_groups_init();
 	rt_tails_init();
 	rt_http_asks_init();

@@ -31,7 +31,6 @@
 #include "src/guc.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
-#include "src/protocol/close_code.h"
 #include "src/protocol/frame.h"
 
 #define WAITING_MAX 512			/* requests that are not asked yet */
@@ -208,7 +207,7 @@ begin(RtHttp *http, const RtHttpService *service, const RtQuestionTexts *texts,
 	}
 	memcpy(ask->address, address, sizeof(ask->address));
 	ask->visitor = visitor;
-	ask->is_known = !rt_login_is_worth_asking(&http->head);
+	ask->is_known = service->accept == NULL && !rt_login_is_worth_asking(&http->head);
 	ask->serial = last_serial = rt_http_defer(http);
 	wait_for_turn(ask);
 	return true;
@@ -232,7 +231,16 @@ rt_http_ask(RtHttp *http, const RtHttpService *service,
 		service->refuse(http, 429, RT_TEXT(rt_code_wire(RT_CODE_RATE_LIMITED)),
 						RT_TEXT("This address asks too fast."),
 						RT_TEXT("Retry-After: 10\r\n"));
-	else if (!rt_service_takes_requests())
+	else
+		rt_http_ask_from(http, service, texts, address);
+}
+
+void
+rt_http_ask_from(RtHttp *http, const RtHttpService *service,
+				 const RtQuestionTexts *texts,
+				 const unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	if (!rt_service_takes_requests())
 		refuse_as(http, service, RT_CODE_SERVICE_UNAVAILABLE);
 	else if (!begin(http, service, texts, address))
 		refuse_as(http, service, RT_CODE_OVERLOADED);
@@ -336,7 +344,7 @@ fill_login(const HttpAsk *ask, const RtHttp *http, RtQuestion *question,
 	static char address[RT_ADDRESS_TEXT_MAX];
 
 	rt_address_write(ask->address, address);
-	question->kind = RT_REQUEST_LOGIN;
+	question->kind = ask->service->accept != NULL ? RT_REQUEST_UPGRADE : RT_REQUEST_LOGIN;
 	texts->path = RT_TEXT(address);
 	texts->args = (RtText) {http->head.bytes, http->head.length};
 	texts->version = rt_http_request_body(http);
@@ -385,6 +393,8 @@ is_over(HttpAsk *ask, RtHttp *http)
 		return true;
 	if (!rt_service_takes_requests())
 		refuse_as(http, ask->service, RT_CODE_SERVICE_UNAVAILABLE);
+	else if (ask->is_known && ask->service->accept != NULL)
+		ask->service->accept(http);
 	else if (ask->is_known && !ask->service->asks)
 		rt_cross_origin_answer(http, 204, NULL, RT_TEXT_NONE,
 						   (RtText) {ask->headers, ask->headers_len});
@@ -522,6 +532,7 @@ bool
 rt_http_is_asked_by(const RtRequest *request)
 {
 	return request->asked.kind == RT_REQUEST_LOAD ||
+		request->asked.kind == RT_REQUEST_UPGRADE ||
 		(request->asked.kind == RT_REQUEST_LOGIN && request->asked.subject != 0);
 }
 
@@ -543,20 +554,13 @@ rt_http_is_awaited(const RtRequest *request)
 		(ask != NULL && !dlist_is_empty(&ask->sharers));
 }
 
+/* What has gone wrong may go well when it is tried again. */
 static int
 status_of(const RtLoginAnswer *login)
 {
-	switch (login->close_code)
-	{
-		case RT_CLOSE_UNAUTHENTICATED:
-			return 401;
-		case RT_CLOSE_FORBIDDEN:
-			return 403;
-		case RT_CLOSE_TOO_FAST:
-			return 429;
-		default:
-			return 503;
-	}
+	int			status = rt_code_status(rt_code_from_wire(login->code));
+
+	return status == 500 ? 503 : status;
 }
 
 static void
@@ -641,7 +645,7 @@ static bool
 goes_on(HttpAsk *ask, RtRequest *request)
 {
 	RtHttp	   *http = rt_http_find(ask->serial);
-	bool		is_login = request->asked.kind == RT_REQUEST_LOGIN;
+	bool		is_login = request->asked.kind != RT_REQUEST_LOAD;
 
 	if (is_login)
 		return http != NULL && take_login(ask, http, request);

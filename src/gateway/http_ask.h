@@ -19,6 +19,7 @@
 #include "src/gateway/backlog.h"
 #include "src/gateway/door/http.h"
 #include "src/ipc/request.h"
+#include "src/protocol/host.h"
 
 typedef struct RtHttpService
 {
@@ -26,6 +27,12 @@ typedef struct RtHttpService
 	bool		is_rated;		/* an address asks as often as it may connect */
 	bool		asks;			/* else it is only of interest who it is: 204 */
 	RtRequestKind kind;			/* of what is asked; the answer is CONTENT */
+
+	/*
+	 * If it is set, nothing but the upgrade hook is asked, and then this is what
+	 * becomes of a request that it lets in.
+	 */
+	void		(*accept) (RtHttp *http);
 
 	/* Answers that it cannot be had; more are headers of the answer. */
 	void		(*refuse) (RtHttp *http, int status, RtText code, RtText message,
@@ -35,6 +42,11 @@ typedef struct RtHttpService
 /* Has a request answered.  The texts are of what is asked; they are copied. */
 extern void rt_http_ask(RtHttp *http, const RtHttpService *service,
 						const RtQuestionTexts *texts);
+
+/* The same without a look at where it comes from: that has been checked. */
+extern void rt_http_ask_from(RtHttp *http, const RtHttpService *service,
+							 const RtQuestionTexts *texts,
+							 const unsigned char address[RT_HOST_ADDRESS_SIZE]);
 
 /*
  * Asks what waits and may be asked now; and ends, once a second, what has waited

@@ -15,6 +15,7 @@
 
 #include "src/errcodes.h"
 #include "src/gateway/ask.h"
+#include "src/gateway/departure.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
@@ -78,8 +79,12 @@ void
 rt_login_begin(RtConnection *connection, const RtHttpHead *head)
 {
 	RtQuestionTexts texts = {.args = {head->bytes, head->length}};
+	bool		may_close = rt_service_may_have_hook(RT_HOOK_CLOSE);
 
-	if (rt_login_is_worth_asking(head) && !ask(connection, &texts))
+	if (!may_close && !rt_service_may_have_hook(RT_HOOK_OPEN) &&
+		!rt_login_is_worth_asking(head))
+		return;
+	if ((may_close && !rt_departure_expect(connection)) || !ask(connection, &texts))
 		close_unknown(connection, rt_service_takes_requests());
 }
 

@@ -125,9 +125,12 @@ fill_member(RtMember *member, int gateway, uint32 gateway_generation, int sessio
 	member->gateway_generation = gateway_generation;
 	member->session = session;
 	strlcpy(member->connection_id, connection_id, sizeof(member->connection_id));
-	member->queued = member->joined = member->left = false;
-	for (int told = 0; told < lengthof(member->claims); told++)
-		pg_atomic_write_u64(&member->claims[told], member->serial);
+	member->connection_serial = 0;
+	member->queued = member->left = false;
+	member->joined = member->path[0] == '\0';
+	pg_atomic_write_u64(&member->claims[RT_MEMBER_JOINED],
+						member->joined ? 0 : member->serial);
+	pg_atomic_write_u64(&member->claims[RT_MEMBER_LEFT], member->serial);
 }
 
 int

@@ -3,7 +3,9 @@
  *		Connections that follow streams which want to be told of it.
  *
  * A member is a connection that follows a topic by a stream with on_subscribe
- * or on_unsubscribe.  Its gateway makes it when it grants the stream, and frees
+ * or on_unsubscribe, or has subscribed to it by name while there is an
+ * unsubscribe hook: then it has no path, and that it has joined is known.  Its
+ * gateway makes it when it grants the stream, and frees
  * it when these functions have run.  It lies in shared memory because it
  * outlives the gateway: who takes the gateway's place does what is left to do.
  *
@@ -42,6 +44,7 @@ typedef struct RtMember
 	char		topic[RT_MEMBER_TEXT_MAX + 1];
 
 	/* the gateway's own */
+	uint64		connection_serial;	/* whose end waits for it; 0 = nobody's */
 	bool		queued;			/* something is to be asked, or is */
 	bool		joined;			/* that it has joined is told */
 	bool		left;

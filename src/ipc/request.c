@@ -202,6 +202,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->answer_query = 0;
 	request->answer_says_changes = false;
 	request->answer_session = RT_SESSION_NONE;
+	request->answer_status = 0;
 	request->answer_alike = request->answer_too_large = false;
 	request->durability = RT_DURABLE;
 	request->awaits_standbys = false;

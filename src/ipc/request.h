@@ -53,8 +53,15 @@ typedef enum RtRequestKind
 								 * of a frame; subject: of a request over HTTP
 								 * that is no WebSocket, or 0; answer: LOGIN */
 	RT_REQUEST_RECHECK,			/* as SUBSCRIBE, of subscriptions there are */
-	RT_REQUEST_LOAD				/* as STREAM, subject: of a request over HTTP;
+	RT_REQUEST_LOAD,			/* as STREAM, subject: of a request over HTTP;
 								 * answer: CONTENT */
+	RT_REQUEST_MESSAGE,			/* args: a frame that means nothing to us; ticket:
+								 * whether it is text; answer: a frame, or none */
+	RT_REQUEST_UPGRADE,			/* as LOGIN, whether it may become a WebSocket */
+	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code;
+								 * without a connection's id, that all of those
+								 * of before have which the close hook is still
+								 * to be told of; no answer, but the status */
 } RtRequestKind;
 
 typedef enum RtRequestState
@@ -174,7 +181,8 @@ typedef struct RtRequest
 	bool		answer_alike;	/* STREAM: whoever asks the same, as the same
 								 * session, would get it as well */
 	bool		answer_too_large;	/* RELOAD: the value is, for an event */
-	int			answer_status;	/* CONTENT: of the answer over HTTP */
+	int			answer_status;	/* CONTENT: of the answer over HTTP.  CLOSE: how
+								 * many more there may be */
 	RtSharedText answer;
 	int			answer_session; /* LOGIN: referenced; RT_SESSION_NONE = none */
 
@@ -195,9 +203,17 @@ typedef enum RtVerdict
 	RT_VERDICT_DENY,
 	RT_VERDICT_ALLOW,			/* this identity, this time */
 	RT_VERDICT_OPEN,			/* everybody until declarations change */
-	RT_VERDICT_STREAM			/* who follows the stream is subscribed, and
+	RT_VERDICT_STREAM,			/* who follows the stream is subscribed, and
 								 * nobody else: acknowledged, no more */
+	RT_VERDICT_MEMBER			/* as ALLOW, and its end is to be told */
 } RtVerdict;
+
+static inline bool
+rt_verdict_allows(RtVerdict verdict)
+{
+	return verdict == RT_VERDICT_ALLOW || verdict == RT_VERDICT_OPEN ||
+		verdict == RT_VERDICT_MEMBER;
+}
 
 /*
  * BRIDGE: path is the channel, args the payloads of notifications on it, each a
@@ -224,6 +240,7 @@ typedef struct RtBridgeAnswer
 
 typedef struct RtLoginAnswer
 {
+	bool		opened;			/* that it ends is to be told, see CLOSE */
 	uint16		close_code;		/* 0 = welcome, as answer_session */
 	char		code[32];		/* else why, "UNAUTHENTICATED" ...; ends with NUL */
 	char		reason[96];		/* a sentence; ends with NUL */

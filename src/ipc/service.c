@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <time.h>
+
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/shmem.h"
@@ -16,6 +18,7 @@
 
 typedef struct Service
 {
+	int64		life;			/* constant */
 	pg_atomic_uint32 state;		/* RtServiceState */
 	pg_atomic_uint32 catalog_generation;
 	pg_atomic_uint32 listening; /* gateways */
@@ -30,6 +33,15 @@ rt_service_size(void)
 	return sizeof(Service);
 }
 
+static int64
+microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 void
 rt_service_init(void)
 {
@@ -38,10 +50,17 @@ rt_service_init(void)
 	service = ShmemInitStruct("realtime service", rt_service_size(), &found);
 	if (found)
 		return;
+	service->life = microseconds();
 	pg_atomic_init_u32(&service->state, RT_SERVICE_STARTING);
 	pg_atomic_init_u32(&service->catalog_generation, 1);
 	pg_atomic_init_u32(&service->listening, 0);
 	pg_atomic_init_u64(&service->hooks, 0);
+}
+
+int64
+rt_service_life(void)
+{
+	return service->life;
 }
 
 RtServiceState

@@ -26,6 +26,12 @@ typedef enum RtServiceState
 extern Size rt_service_size(void);
 extern void rt_service_init(void);
 
+/*
+ * A number for what is in shared memory, the time at which it began: another one
+ * after each start of the server, also that after a crash.
+ */
+extern int64 rt_service_life(void);
+
 /* The service's state and the words for it in a close or refusal. */
 extern RtServiceState rt_service_state(void);
 

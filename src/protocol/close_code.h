@@ -14,6 +14,7 @@ typedef enum RtCloseCode
 	RT_CLOSE_GOING_AWAY = 1001,
 	RT_CLOSE_PROTOCOL_ERROR = 1002,
 	RT_CLOSE_NONE = 1005,		/* a close frame that gives no code */
+	RT_CLOSE_ABNORMAL = 1006,	/* without a close frame; never sent */
 	RT_CLOSE_INVALID_TEXT = 1007,
 	RT_CLOSE_TOO_LONG = 1009,
 	RT_CLOSE_INTERNAL_ERROR = 1011,

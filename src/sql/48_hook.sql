@@ -9,11 +9,19 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_hook';
 COMMENT ON FUNCTION realtime.hook(text, regprocedure) IS
 'Has a function asked, instead of the one before; with NULL none is asked any more.
-name: authenticate or error.
+name: authenticate, close, error, message, open, subscribe, unsubscribe or upgrade.
 authenticate: who is on a connection: function(request jsonb) returns jsonb, run when a connection opens, for POST on realtime.auth_path, and when a client sends a token on a connection, as realtime.anonymous_role (SECURITY DEFINER lets it read tables that are nobody else''s).
 request: {"headers": {name in lower case: value}, "cookies": {name: value}, "query": {name: value}, "path": text, "method": text, "remote_address": text, "request_id": text, "token": text or null, "claims": object or null}. claims is what a token says that realtime.jwt_* settings have checked; headers, cookies, query, path and method are null if a client has sent the token on a connection.
 Returns the data of the user, an object: its id (or user_id, or sub) is the user''s, its member realtime.jwt_role_claim the role, exp (seconds since 1970) its end; without an id the connection is anonymous. NULL, null or false closes the connection with 4401; so does realtime.raise(''UNAUTHENTICATED'', reason), and with 4403 realtime.raise(''FORBIDDEN'', reason). After any other error clients try again.
 error: function(error jsonb) returns void, run as the caller in a transaction of its own when a call, a load or the answer to a subscription has ended with an error that nobody meant to be told (such as an INTERNAL_ERROR, or one in a guard that is no refusal) and has been rolled back, before the client gets its answer; it has two seconds. error: {"path": path or topic, "code": what the client is told, "sqlstate": text, "message": what the error says}; realtime.user_id() and its like tell whose it was. What goes wrong in it is logged.
+The following ones run as the connection''s role with its claims, in a transaction of their own:
+open: function(connection jsonb) returns void, run when it is known who is on a connection and before anything else that it asks. connection: {"id": text, "user_id": text or null, "role": text, "remote_address": text}. realtime.raise(''UNAUTHENTICATED'', reason) closes it with 4401, FORBIDDEN with 4403, RATE_LIMITED with 4429, any other error with 1013, after which clients try again; of such a connection no end is told.
+close: function(connection jsonb) returns void, run once when a connection has ended and what it had asked is over, also after a gateway or the server has died. connection: as for open, and "since": text, "code": the number with which it was closed, null if nobody knows. An error is logged, and it is not run again.
+subscribe: function(topic text) returns text, asked when a client subscribes to a topic by its name and the topic''s declaration lets it, and when that is asked again. NULL = it may; else the code with which it is refused. Streams are not asked about.
+unsubscribe: function(topic text, remaining integer) returns void, or without remaining, run once when such a subscription has ended, whatever has ended it. remaining: how many others are left.
+message: function(message bytea, is_text boolean) returns jsonb, given the messages that mean nothing to the server: binary ones, text that is no JSON or has no type that it knows. What it returns is sent as a message, NULL is not. An error is told nobody.
+And as realtime.anonymous_role:
+upgrade: function(request jsonb) returns boolean, asked before a WebSocket opens; request: as for authenticate, claims null. NULL or false refuses with 401; realtime.raise() refuses with its own status (FORBIDDEN 403, RATE_LIMITED 429), any other error with 503. Clients try again whatever the status is: who is to stay away is for authenticate or open to refuse.
 Errors: 22023 for another name, 42P13 for a function that does not fit.';
 
 CREATE FUNCTION realtime.set_cookie(

@@ -26,12 +26,55 @@ static const RtFunctionShape shapes[] = {
 		.fixed = {JSONBOID},
 		.takes = gettext_noop("An authenticate hook takes (request jsonb) and returns jsonb, the data of the user, or NULL.")
 	},
+	[RT_HOOK_CLOSE] = {
+		.purpose = "a close hook",
+		.result = VOIDOID,
+		.fixed_count = 1,
+		.fixed = {JSONBOID},
+		.takes = gettext_noop("A close hook takes (connection jsonb) and returns void.")
+	},
 	[RT_HOOK_ERROR] = {
 		.purpose = "an error hook",
 		.result = VOIDOID,
 		.fixed_count = 1,
 		.fixed = {JSONBOID},
 		.takes = gettext_noop("An error hook takes (error jsonb) and returns void.")
+	},
+	[RT_HOOK_MESSAGE] = {
+		.purpose = "a message hook",
+		.result = JSONBOID,
+		.fixed_count = 2,
+		.fixed = {BYTEAOID, BOOLOID},
+		.takes = gettext_noop("A message hook takes (message bytea, is_text boolean) and returns jsonb, which is sent, or NULL.")
+	},
+	[RT_HOOK_OPEN] = {
+		.purpose = "an open hook",
+		.result = VOIDOID,
+		.fixed_count = 1,
+		.fixed = {JSONBOID},
+		.takes = gettext_noop("An open hook takes (connection jsonb) and returns void.")
+	},
+	[RT_HOOK_SUBSCRIBE] = {
+		.purpose = "a subscribe hook",
+		.result = TEXTOID,
+		.fixed_count = 1,
+		.fixed = {TEXTOID},
+		.takes = gettext_noop("A subscribe hook takes (topic text) and returns text, the code with which it refuses, or NULL.")
+	},
+	[RT_HOOK_UNSUBSCRIBE] = {
+		.purpose = "an unsubscribe hook",
+		.result = VOIDOID,
+		.fixed_count = 2,
+		.fixed = {TEXTOID, INT4OID},
+		.fixed_may_end = true,
+		.takes = gettext_noop("An unsubscribe hook takes (topic text, remaining integer), or the topic alone, and returns void.")
+	},
+	[RT_HOOK_UPGRADE] = {
+		.purpose = "an upgrade hook",
+		.result = BOOLOID,
+		.fixed_count = 1,
+		.fixed = {JSONBOID},
+		.takes = gettext_noop("An upgrade hook takes (request jsonb) and returns boolean: whether the connection may open.")
 	}
 };
 
@@ -47,7 +90,7 @@ checked_name(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("hook \"%.80s\" does not exist", name),
-				 errhint("Hooks are \"authenticate\" and \"error\".")));
+				 errhint("Hooks are \"authenticate\", \"close\", \"error\", \"message\", \"open\", \"subscribe\", \"unsubscribe\" and \"upgrade\".")));
 	return hook;
 }
 

@@ -20,6 +20,7 @@
 #include "src/executor/function/arguments.h"
 #include "src/executor/function/function.h"
 #include "src/executor/function/guard.h"
+#include "src/executor/function/hook.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
 #include "src/executor/reply.h"
@@ -41,7 +42,8 @@ typedef struct Question
 {
 	RtWork		work;			/* first */
 	RtAccessTopic	   *topic;
-	RtFunction *function;
+	RtFunction *function;		/* NULL = the topic is open */
+	RtFunction *hook;			/* NULL = none */
 	const char *template;
 } Question;
 
@@ -64,6 +66,13 @@ deny(RtAccessTopic *topic, RtCode code)
 }
 
 /* ---- the look at all topics ---- */
+
+/* Whether it is to be known when it ends. */
+static bool
+is_told_of(void)
+{
+	return rt_declaration_hook(RT_HOOK_UNSUBSCRIBE).declared;
+}
 
 static void
 survey_topic(RtAccessTopic *topic)
@@ -90,12 +99,12 @@ survey_topic(RtAccessTopic *topic)
 	}
 	topic->of_stream = declaration->stream;
 	topic->numbered = declaration->topic_class == RT_TOPIC_REPLAY;
-	if (declaration->open)
-		topic->verdict = RT_VERDICT_OPEN;
-	else if (OidIsValid(declaration->access))
+	if (!declaration->open && !OidIsValid(declaration->access))
+		deny(topic, RT_CODE_FORBIDDEN);
+	else if (!declaration->open || rt_declaration_hook(RT_HOOK_SUBSCRIBE).declared)
 		topic->asks_function = true;
 	else
-		deny(topic, RT_CODE_FORBIDDEN);
+		topic->verdict = is_told_of() ? RT_VERDICT_MEMBER : RT_VERDICT_OPEN;
 }
 
 /* Nothing is left to run: the verdicts are the outcome. */
@@ -113,6 +122,12 @@ prepare_survey(RtWork *work)
 
 /* ---- the question about one ---- */
 
+static bool
+only_reads(const RtFunction *function)
+{
+	return function == NULL || function->volatility != PROVOLATILE_VOLATILE;
+}
+
 /* Declarations may have changed since the look. */
 static bool
 prepare_question(RtWork *work)
@@ -121,18 +136,22 @@ prepare_question(RtWork *work)
 	RtAccessTopic	   *topic = question->topic;
 	const RtTopicDeclaration *declaration = NULL;
 
-	question->function = NULL;
+	question->function = question->hook = NULL;
 	if (rt_declarations_refresh())
 		declaration = rt_declaration_topic(topic->name, topic->len);
-	if (declaration == NULL || !OidIsValid(declaration->access))
+	if (declaration == NULL || (!declaration->open && !OidIsValid(declaration->access)))
 	{
 		rt_fault_set(&work->fault, RT_CODE_FORBIDDEN, NULL);
 		return false;
 	}
 	question->template = pstrdup(declaration->template);
-	question->function = rt_function_get(declaration->access);
-	work->mean_us = question->function->mean_us;
-	work->read_only = question->function->volatility != PROVOLATILE_VOLATILE;
+	question->hook = rt_hook_find(RT_HOOK_SUBSCRIBE, work);
+	if (!declaration->open)
+	{
+		question->function = rt_function_get(declaration->access);
+		work->mean_us = question->function->mean_us;
+	}
+	work->read_only = only_reads(question->function) && only_reads(question->hook);
 	return true;
 }
 
@@ -227,22 +246,63 @@ fill_arguments(Question *question, RtArguments *arguments)
 												 count, i);
 }
 
+/* Whether the topic's own function lets the caller in. */
+static bool
+passes(Question *question)
+{
+	RtArguments *arguments;
+
+	if (question->function == NULL)
+		return true;
+	arguments = palloc(sizeof(RtArguments));
+	fill_arguments(question, arguments);
+	return rt_guard_passes(question->function,
+						   rt_function_invoke(question->function, arguments));
+}
+
+/* With which code the hook of all topics refuses; NULL = it does not. */
+static const char *
+refusal_of_hook(Question *question)
+{
+	RtArguments arguments = {.count = 1};
+	NullableDatum result;
+	char	   *code;
+
+	if (question->hook == NULL)
+		return NULL;
+	arguments.values[0] =
+		(NullableDatum) {PointerGetDatum(cstring_to_text_with_len(question->topic->name,
+																  question->topic->len)), false};
+	result = rt_function_invoke(question->hook, &arguments);
+	if (result.isnull)
+		return NULL;
+	code = text_to_cstring(DatumGetTextPP(result.value));
+	if (!rt_code_text_is_valid(code))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("hook \"%s\" has returned what is no code",
+						rt_hook_name(RT_HOOK_SUBSCRIBE))));
+	return code;
+}
+
 static void
 run_question(RtWork *work)
 {
 	Question   *question = (Question *) work;
-	RtFunction *function = question->function;
-	RtArguments *arguments = palloc(sizeof(RtArguments));
-	NullableDatum result;
+	RtAccessTopic *topic = question->topic;
+	const char *refusal;
 
 	work->stage = RT_STAGE_ACCESS;
-	fill_arguments(question, arguments);
-	result = rt_function_invoke(function, arguments);
-	if (rt_guard_passes(function, result))
-		question->topic->verdict = RT_VERDICT_ALLOW;
+	if (!passes(question))
+	{
+		deny(topic, rt_caller()->anonymous ? RT_CODE_UNAUTHENTICATED : RT_CODE_FORBIDDEN);
+		return;
+	}
+	refusal = refusal_of_hook(question);
+	if (refusal != NULL)
+		deny_because(topic, refusal);
 	else
-		deny(question->topic, rt_caller()->anonymous ?
-			 RT_CODE_UNAUTHENTICATED : RT_CODE_FORBIDDEN);
+		topic->verdict = is_told_of() ? RT_VERDICT_MEMBER : RT_VERDICT_ALLOW;
 }
 
 static void
@@ -258,8 +318,8 @@ ask_function(RtRequest *request, RtAccessTopic *topic, RtWorkResult *result)
 	question.topic = topic;
 	rt_work_run(&question.work);
 
-	if (question.function != NULL)
-		rt_function_timed(question.function, rt_work_run_time(&question.work));
+	rt_hook_note_run(question.function, &question.work);
+	rt_hook_note_run(question.hook, &question.work);
 	if (question.work.fault.code != NULL)
 	{
 		deny_because(topic, question.work.fault.code);
@@ -267,12 +327,10 @@ ask_function(RtRequest *request, RtAccessTopic *topic, RtWorkResult *result)
 		if (question.work.parameter != NULL &&
 			strcmp(topic->reason, rt_code_wire(RT_CODE_VALIDATION)) == 0)
 			topic->reason = rt_code_wire(RT_CODE_INVALID_TOPIC);
-		if (question.function != NULL)
-			rt_function_failed(question.function);
 		if (question.work.stage == RT_STAGE_ARGUMENTS)
 			rt_function_refused(question.function);
 	}
-	*result = rt_work_result(&question.work);
+	rt_work_add_result(result, &question.work);
 }
 
 /* ---- the answer ---- */

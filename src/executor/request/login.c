@@ -18,11 +18,13 @@
 
 #include "src/catalog/declaration.h"
 #include "src/errcodes.h"
+#include "src/executor/function/hook.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/login.h"
 #include "src/executor/request/login_request.h"
+#include "src/executor/request/opening.h"
 #include "src/executor/request/set_cookie.h"
 #include "src/executor/token_keys.h"
 #include "src/guc.h"
@@ -34,6 +36,7 @@
 typedef struct Login
 {
 	RtWork		work;			/* first */
+	bool		is_upgrade;		/* whether it may open is asked, not who it is */
 	RtLoginAnswer answer;
 	RtHttpHead	head;			/* field_count 0 = there is none */
 	char		token[RT_TOKEN_MAX];
@@ -224,24 +227,6 @@ identify(Login *login)
 
 /* ---- the hook ---- */
 
-/* One that is gone lets nobody in. */
-static void
-find_hook(Login *login)
-{
-	RtNamedFunction named = rt_declaration_hook(RT_HOOK_AUTHENTICATE);
-
-	login->hook = NULL;
-	if (!named.declared)
-		return;
-	if (!OidIsValid(named.oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("the function of hook \"%s\" does not exist",
-						rt_hook_name(RT_HOOK_AUTHENTICATE))));
-	login->hook = rt_function_get(named.oid);
-	login->work.mean_us = login->hook->mean_us;
-}
-
 static Datum
 describe(const Login *login)
 {
@@ -310,7 +295,12 @@ run_hook(Login *login)
 	arguments.values[0] = (NullableDatum) {describe(login), false};
 	rt_set_cookies_begin(login->work.request->asked.subject != 0);
 	result = rt_function_invoke(login->hook, &arguments);
-	if (result.isnull || is_refusal(DatumGetJsonbP(result.value)))
+	if (login->is_upgrade)
+	{
+		if (result.isnull || !DatumGetBool(result.value))
+			refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "Unauthorized");
+	}
+	else if (result.isnull || is_refusal(DatumGetJsonbP(result.value)))
 		refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "Unauthorized");
 	else
 		take_user_data(login, DatumGetJsonbP(result.value));
@@ -341,9 +331,12 @@ prepare_login(RtWork *work)
 	rt_set_cookies_begin(false);
 	if (!rt_work_refresh_declarations(work))
 		return false;
-	find_hook(login);
+	login->hook = NULL;
+	login->hook = rt_hook_find(login->is_upgrade ? RT_HOOK_UPGRADE : RT_HOOK_AUTHENTICATE,
+							   work);	/* gone: nobody comes in */
 	find_token(login);
-	check_token(login);
+	if (!login->is_upgrade)
+		check_token(login);
 	if (login->hook != NULL && !is_refused(login))
 		return true;
 	reply(login);
@@ -360,12 +353,10 @@ run_login(RtWork *work)
 	reply(login);
 }
 
-/* What the hook has raised, in its own words, or something has gone wrong. */
+/* What a hook has raised, in its own words, or something has gone wrong. */
 static void
-refuse_by_fault(Login *login)
+refuse_by_fault(Login *login, const RtFault *fault, const char *otherwise)
 {
-	const RtFault *fault = &login->work.fault;
-
 	switch (rt_code_from_wire(fault->code))
 	{
 		case RT_CODE_UNAUTHENTICATED:
@@ -378,52 +369,79 @@ refuse_by_fault(Login *login)
 			refuse(login, RT_CLOSE_TOO_FAST, RT_CODE_RATE_LIMITED, fault->message);
 			break;
 		default:
-			refuse(login, RT_CLOSE_TRY_AGAIN, RT_CODE_INTERNAL_ERROR, "Nobody can say who you are at the moment");
+			refuse(login, RT_CLOSE_TRY_AGAIN, RT_CODE_INTERNAL_ERROR, otherwise);
 			break;
 	}
 }
 
 /* Who finds no service comes back when there is one. */
 static void
-reply_fault(Login *login)
+reply_fault(Login *login, const RtFault *fault, const char *otherwise)
 {
 	RtWork	   *work = &login->work;
 
-	if (work->unavailable || rt_code_from_wire(work->fault.code) == RT_CODE_SERVICE_UNAVAILABLE)
+	if (work->unavailable || rt_code_from_wire(fault->code) == RT_CODE_SERVICE_UNAVAILABLE)
 	{
 		rt_reply_unavailable(work->request);
 		return;
 	}
-	refuse_by_fault(login);
+	refuse_by_fault(login, fault, otherwise);
 	rt_reply_login(work->request, &login->answer, RT_TEXT_NONE, RT_SESSION_NONE);
 }
 
-static void
-note_run(Login *login)
+/* Whether a connection opens by it. */
+static bool
+opens_connection(const RtRequest *request)
 {
-	if (login->hook == NULL)
+	return request->asked.connection_serial != 0 && request->asked.id.len == 0;
+}
+
+static void
+open_connection(Login *login, RtWorkResult *result)
+{
+	RtRequest  *request = login->work.request;
+	RtFault		fault;
+
+	if (rt_open_run(request, &fault, result))
+		((RtLoginAnswer *) rt_shared_text_get(&request->answer))->opened = true;
+	if (fault.code != NULL)
+		reply_fault(login, &fault, "The connection cannot be opened at the moment");
+}
+
+/* Somebody has come in. */
+static void
+welcome(Login *login, RtWorkResult *result)
+{
+	RtRequest  *request = login->work.request;
+
+	if (request->answer_kind != RT_ANSWER_LOGIN || request->asked.connection_serial == 0)
 		return;
-	if (login->work.fault.code != NULL)
-		rt_function_failed(login->hook);
+	if (opens_connection(request))
+		open_connection(login, result);
 	else
-		rt_function_timed(login->hook, rt_work_run_time(&login->work));
+		rt_open_note_change(request, result);
 }
 
 RtWorkResult
 rt_login_run(RtRequest *request)
 {
 	Login		login;
+	RtWorkResult result;
 
 	memset(&login.work, 0, sizeof(login.work));
 	login.hook = NULL;
 	login.work.request = request;
-	login.work.activity = "log in";
+	login.is_upgrade = request->asked.kind == RT_REQUEST_UPGRADE;
+	login.work.activity = login.is_upgrade ? "upgrade" : "log in";
 	login.work.prepare = prepare_login;
 	login.work.run = run_login;
 	rt_work_run(&login.work);
 	rt_set_cookies_end();
-	note_run(&login);
+	rt_hook_note_run(login.hook, &login.work);
 	if (login.work.fault.code != NULL)
-		reply_fault(&login);
-	return rt_work_result(&login.work);
+		reply_fault(&login, &login.work.fault, "Nobody can say who you are at the moment");
+	result = rt_work_result(&login.work);
+	if (!result.failed && !result.session_is_spoiled && !is_refused(&login))
+		welcome(&login, &result);
+	return result;
 }

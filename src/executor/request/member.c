@@ -1,7 +1,7 @@
 /*
  * member.c
  *		Runs what a stream wants to be run when somebody begins or ceases to
- *		follow it: on_subscribe and on_unsubscribe.
+ *		follow it: on_subscribe and on_unsubscribe; and the unsubscribe hook.
  *
  * As the member, in a transaction of its own.  An error is logged and changes
  * nothing for the member.
@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "src/catalog/declaration.h"
+#include "src/executor/function/hook.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/member.h"
@@ -42,25 +43,36 @@ claim(MemberWork *member)
 	return member->claimed;
 }
 
+/* NULL = none. */
+static RtFunction *
+function_of_stream(const RtWork *work)
+{
+	const RtQuestion *asked = &work->request->asked;
+	const RtStreamDeclaration *stream =
+		rt_declaration_stream(work->activity, asked->path.len);
+	const RtNamedFunction *named;
+
+	if (stream == NULL)
+		return NULL;
+	named = &stream->functions[asked->kind == RT_REQUEST_JOIN ?
+							   RT_STREAM_ON_SUBSCRIBE : RT_STREAM_ON_UNSUBSCRIBE];
+	return named->declared && OidIsValid(named->oid) ? rt_function_get(named->oid) : NULL;
+}
+
 static bool
 prepare_member(RtWork *work)
 {
 	MemberWork *member = (MemberWork *) work;
-	const RtQuestion *asked = &work->request->asked;
-	const RtStreamDeclaration *stream;
-	const RtNamedFunction *named;
 
 	member->function = NULL;
 	if (!claim(member) || !rt_work_refresh_declarations(work))
 		return false;
-	stream = rt_declaration_stream(work->activity, asked->path.len);
-	if (stream == NULL)
+	if (work->request->asked.path.len == 0)
+		member->function = rt_hook_find(RT_HOOK_UNSUBSCRIBE, work);
+	else
+		member->function = function_of_stream(work);
+	if (member->function == NULL)
 		return false;
-	named = &stream->functions[asked->kind == RT_REQUEST_JOIN ?
-							   RT_STREAM_ON_SUBSCRIBE : RT_STREAM_ON_UNSUBSCRIBE];
-	if (!named->declared || !OidIsValid(named->oid))
-		return false;
-	member->function = rt_function_get(named->oid);
 	work->mean_us = member->function->mean_us;
 	return true;
 }
@@ -89,7 +101,7 @@ rt_member_run(RtRequest *request)
 
 	memset(&member, 0, sizeof(member));
 	work->request = request;
-	work->activity = rt_work_path(request);
+	work->activity = request->asked.path.len == 0 ? "unsubscribe" : rt_work_path(request);
 	work->prepare = prepare_member;
 	work->run = run_member;
 	member.topic = pnstrdup(rt_shared_text_get(&request->text) + topic.off, topic.len);
@@ -97,10 +109,7 @@ rt_member_run(RtRequest *request)
 	if (member.claimed)
 		rt_member_told((int) request->asked.subject, told_by(request), request->executor);
 
-	if (member.function != NULL && work->fault.code != NULL)
-		rt_function_failed(member.function);
-	else if (member.function != NULL)
-		rt_function_timed(member.function, rt_work_run_time(work));
+	rt_hook_note_run(member.function, work);
 	rt_reply_reset(request);
 	return rt_work_result(work);
 }

@@ -335,7 +335,7 @@ rt_replay_run(RtRequest *request)
 		rt_reply_unavailable(request);
 		return result;
 	}
-	if (topic.verdict != RT_VERDICT_ALLOW && topic.verdict != RT_VERDICT_OPEN)
+	if (!rt_verdict_allows(topic.verdict))
 	{
 		answer_denial(request, &topic);
 		return result;
@@ -391,8 +391,7 @@ rt_resume_run(RtRequest *request)
 	}
 	for (int i = 0; i < count && !result.session_is_spoiled; i++)
 	{
-		if (topics[i].numbered && (topics[i].verdict == RT_VERDICT_ALLOW ||
-								   topics[i].verdict == RT_VERDICT_OPEN))
+		if (topics[i].numbered && rt_verdict_allows(topics[i].verdict))
 			add_reading(replay, topics[i].name, topics[i].len, since[i], true);
 	}
 	if (result.session_is_spoiled || replay->count == 0)

@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/departure.h"
 #include "src/gateway/door/address.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
@@ -186,14 +187,16 @@ on_drained(void *user)
 
 /* From now on no answer reaches the client. */
 static void
-set_ended(RtConnection *connection, RtConnectionState state)
+set_ended(RtConnection *connection, RtConnectionState state, int code)
 {
-	if (connection->state == RT_CONNECTION_OPEN)
-	{
-		rt_client_note_gone(rt_gateway.index, connection->index);
-		rt_push_forget(connection);
-	}
+	bool		was_open = connection->state == RT_CONNECTION_OPEN;
+
 	connection->state = state;
+	if (!was_open)
+		return;
+	rt_client_note_gone(rt_gateway.index, connection->index);
+	rt_push_forget(connection);
+	rt_departure_begin(connection, code);
 }
 
 static void
@@ -202,7 +205,7 @@ on_dropped(void *user)
 	RtConnection *connection = user;
 
 	if (connection->state == RT_CONNECTION_OPEN)
-		set_ended(connection, RT_CONNECTION_CLOSING);
+		set_ended(connection, RT_CONNECTION_CLOSING, RT_CLOSE_ABNORMAL);
 }
 
 static void
@@ -211,7 +214,7 @@ on_gone(void *user)
 	RtConnection *connection = user;
 
 	connection->socket = NULL;
-	set_ended(connection, RT_CONNECTION_GONE);
+	set_ended(connection, RT_CONNECTION_GONE, RT_CLOSE_ABNORMAL);
 	dlist_push_tail(&gone, &connection->gone_node);
 }
 
@@ -233,7 +236,7 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 		len = rt_payload_close(buffer, 125, code, reason);
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_CLOSE, &frame_len);
 	rt_socket_append(connection->socket, frame, frame_len);
-	set_ended(connection, RT_CONNECTION_CLOSING);
+	set_ended(connection, RT_CONNECTION_CLOSING, code);
 	rt_event_loop_close_after(connection->socket->wsi, CLOSE_TIMEOUT_SECS);
 }
 

@@ -58,6 +58,7 @@ typedef struct RtConnection
 	int64		expires;		/* the identity, in seconds since 1970; 0 = never */
 	bool		expiry_told;	/* that it is about to */
 	bool		is_held;		/* its messages wait, see rt_inbox_hold() */
+	bool		departs;		/* its end may have to be told, see departure.h */
 	char		id[RT_CONNECTION_ID_SIZE];	/* uuid text */
 	unsigned char address[RT_HOST_ADDRESS_SIZE];	/* of its client */
 	uint32		in_flight;		/* requests that executors have not answered */

@@ -286,8 +286,8 @@ rt_http_find(uint64 serial)
 }
 
 /* What came behind the request can be looked at, in a turn of its own. */
-static void
-end_asking(RtHttp *http)
+void
+rt_http_end_asking(RtHttp *http)
 {
 	if (http->state != RT_HTTP_ASKED)
 		return;
@@ -308,7 +308,7 @@ rt_http_answer(RtHttp *http, const RtHttpAnswer *answer)
 	size_t		len = rt_answer_head(head, answer, end, http->keep_alive);
 	bool		has_content = answer->type != NULL && http->head.method != RT_HTTP_HEAD;
 
-	end_asking(http);
+	rt_http_end_asking(http);
 	Assert(answer->text == NULL || end == RT_HTTP_END_LENGTH);
 	Assert(end != RT_HTTP_END_CLOSE || !http->keep_alive);
 	rt_socket_append(http->socket, head, len);

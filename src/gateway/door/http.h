@@ -123,6 +123,9 @@ extern void rt_http_answer_text(RtHttp *http, int status, const char *text,
 extern uint64 rt_http_defer(RtHttp *http);
 extern RtHttp *rt_http_find(uint64 serial);
 
+/* It is not to be answered, but goes on as what it is; the first thing done with it. */
+extern void rt_http_end_asking(RtHttp *http);
+
 /*
  * A source that had nothing yet is asked again; does nothing else.  Not for use
  * in callbacks.

@@ -3,8 +3,8 @@
  *		Who may open a WebSocket.
  *
  * It is looked for in this order: host (421, by the routes), path, handshake,
- * service, number of connections, rate and connections of the address (429), origin
- * (403).  A
+ * service, rate of the address (429), origin (403), number of connections, those
+ * of the address, upgrade hook.  A
  * browser cannot tell these apart and tries again; who must be refused for
  * good is accepted and closed with a final code instead.
  */
@@ -12,6 +12,7 @@
 
 #include <libwebsockets.h>
 
+#include "src/gateway/departure.h"
 #include "src/gateway/door/connection.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
@@ -21,6 +22,7 @@
 #include "src/gateway/door/upgrade_rate.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/health.h"
+#include "src/gateway/http_ask.h"
 #include "src/gateway/login.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
@@ -58,6 +60,19 @@ address_is_full(const unsigned char *address)
 		realtime_max_connections_per_address;
 }
 
+/* Whether there is a place for one more; if not, that is answered. */
+static bool
+has_room(RtHttp *http, const unsigned char *address)
+{
+	if (rt_connection_count() >= realtime_max_connections || rt_departures_are_many())
+		refuse(http, 503, "There are too many connections; please try again later.");
+	else if (address_is_full(address))
+		refuse(http, 429, "This address has too many connections.");
+	else
+		return true;
+	return false;
+}
+
 /* Returns whether the upgrade may go on; if not, it is answered. */
 static bool
 check_upgrade(RtHttp *http, const char *path, const unsigned char *address,
@@ -74,16 +89,12 @@ check_upgrade(RtHttp *http, const char *path, const unsigned char *address,
 		refuse(http, 503, rt_service_state_text(service));
 	else if (rt_gateway.stopping)
 		refuse(http, 503, "The server is stopping.");
-	else if (rt_connection_count() >= realtime_max_connections)
-		refuse(http, 503, "There are too many connections; please try again later.");
 	else if (!rt_rate_allows(address, RT_RATE_UPGRADE))
 		refuse(http, 429, "This address opens connections too fast.");
-	else if (address_is_full(address))
-		refuse(http, 429, "This address has too many connections.");
 	else if (!rt_origin_is_allowed(&http->head))
 		refuse(http, 403, "Pages of this origin are not allowed to connect, see realtime.allowed_origins.");
 	else
-		return true;
+		return has_room(http, address);
 	return false;
 }
 
@@ -107,36 +118,72 @@ take_frames(void *connection, char *bytes, size_t len)
 	rt_inbox_receive(connection, bytes, len);
 }
 
-void
-rt_upgrade(RtHttp *http, const char *path)
+/* The answer to the handshake, and with it a connection. */
+static void
+open_connection(RtHttp *http, const unsigned char *address, const RtHandshake *handshake)
 {
 	RtSocket   *socket = http->socket;
-	unsigned char address[RT_HOST_ADDRESS_SIZE];
-	RtHandshake handshake;
-	RtConnection *connection;
+	RtConnection *connection = rt_connection_open(socket, address);
 	char		accept[RT_HANDSHAKE_ACCEPT_LENGTH + 1];
 	char		answer[RT_HANDSHAKE_ANSWER_MAX];
 	RtDeflate	deflate;
 
-	if (!rt_http_client_address(http, address))
-	{
-		rt_socket_drop(socket);
-		return;
-	}
-	if (!check_upgrade(http, path, address, &handshake))
-		return;
-	connection = rt_connection_open(socket, address);
 	if (connection == NULL)
 	{
 		refuse(http, 503, "There is no memory for another connection.");
 		return;
 	}
-	make_accept(handshake.key, accept);
-	deflate = realtime_compression ? handshake.deflate : RT_DEFLATE_NONE;
+	make_accept(handshake->key, accept);
+	deflate = realtime_compression ? handshake->deflate : RT_DEFLATE_NONE;
 	connection->reader.may_compress = deflate != RT_DEFLATE_NONE;
-	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, handshake.protocol, deflate));
+	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, handshake->protocol, deflate));
 	rt_connection_begin(connection);
 	rt_health_greet(connection);
 	rt_login_begin(connection, &http->head);
 	rt_http_leave(http, take_frames, connection);
+}
+
+/* ---- the upgrade hook ---- */
+
+static void
+refuse_as_told(RtHttp *http, int status, RtText code, RtText message, RtText more)
+{
+	char		line[256];
+
+	snprintf(line, sizeof(line), "%.*s", (int) message.len, message.ptr);
+	refuse(http, status, line);
+}
+
+/* Meanwhile others may have taken the last place. */
+static void
+accept_upgrade(RtHttp *http)
+{
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+	RtHandshake handshake;
+
+	rt_http_end_asking(http);
+	rt_handshake_read(&http->head, &handshake);
+	if (!rt_http_client_address(http, address))
+		rt_socket_drop(http->socket);
+	else if (has_room(http, address))
+		open_connection(http, address, &handshake);
+}
+
+void
+rt_upgrade(RtHttp *http, const char *path)
+{
+	static const RtHttpService hook = {
+		.methods = "GET",.refuse = refuse_as_told,.accept = accept_upgrade
+	};
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+	RtHandshake handshake;
+
+	if (!rt_http_client_address(http, address))
+		rt_socket_drop(http->socket);
+	else if (!check_upgrade(http, path, address, &handshake))
+		return;
+	else if (rt_service_may_have_hook(RT_HOOK_UPGRADE))
+		rt_http_ask_from(http, &hook, NULL, address);
+	else
+		open_connection(http, address, &handshake);
 }

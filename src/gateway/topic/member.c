@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/departure.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/member.h"
 #include "src/guc.h"
@@ -46,6 +47,7 @@ rt_members_inherit(void)
 		RtMember   *member = rt_member_get(index);
 
 		member->queued = false;
+		member->connection_serial = 0;
 		/* if nobody has told that it joined, nobody does now */
 		if (rt_member_claim(index, member->serial, RT_MEMBER_JOINED, RT_MEMBER_NONE))
 		{
@@ -72,8 +74,30 @@ rt_member_enter(RtSubscription *subscription, const char *path, size_t path_len)
 					   topic->name, topic->name_len);
 	if (subscription->member == RT_MEMBER_NONE)
 		return false;
-	put_in_queue(subscription->member);
+	rt_member_get(subscription->member)->connection_serial =
+		rt_departure_owe(connection);
+	if (path_len > 0)
+		put_in_queue(subscription->member);
 	return true;
+}
+
+bool
+rt_member_enter_by_name(RtSubscription *subscription)
+{
+	return rt_member_enter(subscription, "", 0);
+}
+
+void
+rt_member_note_missed(RtRequest *request, const char *topic, size_t len)
+{
+	int			index = rt_member_join(rt_gateway.index, rt_gateway.generation,
+									   request->asked.session,
+									   request->asked.connection_id, "", 0, topic, len);
+
+	if (index == RT_MEMBER_NONE)
+		return;
+	rt_member_leave(index);
+	put_in_queue(index);
 }
 
 void
@@ -87,6 +111,14 @@ rt_member_exit(RtSubscription *subscription)
 }
 
 /* ---- asking ---- */
+
+/* What waits for it goes on. */
+static void
+free_member(int index)
+{
+	rt_departure_settle(rt_member_get(index)->connection_serial);
+	rt_member_free(index);
+}
 
 /* Returns false if there is no room for it. */
 static bool
@@ -135,7 +167,7 @@ rt_members_begin(void)
 		int			index = waiting[first];
 
 		if (!can_be_told())
-			rt_member_free(index);
+			free_member(index);
 		else if (is_too_early(index))
 			waiting[(first + count++) % realtime_max_members] = index;
 		else if (ask_about(index))
@@ -163,7 +195,7 @@ rt_member_answer(const RtRequest *request)
 	member->queued = false;
 	if (member->joined)
 	{
-		rt_member_free(index);
+		free_member(index);
 		return;
 	}
 	member->joined = true;

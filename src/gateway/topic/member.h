@@ -19,6 +19,13 @@ extern void rt_members_inherit(void);
 extern bool rt_member_enter(RtSubscription *subscription, const char *path,
 							size_t path_len);
 
+/*
+ * The same for one by name, whose end is to be told.  What was granted to a
+ * connection that has it no more, or is gone, has ended already.
+ */
+extern bool rt_member_enter_by_name(RtSubscription *subscription);
+extern void rt_member_note_missed(RtRequest *request, const char *topic, size_t len);
+
 /* A subscription that is one is dropped. */
 extern void rt_member_exit(RtSubscription *subscription);
 

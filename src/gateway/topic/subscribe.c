@@ -18,6 +18,7 @@
 #include "src/gateway/ask.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/fanout.h"
+#include "src/gateway/topic/member.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscribe.h"
 #include "src/gateway/topic/subscription.h"
@@ -242,8 +243,6 @@ rt_unsubscribe(RtConnection *connection, const char *text,
 static void
 grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 {
-	if (subscription == NULL)
-		return;					/* unsubscribed meanwhile */
 	if (verdict == RT_VERDICT_OPEN)
 		subscription->topic->open_generation = request->asked.catalog_generation;
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE ||
@@ -251,6 +250,19 @@ grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 		return;
 	rt_subscription_activate(subscription);
 	granted[granted_count++] = subscription;
+}
+
+/* It is granted.  Returns false if there is no room to note that its end is to be told. */
+static bool
+note_member(RtSubscription *subscription, RtRequest *request, const char *name,
+			uint16 name_len, RtVerdict verdict)
+{
+	if (verdict != RT_VERDICT_MEMBER)
+		return true;
+	if (subscription != NULL)
+		return rt_member_enter_by_name(subscription);
+	rt_member_note_missed(request, name, name_len);
+	return true;
 }
 
 static void
@@ -274,8 +286,23 @@ apply_verdict(RtConnection *connection, RtRequest *request, const char *name,
 			send_denial(connection, topic_json, ref, reason);
 		return;
 	}
+	if (!note_member(subscription, request, name, name_len, verdict))
+	{
+		rt_subscription_drop(subscription);
+		send_denial(connection, topic_json, ref, RT_TEXT(rt_code_wire(RT_CODE_OVERLOADED)));
+		return;
+	}
 	send_ack(connection, topic_json, ref);
-	grant(subscription, request, verdict);
+	if (subscription != NULL)	/* not unsubscribed meanwhile */
+		grant(subscription, request, verdict);
+}
+
+/* Nobody is there any more. */
+static void
+apply_to_nobody(RtRequest *request, const char *name, uint16 len, RtVerdict verdict)
+{
+	if (verdict == RT_VERDICT_MEMBER)
+		rt_member_note_missed(request, name, len);
 }
 
 void
@@ -304,8 +331,11 @@ rt_subscribe_verdicts(RtConnection *connection, RtRequest *request)
 			reason = (RtText) {answer + at + 2, (uint8) answer[at + 1]};
 			at += 2 + reason.len;
 		}
-		apply_verdict(connection, request, topics + i + sizeof(len), len, ref,
-					  verdict, reason);
+		if (connection != NULL)
+			apply_verdict(connection, request, topics + i + sizeof(len), len, ref,
+						  verdict, reason);
+		else
+			apply_to_nobody(request, topics + i + sizeof(len), len, verdict);
 		i += sizeof(len) + len;
 	}
 	rt_fanout_catch_up(granted, granted_count);
