@@ -461,13 +461,15 @@ rt_query_group_look(int number, RtQueryGroupView *view)
 	view->group = *group;
 	view->key = key;
 	view->row_count = 0;
+	view->keyless = false;
 	view->memory = sizeof(RtQueryGroup);
 	if (group->serial != 0)
 	{
 		memcpy(key, rt_query_group_key(group), group->key_len);
 		state = rt_query_group_state(group);
 		view->row_count = state == NULL ? 0 :
-			state->is_window ? state->shown_count : state->row_count;
+			state->is_window ? state->shown_count : rt_query_state_rows(state);
+		view->keyless = state != NULL && state->is_keyless;
 		view->memory += group->key_len + (state == NULL ? 0 : state->size);
 	}
 	LWLockRelease(table->lock);

@@ -208,6 +208,7 @@ typedef struct RtQueryGroupView
 	RtQueryGroup group;
 	char	   *key;
 	uint32		row_count;
+	bool		keyless;		/* that was so when all of it was run */
 	Size		memory;
 } RtQueryGroupView;
 

@@ -40,6 +40,10 @@ typedef struct RtQueryState
 	int			key_cut;		/* the one that is the key, or -1 */
 	uint64		cuts;			/* which they are: a hash of them */
 
+	/* nothing is known of its rows but how many there were, and there are none here */
+	bool		is_keyless;
+	uint32		known_count;
+
 	/* of a window (window.h), whose rows are in order; clients have a part of it */
 	bool		is_window;		/* each row has more with it */
 	bool		is_all;			/* there are no rows behind it */
@@ -67,6 +71,13 @@ extern Size rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_cou
 /* Makes an empty one in so much memory. */
 extern void rt_query_state_init(void *place, uint32 row_count, Size key_bytes,
 								uint32 cut_count, int key_cut);
+
+/* How many rows there are, or were, as far as is known. */
+static inline uint32
+rt_query_state_rows(const RtQueryState *state)
+{
+	return state->is_keyless ? state->known_count : state->row_count;
+}
 
 /* Rows stand in the order in which they are added. */
 extern void rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key,

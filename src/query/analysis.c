@@ -280,6 +280,8 @@ keep_shape(RtQuery *query, const RtQueryShape *shape)
 		*key = *(RtQuerySortKey *) lfirst(cell);
 		query->sort = lappend(query->sort, key);
 	}
+	query->keyless = query->objects != NIL && !query->reads_caller &&
+		rt_query_is_keyless(shape, query->key_columns, query->key_count);
 	query->limit = (Expr *) copyObject(shape->query->limitCount);
 	query->offset = (Expr *) copyObject(shape->query->limitOffset);
 	MemoryContextSwitchTo(before);

@@ -127,6 +127,9 @@ typedef struct RtQuery
 	List	   *objects;		/* all relations, views too, by OID */
 	List	   *cuts;			/* of RtQueryCut */
 
+	/* what has changed says by itself which rows of the result are gone */
+	bool		keyless;
+
 	/*
 	 * Whether rows depend on who asks, beyond the role: what a role may see
 	 * is always a matter of the role.

@@ -29,6 +29,10 @@ typedef struct RtQueryShape
 extern RtQueryShape *rt_query_shape(Query *query, const AttrNumber *key_columns,
 									int key_count);
 
+/* keyless.c: see RtQuery.keyless. */
+extern bool rt_query_is_keyless(const RtQueryShape *shape, const AttrNumber *key_columns,
+								int key_count);
+
 /*
  * restrict.c: leaves in only the rows with one value in a cut, which a
  * parameter has, or NULL if it is 0; takes LIMIT away.

@@ -41,11 +41,11 @@ COMMENT ON COLUMN realtime.stat_query.user_id IS
 COMMENT ON COLUMN realtime.stat_query.topic IS
 	'On which its clients get what has changed';
 COMMENT ON COLUMN realtime.stat_query.state IS
-	'loading: the first client waits for it; ready; failing: the last run has failed; empty: it is run, or removed, the next time';
+	'loading: the first client waits for it; ready; keyless: ready, and too long for its rows to be remembered; failing: the last run has failed; empty: it is run, or removed, the next time';
 COMMENT ON COLUMN realtime.stat_query.gateways IS
 	'Gateways that have subscribers of it; without any the group is removed after a while';
 COMMENT ON COLUMN realtime.stat_query.rows IS
-	'That the clients have';
+	'That the clients have; of a keyless group those that they had when all rows were asked for';
 COMMENT ON COLUMN realtime.stat_query.runs IS
 	'Because something that it reads has changed';
 COMMENT ON COLUMN realtime.stat_query.failures IS

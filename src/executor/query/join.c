@@ -203,14 +203,15 @@ still_loads(const RtStreamWork *stream)
 
 /* The group is what this run says; without a run, another one has to be. */
 static bool
-end_loading(RtStreamWork *stream, const RtQueryState *state)
+end_loading(RtStreamWork *stream, const RtQueryResult *result)
 {
 	RtQueryGroup *group = stream->query_group;
 	bool		done;
 
 	rt_round_begin();
-	done = rt_query_group_set_state(group, state);
-	if (!done || state == NULL)
+	done = result != NULL ? rt_query_result_keep(result, group) :
+		rt_query_group_set_state(group, NULL);
+	if (!done || result == NULL)
 		group->touched = group->resend = true;
 	pg_atomic_write_u32(&group->loader, 0);
 	rt_query_group_tell_number(group);
@@ -229,7 +230,7 @@ rt_query_load(RtStreamWork *stream)
 
 	stream->reply.data_json = (RtText) {result->rows.data, result->rows.len};
 	rt_stream_check_length(result->rows.len, rt_stream_value_max(stream));
-	if (still_loads(stream) && !end_loading(stream, rt_query_result_state(result)))
+	if (still_loads(stream) && !end_loading(stream, result))
 		rt_reply_refuse_overload();
 }
 

@@ -27,6 +27,7 @@
 #include "src/executor/query/match.h"
 #include "src/executor/query/prepared.h"
 #include "src/guc.h"
+#include "src/query/run.h"
 
 #define ROWS_MAX 10000			/* beyond, tables have changed as a whole */
 #define IMAGES_MAX 1000			/* that a group looks at one by one */
@@ -277,27 +278,6 @@ make_image(const RtChange *change, const Images *images, int at,
 
 /* ---- the condition ---- */
 
-/* Whether two values are equal if and only if their texts are. */
-static bool
-has_plain_texts(Oid type, Oid collation)
-{
-	switch (type)
-	{
-		case BOOLOID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case OIDOID:
-		case UUIDOID:
-		case DATEOID:
-			return true;
-		case TEXTOID:
-			return !OidIsValid(collation) || get_collation_isdeterministic(collation);
-		default:
-			return false;
-	}
-}
-
 static const RtQueryFilter *
 find_filter(const RtQuery *query, const RtQueryRelation *relation)
 {
@@ -309,7 +289,7 @@ find_filter(const RtQuery *query, const RtQueryRelation *relation)
 
 		if (filter->param > 0 && !filter->reads_caller &&
 			query->param_types[filter->param - 1] == filter->type &&
-			has_plain_texts(filter->type, filter->collation))
+			rt_query_has_plain_texts(filter->type, filter->collation))
 			return filter;
 	}
 	return NULL;

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "src/executor/query/check.h"
+#include "src/executor/query/keyless.h"
 #include "src/executor/query/result.h"
 #include "src/executor/query/window.h"
 
@@ -23,6 +24,7 @@ make_result(RtCollector *collector, RtQueryState *state)
 	result->ends = collector->ends;
 	result->key_name = collector->key_name;
 	result->state = state;
+	result->may_be_keyless = rt_keyless_is_possible(collector->declaration, collector->query);
 	return result;
 }
 
@@ -337,10 +339,14 @@ RtQueryResult *
 rt_query_result_merge(RtCollector *collector, const RtQueryState *before)
 {
 	RtQueryResult *result = make_result(collector, make_state(collector));
-	RtDifference *difference = find_difference(collector, before, result->state);
-	Growth		growth = growth_of(difference, result->state);
+	RtDifference *difference;
+	Growth		growth;
 	int			limit = collector->declaration->query->max_rows;
 
+	if (before->is_keyless)
+		return rt_keyless_result(collector, result);
+	difference = find_difference(collector, before, result->state);
+	growth = growth_of(difference, result->state);
 	if (before->row_count - growth.deleted + growth.created > (uint32) limit)
 		rt_query_refuse_rows(limit);
 	qsort(difference->changes, growth.deleted, sizeof(RtRowChange), compare_rows_down);
@@ -410,13 +416,22 @@ rt_query_result_state(const RtQueryResult *result)
 	return result->window != NULL ? result->window : result->state;
 }
 
+const RtQueryState *
+rt_query_result_before(const RtQueryResult *result, const RtQueryState *before)
+{
+	return result->gone != NULL ? result->gone : rt_window_state_shown(before);
+}
+
 bool
 rt_query_result_keep(const RtQueryResult *result, RtQueryGroup *group)
 {
 	if (result->difference == NULL)
-		return rt_query_group_set_state(group, rt_query_result_state(result));
+		return rt_keyless_set_state(group, rt_query_result_state(result),
+									result->may_be_keyless);
+	if (result->gone != NULL)
+		return true;
 	if (result->merged != NULL)
-		return rt_query_group_set_state(group, result->merged);
+		return rt_keyless_set_state(group, result->merged, result->may_be_keyless);
 	change_state(rt_query_group_state_changed(group), result->state, result->difference);
 	return true;
 }

@@ -26,6 +26,9 @@ typedef struct RtQueryResult
 	const RtDifference *difference;
 	RtQueryState *merged;		/* what the group's state is then; NULL = that can
 								 * be changed in place */
+	RtQueryState *gone;			/* rows of which the group's state says nothing, and
+								 * which are not there any more; NULL = it says */
+	bool		may_be_keyless;
 } RtQueryResult;
 
 /*
@@ -60,6 +63,10 @@ extern RtQueryState *rt_query_result_state(const RtQueryResult *result);
  * as it is.  Returns false without memory.
  */
 extern bool rt_query_result_keep(const RtQueryResult *result, RtQueryGroup *group);
+
+/* The state to which the difference refers, of a group that has one. */
+extern const RtQueryState *rt_query_result_before(const RtQueryResult *result,
+												  const RtQueryState *before);
 
 /* Bytes, about. */
 extern Size rt_query_result_size(const RtQueryResult *result);

@@ -341,11 +341,13 @@ run_groups(Round *round)
 static uint32
 add_changes(RtQueryEvents *events, const RtGroupRun *run)
 {
-	const RtQueryState *before = rt_window_state_shown(rt_query_group_state(run->group));
+	const RtQueryState *before = rt_query_result_before(run->result,
+														rt_query_group_state(run->group));
 	RtDifference difference;
 
 	/* of other cuts keys are found by other hashes */
-	if (before == NULL || run->group->resend || before->cuts != run->result->state->cuts)
+	if (before == NULL || run->group->resend || before->is_keyless ||
+		(run->result->difference == NULL && before->cuts != run->result->state->cuts))
 		return rt_query_events_add_all(events, run->topic, run->result);
 	if (run->result->difference != NULL)
 		return rt_query_events_add_difference(events, run->topic, before, run->result,

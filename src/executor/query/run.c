@@ -53,7 +53,7 @@ find_restriction(RtRestriction *restriction, const RtGroupRun *run, RtQuery *que
 	if (run->changes == NULL)
 		return RT_FULL_WAITED;
 	return rt_restriction_find(restriction, run->changes, run->group, query, values,
-							   before->row_count);
+							   rt_query_state_rows(before));
 }
 
 /* Only what has changed, if that can be. */
@@ -71,7 +71,7 @@ run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
 	if (run->result == NULL)
 		return RT_FULL_ORDER;
 	if (run->result->difference != NULL &&
-		!rt_query_events_fit(run->topic, before, run->result))
+		!rt_query_events_fit(run->topic, rt_query_result_before(run->result, before), run->result))
 		return RT_FULL_LONG;
 	return RT_FULL_NOT;
 }
@@ -265,7 +265,7 @@ take_results(Batch *batch, RtQuery *query)
 		const RtTogether *group = &batch->groups[i];
 		RtGroupRun *run = batch->asked[i];
 
-		if (!rt_query_events_fit(run->topic, group->before, group->result))
+		if (!rt_query_events_fit(run->topic, rt_query_result_before(group->result, group->before), group->result))
 			continue;
 		if (realtime_query_check != RT_QUERY_CHECK_OFF)
 			run->expected = rt_query_result(run->declaration, query, group->values);

@@ -17,13 +17,17 @@
 PG_FUNCTION_INFO_V1(realtime_stat_get_query);
 
 static const char *
-state_name(const RtQueryGroup *group)
+state_name(const RtQueryGroupView *view)
 {
+	const RtQueryGroup *group = &view->group;
+
 	if (rt_query_group_is_loading(group))
 		return "loading";
 	if (group->failing)
 		return "failing";
-	return DsaPointerIsValid(group->state) ? "ready" : "empty";
+	if (!DsaPointerIsValid(group->state))
+		return "empty";
+	return view->keyless ? "keyless" : "ready";
 }
 
 static const char *
@@ -68,7 +72,7 @@ show_group(ReturnSetInfo *result, const RtQueryGroupView *view)
 	nulls[count] = !key.has_identity;
 	values[count++] = CStringGetTextDatum(key.user_id);
 	values[count++] = CStringGetTextDatum(rt_query_group_topic(key.path, &group->hash));
-	values[count++] = CStringGetTextDatum(state_name(group));
+	values[count++] = CStringGetTextDatum(state_name(view));
 	values[count++] = Int32GetDatum(pg_number_of_ones[gateways & 0xFF] +
 									pg_number_of_ones[gateways >> 8 & 0xFF]);
 	values[count++] = Int64GetDatum(view->row_count);
