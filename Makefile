@@ -31,7 +31,7 @@ DATA_built = realtime--$(EXTVERSION).sql
 DATA = $(wildcard realtime--*--*.sql)
 
 # -MMD: the packaged PostgreSQL is built without dependency tracking.
-PG_CPPFLAGS = -I$(srcdir) -MMD -MP
+PG_CPPFLAGS = -I$(srcdir) -MMD -MP -DRT_VERSION='"$(EXTVERSION)"'
 
 ifdef WERROR
 # PostgreSQL's own headers are full of these two: unused parameters in inline

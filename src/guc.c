@@ -71,6 +71,10 @@ int			realtime_max_retries = 3;
 int			realtime_max_sessions = 10000;
 int			realtime_max_subscriptions = 1000000;
 int			realtime_max_timers = 5000;
+bool		realtime_metrics = true;
+char	   *realtime_metrics_addresses = NULL;
+char	   *realtime_metrics_path = NULL;
+char	   *realtime_metrics_token = NULL;
 int			realtime_mode = RT_MODE_PRODUCTION;
 char	   *realtime_path = NULL;
 int			realtime_payload_memory = 64 * 1024;
@@ -100,6 +104,10 @@ int			realtime_silent_topic_warning = 30000;
 int			realtime_stall_timeout = 60000;
 int			realtime_stat_paths = 1000;
 int			realtime_upgrade_rate = 10;
+
+#define METRICS_TOKEN_MIN 16
+#define TOKEN_CHARACTERS \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
 
 static const struct config_enum_entry forwarded_options[] = {
 	{"x-forwarded-for", RT_FORWARDED_X_FOR, false},
@@ -153,8 +161,8 @@ check_path(char **newval, void **extra, GucSource source)
 		GUC_check_errdetail("A path must begin with \"/\" and have a name.");
 	else if (strpbrk(*newval, "?# ") != NULL)
 		GUC_check_errdetail("A path cannot contain \"?\", \"#\" or spaces.");
-	else if (strcmp(*newval, "/healthz") == 0)
-		GUC_check_errdetail("The path \"/healthz\" answers health checks.");
+	else if (strcmp(*newval, "/healthz") == 0 || strcmp(*newval, "/readyz") == 0)
+		GUC_check_errdetail("The path \"%s\" answers health checks.", *newval);
 	else if (strncmp(*newval, "/__realtime/", strlen("/__realtime/")) == 0)
 		GUC_check_errdetail("Paths below \"/__realtime/\" are taken.");
 	else
@@ -256,6 +264,29 @@ check_trusted_proxies(char **newval, void **extra, GucSource source)
 }
 
 static bool
+check_metrics_addresses(char **newval, void **extra, GucSource source)
+{
+	return check_list(*newval, is_network);
+}
+
+/* One that a header can carry, and nobody guesses. */
+static bool
+check_metrics_token(char **newval, void **extra, GucSource source)
+{
+	size_t		len = strlen(*newval);
+
+	if (len == 0)
+		return true;
+	if (len < METRICS_TOKEN_MIN)
+		GUC_check_errdetail("A token has %d characters at least.", METRICS_TOKEN_MIN);
+	else if (strspn(*newval, TOKEN_CHARACTERS) != len)
+		GUC_check_errdetail("A token consists of letters, digits and \"-._~+/\".");
+	else
+		return true;
+	return false;
+}
+
+static bool
 is_template(const char *entry)
 {
 	RtTemplateFault fault = rt_template_check(entry, strlen(entry));
@@ -296,6 +327,22 @@ define_names(void)
 							   NULL, &realtime_trusted_proxies, "",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
 							   check_trusted_proxies, NULL, NULL);
+	DefineCustomBoolVariable("realtime.metrics",
+							 "Serves metrics over HTTP.", NULL, &realtime_metrics,
+							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("realtime.metrics_addresses",
+							   "Addresses and networks from which metrics are read without a token.",
+							   NULL, &realtime_metrics_addresses, "127.0.0.0/8, ::1",
+							   PGC_SIGHUP, GUC_LIST_INPUT,
+							   check_metrics_addresses, NULL, NULL);
+	DefineCustomStringVariable("realtime.metrics_path",
+							   "Path of the URL that metrics are read from.", NULL,
+							   &realtime_metrics_path, "/metrics", PGC_SIGHUP, 0,
+							   check_path, NULL, NULL);
+	DefineCustomStringVariable("realtime.metrics_token",
+							   "Token with which metrics are read from anywhere.",
+							   NULL, &realtime_metrics_token, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY, check_metrics_token, NULL, NULL);
 	DefineCustomEnumVariable("realtime.forwarded_header",
 							 "The header in which trusted proxies say it.",
 							 NULL, &realtime_forwarded_header, RT_FORWARDED_X_FOR,

@@ -33,6 +33,10 @@ extern char *realtime_allowed_hosts;
 extern char *realtime_trusted_proxies;
 extern char *realtime_tls_cert_file;	/* both or none */
 extern char *realtime_tls_key_file;
+extern bool realtime_metrics;
+extern char *realtime_metrics_addresses;	/* list */
+extern char *realtime_metrics_path;
+extern char *realtime_metrics_token;
 extern int	realtime_forwarded_header;	/* RtForwardedHeader */
 extern char *realtime_allowed_origins;
 extern char *realtime_document_root;

@@ -56,6 +56,7 @@ RT_PACKAGES_TEST=(
     postgresql-$RT_MAJOR-pgtap libtap-parser-sourcehandler-pgtap-perl
     postgresql-plperl-$RT_MAJOR postgresql-pltcl-$RT_MAJOR          # what they leave
     chromium                                            # browser tests
+    python3-prometheus-client                           # reads metrics
     clang:clang libclang-rt-14-dev libjansson-dev       # unit tests, fuzzing
 )
 RT_PACKAGES_VALGRIND=(

@@ -340,6 +340,16 @@ give_up(RtRequest *request, const RtWorkResult *result)
 }
 
 static void
+count_wait(const RtRequest *request)
+{
+	int64		ms = Max(0, rt_clock_ms() - rt_request_queued_since(request));
+	pg_atomic_uint64 *waited = &executor.counters->waited_ms;
+
+	count(&executor.counters->waits[rt_wait_bucket_of(ms)]);
+	pg_atomic_write_u64(waited, pg_atomic_read_u64(waited) + ms);
+}
+
+static void
 run_request(RtRequest *request)
 {
 	RtWorkResult result;
@@ -347,6 +357,7 @@ run_request(RtRequest *request)
 
 	Assert(CurrentMemoryContext == executor.context);
 	INSTR_TIME_SET_CURRENT(began);
+	count_wait(request);
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
 	rt_ring_own_end = rt_changes_own_end = 0;

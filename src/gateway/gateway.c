@@ -43,6 +43,7 @@
 #include "src/gateway/http_ask.h"
 #include "src/gateway/order.h"
 #include "src/gateway/push.h"
+#include "src/gateway/scrape.h"
 #include "src/gateway/spin.h"
 #include "src/gateway/topic/coalesce.h"
 #include "src/gateway/topic/fanout.h"
@@ -110,6 +111,7 @@ reload_configuration(void)
 	rt_origins_configure();
 	rt_allowed_hosts_configure();
 	rt_proxies_configure();
+	rt_scrape_configure();
 	rt_event_loop_configure_tls();
 	rt_topic_watch_configure();
 }
@@ -426,6 +428,7 @@ leave(int code, Datum arg)
 	pg_atomic_write_u64(&rt_gateway.counters->connections, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->subscriptions, 0);
 	pg_atomic_write_u64(&rt_gateway.counters->waiting, 0);
+	pg_atomic_write_u64(&rt_gateway.counters->ring_lag, 0);
 }
 
 /* ---- the beginning ---- */
@@ -494,6 +497,7 @@ init_gateway(int index)
 	rt_origins_configure();
 	rt_allowed_hosts_configure();
 	rt_proxies_configure();
+	rt_scrape_configure();
 	rt_event_loop_configure_tls();
 	rt_topic_watch_configure();
 	last_service = rt_service_state();

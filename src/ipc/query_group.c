@@ -441,6 +441,16 @@ rt_query_group_count(void)
 	return realtime_max_query_groups;
 }
 
+int
+rt_query_groups_in_use(void)
+{
+	int			count = 0;
+
+	for (int i = 0; i < realtime_max_query_groups; i++)
+		count += table->groups[i].serial != 0;
+	return count;
+}
+
 bool
 rt_query_group_look(int number, RtQueryGroupView *view)
 {

@@ -215,4 +215,7 @@ typedef struct RtQueryGroupView
 extern int	rt_query_group_count(void);
 extern bool rt_query_group_look(int place, RtQueryGroupView *view);
 
+/* How many there are; without a lock. */
+extern int	rt_query_groups_in_use(void);
+
 #endif							/* RT_IPC_QUERY_GROUP_H */

@@ -271,6 +271,30 @@ rt_requests_queued(void)
 	return queue->count > 0;
 }
 
+int
+rt_requests_queued_count(void)
+{
+	return queue->count;
+}
+
+bool
+rt_requests_are_late(int wait_ms)
+{
+	int64		now_ms = rt_clock_ms();
+	bool		late;
+
+	SpinLockAcquire(&area->lock);
+	late = rt_crew_is_late(&area->crew, queue, now_ms, wait_ms);
+	SpinLockRelease(&area->lock);
+	return late;
+}
+
+int64
+rt_request_queued_since(const RtRequest *request)
+{
+	return queue->entries[rt_request_number(request)].since_ms;
+}
+
 RtRequest *
 rt_request_unqueue(void)
 {

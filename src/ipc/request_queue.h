@@ -22,6 +22,16 @@ extern bool rt_requests_queued(void);
 extern RtRequest *rt_request_unqueue(void);
 
 /*
+ * How many are queued, without the lock; and whether something has waited longer
+ * than wait_ms though everybody who may take it is busy.
+ */
+extern int	rt_requests_queued_count(void);
+extern bool rt_requests_are_late(int wait_ms);
+
+/* Of a RUNNING one: since when it was queued, by rt_clock_ms(). */
+extern int64 rt_request_queued_since(const RtRequest *request);
+
+/*
  * An executor joins before it takes its first request.  take returns the next
  * one that it may run, now RUNNING, or NULL; with NULL and mark_idle the
  * executor is noted as idle in the same moment, so that the next submit wakes

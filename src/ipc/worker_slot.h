@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/wait_bucket.h"
 
 typedef enum RtWorkerKind
 {
@@ -47,6 +48,7 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 memory;	/* bytes kept for clients now */
 	pg_atomic_uint64 stalled;	/* connections ended for not reading */
 	pg_atomic_uint64 waiting;	/* requests, in its memory */
+	pg_atomic_uint64 ring_lag;	/* bytes of events that it has not read */
 	pg_atomic_uint64 ring_overruns;
 	pg_atomic_uint64 publish_rate;	/* events per second, with or without
 									 * subscribers */
@@ -70,6 +72,8 @@ typedef struct RtExecutorCounters
 	pg_atomic_uint64 retries;
 	pg_atomic_uint64 flushes;	/* XLogFlush calls made for pipelined commits */
 	pg_atomic_uint64 tiers[RT_STREAM_TIERS];	/* values of streams */
+	pg_atomic_uint64 waits[RT_WAIT_BUCKETS];	/* of requests, before */
+	pg_atomic_uint64 waited_ms; /* the sum of these times */
 } RtExecutorCounters;
 
 typedef struct RtSchedulerCounters

@@ -145,6 +145,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_connections(),
 	realtime.lookup(text),
 	realtime.stat_get_breakers(),
+	realtime.metrics_text(boolean),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.stat_reset_handler(text)

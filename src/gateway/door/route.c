@@ -12,9 +12,14 @@
 #include "src/gateway/door/file.h"
 #include "src/gateway/door/route.h"
 #include "src/gateway/door/upgrade.h"
+#include "src/gateway/gateway.h"
 #include "src/gateway/page_load.h"
 #include "src/gateway/preflight.h"
+#include "src/gateway/scrape.h"
 #include "src/guc.h"
+#include "src/ipc/breaker.h"
+#include "src/ipc/pressure.h"
+#include "src/ipc/ready.h"
 #include "src/ipc/service.h"
 #include "src/protocol/handshake.h"
 #include "src/protocol/http_target.h"
@@ -31,6 +36,7 @@ typedef struct Route
 } Route;
 
 static void answer_health(RtHttp *http, const char *path);
+static void answer_ready(RtHttp *http, const char *path);
 static void answer_socket(RtHttp *http, const char *path);
 
 /*
@@ -39,6 +45,8 @@ static void answer_socket(RtHttp *http, const char *path);
  */
 static const Route routes[] = {
 	{"/healthz", NULL, false, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_health},
+	{"/readyz", NULL, false, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_ready},
+	{NULL, &realtime_metrics_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_scrape},
 	{NULL, &realtime_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
 	{NULL, &realtime_auth_path, false, false, RT_HTTP_POST | RT_HTTP_OPTIONS, RT_LOGIN_BODY_MAX, rt_preflight},
 	{RT_PAGE_LOAD_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD | RT_HTTP_OPTIONS, 0, rt_page_load},
@@ -50,9 +58,25 @@ static void
 answer_health(RtHttp *http, const char *path)
 {
 	RtServiceState state = rt_service_state();
+	RtPressure	pressure;
+	char		text[128];
 
-	rt_http_answer_text(http, state == RT_SERVICE_READY ? 200 : 503,
-						rt_service_state_text(state), NULL);
+	rt_pressure_measure(&pressure);
+	snprintf(text, sizeof(text), "%s%s%s%s", rt_service_state_text(state),
+			 rt_breakers_any_broken() ? "\ndegraded: a circuit breaker is broken" : "",
+			 pressure.reason != RT_PRESSURE_NONE ? "\npressure: " : "",
+			 pressure.reason != RT_PRESSURE_NONE ? rt_pressure_name(pressure.reason) : "");
+	rt_http_answer_text(http, state == RT_SERVICE_READY ? 200 : 503, text, NULL);
+}
+
+/* Whether new clients should come here. */
+static void
+answer_ready(RtHttp *http, const char *path)
+{
+	const char *reason = rt_gateway.stopping ? "the server is stopping" : rt_ready_reason();
+
+	rt_http_answer_text(http, reason == NULL ? 200 : 503,
+						reason == NULL ? "ready" : reason, NULL);
 }
 
 /* What opens a WebSocket does not come here. */

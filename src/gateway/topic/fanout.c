@@ -301,6 +301,7 @@ deliver_entry(const RtRingEntry *entry)
 		collect_partition(entry);
 		return;
 	}
+	pg_atomic_write_u64(&rt_gateway.counters->ring_lag, rt_ring_position() - reader.position);
 	mark_collected_partitions();
 	if (rt_ring_is_round_end(entry))
 	{

@@ -1,0 +1,24 @@
+/*
+ * metrics.h
+ *		What is to be seen of the whole server, in one text.
+ *
+ * All of it is read from shared memory, so it does not matter which gateway or
+ * session is asked.
+ */
+#ifndef RT_METRICS_METRICS_H
+#define RT_METRICS_METRICS_H
+
+#include "src/metrics/exposition.h"
+
+/*
+ * Appends all metrics.  Counters are read one by one, without stopping anybody.
+ * Raises only for want of memory.
+ */
+extern void rt_metrics_write(StringInfo text, RtMetricsFormat format);
+
+/* The parts of it. */
+extern void rt_metrics_write_workers(RtExposition *exposition);
+extern void rt_metrics_write_paths(RtExposition *exposition);
+extern void rt_metrics_write_state(RtExposition *exposition);
+
+#endif							/* RT_METRICS_METRICS_H */
