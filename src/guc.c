@@ -96,6 +96,9 @@ int			realtime_query_check = RT_QUERY_CHECK_OFF;
 int			realtime_queue_depth = 4096;
 int			realtime_rate_identities = 5000;
 bool		realtime_recycle_executors = true;
+int			realtime_presence_grace = 5000;
+int			realtime_presence_heartbeat = 30000;
+int			realtime_presence_memory = 16 * 1024;
 int			realtime_replay_memory = 4 * 1024;
 int			realtime_ring_size = 64 * 1024;
 int			realtime_shutdown_timeout = 5000;
@@ -612,6 +615,15 @@ define_limits(void)
 	define_int("realtime.query_changes_max",
 			   "Rows of one table up to which a transaction tells live queries what it has changed.",
 			   &realtime_query_changes_max, 0, 1000000, PGC_SIGHUP, 0);
+	define_int("realtime.presence_grace",
+			   "Time for which who is present stays so without a connection.",
+			   &realtime_presence_grace, 0, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.presence_heartbeat",
+			   "Time between lists of who is present for clients that ask for them; 0 sends none.",
+			   &realtime_presence_heartbeat, 0, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.presence_memory",
+			   "Shared memory for who is present.",
+			   &realtime_presence_memory, 1024, 64 * 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB);
 	define_int("realtime.replay_memory",
 			   "Memory of a gateway for the latest events of replay topics; 0 keeps none.",
 			   &realtime_replay_memory, 0, 64 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);

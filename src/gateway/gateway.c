@@ -42,6 +42,7 @@
 #include "src/gateway/health.h"
 #include "src/gateway/http_ask.h"
 #include "src/gateway/order.h"
+#include "src/gateway/presence.h"
 #include "src/gateway/push.h"
 #include "src/gateway/scrape.h"
 #include "src/gateway/spin.h"
@@ -61,7 +62,9 @@
 #include "src/guc.h"
 #include "src/ipc/busy_topic.h"
 #include "src/ipc/client.h"
+#include "src/ipc/clock.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/push.h"
 #include "src/ipc/query_group.h"
@@ -244,6 +247,7 @@ run_turn(void)
 	rt_dispatch_answers();
 	rt_orders_carry_out();
 	rt_pushes_send();
+	rt_presence_tell();
 	rt_health_look();
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
@@ -317,9 +321,9 @@ durable_timeout(void)
 	return Max(1, Min(STANDBY_POLL_MAX_MS, (rt_gateway.now_ms - confirmed_ms) / 10));
 }
 
-/* How long to sleep: -1 = until something happens. */
+/* How long to sleep, but for presence: -1 = until something happens. */
 static long
-next_timeout(RtFanoutResult fanout, bool polls)
+own_timeout(RtFanoutResult fanout, bool polls)
 {
 	if (fanout == RT_FANOUT_MORE || rt_answers_pending(rt_gateway.index) ||
 		rt_inboxes_are_ready() || rt_clients_are_wished(rt_gateway.index) ||
@@ -341,6 +345,15 @@ next_timeout(RtFanoutResult fanout, bool polls)
 	if (rt_event_loop_sockets() == 0)
 		return -1;
 	return Max(1, SWEEP_MS - (read_clock() - last_sweep_ms));
+}
+
+static long
+next_timeout(RtFanoutResult fanout, bool polls)
+{
+	long		own = own_timeout(fanout, polls);
+	long		presence = rt_presence_timeout();
+
+	return own < 0 || (presence >= 0 && presence < own) ? presence : own;
 }
 
 static void
@@ -418,6 +431,7 @@ leave(int code, Datum arg)
 	rt_listener_close();
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_clients_reset(rt_gateway.index);
+	rt_presence_abandon(rt_gateway.index, rt_clock_ms() + realtime_presence_grace);
 	rt_pushes_abandon(&(RtPushTarget) {.gateway = rt_gateway.index});
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
@@ -487,6 +501,7 @@ init_gateway(int index)
 	rt_withheld_init();
 	rt_members_inherit();
 	rt_departures_inherit();
+	rt_presence_start();
 	rt_groups_init();
 	rt_tails_init();
 	rt_http_asks_init();

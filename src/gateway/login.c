@@ -20,6 +20,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
 #include "src/gateway/order.h"
+#include "src/gateway/presence.h"
 #include "src/gateway/topic/recheck.h"
 #include "src/gateway/topic/recipient.h"
 #include "src/guc.h"
@@ -171,6 +172,7 @@ become(RtConnection *connection, int session)
 	if (!rt_sessions_are_alike(before, session))
 		rt_recheck_connection(connection);
 	rt_session_release(before, RT_SESSION_GATEWAY);
+	rt_presence_rename(connection);
 	if (!rt_recipient_enroll(connection))
 		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "Please try again");
 }

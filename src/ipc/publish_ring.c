@@ -196,6 +196,18 @@ rt_ring_interest_remove(int gateway, uint32 topic_hash)
 	pg_atomic_fetch_sub_u32(&state->interest[gateway][rt_topic_partition(topic_hash)], 1);
 }
 
+bool
+rt_ring_interests(uint32 topic_hash)
+{
+	pg_memory_barrier();
+	for (int gateway = 0; gateway < realtime_gateways; gateway++)
+	{
+		if (pg_atomic_read_u32(&state->interest[gateway][rt_topic_partition(topic_hash)]) > 0)
+			return true;
+	}
+	return false;
+}
+
 void
 rt_ring_interest_reset(int gateway)
 {

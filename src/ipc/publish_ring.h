@@ -22,7 +22,10 @@ typedef enum RtTopicClass
 	RT_TOPIC_VOLATILE,
 	RT_TOPIC_ORDERED,
 	RT_TOPIC_REPLAY,
-	RT_TOPIC_SENT				/* to recipients, on no topic (recipient.h) */
+	RT_TOPIC_SENT,				/* to recipients, on no topic (recipient.h) */
+	RT_TOPIC_COMMAND,			/* likewise, and no frame but what their gateway is to do */
+	RT_TOPIC_TOGETHER,			/* ordered: for those who take several events in a frame, */
+	RT_TOPIC_APART				/* and the same for all others */
 } RtTopicClass;
 
 /* Whether entries have a place among others of their topic. */
@@ -143,6 +146,9 @@ extern uint64 rt_ring_beginning(void);
 extern void rt_ring_interest_add(int gateway, uint32 topic_hash);
 extern void rt_ring_interest_remove(int gateway, uint32 topic_hash);
 extern void rt_ring_interest_reset(int gateway);
+
+/* Whether any gateway is, by then or earlier. */
+extern bool rt_ring_interests(uint32 topic_hash);
 
 /*
  * While a gateway polls it is not woken for events (but as the ring fills).

@@ -28,6 +28,7 @@
 #include "src/ipc/parking.h"
 #include "src/ipc/path_stat.h"
 #include "src/ipc/payload.h"
+#include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/push.h"
 #include "src/ipc/query_group.h"
@@ -67,6 +68,7 @@ static const SharedArea areas[] = {
 	{rt_limiters_size, rt_limiters_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_pushes_size, rt_pushes_init},
+	{rt_presence_size, rt_presence_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_unflushed_size, rt_unflushed_init},
@@ -102,6 +104,8 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeClient", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimePush", 1);
+	RequestNamedLWLockTranche("RealtimePresence", 1);
+	RequestNamedLWLockTranche("RealtimePresenceMemory", 1);
 	RequestNamedLWLockTranche("RealtimeParking", 1);
 	RequestNamedLWLockTranche("RealtimePathStat", 1);
 	RequestNamedLWLockTranche("RealtimeRate", 1);

@@ -113,6 +113,9 @@ GRANT EXECUTE ON FUNCTION
 	realtime.send(text, text, text, jsonb),
 	realtime.send_to(jsonb, text, text, jsonb),
 	realtime.push(text, text, jsonb, interval),
+	realtime.presence_join(text, jsonb),
+	realtime.presence_watch(text),
+	realtime.presence_leave(text),
 	realtime.mark_degraded(text, text),
 	realtime.mark_recovered(text),
 	realtime.throttle(text, text, jsonb, interval),
@@ -125,13 +128,15 @@ GRANT USAGE ON TYPE realtime.envelope, realtime.message TO realtime_publisher;
 GRANT EXECUTE ON FUNCTION
 	realtime.replay(text, bigint),
 	realtime.seq(text),
+	realtime.presence(text),
+	realtime.presence_count(text),
 	realtime.subscribers(text)
 	TO realtime_publisher, pg_database_owner, realtime_admin;
 
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.breakers
+	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.stat_presence, realtime.breakers
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
@@ -143,6 +148,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_rate_limit(),
 	realtime.stat_get_handler(),
 	realtime.stat_get_connections(),
+	realtime.stat_get_presence(),
 	realtime.lookup(text),
 	realtime.stat_get_breakers(),
 	realtime.metrics_text(boolean),

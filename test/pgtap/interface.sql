@@ -67,6 +67,11 @@ SELECT results_eq('signatures', $$VALUES
 	('middleware', 'name text, function regprocedure DEFAULT NULL::regprocedure, place integer DEFAULT 0', 'void', 'v', 'u'),
 	('next', '', 'jsonb', 'v', 'u'),
 	('notify', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('presence', 'topic text, OUT key text, OUT data jsonb, OUT connections integer, OUT since timestamp with time zone', 'SETOF record', 'v', 's'),
+	('presence_count', 'topic text', 'bigint', 'v', 's'),
+	('presence_join', 'topic text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('presence_leave', 'topic text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('presence_watch', 'topic text', 'void', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('push', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb, timeout interval DEFAULT ''00:00:05''::interval', 'jsonb', 'v', 'u'),
@@ -98,8 +103,8 @@ SELECT results_eq('signatures', $$VALUES
 	('set_cookie', 'name text, value text, max_age interval DEFAULT NULL::interval, path text DEFAULT ''/''::text, domain text DEFAULT NULL::text, '
 		'http_only boolean DEFAULT true, secure boolean DEFAULT true, same_site text DEFAULT ''Lax''::text', 'boolean', 'v', 'u'),
 	('shed', 'class text', 'boolean', 'v', 'r'),
-	('stat_reset_handler', 'path text DEFAULT NULL::text', 'void', 'v', 'r'),
 	('signal', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('stat_reset_handler', 'path text DEFAULT NULL::text', 'void', 'v', 'r'),
 	('stream', 'path text, topic text, loader regprocedure DEFAULT NULL::regprocedure, merge text DEFAULT ''crud''::text, '
 		'key text DEFAULT ''id''::text, prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, '
 		'replay boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, '
@@ -195,6 +200,9 @@ SELECT results_eq('rights', $$VALUES
 	('middleware', 'pg_database_owner'), ('middleware', 'realtime_admin'),
 	('next', 'public'),
 	('notify', 'realtime_publisher'),
+	('presence', 'pg_database_owner'), ('presence', 'realtime_admin'), ('presence', 'realtime_publisher'),
+	('presence_count', 'pg_database_owner'), ('presence_count', 'realtime_admin'), ('presence_count', 'realtime_publisher'),
+	('presence_join', 'realtime_publisher'), ('presence_leave', 'realtime_publisher'), ('presence_watch', 'realtime_publisher'),
 	('publish', 'realtime_publisher'),
 	('push', 'realtime_publisher'),
 	('query', 'pg_database_owner'), ('query', 'realtime_admin'),
@@ -218,6 +226,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
 	('stat_get_handler', 'pg_database_owner'), ('stat_get_handler', 'pg_monitor'), ('stat_get_handler', 'realtime_admin'),
+	('stat_get_presence', 'pg_database_owner'), ('stat_get_presence', 'pg_monitor'), ('stat_get_presence', 'realtime_admin'),
 	('stat_get_pressure', 'pg_database_owner'), ('stat_get_pressure', 'pg_monitor'), ('stat_get_pressure', 'realtime_admin'),
 	('stat_get_query', 'pg_database_owner'), ('stat_get_query', 'pg_monitor'), ('stat_get_query', 'realtime_admin'),
 	('stat_get_rate_limit', 'pg_database_owner'), ('stat_get_rate_limit', 'pg_monitor'), ('stat_get_rate_limit', 'realtime_admin'),

@@ -134,6 +134,17 @@ rt_subscriber_note_gone(int gateway, const char *topic, Size len)
 {
 }
 
+bool
+rt_presence_is_plugin_topic(const char *topic, Size len)
+{
+	return false;
+}
+
+void
+rt_presence_send_state(RtSubscription *subscription)
+{
+}
+
 void
 rt_member_exit(RtSubscription *subscription)
 {

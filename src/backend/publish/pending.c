@@ -139,12 +139,12 @@ rt_pending_add_about(const RtEvent *event)
 }
 
 /* Nobody else's place in an order depends on it. */
-void
-rt_pending_add_sent(const RtRecipient *recipients, int count, const char *frame,
-					Size frame_len)
+static void
+add_to_recipients(RtTopicClass topic_class, const RtRecipient *recipients, int count,
+				  const char *frame, Size frame_len)
 {
 	char		packed[RT_RECIPIENTS_SIZE_MAX];
-	RtEvent		to = {.topic = packed,.topic_class = RT_TOPIC_SENT};
+	RtEvent		to = {.topic = packed,.topic_class = topic_class};
 	RtRingEntry *entry;
 	Size		size;
 
@@ -157,6 +157,19 @@ rt_pending_add_sent(const RtRecipient *recipients, int count, const char *frame,
 	entry->topic_hash = rt_recipient_hash(recipients[0].text, recipients[0].len);
 	rt_entry_write_frame(entry, frame, frame_len);
 	end_entry(entry);
+}
+
+void
+rt_pending_add_sent(const RtRecipient *recipients, int count, const char *frame,
+					Size frame_len)
+{
+	add_to_recipients(RT_TOPIC_SENT, recipients, count, frame, frame_len);
+}
+
+void
+rt_pending_add_command(const RtRecipient *connection, const char *command, Size len)
+{
+	add_to_recipients(RT_TOPIC_COMMAND, connection, 1, command, len);
 }
 
 void

@@ -97,6 +97,10 @@ extern void rt_pending_add_about(const RtEvent *event);
 extern void rt_pending_add_sent(const RtRecipient *recipients, int count,
 								const char *frame, Size frame_len);
 
+/* Adds what the gateway of a connection is to do for it. */
+extern void rt_pending_add_command(const RtRecipient *connection, const char *command,
+								   Size len);
+
 /*
  * Adds that subscribers of the event's topic have lost something; its name
  * and data are not looked at.  In a topic of class replay it takes a number.

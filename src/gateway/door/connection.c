@@ -18,6 +18,7 @@
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
+#include "src/gateway/presence.h"
 #include "src/gateway/push.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
@@ -196,6 +197,7 @@ set_ended(RtConnection *connection, RtConnectionState state, int code)
 		return;
 	rt_client_note_gone(rt_gateway.index, connection->index);
 	rt_push_forget(connection);
+	rt_presence_forget(connection);
 	rt_departure_begin(connection, code);
 }
 

@@ -165,13 +165,22 @@ send_event(RtSubscription *subscription, const RtRingEntry *entry,
 	return rt_connection_deliver(subscription->connection, frame);
 }
 
+/* What there is in two forms comes in one of them. */
+static bool
+takes(const RtConnection *connection, const RtRingEntry *entry)
+{
+	if (entry->topic_class == RT_TOPIC_TOGETHER)
+		return connection->caps_batch;
+	return entry->topic_class != RT_TOPIC_APART || !connection->caps_batch;
+}
+
 static void
 deliver_to(RtSubscription *subscription, const RtRingEntry *entry,
 		   RtEventFrame *frame)
 {
 	int64		seq = number_of(entry);
 
-	if (subscription->lost)
+	if (subscription->lost || !takes(subscription->connection, entry))
 		return;
 	if (entry->flags & RT_RING_LOST)
 		take_loss(subscription, seq);
@@ -289,7 +298,7 @@ deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
 
-	if (entry->topic_class == RT_TOPIC_SENT)
+	if (entry->topic_class == RT_TOPIC_SENT || entry->topic_class == RT_TOPIC_COMMAND)
 	{
 		rt_recipients_deliver(entry, entry_is_durable(entry));
 		return;

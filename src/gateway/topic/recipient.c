@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "src/gateway/gateway.h"
+#include "src/gateway/presence.h"
 #include "src/gateway/topic/hash_table.h"
 #include "src/gateway/topic/recipient.h"
 #include "src/gateway/topic/topic_table.h"
@@ -33,7 +34,6 @@ typedef struct Part
 } Part;
 
 static RtHashTable roles;
-static uint32 parts = 0;
 
 void
 rt_recipients_init(void)
@@ -45,7 +45,7 @@ rt_recipients_init(void)
 bool
 rt_recipients_any(void)
 {
-	return parts > 0;
+	return rt_connection_count() > 0;
 }
 
 /* ---- roles ---- */
@@ -124,7 +124,6 @@ add_part(RtConnection *connection, const RtRecipient *recipient)
 	part->connection = connection;
 	dlist_push_tail(&role->parts, &part->role_node);
 	dlist_push_tail(&connection->recipients, &part->connection_node);
-	parts++;
 	return true;
 }
 
@@ -141,7 +140,6 @@ rt_recipient_leave(RtConnection *connection)
 		dlist_delete(&part->connection_node);
 		free_role_if_unused(part->role);
 		free(part);
-		parts--;
 	}
 }
 
@@ -234,6 +232,14 @@ send_to(RtConnection *connection, RtEventFrame *frame)
 		rt_count(dropped);
 }
 
+static RtConnection *
+find_connection(int gateway, uint32 index, uint64 serial)
+{
+	if (gateway != rt_gateway.index || index >= (uint32) realtime_max_connections)
+		return NULL;
+	return rt_connection_find(index, serial);
+}
+
 /* Whether a connection is the rest of an entry's recipients, too. */
 static bool
 is_all(const RtConnection *connection, const RtRingEntry *entry, Size at)
@@ -264,13 +270,14 @@ deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFr
 }
 
 static void
-deliver_to_connection(int gateway, uint32 index, uint64 serial, RtEventFrame *frame)
+deliver_to_connection(RtConnection *connection, const RtRingEntry *entry,
+					  RtEventFrame *frame)
 {
-	RtConnection *connection = NULL;
-
-	if (gateway == rt_gateway.index && index < (uint32) realtime_max_connections)
-		connection = rt_connection_find(index, serial);
-	if (connection != NULL)
+	if (connection == NULL)
+		return;
+	if (entry->topic_class == RT_TOPIC_COMMAND)
+		rt_presence_command(connection, frame->plain);
+	else
 		send_to(connection, frame);
 }
 
@@ -290,7 +297,7 @@ rt_recipients_deliver(const RtRingEntry *entry, bool durable)
 		!rt_recipients_next(rt_ring_entry_topic(entry), entry->topic_len, &at, &text, &len))
 		return;
 	if (rt_recipient_is_connection(text, len, &gateway, &index, &serial))
-		deliver_to_connection(gateway, index, serial, &frame);
+		deliver_to_connection(find_connection(gateway, index, serial), entry, &frame);
 	else if ((role = find_role(text, len)) != NULL)
 		deliver_to_role(role, entry, at, &frame);
 }

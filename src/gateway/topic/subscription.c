@@ -16,6 +16,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/presence.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
@@ -336,6 +337,11 @@ send_marker(RtSubscription *subscription)
 	RtTopic *topic = subscription->topic;
 	size_t cap = topic->name_len + RT_FRAME_OVERHEAD;
 
+	if (rt_presence_is_plugin_topic(topic->name, topic->name_len))
+	{
+		rt_presence_send_state(subscription);
+		return;
+	}
 	rt_subscription_make_good(subscription);
 	subscription->connection->marked = true;
 	rt_connection_send_payload(

@@ -1,0 +1,460 @@
+/*
+ * presence.c
+ *		Connections that are present.
+ *
+ * A stay is that of a connection on a topic, for whatever reasons.  The shared
+ * count of the key has each stay once.  So a connection that ends costs what it
+ * has entered, and nothing is looked through.
+ *
+ * What has changed is told soon, but not more often than TELL_MS: a thousand
+ * connections that end together are told together.  Whichever gateway comes
+ * first tells the changes of all.
+ */
+#include "postgres.h"
+
+#include "src/gateway/door/outbox.h"
+#include "src/gateway/gateway.h"
+#include "src/gateway/presence.h"
+#include "src/gateway/presence_frame.h"
+#include "src/guc.h"
+#include "src/ipc/presence.h"
+#include "src/ipc/presence_command.h"
+#include "src/ipc/session.h"
+
+#define TELL_MS 20
+
+typedef struct Stay
+{
+	dlist_node	node;			/* of its connection */
+	bool		by_function;
+	uint32		subscriptions;
+	uint16		key_len;
+	uint16		topic_len;
+	uint32		data_len;
+	char		text[FLEXIBLE_ARRAY_MEMBER];	/* topic, key, data */
+} Stay;
+
+static int64 told_ms = 0;
+static int64 heartbeat_ms = 0;
+
+void
+rt_presence_start(void)
+{
+	rt_presence_attach();
+	rt_presence_frames_init();
+	rt_presence_abandon(rt_gateway.index, rt_gateway.now_ms + realtime_presence_grace);
+	heartbeat_ms = rt_gateway.now_ms;
+}
+
+/* ---- stays ---- */
+
+/* Who it is to others: the user, or itself. */
+static RtText
+key_of(const RtConnection *connection)
+{
+	const RtSession *session = rt_session_get(connection->session);
+
+	if (session->user_id_len > 0)
+		return (RtText) {session->user_id, session->user_id_len};
+	return RT_TEXT(connection->id);
+}
+
+static RtText
+topic_of(const Stay *stay)
+{
+	return (RtText) {stay->text, stay->topic_len};
+}
+
+static RtText
+own_key(const Stay *stay)
+{
+	return (RtText) {stay->text + stay->topic_len, stay->key_len};
+}
+
+static RtText
+data_of(const Stay *stay)
+{
+	return (RtText) {stay->text + stay->topic_len + stay->key_len, stay->data_len};
+}
+
+static size_t
+size_of(RtText topic, RtText key, RtText data)
+{
+	return offsetof(Stay, text) + topic.len + key.len + data.len;
+}
+
+static Stay *
+find_stay(const RtConnection *connection, RtText topic)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, unconstify(dlist_head *, &connection->stays))
+	{
+		Stay	   *stay = dlist_container(Stay, node, iter.cur);
+
+		if (stay->topic_len == topic.len && memcmp(stay->text, topic.ptr, topic.len) == 0)
+			return stay;
+	}
+	return NULL;
+}
+
+static Stay *
+make_stay(RtConnection *connection, RtText topic, RtText key, RtText data)
+{
+	RtBudgetVerdict verdict;
+	Stay	   *stay = rt_budget_alloc(&connection->budget, size_of(topic, key, data), &verdict);
+
+	if (stay == NULL)
+		return NULL;
+	memset(stay, 0, offsetof(Stay, text));
+	stay->topic_len = topic.len;
+	stay->key_len = key.len;
+	stay->data_len = data.len;
+	memcpy(stay->text, topic.ptr, topic.len);
+	memcpy(stay->text + topic.len, key.ptr, key.len);
+	if (data.len > 0)
+		memcpy(stay->text + topic.len + key.len, data.ptr, data.len);
+	dlist_push_tail(&connection->stays, &stay->node);
+	return stay;
+}
+
+static void
+free_stay(RtConnection *connection, Stay *stay)
+{
+	dlist_delete(&stay->node);
+	rt_budget_free(&connection->budget, stay,
+				   size_of(topic_of(stay), own_key(stay), data_of(stay)));
+}
+
+static bool
+enter(RtText topic, RtText key, RtText data, bool more)
+{
+	return rt_presence_enter(rt_gateway.index, topic.ptr, topic.len, key.ptr, key.len,
+							 data.len > 0 ? data.ptr : NULL, data.len, more);
+}
+
+static void
+leave(const Stay *stay, int64 leave_at_ms)
+{
+	RtText		topic = topic_of(stay);
+	RtText		key = own_key(stay);
+
+	rt_presence_leave(rt_gateway.index, topic.ptr, topic.len, key.ptr, key.len, leave_at_ms);
+}
+
+/* ---- joining ---- */
+
+static Stay *
+begin_stay(RtConnection *connection, RtText topic, RtText data)
+{
+	Stay	   *stay = make_stay(connection, topic, key_of(connection), data);
+
+	if (stay != NULL && !enter(topic, own_key(stay), data, true))
+	{
+		free_stay(connection, stay);
+		return NULL;
+	}
+	return stay;
+}
+
+/* The same with other data. */
+static Stay *
+renew_stay(RtConnection *connection, Stay *stay, RtText data)
+{
+	RtText		before = data_of(stay);
+	Stay	   *renewed;
+
+	if (data.len == 0 || (before.len == data.len && memcmp(before.ptr, data.ptr, data.len) == 0))
+		return stay;
+	renewed = make_stay(connection, topic_of(stay), own_key(stay), data);
+	if (renewed == NULL)
+		return NULL;
+	if (!enter(topic_of(stay), own_key(stay), data, false))
+	{
+		free_stay(connection, renewed);
+		return NULL;
+	}
+	renewed->by_function = stay->by_function;
+	renewed->subscriptions = stay->subscriptions;
+	free_stay(connection, stay);
+	return renewed;
+}
+
+bool
+rt_presence_join(RtConnection *connection, RtText topic, RtText data, bool by_subscription)
+{
+	Stay	   *stay = find_stay(connection, topic);
+
+	stay = stay == NULL ? begin_stay(connection, topic, data) :
+		renew_stay(connection, stay, data);
+	if (stay == NULL)
+		return false;
+	if (by_subscription)
+		stay->subscriptions++;
+	else
+		stay->by_function = true;
+	return true;
+}
+
+/* ---- leaving ---- */
+
+void
+rt_presence_part(RtConnection *connection, RtText topic, bool by_subscription)
+{
+	Stay	   *stay = find_stay(connection, topic);
+
+	if (stay == NULL)
+		return;
+	if (!by_subscription)
+		stay->by_function = false;
+	else if (stay->subscriptions > 0)
+		stay->subscriptions--;
+	if (stay->by_function || stay->subscriptions > 0)
+		return;
+	leave(stay, 0);
+	free_stay(connection, stay);
+}
+
+void
+rt_presence_forget(RtConnection *connection)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &connection->stays)
+	{
+		Stay	   *stay = dlist_container(Stay, node, iter.cur);
+
+		leave(stay, realtime_presence_grace > 0 ?
+			  rt_gateway.now_ms + realtime_presence_grace : 0);
+		free_stay(connection, stay);
+	}
+}
+
+/* One that cannot enter anew is not there any more. */
+static void
+rename_stay(RtConnection *connection, Stay *stay)
+{
+	RtText		key = key_of(connection);
+	RtText		before = own_key(stay);
+	Stay	   *renamed;
+
+	if (before.len == key.len && memcmp(before.ptr, key.ptr, key.len) == 0)
+		return;
+	leave(stay, 0);
+	renamed = begin_stay(connection, topic_of(stay), data_of(stay));
+	if (renamed != NULL)
+	{
+		renamed->by_function = stay->by_function;
+		renamed->subscriptions = stay->subscriptions;
+	}
+	free_stay(connection, stay);
+}
+
+/* New ones come behind those that are looked through. */
+void
+rt_presence_rename(RtConnection *connection)
+{
+	dlist_head	before;
+	dlist_node *node;
+
+	if (dlist_is_empty(&connection->stays))
+		return;
+	dlist_init(&before);
+	while (!dlist_is_empty(&connection->stays))
+	{
+		node = dlist_pop_head_node(&connection->stays);
+		dlist_push_tail(&before, node);
+	}
+	while (!dlist_is_empty(&before))
+	{
+		node = dlist_pop_head_node(&before);
+		dlist_push_tail(&connection->stays, node);
+		rename_stay(connection, dlist_container(Stay, node, node));
+	}
+}
+
+/* ---- who sees it by the plugin ---- */
+
+bool
+rt_presence_is_plugin_topic(const char *topic, Size len)
+{
+	Size		prefix = strlen(RT_PRESENCE_PREFIX);
+
+	return len > prefix && memcmp(topic, RT_PRESENCE_PREFIX, prefix) == 0;
+}
+
+static void
+send_piece(RtText frame, void *connection)
+{
+	rt_connection_send(connection, frame.ptr, frame.len);
+}
+
+/* From the snapshot's place in the ring on it gets what changes. */
+void
+rt_presence_send_state(RtSubscription *subscription)
+{
+	Size		prefix = strlen(RT_PRESENCE_PREFIX);
+	RtText		topic = {subscription->topic->name + prefix,
+		subscription->topic->name_len - prefix};
+	RtPresenceRoll roll = {
+		.form = RT_PRESENCE_STATE,.topic = topic,.take = send_piece,
+		.arg = subscription->connection
+	};
+	uint64		position;
+
+	rt_subscription_make_good(subscription);
+	rt_subscription_activate(subscription);
+	rt_presence_roll_begin(&roll);
+	position = rt_presence_snapshot(topic.ptr, topic.len, rt_presence_publish,
+									rt_presence_roll_add, &roll);
+	rt_presence_roll_end(&roll);
+	rt_subscription_go_on(subscription, position, -1);
+}
+
+static void
+watch(RtConnection *connection, RtText topic)
+{
+	char		name[RT_PRESENCE_NAME_MAX];
+	int			len = snprintf(name, sizeof(name), RT_PRESENCE_PREFIX "%.*s", (int) topic.len,
+							   topic.ptr);
+	RtSubscription *subscription = rt_subscription_find(connection, name, len);
+	RtBudgetVerdict verdict;
+
+	if (subscription == NULL && connection->subscription_count < realtime_max_subscriptions)
+		subscription = rt_subscription_make(connection, name, len, &verdict);
+	if (subscription != NULL)
+		rt_presence_send_state(subscription);
+}
+
+static void
+watch_no_more(RtConnection *connection, RtText topic)
+{
+	char		name[RT_PRESENCE_NAME_MAX];
+	int			len = snprintf(name, sizeof(name), RT_PRESENCE_PREFIX "%.*s", (int) topic.len,
+							   topic.ptr);
+	RtSubscription *subscription = rt_subscription_find(connection, name, len);
+
+	if (subscription != NULL)
+		rt_subscription_drop(subscription);
+}
+
+static void
+part_and_watch_no_more(RtConnection *connection, RtText topic)
+{
+	watch_no_more(connection, topic);
+	rt_presence_part(connection, topic, false);
+}
+
+/* Of those that functions have begun. */
+static void
+part_all(RtConnection *connection)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &connection->stays)
+	{
+		Stay	   *stay = dlist_container(Stay, node, iter.cur);
+
+		if (stay->by_function)
+			part_and_watch_no_more(connection, topic_of(stay));
+	}
+}
+
+void
+rt_presence_command(RtConnection *connection, RtText bytes)
+{
+	RtPresenceCommand command;
+	RtText		topic = {bytes.ptr + sizeof(command), 0};
+	RtText		data;
+
+	memcpy(&command, bytes.ptr, sizeof(command));
+	topic.len = command.topic_len;
+	data = (RtText) {topic.ptr + topic.len, command.data_len};
+	switch ((RtPresenceVerb) command.verb)
+	{
+		case RT_PRESENCE_JOIN:
+			if (rt_presence_join(connection, topic, data, false))
+				watch(connection, topic);
+			break;
+		case RT_PRESENCE_WATCH:
+			watch(connection, topic);
+			break;
+		case RT_PRESENCE_PART:
+			part_and_watch_no_more(connection, topic);
+			break;
+		case RT_PRESENCE_PART_ALL:
+			part_all(connection);
+			break;
+	}
+}
+
+/* ---- telling ---- */
+
+/* To those of this gateway who watch a topic. */
+static RtTopic *beating = NULL;
+
+static void
+beat_piece(RtText frame, void *arg)
+{
+	RtEventFrame event = rt_event_frame(frame.ptr, frame.len);
+
+	for (uint32 i = 0; i < beating->subscriber_count; i++)
+	{
+		if (!beating->subscribers[i]->lost)
+			(void) rt_connection_deliver(beating->subscribers[i]->connection, &event);
+	}
+}
+
+static void
+beat_topic(RtTopic *topic, void *arg)
+{
+	Size		prefix = strlen(RT_PRESENCE_PREFIX);
+	RtPresenceRoll roll = {.form = RT_PRESENCE_HEARTBEAT,.take = beat_piece};
+
+	if (!rt_presence_is_plugin_topic(topic->name, topic->name_len))
+		return;
+	beating = topic;
+	roll.topic = (RtText) {topic->name + prefix, topic->name_len - prefix};
+	rt_presence_roll_begin(&roll);
+	rt_presence_read(roll.topic.ptr, roll.topic.len, rt_presence_roll_add, &roll);
+	rt_presence_roll_end(&roll);
+}
+
+static void
+beat_if_due(void)
+{
+	if (realtime_presence_heartbeat == 0 ||
+		rt_gateway.now_ms - heartbeat_ms < realtime_presence_heartbeat)
+		return;
+	heartbeat_ms = rt_gateway.now_ms;
+	rt_topics_visit(beat_topic, NULL);
+}
+
+static bool
+somebody_leaves(void)
+{
+	int64		at = rt_presence_leaves_at_ms();
+
+	return at != 0 && at <= rt_gateway.now_ms;
+}
+
+void
+rt_presence_tell(void)
+{
+	beat_if_due();
+	if ((!rt_presence_has_changed() && !somebody_leaves()) ||
+		rt_gateway.now_ms - told_ms < TELL_MS)
+		return;
+	told_ms = rt_gateway.now_ms;
+	rt_presence_tell_changes(rt_gateway.now_ms, rt_presence_publish);
+}
+
+long
+rt_presence_timeout(void)
+{
+	int64		at = rt_presence_leaves_at_ms();
+
+	if (rt_presence_has_changed())
+		at = told_ms + TELL_MS;
+	return at == 0 ? -1 : Max(1, Max(at, told_ms + TELL_MS) - rt_gateway.now_ms);
+}
