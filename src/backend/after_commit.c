@@ -24,6 +24,7 @@
 
 static bool declarations_changed = false;
 static bool events_removed = false;
+static bool settings_changed = false;
 static bool wake_workers = false;
 static bool vacate_end = false;
 
@@ -33,18 +34,24 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 {
 	bool		changed = declarations_changed;
 	bool		removed = events_removed;
+	bool		settings = settings_changed;
 	bool		wake = wake_workers;
 
 	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
 		return;
 	if (vacate_end)
 		rt_database_vacate_end();
-	vacate_end = declarations_changed = events_removed = wake_workers = false;
+	vacate_end = declarations_changed = events_removed = settings_changed = wake_workers = false;
 	if (!is_commit)
 		return;
 
 	if (removed)
 		rt_tails_outdate();
+	if (settings)
+	{
+		rt_settings_changed();
+		rt_worker_wake_all(RT_WORKER_EXECUTOR);
+	}
 	if (changed || wake)
 		rt_catalog_changed();
 	if (changed)
@@ -72,6 +79,12 @@ void
 rt_after_commit_declarations_changed(void)
 {
 	declarations_changed = true;
+}
+
+void
+rt_after_commit_settings_changed(void)
+{
+	settings_changed = true;
 }
 
 void

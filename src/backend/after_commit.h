@@ -13,6 +13,9 @@ extern void rt_after_commit_install(void);
 /* Once this commits, declarations have changed. */
 extern void rt_after_commit_declarations_changed(void);
 
+/* Settings of roles or of a database have changed. */
+extern void rt_after_commit_settings_changed(void);
+
 /* Once this commits, kept events are removed, or their numbers say nothing more. */
 extern void rt_after_commit_events_removed(void);
 

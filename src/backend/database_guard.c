@@ -58,6 +58,7 @@ before_command(RtCommand *command, void **notes)
 
 		*invalidations = rt_declarations_invalidations();
 		*notes = invalidations;
+		rt_after_commit_settings_changed(); /* perhaps */
 	}
 	note_news(statement);
 	begin_vacating(statement, command->top_level);
@@ -202,6 +203,11 @@ note_news(Node *statement)
 				return;
 			rt_after_commit_declarations_changed();
 			break;
+
+		case T_AlterRoleSetStmt:
+		case T_AlterDatabaseSetStmt:
+			rt_after_commit_settings_changed();
+			return;
 
 		case T_CreateExtensionStmt:
 		case T_AlterExtensionStmt:

@@ -54,6 +54,7 @@
 #include "src/executor/request/path.h"
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
+#include "src/executor/role_settings.h"
 #include "src/executor/stale_plan.h"
 #include "src/executor/token_keys.h"
 #include "src/executor/touched.h"
@@ -193,6 +194,7 @@ connect_executor(int index, uint32 generation)
 		proc_exit(0);
 
 	rt_forbid_transaction_timeout();
+	rt_session_settings_connect();
 	BackgroundWorkerInitializeConnection(realtime_database,
 										 realtime_executor_role, 0);
 	rt_worker_set_database(RT_WORKER_EXECUTOR, index, MyDatabaseId);
@@ -201,6 +203,15 @@ connect_executor(int index, uint32 generation)
 	check_encoding();
 	rt_payload_attach();
 	before_shmem_exit(fail_requests, Int32GetDatum(index));
+}
+
+static void
+look_at_first_settings(void)
+{
+	StartTransactionCommand();
+	rt_session_settings_connected();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(executor.context);
 }
 
 static void
@@ -226,6 +237,7 @@ init_executor(int index)
 	rt_identity_init();
 	rt_leftover_init();
 	rt_round_init(index);
+	look_at_first_settings();
 	executor.found = RT_SERVICE_STARTING;
 	note_state(look());
 	rt_executor_join(index);
@@ -547,6 +559,22 @@ handle_interrupts(void)
 	}
 }
 
+/* The next process has the settings of the database as they are now. */
+static void
+look_at_settings(void)
+{
+	if (!rt_session_settings_may_differ())
+		return;
+	StartTransactionCommand();
+	if (rt_session_settings_differ() && !executor.leaving)
+	{
+		executor.leaving = true;
+		rt_worker_set_recycled(RT_WORKER_EXECUTOR, executor.index);
+	}
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(executor.context);
+}
+
 /*
  * Ends the process if it has to.  When the server stops, what is queued is
  * still run, as long as the grace lasts.
@@ -583,6 +611,7 @@ turn(void)
 	RtRequest  *request;
 
 	handle_interrupts();
+	look_at_settings();
 	leave_if_told();
 	if (run_round())
 		return;

@@ -26,6 +26,7 @@
 #include "utils/syscache.h"
 
 #include "src/executor/identity.h"
+#include "src/executor/role_settings.h"
 #include "src/compat.h"
 #include "src/guc.h"
 
@@ -108,6 +109,7 @@ watch_privileges(void)
 	/* its owner is a member of pg_database_owner */
 	CacheRegisterSyscacheCallback(DATABASEOID, on_privilege_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, on_privilege_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(PARAMETERACLOID, on_privilege_change, (Datum) 0);
 }
 
 void
@@ -331,6 +333,14 @@ rt_identity_find(void)
 	return OidIsValid(caller_role);
 }
 
+const RtRoleSettings *
+rt_identity_settings(void)
+{
+	Oid			role = get_role_oid(rt_caller_role_name(), true);
+
+	return OidIsValid(role) ? rt_role_settings_get(role) : NULL;
+}
+
 void
 rt_identity_assume(void)
 {
@@ -414,6 +424,7 @@ rt_identity_borrow(RtRequest *request, const RtSession *session,
 	role = role_to_borrow();
 	GetUserIdAndSecContext(&lender.user, &lender.context);
 	lender.guc_level = NewGUCNestLevel();
+	rt_role_settings_apply(rt_role_settings_get(role));
 	(void) set_config_option(CLAIMS_SETTING, claims_to_lend(), PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SetUserIdAndSecContext(role, lender.context | SECURITY_LOCAL_USERID_CHANGE);

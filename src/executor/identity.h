@@ -49,6 +49,12 @@ extern bool rt_identity_find(void);
  */
 extern bool rt_identity_may_become(const char *role);
 
+/*
+ * The settings of the caller's role, in a transaction; NULL if there is none.  Good
+ * until others are asked for.
+ */
+extern const struct RtRoleSettings *rt_identity_settings(void);
+
 /* Switches to the role that was found. */
 extern void rt_identity_assume(void);
 

@@ -32,6 +32,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/outgoing.h"
 #include "src/executor/reply.h"
+#include "src/executor/role_settings.h"
 #include "src/executor/session_reset.h"
 #include "src/executor/stale_plan.h"
 #include "src/executor/work.h"
@@ -132,6 +133,16 @@ find_caller(RtWork *work)
 	return false;
 }
 
+/* A role's statement_timeout makes the time shorter, never longer. */
+static void
+limit_timeout(RtWork *work)
+{
+	int			most = work->settings == NULL ? 0 : work->settings->statement_timeout_ms;
+
+	if (most > 0 && (work->timeout_ms <= 0 || most < work->timeout_ms))
+		work->timeout_ms = most;
+}
+
 /* As the executor: what is there to run, and with which limits? */
 static bool
 prepare_work(RtWork *work)
@@ -147,6 +158,7 @@ prepare_work(RtWork *work)
 	if (!work->prepare(work) || !find_caller(work))
 		return false;
 
+	limit_timeout(work);
 	pushed = rt_outgoing_before(work->mean_us);
 	if (pushed || work->timeout_ms != realtime_handler_timeout)
 		arm_deadline(work);
@@ -161,6 +173,8 @@ run_as_caller(RtWork *work)
 		XactReadOnly = true;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rt_session_reset_begin();
+	if (work->settings != NULL)
+		rt_role_settings_apply(work->settings);
 	if (!work->as_executor)
 		rt_identity_assume();
 
@@ -170,6 +184,16 @@ run_as_caller(RtWork *work)
 
 	work->stage = RT_STAGE_HANDLER;
 	PopActiveSnapshot();
+}
+
+/* Before the first snapshot. */
+static void
+set_isolation(const RtWork *work)
+{
+	if (work->settings != NULL && work->settings->isolation >= 0)
+		XactIsoLevel = work->settings->isolation;
+	if (work->take_snapshot != NULL)
+		XactIsoLevel = XACT_REPEATABLE_READ;
 }
 
 static void
@@ -194,8 +218,8 @@ run_transaction(RtWork *work)
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);
 
-	if (work->take_snapshot != NULL)
-		XactIsoLevel = XACT_REPEATABLE_READ;
+	work->settings = work->as_executor ? NULL : rt_identity_settings();
+	set_isolation(work);
 	if (prepare_work(work))
 	{
 		if (work->take_snapshot != NULL)

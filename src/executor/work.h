@@ -72,7 +72,10 @@ struct RtWork
 	RtFault		fault;			/* code NULL = success */
 	bool		session_is_spoiled; /* it must not run anything else */
 
-	/* private to work.c: of all attempts together */
+	/* private to work.c */
+	const struct RtRoleSettings *settings;	/* of the caller; NULL = none */
+
+	/* the same, of all attempts together */
 	TimestampTz started_at;		/* 0 = not yet */
 	TimestampTz deadline;		/* 0 = none */
 	instr_time	began;			/* run, in the last attempt */

@@ -22,6 +22,7 @@ typedef struct Service
 	pg_atomic_uint32 state;		/* RtServiceState */
 	pg_atomic_uint32 catalog_generation;
 	pg_atomic_uint32 listening; /* gateways */
+	pg_atomic_uint64 settings_generation;
 	pg_atomic_uint64 hooks;		/* generation and, in the lower half, bits */
 } Service;
 
@@ -54,6 +55,7 @@ rt_service_init(void)
 	pg_atomic_init_u32(&service->state, RT_SERVICE_STARTING);
 	pg_atomic_init_u32(&service->catalog_generation, 1);
 	pg_atomic_init_u32(&service->listening, 0);
+	pg_atomic_init_u64(&service->settings_generation, 1);
 	pg_atomic_init_u64(&service->hooks, 0);
 }
 
@@ -117,6 +119,18 @@ rt_catalog_changed(void)
 	while (!pg_atomic_compare_exchange_u32(&service->catalog_generation, &old,
 										   old == PG_UINT32_MAX ? 1 : old + 1))
 		;
+}
+
+uint64
+rt_settings_generation(void)
+{
+	return pg_atomic_read_u64(&service->settings_generation);
+}
+
+void
+rt_settings_changed(void)
+{
+	(void) pg_atomic_fetch_add_u64(&service->settings_generation, 1);
 }
 
 /* Who says so of an older generation says it in vain. */

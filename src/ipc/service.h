@@ -47,6 +47,13 @@ extern uint32 rt_catalog_generation(void);
 extern void rt_catalog_changed(void);
 
 /*
+ * Counts commits that have changed settings of roles or databases (ALTER ROLE,
+ * ALTER DATABASE ... SET).  Never 0.
+ */
+extern uint64 rt_settings_generation(void);
+extern void rt_settings_changed(void);
+
+/*
  * Which hooks are declared, bits, as of a generation of the catalog; gateways,
  * which see no tables, then need not ask.  While nobody has said so for the
  * present generation, any may be.

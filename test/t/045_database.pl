@@ -149,11 +149,14 @@ quick($node, 'postgres', $_) for
 	'ALTER DATABASE other RENAME TO another',
 	'ALTER DATABASE another SET TABLESPACE elsewhere',
 	'CREATE DATABASE third TEMPLATE another',
+	'ALTER DATABASE another SET work_mem = 4096',
 	'DROP DATABASE another',
 	'DROP DATABASE third WITH (FORCE)',
-	'ALTER DATABASE app SET work_mem = 4096',
 	"COMMENT ON DATABASE app IS 'ours'";
 is_deeply([ executors() ], \@before, 'nor does what happens to other databases');
+quick($node, 'postgres', 'ALTER DATABASE app SET work_mem = 4096');
+my %before = map { $_ => 1 } @before;
+ok(poll_until(sub { my @now = executors(); return @now == 3 && !grep { $before{$_} } @now }), 'executors are replaced to begin with the settings of their database');
 seen_only($load);
 
 $node->stop('fast');
