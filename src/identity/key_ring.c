@@ -19,6 +19,7 @@
 #define OF_SECRETS (RT_HS256 | RT_HS384 | RT_HS512)
 #define OF_RSA (RT_RS256 | RT_RS384 | RT_RS512 | RT_PS256 | RT_PS384 | RT_PS512)
 #define COORDINATE_MAX 66		/* bytes; of P-521 */
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static const struct
 {
@@ -322,6 +323,28 @@ is_for_signatures(const json_t *object)
 	return false;
 }
 
+/*
+ * The numbers of a key, as RFC 7515, 2 writes them; "=" at the end does no harm.
+ * cjose ends the process at one that cannot be.
+ */
+static bool
+are_numbers_readable(const json_t *object)
+{
+	static const char *const members[] = {
+		"k", "n", "e", "x", "y", "d", "p", "q", "dp", "dq", "qi"
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+	{
+		const char *text = get_string(object, members[i]);
+		size_t		letters = strspn(text, LETTERS);
+
+		if (letters % 4 == 1 || text[letters + strspn(text + letters, "=")] != '\0')
+			return false;
+	}
+	return true;
+}
+
 /* RFC 8037, 2 */
 static EVP_PKEY *
 read_okp(const json_t *object)
@@ -342,6 +365,7 @@ read_okp(const json_t *object)
 	return pkey;
 }
 
+/* Leaves the key as it is if it is not valid. */
 static void
 read_jwk(json_t *object, RtKey *key)
 {
@@ -349,6 +373,8 @@ read_jwk(json_t *object, RtKey *key)
 	const char *kid = get_string(object, "kid");
 	cjose_err	error;
 
+	if (!are_numbers_readable(object))
+		return;
 	if (strcmp(get_string(object, "kty"), "OKP") == 0)
 	{
 		key->eddsa = read_okp(object);

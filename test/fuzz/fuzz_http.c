@@ -3,8 +3,10 @@
  *		Input: what a client sends.  Read at once and byte by byte it must come
  *		to the same requests with the same bodies.
  */
+#include "src/protocol/envelope.h"
 #include "src/protocol/forwarded.h"
 #include "src/protocol/handshake.h"
+#include "src/protocol/host.h"
 #include "src/protocol/http_body.h"
 #include "src/protocol/http_target.h"
 #include "src/protocol/http_token.h"
@@ -112,6 +114,84 @@ check_token(const RtHttpHead *head)
 	free(value);
 }
 
+/* What is asked of a stream for a page: its path and arguments. */
+static void
+check_page_load(const RtHttpHead *head)
+{
+	static const char prefix[] = "/__realtime/load/";
+	size_t		cap = head->query.len;
+	char	   *path = fuzz_alloc(head->path.len + 2u);
+	char	   *args = fuzz_alloc(cap);
+	size_t		len = 0;
+
+	if (rt_http_path(head, path, head->path.len + 2u) > 0 &&
+		strncmp(path, prefix, strlen(prefix)) == 0 &&
+		rt_path_is_valid(path + strlen(prefix), strlen(path + strlen(prefix))) &&
+		rt_http_query_value(head, "args", args, cap, &len) > 0 && len > 0 &&
+		rt_json_check(args, len, FUZZ_MAX_DEPTH) == RT_JSON_OK)
+		(void) rt_json_is_array(args, rt_json_whole(args, len));
+	free(path);
+	free(args);
+}
+
+/* Every pair of the query, as the function that admits clients gets it. */
+static void
+check_query(const RtHttpHead *head)
+{
+	RtText		rest = rt_http_text(head, head->query);
+	RtText		name;
+	RtText		value;
+
+	while (rt_http_query_next(&rest, &name, &value))
+	{
+		char	   *text = fuzz_alloc(name.len + value.len);
+		size_t		len;
+
+		assert_within(head, name);
+		assert_within(head, value);
+		if (rt_http_form_text(name, text, name.len, &len))
+			FUZZ_ASSERT(len <= name.len);
+		if (rt_http_form_text(value, text, value.len, &len))
+			FUZZ_ASSERT(len <= value.len && memchr(text, 0, len) == NULL);
+		free(text);
+	}
+}
+
+/* And every cookie. */
+static void
+check_cookies(const RtHttpHead *head)
+{
+	RtText		header = RT_TEXT_NONE;
+	RtText		name;
+	RtText		value;
+
+	if (rt_http_field(head, "cookie", &header) == 0)
+		return;
+	while (rt_http_cookie_next(&header, &name, &value))
+	{
+		assert_within(head, name);
+		assert_within(head, value);
+	}
+}
+
+/* Whom it is for, by its own account. */
+static void
+check_host(const RtHttpHead *head)
+{
+	RtText		text = rt_http_text(head, head->authority);
+	RtHost		host;
+	RtHost		pattern;
+
+	if (!rt_host_read(text.ptr, text.len, &host))
+		return;
+	FUZZ_ASSERT(host.name == NULL ||
+				(host.name_len > 0 && host.name_len <= RT_HOST_NAME_MAX &&
+				 host.name >= text.ptr && host.name + host.name_len <= text.ptr + text.len));
+	(void) rt_host_is_local(&host);
+	FUZZ_ASSERT(!rt_host_read_pattern("a.example", strlen("a.example"), &pattern) ||
+				!rt_host_matches(&host, &pattern) || host.name_len == strlen("a.example"));
+}
+
 static void
 check_head(const RtHttpHead *head)
 {
@@ -130,6 +210,10 @@ check_head(const RtHttpHead *head)
 	check_token(head);
 	check_forwarded(head);
 	check_handshake(head);
+	check_page_load(head);
+	check_query(head);
+	check_cookies(head);
+	check_host(head);
 }
 
 /* The head, of which more and more comes, in memory of exactly that length. */

@@ -388,6 +388,31 @@ bad_key_sets_are_refused(void)
 	CHECK(reason != NULL && ring.count == 0);
 }
 
+/* cjose ends the process at some of these. */
+static void
+numbers_that_are_none_are_refused(void)
+{
+	static const char *const numbers[] = {
+		"A", "AAAAA", "AAAAA=", "AAAA=AAAA", "A===", "=", "AA+/", "AA AA", "AAAA\xc3\xa4"
+	};
+	static const char *const forms[] = {
+		"{\"kty\":\"oct\",\"k\":\"%s\"}",
+		"{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}",
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"AAAA\"}",
+		"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}"
+	};
+	const char *reason;
+	char		text[128];
+
+	rt_key_ring_clear(&ring);
+	for (size_t i = 0; i < COUNT_OF(numbers) * COUNT_OF(forms); i++)
+	{
+		snprintf(text, sizeof(text), forms[i % COUNT_OF(forms)], numbers[i / COUNT_OF(forms)]);
+		CHECK_CASE(rt_key_ring_add_jwks(&ring, text, strlen(text), &reason) == 0, text);
+		CHECK_CASE(reason != NULL && ring.count == 0, text);
+	}
+}
+
 static void
 private_keys_are_refused(void)
 {
@@ -572,6 +597,7 @@ main(void)
 	RUN(eddsa_works);
 	RUN(keys_are_chosen_by_id);
 	RUN(bad_key_sets_are_refused);
+	RUN(numbers_that_are_none_are_refused);
 	RUN(private_keys_are_refused);
 	RUN(a_ring_has_a_limit);
 	RUN(texts_that_are_no_tokens);
