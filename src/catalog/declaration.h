@@ -145,6 +145,8 @@ typedef struct RtStreamDeclaration
 	char	  **invalidate_on;	/* patterns */
 	bool		shared;
 	char	   *class_of_service;	/* NULL = none */
+	char	   *breaker;		/* likewise */
+	char	   *fallback;		/* JSON while that is broken; NULL = an error */
 	const RtQueryDeclaration *query;	/* NULL = not a live query */
 } RtStreamDeclaration;
 

@@ -388,6 +388,8 @@ read_stream(RtDeclarations *declarations, const RtRow *row)
 										 &stream->invalidate_on);
 	stream->shared = DatumGetBool(rt_row_value(row, Anum_stream_shared));
 	stream->class_of_service = rt_row_text(row, Anum_stream_class_of_service);
+	stream->breaker = rt_row_text(row, Anum_stream_breaker);
+	stream->fallback = rt_row_jsonb(row, Anum_stream_fallback);
 
 	name.ptr = stream->path;
 	name.len = strlen(stream->path);

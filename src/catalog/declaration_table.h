@@ -77,7 +77,9 @@ enum
 	Anum_stream_class_of_service,
 	Anum_stream_shared,
 	Anum_stream_topic_by,
-	Natts_stream = Anum_stream_topic_by
+	Anum_stream_breaker,
+	Anum_stream_fallback,
+	Natts_stream = Anum_stream_fallback
 };
 
 /* No declarations, but found with them; columns: src/catalog/message_store.h. */

@@ -149,7 +149,7 @@ rt_reply_topics(RtRequest *request, RtAnswerKind kind,
 
 void
 rt_reply_add_topic(StringInfo topics, const char *topic, int len,
-				   int64 seq, uint8 flags)
+				   int64 seq, uint16 flags)
 {
 	RtAnsweredTopic answered = {.seq = seq,.len = (uint16) len,.flags = flags};
 

@@ -64,7 +64,7 @@ extern bool rt_reply_topics(RtRequest *request, RtAnswerKind kind,
 
 /* Appends a topic as such an answer has it. */
 extern void rt_reply_add_topic(StringInfo topics, const char *topic, int len,
-							   int64 seq, uint8 flags);
+							   int64 seq, uint16 flags);
 
 /* What a client gets for whom there is no memory. */
 pg_noreturn extern void rt_reply_refuse_overload(void);

@@ -268,7 +268,7 @@ typedef struct RtAnsweredTopic
 	int64		seq;			/* the number up to which the client then has the
 								 * events; -1 = they have none */
 	uint16		len;
-	uint8		flags;			/* RT_TOPIC_* below */
+	uint16		flags;			/* RT_TOPIC_* below */
 } RtAnsweredTopic;
 
 #define RT_TOPIC_FROM_NOW 0x01	/* nothing from before was asked for: what has
@@ -280,6 +280,8 @@ typedef struct RtAnsweredTopic
 #define RT_TOPIC_QUERY 0x40		/* it is a group of a live query */
 #define RT_TOPIC_MEMBERS 0x08	/* the stream wants to know who follows it */
 #define RT_TOPIC_TRUNCATED 0x04 /* events are missing and cannot be had */
+#define RT_TOPIC_PROVISIONAL 0x100	/* it is not the value, which can be loaded
+									 * when answer_stale_ms are over */
 
 extern Size rt_requests_size(void);
 extern void rt_requests_init(void);

@@ -43,8 +43,11 @@ CREATE TABLE realtime.stream_declaration (
 	class_of_service text,
 	shared boolean NOT NULL DEFAULT false,
 	topic_by text,
+	breaker text,
+	fallback jsonb,
 	CONSTRAINT replay_or_volatile CHECK (NOT (replay AND volatile)),
-	CONSTRAINT coalesced_has_no_numbers CHECK (coalesce_by IS NULL OR NOT (replay OR volatile))
+	CONSTRAINT coalesced_has_no_numbers CHECK (coalesce_by IS NULL OR NOT (replay OR volatile)),
+	CONSTRAINT replayed_has_no_fallback CHECK (fallback IS NULL OR NOT replay)
 );
 COMMENT ON TABLE realtime.stream_declaration IS
 	'Streams that clients can follow, see realtime.stream()';
@@ -106,6 +109,10 @@ COMMENT ON COLUMN realtime.stream_declaration.shared IS
 	'Whether the value is the same for everybody who may follow it';
 COMMENT ON COLUMN realtime.stream_declaration.topic_by IS
 	'Signature of the function that names the topic; NULL is what the template makes of the arguments';
+COMMENT ON COLUMN realtime.stream_declaration.breaker IS
+	'Name of the circuit breaker of its loader; NULL is none';
+COMMENT ON COLUMN realtime.stream_declaration.fallback IS
+	'What clients get while that is broken; NULL is an error';
 COMMENT ON INDEX realtime.stream_declaration_pkey IS
 	'One declaration for each path';
 

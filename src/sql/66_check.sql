@@ -227,12 +227,13 @@ UNION ALL
 	WHERE class_of_service IS NOT NULL
 		AND NOT EXISTS (SELECT FROM realtime.admission_declaration a WHERE a.class = class_of_service)
 UNION ALL
-	SELECT 2, format('rpc "%s"', path),
+	SELECT 2, format('%s "%s"', kind, path),
 		format('its circuit breaker "%s" does not exist, so it never breaks', breaker),
 		'Declare the breaker with realtime.breaker(), or declare the path without one.'
-	FROM realtime.rpc_declaration r
+	FROM (SELECT 'rpc' AS kind, path, breaker FROM realtime.rpc_declaration
+		UNION ALL SELECT 'stream', path, breaker FROM realtime.stream_declaration) AS user_of_breaker
 	WHERE breaker IS NOT NULL
-		AND NOT EXISTS (SELECT FROM realtime.breaker_declaration b WHERE b.name = r.breaker)
+		AND NOT EXISTS (SELECT FROM realtime.breaker_declaration b WHERE b.name = breaker)
 UNION ALL
 	-- topics
 	SELECT 2, format('topic "%s"', template), 'nobody may subscribe to it',

@@ -49,7 +49,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[], text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, text, regprocedure),
 	realtime.query(text, text, regprocedure, text, regtype[], regclass[], interval, interval, integer, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, boolean, text),
 	realtime.explain_query(text),
-	realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure),
+	realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb),
 	realtime.bridge(text, text, text, regprocedure, text),
 	realtime.hook(text, regprocedure),
 	realtime.admission(text, text[], regprocedure),

@@ -116,7 +116,8 @@ SELECT results_eq('signatures', $$VALUES
 		'migrate regprocedure[] DEFAULT ''{}''::regprocedure[], stale_after interval DEFAULT NULL::interval, '
 		'invalidate_on text[] DEFAULT ''{}''::text[], on_subscribe regprocedure DEFAULT NULL::regprocedure, '
 		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
-		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false, topic_by regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
+		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false, topic_by regprocedure DEFAULT NULL::regprocedure, '
+		'breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('subscribers', 'topic text', 'bigint', 'v', 's'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
 	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '

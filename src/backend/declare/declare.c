@@ -233,14 +233,7 @@ static void
 read_breaker(FunctionCallInfo fcinfo, RtRpcRow *row)
 {
 	row->breaker = rt_parameter_breaker(fcinfo, RPC_BREAKER);
-	if (PG_ARGISNULL(RPC_FALLBACK))
-		return;
-	if (row->breaker == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("fallback needs breaker"),
-				 errdetail("It is what clients get while the breaker is broken.")));
-	row->fallback = PG_GETARG_DATUM(RPC_FALLBACK);
+	row->fallback = rt_parameter_fallback(fcinfo, RPC_FALLBACK, row->breaker);
 }
 
 /* ---- checks of realtime.topic() ---- */

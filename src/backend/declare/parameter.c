@@ -105,6 +105,19 @@ rt_parameter_breaker(FunctionCallInfo fcinfo, int number)
 	return name;
 }
 
+Datum
+rt_parameter_fallback(FunctionCallInfo fcinfo, int number, const char *breaker)
+{
+	if (PG_ARGISNULL(number))
+		return (Datum) 0;
+	if (breaker == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("fallback needs breaker"),
+				 errdetail("It is what clients get while the breaker is broken.")));
+	return PG_GETARG_DATUM(number);
+}
+
 char *
 rt_parameter_class(FunctionCallInfo fcinfo, int number)
 {

@@ -39,6 +39,10 @@ extern char *rt_parameter_class(FunctionCallInfo fcinfo, int number);
 /* NULL, or a circuit breaker that is declared. */
 extern char *rt_parameter_breaker(FunctionCallInfo fcinfo, int number);
 
+/* A jsonb, or 0; refused without a breaker. */
+extern Datum rt_parameter_fallback(FunctionCallInfo fcinfo, int number,
+								   const char *breaker);
+
 /* NULL, or an interval of at least a millisecond. */
 extern Interval *rt_parameter_interval(FunctionCallInfo fcinfo, int number,
 									   const char *name, int64 longest_ms);

@@ -257,6 +257,8 @@ put_stream_row(RtStatement *statement, const RtStreamRow *row)
 	rt_statement_put_text(statement, row->class_of_service);
 	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->shared), false);
 	rt_statement_put_text(statement, functions[RT_STREAM_TOPIC_BY]);
+	rt_statement_put_text(statement, row->breaker);
+	rt_statement_put(statement, JSONBOID, row->fallback, row->fallback == 0);
 	Assert(statement->count == Natts_stream);
 }
 
@@ -267,7 +269,8 @@ rt_store_stream(const RtStreamRow *row)
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.stream_declaration VALUES"
 		" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-		" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)"
+		" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,"
+		" $31)"
 	};
 
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);

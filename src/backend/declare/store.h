@@ -67,6 +67,8 @@ typedef struct RtStreamRow
 	List	   *invalidate_on;
 	bool		shared;
 	const char *class_of_service;
+	const char *breaker;
+	Datum		fallback;		/* jsonb; 0 = NULL */
 } RtStreamRow;
 
 /* A row of realtime.query_declaration. */

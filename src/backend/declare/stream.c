@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/regproc.h"
 
 #include "src/backend/declare/function_check.h"
@@ -56,7 +57,9 @@ enum
 	STREAM_ON_ERROR,
 	STREAM_CLASS_OF_SERVICE,
 	STREAM_SHARED,
-	STREAM_TOPIC_BY
+	STREAM_TOPIC_BY,
+	STREAM_BREAKER,
+	STREAM_FALLBACK
 };
 
 /* What the functions are, but for loader and access, which come first. */
@@ -133,6 +136,7 @@ static void check_coalesce(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_delta(const RtStreamRow *row);
 static void check_migration(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row);
+static void check_breaker(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_rest(FunctionCallInfo fcinfo, RtStreamRow *row);
 static const char *class_of(const RtStreamRow *row);
 
@@ -156,6 +160,7 @@ realtime_stream(PG_FUNCTION_ARGS)
 	check_delta(&row);
 	check_migration(fcinfo, &row);
 	check_reloading(fcinfo, &row);
+	check_breaker(fcinfo, &row);
 	check_rest(fcinfo, &row);
 	rt_template_check_class(row.topic, class_of(&row), row.path);
 	rt_template_check_stream(row.topic, row.path,
@@ -454,6 +459,37 @@ check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row)
 					 errmsg("a pattern of invalidate_on must have 1 to %d bytes",
 							PATTERN_MAX)));
 	}
+}
+
+/* A list that is no array ends the client's merging. */
+static void
+check_fallback(const RtStreamRow *row)
+{
+	Jsonb	   *fallback = DatumGetJsonbP(row->fallback);
+
+	if (!merges_as(row, RT_MERGE_SET) &&
+		(!JB_ROOT_IS_ARRAY(fallback) || JB_ROOT_IS_SCALAR(fallback)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the fallback must be an array"),
+				 errdetail("The merge is \"%s\".", row->merge)));
+	if (row->replay)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a stream cannot be both replayed and have a fallback"),
+				 errdetail("Who comes back would get the events since, and keep the fallback below them."),
+				 errhint("Leave out one of \"replay\" and \"fallback\".")));
+}
+
+static void
+check_breaker(FunctionCallInfo fcinfo, RtStreamRow *row)
+{
+	row->breaker = rt_parameter_breaker(fcinfo, STREAM_BREAKER);
+	row->fallback = rt_parameter_fallback(fcinfo, STREAM_FALLBACK, row->breaker);
+	if (row->breaker != NULL)
+		need(row->functions[RT_STREAM_LOADER] != NULL, "breaker", "a loader");
+	if (row->fallback != 0)
+		check_fallback(row);
 }
 
 static void

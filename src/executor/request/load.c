@@ -328,7 +328,15 @@ load_stream(RtWork *work)
 	RtStreamWork *stream = (RtStreamWork *) work;
 
 	load(stream, rt_stream_resume);
+	rt_breaker_end(&stream->breaker, &work->fault);
 	return inner_of_reply(&stream->reply);
+}
+
+static void
+load_if_allowed(RtStreamWork *stream)
+{
+	if (rt_stream_may_load(stream))
+		rt_stream_load(stream);
 }
 
 /* What who calls a stream's path gets: its value alone. */
@@ -338,7 +346,8 @@ call_stream(RtWork *work)
 	RtStreamWork *stream = (RtStreamWork *) work;
 	RtStreamReply value;
 
-	load(stream, rt_stream_load);
+	load(stream, load_if_allowed);
+	rt_breaker_end(&stream->breaker, &work->fault);
 	memset(&value, 0, sizeof(value));
 	value.seq = -1;
 	value.data_json = stream->reply.data_json;
@@ -350,6 +359,7 @@ call_stream(RtWork *work)
 static void
 stream_failed(RtWork *work)
 {
+	rt_breaker_end(&((RtStreamWork *) work)->breaker, NULL);
 	rt_stream_failed((RtStreamWork *) work);
 }
 

@@ -448,7 +448,8 @@ run_load(RtWork *work)
 	rt_stream_describe(stream);
 	if (!stream->subscribes)
 	{
-		rt_stream_load(stream);
+		if (rt_stream_may_load(stream))
+			rt_stream_load(stream);
 		rt_stream_send_once(stream);
 		return;
 	}
@@ -553,7 +554,7 @@ rt_stream_run(RtRequest *request, RtWorkResult *result)
 
 	do
 	{
-		stream->changed = stream->remembered = false;
+		stream->changed = stream->remembered = stream->provisional = false;
 		memset(&stream->reply, 0, sizeof(stream->reply));
 		admit(stream);
 		if (work->fault.code == NULL && !stream->is_call &&
@@ -563,6 +564,7 @@ rt_stream_run(RtRequest *request, RtWorkResult *result)
 			 ++attempts < ATTEMPTS_MAX);
 
 	rt_query_join_end(stream);
+	rt_breaker_end(&stream->breaker, stream->changed ? NULL : &work->fault);
 	if (stream->is_call || rt_client_is_gone(request))
 		request->answer_alike = false;
 	if (stream->is_call && work->fault.code == NULL)
@@ -574,7 +576,7 @@ rt_stream_run(RtRequest *request, RtWorkResult *result)
 	*result = rt_work_result(work);
 	if (work->fault.code != NULL)
 		answer_fault(stream, result);
-	else if ((stream->loads || stream->remembered) &&
+	else if ((stream->loads || stream->remembered) && !stream->provisional &&
 			 !rt_stream_is_channel(stream->declaration))
 		rt_work_count_value(stream->tier);
 	return true;

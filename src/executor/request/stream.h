@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 
 #include "src/catalog/declaration.h"
+#include "src/executor/function/breaker.h"
 #include "src/executor/function/guard.h"
 #include "src/executor/work.h"
 #include "src/ipc/request.h"
@@ -40,6 +41,8 @@ typedef struct RtStreamWork
 								 * has missed nothing */
 	bool		loads;			/* the caller may have it: it is being loaded */
 	bool		observed;		/* somebody is told of errors */
+	RtBreakerPass breaker;
+	bool		provisional;	/* the reply has the fallback */
 
 	const char *topic;
 	int			topic_len;
@@ -61,7 +64,7 @@ typedef struct RtStreamWork
 
 	RtStreamReply reply;
 	RtStreamTier tier;			/* of the reply, if anything is loaded */
-	uint8		flags;			/* of the topic in the answer */
+	uint16		flags;			/* of the topic in the answer */
 } RtStreamWork;
 
 /*
@@ -107,6 +110,12 @@ extern RtText rt_stream_id(const RtStreamWork *stream);
 
 /* Fills the reply with the stream's value (stream_load.c). */
 extern void rt_stream_load(RtStreamWork *stream);
+
+/*
+ * Before anything of it is run: whether the circuit breaker lets it be.  If not
+ * the reply has the fallback, or, if there is none, it raises.
+ */
+extern bool rt_stream_may_load(RtStreamWork *stream);
 
 /* The same with an array of rows that have changed. */
 extern void rt_stream_set_rows(RtStreamWork *stream, Jsonb *rows);

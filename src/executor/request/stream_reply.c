@@ -87,6 +87,17 @@ send_page(RtStreamWork *stream)
 		rt_reply_refuse_overload();
 }
 
+/* 0 = it is never loaded again for its age. */
+static int64
+stale_time(const RtStreamWork *stream)
+{
+	int64		stale_ms = Max(stream->declaration->stale_after_ms, 0);
+
+	if (stream->provisional && (stale_ms == 0 || stale_ms > stream->breaker.reset_ms))
+		return stream->breaker.reset_ms;
+	return stale_ms;
+}
+
 /* What the gateway has to know of the stream. */
 static void
 set_flags(RtStreamWork *stream)
@@ -102,7 +113,7 @@ set_flags(RtStreamWork *stream)
 		stream->flags |= RT_TOPIC_SHARED;
 	if (declaration->query != NULL)
 		stream->flags |= RT_TOPIC_QUERY;
-	stream->work.request->answer_stale_ms = Max(declaration->stale_after_ms, 0);
+	stream->work.request->answer_stale_ms = stale_time(stream);
 	stream->work.request->answer_query = stream->query_group_serial;
 }
 

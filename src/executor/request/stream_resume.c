@@ -356,21 +356,39 @@ load_anew(RtStreamWork *stream, const RtReplayNumbers *numbers,
 	}
 }
 
+/*
+ * Events that are kept are to be had while the breaker is broken, too; then
+ * without a version.
+ */
+static bool
+may_ask_functions(RtStreamWork *stream, bool replayed)
+{
+	if (!replayed)
+		return rt_stream_may_load(stream);
+	return stream->declaration->functions[RT_STREAM_DELTA_VERSION].declared &&
+		rt_breaker_begin(&stream->breaker, stream->declaration->breaker, "", NULL);
+}
+
 void
 rt_stream_resume(RtStreamWork *stream)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 	RtReplayNumbers numbers = {-1, -1};
+	bool		resumes;
+	bool		replayed;
 
 	if (stream->numbered)
 		numbers = rt_replay_numbers(stream->topic, stream->topic_len, snapshot);
 	stream->reply.seq = numbers.newest;
-	tell_version(stream);
 
 	/* a list that is merged again would have its rows twice */
-	if (stream->numbered && stream->work.request->asked.since >= 0 &&
-		stream->declaration->merge != RT_MERGE_LATEST &&
-		(replay_missed(stream, &numbers, snapshot) || bridge_missed(stream)))
+	resumes = stream->numbered && stream->work.request->asked.since >= 0 &&
+		stream->declaration->merge != RT_MERGE_LATEST;
+	replayed = resumes && replay_missed(stream, &numbers, snapshot);
+	if (!may_ask_functions(stream, replayed))
+		return;
+	tell_version(stream);
+	if (replayed || (resumes && bridge_missed(stream)))
 		return;
 	if (!tell_difference(stream))
 		load_anew(stream, &numbers, snapshot);

@@ -53,6 +53,34 @@ rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
 	return rt_function_invoke(function, &arguments);
 }
 
+/*
+ * Who has the value keeps it, who goes on from it must know what it has been,
+ * and behind a page comes no fallback.
+ */
+static const char *
+fallback_of(const RtStreamWork *stream)
+{
+	bool		begins = !stream->reloads && !(stream->subscribes && stream->numbered) &&
+		stream->work.request->asked.cursor.len == 0;
+
+	return begins ? stream->declaration->fallback : NULL;
+}
+
+bool
+rt_stream_may_load(RtStreamWork *stream)
+{
+	StringInfoData data;
+
+	initStringInfo(&data);
+	stream->provisional = !rt_breaker_begin(&stream->breaker, stream->declaration->breaker,
+											fallback_of(stream), &data);
+	if (!stream->provisional)
+		return true;
+	stream->flags |= RT_TOPIC_PROVISIONAL;
+	stream->reply.data_json = (RtText) {data.data, data.len};
+	return false;
+}
+
 Size
 rt_stream_value_max(const RtStreamWork *stream)
 {

@@ -63,6 +63,7 @@ typedef struct RtGroup
 	bool		failing;		/* the last load has failed */
 	int			failures;		/* executors that ended over it */
 	int64		stale_ms;		/* 0 = never */
+	bool		provisional;	/* somebody has what is not the value */
 	dlist_node	watched_node;	/* unless it is 0 */
 	int64		loaded_ms;
 	char		text[FLEXIBLE_ARRAY_MEMBER];
@@ -285,7 +286,7 @@ forget_query(RtSubscription *subscription)
  * loaded again.
  */
 static void
-hold_query(RtGroup *group, uint8 flags, uint64 serial)
+hold_query(RtGroup *group, uint16 flags, uint64 serial)
 {
 	dlist_iter	iter;
 	uint64		held;
@@ -304,6 +305,17 @@ hold_query(RtGroup *group, uint8 flags, uint64 serial)
 	group->holds = true;
 }
 
+/* It stays so for all until there is an answer for all. */
+static void
+take_provisional(RtGroup *group, const RtStreamAnswer *answer)
+{
+	if ((answer->flags & RT_TOPIC_PROVISIONAL) == 0 || group->provisional)
+		return;
+	group->provisional = true;
+	set_stale(group, answer->stale_ms);
+	group->loaded_ms = rt_gateway.now_ms;
+}
+
 RtBudgetVerdict
 rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 {
@@ -319,6 +331,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 
 	if (group != NULL && group == subscription->group)
 	{
+		take_provisional(group, answer);
 		hold_query(group, answer->flags, answer->query);
 		if (was_wished_since(group, answer->position))
 			want(group);
@@ -340,8 +353,12 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 	group->count++;
 	if (group->holds)
 		note_query(subscription);
-	set_stale(group, answer->stale_ms);
-	group->loaded_ms = rt_gateway.now_ms;
+	if (!group->provisional)
+	{
+		set_stale(group, answer->stale_ms);
+		group->loaded_ms = rt_gateway.now_ms;
+	}
+	take_provisional(group, answer);
 	hold_query(group, answer->flags, answer->query);
 	if (was_wished_since(group, answer->position))
 		want(group);
@@ -408,8 +425,11 @@ rt_groups_sweep(void)
 	dlist_foreach(iter, &watched)
 	{
 		RtGroup    *group = dlist_container(RtGroup, watched_node, iter.cur);
-		int64		since = Max(group->indexed.topic->last_event_ms, group->loaded_ms);
+		int64		since = group->loaded_ms;
 
+		/* events do not make up for it */
+		if (!group->provisional)
+			since = Max(since, group->indexed.topic->last_event_ms);
 		if (rt_gateway.now_ms - since >= group->stale_ms)
 			want(group);
 	}
@@ -578,6 +598,7 @@ take_value(RtGroup *group, RtRequest *request)
 
 	memcpy(&answered, answer, sizeof(answered));
 	group->failures = 0;
+	group->provisional = false;
 	set_stale(group, request->answer_stale_ms);
 	hold_query(group, answered.flags, request->answer_query);
 	tell_recovered(group);

@@ -17,7 +17,7 @@ typedef struct RtStreamAnswer
 	RtText		id_json;		/* that the frames have */
 	RtText		topic;
 	int64		seq;			/* the value has all events up to this number */
-	uint8		flags;			/* RT_TOPIC_* */
+	uint16		flags;			/* RT_TOPIC_* */
 	uint64		position;		/* of the ring: likewise */
 	int64		stale_ms;
 	uint64		query;			/* serial of the group of a live query */
