@@ -39,6 +39,7 @@
 #include "src/guc.h"
 #include "src/ipc/client.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/parking.h"
 
 #define RETRY_PAUSE_US 1000L		/* at most, before the first retry */
@@ -278,6 +279,9 @@ translate_error(RtWork *work)
 		(rt_error_is_about_inner_data(error, &scene) && may_log_data_error()))
 		EmitErrorReport();
 	FlushErrorState();
+	if (scene.deadline_passed &&
+		rt_code_from_wire(work->fault.code) == RT_CODE_TIMEOUT)
+		rt_limit_hit(RT_LIMIT_HANDLER_TIMEOUT);
 	elog(DEBUG1, "realtime call \"%s\" failed: %s: %s",
 		 work->activity, work->fault.code, error->message);
 	if (rt_error_is_retryable(error))

@@ -19,6 +19,7 @@
 #include "src/gateway/spin.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
@@ -259,7 +260,10 @@ ask_now(RtConnection *connection, const RtQuestion *question,
 	if (all_have_room(connection))
 		request = make_request(connection, question, texts);
 	if (request == NULL)
+	{
+		rt_limit_hit(rt_payload_is_scarce() ? RT_LIMIT_PAYLOAD_MEMORY : RT_LIMIT_QUEUE_DEPTH);
 		return false;
+	}
 	put_in_line(request);
 	return true;
 }
@@ -281,6 +285,8 @@ ask_later(RtConnection *connection, const RtQuestion *question,
 	/* otherwise an answer of its own brings it there */
 	if (share_has_room(connection, connection->backlog.first->len))
 		rt_row_enter(&connection->backlog);
+	else
+		rt_limit_hit(RT_LIMIT_CALLS_IN_FLIGHT);
 	return true;
 }
 

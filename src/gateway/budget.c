@@ -10,6 +10,7 @@
 #include "src/gateway/budget.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 
 #define KEPT_PART \
 	4 /* a connection gets at most this part of what
@@ -57,7 +58,10 @@ charge(RtBudget *budget, size_t bytes)
 	if (wanted > limit / KEPT_PART)
 		return RT_BUDGET_NEVER;
 	if (wanted > left / KEPT_PART)
+	{
+		rt_limit_hit(RT_LIMIT_GATEWAY_MEMORY);
 		return RT_BUDGET_SCARCE;
+	}
 	budget->kept += bytes;
 	kept += bytes;
 	show_memory();
@@ -70,7 +74,10 @@ rt_budget_charge(RtBudget *budget, size_t bytes)
 	RtBudgetVerdict verdict;
 
 	if (budget->kept + bytes > (size_t) realtime_connection_memory * 1024)
+	{
+		rt_limit_hit(RT_LIMIT_CONNECTION_MEMORY);
 		return RT_BUDGET_SPENT;
+	}
 	verdict = charge(budget, bytes);
 	return verdict == RT_BUDGET_NEVER ? RT_BUDGET_SCARCE : verdict;
 }
@@ -130,7 +137,10 @@ rt_budget_allows_buffer(size_t from, size_t to, int part)
 	size_t others = kept + buffered - from;
 	size_t left = gateway_limit() > others ? gateway_limit() - others : 0;
 
-	return to <= RT_BUDGET_SMALL_BUFFER || to <= left / part;
+	if (to <= RT_BUDGET_SMALL_BUFFER || to <= left / part)
+		return true;
+	rt_limit_hit(RT_LIMIT_GATEWAY_MEMORY);
+	return false;
 }
 
 void

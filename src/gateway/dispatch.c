@@ -30,6 +30,7 @@
 #include "src/gateway/topic/subscribe.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/service.h"
 #include "src/protocol/frame.h"
 
@@ -169,6 +170,7 @@ find_batch_fault(const char *text, const RtEnvelope *envelope)
 		else
 			calls++;
 	}
+	rt_limit_hit(RT_LIMIT_BATCH);
 	if (streams > RT_BATCH_STREAMS_MAX)
 		snprintf(message, sizeof(message), "Batch exceeds maximum of %d streams",
 				 RT_BATCH_STREAMS_MAX);
@@ -296,6 +298,8 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 		return;
 	}
 	rt_envelope_parse(text, len, realtime_max_depth, &envelope);
+	if (envelope.json == RT_JSON_TOO_DEEP)
+		rt_limit_hit(RT_LIMIT_DEPTH);
 	switch (envelope.kind)
 	{
 		case RT_ENVELOPE_CALL:

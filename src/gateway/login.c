@@ -26,6 +26,7 @@
 #include "src/guc.h"
 #include "src/identity/limits.h"
 #include "src/ipc/client.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/protocol/close_code.h"
@@ -196,8 +197,11 @@ may_become(RtConnection *connection, const RtSession *now)
 	if (is_another(connection, now))
 		rt_connection_close(connection, RT_CLOSE_FORBIDDEN, "The token is another user's");
 	else if (is_one_too_many(connection, now))
+	{
+		rt_limit_hit(RT_LIMIT_CONNECTIONS_PER_USER);
 		rt_connection_close(connection, RT_CLOSE_TOO_FAST,
 							"This user has too many connections");
+	}
 	return connection->state == RT_CONNECTION_OPEN;
 }
 

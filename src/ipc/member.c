@@ -11,6 +11,7 @@
 #include "utils/hsearch.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/member.h"
 #include "src/ipc/session.h"
 #include "src/ipc/worker_slot.h"
@@ -148,6 +149,7 @@ rt_member_join(int gateway, uint32 gateway_generation, int session,
 	if (index == RT_MEMBER_NONE)
 	{
 		LWLockRelease(table->lock);
+		rt_limit_hit(RT_LIMIT_MEMBERS);
 		return RT_MEMBER_NONE;
 	}
 	member = &table->members[index];

@@ -26,6 +26,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/parking.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
@@ -294,6 +295,8 @@ rt_key_try(RtCallKey key, RtRequest *request)
 
 	LWLockAcquire(parking->lock, LW_EXCLUSIVE);
 	crowded = !request->in_line && is_crowded(request);
+	if (crowded)
+		rt_limit_hit(RT_LIMIT_LOCK_WAITERS);
 	if (!crowded)
 		step_in(request, key);
 	place->missed = false;

@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/payload.h"
 
 #define SCARCE_PART 4			/* with less than this part left */
@@ -112,7 +113,10 @@ rt_shared_text_reserve(RtSharedText *shared, uint32 len)
 	shared->dsa = dsa_allocate_extended(payload, len,
 										DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
 	if (!DsaPointerIsValid(shared->dsa))
+	{
+		rt_limit_hit(RT_LIMIT_PAYLOAD_MEMORY);
 		return NULL;
+	}
 	pg_atomic_fetch_add_u64(used, len);
 	shared->len = len;
 	return dsa_get_address(payload, shared->dsa);

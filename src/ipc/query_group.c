@@ -18,6 +18,7 @@
 #include "src/guc.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/query_group.h"
 
 #define NONE (-1)
@@ -285,6 +286,12 @@ rt_query_group_make(const RtQueryGroupHash *hash, const RtQueryGroupMarks *marks
 	return group;
 }
 
+bool
+rt_query_groups_are_all(void)
+{
+	return table->free == NONE;
+}
+
 static void
 take_out(RtQueryGroup *group)
 {
@@ -329,7 +336,10 @@ rt_query_group_set_state(RtQueryGroup *group, const RtQueryState *state)
 	{
 		copy = allocate_copy(state, state->size);
 		if (!DsaPointerIsValid(copy))
+		{
+			rt_limit_hit(RT_LIMIT_QUERY_MEMORY);
 			return false;
+		}
 	}
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
 	group->state = copy;

@@ -133,6 +133,9 @@ extern RtQueryGroup *rt_query_group_make(const RtQueryGroupHash *hash,
 /* How many there are that somebody has asked for first. */
 extern int	rt_query_groups_made_by(uint64 maker);
 
+/* Whether there is place for no other group. */
+extern bool rt_query_groups_are_all(void);
+
 /* Removes one, unless gateways have subscribers of it; returns whether it did. */
 extern bool rt_query_group_remove(RtQueryGroup *group);
 

@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/rate.h"
 
 #define PATHS_MAX 1024
@@ -194,7 +195,10 @@ find_window(RtRatePath *path, uint64 identity, TimestampTz now)
 	if (is_crowded(path))
 		sweep(now);
 	if (is_crowded(path))
+	{
+		rt_limit_hit(RT_LIMIT_RATE_IDENTITIES);
 		return NULL;
+	}
 	window = hash_search(windows, &key, HASH_ENTER_NULL, &found);
 	if (window == NULL)
 		return NULL;

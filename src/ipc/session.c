@@ -17,6 +17,7 @@
 #include "storage/shmem.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/session.h"
 
@@ -118,6 +119,7 @@ rt_session_create(int gateway, uint32 gateway_generation,
 	index = take_free_session();
 	if (index == RT_SESSION_NONE)
 	{
+		rt_limit_hit(RT_LIMIT_SESSIONS);
 		if (DsaPointerIsValid(data))
 			dsa_free(rt_payload_area(), data);
 		return RT_SESSION_NONE;

@@ -21,6 +21,7 @@
 #include "src/ipc/commit_slot.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/limiter.h"
 #include "src/ipc/member.h"
 #include "src/ipc/newest_hint.h"
@@ -65,6 +66,7 @@ static const SharedArea areas[] = {
 	{rt_expected_times_size, rt_expected_times_init},
 	{rt_path_stats_size, rt_path_stats_init},
 	{rt_rates_size, rt_rates_init},
+	{rt_limits_size, rt_limits_init},
 	{rt_limiters_size, rt_limiters_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_pushes_size, rt_pushes_init},

@@ -23,6 +23,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/timer_table.h"
 #include "src/ipc/worker_slot.h"
@@ -237,7 +238,10 @@ make_timer(const RtTimerKey *key, uint32 hash, Oid database)
 	if (rt_timer_table->free == RT_TIMER_NONE)
 		free_expired(rt_clock_us());
 	if (rt_timer_table->free == RT_TIMER_NONE)
+	{
+		rt_limit_hit(RT_LIMIT_TIMERS);
 		return NULL;
+	}
 
 	timer = &rt_timer_table->timers[rt_timer_table->free];
 	rt_timer_table->free = timer->next;

@@ -136,7 +136,8 @@ GRANT EXECUTE ON FUNCTION
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.stat_presence, realtime.breakers
+	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.stat_presence, realtime.breakers,
+	realtime.limits
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_gateway(),
@@ -146,6 +147,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_query(),
 	realtime.stat_get_pressure(),
 	realtime.stat_get_rate_limit(),
+	realtime.stat_get_limits(),
 	realtime.stat_get_handler(),
 	realtime.stat_get_connections(),
 	realtime.stat_get_presence(),

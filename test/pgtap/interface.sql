@@ -227,6 +227,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
 	('stat_get_handler', 'pg_database_owner'), ('stat_get_handler', 'pg_monitor'), ('stat_get_handler', 'realtime_admin'),
+	('stat_get_limits', 'pg_database_owner'), ('stat_get_limits', 'pg_monitor'), ('stat_get_limits', 'realtime_admin'),
 	('stat_get_presence', 'pg_database_owner'), ('stat_get_presence', 'pg_monitor'), ('stat_get_presence', 'realtime_admin'),
 	('stat_get_pressure', 'pg_database_owner'), ('stat_get_pressure', 'pg_monitor'), ('stat_get_pressure', 'realtime_admin'),
 	('stat_get_query', 'pg_database_owner'), ('stat_get_query', 'pg_monitor'), ('stat_get_query', 'realtime_admin'),

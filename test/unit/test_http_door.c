@@ -17,6 +17,12 @@
 #include "src/gateway/door/http.c"
 #include "test/unit/unit.h"
 
+/* Nobody looks at how often limits have acted. */
+void
+rt_limit_hit(RtLimitKind limit)
+{
+}
+
 #define BODY_MAX 1000			/* that the route takes */
 #define OUT_MAX (1024 * 1024)
 #define HOST "Host: localhost\r\n"

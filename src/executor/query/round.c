@@ -42,6 +42,7 @@
 #include "src/guc.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/query_round.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/unflushed.h"
@@ -583,7 +584,10 @@ rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 		/* perhaps it has let go of some */
 		(void) remove_idle(rt_clock_ms(), 0);
 		if (rt_query_groups_made_by(maker) >= share_of_groups())
+		{
+			rt_limit_hit(RT_LIMIT_QUERY_GROUPS);
 			return NULL;
+		}
 	}
 	rt_query_group_key_read(key, &parts);
 	rt_query_group_key_marks(&parts, &marks);
@@ -593,6 +597,8 @@ rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 		(void) remove_idle(rt_clock_ms(), 0);
 		group = rt_query_group_make(&hash, &marks, declaration, key, len, maker);
 	}
+	if (group == NULL)
+		rt_limit_hit(rt_query_groups_are_all() ? RT_LIMIT_QUERY_GROUPS : RT_LIMIT_QUERY_MEMORY);
 	return group;
 }
 

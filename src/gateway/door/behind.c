@@ -13,6 +13,7 @@
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 
 static dlist_head behind = DLIST_STATIC_INIT(behind);
 
@@ -55,6 +56,7 @@ rt_behind_end_first(const RtSocket *beneficiary, int64 patience_ms)
 	if (first == beneficiary ||
 		rt_gateway.now_ms - first->behind_since_ms < patience_ms)
 		return false;
+	rt_limit_hit(RT_LIMIT_GATEWAY_MEMORY);
 	end_socket(first);
 	return true;
 }
@@ -84,7 +86,9 @@ rt_behind_sweep(void)
 	{
 		RtSocket   *socket = dlist_container(RtSocket, behind_node, iterator.cur);
 
-		if (has_stalled(socket))
-			end_socket(socket);
+		if (!has_stalled(socket))
+			continue;
+		rt_limit_hit(RT_LIMIT_STALL_TIMEOUT);
+		end_socket(socket);
 	}
 }

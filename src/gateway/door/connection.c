@@ -31,6 +31,7 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
 #include "src/protocol/close_code.h"
@@ -363,7 +364,10 @@ rt_connections_sweep(void)
 		rt_client_note_subscriptions(rt_gateway.index, i, connection->subscription_count);
 		silence = now - connection->last_received_ms;
 		if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
+		{
+			rt_limit_hit(RT_LIMIT_IDLE_TIMEOUT);
 			rt_connection_close(connection, RT_CLOSE_GOING_AWAY, "Idle timeout");
+		}
 		else if (realtime_ping_interval > 0 &&
 				 now - connection->last_ping_ms >= realtime_ping_interval &&
 				 (now - connection->socket->written_ms >= realtime_ping_interval ||

@@ -26,6 +26,7 @@
 #include "src/gateway/door/route.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 
 #define KEEP_ALIVE_MS 15000		/* between two requests */
 #define PROGRESS_MS 30000		/* for the client to take a piece of an answer */
@@ -426,6 +427,8 @@ on_drained(void *user)
 static void
 refuse(RtHttp *http, int status, const char *reason)
 {
+	if (status == 414 || status == 431)
+		rt_limit_hit(RT_LIMIT_HEAD);
 	rt_http_end(http);
 	http->next_at = 0;
 	rt_http_answer_text(http, status, reason, NULL);
@@ -598,6 +601,9 @@ rt_http_handle_requests(void)
 static void
 end_slow(RtHttp *http)
 {
+	if ((http->state == RT_HTTP_READING && !http->is_idle) ||
+		http->state == RT_HTTP_IN_BODY)
+		rt_limit_hit(RT_LIMIT_HANDSHAKE_TIMEOUT);
 	switch (http->state)
 	{
 		case RT_HTTP_READING:

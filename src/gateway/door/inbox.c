@@ -18,6 +18,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/protocol/close_code.h"
 #include "src/protocol/frame.h"
 
@@ -256,6 +257,8 @@ rt_inbox_receive(RtConnection *connection, char *bytes, size_t len)
 static void
 end_connection(RtConnection *connection)
 {
+	if (connection->end_code == RT_CLOSE_TOO_LONG)
+		rt_limit_hit(RT_LIMIT_PAYLOAD);
 	rt_connection_close(connection, connection->end_code, connection->end_reason);
 	rt_connection_finish(connection);
 }

@@ -27,6 +27,7 @@
 #include "src/gateway/door/tls.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/service.h"
 
 #define MAX_LISTENERS 16
@@ -65,6 +66,7 @@ refuse_socket(int fd)
 	}
 	close(fd);
 	rt_count(refused);
+	rt_limit_hit(RT_LIMIT_CONNECTIONS);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/flight.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/protocol/frame.h"
 
 #define SMALL_FRAME_MAX (64 * 1024)	/* what we build ourselves: parts of control
@@ -57,6 +58,7 @@ rt_connection_send(RtConnection *connection, const char *frames, size_t len)
 	if (rt_outbox_pending(connection) + len >
 		(size_t) realtime_max_backpressure + 2 * RT_FRAME_PAYLOAD_MAX)
 	{
+		rt_limit_hit(RT_LIMIT_BACKPRESSURE);
 		rt_connection_kill(connection);
 		rt_count(stalled);
 		return;
@@ -79,7 +81,10 @@ rt_connection_deliver(RtConnection *connection, RtEventFrame *event)
 	/* a single frame may always wait, however small the limit is */
 	if (rt_outbox_pending(connection) > 0 &&
 		rt_outbox_pending(connection) + frame.len > (size_t) realtime_max_backpressure)
+	{
+		rt_limit_hit(RT_LIMIT_BACKPRESSURE);
 		return false;
+	}
 	if (!rt_socket_make_room(connection->socket, frame.len))
 		return false;
 	rt_socket_append(connection->socket, frame.ptr, frame.len);

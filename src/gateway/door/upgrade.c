@@ -26,6 +26,7 @@
 #include "src/gateway/login.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/service.h"
 #include "src/protocol/handshake.h"
 
@@ -41,6 +42,13 @@ refuse(RtHttp *http, int status, const char *text)
 	rt_http_end(http);
 	rt_http_answer_text(http, status, text, status != 426 ? NULL :
 						"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+}
+
+static void
+refuse_for(RtLimitKind limit, RtHttp *http, int status, const char *text)
+{
+	rt_limit_hit(limit);
+	refuse(http, status, text);
 }
 
 /* Whether calls can be answered, now or soon. */
@@ -65,9 +73,11 @@ static bool
 has_room(RtHttp *http, const unsigned char *address)
 {
 	if (rt_connection_count() >= realtime_max_connections || rt_departures_are_many())
-		refuse(http, 503, "There are too many connections; please try again later.");
+		refuse_for(RT_LIMIT_CONNECTIONS, http, 503,
+				   "There are too many connections; please try again later.");
 	else if (address_is_full(address))
-		refuse(http, 429, "This address has too many connections.");
+		refuse_for(RT_LIMIT_CONNECTIONS_PER_ADDRESS, http, 429,
+				   "This address has too many connections.");
 	else
 		return true;
 	return false;
@@ -90,7 +100,7 @@ check_upgrade(RtHttp *http, const char *path, const unsigned char *address,
 	else if (rt_gateway.stopping)
 		refuse(http, 503, "The server is stopping.");
 	else if (!rt_rate_allows(address, RT_RATE_UPGRADE))
-		refuse(http, 429, "This address opens connections too fast.");
+		refuse_for(RT_LIMIT_UPGRADE_RATE, http, 429, "This address opens connections too fast.");
 	else if (!rt_origin_is_allowed(&http->head))
 		refuse(http, 403, "Pages of this origin are not allowed to connect, see realtime.allowed_origins.");
 	else

@@ -25,6 +25,7 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/tail.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/publish_ring.h"
 
 /*
@@ -274,7 +275,10 @@ find_or_make(RtConnection *connection, RtText name, RtSubscription **subscriptio
 	if (*subscription != NULL)
 		return RT_CODE_CUSTOM;
 	if (connection->subscription_count >= realtime_max_subscriptions)
+	{
+		rt_limit_hit(RT_LIMIT_SUBSCRIPTIONS);
 		return RT_CODE_RATE_LIMITED;
+	}
 	*subscription = rt_subscription_make(connection, name.ptr, name.len,
 										 &verdict);
 	return *subscription != NULL ? RT_CODE_CUSTOM : rt_budget_code(verdict);

@@ -23,6 +23,7 @@
 #include "src/gateway/topic/subscribe.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/service.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
@@ -92,6 +93,8 @@ find_or_make(RtConnection *connection, const char *name, size_t len,
 		return subscription;
 	if (connection->subscription_count < realtime_max_subscriptions)
 		subscription = rt_subscription_make(connection, name, len, &verdict);
+	else
+		rt_limit_hit(RT_LIMIT_SUBSCRIPTIONS);
 	if (subscription == NULL)
 		send_denial(connection, topic_json, ref,
 					RT_TEXT(rt_code_wire(rt_budget_code(verdict))));

@@ -1,0 +1,162 @@
+# Every limit: what happens beyond it, with which code, and that it is counted in
+# realtime.limits, where each of them has its setting.
+use strict;
+use warnings;
+
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use RealtimeTest;
+use RealtimeToken;
+
+my $json = JSON::PP->new->canonical;
+my $true = JSON::PP::true;
+my $secret = 'a secret of more than thirty-two bytes, as it should be';
+my $node = new_node('realtime.executors' => 4, 'realtime.jwt_secret' => $secret, 'realtime.max_connections' => 12, 'realtime.max_sessions' => 4,
+	'realtime.max_members' => 2, 'realtime.max_timers' => 1, 'realtime.max_query_groups' => 16, 'realtime.rate_identities' => 1,
+	'realtime.queue_depth' => 16, 'realtime.max_payload' => '8kB', 'realtime.max_subscriptions' => 3, 'realtime.max_depth' => 6,
+	'realtime.max_batch' => 3, 'realtime.max_calls_in_flight' => 4, 'realtime.connection_memory' => '64kB', 'realtime.max_lock_waiters' => 4,
+	'realtime.handshake_timeout' => '1s', 'realtime.max_connections_per_user' => 2, 'realtime.payload_memory' => '8MB');
+$node->safe_psql('postgres', q{
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
+CREATE FUNCTION app.echo(what text) RETURNS text LANGUAGE sql AS 'SELECT what';
+CREATE FUNCTION app.wait() RETURNS text LANGUAGE sql AS $$SELECT 'done' FROM pg_advisory_xact_lock_shared(1)$$;
+CREATE FUNCTION app.sleep() RETURNS text LANGUAGE sql AS $$SELECT 'done' FROM pg_sleep(60)$$;
+CREATE FUNCTION app.key() RETURNS text LANGUAGE sql AS $$SELECT 'key'$$;
+CREATE FUNCTION app.value(n integer) RETURNS TABLE (id integer) STABLE LANGUAGE sql AS 'SELECT n';
+CREATE FUNCTION app.joined() RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION app.large() RETURNS text LANGUAGE sql AS $$SELECT repeat('x', 3000)$$;
+CREATE FUNCTION app.slow(n integer) RETURNS integer LANGUAGE sql AS $$SELECT realtime.throttle('open', 'tick' || n, '1', '1 h'); SELECT n$$;
+SELECT realtime.rpc('app/echo', 'app.echo(text)'), realtime.rpc('app/wait', 'app.wait()'), realtime.rpc('app/sleep', 'app.sleep()', timeout => '50 ms'),
+	realtime.rpc('app/locked', 'app.wait()', lock_key => 'app.key()'), realtime.rpc('app/limited', 'app.echo(text)', rate_limit => 1000),
+	realtime.rpc('app/slow', 'app.slow(integer)'), realtime.topic('open', open => true), realtime.topic('open:{n}', open => true),
+	realtime.stream('app/member', 'member:{n}', 'app.value(integer)', on_subscribe => 'app.joined()'),
+	realtime.query('app/query', 'SELECT $1::integer AS id', parameters => ARRAY['integer'::regtype]);
+});
+wait_for_call($node, 'app/echo', ['x']);
+
+sub psql { return $node->safe_psql('postgres', $_[0]) }
+sub hits { return psql("SELECT hits FROM realtime.limits WHERE name = '$_[0]'") }
+sub token { return jwt({ sub => $_[0] }, secret => $secret) }
+sub call { my ($ws, $path, @args) = @_; return ws_call($ws, $path, \@args) }
+sub be { my ($who) = @_; return ws_connect($node, headers => { Authorization => 'Bearer ' . token($who) }) }
+sub set
+{
+	my (%set) = @_;
+	$node->safe_psql('postgres', join ';', map({ "ALTER SYSTEM SET realtime.$_ = '$set{$_}'" } sort keys %set), 'SELECT pg_reload_conf()');
+	for my $name (keys %set)
+	{
+		poll_until(sub { psql("SELECT value = '$set{$name}' FROM realtime.limits WHERE name = '$name'") eq 't' }) or die "$name is not set\n";
+	}
+	# gateways read it when they have turned once more
+	ws_call(ws_connect($node), 'no/such', []);
+	return;
+}
+
+# Each is a setting, and says what it does
+is(psql(q{SELECT count(*) FROM realtime.limits WHERE value IS NULL OR action NOT IN ('refuse', 'close', 'wait', 'drop', 'bypass', 'cancel')}), 0,
+	'each limit has a value and does something');
+is(psql(q{SELECT string_agg(name, ',') FROM realtime.limits WHERE name <> 'head' AND NOT EXISTS (SELECT FROM pg_settings s WHERE s.name = 'realtime.' || limits.name)}), '',
+	'all but one are settings');
+is(psql("SELECT value FROM realtime.limits WHERE name = 'max_connections'"), 12, 'as they are set');
+
+# What was done so often that it must be counted: at least once more than before
+sub reaches
+{
+	my ($name, $what, $act) = @_;
+	my $before = hits($name);
+	my $got = $act->();
+	is_deeply($got, $what, "$name: the answer");
+	ok(poll_until(sub { hits($name) > $before }), 'and it is counted') or diag "$name: " . hits($name);
+	return;
+}
+
+my $ws = ws_connect($node);
+reaches('max_depth', 'INVALID_REQUEST', sub { return call($ws, 'app/echo', [ [ [ [ [ [ [ [] ] ] ] ] ] ] ])->{code} });
+reaches('max_batch', [ ('INVALID_REQUEST') x 4 ], sub {
+	ws_send($ws, { batch => [ map { { rpc => 'app/echo', id => "b$_", args => ['x'] } } 1 .. 4 ] });
+	return [ map { my $id = "b$_"; ws_wait($ws, sub { ($_->{event} // '') eq $id })->{data}{code} } 1 .. 4 ] });
+reaches('max_subscriptions', 'RATE_LIMITED', sub {
+	my $one = ws_connect($node);
+	return (map { ws_subscribe($one, "open:$_") } 1 .. 4)[-1]{reason} });
+reaches('max_payload', 1009, sub { my $one = ws_connect($node); ws_send($one, 'x' x 9000); return ws_close_code($one) });
+reaches('head', '431', sub { return (http_raw($node, "GET /ws HTTP/1.1\r\nX: " . 'y' x 20000 . "\r\n\r\n") // '') =~ m{^HTTP/1.1 (\d+)} ? $1 : '' });
+reaches('handshake_timeout', '408', sub { return (http_raw($node, "GET /ws HTTP/1.1\r\n", undef) // '') =~ m{^HTTP/1.1 (\d+)} ? $1 : '' });
+reaches('handler_timeout', 'TIMEOUT', sub { return call($ws, 'app/sleep')->{code} });
+reaches('max_members', 'OVERLOADED', sub {
+	return (map { ws_call($ws, 'app/member', [$_], stream => $true) } 1 .. 3)[-1]{code} });
+ws_close($ws);
+reaches('max_timers', 3, sub { $ws = ws_connect($node); return (map { call($ws, 'app/slow', $_) } 1 .. 3)[-1]{data} });
+
+# Waiting
+my $held = $node->background_psql('postgres', on_error_stop => 1);
+$held->query_safe('SELECT pg_advisory_lock(1)');
+reaches('max_calls_in_flight', 'done', sub {
+	ws_send($ws, { rpc => 'app/wait', id => "w$_", args => [] }) for 1 .. 10;
+	poll_until(sub { hits('max_calls_in_flight') > 0 });
+	return 'done' });
+reaches('connection_memory', 'OVERLOADED', sub {
+	ws_send($ws, { rpc => 'app/echo', id => "m$_", args => [ 'x' x 7000 ] }) for 1 .. 20;
+	return ws_wait($ws, sub { ($_->{event} // '') =~ /^m/ && !$_->{data}{ok} })->{data}{code} });
+$held->query_safe('SELECT pg_advisory_unlock(1)');
+ws_wait($ws, sub { ($_->{event} // '') eq 'w10' });
+pass('those that wait go on');
+ws_close($ws);
+
+# Keys
+$held->query_safe('SELECT pg_advisory_lock(1)');
+$ws = ws_connect($node);
+reaches('max_lock_waiters', 'OVERLOADED', sub {
+	ws_send($ws, { rpc => 'app/locked', id => "l$_", args => [] }) for 1 .. 4;
+	return ws_wait($ws, sub { ($_->{event} // '') =~ /^l/ })->{data}{code} });
+$held->query_safe('SELECT pg_advisory_unlock(1)');
+ws_close($ws);
+
+# Users
+my @ann = map { be('ann') } 1 .. 2;
+is(call($_, 'app/echo', 'x')->{data}, 'x', 'a user may have two connections') for @ann;
+reaches('max_connections_per_user', 4429, sub { return ws_close_code(be('ann')) });
+is(call($ann[0], 'app/limited', 'x')->{data}, 'x', 'one user is counted');
+my $bob = be('bob');
+reaches('rate_identities', 'RATE_LIMITED', sub { return call($bob, 'app/limited', 'x')->{code} });
+reaches('max_sessions', 1013, sub {
+	my @others;
+	for my $n (1 .. 5)
+	{
+		push @others, be("other$n");
+		next if eval { call($others[-1], 'app/echo', 'x') };
+		return ws_close_code($others[-1]);
+	}
+	return 'none' });
+ws_close($_) for @ann, $bob;
+
+# Connections
+reaches('max_connections', 503, sub {
+	my @all;
+	while (@all < 20) { push @all, eval { ws_connect($node) } // last }
+	return $@ =~ /answered with (\d+)/ ? $1 : $@ });
+set(max_connections_per_address => 2);
+reaches('max_connections_per_address', 429, sub {
+	my @all = eval { map { ws_connect($node) } 1 .. 3 };
+	return $@ =~ /answered with (\d+)/ ? $1 : $@ });
+set(max_connections_per_address => 0, max_subscriptions => 100);
+reaches('max_query_groups', 'OVERLOADED', sub {
+	my $one = ws_connect($node);
+	for my $n (1 .. 40)
+	{
+		my $reply = ws_call($one, 'app/query', [$n], stream => $true);
+		return $reply->{code} if !$reply->{ok};
+	}
+	return 'none' });
+set(idle_timeout => '1s');
+reaches('idle_timeout', 1001, sub { return ws_close_code(ws_connect($node)) });
+set(idle_timeout => '1h');
+set(upgrade_rate => 1);
+reaches('upgrade_rate', 429, sub {
+	my @all = eval { map { ws_connect($node) } 1 .. 3 };
+	return $@ =~ /answered with (\d+)/ ? $1 : $@ });
+
+unlike(slurp_file($node->logfile), qr/PANIC: |TRAP:|was terminated by signal/, 'nothing has crashed');
+done_testing();
