@@ -141,18 +141,18 @@ rt_changes_are_wanted(void)
 	return pg_atomic_read_u32(&state->listeners) > 0;
 }
 
-void
+bool
 rt_changes_append(const char *changes, Size size)
 {
 	uint64		position;
 
 	pg_memory_barrier();
 	if (!rt_changes_are_wanted())
-		return;
+		return false;
 	position = rt_byte_ring_begin(ring, changes, size);
 	rt_byte_ring_end(ring, position + size);
 	rt_changes_own_end = position + size;
-	rt_round_want();
+	return true;
 }
 
 MinimalTuple

@@ -76,10 +76,11 @@ extern void rt_change_listener_remove(void);
 extern bool rt_changes_are_wanted(void);
 
 /*
- * Appends whole changes and has them looked at.  At commit, when the transaction
- * can be seen: neither fails, waits long nor allocates.
+ * Appends whole changes.  At commit, when the transaction can be seen: neither
+ * fails, waits long nor allocates.  Returns whether somebody wants to know: then a
+ * round is to be wished for, when the commit slot is cleared.
  */
-extern void rt_changes_append(const char *changes, Size size);
+extern bool rt_changes_append(const char *changes, Size size);
 
 /* Behind what this process has appended last; others may set it to 0. */
 extern uint64 rt_changes_own_end;

@@ -20,6 +20,7 @@
 #include "src/backend/watch/pending.h"
 #include "src/guc.h"
 #include "src/ipc/commit_slot.h"
+#include "src/ipc/request_queue.h"
 
 #define BUFFER_MIN 1024			/* bytes */
 #define COUNT_MIN 16			/* notes, tables */
@@ -338,8 +339,12 @@ atcommit(void)
 {
 	if (pending.size > 0)
 	{
-		rt_changes_append(pending.buffer, pending.size);
+		bool		wanted = rt_changes_append(pending.buffer, pending.size);
+
+		/* who is woken waits for it, with this process's processor perhaps */
 		rt_commit_slot_clear();
+		if (wanted)
+			rt_round_want();
 	}
 	forget();
 }
