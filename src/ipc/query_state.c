@@ -6,7 +6,7 @@
  * buckets of keys and of each cut, texts of keys.  Keys are unique, so their
  * chains are short; many rows may have the same value in a cut, so those chains
  * are linked both ways.  A cut that is the key has the chains of keys, and its
- * hashes are those of keys.
+ * hashes are those of keys, so it stands nowhere else.
  */
 #include "postgres.h"
 
@@ -29,12 +29,6 @@ rows_of(const RtQueryState *state)
 	return (RtQueryRow *) ((char *) state + MAXALIGN(sizeof(RtQueryState)));
 }
 
-static uint64 *
-cuts_of(const RtQueryState *state, uint32 row)
-{
-	return (uint64 *) (rows_of(state) + state->row_max) + (Size) row * state->cut_count;
-}
-
 /* Cuts that have chains of their own. */
 static uint32
 chained_cuts(uint32 cut_count, int key_cut)
@@ -46,6 +40,12 @@ static uint32
 own_cuts(const RtQueryState *state)
 {
 	return chained_cuts(state->cut_count, state->key_cut);
+}
+
+static uint64 *
+cuts_of(const RtQueryState *state, uint32 row)
+{
+	return (uint64 *) (rows_of(state) + state->row_max) + (Size) row * own_cuts(state);
 }
 
 /* The number of a cut among them. */
@@ -61,31 +61,17 @@ links_of(const RtQueryState *state, uint32 row)
 	return (Link *) cuts_of(state, state->row_max) + (Size) row * own_cuts(state);
 }
 
-static Link *
-link_of(const RtQueryState *state, uint32 row, int cut)
-{
-	return &links_of(state, row)[chain_of(state, cut)];
-}
-
-/* There are none if a cut is the key. */
 static uint32 *
 key_hashes(const RtQueryState *state)
 {
 	return (uint32 *) links_of(state, state->row_max);
 }
 
-static uint32
-key_hash(const RtQueryState *state, uint32 row)
-{
-	return state->key_cut < 0 ? key_hashes(state)[row] :
-		(uint32) cuts_of(state, row)[state->key_cut];
-}
-
 /* Of keys first, then of each other cut. */
 static uint32 *
 buckets_of(const RtQueryState *state)
 {
-	return key_hashes(state) + (state->key_cut < 0 ? state->row_max : 0);
+	return key_hashes(state) + state->row_max;
 }
 
 static uint32 *
@@ -95,9 +81,9 @@ key_bucket(const RtQueryState *state, uint32 hash)
 }
 
 static uint32 *
-cut_bucket(const RtQueryState *state, int cut, uint64 hash)
+chain_bucket(const RtQueryState *state, uint32 chain, uint64 hash)
 {
-	return &buckets_of(state)[(Size) (chain_of(state, cut) + 1) * state->bucket_count +
+	return &buckets_of(state)[(Size) (chain + 1) * state->bucket_count +
 							  (hash & (state->bucket_count - 1))];
 }
 
@@ -108,11 +94,11 @@ texts_of(const RtQueryState *state)
 					 (Size) (own_cuts(state) + 1) * state->bucket_count);
 }
 
-/* So that chains have one row or two. */
+/* So that chains have two rows to four. */
 static uint32
 bucket_count_for(uint32 row_count)
 {
-	return pg_nextpower2_32(Max(row_count, 2)) / 2;
+	return pg_nextpower2_32(Max(row_count, 4)) / 4;
 }
 
 /* ---- making ---- */
@@ -129,8 +115,8 @@ rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count, int key_
 {
 	uint32		own = chained_cuts(cut_count, key_cut);
 	Size		texts = text_size(row_count, key_bytes);
-	Size		row = sizeof(RtQueryRow) + cut_count * sizeof(uint64) +
-		own * sizeof(Link) + (key_cut < 0 ? sizeof(uint32) : 0);
+	Size		row = sizeof(RtQueryRow) + own * (sizeof(uint64) + sizeof(Link)) +
+		sizeof(uint32);
 
 	if (row_count > ROWS_MAX || texts > PG_UINT32_MAX)
 		return 0;
@@ -198,7 +184,7 @@ add_text(RtQueryState *state, const void *text, uint32 len)
 static void
 link_key(RtQueryState *state, uint32 row)
 {
-	uint32	   *bucket = key_bucket(state, key_hash(state, row));
+	uint32	   *bucket = key_bucket(state, key_hashes(state)[row]);
 
 	rows_of(state)[row].key_next = *bucket;
 	*bucket = row;
@@ -207,85 +193,95 @@ link_key(RtQueryState *state, uint32 row)
 static void
 unlink_key(RtQueryState *state, uint32 row)
 {
-	uint32	   *link = key_bucket(state, key_hash(state, row));
+	uint32	   *link = key_bucket(state, key_hashes(state)[row]);
 
 	while (*link != row)
 		link = &rows_of(state)[*link].key_next;
 	*link = rows_of(state)[row].key_next;
 }
 
+/* Chains have the numbers of cuts that have them. */
 static void
-link_cut(RtQueryState *state, uint32 row, int cut)
+link_cut(RtQueryState *state, uint32 row, uint32 chain)
 {
-	uint32	   *bucket;
-	Link	   *link;
+	uint32	   *bucket = chain_bucket(state, chain, cuts_of(state, row)[chain]);
+	Link	   *link = &links_of(state, row)[chain];
 
-	if (cut == state->key_cut)
-	{
-		link_key(state, row);
-		return;
-	}
-	bucket = cut_bucket(state, cut, cuts_of(state, row)[cut]);
-	link = link_of(state, row, cut);
 	link->next = *bucket;
 	link->previous = RT_QUERY_ROW_NONE;
 	if (*bucket != RT_QUERY_ROW_NONE)
-		link_of(state, *bucket, cut)->previous = row;
+		links_of(state, *bucket)[chain].previous = row;
 	*bucket = row;
 }
 
 static void
-unlink_cut(RtQueryState *state, uint32 row, int cut)
+unlink_cut(RtQueryState *state, uint32 row, uint32 chain)
 {
-	const Link *link;
+	const Link *link = &links_of(state, row)[chain];
 
-	if (cut == state->key_cut)
-	{
-		unlink_key(state, row);
-		return;
-	}
-	link = link_of(state, row, cut);
 	if (link->next != RT_QUERY_ROW_NONE)
-		link_of(state, link->next, cut)->previous = link->previous;
+		links_of(state, link->next)[chain].previous = link->previous;
 	if (link->previous != RT_QUERY_ROW_NONE)
-		link_of(state, link->previous, cut)->next = link->next;
+		links_of(state, link->previous)[chain].next = link->next;
 	else
-		*cut_bucket(state, cut, cuts_of(state, row)[cut]) = link->next;
+		*chain_bucket(state, chain, cuts_of(state, row)[chain]) = link->next;
 }
 
 static void
 link_row(RtQueryState *state, uint32 row)
 {
-	if (state->key_cut < 0)
-		link_key(state, row);
-	for (int cut = 0; cut < (int) state->cut_count; cut++)
-		link_cut(state, row, cut);
+	link_key(state, row);
+	for (uint32 chain = 0; chain < own_cuts(state); chain++)
+		link_cut(state, row, chain);
 }
 
 static void
 unlink_row(RtQueryState *state, uint32 row)
 {
-	if (state->key_cut < 0)
-		unlink_key(state, row);
-	for (int cut = 0; cut < (int) state->cut_count; cut++)
-		unlink_cut(state, row, cut);
+	unlink_key(state, row);
+	for (uint32 chain = 0; chain < own_cuts(state); chain++)
+		unlink_cut(state, row, chain);
 }
 
 /* ---- rows ---- */
+
+/* Its own cuts have been set. */
+static void
+add_row(RtQueryState *state, const RtQueryRowKey *key, uint64 hash)
+{
+	RtQueryRow *row = &rows_of(state)[state->row_count];
+
+	row->hash = hash;
+	key_hashes(state)[state->row_count] = key->hash;
+	row->key_at = add_text(state, key->text, key->len);
+	link_row(state, state->row_count++);
+}
 
 void
 rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key, uint64 hash,
 				   const uint64 *cuts)
 {
-	RtQueryRow *row = &rows_of(state)[state->row_count];
+	uint64	   *own = cuts_of(state, state->row_count);
 
 	Assert(state->row_count < state->row_max);
-	row->hash = hash;
-	memcpy(cuts_of(state, state->row_count), cuts, state->cut_count * sizeof(uint64));
-	if (state->key_cut < 0)
-		key_hashes(state)[state->row_count] = key->hash;
-	row->key_at = add_text(state, key->text, key->len);
-	link_row(state, state->row_count++);
+	for (int cut = 0; cut < (int) state->cut_count; cut++)
+	{
+		if (cut != state->key_cut)
+			*own++ = cuts[cut];
+	}
+	add_row(state, key, hash);
+}
+
+void
+rt_query_state_copy(RtQueryState *state, const RtQueryState *from, uint32 row)
+{
+	RtQueryRowKey key = rt_query_state_key(from, row);
+
+	Assert(state->row_count < state->row_max);
+	Assert(state->key_cut == from->key_cut && state->cut_count == from->cut_count);
+	memcpy(cuts_of(state, state->row_count), cuts_of(from, row),
+		   own_cuts(state) * sizeof(uint64));
+	add_row(state, &key, rt_query_state_row(from, row)->hash);
 }
 
 void
@@ -305,18 +301,20 @@ rt_query_state_has_room(const RtQueryState *state, uint32 row_count, Size key_by
 }
 
 void
-rt_query_state_change(RtQueryState *state, uint32 row, uint64 hash, const uint64 *cuts)
+rt_query_state_change(RtQueryState *state, uint32 row, const RtQueryState *from, uint32 other)
 {
 	uint64	   *values = cuts_of(state, row);
+	const uint64 *cuts = cuts_of(from, other);
 
-	rows_of(state)[row].hash = hash;
-	for (int cut = 0; cut < (int) state->cut_count; cut++)
+	Assert(state->key_cut == from->key_cut && state->cut_count == from->cut_count);
+	rows_of(state)[row].hash = rows_of(from)[other].hash;
+	for (uint32 chain = 0; chain < own_cuts(state); chain++)
 	{
-		if (values[cut] == cuts[cut])
+		if (values[chain] == cuts[chain])
 			continue;
-		unlink_cut(state, row, cut);
-		values[cut] = cuts[cut];
-		link_cut(state, row, cut);
+		unlink_cut(state, row, chain);
+		values[chain] = cuts[chain];
+		link_cut(state, row, chain);
 	}
 }
 
@@ -331,10 +329,8 @@ rt_query_state_remove(RtQueryState *state, uint32 row)
 	{
 		unlink_row(state, last);
 		rows_of(state)[row] = rows_of(state)[last];
-		memcpy(cuts_of(state, row), cuts_of(state, last),
-			   state->cut_count * sizeof(uint64));
-		if (state->key_cut < 0)
-			key_hashes(state)[row] = key_hashes(state)[last];
+		memcpy(cuts_of(state, row), cuts_of(state, last), own_cuts(state) * sizeof(uint64));
+		key_hashes(state)[row] = key_hashes(state)[last];
 		link_row(state, row);
 	}
 	state->row_count--;
@@ -353,7 +349,7 @@ RtQueryRowKey
 rt_query_state_key(const RtQueryState *state, uint32 row)
 {
 	const char *place = texts_of(state) + rt_query_state_row(state, row)->key_at;
-	RtQueryRowKey key = {.hash = key_hash(state, row)};
+	RtQueryRowKey key = {.hash = key_hashes(state)[row]};
 
 	key.text = take_length(place, &key.len);
 	return key;
@@ -369,10 +365,15 @@ rt_query_state_more(const RtQueryState *state, uint32 row, uint32 *len)
 }
 
 static bool
-keys_are_equal(const RtQueryRowKey *a, const RtQueryRowKey *b)
+has_key(const RtQueryState *state, uint32 row, const RtQueryRowKey *key)
 {
-	return a->hash == b->hash && a->len == b->len &&
-		memcmp(a->text, b->text, a->len) == 0;
+	RtQueryRowKey own;
+
+	/* the text is elsewhere in memory */
+	if (key_hashes(state)[row] != key->hash)
+		return false;
+	own = rt_query_state_key(state, row);
+	return own.len == key->len && memcmp(own.text, key->text, key->len) == 0;
 }
 
 uint32
@@ -380,14 +381,8 @@ rt_query_state_find(const RtQueryState *state, const RtQueryRowKey *key)
 {
 	uint32		row = *key_bucket(state, key->hash);
 
-	while (row != RT_QUERY_ROW_NONE)
-	{
-		RtQueryRowKey other = rt_query_state_key(state, row);
-
-		if (keys_are_equal(&other, key))
-			break;
+	while (row != RT_QUERY_ROW_NONE && !has_key(state, row, key))
 		row = rows_of(state)[row].key_next;
-	}
 	return row;
 }
 
@@ -398,11 +393,19 @@ rt_query_state_cuts(const RtQueryState *state, uint32 row)
 	return cuts_of(state, row);
 }
 
+uint64
+rt_query_state_cut(const RtQueryState *state, uint32 row, int cut)
+{
+	Assert(row < state->row_count);
+	return cut == state->key_cut ? key_hashes(state)[row] :
+		cuts_of(state, row)[chain_of(state, cut)];
+}
+
 static uint32
 next_in_chain(const RtQueryState *state, int cut, uint32 row)
 {
 	return cut == state->key_cut ? rows_of(state)[row].key_next :
-		link_of(state, row, cut)->next;
+		links_of(state, row)[chain_of(state, cut)].next;
 }
 
 uint32
@@ -413,8 +416,8 @@ rt_query_state_next_in(const RtQueryState *state, int cut, uint64 hash, uint32 r
 	else if (cut == state->key_cut)
 		row = *key_bucket(state, (uint32) hash);
 	else
-		row = *cut_bucket(state, cut, hash);
-	while (row != RT_QUERY_ROW_NONE && cuts_of(state, row)[cut] != hash)
+		row = *chain_bucket(state, chain_of(state, cut), hash);
+	while (row != RT_QUERY_ROW_NONE && !rt_query_state_is_cut(state, row, cut, hash))
 		row = next_in_chain(state, cut, row);
 	return row;
 }

@@ -8,8 +8,11 @@
  * It may have room for more rows than there are, so that what few rows have
  * changed in costs what these rows cost, however many there are.
  *
- * A row takes 16 bytes, 4 to 8 for each chain that it stands in, 8 for each cut of
- * the query, 8 more for each but that which is the key itself, and the key's text.
+ * A row takes 20 bytes, 1 to 2 for each chain that it stands in, 16 for each cut
+ * but that which is the key itself, and the key's text.  Of the cut that is the
+ * key nothing is kept but a part of the hash that finds the key: who must know that
+ * a row has a value, and not one with the same part, looks at the text, which says
+ * it for the types that such a key has (rt_query_key_cut()).
  *
  * A key is the JSON text that the clients get: two keys that clients cannot
  * tell apart are one, whatever SQL says, and the other way round.
@@ -83,6 +86,9 @@ rt_query_state_rows(const RtQueryState *state)
 extern void rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key,
 							   uint64 hash, const uint64 *cuts);
 
+/* One of another state with the same cuts. */
+extern void rt_query_state_copy(RtQueryState *state, const RtQueryState *from, uint32 row);
+
 /* The same with bytes of the caller's, in a window. */
 extern void rt_query_state_add_with(RtQueryState *state, const RtQueryRowKey *key,
 									uint64 hash, const uint64 *cuts,
@@ -100,11 +106,22 @@ extern RtQueryRowKey rt_query_state_key(const RtQueryState *state, uint32 row);
 extern uint32 rt_query_state_find(const RtQueryState *state,
 								  const RtQueryRowKey *key);
 
-/* Hashes of the values that a row has in the cuts. */
+/* The hash of the value that a row has in a cut; of the key's, the lower half. */
+extern uint64 rt_query_state_cut(const RtQueryState *state, uint32 row, int cut);
+
+/* Whether that may be the hash of a value. */
+static inline bool
+rt_query_state_is_cut(const RtQueryState *state, uint32 row, int cut, uint64 hash)
+{
+	return rt_query_state_cut(state, row, cut) ==
+		(cut == state->key_cut ? (uint32) hash : hash);
+}
+
+/* Those of all cuts but the key's, one behind the other. */
 extern const uint64 *rt_query_state_cuts(const RtQueryState *state, uint32 row);
 
 /*
- * The rows that have a value in a cut, one after the other: the next after one,
+ * The rows that may have a value in a cut, one after the other: the next after one,
  * RT_QUERY_ROW_NONE to begin and end.
  */
 extern uint32 rt_query_state_next_in(const RtQueryState *state, int cut, uint64 hash,
@@ -116,9 +133,9 @@ extern uint32 rt_query_state_next_in(const RtQueryState *state, int cut, uint64 
 extern bool rt_query_state_has_room(const RtQueryState *state, uint32 row_count,
 									Size key_bytes);
 
-/* A row is another now, with the same key. */
-extern void rt_query_state_change(RtQueryState *state, uint32 row, uint64 hash,
-								  const uint64 *cuts);
+/* A row is what another state has, with the same key. */
+extern void rt_query_state_change(RtQueryState *state, uint32 row,
+								  const RtQueryState *from, uint32 other);
 
 /* The last row takes its place. */
 extern void rt_query_state_remove(RtQueryState *state, uint32 row);

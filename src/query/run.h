@@ -68,7 +68,7 @@ extern void rt_query_values(RtQuery *query, RtQueryRelation *relation,
 /* Whether two values are equal if and only if their texts are. */
 extern bool rt_query_has_plain_texts(Oid type, Oid collation);
 
-/* The cut whose column is the key, or -1. */
+/* The cut whose column is the key, if its texts say what is equal, or -1. */
 extern int	rt_query_key_cut(const RtQuery *query);
 
 /* Which cuts a query has, as a hash. */

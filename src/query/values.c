@@ -68,8 +68,10 @@ rt_query_key_cut(const RtQuery *query)
 {
 	for (int i = 0; i < list_length(query->cuts) && query->key_count == 1; i++)
 	{
-		if (((RtQueryCut *) list_nth(query->cuts, i))->column == query->key_columns[0])
-			return i;
+		const RtQueryCut *cut = list_nth(query->cuts, i);
+
+		if (cut->column == query->key_columns[0])
+			return rt_query_has_plain_texts(cut->type, cut->collation) ? i : -1;
 	}
 	return -1;
 }

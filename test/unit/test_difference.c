@@ -199,8 +199,8 @@ test_rows_are_found(void)
 	CHECK(rt_query_state_find(state, &missing) == RT_QUERY_ROW_NONE);
 	CHECK(rt_query_state_key(state, 1).len == key.len);
 	CHECK(rt_query_state_row(state, 2)->hash == 3);
-	CHECK(rt_query_state_cuts(state, 1)[0] == 0);
-	CHECK(rt_query_state_cuts(state, 2)[0] == 1);
+	CHECK(rt_query_state_cut(state, 1, 0) == 0);
+	CHECK(rt_query_state_cut(state, 2, 0) == 1);
 	free(state);
 }
 
@@ -230,7 +230,7 @@ check_same_rows(const RtQueryState *state, const int *values)
 			continue;
 		count++;
 		CHECK(rt_query_state_row(state, row)->hash == (uint64) values[number]);
-		CHECK(rt_query_state_cuts(state, row)[0] == cut_of(number, values[number]));
+		CHECK(rt_query_state_cut(state, row, 0) == cut_of(number, values[number]));
 	}
 	CHECK(state->row_count == count);
 }
@@ -247,11 +247,23 @@ check_chains(const RtQueryState *state)
 
 		while ((row = rt_query_state_next_in(state, 0, value, row)) != RT_QUERY_ROW_NONE)
 		{
-			CHECK(rt_query_state_cuts(state, row)[0] == value);
+			CHECK(rt_query_state_cut(state, row, 0) == value);
 			count++;
 		}
 	}
 	CHECK(state->row_count == count);
+}
+
+/* As a run would have found it. */
+static void
+change_row(RtQueryState *state, uint32 row, const RtQueryRowKey *key, uint64 hash, uint64 cut)
+{
+	RtQueryState *found = malloc(rt_query_state_size(1, key->len, 1, key_cut));
+
+	rt_query_state_init(found, 1, key->len, 1, key_cut);
+	rt_query_state_add(found, key, hash, &cut);
+	rt_query_state_change(state, row, found, 0);
+	free(found);
 }
 
 static void
@@ -270,7 +282,7 @@ change_at_random(RtQueryState *state, int *values)
 	else if (row == RT_QUERY_ROW_NONE)
 		rt_query_state_add(state, &key, values[number], &cut);
 	else
-		rt_query_state_change(state, row, values[number], &cut);
+		change_row(state, row, &key, values[number], cut);
 }
 
 static void

@@ -343,6 +343,60 @@ rt_collector_take(RtCollector *collector, HeapTuple tuple, TupleDesc desc, int v
 	CHECK_FOR_INTERRUPTS();
 }
 
+/* ---- who has a value ---- */
+
+static void
+write_text(const RtCollector *collector, RtCutValue *value)
+{
+	MemoryContext old = MemoryContextSwitchTo(MemoryContextGetParent(collector->row_context));
+	StringInfoData text;
+
+	initStringInfo(&text);
+	rt_value_write(collector->key_writers[0], &text, value->value, false);
+	value->text_len = text.len;
+	value->text = text.data;
+	MemoryContextSwitchTo(old);
+}
+
+RtQueryRowKey
+rt_collector_key_of(const RtCollector *collector, RtCutValue *value)
+{
+	if (value->text == NULL && !value->is_null)
+		write_text(collector, value);
+	return (RtQueryRowKey) {value->text, value->text_len, (uint32) value->hash};
+}
+
+/* Of the key a part of the hash is known only; but its text says the same. */
+bool
+rt_collector_has(const RtCollector *collector, const RtQueryState *state, uint32 row,
+				 RtCutValue *value)
+{
+	RtQueryRowKey key;
+	RtQueryRowKey wanted;
+
+	if (!rt_query_state_is_cut(state, row, value->cut, value->hash))
+		return false;
+	if (value->cut != state->key_cut)
+		return true;
+	if (value->is_null)
+		return false;
+	key = rt_query_state_key(state, row);
+	wanted = rt_collector_key_of(collector, value);
+	return key.len == wanted.len && memcmp(key.text, wanted.text, key.len) == 0;
+}
+
+bool
+rt_collector_has_any(const RtCollector *collector, const RtQueryState *state, uint32 row,
+					 int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (rt_collector_has(collector, state, row, &collector->restriction->values[i]))
+			return true;
+	}
+	return false;
+}
+
 /* ---- running ---- */
 
 /* With one more value for a plan that wants one. */

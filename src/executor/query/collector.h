@@ -97,6 +97,15 @@ extern RtQueryState *rt_collector_state(const RtCollector *collector, uint32 mor
 										Size more_key_bytes);
 extern void rt_collector_add(const RtCollector *collector, RtQueryState *state, uint32 row);
 
+/* The key that is a value of the restriction, in the cut that is the key. */
+extern RtQueryRowKey rt_collector_key_of(const RtCollector *collector, RtCutValue *value);
+
+/* Whether a row of a state has a value of the restriction, or one of the first ones. */
+extern bool rt_collector_has(const RtCollector *collector, const RtQueryState *state,
+							 uint32 row, RtCutValue *value);
+extern bool rt_collector_has_any(const RtCollector *collector, const RtQueryState *state,
+								 uint32 row, int count);
+
 pg_noreturn extern void rt_query_refuse_duplicate(void);
 pg_noreturn extern void rt_query_refuse_rows(int limit);
 

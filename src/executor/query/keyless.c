@@ -63,33 +63,25 @@ static RtQueryState *
 find_gone(const RtCollector *collector, const RtQueryState *found)
 {
 	const RtRestriction *restriction = collector->restriction;
+	RtQueryRowKey *keys = palloc(sizeof(RtQueryRowKey) * (restriction->count + 1));
 	uint32		count = 0;
-	RtCutValue **values = palloc(sizeof(RtCutValue *) * (restriction->count + 1));
-	StringInfoData keys;
-	int		   *ends = palloc(sizeof(int) * (restriction->count + 1));
+	Size		bytes = 0;
 	RtQueryState *gone;
 
-	initStringInfo(&keys);
 	for (int i = 0; i < restriction->count; i++)
 	{
-		RtCutValue *value = &restriction->values[i];
+		RtQueryRowKey key = rt_collector_key_of(collector, &restriction->values[i]);
 
-		if (value->is_null || rt_query_state_next_in(found, value->cut, value->hash,
-													 RT_QUERY_ROW_NONE) != RT_QUERY_ROW_NONE)
+		if (restriction->values[i].is_null ||
+			rt_query_state_find(found, &key) != RT_QUERY_ROW_NONE)
 			continue;
-		rt_value_write(collector->key_writers[0], &keys, value->value, false);
-		ends[count] = keys.len;
-		values[count++] = value;
+		bytes += key.len;
+		keys[count++] = key;
 	}
-	gone = palloc(rt_query_state_size(count, keys.len, found->cut_count, found->key_cut));
-	rt_query_state_init(gone, count, keys.len, found->cut_count, found->key_cut);
+	gone = palloc(rt_query_state_size(count, bytes, found->cut_count, found->key_cut));
+	rt_query_state_init(gone, count, bytes, found->cut_count, found->key_cut);
 	for (uint32 i = 0; i < count; i++)
-	{
-		int			begin = i == 0 ? 0 : ends[i - 1];
-		RtQueryRowKey key = {keys.data + begin, ends[i] - begin, (uint32) values[i]->hash};
-
-		rt_query_state_add(gone, &key, 0, &values[i]->hash);
-	}
+		rt_query_state_add(gone, &keys[i], 0, NULL);
 	return gone;
 }
 

@@ -76,7 +76,7 @@ add_value(Datum value, bool is_null, void *arg)
 	if (!is_null)
 		value = datumCopy(value, cut->type_by_value, cut->type_length);
 	MemoryContextSwitchTo(before);
-	*next_value(restriction) = (RtCutValue) {finding->cut, is_null, value, hash};
+	*next_value(restriction) = (RtCutValue) {finding->cut, is_null, value, hash, NULL, 0};
 }
 
 static RtQueryWhyFull

@@ -14,6 +14,9 @@ typedef struct RtCutValue
 	bool		is_null;
 	Datum		value;
 	uint64		hash;
+	const char *text;			/* that a key with it has (collector.c); NULL = not
+								 * asked for yet */
+	uint32		text_len;
 } RtCutValue;
 
 /* Rows that have one of the values in its cut. */

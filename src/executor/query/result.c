@@ -9,7 +9,7 @@
 #include "src/executor/query/result.h"
 #include "src/executor/query/window.h"
 
-#define ROOM_PART 8				/* of the rows, for those that come */
+#define ROOM_PART 16			/* of the rows, for those that come */
 #define ROOM_ROWS 4
 
 /* The rows as they were collected. */
@@ -191,7 +191,7 @@ find_deleted(const RtCollector *collector, const RtQueryState *before,
 
 	for (int i = 0; i < restriction->count; i++)
 	{
-		const RtCutValue *value = &restriction->values[i];
+		RtCutValue *value = &restriction->values[i];
 		uint32		row = RT_QUERY_ROW_NONE;
 
 		while ((row = rt_query_state_next_in(before, value->cut, value->hash, row)) !=
@@ -199,7 +199,8 @@ find_deleted(const RtCollector *collector, const RtQueryState *before,
 		{
 			RtQueryRowKey key = rt_query_state_key(before, row);
 
-			if (!rt_restriction_concerns(restriction, i, rt_query_state_cuts(before, row)) &&
+			if (rt_collector_has(collector, before, row, value) &&
+				!rt_collector_has_any(collector, before, row, i) &&
 				rt_query_state_find(found, &key) == RT_QUERY_ROW_NONE)
 				add_change(difference, room, RT_ROW_DELETED, row);
 		}
@@ -211,8 +212,6 @@ static void
 find_changed(const RtCollector *collector, const RtQueryState *before,
 			 const RtQueryState *found, RtDifference *difference, Size *room)
 {
-	const RtRestriction *restriction = collector->restriction;
-
 	for (uint32 row = 0; row < found->row_count; row++)
 	{
 		RtQueryRowKey key = rt_query_state_key(found, row);
@@ -220,8 +219,7 @@ find_changed(const RtCollector *collector, const RtQueryState *before,
 
 		if (old == RT_QUERY_ROW_NONE)
 			add_change(difference, room, RT_ROW_CREATED, row);
-		else if (!rt_restriction_concerns(restriction, restriction->count,
-										  rt_query_state_cuts(before, old)))
+		else if (!rt_collector_has_any(collector, before, old, collector->restriction->count))
 			rt_query_refuse_duplicate();
 		else if (rt_query_state_row(before, old)->hash != rt_query_state_row(found, row)->hash)
 			add_change(difference, room, RT_ROW_UPDATED, row);
@@ -269,15 +267,6 @@ growth_of(const RtDifference *difference, const RtQueryState *found)
 	return growth;
 }
 
-static void
-copy_row(RtQueryState *state, const RtQueryState *from, uint32 row)
-{
-	RtQueryRowKey key = rt_query_state_key(from, row);
-
-	rt_query_state_add(state, &key, rt_query_state_row(from, row)->hash,
-					   rt_query_state_cuts(from, row));
-}
-
 /*
  * Rows take other numbers when one before them is removed, but not before that:
  * so the last one goes first.
@@ -299,10 +288,9 @@ put_row(RtQueryState *state, const RtQueryState *found, uint32 row)
 	uint32		old = rt_query_state_find(state, &key);
 
 	if (old == RT_QUERY_ROW_NONE)
-		copy_row(state, found, row);
+		rt_query_state_copy(state, found, row);
 	else
-		rt_query_state_change(state, old, rt_query_state_row(found, row)->hash,
-							  rt_query_state_cuts(found, row));
+		rt_query_state_change(state, old, found, row);
 }
 
 /* Those deleted come first in a difference. */
@@ -330,7 +318,7 @@ merge_state(const RtCollector *collector, const RtQueryState *before,
 											 key_bytes + key_bytes / ROOM_PART);
 
 	for (uint32 row = 0; row < before->row_count; row++)
-		copy_row(state, before, row);
+		rt_query_state_copy(state, before, row);
 	change_state(state, found, difference);
 	return state;
 }

@@ -274,12 +274,12 @@ rt_window_state(const RtWindowRows *rows, const RtWindow *window, const RtQuery 
 {
 	Size		bytes = text_bytes(rows);
 	int			cut_count = list_length(query->cuts);
-	int			key_cut = rt_query_key_cut(query);
 	RtQueryState *state = palloc_extended(rt_query_state_size(rows->count, bytes, cut_count,
-															  key_cut),
+															  -1),
 										  MCXT_ALLOC_HUGE);
 
-	rt_query_state_init(state, rows->count, bytes, cut_count, key_cut);
+	/* all hashes, also of the key, which its rows are merged by */
+	rt_query_state_init(state, rows->count, bytes, cut_count, -1);
 	state->cuts = rt_query_cuts_hash(query);
 	state->is_window = true;
 	state->is_all = rows->is_all;
@@ -305,12 +305,6 @@ rt_window_state_shown(const RtQueryState *state)
 						state->key_cut);
 	shown->cuts = state->cuts;
 	for (uint32 i = 0; i < state->shown_count; i++)
-	{
-		uint32		row = state->shown_from + i;
-		RtQueryRowKey key = rt_query_state_key(state, row);
-
-		rt_query_state_add(shown, &key, rt_query_state_row(state, row)->hash,
-						   rt_query_state_cuts(state, row));
-	}
+		rt_query_state_copy(shown, state, state->shown_from + i);
 	return shown;
 }
