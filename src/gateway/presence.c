@@ -22,6 +22,8 @@
 #include "src/ipc/session.h"
 
 #define TELL_MS 20
+#define CONNECTION_PART 16		/* of the memory, that one may take */
+#define LOG_MS 60000			/* between complaints that it is used up */
 
 typedef struct Stay
 {
@@ -101,11 +103,16 @@ find_stay(const RtConnection *connection, RtText topic)
 static Stay *
 make_stay(RtConnection *connection, RtText topic, RtText key, RtText data)
 {
+	size_t		size = size_of(topic, key, data);
 	RtBudgetVerdict verdict;
-	Stay	   *stay = rt_budget_alloc(&connection->budget, size_of(topic, key, data), &verdict);
+	Stay	   *stay;
 
+	if (connection->stay_bytes + size > (size_t) realtime_presence_memory * 1024 / CONNECTION_PART)
+		return NULL;
+	stay = rt_budget_alloc(&connection->budget, size, &verdict);
 	if (stay == NULL)
 		return NULL;
+	connection->stay_bytes += size;
 	memset(stay, 0, offsetof(Stay, text));
 	stay->topic_len = topic.len;
 	stay->key_len = key.len;
@@ -121,9 +128,11 @@ make_stay(RtConnection *connection, RtText topic, RtText key, RtText data)
 static void
 free_stay(RtConnection *connection, Stay *stay)
 {
+	size_t		size = size_of(topic_of(stay), own_key(stay), data_of(stay));
+
 	dlist_delete(&stay->node);
-	rt_budget_free(&connection->budget, stay,
-				   size_of(topic_of(stay), own_key(stay), data_of(stay)));
+	connection->stay_bytes -= size;
+	rt_budget_free(&connection->budget, stay, size);
 }
 
 static bool
@@ -180,6 +189,22 @@ renew_stay(RtConnection *connection, Stay *stay, RtText data)
 	return renewed;
 }
 
+/* Now and then, because any client may be to blame. */
+static void
+complain(void)
+{
+	static int64 complained_ms = -LOG_MS;
+
+	if (rt_gateway.now_ms - complained_ms < LOG_MS)
+		return;
+	complained_ms = rt_gateway.now_ms;
+	ereport(LOG,
+			(errmsg("realtime gateway %d has no room for somebody who would be present",
+					rt_gateway.index),
+			 errdetail("A connection has a sixteenth of realtime.presence_memory, and realtime.connection_memory."),
+			 errhint("Raise realtime.presence_memory, or let clients be present on fewer topics.")));
+}
+
 bool
 rt_presence_join(RtConnection *connection, RtText topic, RtText data, bool by_subscription)
 {
@@ -188,7 +213,10 @@ rt_presence_join(RtConnection *connection, RtText topic, RtText data, bool by_su
 	stay = stay == NULL ? begin_stay(connection, topic, data) :
 		renew_stay(connection, stay, data);
 	if (stay == NULL)
+	{
+		complain();
 		return false;
+	}
 	if (by_subscription)
 		stay->subscriptions++;
 	else

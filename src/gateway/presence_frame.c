@@ -3,8 +3,9 @@
  *		What clients are told of who is present.
  *
  * Two buffers of this process hold a piece each while it is written: what goes
- * to clients, and what is written to be put into that.  A piece ends when it has
- * half a frame; one more of the longest still fits.
+ * into the ring, and what goes to clients.  A piece ends when it has half a frame,
+ * or in the ring a quarter of what can be appended; one more of the longest
+ * still fits.
  */
 #include "postgres.h"
 
@@ -16,6 +17,7 @@
 #define PIECE_BYTES (RT_FRAME_PAYLOAD_MAX / 2)
 #define ROOM (PIECE_BYTES + 4 * RT_PRESENCE_DATA_MAX)
 
+static Size entry_bytes;			/* when the frame of an entry is full */
 static char *entry_buffer = NULL;	/* of an entry: header, topic, frame */
 static char *roll_buffer = NULL;	/* of a roll: room for a frame's header, payload */
 static RtWriter roll_writer;
@@ -23,6 +25,7 @@ static RtWriter roll_writer;
 void
 rt_presence_frames_init(void)
 {
+	entry_bytes = Min(PIECE_BYTES, rt_ring_capacity() / 4);
 	entry_buffer = malloc(sizeof(RtRingEntry) + RT_PRESENCE_NAME_MAX + ROOM + MAXIMUM_ALIGNOF);
 	roll_buffer = malloc(RT_FRAME_HEADROOM + ROOM);
 	if (entry_buffer == NULL || roll_buffer == NULL)
@@ -133,12 +136,6 @@ publish_apart(RtText topic, RtTopicClass topic_class, const RtPresent *changes, 
 	}
 }
 
-static bool
-is_full(const RtWriter *w)
-{
-	return w->pos - w->begin >= PIECE_BYTES;
-}
-
 /* Returns how many of them are in the frame. */
 static int
 publish_batch(RtText topic, const RtPresent *changes, int count)
@@ -147,7 +144,7 @@ publish_batch(RtText topic, const RtPresent *changes, int count)
 	int			i;
 
 	rt_put_literal(&w, "{\"type\":\"batch\",\"events\":[");
-	for (i = 0; i < count && !is_full(&w); i++)
+	for (i = 0; i < count && (Size) (w.pos - w.begin) < entry_bytes; i++)
 	{
 		if (i > 0)
 			rt_put_literal(&w, ",");
@@ -212,7 +209,7 @@ count_fitting(const RtPresent *changes, int count)
 	Size		bytes = 0;
 	int			i = 0;
 
-	while (i < count && bytes < PIECE_BYTES)
+	while (i < count && bytes < entry_bytes)
 	{
 		bytes += 6 * changes[i].key_len + changes[i].data_len + 8;
 		i++;
@@ -310,7 +307,7 @@ rt_presence_roll_add(const RtPresent *present, void *arg)
 {
 	RtPresenceRoll *roll = arg;
 
-	if (is_full(&roll_writer))
+	if (roll_writer.pos - roll_writer.begin >= PIECE_BYTES)
 	{
 		end_piece(roll);
 		begin_piece(roll);

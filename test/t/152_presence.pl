@@ -51,7 +51,15 @@ sub follow
 sub next_diff
 {
 	my ($ws, $room) = @_;
-	my $diff = ws_wait($ws, sub { ($_->{topic} // '') eq "__presence:$room" && $_->{event} eq 'presence_diff' })->{data};
+	my $frame = ws_wait($ws, sub { ($_->{topic} // '') eq "__presence:$room" && $_->{event} =~ /^presence/ });
+	my $diff = $frame->{data};
+
+	# who has lost some, because the ring was too short, is told all anew
+	if ($frame->{event} eq 'presence_state')
+	{
+		$ws->{seen}{$room} = $diff;
+		return {};
+	}
 	delete @{ $ws->{seen}{$room} }{ keys %{ $diff->{leaves} } };
 	$ws->{seen}{$room}{$_} = $diff->{joins}{$_} for keys %{ $diff->{joins} };
 	push @{ $ws->{diffs} }, $diff;
@@ -148,7 +156,7 @@ is(told($ann, 'room'), '-ben', 'who does not come back leaves after a while');
 my @crowd = map { my $ws = client("user$_"); enter($ws, 'hall'); $ws } 1 .. 24;
 ok(poll_until(sub { sql(q{SELECT realtime.presence_count('hall')}) == 24 }), 'a hall with many');
 my $eye;
-my $gateway = sql(q{SELECT min(gateway) FROM realtime.connections});
+my $gateway = sql(qq{SELECT min(gateway) FROM realtime.connections WHERE gateway <> (SELECT gateway FROM realtime.connections WHERE connection_id = '$ann->{me}')});
 do { $eye = client('eye') } until sql(qq{SELECT gateway FROM realtime.connections WHERE connection_id = '$eye->{me}'}) != $gateway;
 ws_call($eye, 'app/watch', ['hall']);
 follow($eye, 'hall');
@@ -185,6 +193,33 @@ configure($node, 'realtime.presence_heartbeat' => '100ms');
 my $beat = ws_wait($ann, sub { ($_->{event} // '') eq 'heartbeat' });
 is("$beat->{topic} @{[ sort @{ $beat->{data} } ]}", '__presence:room ' . sql(q{SELECT string_agg(key, ' ' ORDER BY key COLLATE "C") FROM realtime.presence('room')}), 'a heartbeat lists who is there');
 configure($node, 'realtime.presence_heartbeat' => 0);
+
+# ---- little room ----
+
+# entries are no longer than what the ring takes
+configure($node, 'realtime.presence_grace' => 0);
+$node->append_conf('postgresql.conf', "realtime.ring_size = 256kB\nrealtime.presence_memory = 1MB\nrealtime.gateways = 1\n");
+$node->restart;
+wait_for_call($node, 'app/me', []);
+my $watcher = client('watcher');
+ws_call($watcher, 'app/watch', ['full']);
+follow($watcher, 'full');
+my @large = map { client("large$_") } 1 .. 40;
+ws_send($_, { rpc => 'app/enter', id => 'e', args => [ 'full', { text => 'x' x 8000 } ] }) for @large;
+next_diff($watcher, 'full') while keys %{ $watcher->{seen}{full} } < 40;
+is(sql(q{SELECT realtime.presence_count('full')}), 40, 'many with much to show');
+ws_close($_) for @large;
+next_diff($watcher, 'full') while keys %{ $watcher->{seen}{full} } > 0;
+is(sql(q{SELECT realtime.presence_count('full')}), 0, 'come and go');
+
+my $greedy = client('greedy');
+for my $n (1 .. 20)
+{
+	ws_call($greedy, 'app/enter', [ "greedy$n", { text => 'x' x 8000 } ]);
+}
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.stat_presence WHERE topic LIKE 'greedy%'}) == 8 }), 'a connection has a sixteenth of the memory');
+ok(poll_until(sub { count_in_log($node, qr/has no room for somebody who would be present/) > 0 }), 'and the log says so');
+$ann = client('ann');
 
 # ---- errors ----
 

@@ -84,6 +84,7 @@ typedef struct RtConnection
 	uint32		pushes;			/* that it has been asked and not answered */
 	dlist_head	recipients;		/* that it is, topic/recipient.h */
 	dlist_head	stays;			/* where it is present, presence.h */
+	size_t		stay_bytes;		/* that these take */
 	dlist_head	subscriptions;
 	uint32		subscription_count;
 	dlist_head	to_repair;		/* subscriptions that have lost events */
