@@ -59,6 +59,10 @@ RT_PACKAGES_TEST=(
     python3-prometheus-client                           # reads metrics
     clang:clang libclang-rt-14-dev libjansson-dev       # unit tests, fuzzing
 )
+# A package that would start a service is unpacked below .work instead.
+RT_PACKAGES_UNPACKED=(
+    nginx:nginx                                         # docs/internet.md is followed
+)
 RT_PACKAGES_VALGRIND=(
     valgrind libc6-dbg                                  # the stage valgrind
 )
@@ -84,6 +88,22 @@ user_dir()
 {
     mkdir -p "$@"
     [ -z "$RT_USER" ] || chown "$RT_USER" "$@"
+}
+
+# Unpacks packages, each with its command, instead of installing them.  Without one
+# the tests that want it are skipped.
+packages_unpack()
+{
+    local entry dir=$RT_WORK/unpacked
+
+    for entry in "$@"; do
+        ! command -v "${entry#*:}" >/dev/null || continue
+        [ ! -x "$dir/usr/sbin/${entry#*:}" ] || continue
+        mkdir -p "$dir"
+        (cd "$dir" && apt-get download -qq "${entry%%:*}" &&
+            dpkg-deb -x ./*.deb . && rm ./*.deb) </dev/null >"$RT_WORK/packages.log" 2>&1 ||
+            say "could not unpack the Debian package ${entry%%:*} (see $RT_WORK/packages.log)"
+    done
 }
 
 packages_install()
