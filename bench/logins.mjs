@@ -3,7 +3,7 @@
 //   node logins.mjs tokens <directory> <users>
 //     writes key.pem, a public key of ES256, and tokens, one a line, signed
 //     with the private one
-//   node logins.mjs run <url> <tokens file or -> <logins> <clients>
+//   node logins.mjs run <url> <tokens file or -> <logins> <clients> [CA]
 //     each client again and again opens a WebSocket with the next token (- is
 //     none), makes one call and closes it; prints one line of name=value words
 //
@@ -11,6 +11,7 @@
 // machine than the servers.
 import { generateKeyPairSync, sign, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import tls from 'node:tls';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -37,10 +38,11 @@ const close = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
 
 function login(url, token) {
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(url.port), url.hostname);
+    const port = Number(url.port);
+    const socket = ca ? tls.connect({ port, host: url.hostname, ca, servername: 'localhost' }) : connect(port, url.hostname);
     let received = '';
     socket.setNoDelay(true);
-    socket.on('connect', () => {
+    socket.on(ca ? 'secureConnect' : 'connect', () => {
       socket.write(`GET ${url.pathname} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n`
         + `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n`
         + `${token === '' ? '' : `Authorization: Bearer ${token}\r\n`}\r\n`);
@@ -78,6 +80,7 @@ async function run(url, tokens, count, clients) {
 }
 
 const [verb, ...args] = process.argv.slice(2);
+const ca = args[4] && readFileSync(args[4]);
 if (verb === 'tokens') writeTokens(args[0], Number(args[1]));
 else {
   const tokens = args[1] === '-' ? [''] : readFileSync(args[1], 'utf8').trim().split('\n');

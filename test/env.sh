@@ -90,9 +90,9 @@ user_dir()
     [ -z "$RT_USER" ] || chown "$RT_USER" "$@"
 }
 
-# Unpacks packages, each with its command, instead of installing them.  Without one
+# Unpacks packages, each named with its command, instead of installing them.  Without one
 # the tests that want it are skipped.
-packages_unpack()
+packages_try()
 {
     local entry dir=$RT_WORK/unpacked
 
