@@ -425,14 +425,28 @@ Connecting, one call, closing, by 16 clients; with TLS 1.3 and a certificate of 
 ${table(['', 'per second', 'p50 (µs)', 'p99 (µs)', 'CPU each (µs)', 'to without', 'CPU to without'], logins)}`;
 }
 
+// ---- half-open ----
+
+function halfOpen() {
+  const [cases] = summary('half-open', [0], 1, ['p50', 'p99', 'cpu']).values();
+  const alone = cases.get('alone');
+  const rows = [...cases].map(([name, { p50, p99, cpu }]) => [name, show(p50), show(p99), ratio(p50, alone.p50), ratio(p99, alone.p99), show(cpu)]);
+  return `## Half-open connections
+
+${Number(facts.half_open_good).toLocaleString('en-US')} clients call \`echo\` once a second each, alone and while ${Number(facts.half_open).toLocaleString('en-US')} connections are there of which half say nothing and half
+send a head, a byte in each second.
+
+${table(['clients', 'p50 (µs)', 'p99 (µs)', 'p50 to alone', 'p99 to alone', 'CPU of the server (% of a core)'], rows)}`;
+}
+
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, compression, memory };
+  queries, logins, guarded, 'half-open': halfOpen, compression, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
-  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS',
+  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections',
   'compression': 'Compression', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));
