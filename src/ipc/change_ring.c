@@ -64,6 +64,7 @@ static struct
 	bool		any_left;		/* the snapshot did not show some change */
 	uint64		first_left;		/* the first of these */
 	bool		everything;		/* to be told first */
+	uint64		next;			/* after the end, where the next one begins */
 } reading;
 
 /* ---- setting up ---- */
@@ -355,13 +356,42 @@ rt_changes_position_before(void)
 void
 rt_changes_end(void)
 {
-	pg_atomic_write_u64(&state->position, next_position());
+	reading.next = next_position();
+	pg_atomic_write_u64(&state->position, reading.next);
 	(void) any_prepared_is_over(reading.snapshot, true);
 	reading.snapshot = NULL;
 }
 
-bool
-rt_changes_go_on(void)
+/* Nothing is known of what they have done. */
+static bool
+prepared_have_ended_since(Snapshot snapshot)
 {
-	return reading.any_left || rt_byte_ring_position(ring) > reading.ring.position;
+	for (int i = 0; i < prepared_max(); i++)
+	{
+		TransactionId xid = pg_atomic_read_u32(&state->prepared[i]);
+
+		if (TransactionIdIsValid(xid) && XidInMVCCSnapshot(xid, snapshot) &&
+			!TransactionIdIsInProgress(xid))
+			return true;
+	}
+	return pg_atomic_read_u32(&state->prepared_lost) != 0;
+}
+
+bool
+rt_changes_show_through(Snapshot snapshot)
+{
+	const void *entry;
+	RtRingRead	result;
+
+	reading.ring.position = reading.next;
+	while ((result = rt_byte_ring_read(ring, &reading.ring, PG_UINT64_MAX,
+									   &entry)) == RT_RING_ENTRY)
+	{
+		const RtChange *change = entry;
+
+		if ((change->flags & (RT_CHANGE_ANY | RT_CHANGE_EVERYTHING)) != 0 &&
+			XidInMVCCSnapshot(change->xid, snapshot))
+			return true;
+	}
+	return result == RT_RING_OVERRUN || prepared_have_ended_since(snapshot);
 }

@@ -112,7 +112,11 @@ extern void rt_changes_end(void);
 extern uint64 rt_changes_position(void);
 extern uint64 rt_changes_position_before(void);
 
-/* After end(), whether there are others behind those that were read. */
-extern bool rt_changes_go_on(void);
+/*
+ * After end(), with the reader's snapshot: whether something has been committed
+ * that it does not show and that may be seen with it, as TRUNCATE may, and commands.
+ * So it is of whoever has waited for their locks.
+ */
+extern bool rt_changes_show_through(Snapshot snapshot);
 
 #endif							/* RT_IPC_CHANGE_RING_H */
