@@ -61,7 +61,10 @@ extern void rt_collector_begin(RtCollector *collector,
  */
 extern void rt_collector_begin_like(RtCollector *collector, const RtCollector *other);
 
-/* Collects what rows are sorted by as well, of those that are run for next. */
+/*
+ * Collects what rows are sorted by as well, of those that are run for next.  Before
+ * SPI is connected to, whose memory does not last as long.
+ */
 extern void rt_collector_keep_sort(RtCollector *collector);
 
 /*

@@ -118,7 +118,6 @@ make_first(RtCollector *collector, const RtWindow *window)
 static void
 run_window(RtCollector *collector, const RtWindow *window, const NullableDatum *values)
 {
-	rt_collector_keep_sort(collector);
 	if (window->is_limited)
 	{
 		collector->row_limit = window->most;
@@ -140,6 +139,8 @@ rt_query_result(const RtStreamDeclaration *declaration, RtQuery *query,
 	bool		has_window = rt_window_find(&window, declaration, query, values);
 
 	rt_collector_begin(&collector, declaration, query);
+	if (has_window)
+		rt_collector_keep_sort(&collector);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	if (has_window)
