@@ -1,5 +1,5 @@
 # Live queries: random SELECTs over random tables, under random policies, while
-# random transactions change these.  After each round the server compares every
+# random transactions of several sessions change these at once.  After each round the server compares every
 # group with all of its query at the snapshot of the round (realtime.query_check);
 # at rest every client has what a fresh run under its role gives.
 # RT_SEED chooses another run, RT_WORLDS and RT_BATCHES a longer one.
@@ -18,7 +18,6 @@ use RealtimeToken;
 my $seed = $ENV{RT_SEED} || 1 + int rand 1e6;
 my $worlds = $ENV{RT_WORLDS} || 5;
 my $batches = $ENV{RT_BATCHES} || 15;
-my $declarations = 40;
 my $secret = 'a secret of more than thirty-two bytes, as it should be';
 my $json = JSON::PP->new->canonical->allow_nonref;
 
@@ -26,32 +25,49 @@ note "RT_SEED=$seed";
 srand $seed;
 
 my $node = new_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.query_changes_max' => 30,
-	'realtime.query_check' => 'all', 'realtime.jwt_secret' => $secret, jit => 'off');
+	'realtime.query_check' => 'all', 'realtime.jwt_secret' => $secret, jit => 'off', max_prepared_transactions => 5);
 my @users = (
 	{ role => 'realtime_anonymous', claims => '' },
 	(map { { role => 'realtime_authenticated', claims => $json->encode({ sub => $_ }), token => { sub => $_ } } } qw(anna ben)),
 	{ role => 'tenant', claims => $json->encode({ sub => 'anna', role => 'tenant' }), token => { sub => 'anna', role => 'tenant' } });
 my $truths = $node->background_psql('postgres', on_error_stop => 1);
-my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 3;
-my ($wrong, $compared, $asked, $refused, %refusals) = (0, 0, 0, 0);
+my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 4;
+my ($wrong, $compared, $asked, $refused, $marks, %refusals, %failed) = (0, 0, 0, 0, 0);
 
+$_->query_safe(q{SET deadlock_timeout = '10ms'; SET lock_timeout = '300ms'}) for @sessions;
 $node->safe_psql('postgres', 'CREATE ROLE tenant NOLOGIN; GRANT tenant TO realtime_executor');
 
 sub quoted { return "'" . $_[0] =~ s/'/''/gr . "'"; }
 
-# As anybody else asks, in a transaction of its own.
-sub truth_of_user
+sub sql_of
 {
 	my ($copy) = @_;
-	my ($query, $user) = @$copy{qw(query user)};
-	my $sql = $query->{sql};
+	my $sql = $copy->{query}{sql};
 
-	$sql =~ s/\$(\d)/quoted($copy->{args}[$1 - 1]) . '::' . ($query->{types}[$1 - 1] =~ s,COLLATE.*,,r)/ge;
-	my $rows = $truths->query_safe("BEGIN; SET LOCAL request.jwt.claims = " . quoted($user->{claims})
-		. "; SET LOCAL ROLE $user->{role}; SELECT to_jsonb(q) FROM ($sql) q; COMMIT");
-	my @rows = map { $json->encode($json->decode($_)) } grep { /^\{/ } split /\n/, $rows;
-	@rows = sort @rows if !$copy->{ordered};
-	return join "\n", @rows;
+	$sql =~ s/\$(\d)/quoted($copy->{args}[$1 - 1]) . '::' . ($copy->{query}{types}[$1 - 1] =~ s,COLLATE.*,,r)/ge;
+	return $sql;
+}
+
+# As anybody else asks, in a transaction of its own: of some copies of a user.
+sub ask_truths
+{
+	my ($user, @copies) = @_;
+	my $sql = join '; ', map { sprintf q{SELECT '=%d'; SELECT to_jsonb(q) FROM (%s) q}, $_, sql_of($copies[$_]) } 0 .. $#copies;
+	my $rows = $truths->query_safe('BEGIN; SET LOCAL request.jwt.claims = ' . quoted($user->{claims}) . "; SET LOCAL ROLE $user->{role}; $sql; COMMIT");
+	my @found = map { [] } @copies;
+	my $of;
+
+	for (split /\n/, $rows)
+	{
+		if (/^=(\d+)$/) { $of = $1 }
+		elsif (/^\{/) { push @{ $found[$of] }, $json->encode($json->decode($_)) }
+	}
+	for my $i (0 .. $#copies)
+	{
+		my @rows = $copies[$i]{ordered} ? @{ $found[$i] } : sort @{ $found[$i] };
+		$copies[$i]{truth} = join "\n", @rows;
+	}
+	return;
 }
 
 sub rows_of
@@ -63,13 +79,14 @@ sub rows_of
 	return join "\n", @rows;
 }
 
+sub is_gone { return scalar grep { $_ eq 'truncated' } @{ $_[0]{events} }; }
+
 sub is_right
 {
 	my ($copy) = @_;
-	my $truth = truth_of_user($copy);
 
-	eval { take_until($copy->{ws}, sub { rows_of($copy) eq $truth }) };
-	return rows_of($copy) eq $truth;
+	eval { take_until($copy->{ws}, sub { is_gone($copy) || rows_of($copy) eq $copy->{truth} }) };
+	return rows_of($copy) eq $copy->{truth};
 }
 
 # What cannot be followed is refused; that is asked of no other test.
@@ -88,13 +105,12 @@ sub declare_random
 	return;
 }
 
-sub follow_random
+sub follow_as
 {
-	my ($clients, $query, $arguments) = @_;
-	my $client = $clients->[ int rand @$clients ];
+	my ($client, $query, $arguments) = @_;
 	my $copy = follow($client->{ws}, $query->{path}, @$arguments);
 
-	@$copy{qw(query user ordered)} = ($query, $client->{user}, scalar($query->{sql} =~ /ORDER BY[^()]*$/));
+	@$copy{qw(query client ordered)} = ($query, $client, scalar($query->{sql} =~ /ORDER BY[^()]*$/));
 	if (!$copy->{reply}{ok})
 	{
 		$wrong++;
@@ -103,13 +119,27 @@ sub follow_random
 	return $copy;
 }
 
+# Who is told to ask again does, and has what there is then.
+sub check_copy
+{
+	my ($copy) = @_;
+
+	$compared++;
+	return $copy if is_right($copy) || !is_gone($copy);
+	my $again = follow_as($copy->{client}, $copy->{query}, $copy->{args});
+	$again->{truth} = $copy->{truth};
+	is_right($again);
+	return $again;
+}
+
 sub say_wrong
 {
-	my ($copy, $world, @transactions) = @_;
+	my ($copy, $world, @done) = @_;
+	my $user = $copy->{client}{user};
 
 	$wrong++;
-	diag "RT_SEED=$seed: $copy->{query}{sql}\nkey $copy->{query}{key}, arguments " . $json->encode($copy->{args}) . ", $copy->{user}{role} $copy->{user}{claims}\n"
-		. join("\n", @transactions) . "\nhas:\n" . rows_of($copy) . "\nshould have:\n" . truth_of_user($copy) . "\n$world->{sql}";
+	diag "RT_SEED=$seed: $copy->{query}{sql}\nkey $copy->{query}{key}, arguments " . $json->encode($copy->{args}) . ", $user->{role} $user->{claims}\n"
+		. join("\n", @done) . "\nhas:\n" . rows_of($copy) . "\nshould have:\n$copy->{truth}\n$world->{sql}";
 	return;
 }
 
@@ -121,52 +151,109 @@ sub check_reasons
 			SELECT FROM realtime.explain_query(d.path) e WHERE e.why_full IS NOT NULL))});
 }
 
+# ---- writers ----
+
+# All at once. What one of them is refused, because of another one, is no matter.
+sub run_scripts
+{
+	my (@scripts) = @_;
+	my $mark = '=' . ++$marks;
+
+	for my $i (0 .. $#scripts)
+	{
+		$sessions[$i]{stdin} .= join("\n", map { "$_;" } @{ $scripts[$i] }) . "\n\\echo $mark\n";
+		$sessions[$i]{run}->pump_nb;
+	}
+	for my $session (@sessions[ 0 .. $#scripts ])
+	{
+		$session->{run}->pump until $session->{stdout} =~ /^$mark$/m || $session->{timeout}->is_expired;
+		die 'a session takes too long' if $session->{timeout}->is_expired;
+		$failed{$1}++ while $session->{stderr} =~ /ERROR:  (\w+ \w+ \w+)/g;
+		$session->{$_} = '' for qw(stdout stderr);
+	}
+	return;
+}
+
 sub run_batch
 {
 	my ($world, $copies) = @_;
-	my @transactions = map { random_transaction($world) } 1 .. 1 + int rand 3;
+	my @scripts = map { [ random_script($world, $_) ] } 1 .. 1 + int rand @sessions;
 
-	# one after the other: which rows there are must not depend on who is first
-	$sessions[ $_ % @sessions ]->query("$transactions[$_];") for 0 .. $#transactions;
+	push @{ $scripts[ int rand @scripts ] }, random_command($world) if rand() < 0.2;
+	run_scripts(@scripts);
+	for my $user (@users)
+	{
+		ask_truths($user, grep { $_->{client}{user} == $user } @$copies);
+	}
 	for my $copy (@$copies)
 	{
-		$compared++;
-		next if is_right($copy);
-		say_wrong($copy, $world, @transactions);
+		$copy = check_copy($copy);
+		next if rows_of($copy) eq $copy->{truth};
+		say_wrong($copy, $world, map { "-- $_\n" . join "\n", @{ $scripts[$_] } } 0 .. $#scripts);
 		return;
 	}
 	return;
 }
 
-for my $number (1 .. $worlds)
+sub declare_all
 {
-	my $world = random_world();
-	my (@queries, @copies);
+	my ($world, $name, $count) = @_;
+	my @queries;
 
-	$node->safe_psql('postgres', $world->{sql});
-	while (@queries < $declarations)
+	while (@queries < $count)
 	{
-		my $query = declare_random($world, "r$number/" . scalar @queries);
+		my $query = declare_random($world, "$name/" . scalar @queries);
 		push @queries, $query if defined $query;
 	}
 	wait_for_call($node, $queries[0]{path}, $queries[0]{arguments}[0]);
-	my @clients = map { { user => $_, ws => ws_connect($node, defined $_->{token} ?
-		(headers => { Authorization => 'Bearer ' . jwt($_->{token}, secret => $secret) }) : ()) } } @users;
+	return @queries;
+}
+
+sub connect_as
+{
+	my ($user) = @_;
+
+	return { user => $user, ws => ws_connect($node, defined $user->{token} ?
+		(headers => { Authorization => 'Bearer ' . jwt($user->{token}, secret => $secret) }) : ()) };
+}
+
+sub run_world
+{
+	my ($name, $world, $declarations, $batches) = @_;
+	my @copies;
+
+	$node->safe_psql('postgres', $world->{sql});
+	my @queries = declare_all($world, $name, $declarations);
+	my @clients = map { connect_as($_) } @users;
 	for my $query (@queries)
 	{
-		push @copies, follow_random(\@clients, $query, $_) for @{ $query->{arguments} };
+		push @copies, follow_as($clients[ int rand @clients ], $query, $_) for @{ $query->{arguments} };
 	}
 	for my $batch (1 .. $batches)
 	{
 		run_batch($world, \@copies) if $wrong == 0;
 	}
-	is(check_reasons(), '', "world $number: no run has failed, and what is run in full is what is said to be");
+	is(check_reasons(), '', "world $name: no run has failed, and what is run in full is what is said to be");
 	ws_close($_->{ws}) for @clients;
+	return;
+}
+
+sub drop_world
+{
 	$node->safe_psql('postgres', 'SELECT realtime.drop(path) FROM realtime.query_declaration');
 	# a round that is under way may be in the way, and the other way round
 	ok(poll_until(sub { $node->psql('postgres', 'DROP SCHEMA app CASCADE') == 0 }), 'its tables go');
+	return;
+}
+
+for my $number (1 .. $worlds)
+{
+	drop_world() if $number > 1;
+	run_world("r$number", random_world(), 40, $batches);
 	last if $wrong > 0;
 }
+drop_world();
+run_world('large', random_world(large => 1), 30, int $batches / 2);
 
 my $log = slurp_file($node->logfile);
 my $cases = 0;
@@ -177,6 +264,7 @@ unlike($log, qr/live query "[^"]+" is not what it should be/, 'and none had anyt
 unlike($log, qr/live query "[^"]+" reads all of table/, 'no restricted run has read all of a large table');
 cmp_ok($refused, '<', $asked / 3, "$refused of $asked queries are refused");
 note "$_: $refusals{$_}" for sort keys %refusals;
+note "$_: $failed{$_} times" for sort keys %failed;
 
 $_->quit for @sessions, $truths;
 
