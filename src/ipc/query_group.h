@@ -91,6 +91,9 @@ typedef struct RtQueryGroup
 	bool		position_told;	/* all gateways know that */
 	int64		joined_ms;		/* when somebody has asked for it last */
 	int64		run_ms;			/* when it was run last */
+	int64		retry_ms;		/* not before that; 0 = the last attempt was no failure */
+	uint32		attempts;		/* that have failed, or found something locked, since
+								 * it was run or there was a reason to try anew */
 	RtQueryGroupCounters counters;
 
 	/* as the first ones */

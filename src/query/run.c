@@ -88,7 +88,7 @@ change(const RtQueryPlan *plan, Query *parse)
 	if (ExecCleanTargetListLength(parse->targetList) != query->rows->natts ||
 		!rt_query_same_cuts(query->cuts, shape->cuts))
 		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("a live query is not what it was"),
 				 errdetail("Something that it reads has been changed.")));
 	if (plan->cut >= 0)

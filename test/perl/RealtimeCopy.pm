@@ -14,6 +14,17 @@ RealtimeCopy - clients of live queries and what they have
 
 A copy is kept as docs/protocol.md tells clients to keep it.
 
+Runs of queries that call app.gate() for a row stand still while a session has closed
+the gate:
+
+  $node->safe_psql('postgres', gate_function());
+  my $session = $node->background_psql('postgres', on_error_stop => 1);
+  close_gate($session);
+  ok(poll_until(sub { standing($node) ne '' }), 'an executor stands there');
+  open_gate($session);
+
+It is no lock: runs do not wait for those.
+
   ws_close($copy->{ws});
   $copy = come_back($ws, $copy);
 
@@ -32,7 +43,7 @@ use Test::More;
 
 use RealtimeTest;
 
-our @EXPORT = qw(declare_query follow come_back take_until is_true has_truth truth_of text_of told end_sessions);
+our @EXPORT = qw(declare_query follow come_back take_until is_true has_truth truth_of text_of told end_sessions gate_function close_gate open_gate standing);
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 my %queries;
@@ -246,6 +257,32 @@ sub end_sessions
 	$_->quit for values %sessions;
 	%sessions = ();
 	return;
+}
+
+# ---- a gate ----
+
+# Who comes to it has advisory lock 2, who closes it has 1.
+sub gate_function
+{
+	return q{CREATE FUNCTION app.gate(integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN
+		PERFORM pg_try_advisory_xact_lock_shared(2);
+		WHILE EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1) LOOP
+			PERFORM pg_sleep(0.005);
+		END LOOP;
+		RETURN true;
+	END$$};
+}
+
+sub close_gate { $_[0]->query_safe('SELECT pg_advisory_lock(1)'); return; }
+sub open_gate { $_[0]->query_safe('SELECT pg_advisory_unlock(1)'); return; }
+
+# Their processes, with spaces between them.
+sub standing
+{
+	my ($node) = @_;
+
+	return $node->safe_psql('postgres', q{SELECT string_agg(a.pid::text, ' ' ORDER BY a.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		WHERE l.locktype = 'advisory' AND l.objid = 2 AND a.backend_type LIKE 'realtime executor%'});
 }
 
 END

@@ -28,7 +28,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw(random_world random_query random_script random_command grouped_query);
+our @EXPORT = qw(random_world random_query random_script random_command random_literal grouped_query);
 
 # ---- values ----
 
@@ -66,6 +66,14 @@ sub literal
 
 	return 'NULL' if $nulls && chance(0.2);
 	return any(@{ $types{$type} });
+}
+
+# One that is not NULL.
+sub random_literal
+{
+	my ($world, $column) = @_;
+
+	return literal($world->{types}{$column});
 }
 
 # ---- tables ----

@@ -98,6 +98,22 @@ run('TRUNCATE app.log', 'UPDATE app.own SET n = 5');
 ok(told($own{$_}, 'recovered'), "$_ is told that it is over") for sort keys %own;
 is_true($own{$_}, "and $_ has what it is now", "SELECT id, n FROM app.own WHERE owner = '$_'") for sort keys %own;
 
+# ---- for long ----
+
+my $since = -s $node->logfile;
+sub failures { return sql(q{SELECT min(failures) FROM realtime.stat_query WHERE path = 'e/own'}) // 0; }
+my $failed = failures();
+run(q{CREATE OR REPLACE FUNCTION app.checked(n integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'for long'; END$$});
+ok(told($own{$_}, 'error'), "what fails is told to $_") for sort keys %own;
+ok(poll_until(sub { failures() >= $failed + 3 }, 60), 'it is tried again');
+run('UPDATE app.own SET n = n + 1');
+ok(poll_until(sub { failures() >= $failed + 5 }, 60), 'and again, also when rows change');
+cmp_ok(scalar(() = slurp_file($node->logfile, $since) =~ /ERROR:  for long/g), '<=', 2 * 3, 'the log has the first attempts, and fewer then');
+run(q{CREATE OR REPLACE FUNCTION app.checked(n integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END'});
+ok(told($own{$_}, 'recovered'), "it is over for $_ when the cause is gone") for sort keys %own;
+is_true($own{$_}, "and $_ has what it is", "SELECT id, n FROM app.own WHERE owner = '$_'") for sort keys %own;
+run('TRUNCATE app.log');
+
 # ---- a column that is not there, a key that is there twice ----
 
 run('ALTER TABLE app.item RENAME spare TO other');

@@ -1,5 +1,5 @@
-# Live queries: what happens while a run is under way.  Queries that read app.gate
-# stand still as long as somebody has locked it.  After each round all groups are
+# Live queries: what happens while a run is under way.  Queries that call app.gate()
+# stand still as long as somebody has closed it.  After each round all groups are
 # compared with their queries.
 use strict;
 use warnings;
@@ -16,10 +16,8 @@ my $node = new_node('realtime.executors' => 4, 'realtime.gateways' => 2, 'realti
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
-CREATE TABLE app.gate (id integer PRIMARY KEY);
 CREATE TABLE app.item (id integer PRIMARY KEY, list integer, n integer);
 CREATE TABLE app.other (id integer PRIMARY KEY, n integer);
-INSERT INTO app.gate VALUES (1);
 INSERT INTO app.item SELECT i, i % 3, i FROM generate_series(1, 12) i;
 INSERT INTO app.other SELECT i, i FROM generate_series(1, 5) i;
 CREATE FUNCTION app.least() RETURNS integer STABLE LANGUAGE sql AS 'SELECT 0';
@@ -27,27 +25,18 @@ ALTER TABLE app.other ENABLE ROW LEVEL SECURITY;
 CREATE POLICY few ON app.other USING (n > app.least());
 GRANT ALL ON ALL TABLES IN SCHEMA app TO PUBLIC;
 });
-declare_query($node, 'q/gated', 'id', 'SELECT i.id, i.n FROM app.item i WHERE i.list = $1 AND EXISTS (SELECT FROM app.gate g WHERE g.id = 1)');
+$node->safe_psql('postgres', gate_function());
+declare_query($node, 'q/gated', 'id', 'SELECT i.id, i.n FROM app.item i WHERE i.list = $1 AND app.gate(i.id)');
 declare_query($node, 'q/items', 'id', 'SELECT id, list, n FROM app.item');
 declare_query($node, 'q/other', 'id', 'SELECT id, n FROM app.other');
-declare_query($node, 'q/joined', 'id', 'SELECT o.id, o.n FROM app.other o JOIN app.gate g ON g.id = 1');
+declare_query($node, 'q/joined', 'id', 'SELECT o.id, o.n FROM app.other o WHERE app.gate(o.id)');
 
 sub run { $node->safe_psql('postgres', $_) for @_; return; }
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
 my $locker = $node->background_psql('postgres', on_error_stop => 1);
 
-sub close_gate { $locker->query_safe('BEGIN; LOCK TABLE app.gate IN ACCESS EXCLUSIVE MODE'); return; }
-sub open_gate { $locker->query_safe('COMMIT'); return; }
-
-# Executors that stand at the gate
-sub standing
-{
-	return sql(q{SELECT string_agg(a.pid::text, ' ' ORDER BY a.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-		WHERE NOT l.granted AND l.relation = 'app.gate'::regclass AND a.backend_type LIKE 'realtime executor%'});
-}
-
-sub somebody_stands { return ok(poll_until(sub { standing() ne '' }), $_[0]); }
+sub somebody_stands { return ok(poll_until(sub { standing($node) ne '' }), $_[0]); }
 
 wait_for_call($node, 'q/items', []);
 my $ws = ws_connect($node);
@@ -59,32 +48,32 @@ all_true('at first');
 
 # ---- one run of a group at a time ----
 
-close_gate();
+close_gate($locker);
 run('UPDATE app.item SET n = n + 1 WHERE id = 1');
 somebody_stands('a run is under way');
-my $runner = standing();
+my $runner = standing($node);
 for my $i (1 .. 20)
 {
 	run("UPDATE app.item SET n = n + $i WHERE list = 1");
-	like(standing(), qr/^\d+$/, 'nobody else begins one');
+	like(standing($node), qr/^\d+$/, 'nobody else begins one');
 }
-is(standing(), $runner, 'and it is the same one');
+is(standing($node), $runner, 'and it is the same one');
 is(sql(q{SELECT count(*) FROM pg_stat_activity WHERE query = 'realtime: live queries' AND state = 'active'}), 1, 'there is one round');
-open_gate();
+open_gate($locker);
 all_true('what has been changed meanwhile comes afterwards');
 
 # ---- an executor that is ended in the middle of a round ----
 
 for my $i (1 .. 3)
 {
-	close_gate();
+	close_gate($locker);
 	run("UPDATE app.item SET n = n + 1, list = list % 2 + 1 WHERE id = $i");
 	somebody_stands('a run is under way');
-	my $victim = standing();
+	my $victim = standing($node);
 	sql("SELECT pg_terminate_backend($victim)");
-	ok(poll_until(sub { my $now = standing(); $now ne '' && $now ne $victim }), 'when its executor ends another one does the round');
+	ok(poll_until(sub { my $now = standing($node); $now ne '' && $now ne $victim }), 'when its executor ends another one does the round');
 	run('UPDATE app.item SET n = n + 1 WHERE id = 5');
-	open_gate();
+	open_gate($locker);
 	all_true('and nothing is lost');
 }
 ok((!grep { $_ eq 'truncated' } map { @{ $_->{events} } } $gated, $items), 'nobody was told to load again');
@@ -100,7 +89,7 @@ for (
 	my ($name, $command, $truth) = @$_;
 	my $session = $node->background_psql('postgres', on_error_stop => 1);
 
-	close_gate();
+	close_gate($locker);
 	run('UPDATE app.other SET n = n WHERE id = 1', 'UPDATE app.other SET n = n + 1 WHERE id = 5');
 	somebody_stands("a run is under way when $name changes");
 	# it may have to wait for the run
@@ -108,20 +97,20 @@ for (
 	$session->{run}->pump_nb;
 	poll_until(sub { sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND backend_type = 'client backend'}) > 0
 		|| sql(q{SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' AND query LIKE '%other%' OR query LIKE '%least%'}) > 0 });
-	open_gate();
+	open_gate($locker);
 	$session->quit;
 	is_true($other, "$name counts", $truth);
 	is_true($joined, 'for what was run at that moment, too', $truth);
 }
 
 # Its id is another one then: clients are told to ask again.
-close_gate();
+close_gate($locker);
 run('UPDATE app.item SET n = n + 1 WHERE list = 1');
 somebody_stands('a run is under way when the query is declared again');
 my $declarer = $node->background_psql('postgres', on_error_stop => 1);
-$declarer->{stdin} .= q{SELECT realtime.query('q/gated', 'SELECT i.id, -i.n AS n FROM app.item i WHERE i.list = $1 AND EXISTS (SELECT FROM app.gate g WHERE g.id = 1)');} . "\n";
+$declarer->{stdin} .= q{SELECT realtime.query('q/gated', 'SELECT i.id, -i.n AS n FROM app.item i WHERE i.list = $1 AND app.gate(i.id)');} . "\n";
 $declarer->{run}->pump_nb;
-open_gate();
+open_gate($locker);
 $declarer->quit;
 ok(take_until($ws, sub { grep { $_ eq 'truncated' } @{ $gated->{events} } }), 'those who follow it are told to ask again');
 my $again = follow($ws, 'q/gated', 1);
@@ -129,18 +118,18 @@ is_true($again, 'and have what it is now', 'SELECT id, -n AS n FROM app.item WHE
 
 # ---- who goes while a value is on its way ----
 
-declare_query($node, 'q/gated', 'id', 'SELECT i.id, i.n FROM app.item i WHERE i.list = $1 AND EXISTS (SELECT FROM app.gate g WHERE g.id = 1)');
+declare_query($node, 'q/gated', 'id', 'SELECT i.id, i.n FROM app.item i WHERE i.list = $1 AND app.gate(i.id)');
 $gated = follow($ws, 'q/gated', 1);
 my $goer = ws_connect($node);
 my $leaver = ws_connect($node);
-close_gate();
+close_gate($locker);
 ws_send($_, { rpc => 'q/gated', id => 'x', args => [2], stream => JSON::PP::true }) for $goer, $leaver;
 somebody_stands('a first run is under way');
 my $topic = sql(q{SELECT topic FROM realtime.stat_query WHERE path = 'q/gated' AND arguments = '["2"]' LIMIT 1});
 ws_close($goer);
 ws_send($leaver, { type => 'unsubscribe', topic => $topic });
 run('UPDATE app.item SET n = n + 1 WHERE list = 2');
-open_gate();
+open_gate($locker);
 is(ws_wait($leaver, sub { ($_->{event} // '') eq 'x' })->{data}{ok}, JSON::PP::true, 'who gives it up has its reply');
 run('UPDATE app.item SET n = n + 1 WHERE list IN (1, 2)');
 all_true('those who stay have theirs');
@@ -150,13 +139,13 @@ is_deeply([ grep { ($_->{topic} // '') eq $topic } ws_quiet($leaver) ], [], 'not
 
 # ---- more changes than the ring holds, and a transaction that waits ----
 
-close_gate();
+close_gate($locker);
 run("BEGIN; UPDATE app.item SET n = 1000 WHERE id = 4; PREPARE TRANSACTION 'waits'");
 run('UPDATE app.item SET n = n + 1 WHERE id = 1');
 somebody_stands('a run is under way');
 run('INSERT INTO app.item SELECT i, i % 3, i FROM generate_series(1000, 1400) i') for 1;
 run("UPDATE app.item SET n = n + 1 WHERE id > 1000 AND id % 7 = $_", "DELETE FROM app.item WHERE id = 1000 + $_") for 0 .. 6;
-open_gate();
+open_gate($locker);
 all_true('more changes than there is room for');
 run("COMMIT PREPARED 'waits'");
 all_true('and then a transaction that has waited for long');

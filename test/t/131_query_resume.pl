@@ -22,11 +22,9 @@ my $node = new_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realti
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
-CREATE TABLE app.gate (id integer PRIMARY KEY);
 CREATE TABLE app.closed (list integer);
 CREATE TABLE app.item (id integer PRIMARY KEY, list integer, n integer, body text);
 CREATE TABLE app.note (id integer PRIMARY KEY, owner text, shared boolean DEFAULT false);
-INSERT INTO app.gate VALUES (1);
 INSERT INTO app.item SELECT i, i % 3, i FROM generate_series(1, 30) i;
 INSERT INTO app.note SELECT i, CASE i % 2 WHEN 0 THEN 'anna' ELSE 'ben' END FROM generate_series(1, 10) i;
 ALTER TABLE app.note ENABLE ROW LEVEL SECURITY;
@@ -36,11 +34,12 @@ CREATE FUNCTION app.may(list integer) RETURNS boolean STABLE LANGUAGE sql AS
 CREATE FUNCTION app.double(data jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$SELECT data || jsonb_build_object('n', 2 * (data->>'n')::integer)$$;
 GRANT ALL ON ALL TABLES IN SCHEMA app TO PUBLIC;
 });
+$node->safe_psql('postgres', gate_function());
 declare_query($node, 'q/items', 'id', 'SELECT id, n FROM app.item WHERE list = $1', ", access => 'app.may(integer)'");
 declare_query($node, 'q/bodies', 'id', 'SELECT id, n, body FROM app.item');
 declare_query($node, 'q/top', 'id', 'SELECT id, n FROM app.item ORDER BY n DESC, id LIMIT 5');
 declare_query($node, 'q/notes', 'id', 'SELECT id, shared FROM app.note');
-declare_query($node, 'q/gated', 'id', 'SELECT i.id, i.n FROM app.item i WHERE EXISTS (SELECT FROM app.gate g WHERE g.id = 1)');
+declare_query($node, 'q/gated', 'id', 'SELECT i.id, i.n FROM app.item i WHERE app.gate(i.id)');
 declare_query($node, 'q/parity', 'odd', 'SELECT n % 2 AS odd, count(*) AS n FROM app.item WHERE list = $1 GROUP BY 1');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
@@ -258,8 +257,6 @@ ws_close($_->{ws}) for $parity, $new;
 # ---- executors end ----
 
 my $locker = $node->background_psql('postgres', on_error_stop => 1);
-my $standing = q{SELECT string_agg(a.pid::text, ' ') FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-	WHERE NOT l.granted AND l.relation = 'app.gate'::regclass AND a.backend_type LIKE 'realtime executor%'};
 my $gated = follow(connect_to($here), 'q/gated');
 is_true($gated, 'at first');
 ws_close($gated->{ws});
@@ -273,13 +270,13 @@ $gated = away({ %$gated, ws => connect_to($here) }, sub { sql('UPDATE app.item S
 is($gated->{way}, $from_memory, 'others know the numbers');
 is_true($gated, 'and what has been missed');
 $gated = away($gated, sub {
-	$locker->query_safe('BEGIN; LOCK TABLE app.gate IN ACCESS EXCLUSIVE MODE');
+	close_gate($locker);
 	sql('UPDATE app.item SET n = n + 1 WHERE id IN (1, 2)');
-	ok(poll_until(sub { sql($standing) ne '' }), 'one is in the middle of a round');
-	my $victim = sql($standing);
+	ok(poll_until(sub { standing($node) ne '' }), 'one is in the middle of a round');
+	my $victim = standing($node);
 	sql("SELECT pg_terminate_backend($victim)");
-	ok(poll_until(sub { my $now = sql($standing); $now ne '' && $now ne $victim }), 'when it ends, and another one does that');
-	$locker->query_safe('COMMIT');
+	ok(poll_until(sub { my $now = standing($node); $now ne '' && $now ne $victim }), 'when it ends, and another one does that');
+	open_gate($locker);
 });
 is($gated->{way}, $from_memory, 'which makes no difference');
 is_true($gated, 'to who comes back');
@@ -287,12 +284,12 @@ is_true($gated, 'to who comes back');
 # A round is under way while somebody comes back, who does not need the gate
 $copy = follow(connect_to($here), 'q/items', 1);
 ws_close($copy->{ws});
-$locker->query_safe('BEGIN; LOCK TABLE app.gate IN ACCESS EXCLUSIVE MODE');
+close_gate($locker);
 sql('UPDATE app.item SET n = n + 1 WHERE id IN (1, 2)');
-ok(poll_until(sub { sql($standing) ne '' }), 'a round is under way');
+ok(poll_until(sub { standing($node) ne '' }), 'a round is under way');
 $copy = come_back(connect_to($here), $copy);
 is_deeply([ @{ $copy->{reply} }{qw(replay data)} ], [ JSON::PP::true, [] ], 'who comes back does not wait for it');
-$locker->query_safe('COMMIT');
+open_gate($locker);
 is_true($_, 'and gets what it brings') for $copy, $gated;
 $locker->quit;
 

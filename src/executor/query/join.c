@@ -16,6 +16,7 @@
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/query/group_key.h"
+#include "src/executor/query/lock.h"
 #include "src/executor/query/join.h"
 #include "src/executor/query/prepared.h"
 #include "src/executor/query/result.h"
@@ -39,11 +40,21 @@ set_identity(RtQueryGroupKey *key)
 		pnstrdup(caller->user_data, caller->user_data_len);
 }
 
+/* Without locks, which the round is to have. */
+static RtQuery *
+find_query(const RtStreamDeclaration *declaration)
+{
+	RtQuery    *query = rt_query_prepared_find(declaration->query->id,
+											   rt_caller_role_name());
+
+	return query != NULL ? query : rt_query_lock_patiently(declaration, false);
+}
+
 static void
 write_key(RtStreamWork *stream, StringInfo out)
 {
 	const RtStreamDeclaration *declaration = stream->declaration;
-	RtQuery    *query = rt_query_prepared(declaration);
+	RtQuery    *query = find_query(declaration);
 	RtQueryGroupKey key = {
 		.declaration = declaration->query->id,
 		.has_identity = query->reads_caller,
@@ -147,6 +158,7 @@ enter_group(RtStreamWork *stream)
 		group->resend = group->touched = rt_query_group_is_followed(group);
 		/* of a failure that nobody has been told of nobody wants to know the end */
 		group->failing &= group->touched;
+		group->attempts = group->retry_ms = 0;
 		pg_atomic_write_u32(&group->loader, rt_round_executor() + 1);
 	}
 	return group;
@@ -224,7 +236,7 @@ end_loading(RtStreamWork *stream, const RtQueryResult *result)
 void
 rt_query_load(RtStreamWork *stream)
 {
-	RtQuery    *query = rt_query_prepared(stream->declaration);
+	RtQuery    *query = rt_query_lock_patiently(stream->declaration, true);
 	RtQueryResult *result = rt_query_result(stream->declaration, query,
 											stream->guarded.arguments.values);
 

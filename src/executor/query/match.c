@@ -655,6 +655,12 @@ may_have_argument(const Concern *concern, const RtQueryGroup *group)
 }
 
 bool
+rt_round_changes_are_all(const RtRoundChanges *changes)
+{
+	return changes->everything;
+}
+
+bool
 rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group)
 {
 	const Concerned *concerned;

@@ -46,4 +46,7 @@ extern RtQueryWhyFull rt_round_changes_images(RtRoundChanges *changes,
 /* Whether they may change a group's result. */
 extern bool rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group);
 
+/* Whether anything may have changed, also what queries are made of. */
+extern bool rt_round_changes_are_all(const RtRoundChanges *changes);
+
 #endif							/* RT_EXECUTOR_QUERY_MATCH_H */

@@ -10,8 +10,10 @@
  * A group that was found half changed is none: its clients are told to ask
  * again.
  *
- * What is not run though it was touched, because it has failed or was run a
- * moment ago, stays touched, and the next round looks at it again.
+ * What is not run though it was touched, because it has failed, was run a moment
+ * ago or reads what somebody has locked, stays touched, and the next round looks at
+ * it again.  A round never waits for a lock with others in its hands, and what one
+ * group's run has locked is free when it ends: commands are not in its way.
  */
 #include "postgres.h"
 
@@ -32,6 +34,7 @@
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/query/check.h"
+#include "src/executor/query/due.h"
 #include "src/executor/query/events.h"
 #include "src/executor/query/match.h"
 #include "src/executor/query/observe.h"
@@ -49,9 +52,7 @@
 
 #define UNFOLLOWED_MS 5000		/* a group whose first client is on its way */
 #define LOOK_MS 1000			/* between looks for groups that nobody follows */
-#define SHORT_US 100000			/* a restricted run that nobody minds waiting for */
-#define RETRY_MS 1000			/* after a failure */
-#define FAILING_PAUSE 10		/* times what the last run took */
+#define RETRY_MS 1000			/* after a failure of all of it */
 #define GROUPS_PART 4			/* of those that there may be, for one client */
 #define GROUPS_LEAST 16
 #define LATE_MS 50				/* that others wait for */
@@ -152,6 +153,8 @@ touch_groups(RtRoundChanges *changes)
 
 	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
 	{
+		if (group->retry_ms != 0 && rt_round_changes_concern(changes, group))
+			rt_group_try_sooner(group, rt_round_changes_are_all(changes));
 		if (group->touched)
 			group->behind = true;
 		else if (!group->gone)
@@ -226,51 +229,6 @@ needs_run(const RtQueryGroup *group)
 	return !group->gone && !rt_query_group_is_loading(group);
 }
 
-/*
- * What takes long gets a part of the time only, because all others wait for it;
- * if it fails as well a small one.
- */
-static int64
-pause_after_run(const RtQueryGroup *group)
-{
-	int64		took_ms = group->counters.last_us / 1000;
-
-	return group->failing ? Max(RETRY_MS, FAILING_PAUSE * took_ms) : 2 * took_ms;
-}
-
-/*
- * All of it was run because changes had waited, or as the first: what has changed
- * now will be less. If that had to wait, too, all of it would be run again, and so on.
- * Likewise if only what may have changed was run the last time, and soon done.
- */
-static bool
-will_be_short(const RtGroupRun *run)
-{
-	const RtQueryGroup *group = run->group;
-	RtQueryWhyFull why_full = group->counters.why_full;
-
-	if (run->changes == NULL)
-		return false;
-	if (group->was_restricted)
-		return group->counters.last_us < SHORT_US;
-	return why_full == RT_FULL_UNKNOWN || why_full == RT_FULL_WAITED;
-}
-
-static bool
-is_due(RtGroupRun *run, int64 now_ms)
-{
-	const RtQueryGroup *group = run->group;
-
-	if (run->declaration == NULL || group->run_ms == 0)
-		return true;
-	run->due_ms = group->run_ms + Max(run->declaration->query->debounce_ms,
-									  will_be_short(run) ? 0 : pause_after_run(group));
-	if (run->due_ms <= now_ms)
-		return true;
-	rt_query_round_due(run->due_ms);
-	return false;
-}
-
 static RtGroupRun *
 make_run(const Round *round, RtQueryGroup *group)
 {
@@ -287,7 +245,7 @@ is_wanted_or_due(const Round *round, RtGroupRun *run,
 				 const RtQueryGroup *wanted)
 {
 	return (run->group == wanted && !run->group->failing) ||
-		is_due(run, round->now_ms);
+		rt_group_run_is_due(run, round->now_ms);
 }
 
 /*
@@ -309,6 +267,25 @@ choose_runs(Round *round, RtQueryGroup *wanted)
 			round->runs = lappend(round->runs, run);
 		else
 			round->late = lappend(round->late, run);
+	}
+}
+
+/* Those that read what is locked. Nobody knows for how long. */
+static void
+leave_locked(Round *round)
+{
+	ListCell   *cell;
+
+	foreach(cell, round->runs)
+	{
+		RtGroupRun *run = lfirst(cell);
+
+		if (!run->locked)
+			continue;
+		rt_group_put_off_locked(run->group, round->now_ms);
+		run->due_ms = 0;
+		round->late = lappend(round->late, run);
+		round->runs = foreach_delete_current(round->runs, cell);
 	}
 }
 
@@ -335,6 +312,7 @@ run_groups(Round *round)
 	for (int i = count; i < list_length(round->runs); i++)
 		round->late = lappend(round->late, list_nth(round->runs, i));
 	round->runs = list_truncate(round->runs, count);
+	leave_locked(round);
 }
 
 /* ---- what clients are told ---- */
@@ -466,6 +444,7 @@ take_result(RtQueryEvents *events, const RtGroupRun *run)
 	if (run->fault.code == NULL)
 	{
 		group->touched = group->behind = group->resend = group->failing = false;
+		group->attempts = group->retry_ms = 0;
 		group->gone = run->declaration == NULL || run->is_other;
 		if (run->result == NULL)
 			(void) rt_query_group_set_state(group, NULL);
@@ -512,7 +491,7 @@ finish(Round *round)
 		take_result(&events, run);
 		run->group->run_ms = round->now_ms;
 		if (run->group->failing)
-			rt_query_round_due(round->now_ms + pause_after_run(run->group));
+			rt_group_put_off_failed(run->group, round->now_ms);
 	}
 	note_positions(round);
 	rt_query_events_add_end(&events, rt_changes_position());

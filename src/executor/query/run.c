@@ -4,7 +4,7 @@
  *
  * A subtransaction, because what users have written may fail; within it role
  * and claims are lent, read only as the transaction is, until the deadline.
- * Settings that it changes end with it.
+ * Settings that it changes end with it, and so do its locks.
  */
 #include "postgres.h"
 
@@ -16,7 +16,7 @@
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/query/events.h"
-#include "src/executor/query/prepared.h"
+#include "src/executor/query/lock.h"
 #include "src/executor/query/run.h"
 #include "src/executor/query/together.h"
 #include "src/guc.h"
@@ -26,6 +26,7 @@
 #define TOGETHER_LEAST 4			/* groups; to ask for fewer one by one is as good */
 #define TOGETHER_MOST 500
 #define ALONE_TIMES 100
+#define ATTEMPTS_CHANGED 5
 
 /* Nobody has sent it. */
 static RtRequest nobodys_request;
@@ -89,7 +90,7 @@ static void
 run_query(void *arg)
 {
 	RtGroupRun *run = arg;
-	RtQuery    *query = rt_query_prepared(run->declaration);
+	RtQuery    *query = rt_query_lock(run->declaration);
 	NullableDatum *values;
 
 	run->expected = NULL;
@@ -116,11 +117,33 @@ run_as_group(const RtGroupRun *run, RunFunction function, void *arg)
 	rt_query_group_key_session(&run->key, &session);
 	rt_identity_borrow(&nobodys_request, &session, run->key.user_data,
 					   strlen(run->key.user_data));
+	rt_query_wait_briefly();
 	function(arg);
 	rt_identity_give_back();
 }
 
 /* ---- around it ---- */
+
+/* Of those that follow one another the log has fewer and fewer. */
+static bool
+is_to_be_logged(const RtGroupRun *run)
+{
+	uint32		number = run->group->attempts + 1;
+
+	return (number & (number - 1)) == 0;
+}
+
+/*
+ * Others have locked something, or have just changed it and were not to be locked
+ * out, as functions are not.
+ */
+static bool
+is_for_later(const RtGroupRun *run)
+{
+	return rt_query_is_locked() ||
+		(geterrcode() == ERRCODE_T_R_SERIALIZATION_FAILURE &&
+		 run->group->attempts < ATTEMPTS_CHANGED);
+}
 
 /* NULL: it will be told by another run. */
 static void
@@ -135,9 +158,15 @@ note_fault(RtGroupRun *run, MemoryContext context)
 		FlushErrorState();
 		return;
 	}
-	error = CopyErrorData();
 	run->result = NULL;
-	if (rt_fault_from_error(&run->fault, error, &scene))
+	run->locked = is_for_later(run);
+	if (run->locked)
+	{
+		FlushErrorState();
+		return;
+	}
+	error = CopyErrorData();
+	if (rt_fault_from_error(&run->fault, error, &scene) && is_to_be_logged(run))
 		EmitErrorReport();
 	FlushErrorState();
 }
@@ -155,7 +184,8 @@ run_safely(const RtGroupRun *as, RunFunction function, void *arg, RtGroupRun *fa
 	PG_TRY();
 	{
 		run_as_group(as, function, arg);
-		ReleaseCurrentSubTransaction();
+		/* nothing was written, but there are locks, and others may wait for them */
+		RollbackAndReleaseCurrentSubTransaction();
 		done = true;
 	}
 	PG_CATCH();
@@ -279,7 +309,7 @@ run_batch(void *arg)
 {
 	Batch	   *batch = arg;
 	const RtStreamDeclaration *declaration = batch->runs[0]->declaration;
-	RtQuery    *query = rt_query_prepared(declaration);
+	RtQuery    *query = rt_query_lock(declaration);
 
 	if (!rt_query_can_gather(query) || query->alone-- > 0)
 		return;

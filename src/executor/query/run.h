@@ -23,6 +23,7 @@ typedef struct RtGroupRun
 	RtQueryResult *expected;	/* by another run, to be checked with, or NULL */
 	bool		is_other;		/* its result depends on who asks since */
 	bool		together;		/* it was run with others, or that was tried */
+	bool		locked;			/* somebody has locked what it reads: to be run later */
 	RtFault		fault;
 	uint64		number;			/* of the last event that clients get */
 	int64		due_ms;			/* not before that; 0 = nobody knows when */
