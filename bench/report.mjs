@@ -439,14 +439,32 @@ send a head, a byte in each second.
 ${table(['clients', 'p50 (µs)', 'p99 (µs)', 'p50 to alone', 'p99 to alone', 'CPU of the server (% of a core)'], rows)}`;
 }
 
+// ---- roles ----
+
+function roles() {
+  const groups = [...summary('roles', [0], 1, ['rate', 'p50', 'cpu'])];
+  const counts = ['1', '2', '20', '200'];
+  const rows = groups.map(([name, byCount]) => {
+    const values = Object.fromEntries(byCount);
+    return [`\`${name}\``, show(values['1']?.rate), show(values['1']?.cpu),
+      ...counts.slice(1).flatMap((count) => [ratio(values[count]?.rate, values['1']?.rate), show(values[count]?.cpu)])];
+  });
+  return `## Roles in turn
+
+200 connections, one call at a time each, that together have so many roles. \`lookup\` reads a row of a table without
+row-level security, \`rls\` one of a table with a policy that names \`current_user\`. Ratios are to the calls per second with one role.
+
+${table(['function', '1 role /s', 'CPU each (µs)', '2 roles', 'CPU', '20 roles', 'CPU', '200 roles', 'CPU'], rows)}`;
+}
+
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, compression, memory };
+  queries, logins, guarded, 'half-open': halfOpen, roles, compression, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
-  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections',
+  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'roles': 'Roles in turn',
   'compression': 'Compression', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));

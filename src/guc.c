@@ -78,6 +78,7 @@ char	   *realtime_metrics_token = NULL;
 int			realtime_mode = RT_MODE_PRODUCTION;
 char	   *realtime_path = NULL;
 int			realtime_payload_memory = 64 * 1024;
+int			realtime_plan_memory = 32 * 1024;
 int			realtime_ping_interval = 60000;
 bool		realtime_pipelined_commits = true;
 int			realtime_port = 7432;
@@ -547,6 +548,9 @@ define_times(void)
 {
 	define_int("realtime.handler_timeout", "Time that a call may take.",
 			   &realtime_handler_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.plan_memory",
+			   "Memory of each executor for plans of SQL functions that it keeps for roles.",
+			   &realtime_plan_memory, 64, 16 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
 	define_int("realtime.query_timeout",
 			   "Time that a run of a live query may take.",
 			   &realtime_query_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);

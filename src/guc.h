@@ -79,7 +79,8 @@ extern int	realtime_queue_depth;
 extern int	realtime_rate_identities;
 extern int	realtime_ring_size; /* kB */
 extern int	realtime_stat_paths;
-extern int	realtime_payload_memory;	/* kB */
+extern int	realtime_payload_memory;
+extern int	realtime_plan_memory;	/* kB */
 extern int	realtime_query_changes_max; /* rows */
 extern int	realtime_query_ring_size;	/* kB */
 extern int	realtime_live_table_memory; /* kB */

@@ -456,10 +456,7 @@ clear(RtFunction *function)
 	double		mean_us = function->mean_us;
 	Oid			oid = function->oid;
 
-	if (function->plan != NULL)
-		SPI_freeplan(function->plan);
-	function->plan = NULL;
-	rt_sql_body_forget(function);
+	rt_role_plans_forget(function);
 	forget_defaults(function);
 	MemoryContextReset(context);
 

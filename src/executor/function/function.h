@@ -16,6 +16,7 @@
 #include "utils/plancache.h"
 
 #include "src/catalog/value_writer.h"
+#include "src/executor/function/role_plan.h"
 
 typedef enum RtParameterKind
 {
@@ -55,7 +56,7 @@ typedef enum RtResultKind
 	RT_RESULT_ROW
 } RtResultKind;
 
-#define RT_PRIVILEGES_KEPT 4
+#define RT_PRIVILEGES_KEPT 64
 
 /* What a role may do; void once privileges have changed. */
 typedef struct RtPrivileges
@@ -65,17 +66,6 @@ typedef struct RtPrivileges
 	bool		may_execute;
 	bool		may_use_schema;
 } RtPrivileges;
-
-/* The body of an SQL function, prepared as one role; see sql_body.c. */
-typedef struct RtSqlPlan
-{
-	Oid			role;
-	uint64		generation;		/* of privileges */
-	SPIPlanPtr	plan;			/* NULL = none */
-	bool		refused;		/* it is for PostgreSQL's own handler */
-	int			returning;		/* statements that return rows */
-	bool		stops_early;	/* the last needs to give one row only */
-} RtSqlPlan;
 
 typedef struct RtFunction
 {
@@ -115,13 +105,9 @@ typedef struct RtFunction
 	RtRowWriter *row_writer;	/* ROW: of the last row type met */
 
 	bool		inlinable;		/* a query around it would be planned whole */
-	SPIPlanPtr	plan;			/* of that query; NULL = not made yet */
-	TupleDesc	plan_row;		/* row type when it was made */
-
+	RtRolePlan *recent_plans[RT_PLANS]; /* used last, of whichever role; or NULL */
 	const char *sql_body;		/* NULL = not one that we plan */
 	SQLFunctionParseInfoPtr sql_names;	/* of its parameters */
-	RtSqlPlan	sql_plans[RT_PRIVILEGES_KEPT];	/* by role */
-
 	RtPrivileges privileges[RT_PRIVILEGES_KEPT];	/* by role */
 } RtFunction;
 

@@ -299,23 +299,20 @@ make_plan(RtFunction *function)
  * The columns of a query's * are found once, and nothing tells the plan when
  * the row type of a function has changed: that is for us to see.
  */
-static void
-refresh_plan(RtFunction *function, TupleDesc row)
+static RtRolePlan *
+current_plan(RtFunction *function, TupleDesc row)
 {
+	RtRolePlan *plan = rt_role_plan_of(function, RT_PLAN_OF_SET);
 	MemoryContext old;
 
-	if (function->plan != NULL && equalTupleDescs(function->plan_row, row))
-		return;
-	if (function->plan != NULL)
-		SPI_freeplan(function->plan);
-	function->plan = NULL;
-	if (function->plan_row != NULL)
-		FreeTupleDesc(function->plan_row);
-
-	old = MemoryContextSwitchTo(function->context);
-	function->plan_row = CreateTupleDescCopy(row);
+	if (plan->plan != NULL && equalTupleDescs(plan->row, row))
+		return plan;
+	rt_role_plan_clear(plan);
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	plan->row = CreateTupleDescCopy(row);
 	MemoryContextSwitchTo(old);
-	function->plan = make_plan(function);
+	plan->plan = make_plan(function);
+	return plan;
 }
 
 void
@@ -323,6 +320,7 @@ rt_result_set_run_query(RtResultSet *set, RtFunction *function,
 						RtArguments *arguments)
 {
 	SPIExecuteOptions options;
+	RtRolePlan *plan;
 	int			result;
 
 	set->receiver.receiveSlot = on_row;
@@ -338,8 +336,9 @@ rt_result_set_run_query(RtResultSet *set, RtFunction *function,
 	options.params = rt_arguments_params(function, arguments);
 
 	SPI_connect();
-	refresh_plan(function, set->expected);
-	result = SPI_execute_plan_extended(function->plan, &options);
+	plan = current_plan(function, set->expected);
+	rt_role_plan_note_use(plan);
+	result = SPI_execute_plan_extended(plan->plan, &options);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "could not run function \"%s\": %s", function->name,
 			 SPI_result_code_string(result));

@@ -40,7 +40,7 @@ typedef struct BodyResult
 {
 	DestReceiver receiver;		/* first */
 	const RtFunction *function;
-	const RtSqlPlan *plan;
+	const RtRolePlan *plan;
 	int			statement;		/* of those that return rows, counted from 1 */
 	bool		found;
 	NullableDatum *value;
@@ -73,21 +73,6 @@ rt_sql_body_describe(RtFunction *function, HeapTuple tuple)
 					&function->result_by_value);
 }
 
-static void
-forget_plan(RtSqlPlan *plan)
-{
-	if (plan->plan != NULL)
-		SPI_freeplan(plan->plan);
-	memset(plan, 0, sizeof(*plan));
-}
-
-void
-rt_sql_body_forget(RtFunction *function)
-{
-	for (int i = 0; i < RT_PRIVILEGES_KEPT; i++)
-		forget_plan(&function->sql_plans[i]);
-}
-
 /* ---- planning ---- */
 
 /* Whether a statement is one query, no utility command, after rewriting. */
@@ -107,7 +92,7 @@ only_query(CachedPlanSource *source)
  * for us.
  */
 static bool
-examine_plan(const RtFunction *function, RtSqlPlan *plan)
+examine_plan(const RtFunction *function, RtRolePlan *plan)
 {
 	ListCell   *cell;
 	Query	   *last = NULL;
@@ -133,7 +118,7 @@ examine_plan(const RtFunction *function, RtSqlPlan *plan)
 }
 
 static void
-prepare(const RtFunction *function, RtSqlPlan *plan)
+prepare(const RtFunction *function, RtRolePlan *plan)
 {
 	SPIPrepareOptions options;
 
@@ -151,21 +136,19 @@ prepare(const RtFunction *function, RtSqlPlan *plan)
  * The plan of the current role, prepared if necessary; refused if the body is
  * not for us.  A change of tables may turn one into the other.
  */
-static const RtSqlPlan *
+static RtRolePlan *
 plan_of_role(RtFunction *function)
 {
 	uint64		generation = rt_privilege_generation();
-	Oid			role = GetUserId();
-	RtSqlPlan  *plan = &function->sql_plans[role % RT_PRIVILEGES_KEPT];
+	RtRolePlan *plan = rt_role_plan_of(function, RT_PLAN_OF_BODY);
 
-	if (plan->plan != NULL && plan->role == role &&
-		plan->generation == generation && SPI_plan_is_valid(plan->plan))
+	if (plan->plan != NULL && plan->generation == generation &&
+		SPI_plan_is_valid(plan->plan))
 		return plan;
 
-	forget_plan(plan);
+	rt_role_plan_clear(plan);
 	prepare(function, plan);
 	plan->refused = !examine_plan(function, plan);
-	plan->role = role;
 	plan->generation = generation;
 	return plan;
 }
@@ -245,6 +228,7 @@ rt_sql_body_run(RtFunction *function, RtArguments *arguments,
 				NullableDatum *value)
 {
 	BodyResult	result;
+	RtRolePlan *plan;
 
 	memset(&result, 0, sizeof(result));
 	result.function = function;
@@ -254,9 +238,11 @@ rt_sql_body_run(RtFunction *function, RtArguments *arguments,
 	value->isnull = true;
 
 	SPI_connect();
-	result.plan = plan_of_role(function);
-	if (!result.plan->refused)
+	plan = plan_of_role(function);
+	rt_role_plan_note_use(plan);
+	result.plan = plan;
+	if (!plan->refused)
 		run_plan(&result, arguments);
 	SPI_finish();
-	return !result.plan->refused;
+	return !plan->refused;
 }

@@ -16,9 +16,6 @@
  */
 extern void rt_sql_body_describe(RtFunction *function, HeapTuple tuple);
 
-/* Frees the plans. */
-extern void rt_sql_body_forget(RtFunction *function);
-
 /*
  * Runs the body and puts the function's value, in the current memory context,
  * into *result.  Returns false, having done nothing, if the body must be run
