@@ -16,6 +16,7 @@
 
 #include "src/backend/after_commit.h"
 #include "src/ipc/change_ring.h"
+#include "src/ipc/client.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
 #include "src/ipc/tail_hint.h"
@@ -25,8 +26,22 @@
 static bool declarations_changed = false;
 static bool events_removed = false;
 static bool settings_changed = false;
+static bool names_to_recheck = false;
+static bool all_to_recheck = false;
 static bool wake_workers = false;
 static bool vacate_end = false;
+
+/* What they may see may have changed. */
+static void
+recheck_everybody(bool by_name)
+{
+	RtOrder		order;
+
+	memset(&order, 0, sizeof(order));
+	order.kind = RT_ORDER_RECHECK;
+	order.by_name = by_name;
+	rt_clients_order(&order, 1);
+}
 
 static void
 on_resource_release(ResourceReleasePhase phase, bool is_commit,
@@ -35,6 +50,8 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	bool		changed = declarations_changed;
 	bool		removed = events_removed;
 	bool		settings = settings_changed;
+	bool		recheck = names_to_recheck || all_to_recheck;
+	bool		by_name = !all_to_recheck;
 	bool		wake = wake_workers;
 
 	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
@@ -42,6 +59,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	if (vacate_end)
 		rt_database_vacate_end();
 	vacate_end = declarations_changed = events_removed = settings_changed = wake_workers = false;
+	names_to_recheck = all_to_recheck = false;
 	if (!is_commit)
 		return;
 
@@ -54,6 +72,8 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	}
 	if (changed || wake)
 		rt_catalog_changed();
+	if (recheck)
+		recheck_everybody(by_name);
 	if (changed)
 	{
 		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
@@ -85,6 +105,18 @@ void
 rt_after_commit_settings_changed(void)
 {
 	settings_changed = true;
+}
+
+void
+rt_after_commit_recheck_names(void)
+{
+	names_to_recheck = true;
+}
+
+void
+rt_after_commit_recheck_all(void)
+{
+	all_to_recheck = true;
 }
 
 void

@@ -13,6 +13,13 @@ extern void rt_after_commit_install(void);
 /* Once this commits, declarations have changed. */
 extern void rt_after_commit_declarations_changed(void);
 
+/*
+ * What clients may see may have changed: all are asked again about what they have
+ * subscribed to by name, or about everything.
+ */
+extern void rt_after_commit_recheck_names(void);
+extern void rt_after_commit_recheck_all(void);
+
 /* Settings of roles or of a database have changed. */
 extern void rt_after_commit_settings_changed(void);
 

@@ -20,12 +20,14 @@
 #include "src/backend/database_guard.h"
 #include "src/backend/declare/dependency.h"
 #include "src/backend/live/table.h"
+#include "src/backend/rights.h"
 #include "src/backend/watch/watch.h"
 
 static const RtCommandWatcher *const watchers[] = {
 	&rt_database_watcher,
 	&rt_dependency_watcher,
 	&rt_live_watcher,
+	&rt_rights_watcher,
 	&rt_watch_watcher
 };
 

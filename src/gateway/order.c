@@ -20,6 +20,8 @@ recheck(RtConnection *connection, const RtWish *wish)
 	connection->rechecked = wish->number;
 	if (wish->of_topic)
 		rt_recheck_topic(connection, wish->topic_hash);
+	else if (wish->by_name)
+		rt_recheck_names(connection);
 	else
 		rt_recheck_connection(connection);
 }

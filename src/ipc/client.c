@@ -41,6 +41,7 @@ typedef struct Place
 	uint32		wish_topic;
 	uint16		wish_code;
 	bool		wish_recheck;
+	bool		wish_by_name;
 	bool		wish_of_topic;
 } Place;
 
@@ -398,7 +399,7 @@ rt_clients_count(const RtOrder *order)
 	return count;
 }
 
-/* Of several topics all are meant. */
+/* Of several topics all are meant, and streams if one order means them. */
 static void
 wish_recheck(Place *place, const RtOrder *order)
 {
@@ -406,6 +407,7 @@ wish_recheck(Place *place, const RtOrder *order)
 		(!place->wish_recheck ||
 		 (place->wish_of_topic && place->wish_topic == order->topic_hash));
 	place->wish_topic = order->topic_hash;
+	place->wish_by_name = order->by_name && (!place->wish_recheck || place->wish_by_name);
 	place->wish_recheck = true;
 }
 
@@ -509,6 +511,7 @@ take_wish(Place *place, uint32 connection, RtWish *wish)
 	wish->serial = place->wish_serial;
 	wish->number = place->wish_number;
 	wish->recheck = place->wish_recheck;
+	wish->by_name = place->wish_by_name;
 	wish->of_topic = place->wish_of_topic;
 	wish->topic_hash = place->wish_topic;
 	wish->code = place->wish_code;

@@ -53,6 +53,7 @@ typedef struct RtOrder
 	char		reason[RT_CLIENT_REASON_MAX + 1];	/* UTF-8 */
 
 	/* RECHECK */
+	bool		by_name;		/* only what is subscribed by name, no streams */
 	bool		of_topic;		/* only of the topic with this hash */
 	uint32		topic_hash;
 } RtOrder;
@@ -64,6 +65,7 @@ typedef struct RtWish
 	uint64		serial;
 	uint64		number;			/* of the last order in it */
 	bool		recheck;
+	bool		by_name;
 	bool		of_topic;
 	uint32		topic_hash;
 	uint16		code;			/* 0 = it is not to be disconnected */

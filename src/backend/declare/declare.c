@@ -22,6 +22,7 @@
 #include "src/backend/declare/parameter.h"
 #include "src/backend/declare/store.h"
 #include "src/backend/declare/template_check.h"
+#include "src/backend/declare/verdict_change.h"
 #include "src/backend/live/table.h"
 #include "src/catalog/declaration.h"
 #include "src/compat.h"
@@ -320,6 +321,7 @@ realtime_declaration_changed(PG_FUNCTION_ARGS)
 
 	if (trigger->tg_trigger->tgnargs > 0)
 		note_templates(trigger, trigger->tg_trigger->tgargs[0]);
+	rt_verdict_change_note(trigger);
 	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigger->tg_relation));
 	rt_after_commit_declarations_changed();
 	PG_RETURN_POINTER(NULL);

@@ -24,6 +24,8 @@ static char packed[RT_SUBSCRIBE_BATCH_MAX * (sizeof(uint16) + RT_TOPIC_MAX)];
 static uint32 packed_len = 0;
 static int	packed_count = 0;
 
+#define BY_NAME 1				/* as the ticket of a question: streams go on */
+
 static void
 pack(const RtTopic *topic)
 {
@@ -37,7 +39,7 @@ pack(const RtTopic *topic)
 
 /* Returns false, and closes the connection, if nobody can be asked. */
 static bool
-ask_packed(RtConnection *connection)
+ask_packed(RtConnection *connection, bool by_name)
 {
 	RtQuestionTexts texts = {.args = {packed, packed_len}};
 	RtQuestion	question;
@@ -47,6 +49,7 @@ ask_packed(RtConnection *connection)
 	{
 		rt_question_init(&question, connection, RT_REQUEST_RECHECK);
 		question.catalog_generation = rt_catalog_generation();
+		question.ticket = by_name ? BY_NAME : 0;
 		asked = rt_service_takes_requests() && rt_ask(connection, &question, &texts);
 	}
 	if (!asked)
@@ -64,7 +67,7 @@ is_asked_about(const RtTopic *topic, const uint32 *topic_hash)
 }
 
 static void
-recheck(RtConnection *connection, const uint32 *topic_hash)
+recheck(RtConnection *connection, const uint32 *topic_hash, bool by_name)
 {
 	dlist_iter	iter;
 
@@ -77,22 +80,28 @@ recheck(RtConnection *connection, const uint32 *topic_hash)
 		if (!is_asked_about(topic, topic_hash))
 			continue;
 		pack(topic);
-		if (packed_count == RT_SUBSCRIBE_BATCH_MAX && !ask_packed(connection))
+		if (packed_count == RT_SUBSCRIBE_BATCH_MAX && !ask_packed(connection, by_name))
 			return;
 	}
-	(void) ask_packed(connection);
+	(void) ask_packed(connection, by_name);
 }
 
 void
 rt_recheck_connection(RtConnection *connection)
 {
-	recheck(connection, NULL);
+	recheck(connection, NULL, false);
+}
+
+void
+rt_recheck_names(RtConnection *connection)
+{
+	recheck(connection, NULL, true);
 }
 
 void
 rt_recheck_topic(RtConnection *connection, uint32 topic_hash)
 {
-	recheck(connection, &topic_hash);
+	recheck(connection, &topic_hash, false);
 }
 
 /* ---- verdicts ---- */
@@ -115,12 +124,12 @@ take_away(RtConnection *connection, const char *name, uint16 len, RtText reason)
 
 /* Returns false if the connection ends. */
 static bool
-apply(RtConnection *connection, const char *name, uint16 len, RtVerdict verdict,
-	  RtText reason)
+apply(RtConnection *connection, const RtRequest *request, const char *name, uint16 len,
+	  RtVerdict verdict, RtText reason)
 {
 	if (verdict == RT_VERDICT_DENY)
 		take_away(connection, name, len, reason);
-	else if (verdict == RT_VERDICT_STREAM &&
+	else if (verdict == RT_VERDICT_STREAM && request->asked.ticket != BY_NAME &&
 			 rt_subscription_find(connection, name, len) != NULL)
 	{
 		rt_connection_close(connection, RT_CLOSE_EXPIRED, "What you may see has changed");
@@ -148,7 +157,7 @@ rt_recheck_answer(RtConnection *connection, RtRequest *request)
 
 		memcpy(&len, name, sizeof(len));
 		name += sizeof(len);
-		if (!apply(connection, name, len, (RtVerdict) (uint8) verdict[0], reason))
+		if (!apply(connection, request, name, len, (RtVerdict) (uint8) verdict[0], reason))
 			return;
 		verdict += 2 + reason.len;
 	}

@@ -12,6 +12,9 @@
 /* All of a connection's; it gets events as before until it is known. */
 extern void rt_recheck_connection(RtConnection *connection);
 
+/* The same, but who follows streams goes on to. */
+extern void rt_recheck_names(RtConnection *connection);
+
 /* The same, but only of topics with a hash. */
 extern void rt_recheck_topic(RtConnection *connection, uint32 topic_hash);
 

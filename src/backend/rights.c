@@ -1,0 +1,130 @@
+/*
+ * rights.c
+ *		Commands after which clients may perhaps see less than before.
+ *
+ * A verdict is kept with the subscription for which it was given, and nobody is
+ * asked for each event.  So it has to be asked again when what it was made of may
+ * have changed: grants, policies, the function that has given it, the role.  What
+ * only gives more is of no concern: who was refused asks by himself.
+ *
+ * Who follows a stream can only be asked by having it come back.  That is done for
+ * what takes rights away, and not for each function that is replaced.
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+
+#include "src/backend/after_commit.h"
+#include "src/backend/rights.h"
+#include "src/guc.h"
+
+static void note_command(RtCommand *command, void **notes);
+
+const RtCommandWatcher rt_rights_watcher = {
+	.before = note_command
+};
+
+/* Of roles there is one set for all databases. */
+static bool
+is_our_database(void)
+{
+	return MyDatabaseId == get_database_oid(realtime_database, true);
+}
+
+static bool
+changes_row_security(const AlterTableStmt *statement)
+{
+	ListCell   *cell;
+
+	foreach(cell, statement->cmds)
+	{
+		switch (lfirst_node(AlterTableCmd, cell)->subtype)
+		{
+			case AT_EnableRowSecurity:
+			case AT_DisableRowSecurity:
+			case AT_ForceRowSecurity:
+			case AT_NoForceRowSecurity:
+				return true;
+			default:
+				break;
+		}
+	}
+	return false;
+}
+
+/* Passwords and such are of no concern to calls. */
+static bool
+changes_role(const AlterRoleStmt *statement)
+{
+	static const char *const options[] = {
+		"superuser", "inherit", "bypassrls", "rolemembers"
+	};
+	ListCell   *cell;
+
+	foreach(cell, statement->options)
+	{
+		for (size_t i = 0; i < lengthof(options); i++)
+		{
+			if (strcmp(lfirst_node(DefElem, cell)->defname, options[i]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether it takes away, from whomever, what is in this database. */
+static bool
+takes_away(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_GrantStmt:
+			return !((GrantStmt *) statement)->is_grant;
+		case T_CreatePolicyStmt:
+		case T_AlterPolicyStmt:
+			return true;
+		case T_DropStmt:
+			return ((DropStmt *) statement)->removeType == OBJECT_POLICY;
+		case T_AlterTableStmt:
+			return changes_row_security((AlterTableStmt *) statement);
+		default:
+			return false;
+	}
+}
+
+/* The same of a role. */
+static bool
+takes_from_role(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_GrantRoleStmt:
+			return !((GrantRoleStmt *) statement)->is_grant;
+		case T_AlterRoleStmt:
+			return changes_role((AlterRoleStmt *) statement);
+		case T_DropRoleStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+replaces_function(Node *statement)
+{
+	return IsA(statement, AlterFunctionStmt) ||
+		(IsA(statement, CreateFunctionStmt) && ((CreateFunctionStmt *) statement)->replace);
+}
+
+static void
+note_command(RtCommand *command, void **notes)
+{
+	Node	   *statement = command->statement;
+
+	if (takes_from_role(statement) || (takes_away(statement) && is_our_database()))
+		rt_after_commit_recheck_all();
+	else if (replaces_function(statement) && is_our_database())
+		rt_after_commit_recheck_names();
+}

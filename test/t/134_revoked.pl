@@ -1,0 +1,128 @@
+# Who may not see a topic any more gets nothing more of it, whatever has taken it
+# away: a grant, a policy, a role, the function that decides, the declaration, the
+# token, or a word.
+use strict;
+use warnings;
+
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use RealtimeLife;
+use RealtimeTest;
+use RealtimeToken;
+
+my $secret = 'a secret of more than thirty-two bytes, as it should be';
+my $node = life_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.jwt_secret' => $secret);
+
+$node->safe_psql('postgres', q{
+CREATE ROLE red; CREATE ROLE blue; CREATE ROLE reader;
+GRANT red, blue TO realtime_executor;
+GRANT USAGE ON SCHEMA app TO PUBLIC;
+CREATE TABLE app.secret (topic text PRIMARY KEY, who name);
+ALTER TABLE app.secret ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_of_them ON app.secret USING (true);
+INSERT INTO app.secret VALUES ('of:a', 'red');
+GRANT SELECT ON app.secret TO reader;
+GRANT reader TO red, blue;
+CREATE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS
+$$ SELECT EXISTS (SELECT FROM app.secret s WHERE s.topic = may.topic) $$;
+CREATE FUNCTION app.may_not(topic text) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT current_user <> $$red$$::name';
+CREATE FUNCTION app.has_color(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT realtime.user_data() ->> 'color' = 'good' $$;
+CREATE FUNCTION app.rows() RETURNS TABLE (id integer) STABLE LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION app.follows() RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT EXISTS (SELECT FROM app.secret) $$;
+CREATE FUNCTION app.refuse_red(topic text) RETURNS text STABLE LANGUAGE sql AS $$ SELECT CASE WHEN current_user = 'red' AND topic LIKE 'of:%' THEN 'NOT_RED' END $$;
+SELECT realtime.topic('of:{what}', access => 'app.may(text)'), realtime.topic('open:{what}', open => true),
+	realtime.topic('color:{what}', access => 'app.has_color(text)'),
+	realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.follows()');
+});
+wait_for_call($node, 'app/echo', ['x']);
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+sub client { my ($role, %more) = @_; return ws_connect($node, headers => { Authorization => 'Bearer ' . jwt({ sub => "u-$role", role => $role, %more }, secret => $secret) }); }
+
+# Both see it, then one of them does not; the other one gets what comes, and when
+# both have got a later event of another topic the first has had its chance.
+sub subscribed
+{
+	my %ws = map { $_ => client($_) } qw(red blue);
+	for my $ws (values %ws)
+	{
+		is(ws_subscribe($ws, $_)->{type}, 'subscribed', "subscribed to $_") for qw(of:a open:end);
+	}
+	return %ws;
+}
+sub taken_away
+{
+	my ($name, $reason, $take, $give, %option) = @_;
+	my %ws = subscribed();
+	my @gone = @{ $option{gone} // ['red'] };
+	my @stay = grep { my $role = $_; !grep { $_ eq $role } @gone } qw(red blue);
+	my $began = time;
+	sql($take);
+	for my $role (@gone)
+	{
+		my $denial = ws_wait($ws{$role}, sub { ($_->{type} // '') eq 'subscribe-denied' && $_->{topic} eq 'of:a' });
+		is($denial->{reason}, $reason, "$name: $role is told why");
+	}
+	note(sprintf '%s: after %.3f s', $name, time - $began);
+	sql(q{SELECT realtime.publish('of:a', 'secret'); SELECT realtime.publish('open:end', 'end')});
+	for my $role (@gone)
+	{
+		is(ws_wait($ws{$role}, sub { defined $_->{event} })->{event}, 'end', "$name: $role gets nothing of it");
+		is(ws_call($ws{$role}, 'app/echo', ['x'])->{data}, 'x', "$name: and is connected");
+	}
+	is(ws_wait($ws{$_}, sub { defined $_->{event} })->{event}, 'secret', "$name: $_ does") for @stay;
+	ws_close($_) for values %ws;
+	sql($give);
+	my $again = client('red');
+	ok(poll_until(sub { ws_subscribe($again, 'of:a')->{type} eq 'subscribed' }), "$name: given back, who asks may") if $give;
+	ws_close($again);
+	return;
+}
+
+taken_away('a policy that is altered', 'FORBIDDEN', q{ALTER POLICY all_of_them ON app.secret USING (current_user <> 'red')}, q{ALTER POLICY all_of_them ON app.secret USING (true)});
+taken_away('a restrictive policy that is made', 'FORBIDDEN', q{CREATE POLICY not_red ON app.secret AS RESTRICTIVE USING (current_user <> 'red')}, q{DROP POLICY not_red ON app.secret});
+taken_away('a policy that is dropped', 'FORBIDDEN', q{DROP POLICY all_of_them ON app.secret}, q{CREATE POLICY all_of_them ON app.secret USING (true)}, gone => [qw(red blue)]);
+taken_away('a grant on a table', 'FORBIDDEN', q{REVOKE SELECT ON app.secret FROM reader}, q{GRANT SELECT ON app.secret TO reader}, gone => [qw(red blue)]);
+taken_away('membership of a role', 'FORBIDDEN', q{REVOKE reader FROM red}, q{GRANT reader TO red});
+taken_away('the function', 'FORBIDDEN', q{CREATE OR REPLACE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT current_user <> 'red' $$},
+	q{CREATE OR REPLACE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT EXISTS (SELECT FROM app.secret s WHERE s.topic = may.topic) $$});
+taken_away('the declaration', 'FORBIDDEN', q{SELECT realtime.topic('of:{what}', access => 'app.may_not(text)')}, q{SELECT realtime.topic('of:{what}', access => 'app.may(text)')});
+taken_away('the end of the declaration', 'FORBIDDEN', q{SELECT realtime.drop('of:{what}')}, q{SELECT realtime.topic('of:{what}', access => 'app.may(text)')}, gone => [qw(red blue)]);
+taken_away('a hook', 'NOT_RED', q{SELECT realtime.hook('subscribe', 'app.refuse_red(text)')}, q{SELECT realtime.hook('subscribe', NULL)});
+taken_away('row-level security that is switched on for good', 'FORBIDDEN', q{BEGIN; DROP POLICY all_of_them ON app.secret; ALTER TABLE app.secret DISABLE ROW LEVEL SECURITY; ALTER TABLE app.secret ENABLE ROW LEVEL SECURITY; COMMIT},
+	q{CREATE POLICY all_of_them ON app.secret USING (true)}, gone => [qw(red blue)]);
+taken_away('a word', 'FORBIDDEN', q{BEGIN; DELETE FROM app.secret; SELECT realtime.recheck('u-red', 'of:a'); SELECT realtime.recheck('u-blue'); COMMIT}, q{INSERT INTO app.secret VALUES ('of:a', 'red')}, gone => [qw(red blue)]);
+
+# The token
+my $ws = client('red', color => 'good');
+is(ws_subscribe($ws, 'color:a')->{type}, 'subscribed', 'what the token lets see');
+ws_send($ws, { type => 'auth', token => jwt({ sub => 'u-red', role => 'red', color => 'bad' }, secret => $secret) });
+is(ws_wait($ws, sub { ($_->{type} // '') eq 'subscribe-denied' })->{reason}, 'FORBIDDEN', 'the next one does not');
+
+# What changes nothing for anybody is not noticed
+my %ws = subscribed();
+my $follower = client('blue');
+is(ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{ok}, JSON::PP::true, 'a stream');
+sql(q{CREATE TABLE app.other (n integer); GRANT SELECT ON app.other TO red; CREATE OR REPLACE FUNCTION app.unrelated() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+	SELECT realtime.topic('more:{what}', open => true), realtime.rpc('app/more', 'app.unrelated()');
+	SELECT realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.follows()', max => 7);
+	BEGIN; REVOKE SELECT ON app.secret FROM reader; ROLLBACK});
+wait_for_call($node, 'app/more');
+sql(q{SELECT realtime.publish('of:a', 'still'); SELECT realtime.publish('rows', 'created', '{"id": 2}')});
+is(ws_wait($ws{$_}, sub { ($_->{type} // '') eq 'subscribe-denied' || defined $_->{event} })->{event}, 'still', "$_ gets on") for qw(red blue);
+is(ws_wait($follower, sub { defined $_->{event} && $_->{topic} eq 'rows' })->{event}, 'created', 'and so does who follows a stream');
+
+# Who follows a stream comes back, and is asked
+sql(q{REVOKE SELECT ON app.secret FROM reader});
+is(ws_close_code($follower), 4408, 'what takes rights away has followers come back');
+$follower = client('blue');
+is(ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{code}, 'FORBIDDEN', 'and those who may not stay out');
+sql(q{GRANT SELECT ON app.secret TO reader});
+ok(poll_until(sub { ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{ok} }), 'until they may');
+sql(q{SELECT realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.follows()', gate => 'app.follows()')});
+is(ws_close_code($follower), 4408, 'so does a stream that is declared with another function that decides');
+
+no_crash($node);
+done_testing();
