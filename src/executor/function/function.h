@@ -56,7 +56,7 @@ typedef enum RtResultKind
 	RT_RESULT_ROW
 } RtResultKind;
 
-#define RT_PRIVILEGES_KEPT 64
+#define RT_PRIVILEGES_KEPT 256
 
 /* What a role may do; void once privileges have changed. */
 typedef struct RtPrivileges
