@@ -56,6 +56,8 @@ char	   *realtime_jwt_role_claim = NULL;
 char	   *realtime_jwt_secret = NULL;
 char	   *realtime_listen_addresses = NULL;
 int			realtime_live_table_memory = 16 * 1024;
+int			realtime_log_repeat_interval = 60000;
+int			realtime_log_repeats = 10;
 int			realtime_max_backpressure = 1024 * 1024;
 int			realtime_max_batch = 50;
 int			realtime_max_calls_in_flight = 64;
@@ -611,6 +613,13 @@ define_limits(void)
 	define_int("realtime.max_payload", "Bytes of a client's message.",
 			   &realtime_max_payload, 1024, 64 * 1024 * 1024,
 			   PGC_SIGHUP, GUC_UNIT_BYTE);
+	define_int("realtime.log_repeat_interval",
+			   "Time in which errors of one kind are counted for the log.",
+			   &realtime_log_repeat_interval, 1000, 24 * 60 * 60 * 1000,
+			   PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.log_repeats",
+			   "Errors of one kind that are logged in that time; -1 is all.",
+			   &realtime_log_repeats, -1, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.max_retries",
 			   "Times that a call is run again after a serialization failure or deadlock.",
 			   &realtime_max_retries, 0, 100, PGC_SIGHUP, 0);

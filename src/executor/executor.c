@@ -64,6 +64,7 @@
 #include "src/ipc/client.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/expected_time.h"
+#include "src/ipc/log_limit.h"
 #include "src/ipc/parking.h"
 #include "src/ipc/query_round.h"
 #include "src/ipc/request.h"
@@ -390,6 +391,7 @@ run_request(RtRequest *request)
 	count(&executor.counters->calls);
 	if (result.failed)
 		count(&executor.counters->errors);
+	rt_work_log_rest();
 	executor.idle_since_ms = 0;
 	if (result.unavailable || executor.found != RT_SERVICE_READY)
 		note_state(look());
@@ -511,6 +513,7 @@ wait_for_latch(void)
 		timeout = shorter(timeout, stats_timeout);
 	timeout = shorter(timeout, idle_time_left());
 	timeout = shorter(timeout, rt_query_round_due_in());
+	timeout = shorter(timeout, rt_log_limit_due_in());
 	if (timeout >= 0)
 		events |= WL_TIMEOUT;
 	if ((WaitLatch(MyLatch, events, timeout, executor.wait_event) & WL_TIMEOUT) != 0)
@@ -536,6 +539,7 @@ wait_for_request(void)
 		retire();
 	ResetLatch(MyLatch);
 	rt_executor_not_idle(executor.index);
+	rt_work_log_rest();
 	if (executor.found != RT_SERVICE_READY ||
 		executor.catalog_seen != rt_catalog_generation() ||
 		rt_service_state() == RT_SERVICE_STARTING)

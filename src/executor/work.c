@@ -38,13 +38,11 @@
 #include "src/executor/work.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
-#include "src/ipc/clock.h"
 #include "src/ipc/limit.h"
+#include "src/ipc/log_limit.h"
 #include "src/ipc/parking.h"
 
 #define RETRY_PAUSE_US 1000L		/* at most, before the first retry */
-#define DATA_ERRORS_MAX 10		/* logged in each interval of ... */
-#define DATA_ERRORS_MS (60 * 1000)
 
 typedef enum Outcome
 {
@@ -98,9 +96,20 @@ static void
 describe_work(void *arg)
 {
 	RtWork	   *work = arg;
+	const RtCaller *caller = rt_caller();
 
-	errcontext("realtime call \"%s\", request %s", work->activity,
-			   rt_caller_request_id());
+	if (caller == NULL || caller->request->asked.connection_id[0] == '\0')
+		errcontext("realtime call \"%s\", request %s", work->activity,
+				   rt_caller_request_id());
+	else if (caller->anonymous)
+		errcontext("realtime call \"%s\", request %s, connection %s, anonymous",
+				   work->activity, rt_caller_request_id(),
+				   caller->request->asked.connection_id);
+	else
+		errcontext("realtime call \"%s\", request %s, connection %s, user \"%.*s\"",
+				   work->activity, rt_caller_request_id(),
+				   caller->request->asked.connection_id,
+				   (int) caller->session->user_id_len, caller->session->user_id);
 }
 
 /* The deadline counts from the first attempt. */
@@ -237,24 +246,34 @@ run_transaction(RtWork *work)
 	MemoryContextSwitchTo(context);
 }
 
-/* Anybody may be able to cause them, so the log has only some. */
+/* Anybody may be able to cause it, so the log has only some of a kind. */
 static bool
-may_log_data_error(void)
+may_log(const RtWork *work, const ErrorData *error)
 {
-	static int64 began_ms = 0;
-	static int	count = 0;		/* since then */
-	int64		now = rt_clock_ms();
+	rt_work_log_rest();
+	return rt_log_limit_allows(work->activity, error->sqlerrcode);
+}
 
-	if (count == 0 || now - began_ms >= DATA_ERRORS_MS)
+/* What has not been logged, now that its time is over. */
+void
+rt_work_log_rest(void)
+{
+	RtLogRest	rest;
+
+	if (rt_log_limit_due_in() != 0)
+		return;
+	while (rt_log_limit_take_rest(&rest))
 	{
-		if (count > DATA_ERRORS_MAX)
+		if (rest.name[0] == '\0')
 			ereport(LOG,
-					(errmsg("%d errors about data in functions were not logged",
-							count - DATA_ERRORS_MAX)));
-		began_ms = now;
-		count = 0;
+					(errmsg("%u more errors of realtime calls were not logged", rest.count)));
+		else
+			ereport(LOG,
+					(errmsg("%u more errors of realtime call \"%s\" were not logged",
+							rest.count, rest.name),
+					 errdetail("Their SQLSTATE is %s.", unpack_sql_state(rest.sqlstate)),
+					 errhint("\"realtime.log_repeats\" says how many of a kind are.")));
 	}
-	return ++count <= DATA_ERRORS_MAX;
 }
 
 /*
@@ -275,8 +294,9 @@ translate_error(RtWork *work)
 		GetCurrentTimestamp() >= work->deadline;
 	scene.shutting_down = rt_grace_is_over();
 
-	if (rt_fault_from_error(&work->fault, error, &scene) ||
-		(rt_error_is_about_inner_data(error, &scene) && may_log_data_error()))
+	if ((rt_fault_from_error(&work->fault, error, &scene) ||
+		 rt_error_is_about_inner_data(error, &scene)) &&
+		may_log(work, error))
 		EmitErrorReport();
 	FlushErrorState();
 	if (scene.deadline_passed &&

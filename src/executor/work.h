@@ -130,6 +130,9 @@ extern bool rt_work_refresh_declarations(RtWork *work);
  */
 extern bool rt_work_is_wanted(RtWork *work);
 
+/* Tells of errors that have not been logged, if it is time.  Cheap if there are none. */
+extern void rt_work_log_rest(void);
+
 /* Answers the client of a work that has failed. */
 extern void rt_work_reply_fault(RtWork *work);
 extern RtWorkResult rt_work_result(const RtWork *work);

@@ -23,6 +23,7 @@
 #include "src/ipc/flush_request.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/limiter.h"
+#include "src/ipc/log_limit.h"
 #include "src/ipc/member.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
@@ -68,6 +69,7 @@ static const SharedArea areas[] = {
 	{rt_rates_size, rt_rates_init},
 	{rt_limits_size, rt_limits_init},
 	{rt_limiters_size, rt_limiters_init},
+	{rt_log_limits_size, rt_log_limits_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_pushes_size, rt_pushes_init},
 	{rt_presence_size, rt_presence_init},
@@ -112,6 +114,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimePathStat", 1);
 	RequestNamedLWLockTranche("RealtimeRate", 1);
 	RequestNamedLWLockTranche("RealtimeLimiter", 1);
+	RequestNamedLWLockTranche("RealtimeLogLimit", 1);
 	RequestNamedLWLockTranche("RealtimeTimer", 1);
 	RequestNamedLWLockTranche("RealtimeMember", 1);
 	RequestNamedLWLockTranche("RealtimeChangeRing", 1);

@@ -7,6 +7,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/breaker.h"
+#include "src/ipc/log_limit.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/pressure.h"
 #include "src/ipc/publish_ring.h"
@@ -47,6 +48,7 @@ COUNTER(breaker_trips, "realtime_breaker_trips", "Times that a circuit breaker b
 GAUGE(query_groups, "realtime_query_groups", "Groups of clients of live queries.");
 GAUGE(query_groups_limit, "realtime_query_groups_limit", "Groups of clients of live queries that there can be.");
 
+COUNTER(log_suppressed, "realtime_log_suppressed", "Errors that were not logged because others of their kind had been.");
 GAUGE(timers_active, "realtime_timers", "Timers of realtime.throttle() and realtime.debounce() in use.");
 GAUGE(timers_limit, "realtime_timers_limit", "Timers that there can be.");
 COUNTER(timers_published, "realtime_timer_events", "Events published after they had waited for a timer.");
@@ -87,6 +89,7 @@ write_saturation(RtExposition *exposition)
 	write_one(exposition, &slots_limit, realtime_queue_depth);
 	write_one(exposition, &ring_size, (uint64) realtime_ring_size * 1024);
 	write_one(exposition, &ring_written, rt_ring_position());
+	write_one(exposition, &log_suppressed, rt_log_limit_total());
 	write_one(exposition, &query_groups, rt_query_groups_in_use());
 	write_one(exposition, &query_groups_limit, realtime_max_query_groups);
 }

@@ -129,7 +129,7 @@ failure('app/fail', 'P0001', 'the password is swordfish');
 like(new_log(), qr/ERROR:\ \ the\ password\ is\ swordfish\n
 	(?s:.*)DETAIL:\ \ swordfish\n(?s:.*)HINT:\ \ swordfish\n
 	(?s:.*)CONTEXT:\ \ PL\/pgSQL\ function\ app.fail\(text,text,text\)\ line\ \d+\ at\ RAISE\n
-	\s+realtime\ call\ "app\/fail",\ request\ \Q$ws->{welcome}{sessionId}\E\/t\d+\n/x,
+	\s+realtime\ call\ "app\/fail",\ request\ \Q$ws->{welcome}{sessionId}\E\/t\d+,\ connection\ \Q$ws->{welcome}{sessionId}\E,\ anonymous\n/x,
 	'an internal error is logged with where and whose it was');
 failure('app/fail', '53200', 'no room');
 like(new_log(), qr/ERROR:  no room/, 'and so is a lack of resources');
@@ -421,7 +421,7 @@ ws_send($ws, { rpc => 'app/nothing', args => [] });
 is_deeply([ ws_quiet($ws) ], [], 'a call without an id is not answered');
 ok($node->poll_query_until('postgres', q{SELECT string_agg(body, ', ' ORDER BY body) = 'too much to answer, x' FROM app.note}),
 	'but runs');
-like(new_log(), qr/ERROR:  nobody hears this\n(?s:.*)realtime call "app\/fail", request \Q$ws->{welcome}{sessionId}\E\n/,
+like(new_log(), qr/ERROR:  nobody hears this\n(?s:.*)realtime call "app\/fail", request \Q$ws->{welcome}{sessionId}\E, connection \Q$ws->{welcome}{sessionId}\E, anonymous\n/,
 	'and its errors are logged');
 
 is(executor_where('true'), $executor, 'still the same executor');
