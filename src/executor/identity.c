@@ -447,6 +447,16 @@ rt_identity_give_back(void)
 
 /* ---- for logs ---- */
 
+/* Of the connection: as a proxy calls the request that has opened it, or its own. */
+static char *
+opening_id(RtRequest *request)
+{
+	if (request->asked.trace.len == 0)
+		return pstrdup(request->asked.connection_id);
+	return pnstrdup(rt_shared_text_get(&request->text) + request->asked.trace.off,
+					request->asked.trace.len);
+}
+
 char *
 rt_caller_request_id(void)
 {
@@ -460,11 +470,11 @@ rt_caller_request_id(void)
 	if ((request->asked.kind != RT_REQUEST_CALL &&
 		 request->asked.kind != RT_REQUEST_STREAM) ||
 		request->asked.id.len <= 2)
-		return pstrdup(request->asked.connection_id);
+		return opening_id(request);
 
 	/* the id is a JSON string: what stands between its quotes will do */
 	text = rt_shared_text_get(&request->text);
-	return psprintf("%s/%.*s", request->asked.connection_id,
+	return psprintf("%s/%.*s", opening_id(request),
 					(int) request->asked.id.len - 2,
 					text + request->asked.id.off + 1);
 }

@@ -290,9 +290,9 @@ ask_later(RtConnection *connection, const RtQuestion *question,
 	return true;
 }
 
-bool
-rt_ask(RtConnection *connection, const RtQuestion *question,
-	   const RtQuestionTexts *texts)
+static bool
+ask(RtConnection *connection, const RtQuestion *question,
+	const RtQuestionTexts *texts)
 {
 	/* who has something in flight does not pass those in the row */
 	if (connection->backlog.first == NULL &&
@@ -301,6 +301,19 @@ rt_ask(RtConnection *connection, const RtQuestion *question,
 		ask_now(connection, question, texts))
 		return true;
 	return ask_later(connection, question, texts);
+}
+
+bool
+rt_ask(RtConnection *connection, const RtQuestion *question,
+	   const RtQuestionTexts *texts)
+{
+	RtQuestionTexts traced;
+
+	if (connection->request_id[0] == '\0')
+		return ask(connection, question, texts);
+	traced = *texts;
+	traced.trace = RT_TEXT(connection->request_id);
+	return ask(connection, question, &traced);
 }
 
 bool

@@ -24,7 +24,8 @@ size_t
 rt_texts_len(const RtQuestionTexts *texts)
 {
 	return texts->path.len + texts->id.len + texts->args.len +
-		texts->idempotency_key.len + texts->version.len + texts->cursor.len;
+		texts->idempotency_key.len + texts->version.len + texts->cursor.len +
+		texts->trace.len;
 }
 
 static RtRequestSpan
@@ -49,6 +50,7 @@ rt_texts_write(char *to, const RtQuestionTexts *texts, RtQuestion *question)
 	question->idempotency_key = append_text(to, &p, texts->idempotency_key);
 	question->version = append_text(to, &p, texts->version);
 	question->cursor = append_text(to, &p, texts->cursor);
+	question->trace = append_text(to, &p, texts->trace);
 }
 
 RtQuestionTexts
@@ -61,7 +63,8 @@ rt_texts_in(const char *text, const RtQuestion *question)
 		.idempotency_key = {text + question->idempotency_key.off,
 			question->idempotency_key.len},
 		.version = {text + question->version.off, question->version.len},
-		.cursor = {text + question->cursor.off, question->cursor.len}
+		.cursor = {text + question->cursor.off, question->cursor.len},
+		.trace = {text + question->trace.off, question->trace.len}
 	};
 }
 

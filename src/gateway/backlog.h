@@ -27,6 +27,7 @@ typedef struct RtQuestionTexts
 	RtText		idempotency_key;
 	RtText		version;
 	RtText		cursor;
+	RtText		trace;
 } RtQuestionTexts;
 
 typedef struct RtWaitingQuestion

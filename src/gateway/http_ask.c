@@ -372,6 +372,7 @@ ask_now(HttpAsk *ask, const RtHttp *http)
 	RtQuestionTexts texts = {.path = RT_TEXT_NONE};
 
 	fill_question(ask, http, &question, &texts);
+	texts.trace = rt_http_request_id(http);
 	question.session = ask->session;
 	memcpy(question.connection_id, ask->id, sizeof(ask->id));
 	if (!rt_ask_for_nobody(&ask->visitor->flow, &question, &texts))

@@ -127,6 +127,8 @@ typedef struct RtQuestion
 	uint32		limit;			/* STREAM, REPLAY, RESUME, REPAIR: bytes of
 								 * events in the answer */
 	RtRequestSpan version;		/* STREAM: any JSON, of the client's value */
+	RtRequestSpan trace;		/* name of the request that has opened the
+								 * connection, by a trusted proxy; len 0 = none */
 	RtRequestSpan cursor;		/* STREAM: any JSON; more of a value is wanted,
 								 * not a subscription; len 0 = it is not */
 	int32		schema_version; /* STREAM: of the client's rows; 0 = not said */

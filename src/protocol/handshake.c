@@ -247,7 +247,7 @@ read_offer(RtText offer, RtDeflate *deflate)
 
 size_t
 rt_handshake_accept(char *dst, const char *accept, bool protocol,
-					RtDeflate deflate)
+					RtDeflate deflate, RtText request_id)
 {
 	static const char *const extensions[] = {
 		[RT_DEFLATE_NONE] = "",
@@ -260,8 +260,10 @@ rt_handshake_accept(char *dst, const char *accept, bool protocol,
 							 "Upgrade: websocket\r\n"
 							 "Connection: Upgrade\r\n"
 							 "Sec-WebSocket-Accept: %.*s\r\n"
+							 "X-Request-ID: %.*s\r\n"
 							 "%s%s\r\n",
 							 RT_HANDSHAKE_ACCEPT_LENGTH, accept,
+							 (int) request_id.len, request_id.ptr,
 							 protocol ? "Sec-WebSocket-Protocol: " RT_HANDSHAKE_PROTOCOL "\r\n" : "",
 							 extensions[deflate]);
 }

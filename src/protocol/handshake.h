@@ -14,7 +14,7 @@
 #define RT_HANDSHAKE_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define RT_HANDSHAKE_ACCEPT_LENGTH 28	/* of the digest in base64 */
 
-#define RT_HANDSHAKE_ANSWER_MAX 512 /* bytes */
+#define RT_HANDSHAKE_ANSWER_MAX 768 /* bytes */
 
 /* The subprotocol that is chosen where it is offered; none is needed. */
 #define RT_HANDSHAKE_PROTOCOL "realtime"
@@ -46,9 +46,11 @@ extern void rt_handshake_read(const RtHttpHead *head, RtHandshake *handshake);
 
 /*
  * Writes the head that accepts; dst has room for RT_HANDSHAKE_ANSWER_MAX
- * bytes.  accept is the digest in base64, protocol whether ours is chosen.
+ * bytes.  accept is the digest in base64, protocol whether ours is chosen;
+ * request_id names the request in the answer, and has RT_REQUEST_ID_MAX bytes at
+ * most (request_id.h).
  */
 extern size_t rt_handshake_accept(char *dst, const char *accept, bool protocol,
-								  RtDeflate deflate);
+								  RtDeflate deflate, RtText request_id);
 
 #endif							/* RT_PROTOCOL_HANDSHAKE_H */

@@ -29,7 +29,7 @@ CREATE FUNCTION realtime.request_id() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_request_id';
 COMMENT ON FUNCTION realtime.request_id() IS
-'Identity of this call for logs: id of the connection, a slash, and the id that the client has given to the call; the connection''s id alone if it has given none. NULL outside of a call.';
+'Identity of this call for logs: what a trusted proxy has called the request that has opened the connection (X-Request-ID), or else the id of the connection; behind a slash the id that the client has given to the call, if it has. NULL outside of a call.';
 
 CREATE FUNCTION realtime.cursor() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED

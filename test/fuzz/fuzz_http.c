@@ -7,9 +7,11 @@
 #include "src/protocol/forwarded.h"
 #include "src/protocol/handshake.h"
 #include "src/protocol/host.h"
+#include "src/protocol/http_accept.h"
 #include "src/protocol/http_body.h"
 #include "src/protocol/http_target.h"
 #include "src/protocol/http_token.h"
+#include "src/protocol/request_id.h"
 #include "test/fuzz/fuzz.h"
 
 #define REQUESTS_MAX 8			/* looked at in one input */
@@ -47,6 +49,26 @@ check_path(const RtHttpHead *head)
 	free(path);
 }
 
+static RtText
+fuzz_request_id(const RtHttpHead *head)
+{
+	RtText		id;
+
+	if (!rt_request_id_read(head, &id))
+		return RT_TEXT("none");
+	FUZZ_ASSERT(id.len > 0 && id.len <= RT_REQUEST_ID_MAX && memchr(id.ptr, '\r', id.len) == NULL);
+	return id;
+}
+
+static void
+check_accept(const RtHttpHead *head)
+{
+	bool		named;
+	int			quality = rt_http_quality(head, "text/plain", "0.0.4", &named);
+
+	FUZZ_ASSERT(quality >= 0 && quality <= RT_HTTP_QUALITY_MAX);
+}
+
 static void
 check_handshake(const RtHttpHead *head)
 {
@@ -60,7 +82,8 @@ check_handshake(const RtHttpHead *head)
 	FUZZ_ASSERT(handshake.key.len == RT_HANDSHAKE_KEY_LENGTH);
 	answer = fuzz_alloc(RT_HANDSHAKE_ANSWER_MAX);
 	FUZZ_ASSERT(rt_handshake_accept(answer, "0123456789abcdef0123456789ab",
-									handshake.protocol, handshake.deflate) < RT_HANDSHAKE_ANSWER_MAX);
+									handshake.protocol, handshake.deflate,
+									fuzz_request_id(head)) < RT_HANDSHAKE_ANSWER_MAX);
 	free(answer);
 }
 
@@ -214,6 +237,7 @@ check_head(const RtHttpHead *head)
 	check_query(head);
 	check_cookies(head);
 	check_host(head);
+	check_accept(head);
 }
 
 /* The head, of which more and more comes, in memory of exactly that length. */

@@ -98,9 +98,8 @@ is_deeply($request->{cookies}, { x => "\x{fc}", y => 'q', bad => '%FF', empty =>
 is($request->{headers}{'x-latin'}, "caf\x{e9}", 'headers that are not UTF-8');
 is($request->{headers}{upgrade}, 'websocket', 'and all others');
 is_deeply([ @$request{qw(path method remote_address request_id token claims body)} ],
-	[ '/ws', 'GET', '127.0.0.1', 'trace-1', undef, undef, undef ], 'and all else');
-$me = me(connect_with('echo', 'X-Request-ID' => 'a b'));
-like($me->{data}{request}{request_id}, qr/^[0-9a-f-]{36}$/, 'an id that is none is replaced');
+	[ '/ws', 'GET', '127.0.0.1', $request->{request_id}, undef, undef, undef ], 'and all else');
+like($request->{request_id}, qr/^[0-9a-f-]{36}$/, 'a request is called by us, whatever a client says');
 $me = me(ws_connect($node, path => '/ws?mode=echo', headers => { 'X-Two' => 'b', 'x-two' => 'c' }));
 is($me->{data}{request}{headers}{'x-two'}, 'b, c', 'headers of one name as one');
 is(me(connect_with('echo', Authorization => 'Bearer abc'))->{data}{request}{token}, 'abc',

@@ -224,19 +224,20 @@ writes_the_answer(void)
 {
 	char	   *answer = malloc(RT_HANDSHAKE_ANSWER_MAX);
 	const char *accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-	size_t		len = rt_handshake_accept(answer, accept, false, RT_DEFLATE_NONE);
+	size_t		len = rt_handshake_accept(answer, accept, false, RT_DEFLATE_NONE, RT_TEXT("id-1"));
 
 	CHECK(len == strlen(answer));
 	CHECK(strcmp(answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-				 "Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n") == 0);
-	len = rt_handshake_accept(answer, accept, true, RT_DEFLATE_NONE);
+				 "Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+				 "X-Request-ID: id-1\r\n\r\n") == 0);
+	len = rt_handshake_accept(answer, accept, true, RT_DEFLATE_NONE, RT_TEXT("id-1"));
 	CHECK(len == strlen(answer));
 	CHECK(strstr(answer, "\r\nSec-WebSocket-Protocol: realtime\r\n\r\n") != NULL);
-	len = rt_handshake_accept(answer, accept, false, RT_DEFLATE_AGREED);
+	len = rt_handshake_accept(answer, accept, false, RT_DEFLATE_AGREED, RT_TEXT("id-1"));
 	CHECK(len == strlen(answer));
 	CHECK(strstr(answer, "\r\nSec-WebSocket-Extensions: permessage-deflate; "
 				 "server_no_context_takeover; client_no_context_takeover\r\n\r\n") != NULL);
-	len = rt_handshake_accept(answer, accept, false, RT_DEFLATE_AGREED_WINDOW);
+	len = rt_handshake_accept(answer, accept, false, RT_DEFLATE_AGREED_WINDOW, RT_TEXT("id-1"));
 	CHECK(len == strlen(answer));
 	CHECK(strstr(answer, "client_no_context_takeover; server_max_window_bits=15\r\n\r\n") != NULL);
 	free(answer);

@@ -236,7 +236,7 @@ describe(const Login *login)
 		.head = request->asked.id.len == 0 ? &login->head : NULL,
 		.remote_address = {text + request->asked.path.off, request->asked.path.len},
 		.body = {text + request->asked.version.off, request->asked.version.len},
-		.connection_id = request->asked.connection_id,
+		.request_id = rt_caller_request_id(),
 		.token = {login->token, login->token_len},
 		.claims = login->user_data
 	};

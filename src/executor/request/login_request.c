@@ -14,7 +14,6 @@
 #include "src/protocol/http_target.h"
 #include "src/protocol/http_token.h"
 
-#define REQUEST_ID_MAX 128		/* bytes of an id that a client gives */
 
 /* ---- members of objects ---- */
 
@@ -280,31 +279,6 @@ push_no_head(JsonbParseState **state)
 		push_null_member(state, names[i]);
 }
 
-/* Whether it can stand in a line of a log. */
-static bool
-is_request_id(RtText id)
-{
-	if (id.len == 0 || id.len > REQUEST_ID_MAX)
-		return false;
-	for (size_t i = 0; i < id.len; i++)
-	{
-		if (id.ptr[i] <= ' ' || id.ptr[i] > '~')
-			return false;
-	}
-	return true;
-}
-
-static RtText
-request_id(const RtLoginRequest *request)
-{
-	RtText		id;
-
-	if (request->head != NULL && rt_http_field(request->head, "x-request-id", &id) == 1 &&
-		is_request_id(id))
-		return id;
-	return RT_TEXT(request->connection_id);
-}
-
 static void
 push_claims(JsonbParseState **state, Jsonb *claims)
 {
@@ -333,7 +307,7 @@ rt_login_request_write(const RtLoginRequest *request)
 		push_no_head(&state);
 	push_member(&state, "remote_address",
 				request->remote_address.len > 0 ? request->remote_address : RT_TEXT_NONE);
-	push_member(&state, "request_id", request_id(request));
+	push_member(&state, "request_id", RT_TEXT(request->request_id));
 	push_member(&state, "token", request->token.len > 0 ? request->token : RT_TEXT_NONE);
 	push_claims(&state, request->claims);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));

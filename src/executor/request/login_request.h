@@ -15,7 +15,7 @@ typedef struct RtLoginRequest
 {
 	const RtHttpHead *head;		/* NULL: a token on a connection */
 	RtText		remote_address;
-	const char *connection_id;	/* if the client does not name its request */
+	const char *request_id;
 	RtText		body;			/* of POST */
 	RtText		token;			/* len 0 = none */
 	Jsonb	   *claims;			/* NULL = nothing vouches for any */

@@ -19,6 +19,7 @@
 #include "src/gateway/door/socket.h"
 #include "src/gateway/turns.h"
 #include "src/protocol/host.h"
+#include "src/protocol/request_id.h"
 #include "src/protocol/websocket.h"
 
 struct RtSequentialBatch;
@@ -61,6 +62,8 @@ typedef struct RtConnection
 	bool		departs;		/* its end may have to be told, see departure.h */
 	char		id[RT_CONNECTION_ID_SIZE];	/* uuid text */
 	unsigned char address[RT_HOST_ADDRESS_SIZE];	/* of its client */
+	char		request_id[RT_REQUEST_ID_MAX + 1];	/* by a trusted proxy; "" =
+													 * its own id */
 	uint32		in_flight;		/* requests that executors have not answered */
 	size_t		in_flight_bytes;	/* of their texts */
 	RtBacklog	backlog;		/* what it has asked beyond them */
@@ -149,6 +152,13 @@ extern void rt_connection_send_payload(RtConnection *connection, size_t payload_
 
 /* Has the connection looked at when output is written. */
 extern void rt_connection_mark_dirty(RtConnection *connection);
+
+/* What its opening request is called in logs. */
+static inline const char *
+rt_connection_request_id(const RtConnection *connection)
+{
+	return connection->request_id[0] != '\0' ? connection->request_id : connection->id;
+}
 
 /* Whether its messages may be compressed. */
 static inline bool

@@ -12,6 +12,7 @@
 #include "src/gateway/door/setting_list.h"
 #include "src/guc.h"
 #include "src/protocol/forwarded.h"
+#include "src/protocol/request_id.h"
 
 static RtHostNetwork *trusted = NULL;
 static int	trusted_count = 0;
@@ -45,6 +46,19 @@ is_trusted(const unsigned char *address)
 			return true;
 	}
 	return false;
+}
+
+RtText
+rt_http_request_id(const RtHttp *http)
+{
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+	RtText		id;
+
+	if (trusted_count > 0 && http->socket != NULL &&
+		rt_address_of_peer(rt_event_loop_descriptor(http->socket->wsi), address) &&
+		is_trusted(address) && rt_request_id_read(&http->head, &id))
+		return id;
+	return RT_TEXT_NONE;
 }
 
 bool

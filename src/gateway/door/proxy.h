@@ -15,4 +15,10 @@ extern void rt_proxies_configure(void);
 extern bool rt_http_client_address(const RtHttp *http,
 								   unsigned char address[RT_HOST_ADDRESS_SIZE]);
 
+/*
+ * The name that a trusted proxy has given to a request; len 0 if none has.  What
+ * others say does not count: a client could write somebody else's.
+ */
+extern RtText rt_http_request_id(const RtHttp *http);
+
 #endif							/* RT_GATEWAY_DOOR_PROXY_H */

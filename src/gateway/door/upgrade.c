@@ -128,6 +128,15 @@ take_frames(void *connection, char *bytes, size_t len)
 	rt_inbox_receive(connection, bytes, len);
 }
 
+static void
+take_request_id(const RtHttp *http, RtConnection *connection)
+{
+	RtText		id = rt_http_request_id(http);
+
+	memcpy(connection->request_id, id.ptr != NULL ? id.ptr : "", id.len);
+	connection->request_id[id.len] = '\0';
+}
+
 /* The answer to the handshake, and with it a connection. */
 static void
 open_connection(RtHttp *http, const unsigned char *address, const RtHandshake *handshake)
@@ -143,10 +152,12 @@ open_connection(RtHttp *http, const unsigned char *address, const RtHandshake *h
 		refuse(http, 503, "There is no memory for another connection.");
 		return;
 	}
+	take_request_id(http, connection);
 	make_accept(handshake->key, accept);
 	deflate = realtime_compression ? handshake->deflate : RT_DEFLATE_NONE;
 	connection->reader.may_compress = deflate != RT_DEFLATE_NONE;
-	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, handshake->protocol, deflate));
+	rt_socket_append(socket, answer, rt_handshake_accept(answer, accept, handshake->protocol, deflate,
+														 RT_TEXT(rt_connection_request_id(connection))));
 	rt_connection_begin(connection);
 	rt_health_greet(connection);
 	rt_login_begin(connection, &http->head);
