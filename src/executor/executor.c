@@ -289,7 +289,7 @@ run_nothing(void)
 }
 
 static RtWorkResult
-run_kind(RtRequest *request)
+run_kind(RtRequest *request, instr_time began)
 {
 	if (is_moot(request))
 		return run_nothing();
@@ -324,7 +324,7 @@ run_kind(RtRequest *request)
 		case RT_REQUEST_CLOSE:
 			return rt_close_run(request);
 	}
-	return rt_path_run(request);
+	return rt_path_run(request, began);
 }
 
 /*
@@ -352,10 +352,12 @@ give_up(RtRequest *request, const RtWorkResult *result)
 	MemoryContextReset(executor.context);
 }
 
+/* The two clocks are one, CLOCK_MONOTONIC. */
 static void
-count_wait(const RtRequest *request)
+count_wait(const RtRequest *request, instr_time began)
 {
-	int64		ms = Max(0, rt_clock_ms() - rt_request_queued_since(request));
+	int64		ms = Max(0, (int64) INSTR_TIME_GET_MILLISEC(began) -
+						 rt_request_queued_since(request));
 	pg_atomic_uint64 *waited = &executor.counters->waited_ms;
 
 	count(&executor.counters->waits[rt_wait_bucket_of(ms)]);
@@ -370,11 +372,11 @@ run_request(RtRequest *request)
 
 	Assert(CurrentMemoryContext == executor.context);
 	INSTR_TIME_SET_CURRENT(began);
-	count_wait(request);
+	count_wait(request, began);
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - executor.mean_in_flight) / 16;
 	rt_ring_own_end = rt_changes_own_end = 0;
-	result = run_kind(request);
+	result = run_kind(request, began);
 	if (result.waits_ms > 0)
 	{
 		give_up(request, &result);

@@ -54,13 +54,11 @@ count(RtRequest *request, const RtWorkResult *result, bool stream, instr_time be
 }
 
 RtWorkResult
-rt_path_run(RtRequest *request)
+rt_path_run(RtRequest *request, instr_time began)
 {
 	RtWorkResult result;
-	instr_time	began;
 	bool		stream;
 
-	INSTR_TIME_SET_CURRENT(began);
 	result = run(request, &stream);
 	if (result.waits_ms == 0 && request->asked.kind != RT_REQUEST_RELOAD)
 		count(request, &result, stream, began);

@@ -12,8 +12,9 @@
 
 /*
  * Runs the call, or answers with the stream, that is declared under the path of
- * a request of kind CALL, STREAM or RELOAD.  Allocates in the current context.
+ * a request of kind CALL, STREAM or RELOAD, which was taken at a time.  Allocates
+ * in the current context.
  */
-extern RtWorkResult rt_path_run(RtRequest *request);
+extern RtWorkResult rt_path_run(RtRequest *request, instr_time began);
 
 #endif							/* RT_EXECUTOR_REQUEST_PATH_H */
