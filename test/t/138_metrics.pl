@@ -120,6 +120,13 @@ SKIP:
 	is($words, '', "Prometheus' own tool has nothing to say");
 }
 
+# what is documented is there, whether there is something to tell or not
+my $page = slurp_file('docs/monitoring.md');
+my %documented = map { ($_ => 1) } $page =~ /^\| `(realtime_\w+)` \|/mg;
+my ($families) = map { $_->{families} } scrape('text');
+my %told = map { ($families->{$_}{type} eq 'counter' ? "${_}_total" : $_) => 1 } keys %$families;
+is_deeply([ sort keys %told ], [ sort keys %documented ], 'all metrics are documented, and no others');
+
 # who may read them
 is(status('GET /metrics'), 200, 'the machine itself');
 my %proxied = ('X-Forwarded-For' => '192.0.2.1', 'X-Real-IP' => '192.0.2.1', 'Forwarded' => 'for=192.0.2.1', 'Via' => '1.1 proxy');
