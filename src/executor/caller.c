@@ -62,22 +62,42 @@ realtime_connection_id(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(caller->request->asked.connection_id));
 }
 
-/* One that is gone meanwhile has none any more. */
+/* Of a connection; one that is gone meanwhile has none any more. */
+static char *
+address_of_connection(const RtRequest *request)
+{
+	RtClient	client;
+
+	if (request->asked.connection_serial == 0 ||
+		!rt_client_read(request->owner, request->asked.connection, &client) ||
+		client.serial != request->asked.connection_serial ||
+		client.address[0] == '\0')
+		return NULL;
+	return pstrdup(client.address);
+}
+
+/* Of who loads a value for a page: it comes with the request. */
+static char *
+address_of_load(RtRequest *request)
+{
+	return pnstrdup(rt_shared_text_get(&request->text) + request->asked.idempotency_key.off,
+					request->asked.idempotency_key.len);
+}
+
 Datum
 realtime_remote_address(PG_FUNCTION_ARGS)
 {
 	const RtCaller *caller = rt_caller();
-	RtClient	client;
+	char	   *address;
 
-	if (caller == NULL || caller->request->owner == RT_OWNER_SCHEDULER ||
-		caller->request->asked.connection_serial == 0)
+	if (caller == NULL || caller->request->owner == RT_OWNER_SCHEDULER)
 		PG_RETURN_NULL();
 	caller->request->answer_alike = false;	/* for nobody else */
-	if (!rt_client_read(caller->request->owner, caller->request->asked.connection, &client) ||
-		client.serial != caller->request->asked.connection_serial ||
-		client.address[0] == '\0')
+	address = caller->request->asked.kind == RT_REQUEST_LOAD ?
+		address_of_load(caller->request) : address_of_connection(caller->request);
+	if (address == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_DATUM(DirectFunctionCall1(inet_in, CStringGetDatum(client.address)));
+	PG_RETURN_DATUM(DirectFunctionCall1(inet_in, CStringGetDatum(address)));
 }
 
 Datum

@@ -58,7 +58,7 @@ typedef struct HttpAsk
 	int			session;		/* that is, referenced */
 	int64		begun_ms;
 	char		id[RT_CONNECTION_ID_SIZE];	/* as of a connection */
-	unsigned char address[RT_HOST_ADDRESS_SIZE];
+	char		address[RT_ADDRESS_TEXT_MAX];
 	char	   *headers;		/* of the answer, malloc'd; NULL = none */
 	size_t		headers_len;
 
@@ -205,7 +205,7 @@ begin(RtHttp *http, const RtHttpService *service, const RtQuestionTexts *texts,
 		leave(visitor);
 		return false;
 	}
-	memcpy(ask->address, address, sizeof(ask->address));
+	rt_address_write(address, ask->address);
 	ask->visitor = visitor;
 	ask->is_known = service->accept == NULL && !rt_login_is_worth_asking(&http->head);
 	ask->serial = last_serial = rt_http_defer(http);
@@ -341,11 +341,8 @@ static void
 fill_login(const HttpAsk *ask, const RtHttp *http, RtQuestion *question,
 		   RtQuestionTexts *texts)
 {
-	static char address[RT_ADDRESS_TEXT_MAX];
-
-	rt_address_write(ask->address, address);
 	question->kind = ask->service->accept != NULL ? RT_REQUEST_UPGRADE : RT_REQUEST_LOGIN;
-	texts->path = RT_TEXT(address);
+	texts->path = RT_TEXT(ask->address);
 	texts->args = (RtText) {http->head.bytes, http->head.length};
 	texts->version = rt_http_request_body(http);
 }
@@ -361,6 +358,7 @@ fill_question(HttpAsk *ask, const RtHttp *http, RtQuestion *question,
 	}
 	question->kind = ask->service->kind;
 	*texts = rt_texts_in(ask->text, &ask->question);
+	texts->idempotency_key = RT_TEXT(ask->address);
 	rt_count(calls);
 }
 

@@ -121,7 +121,7 @@ typedef struct RtQuestion
 	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer.
 								 * REPLAY: JSON number, may be absent */
 	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
-	RtRequestSpan idempotency_key;	/* CALL: JSON string */
+	RtRequestSpan idempotency_key;	/* CALL: JSON string.  LOAD: address of the client */
 	int64		since;			/* STREAM, REPLAY, REPAIR: number up to which the
 								 * client has the topic's events; RT_SINCE_* */
 	uint32		limit;			/* STREAM, REPLAY, RESUME, REPAIR: bytes of

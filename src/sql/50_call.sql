@@ -23,7 +23,7 @@ CREATE FUNCTION realtime.remote_address() RETURNS inet
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_remote_address';
 COMMENT ON FUNCTION realtime.remote_address() IS
-'Address of the client that calls, as a trusted proxy has said it if there is one; NULL if it has gone meanwhile, over HTTP, and outside of a call.';
+'Address of the client that calls, as a trusted proxy has said it if there is one; NULL if it has gone meanwhile, and outside of a call.';
 
 CREATE FUNCTION realtime.request_id() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED

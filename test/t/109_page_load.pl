@@ -270,6 +270,12 @@ for my $round (1, 2)
 	is(scalar keys %{ { map { content($_)->{data} => 1 } @same } }, 5, 'each has his own');
 }
 
+# Where who asks is
+$node->safe_psql('postgres', q{CREATE FUNCTION app.where() RETURNS text STABLE LANGUAGE sql AS 'SELECT host(realtime.remote_address())';
+	SELECT realtime.stream('app/where', 'where', 'app.where()', merge => 'set')});
+ok(poll_until(sub { (content(begin_load('127.0.0.3', 'app/where'))->{data} // '') eq '127.0.0.3' }), 'a loader knows the address');
+is(join(' ', map { content($_)->{data} } map { begin_load($_, 'app/where') } map { "127.0.0.$_" } 4 .. 9), join(' ', map { "127.0.0.$_" } 4 .. 9), 'each has his own');
+
 # Without the service
 $lock->query_safe('SELECT pg_advisory_lock(1)');
 @loads = map { begin_load('127.0.0.2', 'app/waits', $_) } 1 .. 3;
