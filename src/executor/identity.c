@@ -29,6 +29,7 @@
 #include "src/executor/role_settings.h"
 #include "src/compat.h"
 #include "src/guc.h"
+#include "src/ipc/service.h"
 
 #define CLAIMS_SETTING "request.jwt.claims"
 #define CLAIMS_KEPT 256			/* sessions whose claims are remembered */
@@ -60,6 +61,15 @@ static MemoryContext claims_context = NULL;
 
 static HTAB *roles = NULL;
 static uint64 privilege_generation = 1;
+
+/* Settings of the role that was asked for last; generation 0 = none. */
+static struct
+{
+	NameData	role;
+	uint64		generation;		/* of settings */
+	uint64		privileges;		/* generation of these */
+	const RtRoleSettings *found;
+} last_settings;
 
 /* What a session was before it lent itself to somebody. */
 static struct
@@ -333,12 +343,27 @@ rt_identity_find(void)
 	return OidIsValid(caller_role);
 }
 
+/* Most calls are of the same role as the one before. */
 const RtRoleSettings *
 rt_identity_settings(void)
 {
-	Oid			role = get_role_oid(rt_caller_role_name(), true);
+	const char *name = rt_caller_role_name();
+	uint64		generation = rt_settings_generation();
+	uint64		privileges = privilege_generation;
+	Oid			role;
 
-	return OidIsValid(role) ? rt_role_settings_get(role) : NULL;
+	if (last_settings.generation == generation &&
+		last_settings.privileges == privileges &&
+		strcmp(NameStr(last_settings.role), name) == 0)
+		return last_settings.found;
+
+	last_settings.generation = 0;
+	role = get_role_oid(name, true);
+	last_settings.found = OidIsValid(role) ? rt_role_settings_get(role) : NULL;
+	namestrcpy(&last_settings.role, name);
+	last_settings.privileges = privileges;
+	last_settings.generation = generation;
+	return last_settings.found;
 }
 
 void
