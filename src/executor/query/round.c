@@ -56,6 +56,9 @@
 #define GROUPS_PART 4			/* of those that there may be, for one client */
 #define GROUPS_LEAST 16
 #define LATE_MS 50				/* that others wait for */
+#define ROW_US 150				/* between rounds that follow one another */
+#define ROW_ROUNDS 8			/* of these, before one waits for changes */
+#define GATHER_US 200			/* so long */
 #define RESULTS_MAX (64 * 1024 * 1024)	/* bytes of one round */
 
 typedef struct Round
@@ -631,11 +634,29 @@ try_transaction(void)
 	MemoryContextSwitchTo(context);
 }
 
+/*
+ * What rounds cost whatever they do is shared by all that is committed while one
+ * waits.  It does if several have followed one another at once, so that somebody
+ * writes without end, and not if an executor is needed for something else.
+ */
+static void
+gather_changes(int64 ended_us)
+{
+	static int	in_a_row = 0;
+
+	in_a_row = rt_clock_us() - ended_us < ROW_US ? in_a_row + 1 : 0;
+	if (in_a_row > ROW_ROUNDS && !rt_requests_queued())
+		pg_usleep(GATHER_US);
+}
+
 bool
 rt_round_run(void)
 {
+	static int64 ended_us = 0;
+
 	if (!rt_query_round_try(executor_number))
 		return false;
+	gather_changes(ended_us);
 	rt_round_take();
 	debug_query_string = "realtime: live queries";
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -645,6 +666,7 @@ rt_round_run(void)
 	(void) rt_query_round_release(executor_number);
 	if (!rt_session_reset())
 		proc_exit(1);
+	ended_us = rt_clock_us();
 	debug_query_string = NULL;
 	return true;
 }
