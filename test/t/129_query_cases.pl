@@ -139,6 +139,17 @@ cmp_ok($rounds, '>', 10, "there were $rounds rounds, $late of them late");
 is_deeply(\@disagree, [], 'after which list, count and groups agree, and no money is missing');
 is_deeply([ grep { $_ ne 'refreshed' } @{ $shown{sum}{events} } ], [], 'the sum of it was never another one');
 
+# ---- an order of many rows, which are remembered with what they are sorted by ----
+
+$node->safe_psql('postgres', 'CREATE TABLE app.long (id integer PRIMARY KEY, n integer); GRANT ALL ON app.long TO PUBLIC; INSERT INTO app.long SELECT i, -i FROM generate_series(1, 900) i');
+declare_query($node, 'c/long', 'id', 'SELECT id, n FROM app.long ORDER BY n, id');
+wait_for_call($node, 'c/long', []);
+my $long = follow(ws_connect($node), 'c/long');
+is_true($long, 'many rows in an order');
+$node->safe_psql('postgres', $_) for 'UPDATE app.long SET n = 5 WHERE id = 400', 'DELETE FROM app.long WHERE id = 1', 'TRUNCATE app.long', 'INSERT INTO app.long SELECT i, i % 7 FROM generate_series(1, 990) i';
+is_true($long, 'and after changes');
+
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP:|terminated by signal/, 'nothing crashed');
 unlike(slurp_file($node->logfile), qr/is not what it should be/, 'after no round was anything else than it should be');
 
 done_testing();
