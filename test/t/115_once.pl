@@ -199,6 +199,7 @@ unblock();
 is_deeply(twins_answers('failing', 5, $ws, $other), { BROKEN => 10 }, 'after a failure the next one runs, and fails, too');
 is(effects('failing'), 0, 'and nothing has happened');
 $failing->quit;
+ok(poll_until(sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'failing'}) == 0 }), 'a cause that goes');
 is(ws_call($ws, 'pay/failing', ['failing'], idempotencyKey => 'failing')->{data}, 7, 'until it does not fail');
 
 # An executor ends with the key
