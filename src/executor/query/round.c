@@ -112,7 +112,7 @@ rt_round_executor(void)
 /*
  * A command can be seen, and is in the ring, a moment before its transaction
  * tells other processes which catalogs they must read anew.  It does so before
- * it gives its own lock back.
+ * it gives its own lock back, and then those of tables, as TRUNCATE has them.
  */
 static void
 wait_for_command(const RtChange *change)
@@ -130,7 +130,8 @@ read_changes(void)
 
 	while ((result = rt_changes_next(&change)) != RT_RING_EMPTY)
 	{
-		if (result == RT_RING_ENTRY && (change->flags & RT_CHANGE_EVERYTHING) != 0)
+		if (result == RT_RING_ENTRY &&
+			(change->flags & (RT_CHANGE_EVERYTHING | RT_CHANGE_ANY)) != 0)
 			wait_for_command(change);
 		rt_round_changes_add(changes, result == RT_RING_OVERRUN ? NULL : change);
 	}
@@ -459,7 +460,12 @@ take_result(RtQueryEvents *events, const RtGroupRun *run)
 		}
 	}
 	else
+	{
+		/* what was locked before says nothing of this */
+		if (!group->failing)
+			group->attempts = 0;
 		group->failing = true;
+	}
 	rt_query_group_tell_number(group);
 }
 

@@ -124,13 +124,13 @@ run_as_group(const RtGroupRun *run, RunFunction function, void *arg)
 
 /* ---- around it ---- */
 
-/* Of those that follow one another the log has fewer and fewer. */
+/* The first, and of those that follow one another fewer and fewer. */
 static bool
 is_to_be_logged(const RtGroupRun *run)
 {
 	uint32		number = run->group->attempts + 1;
 
-	return (number & (number - 1)) == 0;
+	return !run->group->failing || (number & (number - 1)) == 0;
 }
 
 /*
