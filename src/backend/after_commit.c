@@ -26,20 +26,19 @@
 static bool declarations_changed = false;
 static bool events_removed = false;
 static bool settings_changed = false;
-static bool names_to_recheck = false;
-static bool all_to_recheck = false;
+static RtRecheckScope to_recheck = RT_RECHECK_SCOPES;	/* that many = nothing */
 static bool wake_workers = false;
 static bool vacate_end = false;
 
 /* What they may see may have changed. */
 static void
-recheck_everybody(bool by_name)
+recheck_everybody(RtRecheckScope scope)
 {
 	RtOrder		order;
 
 	memset(&order, 0, sizeof(order));
 	order.kind = RT_ORDER_RECHECK;
-	order.by_name = by_name;
+	order.scope = scope;
 	rt_clients_order(&order, 1);
 }
 
@@ -50,8 +49,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	bool		changed = declarations_changed;
 	bool		removed = events_removed;
 	bool		settings = settings_changed;
-	bool		recheck = names_to_recheck || all_to_recheck;
-	bool		by_name = !all_to_recheck;
+	RtRecheckScope recheck = to_recheck;
 	bool		wake = wake_workers;
 
 	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
@@ -59,7 +57,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	if (vacate_end)
 		rt_database_vacate_end();
 	vacate_end = declarations_changed = events_removed = settings_changed = wake_workers = false;
-	names_to_recheck = all_to_recheck = false;
+	to_recheck = RT_RECHECK_SCOPES;
 	if (!is_commit)
 		return;
 
@@ -72,8 +70,8 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	}
 	if (changed || wake)
 		rt_catalog_changed();
-	if (recheck)
-		recheck_everybody(by_name);
+	if (recheck < RT_RECHECK_SCOPES)
+		recheck_everybody(recheck);
 	if (changed)
 	{
 		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
@@ -108,15 +106,9 @@ rt_after_commit_settings_changed(void)
 }
 
 void
-rt_after_commit_recheck_names(void)
+rt_after_commit_recheck(RtRecheckScope scope)
 {
-	names_to_recheck = true;
-}
-
-void
-rt_after_commit_recheck_all(void)
-{
-	all_to_recheck = true;
+	to_recheck = Min(to_recheck, scope);
 }
 
 void

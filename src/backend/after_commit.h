@@ -7,18 +7,16 @@
 #ifndef RT_BACKEND_AFTER_COMMIT_H
 #define RT_BACKEND_AFTER_COMMIT_H
 
+#include "src/ipc/client.h"
+
 /* Registers the callback; once, from rt_backend_install(). */
 extern void rt_after_commit_install(void);
 
 /* Once this commits, declarations have changed. */
 extern void rt_after_commit_declarations_changed(void);
 
-/*
- * What clients may see may have changed: all are asked again about what they have
- * subscribed to by name, or about everything.
- */
-extern void rt_after_commit_recheck_names(void);
-extern void rt_after_commit_recheck_all(void);
+/* What clients may see may have changed: all are asked again. */
+extern void rt_after_commit_recheck(RtRecheckScope scope);
 
 /* Settings of roles or of a database have changed. */
 extern void rt_after_commit_settings_changed(void);

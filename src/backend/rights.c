@@ -8,7 +8,8 @@
  * only gives more is of no concern: who was refused asks by himself.
  *
  * Who follows a stream can only be asked by having it come back.  That is done for
- * what takes rights away, and not for each function that is replaced.
+ * what takes rights away, and not for each function that is replaced; nor for live
+ * queries when rows are hidden, because they are run anew after such a command.
  */
 #include "postgres.h"
 
@@ -74,14 +75,19 @@ changes_role(const AlterRoleStmt *statement)
 	return false;
 }
 
-/* Whether it takes away, from whomever, what is in this database. */
+/* Whether it takes away, from whomever, a right to what is in this database. */
 static bool
 takes_away(Node *statement)
 {
+	return IsA(statement, GrantStmt) && !((GrantStmt *) statement)->is_grant;
+}
+
+/* Whether it may hide rows. */
+static bool
+hides_rows(Node *statement)
+{
 	switch (nodeTag(statement))
 	{
-		case T_GrantStmt:
-			return !((GrantStmt *) statement)->is_grant;
 		case T_CreatePolicyStmt:
 		case T_AlterPolicyStmt:
 			return true;
@@ -124,7 +130,9 @@ note_command(RtCommand *command, void **notes)
 	Node	   *statement = command->statement;
 
 	if (takes_from_role(statement) || (takes_away(statement) && is_our_database()))
-		rt_after_commit_recheck_all();
+		rt_after_commit_recheck(RT_RECHECK_ALL);
+	else if (hides_rows(statement) && is_our_database())
+		rt_after_commit_recheck(RT_RECHECK_BUT_QUERIES);
 	else if (replaces_function(statement) && is_our_database())
-		rt_after_commit_recheck_names();
+		rt_after_commit_recheck(RT_RECHECK_NAMES);
 }

@@ -17,13 +17,11 @@
 static void
 recheck(RtConnection *connection, const RtWish *wish)
 {
-	connection->rechecked = wish->number;
+	connection->rechecked[wish->scope] = wish->number;
 	if (wish->of_topic)
 		rt_recheck_topic(connection, wish->topic_hash);
-	else if (wish->by_name)
-		rt_recheck_names(connection);
 	else
-		rt_recheck_connection(connection);
+		rt_recheck_scope(connection, wish->scope);
 }
 
 static void

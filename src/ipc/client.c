@@ -41,7 +41,7 @@ typedef struct Place
 	uint32		wish_topic;
 	uint16		wish_code;
 	bool		wish_recheck;
-	bool		wish_by_name;
+	RtRecheckScope wish_scope;
 	bool		wish_of_topic;
 } Place;
 
@@ -399,7 +399,7 @@ rt_clients_count(const RtOrder *order)
 	return count;
 }
 
-/* Of several topics all are meant, and streams if one order means them. */
+/* Of several topics all are meant, and of several scopes the widest. */
 static void
 wish_recheck(Place *place, const RtOrder *order)
 {
@@ -407,7 +407,7 @@ wish_recheck(Place *place, const RtOrder *order)
 		(!place->wish_recheck ||
 		 (place->wish_of_topic && place->wish_topic == order->topic_hash));
 	place->wish_topic = order->topic_hash;
-	place->wish_by_name = order->by_name && (!place->wish_recheck || place->wish_by_name);
+	place->wish_scope = place->wish_recheck ? Min(place->wish_scope, order->scope) : order->scope;
 	place->wish_recheck = true;
 }
 
@@ -511,7 +511,7 @@ take_wish(Place *place, uint32 connection, RtWish *wish)
 	wish->serial = place->wish_serial;
 	wish->number = place->wish_number;
 	wish->recheck = place->wish_recheck;
-	wish->by_name = place->wish_by_name;
+	wish->scope = place->wish_scope;
 	wish->of_topic = place->wish_of_topic;
 	wish->topic_hash = place->wish_topic;
 	wish->code = place->wish_code;

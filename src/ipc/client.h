@@ -39,6 +39,15 @@ typedef enum RtOrderKind
 	RT_ORDER_RECHECK			/* what it may see */
 } RtOrderKind;
 
+/* What is asked about again, from the most on. */
+typedef enum RtRecheckScope
+{
+	RT_RECHECK_ALL,				/* who follows a stream has to come back */
+	RT_RECHECK_BUT_QUERIES,		/* live queries are run anew in any case */
+	RT_RECHECK_NAMES,			/* what is subscribed to by name */
+	RT_RECHECK_SCOPES
+} RtRecheckScope;
+
 typedef struct RtOrder
 {
 	RtOrderKind kind;
@@ -53,7 +62,7 @@ typedef struct RtOrder
 	char		reason[RT_CLIENT_REASON_MAX + 1];	/* UTF-8 */
 
 	/* RECHECK */
-	bool		by_name;		/* only what is subscribed by name, no streams */
+	RtRecheckScope scope;
 	bool		of_topic;		/* only of the topic with this hash */
 	uint32		topic_hash;
 } RtOrder;
@@ -65,7 +74,7 @@ typedef struct RtWish
 	uint64		serial;
 	uint64		number;			/* of the last order in it */
 	bool		recheck;
-	bool		by_name;
+	RtRecheckScope scope;		/* of it */
 	bool		of_topic;
 	uint32		topic_hash;
 	uint16		code;			/* 0 = it is not to be disconnected */

@@ -121,6 +121,9 @@ is(told($ann, 'room'), "+$nobody->{me}", 'as others see');
 ws_send($nobody, { type => 'auth', token => jwt({ sub => 'cid' }, secret => $secret) });
 is(join(' ', sort split / /, told($ann, 'room')), join(' ', sort '+cid', "-$nobody->{me}"), 'who becomes somebody is present as that');
 is(sql(q{SELECT data FROM realtime.presence('room') WHERE key = 'cid'}), '{}', 'with the same data');
+sql(q{SELECT realtime.recheck()});
+ws_call($_, 'app/me', []) for $ann, $nobody;
+is(scalar(grep { ($_->{type} // '') eq 'subscribe-denied' } ws_quiet($nobody)), 0, 'and sees on who is there, whatever is asked again');
 is(ws_call($ann, 'app/fail', ['other'])->{ok}, JSON::PP::false, 'a call that fails');
 is(present('other'), '', 'joins nothing');
 

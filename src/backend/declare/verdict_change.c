@@ -8,6 +8,9 @@
  * the end of the transaction, or the declaration is gone.  A declaration that is
  * made again is a row that goes and one that comes: those that are alike in the
  * columns that matter cancel each other out.
+ *
+ * Clients of a live query that is declared anew, or not any more, are told to ask
+ * again by the next round.
  */
 #include "postgres.h"
 
@@ -44,7 +47,7 @@ on_transaction(XactEvent event, void *arg)
 	if (event == XACT_EVENT_PRE_COMMIT)
 	{
 		if (gone_count > 0)
-			rt_after_commit_recheck_all();
+			rt_after_commit_recheck(RT_RECHECK_ALL);
 	}
 	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
 			 event == XACT_EVENT_PREPARE)
@@ -60,7 +63,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId pare
 				  void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB && touched)
-		rt_after_commit_recheck_all();
+		rt_after_commit_recheck(RT_RECHECK_ALL);
 }
 
 /* ---- rows ---- */
@@ -106,7 +109,7 @@ note_gone(uint64 hash)
 	if (gone_count < GONE_MAX)
 		gone[gone_count++] = hash;
 	else
-		rt_after_commit_recheck_all();
+		rt_after_commit_recheck(RT_RECHECK_ALL);
 }
 
 /* Returns whether it was there. */
@@ -128,7 +131,7 @@ static void
 note_row_come(Relation table, HeapTuple tuple, bool of_module)
 {
 	if (!note_come(hash_row(table, tuple)) && of_module)
-		rt_after_commit_recheck_all();
+		rt_after_commit_recheck(RT_RECHECK_ALL);
 }
 
 static void
@@ -138,7 +141,7 @@ note_row(const TriggerData *trigger, bool of_module)
 
 	touched = true;
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		rt_after_commit_recheck_all();
+		rt_after_commit_recheck(RT_RECHECK_ALL);
 	else if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		note_row_come(table, trigger->tg_trigtuple, of_module);
 	else
@@ -156,8 +159,7 @@ rt_verdict_change_note(const TriggerData *trigger)
 	bool		of_module = strcmp(table, "guard_declaration") == 0;
 
 	if (strcmp(table, "topic_declaration") == 0 || strcmp(table, "hook_declaration") == 0)
-		rt_after_commit_recheck_names();
-	else if (of_module || strcmp(table, "stream_declaration") == 0 ||
-			 strcmp(table, "query_declaration") == 0)
+		rt_after_commit_recheck(RT_RECHECK_NAMES);
+	else if (of_module || strcmp(table, "stream_declaration") == 0)
 		note_row(trigger, of_module);
 }

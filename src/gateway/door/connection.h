@@ -18,6 +18,7 @@
 #include "src/gateway/door/compress.h"
 #include "src/gateway/door/socket.h"
 #include "src/gateway/turns.h"
+#include "src/ipc/client.h"
 #include "src/protocol/host.h"
 #include "src/protocol/request_id.h"
 #include "src/protocol/websocket.h"
@@ -55,7 +56,8 @@ typedef struct RtConnection
 	bool		caps_pos;		/* and what live queries tell in rounds */
 	bool		in_ready;		/* on the list of those with messages */
 	int			session;		/* identity, referenced */
-	uint64		rechecked;		/* what it may see, by this order, client.h */
+	uint64		rechecked[RT_RECHECK_SCOPES];	/* what it may see, by these
+											 * orders, client.h */
 	int64		expires;		/* the identity, in seconds since 1970; 0 = never */
 	bool		expiry_told;	/* that it is about to */
 	bool		is_held;		/* its messages wait, see rt_inbox_hold() */

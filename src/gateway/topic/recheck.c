@@ -39,7 +39,7 @@ pack(const RtTopic *topic)
 
 /* Returns false, and closes the connection, if nobody can be asked. */
 static bool
-ask_packed(RtConnection *connection, bool by_name)
+ask_packed(RtConnection *connection, RtRecheckScope scope)
 {
 	RtQuestionTexts texts = {.args = {packed, packed_len}};
 	RtQuestion	question;
@@ -49,7 +49,7 @@ ask_packed(RtConnection *connection, bool by_name)
 	{
 		rt_question_init(&question, connection, RT_REQUEST_RECHECK);
 		question.catalog_generation = rt_catalog_generation();
-		question.ticket = by_name ? BY_NAME : 0;
+		question.ticket = scope == RT_RECHECK_NAMES ? BY_NAME : 0;
 		asked = rt_service_takes_requests() && rt_ask(connection, &question, &texts);
 	}
 	if (!asked)
@@ -59,15 +59,19 @@ ask_packed(RtConnection *connection, bool by_name)
 	return asked;
 }
 
+/* The server's own topics are no client's to ask for. */
 static bool
-is_asked_about(const RtTopic *topic, const uint32 *topic_hash)
+is_asked_about(const RtTopic *topic, const uint32 *topic_hash, RtRecheckScope scope)
 {
+	if (rt_topic_is_system(topic->name, topic->name_len) ||
+		(scope == RT_RECHECK_BUT_QUERIES && rt_topic_is_query(topic->name, topic->name_len)))
+		return false;
 	return topic->open_generation != rt_catalog_generation() &&
 		(topic_hash == NULL || topic->hash == *topic_hash);
 }
 
 static void
-recheck(RtConnection *connection, const uint32 *topic_hash, bool by_name)
+recheck(RtConnection *connection, const uint32 *topic_hash, RtRecheckScope scope)
 {
 	dlist_iter	iter;
 
@@ -77,31 +81,31 @@ recheck(RtConnection *connection, const uint32 *topic_hash, bool by_name)
 	{
 		RtTopic    *topic = dlist_container(RtSubscription, connection_node, iter.cur)->topic;
 
-		if (!is_asked_about(topic, topic_hash))
+		if (!is_asked_about(topic, topic_hash, scope))
 			continue;
 		pack(topic);
-		if (packed_count == RT_SUBSCRIBE_BATCH_MAX && !ask_packed(connection, by_name))
+		if (packed_count == RT_SUBSCRIBE_BATCH_MAX && !ask_packed(connection, scope))
 			return;
 	}
-	(void) ask_packed(connection, by_name);
+	(void) ask_packed(connection, scope);
 }
 
 void
 rt_recheck_connection(RtConnection *connection)
 {
-	recheck(connection, NULL, false);
+	recheck(connection, NULL, RT_RECHECK_ALL);
 }
 
 void
-rt_recheck_names(RtConnection *connection)
+rt_recheck_scope(RtConnection *connection, RtRecheckScope scope)
 {
-	recheck(connection, NULL, true);
+	recheck(connection, NULL, scope);
 }
 
 void
 rt_recheck_topic(RtConnection *connection, uint32 topic_hash)
 {
-	recheck(connection, &topic_hash, false);
+	recheck(connection, &topic_hash, RT_RECHECK_ALL);
 }
 
 /* ---- verdicts ---- */
@@ -166,8 +170,14 @@ rt_recheck_answer(RtConnection *connection, RtRequest *request)
 void
 rt_recheck_if_another(RtConnection *connection, int session, uint64 orders)
 {
-	if (connection->state == RT_CONNECTION_OPEN &&
-		(orders < connection->rechecked ||
-		 !rt_sessions_are_alike(session, connection->session)))
-		rt_recheck_connection(connection);
+	RtRecheckScope scope = RT_RECHECK_ALL;
+
+	if (connection->state != RT_CONNECTION_OPEN)
+		return;
+	while (scope < RT_RECHECK_SCOPES && orders >= connection->rechecked[scope])
+		scope++;
+	if (!rt_sessions_are_alike(session, connection->session))
+		scope = RT_RECHECK_ALL;
+	if (scope < RT_RECHECK_SCOPES)
+		rt_recheck_scope(connection, scope);
 }

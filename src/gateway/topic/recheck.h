@@ -12,8 +12,8 @@
 /* All of a connection's; it gets events as before until it is known. */
 extern void rt_recheck_connection(RtConnection *connection);
 
-/* The same, but who follows streams goes on to. */
-extern void rt_recheck_names(RtConnection *connection);
+/* The same of what is in a scope. */
+extern void rt_recheck_scope(RtConnection *connection, RtRecheckScope scope);
 
 /* The same, but only of topics with a hash. */
 extern void rt_recheck_topic(RtConnection *connection, uint32 topic_hash);
