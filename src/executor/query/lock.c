@@ -125,6 +125,7 @@ try_to_lock(const RtStreamDeclaration *declaration, bool keep)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	RtQuery    *volatile query = NULL;
+	ErrorData  *volatile error = NULL;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
@@ -138,15 +139,18 @@ try_to_lock(const RtStreamDeclaration *declaration, bool keep)
 	}
 	PG_CATCH();
 	{
-		if (!rt_query_is_locked())
-			PG_RE_THROW();
 		MemoryContextSwitchTo(context);
+		if (!rt_query_is_locked())
+			error = CopyErrorData();
 		FlushErrorState();
+		/* also for who gets the error: he aborts his transaction, and not this one */
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	if (error != NULL)
+		ReThrowError(error);
 	return query;
 }
 
