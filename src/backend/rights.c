@@ -8,8 +8,9 @@
  * only gives more is of no concern: who was refused asks by himself.
  *
  * Who follows a stream can only be asked by having it come back.  That is done for
- * what takes rights away, and not for each function that is replaced; nor for live
- * queries when rows are hidden, because they are run anew after such a command.
+ * what takes rights from roles, or rights to functions and schemas, and not for
+ * each change of a table or a function: nobody wants all clients to come back
+ * because a table was made that has a policy.
  */
 #include "postgres.h"
 
@@ -75,19 +76,27 @@ changes_role(const AlterRoleStmt *statement)
 	return false;
 }
 
-/* Whether it takes away, from whomever, a right to what is in this database. */
 static bool
-takes_away(Node *statement)
+is_revoke(Node *statement)
 {
 	return IsA(statement, GrantStmt) && !((GrantStmt *) statement)->is_grant;
 }
 
-/* Whether it may hide rows. */
+/* Whether it takes away, from whomever, a right to what is in this database. */
+static bool
+takes_away(Node *statement)
+{
+	return is_revoke(statement) && ((GrantStmt *) statement)->objtype != OBJECT_TABLE;
+}
+
+/* Whether it may hide rows, or tables. */
 static bool
 hides_rows(Node *statement)
 {
 	switch (nodeTag(statement))
 	{
+		case T_GrantStmt:
+			return is_revoke(statement);
 		case T_CreatePolicyStmt:
 		case T_AlterPolicyStmt:
 			return true;
@@ -131,8 +140,6 @@ note_command(RtCommand *command, void **notes)
 
 	if (takes_from_role(statement) || (takes_away(statement) && is_our_database()))
 		rt_after_commit_recheck(RT_RECHECK_ALL);
-	else if (hides_rows(statement) && is_our_database())
-		rt_after_commit_recheck(RT_RECHECK_BUT_QUERIES);
-	else if (replaces_function(statement) && is_our_database())
+	else if ((hides_rows(statement) || replaces_function(statement)) && is_our_database())
 		rt_after_commit_recheck(RT_RECHECK_NAMES);
 }

@@ -43,7 +43,6 @@ typedef enum RtOrderKind
 typedef enum RtRecheckScope
 {
 	RT_RECHECK_ALL,				/* who follows a stream has to come back */
-	RT_RECHECK_BUT_QUERIES,		/* live queries are run anew in any case */
 	RT_RECHECK_NAMES,			/* what is subscribed to by name */
 	RT_RECHECK_SCOPES
 } RtRecheckScope;

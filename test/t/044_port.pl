@@ -92,9 +92,9 @@ ok(poll_until(sub { count_in_log($narrow, qr/could not start realtime executor/)
 like(slurp_file($narrow->logfile), qr/HINT: .* Increase max_worker_processes \(now 3\)/,
 	'with a hint');
 is((http_request($narrow, 'GET /healthz'))[0], 503, 'the gateway knows');
-$ws = ws_connect($narrow);
 my $began = time;
-is(ws_close_code($ws), 1012, 'who connects waits to be known, but not for ever');
+is((http_request($narrow, 'GET /ws', Upgrade => 'websocket', Connection => 'Upgrade',
+	'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version' => 13))[0], 503, 'who connects waits for the hooks to be known, but not for ever');
 is((http_request($narrow, 'GET /ws', Upgrade => 'websocket', Connection => 'Upgrade',
 	'Sec-WebSocket-Key' => 'dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version' => 13))[0], 503, 'and then not at all');
 cmp_ok(time - $began, '<', soon(), 'that takes some seconds');
@@ -102,7 +102,6 @@ is($narrow->safe_psql('postgres', 'SELECT realtime.service_state()'),
 	'no executor can be started', 'the state says why');
 is(count_in_log($narrow, qr/could not start realtime executor/), 1,
 	'and the launcher does not repeat itself');
-ws_close($ws);
 
 # One too few: the scheduler goes without.
 $narrow->adjust_conf('postgresql.conf', 'max_worker_processes', 5);

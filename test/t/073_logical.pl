@@ -73,6 +73,7 @@ is(ws_call($ws, 'app/one', [])->{code}, 'NOT_FOUND', 'what is revoked there is r
 sql($publisher, q{SELECT realtime.rpc('app/one', 'one()'), realtime.topic('log:{name}', class => 'replay', replay_size => 4, open => true)});
 arrived();
 is(ws_call($ws, 'app/one', [])->{data}, 1, 'and declared again');
+is(ws_subscribe($ws, 'log:a')->{type}, 'subscribed', 'who had lost it subscribes again');
 sql($publisher, 'TRUNCATE realtime.rpc_declaration');
 arrived();
 is(ws_call($ws, 'app/one', [])->{code}, 'NOT_FOUND', 'TRUNCATE counts too');

@@ -2,15 +2,11 @@
  * verdict_change.c
  *		Changes of declarations after which clients may see less than before.
  *
- * Topics and the subscribe hook decide about what is subscribed to by name: that
- * can be asked again without anybody noticing.  Who follows a path can only come
- * back to be asked, so that is wanted only if what lets him in is another one by
- * the end of the transaction, or the declaration is gone.  A declaration that is
- * made again is a row that goes and one that comes: those that are alike in the
- * columns that matter cancel each other out.
- *
- * Clients of a live query that is declared anew, or not any more, are told to ask
- * again by the next round.
+ * What is subscribed to by name can be asked again without anybody noticing.  Who
+ * follows a path can only come back to be asked, which a declaration that changes
+ * does not have everybody do.  Of streams and modules only another function that
+ * decides counts: a declaration that is made again is a row that goes and one that
+ * comes, and those that are alike in the columns that matter cancel each other out.
  */
 #include "postgres.h"
 
@@ -47,7 +43,7 @@ on_transaction(XactEvent event, void *arg)
 	if (event == XACT_EVENT_PRE_COMMIT)
 	{
 		if (gone_count > 0)
-			rt_after_commit_recheck(RT_RECHECK_ALL);
+			rt_after_commit_recheck(RT_RECHECK_NAMES);
 	}
 	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
 			 event == XACT_EVENT_PREPARE)
@@ -63,7 +59,7 @@ on_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId pare
 				  void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB && touched)
-		rt_after_commit_recheck(RT_RECHECK_ALL);
+		rt_after_commit_recheck(RT_RECHECK_NAMES);
 }
 
 /* ---- rows ---- */
@@ -109,7 +105,7 @@ note_gone(uint64 hash)
 	if (gone_count < GONE_MAX)
 		gone[gone_count++] = hash;
 	else
-		rt_after_commit_recheck(RT_RECHECK_ALL);
+		rt_after_commit_recheck(RT_RECHECK_NAMES);
 }
 
 /* Returns whether it was there. */
@@ -131,7 +127,7 @@ static void
 note_row_come(Relation table, HeapTuple tuple, bool of_module)
 {
 	if (!note_come(hash_row(table, tuple)) && of_module)
-		rt_after_commit_recheck(RT_RECHECK_ALL);
+		rt_after_commit_recheck(RT_RECHECK_NAMES);
 }
 
 static void
@@ -141,7 +137,7 @@ note_row(const TriggerData *trigger, bool of_module)
 
 	touched = true;
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		rt_after_commit_recheck(RT_RECHECK_ALL);
+		rt_after_commit_recheck(RT_RECHECK_NAMES);
 	else if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		note_row_come(table, trigger->tg_trigtuple, of_module);
 	else

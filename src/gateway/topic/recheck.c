@@ -24,8 +24,6 @@ static char packed[RT_SUBSCRIBE_BATCH_MAX * (sizeof(uint16) + RT_TOPIC_MAX)];
 static uint32 packed_len = 0;
 static int	packed_count = 0;
 
-#define BY_NAME 1				/* as the ticket of a question: streams go on */
-
 static void
 pack(const RtTopic *topic)
 {
@@ -49,7 +47,7 @@ ask_packed(RtConnection *connection, RtRecheckScope scope)
 	{
 		rt_question_init(&question, connection, RT_REQUEST_RECHECK);
 		question.catalog_generation = rt_catalog_generation();
-		question.ticket = scope == RT_RECHECK_NAMES ? BY_NAME : 0;
+		question.ticket = scope;
 		asked = rt_service_takes_requests() && rt_ask(connection, &question, &texts);
 	}
 	if (!asked)
@@ -61,12 +59,10 @@ ask_packed(RtConnection *connection, RtRecheckScope scope)
 
 /* The server's own topics are no client's to ask for. */
 static bool
-is_asked_about(const RtTopic *topic, const uint32 *topic_hash, RtRecheckScope scope)
+is_asked_about(const RtTopic *topic, const uint32 *topic_hash)
 {
-	if (rt_topic_is_system(topic->name, topic->name_len) ||
-		(scope == RT_RECHECK_BUT_QUERIES && rt_topic_is_query(topic->name, topic->name_len)))
-		return false;
-	return topic->open_generation != rt_catalog_generation() &&
+	return !rt_topic_is_system(topic->name, topic->name_len) &&
+		topic->open_generation != rt_catalog_generation() &&
 		(topic_hash == NULL || topic->hash == *topic_hash);
 }
 
@@ -81,7 +77,7 @@ recheck(RtConnection *connection, const uint32 *topic_hash, RtRecheckScope scope
 	{
 		RtTopic    *topic = dlist_container(RtSubscription, connection_node, iter.cur)->topic;
 
-		if (!is_asked_about(topic, topic_hash, scope))
+		if (!is_asked_about(topic, topic_hash))
 			continue;
 		pack(topic);
 		if (packed_count == RT_SUBSCRIBE_BATCH_MAX && !ask_packed(connection, scope))
@@ -133,7 +129,7 @@ apply(RtConnection *connection, const RtRequest *request, const char *name, uint
 {
 	if (verdict == RT_VERDICT_DENY)
 		take_away(connection, name, len, reason);
-	else if (verdict == RT_VERDICT_STREAM && request->asked.ticket != BY_NAME &&
+	else if (verdict == RT_VERDICT_STREAM && request->asked.ticket != RT_RECHECK_NAMES &&
 			 rt_subscription_find(connection, name, len) != NULL)
 	{
 		rt_connection_close(connection, RT_CLOSE_EXPIRED, "What you may see has changed");
