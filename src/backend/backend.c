@@ -8,7 +8,6 @@
 #include "src/backend/backend.h"
 #include "src/backend/command.h"
 #include "src/backend/declare/class_change.h"
-#include "src/backend/declare/verdict_change.h"
 #include "src/backend/live/table.h"
 #include "src/backend/order.h"
 #include "src/backend/publish/due.h"
@@ -23,7 +22,6 @@ void
 rt_backend_install(void)
 {
 	rt_after_commit_install();
-	rt_verdict_change_install();
 	rt_early_release_install();
 	/*
 	 * called in the reverse order: what is published comes before timers, and
