@@ -2,21 +2,18 @@
  * payload.c
  *		Memory for texts that do not fit into their slot.
  *
- * A DSA area inside the main shared memory segment, limited to its own size:
- * it never asks the kernel for more, so a full /dev/shm cannot fail it, and
- * the server's restart after a crash makes it anew.  Its LWLocks are the only
- * locks taken while a text is set; none of ours is held then.
+ * Its LWLocks are the only locks taken while a text is set; none of ours is
+ * held then.
  */
 #include "postgres.h"
 
 #include "port/atomics.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/dsa.h"
-#include "utils/memutils.h"
 
 #include "src/guc.h"
+#include "src/ipc/fixed_area.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/payload.h"
 
@@ -42,37 +39,21 @@ void
 rt_payload_init(void)
 {
 	bool		found;
-	int			tranche;
-	dsa_area   *area;
 
 	payload = NULL;
 	used = ShmemInitStruct("realtime payload use", sizeof(*used), &found);
 	if (!found)
 		pg_atomic_init_u64(used, 0);
 	place = ShmemInitStruct("realtime payload", area_size(), &found);
-	if (found)
-		return;
-
-	tranche = GetNamedLWLockTranche("RealtimePayload")->lock.tranche;
-	area = dsa_create_in_place(place, area_size(), tranche, NULL);
-	dsa_pin(area);
-	dsa_set_size_limit(area, area_size());
-	dsa_detach(area);
+	if (!found)
+		rt_fixed_area_create(place, area_size(), "RealtimePayload");
 }
 
 void
 rt_payload_attach(void)
 {
-	MemoryContext old;
-
-	if (payload != NULL)
-		return;
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	payload = dsa_attach_in_place(place, NULL);
-	dsa_pin_mapping(payload);
-	MemoryContextSwitchTo(old);
-	/* attachments are counted, and any session may make one */
-	on_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
+	if (payload == NULL)
+		payload = rt_fixed_area_attach(place);
 }
 
 dsa_area *

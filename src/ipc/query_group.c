@@ -10,14 +10,13 @@
 
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
-#include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "utils/memutils.h"
 
 #include "src/guc.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/fixed_area.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/query_group.h"
 
@@ -88,18 +87,11 @@ static void
 init_area(void)
 {
 	bool		found;
-	int			tranche;
-	dsa_area   *made;
 
 	area = NULL;
 	place = ShmemInitStruct("realtime query memory", area_size(), &found);
-	if (found)
-		return;
-	tranche = GetNamedLWLockTranche("RealtimeQueryMemory")->lock.tranche;
-	made = dsa_create_in_place(place, area_size(), tranche, NULL);
-	dsa_pin(made);
-	dsa_set_size_limit(made, area_size());
-	dsa_detach(made);
+	if (!found)
+		rt_fixed_area_create(place, area_size(), "RealtimeQueryMemory");
 }
 
 void
@@ -117,15 +109,8 @@ rt_query_groups_init(void)
 void
 rt_query_groups_attach(void)
 {
-	MemoryContext old;
-
-	if (area != NULL)
-		return;
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	area = dsa_attach_in_place(place, NULL);
-	dsa_pin_mapping(area);
-	MemoryContextSwitchTo(old);
-	on_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
+	if (area == NULL)
+		area = rt_fixed_area_attach(place);
 }
 
 /* ---- finding ---- */
