@@ -9,15 +9,11 @@
 
 #include <limits.h>
 
-#include "nodes/pg_list.h"
 #include "utils/guc.h"
-#include "utils/varlena.h"
 
 #include "src/guc.h"
+#include "src/guc_check.h"
 #include "src/protocol/forwarded.h"
-#include "src/protocol/host.h"
-#include "src/protocol/http.h"
-#include "src/protocol/topic.h"
 
 char	   *realtime_allowed_hosts = NULL;
 char	   *realtime_trusted_proxies = NULL;
@@ -111,10 +107,6 @@ int			realtime_stall_timeout = 60000;
 int			realtime_stat_paths = 1000;
 int			realtime_upgrade_rate = 10;
 
-#define METRICS_TOKEN_MIN 16
-#define TOKEN_CHARACTERS \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
-
 static const struct config_enum_entry forwarded_options[] = {
 	{"x-forwarded-for", RT_FORWARDED_X_FOR, false},
 	{"forwarded", RT_FORWARDED_STANDARD, false},
@@ -160,155 +152,6 @@ define_switch(const char *name, const char *description, bool *variable)
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
-static bool
-check_path(char **newval, void **extra, GucSource source)
-{
-	if ((*newval)[0] != '/' || (*newval)[1] == '\0')
-		GUC_check_errdetail("A path must begin with \"/\" and have a name.");
-	else if (strpbrk(*newval, "?# ") != NULL)
-		GUC_check_errdetail("A path cannot contain \"?\", \"#\" or spaces.");
-	else if (strcmp(*newval, "/healthz") == 0 || strcmp(*newval, "/readyz") == 0)
-		GUC_check_errdetail("The path \"%s\" answers health checks.", *newval);
-	else if (strncmp(*newval, "/__realtime/", strlen("/__realtime/")) == 0)
-		GUC_check_errdetail("Paths below \"/__realtime/\" are taken.");
-	else
-		return true;
-	return false;
-}
-
-static bool
-check_document_root(char **newval, void **extra, GucSource source)
-{
-	if ((*newval)[0] == '\0' || is_absolute_path(*newval))
-		return true;
-	GUC_check_errdetail("The folder must be named by an absolute path.");
-	return false;
-}
-
-/*
- * A list whose every entry is good; is_good() says what is wrong with another,
- * NULL takes all.
- */
-static bool
-check_list(const char *value, bool (*is_good) (const char *entry))
-{
-	char	   *copy = pstrdup(value);
-	List	   *entries = NIL;
-	ListCell   *cell;
-	bool		good = SplitGUCList(copy, ',', &entries);
-
-	if (!good)
-		GUC_check_errdetail("List syntax is invalid.");
-	foreach(cell, entries)
-		good = good && (is_good == NULL || is_good(lfirst(cell)));
-	list_free(entries);
-	pfree(copy);
-	return good;
-}
-
-static bool
-is_allowed_host(const char *entry)
-{
-	RtHost		host;
-
-	if (strcmp(entry, "*") == 0 || rt_host_read_pattern(entry, strlen(entry), &host))
-		return true;
-	GUC_check_errdetail("\"%s\" is no host; one looks like \"example.com\", \"*.example.com\" or \"192.0.2.1\", without scheme and port.",
-						entry);
-	return false;
-}
-
-static bool
-check_allowed_hosts(char **newval, void **extra, GucSource source)
-{
-	return check_list(*newval, is_allowed_host);
-}
-
-/* What a browser sends: scheme, "://", host and perhaps port, nothing else. */
-static bool
-is_origin(const char *text)
-{
-	const char *host = strstr(text, "://");
-
-	return host != NULL && host != text && host[3] != '\0' &&
-		strpbrk(host + 3, "/*?# ") == NULL;
-}
-
-static bool
-is_allowed_origin(const char *entry)
-{
-	if (strcmp(entry, "*") == 0 || strcmp(entry, "same-origin") == 0 ||
-		is_origin(entry))
-		return true;
-	GUC_check_errdetail("\"%s\" is no origin; one looks like \"https://example.com\" or \"http://localhost:5173\", without a path.",
-						entry);
-	return false;
-}
-
-static bool
-check_allowed_origins(char **newval, void **extra, GucSource source)
-{
-	return check_list(*newval, is_allowed_origin);
-}
-
-static bool
-is_network(const char *entry)
-{
-	RtHostNetwork network;
-
-	if (rt_host_read_network(entry, strlen(entry), &network))
-		return true;
-	GUC_check_errdetail("\"%s\" is no address or network; one looks like \"192.0.2.1\", \"10.0.0.0/8\" or \"fd00::/8\".",
-						entry);
-	return false;
-}
-
-static bool
-check_trusted_proxies(char **newval, void **extra, GucSource source)
-{
-	return check_list(*newval, is_network);
-}
-
-static bool
-check_metrics_addresses(char **newval, void **extra, GucSource source)
-{
-	return check_list(*newval, is_network);
-}
-
-/* One that a header can carry, and nobody guesses. */
-static bool
-check_metrics_token(char **newval, void **extra, GucSource source)
-{
-	size_t		len = strlen(*newval);
-
-	if (len == 0)
-		return true;
-	if (len < METRICS_TOKEN_MIN)
-		GUC_check_errdetail("A token has %d characters at least.", METRICS_TOKEN_MIN);
-	else if (strspn(*newval, TOKEN_CHARACTERS) != len)
-		GUC_check_errdetail("A token consists of letters, digits and \"-._~+/\".");
-	else
-		return true;
-	return false;
-}
-
-static bool
-is_template(const char *entry)
-{
-	RtTemplateFault fault = rt_template_check(entry, strlen(entry));
-
-	if (fault == RT_TEMPLATE_OK)
-		return true;
-	GUC_check_errdetail("Topic template \"%s\" %s.", entry, rt_template_fault_text(fault));
-	return false;
-}
-
-static bool
-check_silent_topic_suppress(char **newval, void **extra, GucSource source)
-{
-	return check_list(*newval, is_template);
-}
-
 static void
 define_names(void)
 {
@@ -316,12 +159,12 @@ define_names(void)
 							   "Host names and addresses by which clients may know the server, besides the local ones.",
 							   NULL, &realtime_allowed_hosts, "",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
-							   check_allowed_hosts, NULL, NULL);
+							   rt_check_allowed_hosts, NULL, NULL);
 	DefineCustomStringVariable("realtime.allowed_origins",
 							   "Origins that browsers may connect from.", NULL,
 							   &realtime_allowed_origins, "same-origin",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
-							   check_allowed_origins, NULL, NULL);
+							   rt_check_allowed_origins, NULL, NULL);
 	define_string("realtime.tls_cert_file",
 				  "File with the certificate of the gateways, and those that sign it.",
 				  &realtime_tls_cert_file, "", PGC_SIGHUP, 0);
@@ -332,7 +175,7 @@ define_names(void)
 							   "Addresses and networks of proxies that say whom requests are from.",
 							   NULL, &realtime_trusted_proxies, "",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
-							   check_trusted_proxies, NULL, NULL);
+							   rt_check_trusted_proxies, NULL, NULL);
 	DefineCustomBoolVariable("realtime.metrics",
 							 "Serves metrics over HTTP.", NULL, &realtime_metrics,
 							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);
@@ -340,15 +183,15 @@ define_names(void)
 							   "Addresses and networks from which metrics are read without a token.",
 							   NULL, &realtime_metrics_addresses, "127.0.0.0/8, ::1",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
-							   check_metrics_addresses, NULL, NULL);
+							   rt_check_metrics_addresses, NULL, NULL);
 	DefineCustomStringVariable("realtime.metrics_path",
 							   "Path of the URL that metrics are read from.", NULL,
 							   &realtime_metrics_path, "/metrics", PGC_SIGHUP, 0,
-							   check_path, NULL, NULL);
+							   rt_check_path, NULL, NULL);
 	DefineCustomStringVariable("realtime.metrics_token",
 							   "Token with which metrics are read from anywhere.",
 							   NULL, &realtime_metrics_token, "", PGC_SIGHUP,
-							   GUC_SUPERUSER_ONLY, check_metrics_token, NULL, NULL);
+							   GUC_SUPERUSER_ONLY, rt_check_metrics_token, NULL, NULL);
 	DefineCustomEnumVariable("realtime.forwarded_header",
 							 "The header in which trusted proxies say it.",
 							 NULL, &realtime_forwarded_header, RT_FORWARDED_X_FOR,
@@ -368,7 +211,7 @@ define_names(void)
 							   "Folder of files that gateways serve over HTTP; empty serves none.",
 							   NULL, &realtime_document_root, "",
 							   PGC_POSTMASTER, GUC_SUPERUSER_ONLY,
-							   check_document_root, NULL, NULL);
+							   rt_check_document_root, NULL, NULL);
 	define_string("realtime.executor_role",
 				  "Role that executors log in as.",
 				  &realtime_executor_role, "realtime_executor",
@@ -380,26 +223,11 @@ define_names(void)
 	DefineCustomStringVariable("realtime.auth_path",
 							   "Path of the question who somebody is, over HTTP.", NULL,
 							   &realtime_auth_path, "/__ws/auth", PGC_POSTMASTER, 0,
-							   check_path, NULL, NULL);
+							   rt_check_path, NULL, NULL);
 	DefineCustomStringVariable("realtime.path",
 							   "Path of the WebSocket.", NULL,
 							   &realtime_path, "/ws", PGC_POSTMASTER, 0,
-							   check_path, NULL, NULL);
-}
-
-static bool
-check_cookie(char **newval, void **extra, GucSource source)
-{
-	if (rt_http_is_token((RtText) {*newval, strlen(*newval)}))
-		return true;
-	GUC_check_errdetail("The name of a cookie is made of letters, digits and some of !#$%%&'*+-.^_`|~.");
-	return false;
-}
-
-static bool
-check_any_list(char **newval, void **extra, GucSource source)
-{
-	return check_list(*newval, NULL);
+							   rt_check_path, NULL, NULL);
 }
 
 static void
@@ -408,22 +236,22 @@ define_tokens(void)
 	DefineCustomStringVariable("realtime.attribute_claims",
 							   "Claims by which realtime.send_to() finds connections.", NULL,
 							   &realtime_attribute_claims, "", PGC_SIGHUP,
-							   GUC_LIST_INPUT, check_any_list, NULL, NULL);
+							   GUC_LIST_INPUT, rt_check_any_list, NULL, NULL);
 	define_string("realtime.jwks_file",
 				  "File with the JSON Web Key Set that may sign tokens.",
 				  &realtime_jwks_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);
 	DefineCustomStringVariable("realtime.jwt_audiences",
 							   "Audiences that a token may be for; empty takes any.", NULL,
 							   &realtime_jwt_audiences, "", PGC_SIGHUP,
-							   GUC_LIST_INPUT, check_any_list, NULL, NULL);
+							   GUC_LIST_INPUT, rt_check_any_list, NULL, NULL);
 	DefineCustomStringVariable("realtime.jwt_cookie",
 							   "Name of the cookie that a token may come in.", NULL,
 							   &realtime_jwt_cookie, "access_token", PGC_SIGHUP, 0,
-							   check_cookie, NULL, NULL);
+							   rt_check_cookie, NULL, NULL);
 	DefineCustomStringVariable("realtime.jwt_issuers",
 							   "Issuers whose tokens are taken; empty takes any.", NULL,
 							   &realtime_jwt_issuers, "", PGC_SIGHUP,
-							   GUC_LIST_INPUT, check_any_list, NULL, NULL);
+							   GUC_LIST_INPUT, rt_check_any_list, NULL, NULL);
 	define_string("realtime.jwt_key_file",
 				  "PEM file with public keys or certificates that may sign tokens.",
 				  &realtime_jwt_key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY);
@@ -667,7 +495,7 @@ define_development(void)
 							   "Topics, or templates, whose silence is not warned of.",
 							   NULL, &realtime_silent_topic_suppress, "",
 							   PGC_SIGHUP, GUC_LIST_INPUT,
-							   check_silent_topic_suppress, NULL, NULL);
+							   rt_check_silent_topic_suppress, NULL, NULL);
 	define_int("realtime.silent_topic_warning",
 			   "Time without any event on a subscribed topic that is warned of (mode development); 0 is never.",
 			   &realtime_silent_topic_warning, 0, INT_MAX,
