@@ -5,7 +5,10 @@
  * The order of the ring is that in which transactions come to the end of their
  * commit, which is not quite that in which they become visible.  So the reader
  * takes what its snapshot shows and begins the next time with the first change
- * that it did not show.
+ * that it did not show.  Behind that one are others that it did show, which are not
+ * taken again: whose changes were left is noted, and these are the only ones of
+ * before where the reading ended.  If they are too many to be noted, changes
+ * come twice, which is said.
  *
  * Listening: a listener counts itself and then takes a snapshot; a transaction
  * becomes visible and then looks at the count.  If it sees none the snapshot
@@ -38,11 +41,23 @@
 #include "src/ipc/commit_slot.h"
 #include "src/ipc/request_queue.h"
 
+#define LEFT_MAX 64
+
+/* Transactions whose changes the snapshot of a reader did not show. */
+typedef struct Left
+{
+	uint64		before;			/* of the changes before this position: up to there
+								 * the reader came */
+	uint32		count;			/* beyond LEFT_MAX the others are not noted */
+	TransactionId xids[LEFT_MAX];
+} Left;
+
 /* Beside the bytes. */
 typedef struct ChangeState
 {
 	pg_atomic_uint32 listeners;
 	pg_atomic_uint64 position;	/* what is before it has been looked at */
+	Left		left;			/* of who has the round */
 	pg_atomic_uint32 recovered; /* prepared transactions of before the start are
 								 * listed */
 	pg_atomic_uint32 prepared_lost; /* there was no room for one in the list */
@@ -61,8 +76,9 @@ static struct
 	Snapshot	snapshot;
 	uint64		safe;			/* where the ring ended before the snapshot */
 	uint64		limit;			/* where the reading ends */
-	bool		any_left;		/* the snapshot did not show some change */
-	uint64		first_left;		/* the first of these */
+	uint64		first_left;		/* the first change that it did not show, if any */
+	Left		left;
+	bool		repeats;		/* changes may have been read before */
 	bool		everything;		/* to be told first */
 	uint64		next;			/* after the end, where the next one begins */
 } reading;
@@ -107,6 +123,7 @@ rt_change_ring_init(void)
 		return;
 	pg_atomic_init_u32(&state->listeners, 0);
 	pg_atomic_init_u64(&state->position, 0);
+	state->left = (Left) {0};
 	pg_atomic_init_u32(&state->recovered, 0);
 	pg_atomic_init_u32(&state->prepared_lost, 0);
 	for (int i = 0; i < prepared_max(); i++)
@@ -126,7 +143,10 @@ void
 rt_change_listener_add(void)
 {
 	if (pg_atomic_read_u32(&state->listeners) == 0)
+	{
 		pg_atomic_write_u64(&state->position, rt_byte_ring_position(ring));
+		state->left = (Left) {0};
+	}
 	pg_atomic_fetch_add_u32(&state->listeners, 1);
 }
 
@@ -296,7 +316,8 @@ rt_changes_begin(Snapshot snapshot)
 	reading.snapshot = snapshot;
 	reading.ring.position = pg_atomic_read_u64(&state->position);
 	reading.limit = PG_UINT64_MAX;
-	reading.any_left = false;
+	reading.left.count = 0;
+	reading.repeats = false;
 	reading.everything = any_prepared_is_over(snapshot, false);
 }
 
@@ -307,6 +328,44 @@ recover_from_overrun(void)
 		reading.ring.position = reading.safe;
 	else
 		reading.limit = reading.ring.position;
+}
+
+static bool
+is_left(const Left *left, TransactionId xid)
+{
+	for (uint32 i = 0; i < Min(left->count, LEFT_MAX); i++)
+	{
+		if (left->xids[i] == xid)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it has been taken by a reader before; also if that is not known, if not. */
+static bool
+was_taken(const RtChange *change)
+{
+	const Left *left = &state->left;
+
+	if (reading.ring.position > left->before || is_left(left, change->xid))
+		return false;
+	if (left->count > LEFT_MAX)
+		reading.repeats = true;
+	return left->count <= LEFT_MAX;
+}
+
+static void
+leave(const RtChange *change)
+{
+	Left	   *left = &reading.left;
+
+	if (left->count == 0)
+		reading.first_left = reading.ring.position - change->size;
+	if (is_left(left, change->xid))
+		return;
+	if (left->count < LEFT_MAX)
+		left->xids[left->count] = change->xid;
+	left->count = Min(left->count, LEFT_MAX) + 1;
 }
 
 RtRingRead
@@ -324,11 +383,10 @@ rt_changes_next(const RtChange **change)
 									   &entry)) == RT_RING_ENTRY)
 	{
 		*change = entry;
-		if (!XidInMVCCSnapshot((*change)->xid, reading.snapshot))
+		if (XidInMVCCSnapshot((*change)->xid, reading.snapshot))
+			leave(*change);
+		else if (!was_taken(*change))
 			return RT_RING_ENTRY;
-		if (!reading.any_left)
-			reading.first_left = reading.ring.position - (*change)->size;
-		reading.any_left = true;
 	}
 	if (result == RT_RING_OVERRUN)
 		recover_from_overrun();
@@ -338,7 +396,13 @@ rt_changes_next(const RtChange **change)
 static uint64
 next_position(void)
 {
-	return reading.any_left ? reading.first_left : reading.ring.position;
+	return reading.left.count > 0 ? reading.first_left : reading.ring.position;
+}
+
+bool
+rt_changes_may_repeat(void)
+{
+	return reading.repeats;
 }
 
 uint64
@@ -358,6 +422,8 @@ rt_changes_end(void)
 {
 	reading.next = next_position();
 	pg_atomic_write_u64(&state->position, reading.next);
+	state->left = reading.left;
+	state->left.before = reading.ring.position;
 	(void) any_prepared_is_over(reading.snapshot, true);
 	reading.snapshot = NULL;
 }

@@ -10,7 +10,8 @@
  *		rt_changes_next() until RT_RING_EMPTY; run the queries; rt_changes_end()
  *
  * After that the queries are true at that snapshot.  What it does not show
- * stays for the next time.  Changes may come twice, which does no harm.
+ * stays for the next time.  What has come once and was read to the end does not
+ * come again, unless rt_changes_may_repeat().
  *
  * As long as nobody listens nothing is written.
  */
@@ -104,6 +105,12 @@ extern void rt_changes_prepare(void);
 extern void rt_changes_begin(Snapshot snapshot);
 extern RtRingRead rt_changes_next(const RtChange **change);
 extern void rt_changes_end(void);
+
+/*
+ * Between the last next() and end(): whether some changes may have come to the
+ * reader before this one, too.
+ */
+extern bool rt_changes_may_repeat(void);
 
 /*
  * Between the last next() and end(): up to where everything in the ring shows in

@@ -174,6 +174,22 @@ append_to_file($file, '');
 $reader->{run}->pump until $reader->{stdout} =~ /done/;
 like($reader->{stdout}, qr/\{"list \+id=210"\}/, 'and is told when it has been told');
 $open->query_safe('SELECT 1');
+$reader->query_safe('SELECT 1');
+
+# They may tell in another order than they can be seen in: each is told once.
+$file = $node->basedir . '/hold2';
+$open->query_safe(qq{BEGIN; INSERT INTO list VALUES (211); SELECT hold_commit('$file')});
+$open->{stdin} .= "COMMIT;\n";
+$open->{run}->pump_nb;
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 1 FROM list WHERE id = 211'), 'one can be seen and has not told yet');
+$reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+$node->safe_psql('postgres', 'INSERT INTO list VALUES (212)');
+append_to_file($file, '');
+$open->query_safe('SELECT 1');
+is($reader->query_safe('SELECT changes(false)'), '{"list +id=211"}', 'who has seen it is told of it, behind another one');
+is(changes(), 'list +id=212', 'which alone is there for the next one');
+is(changes(), '', 'and nothing comes again');
+$reader->query_safe('COMMIT');
 $_->quit for $open, $reader;
 
 # Prepared transactions
