@@ -10,7 +10,7 @@ SET search_path = regress_cuts;
 CREATE FUNCTION explain_query(sql text, key text DEFAULT 'id', types regtype[] DEFAULT '{}',
 	depends_on regclass[] DEFAULT '{}', may_be_stale boolean DEFAULT false,
 	OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text,
-	OUT filters text, OUT cut text, OUT path text, OUT plan text, OUT why_full text, OUT hint text)
+	OUT filters text, OUT cut text, OUT path text, OUT plan text, OUT why_full text, OUT hint text, OUT tally text)
 RETURNS SETOF record LANGUAGE c STRICT AS 'realtime', 'realtime_query_explain';
 
 CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -87,6 +87,40 @@ WHERE e.plan ~ 'seq scan (item|list|member)' ORDER BY s.n, e.alias COLLATE "C", 
 DROP INDEX item_tag_idx, list_owner_idx, item_list_id_idx;
 SELECT s.n, s.what, e.alias, e.cut, e.path, e.hint
 FROM shape s, explain_query(s.sql, s.key) e WHERE e.cut IS NOT NULL AND e.hint IS NOT NULL ORDER BY s.n, e.alias COLLATE "C";
+
+-- What groups can be counted, by images of rows alone
+
+CREATE TABLE amount (id integer PRIMARY KEY, list_id integer, state text, tag text COLLATE any_case, price numeric, small smallint, n integer, big bigint, real real, at timestamptz, letter char(3));
+CREATE TABLE amount_part (list_id integer, n integer) PARTITION BY LIST (list_id);
+TRUNCATE shape RESTART IDENTITY;
+INSERT INTO shape (what, key, sql) VALUES
+	('count', 'list_id', 'SELECT list_id, count(*) FROM amount GROUP BY list_id'),
+	('without groups', 'k', 'SELECT 1 AS k, count(*) FROM amount'),
+	('without aggregates', 'list_id', 'SELECT list_id FROM amount GROUP BY list_id'),
+	('sums', 'list_id,state', 'SELECT list_id, state, sum(small) AS a, sum(n) AS b, sum(big) AS c FROM amount WHERE list_id = $1 AND NOT state = ''gone'' GROUP BY list_id, state'),
+	('computed', 'list_id', 'SELECT list_id, 100 * count(*) FILTER (WHERE n > 3) / count(*) AS a, coalesce(sum(CASE WHEN n > 2 THEN 1 END), 0) AS b FROM amount GROUP BY list_id HAVING sum(n) > 3'),
+	('one column twice', 'list_id', 'SELECT list_id, count(n) AS a, sum(n) AS b, count(n) + sum(n) AS c FROM amount GROUP BY list_id'),
+	('grouped by an expression', 'done', 'SELECT n > 3 AS done, count(*) FROM amount GROUP BY n > 3'),
+	('max', 'list_id', 'SELECT list_id, max(n) FROM amount GROUP BY list_id'),
+	('sum of numeric', 'list_id', 'SELECT list_id, sum(price) FROM amount GROUP BY list_id'),
+	('sum of real', 'list_id', 'SELECT list_id, sum(real) FROM amount GROUP BY list_id'),
+	('sum that may fail', 'list_id', 'SELECT list_id, sum(n * n) FROM amount GROUP BY list_id'),
+	('distinct', 'list_id', 'SELECT list_id, count(DISTINCT n) FROM amount GROUP BY list_id'),
+	('collation', 'tag', 'SELECT tag, count(*) FROM amount GROUP BY tag'),
+	('numeric', 'price', 'SELECT price, count(*) FROM amount GROUP BY price'),
+	('blanks', 'letter', 'SELECT letter, count(*) FROM amount GROUP BY letter'),
+	('long', 'list_id', 'SELECT list_id, count(state) FROM amount GROUP BY list_id'),
+	('time zone', 'day', 'SELECT date_trunc(''day'', at) AS day, count(*) FROM amount GROUP BY 1'),
+	('condition', 'list_id', 'SELECT list_id, count(*) FROM amount WHERE n / 2 = 1 GROUP BY list_id'),
+	('two tables', 'owner', 'SELECT l.owner, count(*) FROM amount a JOIN list l ON l.id = a.list_id GROUP BY l.owner'),
+	('subquery', 'list_id', 'SELECT list_id, count(*) FROM amount a WHERE EXISTS (SELECT FROM list l WHERE l.id = a.list_id) GROUP BY list_id'),
+	('partitions', 'list_id', 'SELECT list_id, count(*) FROM amount_part GROUP BY list_id'),
+	('order', 'list_id', 'SELECT list_id, count(*) FROM amount GROUP BY list_id ORDER BY 2 DESC LIMIT 3'),
+	('grouping sets', 'list_id', 'SELECT list_id, count(*) FROM amount GROUP BY ROLLUP (list_id)'),
+	('key', 'count', 'SELECT count(*), list_id FROM amount GROUP BY list_id'),
+	('of the key', 'id', 'SELECT id, n, count(*) FROM amount GROUP BY id');
+SELECT s.n, s.what, e.alias, e.needed, e.tally FROM shape s, explain_query(s.sql, s.key) e ORDER BY s.n, e.alias COLLATE "C";
+SELECT e.tally IS NULL AS no_groups FROM explain_query('SELECT id FROM amount') e;
 
 -- Policies: found in the query as it is run by who is asked, whose columns need not be theirs
 

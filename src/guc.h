@@ -84,6 +84,7 @@ extern int	realtime_stat_paths;
 extern int	realtime_payload_memory;
 extern int	realtime_plan_memory;	/* kB */
 extern int	realtime_query_changes_max; /* rows */
+extern int	realtime_query_tally_rows;	/* of a group */
 extern int	realtime_query_ring_size;	/* kB */
 extern int	realtime_live_table_memory; /* kB */
 extern int	realtime_max_query_groups;
@@ -118,7 +119,8 @@ typedef enum RtQueryCheck
 	RT_QUERY_CHECK_ON,
 	RT_QUERY_CHECK_ALL,			/* groups, also those that nothing concerns */
 	RT_QUERY_CHECK_WITHOUT_OLD, /* what a row was before is not looked at */
-	RT_QUERY_CHECK_WITHOUT_NULL /* nor rows whose cut is NULL */
+	RT_QUERY_CHECK_WITHOUT_NULL,	/* nor rows whose cut is NULL */
+	RT_QUERY_CHECK_WITHOUT_ONE	/* one row more or less is not counted */
 } RtQueryCheck;
 
 extern int	realtime_query_check;	/* RtQueryCheck */

@@ -52,6 +52,7 @@ typedef enum RtQueryWhyFull
 	RT_FULL_NO_CUT,				/* of a table nothing better is known */
 	RT_FULL_MANY_VALUES,		/* too many to ask for each */
 	RT_FULL_ORDER,				/* not enough is known of the order */
+	RT_FULL_GROWN,				/* a group is large by now, and counted from now on */
 	RT_FULL_LONG				/* clients get all rows, which is less */
 } RtQueryWhyFull;
 
@@ -64,6 +65,7 @@ typedef struct RtQueryGroupCounters
 	uint64		refreshes;		/* runs whose whole result was sent */
 	uint64		restricted;		/* runs of what may have changed only */
 	uint64		together;		/* of these, by a statement for many groups */
+	uint64		counted;		/* of these, without a statement */
 	RtQueryWhyFull why_full;	/* the last one of all, if it was not restricted */
 	uint64		total_us;
 	uint64		last_us;

@@ -272,6 +272,12 @@ rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key, uint64 hash,
 	add_row(state, key, hash);
 }
 
+static bool
+has_more(const RtQueryState *state)
+{
+	return state->is_window || state->is_tallied;
+}
+
 void
 rt_query_state_copy(RtQueryState *state, const RtQueryState *from, uint32 row)
 {
@@ -282,13 +288,20 @@ rt_query_state_copy(RtQueryState *state, const RtQueryState *from, uint32 row)
 	memcpy(cuts_of(state, state->row_count), cuts_of(from, row),
 		   own_cuts(state) * sizeof(uint64));
 	add_row(state, &key, rt_query_state_row(from, row)->hash);
+	if (has_more(state))
+	{
+		uint32		len;
+		const char *more = rt_query_state_more(from, row, &len);
+
+		(void) add_text(state, more, len);
+	}
 }
 
 void
 rt_query_state_add_with(RtQueryState *state, const RtQueryRowKey *key, uint64 hash,
 						const uint64 *cuts, const void *more, uint32 more_len)
 {
-	Assert(state->is_window);
+	Assert(has_more(state));
 	rt_query_state_add(state, key, hash, cuts);
 	(void) add_text(state, more, more_len);
 }
@@ -300,6 +313,25 @@ rt_query_state_has_room(const RtQueryState *state, uint32 row_count, Size key_by
 		state->text_max - state->text_used >= text_size(row_count, key_bytes);
 }
 
+/* In its place if it is as long, or else behind the others with the key once more. */
+static void
+change_more(RtQueryState *state, uint32 row, const RtQueryState *from, uint32 other)
+{
+	uint32		len;
+	uint32		len_before;
+	const char *more = rt_query_state_more(from, other, &len);
+	const char *before = rt_query_state_more(state, row, &len_before);
+	RtQueryRowKey key = rt_query_state_key(state, row);
+
+	if (len == len_before)
+		memcpy(unconstify(char *, before), more, len);
+	else
+	{
+		rows_of(state)[row].key_at = add_text(state, key.text, key.len);
+		(void) add_text(state, more, len);
+	}
+}
+
 void
 rt_query_state_change(RtQueryState *state, uint32 row, const RtQueryState *from, uint32 other)
 {
@@ -308,6 +340,8 @@ rt_query_state_change(RtQueryState *state, uint32 row, const RtQueryState *from,
 
 	Assert(state->key_cut == from->key_cut && state->cut_count == from->cut_count);
 	rows_of(state)[row].hash = rows_of(from)[other].hash;
+	if (has_more(state))
+		change_more(state, row, from, other);
 	for (uint32 chain = 0; chain < own_cuts(state); chain++)
 	{
 		if (values[chain] == cuts[chain])
@@ -360,7 +394,7 @@ rt_query_state_more(const RtQueryState *state, uint32 row, uint32 *len)
 {
 	RtQueryRowKey key = rt_query_state_key(state, row);
 
-	Assert(state->is_window);
+	Assert(has_more(state));
 	return take_length(key.text + key.len, len);
 }
 

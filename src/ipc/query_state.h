@@ -47,8 +47,11 @@ typedef struct RtQueryState
 	bool		is_keyless;
 	uint32		known_count;
 
+	/* of groups that are counted (query/tally.h): what they have come to */
+	bool		is_tallied;		/* each row has more with it */
+
 	/* of a window (window.h), whose rows are in order; clients have a part of it */
-	bool		is_window;		/* each row has more with it */
+	bool		is_window;		/* likewise */
 	bool		is_all;			/* there are no rows behind it */
 	uint32		shown_from;
 	uint32		shown_count;
@@ -64,8 +67,8 @@ typedef struct RtQueryRowKey
 
 /*
  * How much memory so many rows take whose keys have so many bytes together, with
- * those of the caller and RT_QUERY_MORE_OVERHEAD for each row in a window; 0 =
- * more than there can be.
+ * those of the caller and RT_QUERY_MORE_OVERHEAD for each row that has more with it;
+ * 0 = more than there can be.
  */
 #define RT_QUERY_MORE_OVERHEAD sizeof(uint32)
 extern Size rt_query_state_size(uint32 row_count, Size key_bytes, uint32 cut_count,
@@ -86,10 +89,10 @@ rt_query_state_rows(const RtQueryState *state)
 extern void rt_query_state_add(RtQueryState *state, const RtQueryRowKey *key,
 							   uint64 hash, const uint64 *cuts);
 
-/* One of another state with the same cuts. */
+/* One of another state with the same cuts, and what more it has, if this one's have. */
 extern void rt_query_state_copy(RtQueryState *state, const RtQueryState *from, uint32 row);
 
-/* The same with bytes of the caller's, in a window. */
+/* The same with bytes of the caller's, if rows have more. */
 extern void rt_query_state_add_with(RtQueryState *state, const RtQueryRowKey *key,
 									uint64 hash, const uint64 *cuts,
 									const void *more, uint32 more_len);
@@ -133,7 +136,10 @@ extern uint32 rt_query_state_next_in(const RtQueryState *state, int cut, uint64 
 extern bool rt_query_state_has_room(const RtQueryState *state, uint32 row_count,
 									Size key_bytes);
 
-/* A row is what another state has, with the same key. */
+/*
+ * A row is what another state has, with the same key.  If rows have more there is
+ * room for that, unless it is as long as before.
+ */
 extern void rt_query_state_change(RtQueryState *state, uint32 row,
 								  const RtQueryState *from, uint32 other);
 

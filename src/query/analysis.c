@@ -22,6 +22,7 @@
 #include "src/query/analysis.h"
 #include "src/query/reads.h"
 #include "src/query/shape.h"
+#include "src/query/tally.h"
 
 static void analyze(RtQuery *query, const RtQuerySource *source);
 static Query *parse(RtQuery *query, const RtQuerySource *source);
@@ -32,6 +33,7 @@ static AttrNumber find_key_column(const Query *tree, const char *name);
 static void check_limit(const Query *tree);
 static void keep_reads(RtQuery *query, const RtQueryReads *reads);
 static void keep_shape(RtQuery *query, const RtQueryShape *shape);
+static void keep_tally(RtQuery *query, const RtQueryShape *shape);
 static RtQueryRelation *copy_relation(const RtQueryRelation *relation);
 static char *copy_text(const char *text);
 
@@ -282,9 +284,23 @@ keep_shape(RtQuery *query, const RtQueryShape *shape)
 	}
 	query->keyless = query->objects != NIL && !query->reads_caller &&
 		rt_query_is_keyless(shape, query->key_columns, query->key_count);
+	keep_tally(query, shape);
 	query->limit = (Expr *) copyObject(shape->query->limitCount);
 	query->offset = (Expr *) copyObject(shape->query->limitOffset);
 	MemoryContextSwitchTo(before);
+}
+
+/* What else is read may change what images do not tell of. */
+static void
+keep_tally(RtQuery *query, const RtQueryShape *shape)
+{
+	query->why_no_tally = copy_text(shape->why_no_tally);
+	if (shape->tally == NULL)
+		return;
+	if (list_length(query->relations) == 1 && !query->reads_time)
+		query->tally = rt_query_tally_copy(shape->tally);
+	else
+		query->why_no_tally = "it depends on more than the table";
 }
 
 static RtQueryRelation *

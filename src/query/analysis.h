@@ -130,6 +130,10 @@ typedef struct RtQuery
 	/* what has changed says by itself which rows of the result are gone */
 	bool		keyless;
 
+	/* what its groups come to, changed by counting (tally.h), or NULL */
+	struct RtQueryTally *tally;
+	const char *why_no_tally;	/* then, if it has groups */
+
 	/*
 	 * Whether rows depend on who asks, beyond the role: what a role may see
 	 * is always a matter of the role.

@@ -17,8 +17,9 @@
 #include "src/query/explain.h"
 #include "src/query/run.h"
 #include "src/query/scans.h"
+#include "src/query/tally.h"
 
-#define EXPLAIN_COLUMNS 11
+#define EXPLAIN_COLUMNS 12
 
 typedef struct Line
 {
@@ -35,6 +36,7 @@ static char *column_names(Oid relation, const Bitmapset *columns);
 static char *filters_text(const RtQueryRelation *relation);
 static char *path_text(const RtQueryRelation *relation);
 static char *plan_text(RtQueryPlan *plan);
+static char *tally_text(const RtQuery *query);
 static void put_scan(Oid relation, Oid index, void *arg);
 
 void
@@ -63,6 +65,7 @@ rt_query_explain(RtQuery *query, FunctionCallInfo fcinfo)
 			plan_text(rt_query_plan(query, RT_QUERY_VALUE, relation->cut)));
 		put(&line, relation->why_full);
 		put(&line, relation->hint);
+		put(&line, tally_text(query));
 		tuplestore_putvalues(result->setResult, result->setDesc, line.values,
 							 line.nulls);
 	}
@@ -148,6 +151,15 @@ path_text(const RtQueryRelation *relation)
 						 get_attname(hop->relation, hop->to, false));
 	}
 	return text.data;
+}
+
+static char *
+tally_text(const RtQuery *query)
+{
+	if (query->tally != NULL)
+		return pstrdup(query->tally->described);
+	return query->why_no_tally == NULL ? NULL :
+		psprintf("none: %s", query->why_no_tally);
 }
 
 /* The scans of a plan. */

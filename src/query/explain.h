@@ -12,7 +12,7 @@
 /*
  * Fills the result of a set-returning function, a row for each relation:
  * relation, alias, read in, used columns, needed columns, filters, cut, path,
- * plan, why it is run in full, what would help; all text.  Has connected to SPI
+ * plan, why it is run in full, what would help, tally; all text.  Has connected to SPI
  * by itself.
  */
 extern void rt_query_explain(RtQuery *query, FunctionCallInfo fcinfo);

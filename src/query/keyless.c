@@ -21,7 +21,6 @@
 #include "src/query/shape.h"
 
 static bool is_plain(const Query *query);
-static bool knows_condition(const RtGraph *graph, Node *node);
 static bool is_key(const RtQueryShape *shape, const AttrNumber *key_columns, int key_count);
 
 bool
@@ -50,7 +49,7 @@ rt_query_is_keyless(const RtQueryShape *shape, const AttrNumber *key_columns, in
 	return list_length(shape->tree->levels) == 1 &&
 		list_length(shape->relations) == 1 &&
 		is_plain(shape->query) && is_key(shape, key_columns, key_count) &&
-		knows_condition(shape->graph, shape->query->jointree->quals);
+		rt_query_knows_condition(shape, shape->query->jointree->quals);
 }
 
 /* One table, perhaps in groups, without an order. */
@@ -83,9 +82,8 @@ is_key(const RtQueryShape *shape, const AttrNumber *key_columns, int key_count)
 		rt_query_has_plain_texts(cut->type, cut->collation);
 }
 
-/* Whether it is one that images are asked about, in all its parts. */
-static bool
-knows_condition(const RtGraph *graph, Node *node)
+bool
+rt_query_knows_condition(const RtQueryShape *shape, Node *node)
 {
 	ListCell   *cell;
 	bool		all = true;
@@ -95,10 +93,10 @@ knows_condition(const RtGraph *graph, Node *node)
 	if (IsA(node, List) || is_andclause(node))
 	{
 		foreach(cell, IsA(node, List) ? (List *) node : ((BoolExpr *) node)->args)
-			all &= knows_condition(graph, lfirst(cell));
+			all &= rt_query_knows_condition(shape, lfirst(cell));
 		return all;
 	}
-	foreach(cell, graph->conditions)
+	foreach(cell, shape->graph->conditions)
 	{
 		if ((Node *) ((RtOwnCondition *) lfirst(cell))->expr == node)
 			return true;

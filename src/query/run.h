@@ -71,7 +71,7 @@ extern bool rt_query_has_plain_texts(Oid type, Oid collation);
 /* The cut whose column is the key, if its texts say what is equal, or -1. */
 extern int	rt_query_key_cut(const RtQuery *query);
 
-/* Which cuts a query has, as a hash. */
+/* Which cuts a query has, and what its tallies are made of, as a hash. */
 extern uint64 rt_query_cuts_hash(const RtQuery *query);
 
 /* The same for all values that a cut takes for equal. */

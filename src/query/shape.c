@@ -8,6 +8,7 @@
 
 #include "src/query/cut.h"
 #include "src/query/shape.h"
+#include "src/query/tally.h"
 
 static List *list_relations(const RtTree *tree);
 static RtQueryRelation *make_relation(const RtLevel *level, Index rtindex);
@@ -23,6 +24,7 @@ rt_query_shape(Query *query, const AttrNumber *key_columns, int key_count)
 	shape->tree = rt_tree(query);
 	shape->relations = list_relations(shape->tree);
 	rt_query_find_cuts(shape);
+	rt_query_find_tally(shape, key_columns, key_count);
 	return shape;
 }
 

@@ -2,8 +2,8 @@
  * shape.h
  *		A rewritten query as live queries run it.
  *
- * Runs return more columns than the author's query: what it is sorted by, and
- * the columns of cuts.  The analysis and the hook at planning make the same
+ * Runs return more columns than the author's query: what it is sorted by, the
+ * columns of cuts, and what its groups come to.  The analysis and the hook at planning make the same
  * changes to the query by the same code, so what the one says of columns and
  * cuts is true of the plans of the other.
  */
@@ -24,6 +24,8 @@ typedef struct RtQueryShape
 	struct RtGraph *graph;
 	List	   *places;			/* of int: the cuts' nodes */
 	List	   *sort;			/* of RtQuerySortKey */
+	struct RtQueryTally *tally; /* (tally.h) or NULL */
+	const char *why_no_tally;	/* then, if it has groups */
 } RtQueryShape;
 
 extern RtQueryShape *rt_query_shape(Query *query, const AttrNumber *key_columns,
@@ -32,6 +34,9 @@ extern RtQueryShape *rt_query_shape(Query *query, const AttrNumber *key_columns,
 /* keyless.c: see RtQuery.keyless. */
 extern bool rt_query_is_keyless(const RtQueryShape *shape, const AttrNumber *key_columns,
 								int key_count);
+
+/* keyless.c: whether images are asked about all parts of a condition; or NULL. */
+extern bool rt_query_knows_condition(const RtQueryShape *shape, Node *condition);
 
 /*
  * restrict.c: leaves in only the rows with one value in a cut, which a

@@ -18,6 +18,7 @@
 #include "utils/typcache.h"
 
 #include "src/query/run.h"
+#include "src/query/tally.h"
 
 #define HASH_OF_NULL UINT64CONST(0x6e756c6c)
 
@@ -89,6 +90,12 @@ rt_query_cuts_hash(const RtQuery *query)
 
 		hash = hash_bytes_extended((unsigned char *) what, sizeof(what), hash);
 		hash = hash_bytes_extended((unsigned char *) cut->name, strlen(cut->name), hash);
+	}
+	for (int i = 0; query->tally != NULL && i < query->tally->desc->natts; i++)
+	{
+		Oid			type = TupleDescAttr(query->tally->desc, i)->atttypid;
+
+		hash = hash_bytes_extended((unsigned char *) &type, sizeof(type), hash);
 	}
 	return hash;
 }

@@ -44,7 +44,8 @@ CREATE FUNCTION realtime.explain_query(
 	OUT way text,
 	OUT plan text,
 	OUT why_full text,
-	OUT hint text)
+	OUT hint text,
+	OUT tally text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'realtime_explain_query';
@@ -53,4 +54,5 @@ COMMENT ON FUNCTION realtime.explain_query(text) IS
 read_in: the query itself, a policy, a function. used: columns whose changes matter. needed: those whose values are told with a change. filters: what a row must pass to matter.
 cut: the column by which a run after a change of this table is restricted. way: how its values are found from the changed row, through other tables if need be. plan: how tables are read then.
 why_full: why there is no cut, so that the whole query is run. hint: an index or a condition that would help.
+tally: of a query with groups, how many counts and sums large ones are kept by, without reading their rows; or why they are read.
 Errors: 42704 for a path that is no live query, those of the query.';

@@ -15,6 +15,7 @@ CREATE FUNCTION realtime.stat_get_query(
 	OUT refreshes bigint,
 	OUT restricted bigint,
 	OUT together bigint,
+	OUT counted bigint,
 	OUT why_full text,
 	OUT events bigint,
 	OUT total_time double precision,
@@ -56,6 +57,8 @@ COMMENT ON COLUMN realtime.stat_query.restricted IS
 	'Runs that asked only for rows that may have changed; see realtime.explain_query()';
 COMMENT ON COLUMN realtime.stat_query.together IS
 	'Of these, runs by a statement for many groups of the query';
+COMMENT ON COLUMN realtime.stat_query.counted IS
+	'Of these, runs that asked for nothing, because groups are counted; see tally of realtime.explain_query()';
 COMMENT ON COLUMN realtime.stat_query.why_full IS
 	'Why the last of the other runs asked for all rows; NULL if there was none';
 COMMENT ON COLUMN realtime.stat_query.events IS

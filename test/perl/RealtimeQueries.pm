@@ -17,7 +17,8 @@ have several texts for one value, none of them is shown that SQL may choose free
 
 random_world(large => 1) has tables of more pages than a run that is restricted may
 read from end to end, all that they are compared by is indexed, and no query has a
-part that is the same for each row, which would have to be read as a whole.
+part that is the same for each row, which would have to be read as a whole.  In
+random_world(plain => 1) no table has partitions.
 
 =cut
 
@@ -85,7 +86,7 @@ sub table
 	my $columns = "id $t->{id} NOT NULL, a $t->{a}, b $t->{b}, n integer, p numeric, filler text";
 	my @sql;
 
-	if (chance($world->{large} ? 0.2 : 0.3))
+	if (chance($world->{plain} ? 0 : $world->{large} ? 0.2 : 0.3))
 	{
 		push @sql, "CREATE TABLE app.$name ($columns, PRIMARY KEY (id)) PARTITION BY HASH (id)",
 			"CREATE TABLE app.${name}_0 PARTITION OF app.$name FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
@@ -287,6 +288,38 @@ sub aggregates
 	return join ', ', any("count(*) AS c", "count($x.b) AS c"), any("sum($x.n) AS s", "max($x.n) AS s", "sum($x.p) AS s", "array_agg($x.n ORDER BY $x.n) AS s", "bool_or($x.n > 2) AS s");
 }
 
+# What is counted and summed of one table, most of it so that it can be kept by counting.
+my @counts = ('count(*)', 'count(*)', 'count(n)', 'sum(n)', 'sum(n)', 'coalesce(sum(n), 0)', 'sum(n::bigint)', 'count(*) FILTER (WHERE n > 2)',
+	'sum(n) FILTER (WHERE n < 4)', 'sum(CASE WHEN n > 2 THEN 1 ELSE 0 END)', '10 * count(*) - coalesce(sum(n), 0)', 'sum(n) > 5', 'count(id)',
+	'count(DISTINCT n)', 'max(n)', 'sum(p)', 'sum(n + 1)');
+
+sub own_condition
+{
+	my ($q) = @_;
+	my $t = $q->{world}{types};
+
+	return any(sub { 'n ' . any('>', '<', '<>') . ' ' . small() }, sub { any(qw(a b n)) . ' IS ' . any('NULL', 'NOT NULL') },
+		(sub { return 'true' if @{ $q->{types} } >= 2; my $k = any(qw(a b n)); "$k = " . parameter($q, $t->{$k}) }) x 2,
+		sub { my $k = any(qw(a b)); "$k = " . literal($t->{$k}) }, sub { my $k = any(qw(a b)); "(n > " . small() . " OR $k = " . literal($t->{$k}) . ')' })->();
+}
+
+sub counted_query
+{
+	my ($q) = @_;
+	my $t = $q->{world}{types};
+	my @by = any([], ['a'], ['b'], ['n'], [ 'a', 'n' ], [ 'a', 'b' ]);
+	my @groups = $q->{world}{large} ? grep { $_ ne 'n' } @{ $by[0] } : @{ $by[0] };
+	my @shown = map { shown($_, $t->{$_} // 'integer') . " AS g$_" } @groups;
+	my @counts = map { any(@counts) . " AS c$_" } 1 .. any(1, 2, 2, 3);
+	my @where = map { own_condition($q) } 1 .. any(0, 0, 1, 1, 2);
+	my $relation = $q->{world}{large} || chance(0.9) ? 'app.' . any(@{ $q->{world}{tables} }) : relation($q->{world});
+
+	push @where, '(n < 1004 OR n IS NULL)' if $q->{world}{large};
+	return ('SELECT ' . join(', ', '1 AS one', @shown, @counts) . " FROM $relation" . (@where ? ' WHERE ' . join ' AND ', @where : '')
+		. (@groups ? ' GROUP BY ' . join ', ', @groups : '') . (chance(0.25) ? ' HAVING ' . any('count(*) > 1', 'sum(n) > 3', 'count(n) <> 2') : ''),
+		join ',', 'one', map { "g$_" } @groups);
+}
+
 # A subquery in groups is read as a whole if it is not joined by what a run is restricted by.
 my $grouped = sub {
 	my ($q) = @_;
@@ -324,6 +357,7 @@ my @shapes = (
 		my $t = $q->{world}{types};
 		return ("SELECT " . shown("$x.a", $t->{a}) . " AS g, " . shown("$y.b", $t->{b}) . " AS h, count(*) AS c FROM $s->{from} GROUP BY $x.a, $y.b", 'g,h');
 	},
+	(\&counted_query) x 5,
 	(sub {
 		my ($q) = @_;
 		my $t = $q->{world}{types};

@@ -46,7 +46,7 @@ SELECT results_eq('signatures', $$VALUES
 	('drop', 'path text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
-		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text', 'SETOF record', 'v', 'u'),
+		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text, OUT tally text', 'SETOF record', 'v', 'u'),
 	('guard', 'module text, guard regprocedure[] DEFAULT ''{}''::regprocedure[], authenticated boolean DEFAULT false', 'void', 'v', 'u'),
 	('hook', 'name text, function regprocedure', 'void', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),

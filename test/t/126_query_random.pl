@@ -32,7 +32,7 @@ my @users = (
 	{ role => 'tenant', claims => $json->encode({ sub => 'anna', role => 'tenant' }), token => { sub => 'anna', role => 'tenant' } });
 my $truths = $node->background_psql('postgres', on_error_stop => 1);
 my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 4;
-my ($wrong, $compared, $asked, $refused, $marks, %refusals, %failed) = (0, 0, 0, 0, 0);
+my ($wrong, $compared, $asked, $refused, $marks, $counted, %refusals, %failed) = (0, 0, 0, 0, 0, 0);
 
 $_->query_safe(q{SET deadlock_timeout = '10ms'; SET lock_timeout = '300ms'}) for @sessions;
 $node->safe_psql('postgres', 'CREATE ROLE tenant NOLOGIN; GRANT tenant TO realtime_executor');
@@ -195,6 +195,15 @@ sub run_batch
 	return;
 }
 
+sub set
+{
+	my ($name, $value) = @_;
+
+	$node->safe_psql('postgres', "ALTER SYSTEM SET realtime.$name = '$value'");
+	$node->reload;
+	return;
+}
+
 sub declare_all
 {
 	my ($world, $name, $count) = @_;
@@ -222,6 +231,7 @@ sub run_world
 	my ($name, $world, $declarations, $batches) = @_;
 	my @copies;
 
+	set(query_tally_rows => (0, 2, 4)[ int rand 3 ]);
 	$node->safe_psql('postgres', $world->{sql});
 	my @queries = declare_all($world, $name, $declarations);
 	my @clients = map { connect_as($_) } @users;
@@ -233,6 +243,7 @@ sub run_world
 	{
 		run_batch($world, \@copies) if $wrong == 0;
 	}
+	$counted += $node->safe_psql('postgres', 'SELECT coalesce(sum(counted), 0) FROM realtime.stat_query');
 	is(check_reasons(), '', "world $name: no run has failed, and what is run in full is what is said to be");
 	ws_close($_->{ws}) for @clients;
 	return;
@@ -263,21 +274,20 @@ sub change_and_wait
 # Rows of a group that is NULL come and go, or of one that is not.
 sub check_control
 {
-	my ($world, $way, $value) = @_;
+	my ($world, $way, $value, $counts) = @_;
 	my $offset = -s $node->logfile;
 	my $id = random_literal($world, 'id');
 	my $found = 0;
 
 	$node->safe_psql('postgres', 'TRUNCATE app.t1 CASCADE');
-	$node->safe_psql('postgres', "ALTER SYSTEM SET realtime.query_check = '$way'");
-	$node->reload;
+	set(query_check => $way);
 	for (1 .. 20)
 	{
 		change_and_wait($_) for "INSERT INTO app.t1 (id, a) VALUES ($id, $value)", 'DELETE FROM app.t1';
 		$found = slurp_file($node->logfile, $offset) =~ m{live query "c/control" is not what it should be};
 		last if $found;
 	}
-	ok($found, "$way it is");
+	ok($found, "$way it is" . ($counts ? ', by counting' : ''));
 	return;
 }
 
@@ -290,8 +300,14 @@ sub check_controls
 	$node->safe_psql('postgres', "SELECT realtime.query('c/control', \$sql\$$query->{sql}\$sql\$, key => '$query->{key}')");
 	wait_for_call($node, 'c/control', []);
 	follow_as(connect_as($users[0]), { %$query, path => 'c/control' }, []);
+	set(query_tally_rows => 1000000);
 	check_control($world, 'without_null', 'NULL');
 	check_control($world, 'without_old', random_literal($world, 'a'));
+	set(query_tally_rows => 0);
+	$node->safe_psql('postgres', "SELECT realtime.query('c/control', 'SELECT 1 AS one, count(*) AS c FROM app.t1', key => 'one')");
+	wait_for_call($node, 'c/control', []);
+	follow_as(connect_as($users[0]), { sql => 'SELECT 1 AS one, count(*) AS c FROM app.t1', path => 'c/control' }, []);
+	check_control($world, $_, random_literal($world, 'a'), 1) for 'without_old', 'without_one';
 	return;
 }
 
@@ -311,6 +327,7 @@ is($wrong, 0, "$compared copies at rest are what SQL says");
 cmp_ok($cases, '>=', 1000 * $worlds, "after rounds $cases groups have been compared");
 unlike($log, qr/live query "[^"]+" is not what it should be/, 'and none had anything else');
 unlike($log, qr/live query "[^"]+" reads all of table/, 'no restricted run has read all of a large table');
+cmp_ok($counted, '>=', 5 * $worlds, "$counted of the runs have counted");
 cmp_ok($refused, '<', $asked / 3, "$refused of $asked queries are refused");
 note "$_: $refusals{$_}" for sort keys %refusals;
 note "$_: $failed{$_} times" for sort keys %failed;

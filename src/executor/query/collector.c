@@ -18,6 +18,7 @@
 #include "src/errcodes.h"
 #include "src/executor/query/collector.h"
 #include "src/ipc/query_group.h"
+#include "src/query/tally.h"
 
 #define ROWS_AT_FIRST 64
 #define ROWS_OF_MANY 4			/* where there are many collectors */
@@ -61,6 +62,7 @@ init_buffers(RtCollector *collector, uint32 row_max)
 {
 	collector->row_count = 0;
 	collector->row_max = row_max;
+	collector->counted = collector->largest = 0;
 	collector->cuts = palloc((row_max * collector->cut_count + 1) * sizeof(uint64));
 	collector->key_ends = palloc(row_max * sizeof(Size));
 	collector->ends = palloc(row_max * sizeof(Size));
@@ -100,7 +102,18 @@ void
 rt_collector_begin_like(RtCollector *collector, const RtCollector *other)
 {
 	*collector = *other;
+	collector->kept = NULL;
+	collector->is_tallied = false;
 	init_buffers(collector, ROWS_OF_MANY);
+}
+
+static void
+keep(RtCollector *collector, TupleDesc desc)
+{
+	Assert(collector->row_count == 0);
+	collector->kept = desc;
+	collector->kept_columns = palloc(desc->natts * sizeof(int));
+	collector->tuples = palloc(collector->row_max * sizeof(MinimalTuple));
 }
 
 void
@@ -108,15 +121,25 @@ rt_collector_keep_sort(RtCollector *collector)
 {
 	List	   *sort = collector->query->sort;
 
-	Assert(collector->row_count == 0);
-	collector->sort = CreateTemplateTupleDesc(list_length(sort));
+	keep(collector, CreateTemplateTupleDesc(list_length(sort)));
 	for (int i = 0; i < list_length(sort); i++)
 	{
 		const RtQuerySortKey *key = list_nth(sort, i);
 
-		TupleDescInitEntry(collector->sort, i + 1, NULL, key->type, -1, 0);
+		TupleDescInitEntry(collector->kept, i + 1, NULL, key->type, -1, 0);
+		collector->kept_columns[i] = key->column - 1;
 	}
-	collector->sorts = palloc(collector->row_max * sizeof(MinimalTuple));
+}
+
+void
+rt_collector_keep_tallies(RtCollector *collector)
+{
+	const RtQueryTally *tally = collector->query->tally;
+
+	keep(collector, tally->desc);
+	for (int i = 0; i < tally->desc->natts; i++)
+		collector->kept_columns[i] = list_nth_int(tally->columns, i) - 1;
+	collector->is_tallied = true;
 }
 
 /* ---- keys ---- */
@@ -150,6 +173,15 @@ write_composite_key(RtCollector *collector)
 	rt_text_write(&collector->keys, array.data, array.len);
 }
 
+static uint64
+hash_cut(const RtCollector *collector, int number)
+{
+	const RtQueryCut *cut = list_nth(collector->query->cuts, number);
+
+	return rt_query_cut_hash(cut, collector->values[cut->column - 1],
+							 collector->nulls[cut->column - 1]);
+}
+
 static void
 write_key(RtCollector *collector)
 {
@@ -164,6 +196,23 @@ write_key(RtCollector *collector)
 		ereport(ERROR,
 				(errcode(rt_code_errcode(RT_CODE_CONFLICT)),
 				 errmsg("A row of the result has no key")));
+}
+
+RtQueryRowKey
+rt_collector_key_of_values(RtCollector *collector)
+{
+	Size		begin = collector->keys.len;
+	RtQueryRowKey key;
+
+	write_key(collector);
+	key.text = collector->keys.data + begin;
+	key.len = collector->keys.len - begin;
+	collector->keys.len = begin;
+	if (collector->key_cut < 0)
+		key.hash = hash_bytes((const unsigned char *) key.text, key.len);
+	else
+		key.hash = (uint32) hash_cut(collector, collector->key_cut);
+	return key;
 }
 
 RtQueryRowKey
@@ -238,8 +287,8 @@ make_room(RtCollector *collector)
 	size = (Size) collector->row_max * collector->cut_count * sizeof(uint64);
 	collector->cuts = repalloc_huge(collector->cuts, size + 1);
 	size = (Size) collector->row_max * sizeof(MinimalTuple);
-	if (collector->sort != NULL)
-		collector->sorts = repalloc_huge(collector->sorts, size);
+	if (collector->kept != NULL)
+		collector->tuples = repalloc_huge(collector->tuples, size);
 }
 
 const uint64 *
@@ -254,35 +303,41 @@ hash_cuts(RtCollector *collector)
 	uint64	   *hashes = collector->cuts + (Size) collector->row_count * collector->cut_count;
 
 	for (uint32 i = 0; i < collector->cut_count; i++)
-	{
-		const RtQueryCut *cut = list_nth(collector->query->cuts, i);
-
-		hashes[i] = rt_query_cut_hash(cut, collector->values[cut->column - 1],
-									  collector->nulls[cut->column - 1]);
-	}
+		hashes[i] = hash_cut(collector, i);
 }
 
 static void
-note_sort(RtCollector *collector)
+keep_tuple(RtCollector *collector)
 {
-	int			count = collector->sort->natts;
+	int			count = collector->kept->natts;
 	Datum	   *values = palloc(count * sizeof(Datum));
 	bool	   *nulls = palloc(count * sizeof(bool));
 	MemoryContext old;
 
 	for (int i = 0; i < count; i++)
 	{
-		const RtQuerySortKey *key = list_nth(collector->query->sort, i);
+		int			column = collector->kept_columns[i];
 
-		nulls[i] = collector->nulls[key->column - 1];
-		values[i] = collector->values[key->column - 1];
-		if (!nulls[i] && TupleDescAttr(collector->sort, i)->attlen == -1)
+		nulls[i] = collector->nulls[column];
+		values[i] = collector->values[column];
+		if (!nulls[i] && TupleDescAttr(collector->kept, i)->attlen == -1)
 			values[i] = PointerGetDatum(PG_DETOAST_DATUM(values[i]));
 	}
 	old = MemoryContextSwitchTo(MemoryContextGetParent(collector->row_context));
-	collector->sorts[collector->row_count] =
-		rt_form_minimal_tuple(collector->sort, values, nulls);
+	collector->tuples[collector->row_count] =
+		rt_form_minimal_tuple(collector->kept, values, nulls);
 	MemoryContextSwitchTo(old);
+}
+
+static void
+count_rows(RtCollector *collector)
+{
+	const RtQueryTally *tally = collector->query->tally;
+	int			column = list_nth_int(tally->columns, tally->group_count) - 1;
+	int64		rows = DatumGetInt64(collector->values[column]);
+
+	collector->counted += rows;
+	collector->largest = Max(collector->largest, rows);
 }
 
 /* By a value before: at the same snapshot it is the same row. */
@@ -295,7 +350,7 @@ was_found(const RtCollector *collector)
 }
 
 static void
-collect_row(RtCollector *collector, HeapTuple tuple, TupleDesc desc)
+collect_row(RtCollector *collector)
 {
 	StringInfo	out = &collector->rows;
 	Size		keys_before = collector->keys.len;
@@ -303,7 +358,6 @@ collect_row(RtCollector *collector, HeapTuple tuple, TupleDesc desc)
 	bool		kept = true;
 
 	make_room(collector);
-	heap_deform_tuple(tuple, desc, collector->values, collector->nulls);
 	write_key(collector);
 	collector->key_ends[collector->row_count] = collector->keys.len;
 	hash_cuts(collector);
@@ -312,8 +366,10 @@ collect_row(RtCollector *collector, HeapTuple tuple, TupleDesc desc)
 		collector->keys.len = keys_before;
 		return;
 	}
-	if (collector->sort != NULL)
-		note_sort(collector);
+	if (collector->kept != NULL)
+		keep_tuple(collector);
+	if (collector->query->tally != NULL)
+		count_rows(collector);
 	if (collector->row_count > 0)
 		appendStringInfoChar(out, ',');
 	if (collector->transforms != NULL)
@@ -332,12 +388,18 @@ collect_row(RtCollector *collector, HeapTuple tuple, TupleDesc desc)
 void
 rt_collector_take(RtCollector *collector, HeapTuple tuple, TupleDesc desc, int value)
 {
-	MemoryContext old;
-
 	collector->done = value;
+	heap_deform_tuple(tuple, desc, collector->values, collector->nulls);
+	rt_collector_take_values(collector);
+}
+
+void
+rt_collector_take_values(RtCollector *collector)
+{
 	/* buffers grow where they are, all else goes with the row */
-	old = MemoryContextSwitchTo(collector->row_context);
-	collect_row(collector, tuple, desc);
+	MemoryContext old = MemoryContextSwitchTo(collector->row_context);
+
+	collect_row(collector);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(collector->row_context);
 	CHECK_FOR_INTERRUPTS();
@@ -448,12 +510,22 @@ rt_query_row_hash(RtText row)
 	return rt_query_group_hash(row.ptr, row.len).words[0];
 }
 
+static Size
+bytes_of_tallies(const RtCollector *collector)
+{
+	Size		bytes = 0;
+
+	for (uint32 row = 0; collector->is_tallied && row < collector->row_count; row++)
+		bytes += collector->tuples[row]->t_len + RT_QUERY_MORE_OVERHEAD;
+	return bytes;
+}
+
 RtQueryState *
-rt_collector_state(const RtCollector *collector, uint32 more_rows, Size more_key_bytes)
+rt_collector_state(const RtCollector *collector, uint32 more_rows, Size more_bytes)
 {
 	uint32		row_count = collector->row_count + more_rows;
-	Size		key_bytes = collector->keys.len + more_key_bytes;
-	Size		size = rt_query_state_size(row_count, key_bytes, collector->cut_count,
+	Size		bytes = collector->keys.len + bytes_of_tallies(collector) + more_bytes;
+	Size		size = rt_query_state_size(row_count, bytes, collector->cut_count,
 											collector->key_cut);
 	RtQueryState *state;
 
@@ -462,9 +534,10 @@ rt_collector_state(const RtCollector *collector, uint32 more_rows, Size more_key
 				(errcode(rt_code_errcode(RT_CODE_PAYLOAD_TOO_LARGE)),
 				 errmsg("Keys of the result are too long")));
 	state = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	rt_query_state_init(state, row_count, key_bytes, collector->cut_count,
+	rt_query_state_init(state, row_count, bytes, collector->cut_count,
 						collector->key_cut);
 	state->cuts = rt_query_cuts_hash(collector->query);
+	state->is_tallied = collector->is_tallied;
 	return state;
 }
 
@@ -480,9 +553,13 @@ void
 rt_collector_add(const RtCollector *collector, RtQueryState *state, uint32 row)
 {
 	RtQueryRowKey key = rt_collector_key(collector, row);
+	uint64		hash = rt_query_row_hash(rt_collector_row(collector, row));
 
 	if (rt_query_state_find(state, &key) != RT_QUERY_ROW_NONE)
 		rt_query_refuse_duplicate();
-	rt_query_state_add(state, &key, rt_query_row_hash(rt_collector_row(collector, row)),
-					   rt_collector_cuts(collector, row));
+	if (state->is_tallied)
+		rt_query_state_add_with(state, &key, hash, rt_collector_cuts(collector, row),
+								collector->tuples[row], collector->tuples[row]->t_len);
+	else
+		rt_query_state_add(state, &key, hash, rt_collector_cuts(collector, row));
 }

@@ -45,9 +45,15 @@ typedef struct RtCollector
 	uint64	   *cuts;			/* hashes, cut_count of each row */
 	const RtRestriction *restriction;	/* rows that one of its values before the
 										 * one at hand has found do not come again */
+	List	   *gone;			/* without one, of int: rows of the state before that
+								 * are not there any more */
 	int			done;			/* of its values */
-	TupleDesc	sort;			/* of what the query is sorted by, or NULL */
-	MinimalTuple *sorts;		/* then, of each row; detoasted */
+	TupleDesc	kept;			/* of columns that are kept of each row, or NULL */
+	int		   *kept_columns;	/* then, which: of its values, from 0 */
+	MinimalTuple *tuples;		/* of each row; detoasted */
+	bool		is_tallied;		/* what is kept are tallies */
+	int64		counted;		/* rows of all groups that have tallies */
+	int64		largest;		/* of one of them */
 	MemoryContext row_context;
 } RtCollector;
 
@@ -62,10 +68,11 @@ extern void rt_collector_begin(RtCollector *collector,
 extern void rt_collector_begin_like(RtCollector *collector, const RtCollector *other);
 
 /*
- * Collects what rows are sorted by as well, of those that are run for next.  Before
- * SPI is connected to, whose memory does not last as long.
+ * Collects what rows are sorted by as well, or the tallies of groups, of those that
+ * are run for next.  Before SPI is connected to, whose memory does not last as long.
  */
 extern void rt_collector_keep_sort(RtCollector *collector);
+extern void rt_collector_keep_tallies(RtCollector *collector);
 
 /*
  * Runs a plan with the values of the query's parameters and, if it is not that
@@ -83,18 +90,24 @@ extern void rt_collector_run(RtCollector *collector, RtQueryPlan *plan,
 extern void rt_collector_take(RtCollector *collector, HeapTuple tuple, TupleDesc desc,
 							  int value);
 
+/* The same of one whose columns are the collector's values. */
+extern void rt_collector_take_values(RtCollector *collector);
+
 /* What has been collected of a row. */
 extern RtQueryRowKey rt_collector_key(const RtCollector *collector, uint32 row);
 extern RtText rt_collector_row(const RtCollector *collector, uint32 row);
 extern const uint64 *rt_collector_cuts(const RtCollector *collector, uint32 row);
+
+/* The key that a row with the collector's values has; until the next one. */
+extern RtQueryRowKey rt_collector_key_of_values(RtCollector *collector);
 
 /* What a row as it is sent hashes to. */
 extern uint64 rt_query_row_hash(RtText row);
 
 /*
  * A state without rows, with room for so many more than are collected, whose
- * keys have so many bytes; and one row into it, which raises if there is one with
- * its key.
+ * keys and tallies have so many bytes; and one row into it, which raises if there is
+ * one with its key.  It has tallies if the collector keeps them.
  */
 extern RtQueryState *rt_collector_state(const RtCollector *collector, uint32 more_rows,
 										Size more_key_bytes);

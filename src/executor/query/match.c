@@ -36,7 +36,7 @@
 typedef struct HashedImage
 {
 	uint32		hash;
-	TupleTableSlot *slot;
+	RtChangeImage image;
 } HashedImage;
 
 /* All images for one relation of a query. */
@@ -46,8 +46,8 @@ typedef struct ImageSet
 	const RtQueryRelation *relation;
 	RtQueryWhyFull why_full;
 	int			count;
-	TupleTableSlot **slots;
-	int			param;			/* whose argument's hash slots are sorted by, or 0 */
+	RtChangeImage *images;
+	int			param;			/* whose argument's hash they are sorted by, or 0 */
 	uint32	   *hashes;			/* then of each */
 } ImageSet;
 
@@ -65,6 +65,7 @@ struct RtRoundChanges
 {
 	MemoryContext context;
 	bool		everything;
+	bool		repeat;			/* what an earlier round had may be there again */
 	List	   *tables;			/* by OID: anything in them */
 	List	   *rows;			/* of RtChange */
 
@@ -110,6 +111,18 @@ rt_round_changes_add(RtRoundChanges *changes, const RtChange *change)
 		memcpy(copy, change, change->size);
 		changes->rows = lappend(changes->rows, copy);
 	}
+}
+
+void
+rt_round_changes_repeat(RtRoundChanges *changes)
+{
+	changes->repeat = true;
+}
+
+bool
+rt_round_changes_can_be_counted(const RtRoundChanges *changes)
+{
+	return !changes->repeat && !changes->everything;
 }
 
 /* ---- which tables ---- */
@@ -389,7 +402,7 @@ fill_concern(RtRoundChanges *changes, const RtQuery *query,
 
 /* ---- images for what is restricted ---- */
 
-/* slots have room for two more */
+/* there is room for two more */
 static bool
 add_images(const RtChange *change, const RtQueryRelation *relation, TupleDesc desc,
 		   ImageSet *set)
@@ -410,7 +423,7 @@ add_images(const RtChange *change, const RtQueryRelation *relation, TupleDesc de
 		slot = make_image(change, &images, at, relation, desc);
 		if (slot == NULL)
 			return false;
-		set->slots[set->count++] = slot;
+		set->images[set->count++] = (RtChangeImage) {slot, at == 1};
 	}
 	return true;
 }
@@ -423,7 +436,7 @@ read_all_images(const RtRoundChanges *changes, const Reader *reader, TupleDesc d
 
 	if (changes->everything || has_changed_as_a_whole(reader, changes->tables))
 		return RT_FULL_ANYTHING;
-	set->slots = palloc(sizeof(TupleTableSlot *) * (2 * list_length(changes->rows) + 1));
+	set->images = palloc(sizeof(RtChangeImage) * (2 * list_length(changes->rows) + 1));
 	foreach(cell, changes->rows)
 	{
 		const RtChange *change = lfirst(cell);
@@ -456,11 +469,11 @@ hash_images(const ImageSet *set, const RtQueryFilter *filter, HashedImage *hashe
 	for (int i = 0; i < set->count; i++)
 	{
 		bool		is_null;
-		Datum		value = slot_getattr(set->slots[i], filter->attnum, &is_null);
+		Datum		value = slot_getattr(set->images[i].slot, filter->attnum, &is_null);
 
 		if (!is_null)
 			hashed[count++] = (HashedImage) {
-				rt_query_argument_hash(OidOutputFunctionCall(output, value)), set->slots[i]
+				rt_query_argument_hash(OidOutputFunctionCall(output, value)), set->images[i]
 			};
 	}
 	return count;
@@ -483,7 +496,7 @@ sort_images(ImageSet *set, const RtQueryFilter *filter, TupleDesc desc)
 	for (int i = 0; i < set->count; i++)
 	{
 		set->hashes[i] = hashed[i].hash;
-		set->slots[i] = hashed[i].slot;
+		set->images[i] = hashed[i].image;
 	}
 }
 
@@ -552,14 +565,14 @@ rt_round_changes_images(RtRoundChanges *changes, const RtQueryGroup *group,
 
 	if (set->why_full != RT_FULL_NOT)
 		return set->why_full;
-	images->slots = set->slots;
+	images->images = set->images;
 	images->count = set->count;
 	if (set->param > 0)
 	{
 		uint32		hash = group->marks.arguments[set->param - 1];
 		int			first = place_of_hash(set, hash);
 
-		images->slots = set->slots + first;
+		images->images = set->images + first;
 		images->count = place_of_hash(set, (uint64) hash + 1) - first;
 	}
 	return images->count > IMAGES_MAX ? RT_FULL_MANY_ROWS : RT_FULL_NOT;

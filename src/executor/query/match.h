@@ -26,15 +26,27 @@ extern RtRoundChanges *rt_round_changes(void);
 /* One more; NULL = anything may have changed.  Copies what it needs. */
 extern void rt_round_changes_add(RtRoundChanges *changes, const RtChange *change);
 
+/* Some may be there that an earlier round had. */
+extern void rt_round_changes_repeat(RtRoundChanges *changes);
+
+/* Whether they are what is between two states of the tables, each once. */
+extern bool rt_round_changes_can_be_counted(const RtRoundChanges *changes);
+
 /*
  * The images, before and after, of rows of a relation that have changed and may
  * concern a group of the query, with the columns that the query needs; or why all
  * of the query is to be run.  They are made once for all groups of a query.
  */
+typedef struct RtChangeImage
+{
+	TupleTableSlot *slot;
+	bool		is_new;			/* it has come, and is not gone */
+} RtChangeImage;
+
 typedef struct RtChangeImages
 {
 	int			count;
-	TupleTableSlot **slots;		/* live as long as the changes */
+	const RtChangeImage *images;	/* live as long as the changes */
 } RtChangeImages;
 
 extern RtQueryWhyFull rt_round_changes_images(RtRoundChanges *changes,

@@ -93,8 +93,10 @@ add_relation(Finding *finding, RtRoundChanges *changes, RtQueryRelation *relatio
 	passing = palloc(sizeof(TupleTableSlot *) * Max(1, images.count));
 	for (int i = 0; i < images.count; i++)
 	{
-		if (rt_query_passes(finding->query, relation, finding->arguments, images.slots[i]))
-			passing[count++] = images.slots[i];
+		TupleTableSlot *image = images.images[i].slot;
+
+		if (rt_query_passes(finding->query, relation, finding->arguments, image))
+			passing[count++] = image;
 	}
 	if (count == 0)
 		return RT_FULL_NOT;

@@ -8,9 +8,11 @@
 #include "src/executor/query/keyless.h"
 #include "src/executor/query/result.h"
 #include "src/executor/query/window.h"
+#include "src/guc.h"
 
 #define ROOM_PART 16			/* of the rows, for those that come */
 #define ROOM_ROWS 4
+#define TALLIES_MAX 10000		/* of a result; of more groups they are not kept */
 
 /* The rows as they were collected. */
 static RtQueryResult *
@@ -50,7 +52,8 @@ rt_query_result_size(const RtQueryResult *result)
 static uint32
 room_for(const RtCollector *collector, uint32 row_count)
 {
-	if (collector->cut_count == 0 || collector->query->sort != NIL)
+	if ((collector->cut_count == 0 && !collector->is_tallied) ||
+		collector->query->sort != NIL)
 		return 0;
 	return row_count / ROOM_PART + ROOM_ROWS;
 }
@@ -61,11 +64,39 @@ make_state(const RtCollector *collector)
 	uint32		room = room_for(collector, collector->row_count);
 	Size		key_bytes = collector->row_count == 0 ? 0 :
 		(Size) room * (collector->keys.len / collector->row_count + 1);
-	RtQueryState *state = rt_collector_state(collector, room, key_bytes);
+	RtQueryState *state;
+
+	if (collector->is_tallied && collector->row_count > 0)
+		key_bytes += (Size) room * (collector->tuples[0]->t_len + RT_QUERY_MORE_OVERHEAD);
+	state = rt_collector_state(collector, room, key_bytes);
 
 	for (uint32 row = 0; row < collector->row_count; row++)
 		rt_collector_add(collector, state, row);
 	return state;
+}
+
+/* ---- tallies ---- */
+
+/* A transform may leave a row out of which there is a group. */
+static bool
+may_have_tallies(const RtCollector *collector)
+{
+	return collector->query->tally != NULL && collector->transforms == NULL;
+}
+
+/* What would be read for a change: a group, or all of them. */
+static bool
+are_large(const RtCollector *collector)
+{
+	return realtime_query_tally_rows <=
+		(collector->query->cuts != NIL ? collector->largest : collector->counted);
+}
+
+bool
+rt_query_result_wants_tallies(const RtCollector *collector, const RtQueryState *before)
+{
+	return may_have_tallies(collector) && !before->is_keyless && !before->is_tallied &&
+		before->row_count + collector->row_count <= TALLIES_MAX && are_large(collector);
 }
 
 /* ---- in an order ---- */
@@ -141,6 +172,8 @@ rt_query_result(const RtStreamDeclaration *declaration, RtQuery *query,
 	rt_collector_begin(&collector, declaration, query);
 	if (has_window)
 		rt_collector_keep_sort(&collector);
+	else if (may_have_tallies(&collector))
+		rt_collector_keep_tallies(&collector);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "could not connect to SPI");
 	if (has_window)
@@ -150,6 +183,7 @@ rt_query_result(const RtStreamDeclaration *declaration, RtQuery *query,
 						 (Datum) 0, 0);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
+	collector.is_tallied &= collector.row_count <= TALLIES_MAX && are_large(&collector);
 	return has_window ? make_first(&collector, &window) :
 		make_result(&collector, make_state(&collector));
 }
@@ -208,6 +242,13 @@ find_deleted(const RtCollector *collector, const RtQueryState *before,
 	}
 }
 
+static bool
+may_have_changed(const RtCollector *collector, const RtQueryState *before, uint32 row)
+{
+	return collector->restriction == NULL ||
+		rt_collector_has_any(collector, before, row, collector->restriction->count);
+}
+
 /* A row that was there and cannot have changed is there as well. */
 static void
 find_changed(const RtCollector *collector, const RtQueryState *before,
@@ -220,7 +261,7 @@ find_changed(const RtCollector *collector, const RtQueryState *before,
 
 		if (old == RT_QUERY_ROW_NONE)
 			add_change(difference, room, RT_ROW_CREATED, row);
-		else if (!rt_collector_has_any(collector, before, old, collector->restriction->count))
+		else if (!may_have_changed(collector, before, old))
 			rt_query_refuse_duplicate();
 		else if (rt_query_state_row(before, old)->hash != rt_query_state_row(found, row)->hash)
 			add_change(difference, room, RT_ROW_UPDATED, row);
@@ -233,9 +274,13 @@ find_difference(const RtCollector *collector, const RtQueryState *before,
 {
 	RtDifference *difference = palloc0(sizeof(RtDifference));
 	Size		room = Max(found->row_count, 16);
+	ListCell   *cell;
 
 	difference->changes = palloc_extended(room * sizeof(RtRowChange), MCXT_ALLOC_HUGE);
-	find_deleted(collector, before, found, difference, &room);
+	if (collector->restriction != NULL)
+		find_deleted(collector, before, found, difference, &room);
+	foreach(cell, collector->gone)
+		add_change(difference, &room, RT_ROW_DELETED, lfirst_int(cell));
 	find_changed(collector, before, found, difference, &room);
 	return difference;
 }
@@ -246,11 +291,38 @@ typedef struct Growth
 {
 	uint32		created;
 	uint32		deleted;
-	Size		key_bytes;		/* of those created */
+	Size		key_bytes;		/* of those created, and of what has another length */
 } Growth;
 
+/* How long a row's tally is, with what it takes beside. */
+static Size
+tally_bytes(const RtQueryState *state, uint32 row)
+{
+	uint32		len;
+
+	if (!state->is_tallied)
+		return 0;
+	(void) rt_query_state_more(state, row, &len);
+	return len + RT_QUERY_MORE_OVERHEAD;
+}
+
+/* What stays in its place but for its tally, which goes elsewhere if it is not as long. */
+static void
+add_moved(Growth *growth, const RtQueryState *before, const RtQueryState *found)
+{
+	for (uint32 row = 0; before->is_tallied && row < found->row_count; row++)
+	{
+		RtQueryRowKey key = rt_query_state_key(found, row);
+		uint32		old = rt_query_state_find(before, &key);
+
+		if (old != RT_QUERY_ROW_NONE && tally_bytes(found, row) != tally_bytes(before, old))
+			growth->key_bytes += key.len + RT_QUERY_MORE_OVERHEAD + tally_bytes(found, row);
+	}
+}
+
 static Growth
-growth_of(const RtDifference *difference, const RtQueryState *found)
+growth_of(const RtDifference *difference, const RtQueryState *before,
+		  const RtQueryState *found)
 {
 	Growth		growth = {0};
 
@@ -262,9 +334,11 @@ growth_of(const RtDifference *difference, const RtQueryState *found)
 		if (change->kind == RT_ROW_CREATED)
 		{
 			growth.created++;
-			growth.key_bytes += rt_query_state_key(found, change->row).len;
+			growth.key_bytes += rt_query_state_key(found, change->row).len +
+				tally_bytes(found, change->row);
 		}
 	}
+	add_moved(&growth, before, found);
 	return growth;
 }
 
@@ -335,7 +409,7 @@ rt_query_result_merge(RtCollector *collector, const RtQueryState *before)
 	if (before->is_keyless)
 		return rt_keyless_result(collector, result);
 	difference = find_difference(collector, before, result->state);
-	growth = growth_of(difference, result->state);
+	growth = growth_of(difference, before, result->state);
 	if (before->row_count - growth.deleted + growth.created > (uint32) limit)
 		rt_query_refuse_rows(limit);
 	qsort(difference->changes, growth.deleted, sizeof(RtRowChange), compare_rows_down);
@@ -391,7 +465,11 @@ rt_query_result_restricted(const RtStreamDeclaration *declaration, RtQuery *quer
 		return NULL;
 	rt_collector_begin(&collector, declaration, query);
 	collector.restriction = restriction;
+	if (before->is_tallied)
+		rt_collector_keep_tallies(&collector);
 	collect_restricted(&collector, before->is_window ? &window : NULL, values);
+	if (rt_query_result_wants_tallies(&collector, before))
+		return NULL;
 	result = before->is_window ? merge_ordered(&collector, &window, before) :
 		rt_query_result_merge(&collector, before);
 	if (result != NULL)

@@ -21,6 +21,7 @@ typedef struct RtQueryResult
 	RtQueryState *window;		/* what is remembered of them instead, or NULL */
 	bool		restricted;		/* only what may have changed was run */
 	bool		together;		/* with other groups */
+	bool		counted;		/* nothing was asked for (tally.h) */
 
 	/* If the rows are only those that may have changed: */
 	const RtDifference *difference;
@@ -50,10 +51,18 @@ extern RtQueryResult *rt_query_result_restricted(const RtStreamDeclaration *decl
 												 const RtQueryState *before);
 
 /*
- * The same of rows that have been collected already, of a query without order.
+ * The same of rows that have been collected already, of a query without order: by a
+ * restriction, or all that have changed.
  */
 extern RtQueryResult *rt_query_result_merge(RtCollector *collector,
 											const RtQueryState *before);
+
+/*
+ * Whether groups that have been collected are so large, since a state of them without
+ * tallies, that these are worth having.
+ */
+extern bool rt_query_result_wants_tallies(const RtCollector *collector,
+										  const RtQueryState *before);
 
 /* What is to be remembered of a result with all rows. */
 extern RtQueryState *rt_query_result_state(const RtQueryResult *result);

@@ -135,6 +135,8 @@ read_changes(void)
 			wait_for_command(change);
 		rt_round_changes_add(changes, result == RT_RING_OVERRUN ? NULL : change);
 	}
+	if (rt_changes_may_repeat())
+		rt_round_changes_repeat(changes);
 	return changes;
 }
 
@@ -433,6 +435,7 @@ count_run(const RtGroupRun *run, uint32 event_count)
 	run->group->was_restricted = run->result->restricted;
 	counters->restricted += run->result->restricted;
 	counters->together += run->result->together;
+	counters->counted += run->result->counted;
 	if (!run->result->restricted)
 		counters->why_full = run->why_full;
 }

@@ -18,6 +18,7 @@
 #include "src/executor/query/events.h"
 #include "src/executor/query/lock.h"
 #include "src/executor/query/run.h"
+#include "src/executor/query/tally.h"
 #include "src/executor/query/together.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
@@ -57,6 +58,21 @@ find_restriction(RtRestriction *restriction, const RtGroupRun *run, RtQuery *que
 							   rt_query_state_rows(before));
 }
 
+/* Without asking for anything, if that can be. */
+static bool
+run_counted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
+{
+	const RtQueryState *before = rt_query_group_state(run->group);
+	RtQueryResult *result = rt_tally_result(run->declaration, query, values, run->changes,
+											run->group, before);
+
+	if (result == NULL || !rt_query_events_fit(run->topic, before, result))
+		return false;
+	run->result = result;
+	run->why_full = RT_FULL_NOT;
+	return true;
+}
+
 /* Only what has changed, if that can be. */
 static RtQueryWhyFull
 run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
@@ -70,7 +86,7 @@ run_restricted(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
 	run->result = rt_query_result_restricted(run->declaration, query, values,
 											 &restriction, before);
 	if (run->result == NULL)
-		return RT_FULL_ORDER;
+		return query->sort != NIL ? RT_FULL_ORDER : RT_FULL_GROWN;
 	if (run->result->difference != NULL &&
 		!rt_query_events_fit(run->topic, rt_query_result_before(run->result, before), run->result))
 		return RT_FULL_LONG;
@@ -86,6 +102,14 @@ read_values(const RtGroupRun *run, const RtQuery *query)
 	return values;
 }
 
+/* For developers. */
+static void
+expect(RtGroupRun *run, RtQuery *query, const NullableDatum *values)
+{
+	if (realtime_query_check != RT_QUERY_CHECK_OFF)
+		run->expected = rt_query_result(run->declaration, query, values);
+}
+
 static void
 run_query(void *arg)
 {
@@ -99,11 +123,12 @@ run_query(void *arg)
 	if (run->is_other)
 		return;
 	values = read_values(run, query);
-	run->why_full = run_restricted(run, query, values);
+	if (!run_counted(run, query, values))
+		run->why_full = run_restricted(run, query, values);
 	if (run->why_full != RT_FULL_NOT)
 		run->result = rt_query_result(run->declaration, query, values);
-	else if (realtime_query_check != RT_QUERY_CHECK_OFF)
-		run->expected = rt_query_result(run->declaration, query, values);
+	else
+		expect(run, query, values);
 }
 
 /* What is to be done as those who belong to a group. */
@@ -276,6 +301,11 @@ ask_for(Batch *batch, RtGroupRun *run, RtQuery *query)
 	if (query->param_count != run->key.argument_count)
 		return;
 	values = read_values(run, query);
+	if (run_counted(run, query, values))
+	{
+		expect(run, query, values);
+		return;
+	}
 	if (find_restriction(restriction, run, query, values) != RT_FULL_NOT ||
 		has_nulls(restriction))
 		return;
@@ -295,10 +325,10 @@ take_results(Batch *batch, RtQuery *query)
 		const RtTogether *group = &batch->groups[i];
 		RtGroupRun *run = batch->asked[i];
 
-		if (!rt_query_events_fit(run->topic, rt_query_result_before(group->result, group->before), group->result))
+		if (group->result == NULL ||
+			!rt_query_events_fit(run->topic, rt_query_result_before(group->result, group->before), group->result))
 			continue;
-		if (realtime_query_check != RT_QUERY_CHECK_OFF)
-			run->expected = rt_query_result(run->declaration, query, group->values);
+		expect(run, query, group->values);
 		run->result = group->result;
 		run->why_full = RT_FULL_NOT;
 	}

@@ -12,7 +12,7 @@
 #include "src/executor/query/group_key.h"
 #include "src/ipc/query_group.h"
 
-#define COLUMNS 18
+#define COLUMNS 19
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_query);
 
@@ -42,6 +42,7 @@ why_full_text(RtQueryWhyFull why_full)
 		[RT_FULL_NO_CUT] = "a table has no cut",
 		[RT_FULL_MANY_VALUES] = "many values of a cut",
 		[RT_FULL_ORDER] = "not enough of the order was known",
+		[RT_FULL_GROWN] = "a group has become large, and is counted from now on",
 		[RT_FULL_LONG] = "all rows are less than what has changed"
 	};
 
@@ -81,6 +82,7 @@ show_group(ReturnSetInfo *result, const RtQueryGroupView *view)
 	values[count++] = Int64GetDatum(counters->refreshes);
 	values[count++] = Int64GetDatum(counters->restricted);
 	values[count++] = Int64GetDatum(counters->together);
+	values[count++] = Int64GetDatum(counters->counted);
 	nulls[count] = counters->why_full == RT_FULL_NOT;
 	values[count++] = CStringGetTextDatum(why_full_text(counters->why_full));
 	values[count++] = Int64GetDatum(counters->events);

@@ -167,6 +167,8 @@ begin(Work *work, const RtStreamDeclaration *declaration)
 		if (i > 0)
 			rt_collector_begin_like(&work->collectors[i], &work->collectors[0]);
 		work->collectors[i].restriction = work->groups[i].restriction;
+		if (work->groups[i].before->is_tallied)
+			rt_collector_keep_tallies(&work->collectors[i]);
 		values += work->groups[i].restriction->count;
 	}
 	work->places = palloc(sizeof(Place) * (values + 1));
@@ -190,6 +192,8 @@ rt_query_results_together(const RtStreamDeclaration *declaration, RtQuery *query
 	MemoryContextSwitchTo(context);
 	for (int i = 0; i < count && done; i++)
 	{
+		if (rt_query_result_wants_tallies(&work.collectors[i], groups[i].before))
+			continue;
 		groups[i].result = rt_query_result_merge(&work.collectors[i], groups[i].before);
 		groups[i].result->together = true;
 	}

@@ -13,7 +13,7 @@ typedef struct RtTogether
 	const NullableDatum *values;	/* of the query's parameters */
 	const RtRestriction *restriction;	/* without NULLs */
 	const RtQueryState *before;
-	RtQueryResult *result;
+	RtQueryResult *result;		/* NULL = all of it is to be run */
 } RtTogether;
 
 /*

@@ -77,8 +77,8 @@ take_collected(RtWindowRow *row, const RtCollector *collector, uint32 number)
 	row->json = rt_collector_row(collector, number);
 	row->hash = rt_query_row_hash(row->json);
 	row->cuts = rt_collector_cuts(collector, number);
-	row->sort = collector->sorts[number];
-	read_sort(row, collector->sort);
+	row->sort = collector->tuples[number];
+	read_sort(row, collector->kept);
 }
 
 /* The sort as it was formed, and then the row as it is sent. */
@@ -181,7 +181,7 @@ keep_others(RtWindowRows *rows, const RtCollector *collector, const RtQueryState
 	{
 		if (!rt_restriction_concerns(restriction, restriction->count,
 									 rt_query_state_cuts(before, i)))
-			take_remembered(&rows->rows[rows->count++], before, i, collector->sort);
+			take_remembered(&rows->rows[rows->count++], before, i, collector->kept);
 	}
 }
 
@@ -193,7 +193,7 @@ add_collected(RtWindowRows *rows, const RtCollector *collector, const RtQuerySta
 	RtWindowRow last;
 
 	if (before->row_count > 0)
-		take_remembered(&last, before, before->row_count - 1, collector->sort);
+		take_remembered(&last, before, before->row_count - 1, collector->kept);
 	for (uint32 i = 0; i < collector->row_count; i++)
 	{
 		RtWindowRow *row = &rows->rows[rows->count];
