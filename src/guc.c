@@ -87,6 +87,7 @@ int			realtime_pressure_subscribers = 50;
 int			realtime_publish_rate_interval = 5000;
 int			realtime_publish_rate_warning = 200;
 int			realtime_query_changes_max = 1000;
+int			realtime_query_linger = 5000;
 int			realtime_query_tally_rows = 500;
 int			realtime_query_ring_size = 4 * 1024;
 int			realtime_max_query_groups = 10000;
@@ -458,6 +459,9 @@ define_limits(void)
 	define_int("realtime.query_changes_max",
 			   "Rows of one table up to which a transaction tells live queries what it has changed.",
 			   &realtime_query_changes_max, 0, 1000000, PGC_SIGHUP, 0);
+	define_int("realtime.query_linger",
+			   "Time for which a live query that nobody follows is run, for who comes back.",
+			   &realtime_query_linger, 5000, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.query_tally_rows",
 			   "Rows of a group from which on live queries count what has changed in it instead of reading it.",
 			   &realtime_query_tally_rows, 0, INT_MAX, PGC_SIGHUP, 0);

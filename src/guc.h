@@ -84,6 +84,7 @@ extern int	realtime_stat_paths;
 extern int	realtime_payload_memory;
 extern int	realtime_plan_memory;	/* kB */
 extern int	realtime_query_changes_max; /* rows */
+extern int	realtime_query_linger;	/* ms */
 extern int	realtime_query_tally_rows;	/* of a group */
 extern int	realtime_query_ring_size;	/* kB */
 extern int	realtime_live_table_memory; /* kB */

@@ -258,6 +258,18 @@ sql(q{ALTER SYSTEM RESET realtime.replay_memory});
 $node->reload;
 ok(poll_until(sub { sql('SHOW realtime.replay_memory') eq '4MB' }), 'with memory');
 
+# ---- for how long it is kept true for who is away ----
+
+sql(q{ALTER SYSTEM SET realtime.query_linger = '1h'});
+$node->reload;
+my $late = follow(connect_to($here), 'q/parity', 0);
+$late = away($late, sub { my $left = time; poll_until(sub { sql('UPDATE app.item SET n = n + 1 WHERE id = 3'); time > $left + 6 }) });
+is($late->{way}, $from_memory, 'who is away for longer than is usual comes back to what is kept for so long');
+is_true($late, 'and has all');
+ws_close($late->{ws});
+sql(q{ALTER SYSTEM RESET realtime.query_linger});
+$node->reload;
+
 # ---- a group that nobody has followed for long ----
 
 my $parity = follow(connect_to($here), 'q/parity', 0);

@@ -50,7 +50,6 @@
 #include "src/ipc/request_queue.h"
 #include "src/ipc/unflushed.h"
 
-#define UNFOLLOWED_MS 5000		/* a group whose first client is on its way */
 #define LOOK_MS 1000			/* between looks for groups that nobody follows */
 #define RETRY_MS 1000			/* after a failure of all of it */
 #define GROUPS_PART 4			/* of those that there may be, for one client */
@@ -171,13 +170,13 @@ touch_groups(RtRoundChanges *changes)
 
 /* ---- which groups ---- */
 
-/* Whether anybody wants to know of it. */
+/* Whether anybody wants to know of it, or may be on the way, or on the way back. */
 static bool
 is_followed(RtQueryGroup *group, int64 now_ms)
 {
 	if (rt_query_group_is_followed(group))
 		group->joined_ms = now_ms;
-	return now_ms - group->joined_ms < UNFOLLOWED_MS;
+	return now_ms - group->joined_ms < realtime_query_linger;
 }
 
 /* One that would have to be run, for nobody: it is removed. */
@@ -219,7 +218,7 @@ remove_idle_at_times(int64 now_ms)
 	if (now_ms - looked_ms >= LOOK_MS)
 	{
 		looked_ms = now_ms;
-		linger = remove_idle(now_ms, RT_QUERY_LINGER_MS);
+		linger = remove_idle(now_ms, Max(RT_QUERY_LINGER_MS, realtime_query_linger));
 	}
 	else if (linger)
 		rt_query_round_due(looked_ms + LOOK_MS);
