@@ -51,7 +51,8 @@ static const struct
 	[RT_LIMIT_TIMERS] = {"max_timers", "bypass", NULL},
 	[RT_LIMIT_QUERY_GROUPS] = {"max_query_groups", "refuse", "OVERLOADED"},
 	[RT_LIMIT_QUERY_MEMORY] = {"query_memory", "refuse", "OVERLOADED"},
-	[RT_LIMIT_HANDLER_TIMEOUT] = {"handler_timeout", "cancel", "TIMEOUT"}
+	[RT_LIMIT_HANDLER_TIMEOUT] = {"handler_timeout", "cancel", "TIMEOUT"},
+	[RT_LIMIT_PRESENCE_MEMORY] = {"presence_memory", "refuse", NULL}
 };
 
 Datum

@@ -52,6 +52,7 @@ typedef struct RtRpcDeclaration
 	char	   *class_of_service;	/* NULL = none */
 	char	   *breaker;		/* its name; NULL = none */
 	char	   *fallback;		/* JSON; NULL = none */
+	const struct RtStreamDeclaration *room; /* it is an action of */
 
 	void	   *prepared;		/* the executor's own: what it knows about the
 								 * function */
@@ -99,6 +100,7 @@ typedef enum RtStreamFunction
 	RT_STREAM_ON_UNSUBSCRIBE,
 	RT_STREAM_ON_ERROR,
 	RT_STREAM_TOPIC_BY,
+	RT_STREAM_PRESENCE,
 	RT_STREAM_FUNCTIONS
 } RtStreamFunction;
 
@@ -118,12 +120,24 @@ typedef struct RtQueryDeclaration
 	int			debounce_ms;	/* 0 = none */
 } RtQueryDeclaration;
 
+/* Where the value of a stream comes from, and who tells what changes. */
+typedef enum RtStreamKind
+{
+	RT_STREAM_OF_EVENTS,		/* its loader, if it has one; who publishes */
+	RT_STREAM_OF_PRESENCE		/* who is present (ipc/presence.h) */
+} RtStreamKind;
+
 /* A stream; one without a loader is a channel, or a live query. */
 typedef struct RtStreamDeclaration
 {
 	char	   *path;			/* hash key */
-	char	   *topic;			/* template; see src/catalog/stream_topic.h.
-								 * TOPIC_BY: of what the function returns */
+	const char *declared;		/* the path that it has been declared under: that
+								 * of its room, or the same */
+	RtStreamKind kind;
+	char	   *topic;			/* template; see src/catalog/stream_topic.h */
+	const char *base;			/* what it is without the suffix of its kind, which
+								 * the arguments, or TOPIC_BY, make a name of */
+	const char *suffix;			/* "" = none */
 	RtTopicClass topic_class;	/* as declared here; what counts for a topic is
 								 * rt_declaration_topic() */
 	int			replay_size;
@@ -150,8 +164,10 @@ typedef struct RtStreamDeclaration
 	const RtQueryDeclaration *query;	/* NULL = not a live query */
 } RtStreamDeclaration;
 
+/* One of who is present has a loader only for its parameters. */
 #define rt_stream_is_channel(stream) \
-	(!(stream)->functions[RT_STREAM_LOADER].declared && (stream)->query == NULL)
+	((stream)->kind != RT_STREAM_OF_EVENTS || \
+	 (!(stream)->functions[RT_STREAM_LOADER].declared && (stream)->query == NULL))
 
 /* A channel of NOTIFY whose notifications are published. */
 typedef struct RtBridgeDeclaration
@@ -213,7 +229,7 @@ typedef struct RtFunctionReference
 	const char *signature;		/* as stored */
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
-								 * "stream", "channel", "query", "bridge",
+								 * "stream", "channel", "room", "query", "bridge",
 								 * "hook", "class", "module" or "middleware" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */

@@ -334,7 +334,8 @@ static void
 read_stream_functions(RtDeclarations *declarations, const RtRow *row,
 					  RtStreamDeclaration *stream)
 {
-	const char *kind = rt_row_is_null(row, Anum_stream_loader) ? "channel" : "stream";
+	const char *kind = DatumGetBool(rt_row_value(row, Anum_stream_is_room)) ? "room" :
+		rt_row_is_null(row, Anum_stream_loader) ? "channel" : "stream";
 
 	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
 	{
@@ -364,11 +365,12 @@ static void
 read_stream(RtDeclarations *declarations, const RtRow *row)
 {
 	RtStreamDeclaration *stream = palloc0(sizeof(RtStreamDeclaration));
-	RtName		name;
-	bool		found;
 
 	stream->path = rt_row_text(row, Anum_stream_path);
+	stream->declared = stream->path;
 	stream->topic = rt_row_text(row, Anum_stream_topic);
+	stream->base = stream->topic;
+	stream->suffix = "";
 	stream->topic_class =
 		DatumGetBool(rt_row_value(row, Anum_stream_replay)) ? RT_TOPIC_REPLAY :
 		DatumGetBool(rt_row_value(row, Anum_stream_volatile)) ? RT_TOPIC_VOLATILE :
@@ -390,12 +392,14 @@ read_stream(RtDeclarations *declarations, const RtRow *row)
 	stream->class_of_service = rt_row_text(row, Anum_stream_class_of_service);
 	stream->breaker = rt_row_text(row, Anum_stream_breaker);
 	stream->fallback = rt_row_jsonb(row, Anum_stream_fallback);
-
-	name.ptr = stream->path;
-	name.len = strlen(stream->path);
-	rt_names_insert(declarations->streams, name, &found)->value = stream;
-	if (stream->invalidate_count > 0)
-		declarations->invalidated = lappend(declarations->invalidated, stream);
+	if (DatumGetBool(rt_row_value(row, Anum_stream_is_room)))
+	{
+		rt_declarations_add_room(declarations, row, stream);
+		return;
+	}
+	if (stream->merge == RT_MERGE_PRESENCE && stream->functions[RT_STREAM_PRESENCE].declared)
+		rt_stream_show_presence(stream);
+	rt_declarations_add_stream(declarations, stream);
 }
 
 /* ---- queries ---- */
@@ -461,10 +465,9 @@ static void
 read_query(RtDeclarations *declarations, const RtRow *row)
 {
 	RtStreamDeclaration *stream = palloc0(sizeof(RtStreamDeclaration));
-	RtName		name;
-	bool		found;
 
 	stream->path = rt_row_text(row, Anum_query_path);
+	stream->declared = stream->path;
 	stream->topic_class = RT_TOPIC_ORDERED;
 	stream->replay_ttl_ms = -1;
 	stream->merge = RT_MERGE_CRUD;
@@ -477,10 +480,7 @@ read_query(RtDeclarations *declarations, const RtRow *row)
 	stream->query = make_query(row, stream);
 	stream->key = strchr(stream->query->key, ',') == NULL ?
 		pstrdup(stream->query->key) : "_key";
-
-	name.ptr = stream->path;
-	name.len = strlen(stream->path);
-	rt_names_insert(declarations->streams, name, &found)->value = stream;
+	rt_declarations_add_stream(declarations, stream);
 }
 
 /* ---- modules, middlewares ---- */

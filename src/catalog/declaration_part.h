@@ -20,6 +20,17 @@ extern int	rt_refer_all(RtDeclarations *declarations, const RtRow *row, int anum
 						 const char *kind, const char *path,
 						 const char *purpose, Oid **functions);
 
+/* Makes a stream known by its path. */
+extern void rt_declarations_add_stream(RtDeclarations *declarations,
+									   RtStreamDeclaration *stream);
+
+/* The same of a room, and of what is in it. */
+extern void rt_declarations_add_room(RtDeclarations *declarations, const RtRow *row,
+									 RtStreamDeclaration *data);
+
+/* Makes one that of who is present on the topics that it names. */
+extern void rt_stream_show_presence(RtStreamDeclaration *stream);
+
 /* Reads a rule; and gives paths the limits that rules say. */
 extern void rt_read_rate(RtDeclarations *declarations, const RtRow *row);
 extern void rt_declarations_join_rates(RtDeclarations *declarations);

@@ -34,8 +34,10 @@ const RtFunctionColumn rt_stream_function_columns[] = {
 	[RT_STREAM_ON_UNSUBSCRIBE] = {Anum_stream_on_unsubscribe, "on_unsubscribe", "on_unsubscribe function", false},
 	[RT_STREAM_ON_ERROR] = {Anum_stream_on_error, "on_error", "on_error function", false},
 	[RT_STREAM_TOPIC_BY] = {Anum_stream_topic_by, "topic_by", "topic_by function", false},
+	[RT_STREAM_PRESENCE] = {Anum_stream_presence, "presence", "presence function", false},
 	[RT_STREAM_FUNCTIONS] = {Anum_stream_guards, "guards", "guard", true},
 	{Anum_stream_migrate, "migrate", "step of migration", true},
+	{Anum_stream_actions, "actions", "action", true},
 	{0, NULL, NULL, false}
 };
 
@@ -116,7 +118,7 @@ rt_declaration_table(const char *name)
 const RtDeclarationTable *
 rt_declaration_table_of(const char *kind)
 {
-	if (strcmp(kind, "channel") == 0)
+	if (strcmp(kind, "channel") == 0 || strcmp(kind, "room") == 0)
 		kind = "stream";
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
 	{

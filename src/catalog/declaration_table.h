@@ -79,7 +79,11 @@ enum
 	Anum_stream_topic_by,
 	Anum_stream_breaker,
 	Anum_stream_fallback,
-	Natts_stream = Anum_stream_fallback
+	Anum_stream_presence,
+	Anum_stream_is_room,
+	Anum_stream_cursors,
+	Anum_stream_actions,
+	Natts_stream = Anum_stream_actions
 };
 
 /* No declarations, but found with them; columns: src/catalog/message_store.h. */

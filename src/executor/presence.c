@@ -1,23 +1,28 @@
 /*
  * presence.c
- *		realtime.presence_join(), presence_watch() and presence_leave(): what a
- *		handler has done with the connection that has called.
+ *		realtime.presence_join(), presence_update(), presence_watch() and
+ *		presence_leave(): what a handler has done with the connection that has
+ *		called; and what streams show of who is present.
  *
- * They are part of the transaction: its gateway does them once it commits.
+ * The first are part of the transaction: its gateway does them once it commits.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 
 #include "src/backend/publish/publish.h"
 #include "src/errcodes.h"
 #include "src/executor/identity.h"
+#include "src/executor/presence.h"
 #include "src/ipc/presence.h"
 #include "src/ipc/presence_command.h"
 
 PG_FUNCTION_INFO_V1(realtime_presence_join);
+PG_FUNCTION_INFO_V1(realtime_presence_update);
 PG_FUNCTION_INFO_V1(realtime_presence_watch);
 PG_FUNCTION_INFO_V1(realtime_presence_leave);
 
@@ -47,12 +52,18 @@ topic_argument(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("topic must not be null")));
 	topic = PG_GETARG_TEXT_PP(0);
 	rt_publish_check_topic(VARDATA_ANY(topic), VARSIZE_ANY_EXHDR(topic));
-	if (VARSIZE_ANY_EXHDR(topic) > RT_PRESENCE_TOPIC_MAX)
+	rt_presence_check_topic(VARSIZE_ANY_EXHDR(topic));
+	return topic;
+}
+
+void
+rt_presence_check_topic(Size len)
+{
+	if (len > RT_PRESENCE_TOPIC_MAX)
 		ereport(ERROR,
 				(errcode(rt_code_errcode(RT_CODE_INVALID_TOPIC)),
 				 errmsg("topic is too long for presence"),
 				 errdetail("It has at most %d bytes.", RT_PRESENCE_TOPIC_MAX)));
-	return topic;
 }
 
 static void
@@ -63,6 +74,16 @@ check_data(Size len)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("data of who is present are too long"),
 				 errdetail("They take %zu bytes, the most are %d.", len, RT_PRESENCE_DATA_MAX)));
+}
+
+char *
+rt_presence_data(Jsonb *data)
+{
+	Size		len;
+	const char *text = rt_publish_json_text(data, &len);
+
+	check_data(len);
+	return pnstrdup(text, len);
 }
 
 static void
@@ -101,6 +122,20 @@ realtime_presence_join(PG_FUNCTION_ARGS)
 }
 
 Datum
+realtime_presence_update(PG_FUNCTION_ARGS)
+{
+	text	   *topic = topic_argument(fcinfo);
+	char	   *data;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("data must not be null")));
+	data = rt_presence_data(PG_GETARG_JSONB_P(1));
+	order(RT_PRESENCE_UPDATE, topic, data, strlen(data));
+	PG_RETURN_VOID();
+}
+
+Datum
 realtime_presence_watch(PG_FUNCTION_ARGS)
 {
 	order(RT_PRESENCE_WATCH, topic_argument(fcinfo), "", 0);
@@ -115,4 +150,35 @@ realtime_presence_leave(PG_FUNCTION_ARGS)
 	else
 		order(RT_PRESENCE_PART, topic_argument(fcinfo), "", 0);
 	PG_RETURN_VOID();
+}
+
+/* ---- for streams ---- */
+
+static void
+append_row(const RtPresent *present, void *arg)
+{
+	StringInfo	rows = arg;
+
+	appendStringInfoString(rows, rows->len > 1 ? ",{\"key\":" : "{\"key\":");
+	escape_json(rows, pnstrdup(present->key, present->key_len));
+	appendStringInfoString(rows, ",\"data\":");
+	appendBinaryStringInfo(rows, present->data, present->data_len);
+	appendStringInfoChar(rows, '}');
+}
+
+RtText
+rt_presence_rows(const char *topic, Size len, Size max)
+{
+	StringInfoData rows;
+
+	initStringInfo(&rows);
+	appendStringInfoChar(&rows, '[');
+	rt_presence_attach();
+	rt_presence_read(topic, len, append_row, &rows);
+	appendStringInfoChar(&rows, ']');
+	if ((Size) rows.len > max)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
+				 errmsg("There are too many for one answer; follow the stream")));
+	return (RtText) {rows.data, rows.len};
 }

@@ -2,9 +2,14 @@
  * presence.c
  *		Connections that are present.
  *
- * A stay is that of a connection on a topic, for whatever reasons.  The shared
- * count of the key has each stay once.  So a connection that ends costs what it
- * has entered, and nothing is looked through.
+ * A stay is that of a connection on a topic, for whatever reasons: a function has
+ * said so, or it has subscriptions that do.  The shared count of the key has each
+ * stay once.  So a connection that ends costs what it has entered, and nothing is
+ * looked through.
+ *
+ * A page that is shown again gives up what it follows and asks for it in the next
+ * frame.  So a stay whose last subscription is dropped goes on for a moment, and as
+ * long as the connection waits for a stream.
  *
  * What has changed is told soon, but not more often than TELL_MS: a thousand
  * connections that end together are told together.  Whichever gateway comes
@@ -12,30 +17,50 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
+
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
 #include "src/gateway/presence_frame.h"
+#include "src/gateway/topic/hash_table.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/presence.h"
 #include "src/ipc/presence_command.h"
+#include "src/ipc/publish_ring.h"
 #include "src/ipc/session.h"
 
 #define TELL_MS 20
+#define PART_MS 100				/* that who unsubscribes stays, to subscribe again */
 #define CONNECTION_PART 16		/* of the memory, that one may take */
 #define LOG_MS 60000			/* between complaints that it is used up */
 
 typedef struct Stay
 {
 	dlist_node	node;			/* of its connection */
+	RtHashNode	hash_node;		/* by connection and topic */
+	RtConnection *connection;
 	bool		by_function;
 	uint32		subscriptions;
+	int64		part_at_ms;		/* it has nothing of these; 0 = it has */
+	dlist_node	parting_node;
 	uint16		key_len;
 	uint16		topic_len;
 	uint32		data_len;
 	char		text[FLEXIBLE_ARRAY_MEMBER];	/* topic, key, data */
 } Stay;
 
+/* What makes a subscription's connection present. */
+enum
+{
+	NOT_PRESENT,
+	ON_ITS_TOPIC,
+	ON_TOPIC_OF_ROSTER			/* which is without the suffix */
+};
+
+static RtHashTable stays;
+static dlist_head parting = DLIST_STATIC_INIT(parting); /* in the order of their time */
 static int64 told_ms = 0;
 static int64 heartbeat_ms = 0;
 
@@ -44,6 +69,7 @@ rt_presence_start(void)
 {
 	rt_presence_attach();
 	rt_presence_frames_init();
+	rt_hash_init(&stays);
 	rt_presence_abandon(rt_gateway.index, rt_gateway.now_ms + realtime_presence_grace);
 	heartbeat_ms = rt_gateway.now_ms;
 }
@@ -85,16 +111,23 @@ size_of(RtText topic, RtText key, RtText data)
 	return offsetof(Stay, text) + topic.len + key.len + data.len;
 }
 
+static uint32
+stay_hash(const RtConnection *connection, RtText topic)
+{
+	return hash_combine(murmurhash32(connection->index), rt_topic_hash(topic.ptr, topic.len));
+}
+
 static Stay *
 find_stay(const RtConnection *connection, RtText topic)
 {
-	dlist_iter	iter;
+	RtHashNode *node = rt_hash_first(&stays, stay_hash(connection, topic));
 
-	dlist_foreach(iter, unconstify(dlist_head *, &connection->stays))
+	for (; node != NULL; node = rt_hash_next(node))
 	{
-		Stay	   *stay = dlist_container(Stay, node, iter.cur);
+		Stay	   *stay = rt_hash_container(Stay, hash_node, node);
 
-		if (stay->topic_len == topic.len && memcmp(stay->text, topic.ptr, topic.len) == 0)
+		if (stay->connection == connection && stay->topic_len == topic.len &&
+			memcmp(stay->text, topic.ptr, topic.len) == 0)
 			return stay;
 	}
 	return NULL;
@@ -121,25 +154,50 @@ make_stay(RtConnection *connection, RtText topic, RtText key, RtText data)
 	memcpy(stay->text + topic.len, key.ptr, key.len);
 	if (data.len > 0)
 		memcpy(stay->text + topic.len + key.len, data.ptr, data.len);
+	stay->connection = connection;
 	dlist_push_tail(&connection->stays, &stay->node);
+	rt_hash_add(&stays, &stay->hash_node, stay_hash(connection, topic));
 	return stay;
 }
 
 static void
-free_stay(RtConnection *connection, Stay *stay)
+set_parting(Stay *stay, int64 at_ms)
 {
+	if (stay->part_at_ms != 0)
+		dlist_delete(&stay->parting_node);
+	stay->part_at_ms = at_ms;
+	if (at_ms != 0)
+		dlist_push_tail(&parting, &stay->parting_node);
+}
+
+static void
+free_stay(Stay *stay)
+{
+	RtConnection *connection = stay->connection;
 	size_t		size = size_of(topic_of(stay), own_key(stay), data_of(stay));
 
+	set_parting(stay, 0);
+	rt_hash_remove(&stays, &stay->hash_node);
 	dlist_delete(&stay->node);
 	connection->stay_bytes -= size;
 	rt_budget_free(&connection->budget, stay, size);
+}
+
+/* What makes it one, of another one that it takes the place of. */
+static void
+take_reasons(Stay *stay, const Stay *other)
+{
+	stay->by_function = other->by_function;
+	stay->subscriptions = other->subscriptions;
+	set_parting(stay, other->part_at_ms == 0 ? 0 : rt_gateway.now_ms + PART_MS);
 }
 
 static bool
 enter(RtText topic, RtText key, RtText data, bool more)
 {
 	return rt_presence_enter(rt_gateway.index, topic.ptr, topic.len, key.ptr, key.len,
-							 data.len > 0 ? data.ptr : NULL, data.len, more);
+							 data.len > 0 ? data.ptr : NULL, data.len, more,
+							 rt_presence_publish);
 }
 
 static void
@@ -160,7 +218,7 @@ begin_stay(RtConnection *connection, RtText topic, RtText data)
 
 	if (stay != NULL && !enter(topic, own_key(stay), data, true))
 	{
-		free_stay(connection, stay);
+		free_stay(stay);
 		return NULL;
 	}
 	return stay;
@@ -180,12 +238,11 @@ renew_stay(RtConnection *connection, Stay *stay, RtText data)
 		return NULL;
 	if (!enter(topic_of(stay), own_key(stay), data, false))
 	{
-		free_stay(connection, renewed);
+		free_stay(renewed);
 		return NULL;
 	}
-	renewed->by_function = stay->by_function;
-	renewed->subscriptions = stay->subscriptions;
-	free_stay(connection, stay);
+	take_reasons(renewed, stay);
+	free_stay(stay);
 	return renewed;
 }
 
@@ -205,8 +262,9 @@ complain(void)
 			 errhint("Raise realtime.presence_memory, or let clients be present on fewer topics.")));
 }
 
-bool
-rt_presence_join(RtConnection *connection, RtText topic, RtText data, bool by_subscription)
+/* It has to be given a reason to stay. */
+static Stay *
+arrive(RtConnection *connection, RtText topic, RtText data)
 {
 	Stay	   *stay = find_stay(connection, topic);
 
@@ -214,33 +272,66 @@ rt_presence_join(RtConnection *connection, RtText topic, RtText data, bool by_su
 		renew_stay(connection, stay, data);
 	if (stay == NULL)
 	{
+		rt_limit_hit(RT_LIMIT_PRESENCE_MEMORY);
 		complain();
-		return false;
 	}
-	if (by_subscription)
-		stay->subscriptions++;
-	else
-		stay->by_function = true;
+	return stay;
+}
+
+static bool
+join(RtConnection *connection, RtText topic, RtText data)
+{
+	Stay	   *stay = arrive(connection, topic, data);
+
+	if (stay == NULL)
+		return false;
+	stay->by_function = true;
+	set_parting(stay, 0);
 	return true;
 }
 
 /* ---- leaving ---- */
 
-void
-rt_presence_part(RtConnection *connection, RtText topic, bool by_subscription)
+static void
+end_stay(Stay *stay, int64 leave_at_ms)
+{
+	leave(stay, leave_at_ms);
+	free_stay(stay);
+}
+
+static bool
+has_reason(const Stay *stay)
+{
+	return stay->by_function || stay->subscriptions > 0;
+}
+
+static void
+part(RtConnection *connection, RtText topic)
 {
 	Stay	   *stay = find_stay(connection, topic);
 
-	if (stay == NULL)
+	if (stay == NULL || !stay->by_function)
 		return;
-	if (!by_subscription)
-		stay->by_function = false;
-	else if (stay->subscriptions > 0)
-		stay->subscriptions--;
-	if (stay->by_function || stay->subscriptions > 0)
-		return;
-	leave(stay, 0);
-	free_stay(connection, stay);
+	stay->by_function = false;
+	if (!has_reason(stay))
+		end_stay(stay, 0);
+}
+
+/* Who has asked for a stream meanwhile may be given it. */
+static void
+end_those_parting(void)
+{
+	while (!dlist_is_empty(&parting))
+	{
+		Stay	   *stay = dlist_head_element(Stay, parting_node, &parting);
+
+		if (stay->part_at_ms > rt_gateway.now_ms)
+			break;
+		if (stay->connection->streams > 0)
+			set_parting(stay, rt_gateway.now_ms + PART_MS);
+		else
+			end_stay(stay, 0);
+	}
 }
 
 void
@@ -252,11 +343,71 @@ rt_presence_forget(RtConnection *connection)
 	{
 		Stay	   *stay = dlist_container(Stay, node, iter.cur);
 
-		leave(stay, realtime_presence_grace > 0 ?
-			  rt_gateway.now_ms + realtime_presence_grace : 0);
-		free_stay(connection, stay);
+		end_stay(stay, has_reason(stay) && realtime_presence_grace > 0 ?
+				 rt_gateway.now_ms + realtime_presence_grace : 0);
 	}
 }
+
+/* ---- by subscriptions ---- */
+
+RtText
+rt_presence_topic(const RtStreamAnswer *answer)
+{
+	RtText		topic = answer->topic;
+
+	if (answer->flags & RT_TOPIC_ROSTER)
+		topic.len -= strlen(RT_PRESENCE_SUFFIX);
+	return topic;
+}
+
+void
+rt_presence_arrive(RtConnection *connection, const RtStreamAnswer *answer)
+{
+	Stay	   *stay = arrive(connection, rt_presence_topic(answer), answer->presence);
+
+	if (stay != NULL && !has_reason(stay))
+		set_parting(stay, rt_gateway.now_ms + PART_MS);
+}
+
+void
+rt_presence_follow(RtSubscription *subscription, const RtStreamAnswer *answer)
+{
+	Stay	   *stay;
+
+	if (answer->presence.len == 0)
+	{
+		rt_presence_follow_no_more(subscription);
+		return;
+	}
+	stay = arrive(subscription->connection, rt_presence_topic(answer), answer->presence);
+	if (stay == NULL || subscription->presence != NOT_PRESENT)
+		return;
+	stay->subscriptions++;
+	set_parting(stay, 0);
+	subscription->presence = answer->flags & RT_TOPIC_ROSTER ? ON_TOPIC_OF_ROSTER : ON_ITS_TOPIC;
+}
+
+void
+rt_presence_follow_no_more(RtSubscription *subscription)
+{
+	RtText		topic = {subscription->topic->name, subscription->topic->name_len};
+	Stay	   *stay;
+
+	if (subscription->presence == NOT_PRESENT)
+		return;
+	if (subscription->presence == ON_TOPIC_OF_ROSTER)
+		topic.len -= strlen(RT_PRESENCE_SUFFIX);
+	subscription->presence = NOT_PRESENT;
+	stay = find_stay(subscription->connection, topic);
+	/* none if the connection has ended, or another one if there was no room for a while */
+	if (stay == NULL || stay->subscriptions == 0)
+		return;
+	stay->subscriptions--;
+	if (!has_reason(stay))
+		set_parting(stay, rt_gateway.now_ms + PART_MS);
+}
+
+/* ---- who it is ---- */
 
 /* One that cannot enter anew is not there any more. */
 static void
@@ -271,11 +422,8 @@ rename_stay(RtConnection *connection, Stay *stay)
 	leave(stay, 0);
 	renamed = begin_stay(connection, topic_of(stay), data_of(stay));
 	if (renamed != NULL)
-	{
-		renamed->by_function = stay->by_function;
-		renamed->subscriptions = stay->subscriptions;
-	}
-	free_stay(connection, stay);
+		take_reasons(renamed, stay);
+	free_stay(stay);
 }
 
 /* New ones come behind those that are looked through. */
@@ -370,7 +518,7 @@ static void
 part_and_watch_no_more(RtConnection *connection, RtText topic)
 {
 	watch_no_more(connection, topic);
-	rt_presence_part(connection, topic, false);
+	part(connection, topic);
 }
 
 /* Of those that functions have begun. */
@@ -388,6 +536,13 @@ part_all(RtConnection *connection)
 	}
 }
 
+static void
+update(RtConnection *connection, RtText topic, RtText data)
+{
+	if (find_stay(connection, topic) != NULL)
+		(void) arrive(connection, topic, data);
+}
+
 void
 rt_presence_command(RtConnection *connection, RtText bytes)
 {
@@ -401,8 +556,11 @@ rt_presence_command(RtConnection *connection, RtText bytes)
 	switch ((RtPresenceVerb) command.verb)
 	{
 		case RT_PRESENCE_JOIN:
-			if (rt_presence_join(connection, topic, data, false))
+			if (join(connection, topic, data))
 				watch(connection, topic);
+			break;
+		case RT_PRESENCE_UPDATE:
+			update(connection, topic, data);
 			break;
 		case RT_PRESENCE_WATCH:
 			watch(connection, topic);
@@ -470,6 +628,7 @@ void
 rt_presence_tell(void)
 {
 	beat_if_due();
+	end_those_parting();
 	if ((!rt_presence_has_changed() && !somebody_leaves()) ||
 		rt_gateway.now_ms - told_ms < TELL_MS)
 		return;
@@ -484,5 +643,13 @@ rt_presence_timeout(void)
 
 	if (rt_presence_has_changed())
 		at = told_ms + TELL_MS;
-	return at == 0 ? -1 : Max(1, Max(at, told_ms + TELL_MS) - rt_gateway.now_ms);
+	if (at != 0)
+		at = Max(at, told_ms + TELL_MS);
+	if (!dlist_is_empty(&parting))
+	{
+		int64		part_at = dlist_head_element(Stay, parting_node, &parting)->part_at_ms;
+
+		at = at == 0 ? part_at : Min(at, part_at);
+	}
+	return at == 0 ? -1 : Max(1, at - rt_gateway.now_ms);
 }

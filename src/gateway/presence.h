@@ -5,18 +5,25 @@
 #ifndef RT_GATEWAY_PRESENCE_H
 #define RT_GATEWAY_PRESENCE_H
 
+#include "src/gateway/topic/stream_answer.h"
 #include "src/gateway/topic/subscription.h"
 
 extern void rt_presence_start(void);
 
 /*
- * A connection is present on a topic because a function says so, or for each
- * subscription that does.  Data are what others see; NULL of data leaves what
- * is there.  Returns false if there is no room for it.
+ * A subscription that a stream grants makes its connection present on the stream's
+ * topic, or on that of which it is the stream of who is present; until it is dropped,
+ * and as another one of the connection then does not.  If there is no room for
+ * it, or others are to see nothing, it does not.
  */
-extern bool rt_presence_join(RtConnection *connection, RtText topic, RtText data,
-							 bool by_subscription);
-extern void rt_presence_part(RtConnection *connection, RtText topic, bool by_subscription);
+extern void rt_presence_follow(RtSubscription *subscription, const RtStreamAnswer *answer);
+extern void rt_presence_follow_no_more(RtSubscription *subscription);
+
+/* The same before there is one: it is present for a moment. */
+extern void rt_presence_arrive(RtConnection *connection, const RtStreamAnswer *answer);
+
+/* The topic that an answer makes somebody present on, or of which it tells. */
+extern RtText rt_presence_topic(const RtStreamAnswer *answer);
 
 /* What a transaction orders for a connection: see executor/presence.c. */
 extern void rt_presence_command(RtConnection *connection, RtText command);

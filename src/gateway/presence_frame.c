@@ -254,6 +254,13 @@ event_of_piece(const RtPresenceRoll *roll)
 	return roll->pieces == 0 ? "presence_state" : "presence_diff";
 }
 
+/* Those behind the first piece. */
+static bool
+is_of_joins(const RtPresenceRoll *roll)
+{
+	return roll->form == RT_PRESENCE_ROWS && roll->pieces > 0;
+}
+
 static void
 begin_piece(RtPresenceRoll *roll)
 {
@@ -262,7 +269,13 @@ begin_piece(RtPresenceRoll *roll)
 	roll->count = 0;
 	roll_writer = rt_writing_begin(roll_buffer + RT_FRAME_HEADROOM, ROOM);
 	if (roll->form == RT_PRESENCE_ROWS)
+	{
+		if (!is_of_joins(roll))
+			rt_put_literal(&roll_writer, "[");
+		else if (roll->batch)
+			rt_put_literal(&roll_writer, "{\"type\":\"batch\",\"events\":[");
 		return;
+	}
 	put_event_head(&roll_writer, plugin_topic(name, roll->topic), event_of_piece(roll));
 	if (roll->form == RT_PRESENCE_HEARTBEAT)
 		rt_put_literal(&roll_writer, "[");
@@ -273,25 +286,32 @@ begin_piece(RtPresenceRoll *roll)
 }
 
 static void
-end_piece(RtPresenceRoll *roll)
+close_piece(const RtPresenceRoll *roll)
 {
-	size_t		len;
-	char	   *frame;
-
-	if (roll->form == RT_PRESENCE_ROWS)
-	{
-		roll->take((RtText) {roll_writer.begin, roll_writer.pos - roll_writer.begin}, roll->arg);
-		roll->pieces++;
+	if (is_of_joins(roll) && roll->batch)
+		rt_put_literal(&roll_writer, "]}");
+	else if (is_of_joins(roll))
 		return;
-	}
-	if (roll->form == RT_PRESENCE_HEARTBEAT)
+	else if (roll->form == RT_PRESENCE_ROWS)
+		rt_put_literal(&roll_writer, "]");
+	else if (roll->form == RT_PRESENCE_HEARTBEAT)
 		rt_put_literal(&roll_writer, "]}");
 	else if (roll->pieces == 0)
 		rt_put_literal(&roll_writer, "}}");
 	else
 		rt_put_literal(&roll_writer, "},\"leaves\":{}}}");
-	frame = rt_frame_seal(roll_buffer, rt_writing_end(&roll_writer), RT_OPCODE_TEXT, &len);
-	roll->take((RtText) {frame, len}, roll->arg);
+}
+
+static void
+end_piece(RtPresenceRoll *roll)
+{
+	RtText		piece = {roll_buffer + RT_FRAME_HEADROOM, 0};
+
+	close_piece(roll);
+	piece.len = rt_writing_end(&roll_writer);
+	if (roll->form != RT_PRESENCE_ROWS || is_of_joins(roll))
+		piece.ptr = rt_frame_seal(roll_buffer, piece.len, RT_OPCODE_TEXT, &piece.len);
+	roll->take(piece, roll->arg);
 	roll->pieces++;
 }
 
@@ -302,29 +322,44 @@ rt_presence_roll_begin(RtPresenceRoll *roll)
 	begin_piece(roll);
 }
 
+static bool
+is_full(const RtPresenceRoll *roll)
+{
+	if (is_of_joins(roll) && !roll->batch)
+		return roll->count > 0;
+	return roll_writer.pos - roll_writer.begin >= PIECE_BYTES;
+}
+
+static void
+put_present(const RtPresenceRoll *roll, const RtPresent *present)
+{
+	char		name[RT_PRESENCE_NAME_MAX];
+
+	if (is_of_joins(roll))
+		put_event(&roll_writer, stream_topic(name, roll->topic), present);
+	else if (roll->form == RT_PRESENCE_ROWS)
+		put_row(&roll_writer, present);
+	else
+		put_key(&roll_writer, present);
+	if (roll->form != RT_PRESENCE_STATE)
+		return;
+	rt_put_literal(&roll_writer, ":");
+	put_data(&roll_writer, present);
+}
+
 void
 rt_presence_roll_add(const RtPresent *present, void *arg)
 {
 	RtPresenceRoll *roll = arg;
 
-	if (roll_writer.pos - roll_writer.begin >= PIECE_BYTES)
+	if (is_full(roll))
 	{
 		end_piece(roll);
 		begin_piece(roll);
 	}
 	if (roll->count++ > 0)
 		rt_put_literal(&roll_writer, ",");
-	if (roll->form == RT_PRESENCE_ROWS)
-	{
-		put_row(&roll_writer, present);
-		return;
-	}
-	put_key(&roll_writer, present);
-	if (roll->form == RT_PRESENCE_STATE)
-	{
-		rt_put_literal(&roll_writer, ":");
-		put_data(&roll_writer, present);
-	}
+	put_present(roll, present);
 }
 
 void

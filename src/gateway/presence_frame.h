@@ -10,7 +10,6 @@
 #include "src/ipc/presence.h"
 #include "src/protocol/text.h"
 
-#define RT_PRESENCE_SUFFIX ":presence"
 #define RT_PRESENCE_PREFIX "__presence:"
 #define RT_PRESENCE_NAME_MAX (RT_PRESENCE_TOPIC_MAX + 16)
 
@@ -27,7 +26,8 @@ extern void rt_presence_publish(const char *topic, Size len, const RtPresent *ch
  */
 typedef enum RtPresenceForm
 {
-	RT_PRESENCE_ROWS,			/* {"key":...,"data":...}, with commas between */
+	RT_PRESENCE_ROWS,			/* an array of {"key":...,"data":...}, and if that
+								 * is not all of them frames with "join" */
 	RT_PRESENCE_STATE,			/* frames: "presence_state", and if that is not all
 								 * of them "presence_diff" */
 	RT_PRESENCE_HEARTBEAT		/* frames: "heartbeat" */
@@ -37,6 +37,7 @@ typedef struct RtPresenceRoll
 {
 	RtPresenceForm form;
 	RtText		topic;			/* of the room */
+	bool		batch;			/* ROWS: several of these frames may be one */
 	void		(*take) (RtText piece, void *arg);
 	void	   *arg;
 	int			pieces;

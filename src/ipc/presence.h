@@ -17,6 +17,7 @@
 
 #include "datatype/timestamp.h"
 
+#define RT_PRESENCE_SUFFIX ":presence"	/* of the topic of a stream of it */
 #define RT_PRESENCE_DATA_MAX 8192	/* bytes of JSON */
 #define RT_PRESENCE_TOPIC_MAX 240	/* with what is put before or behind it, a topic */
 #define RT_PRESENCE_CHANGES_MAX 1000	/* told at once */
@@ -47,11 +48,14 @@ extern void rt_presence_attach(void);
 
 /*
  * One connection more of a key, or none more and new data.  Data NULL leaves
- * what is there, or {}.  Returns false without memory; then nothing has happened.
+ * what is there, or {}.  If there is no memory keys that have no connection leave
+ * before their time, which is told.  Returns false if that is not enough; then
+ * nothing has happened.
  */
 extern bool rt_presence_enter(int gateway, const char *topic, Size topic_len,
 							  const char *key, Size key_len,
-							  const char *data, Size data_len, bool more);
+							  const char *data, Size data_len, bool more,
+							  RtPresenceTell tell);
 
 /* One less; if it is the last the key leaves at this time (monotonic, ms; 0 = now). */
 extern void rt_presence_leave(int gateway, const char *topic, Size topic_len,
@@ -81,5 +85,17 @@ extern void rt_presence_read(const char *topic, Size topic_len, RtPresenceVisit 
 
 /* Calls visit() with each topic's name as the key, and how many are present. */
 extern void rt_presence_topics(RtPresenceVisit visit, void *arg);
+
+/* Since the server has started. */
+typedef struct RtPresenceCounts
+{
+	uint64		joins;			/* of keys, as they have been told */
+	uint64		leaves;
+	uint64		evicted;		/* of these: before their time, for others */
+	uint64		refused;		/* nobody could make room for them */
+	uint64		present;		/* now, on all topics */
+} RtPresenceCounts;
+
+extern void rt_presence_count(RtPresenceCounts *counts);
 
 #endif							/* RT_IPC_PRESENCE_H */

@@ -11,6 +11,7 @@
 typedef enum RtPresenceVerb
 {
 	RT_PRESENCE_JOIN,			/* it is present, and sees who is */
+	RT_PRESENCE_UPDATE,			/* if it is present, others see other data */
 	RT_PRESENCE_WATCH,			/* it sees who is */
 	RT_PRESENCE_PART,			/* neither */
 	RT_PRESENCE_PART_ALL		/* on no topic */

@@ -260,7 +260,8 @@ typedef struct RtAskedTopic
 
 /*
  * Answers STREAM and REPLAY begin with topics, in all answer_topics_len bytes,
- * each an RtAnsweredTopic and the bytes of its name; the rest are complete
+ * each an RtAnsweredTopic and the bytes of its name, in STREAM followed by what
+ * others see of the caller; the rest are complete
  * frames, one behind the other.  STREAM and REPAIR have one topic, REPLAY one
  * or, if it is denied, none (then the rest is the code), RESUME those whose
  * events it has.
@@ -282,6 +283,10 @@ typedef struct RtAnsweredTopic
 #define RT_TOPIC_QUERY 0x40		/* it is a group of a live query */
 #define RT_TOPIC_MEMBERS 0x08	/* the stream wants to know who follows it */
 #define RT_TOPIC_TRUNCATED 0x04 /* events are missing and cannot be had */
+#define RT_TOPIC_PRESENT 0x200	/* who follows it is present, if there is what others
+								 * see: JSON, else nothing */
+#define RT_TOPIC_ROSTER 0x400	/* its value is who is present on the topic without
+								 * the suffix; the gateway is to fill it in */
 #define RT_TOPIC_PROVISIONAL 0x100	/* it is not the value, which can be loaded
 									 * when answer_stale_ms are over */
 

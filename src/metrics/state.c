@@ -9,6 +9,7 @@
 #include "src/ipc/breaker.h"
 #include "src/ipc/log_limit.h"
 #include "src/ipc/payload.h"
+#include "src/ipc/presence.h"
 #include "src/ipc/pressure.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/query_group.h"
@@ -53,6 +54,12 @@ GAUGE(timers_active, "realtime_timers", "Timers of realtime.throttle() and realt
 GAUGE(timers_limit, "realtime_timers_limit", "Timers that there can be.");
 COUNTER(timers_published, "realtime_timer_events", "Events published after they had waited for a timer.");
 COUNTER(timers_overflowed, "realtime_timer_overflows", "Events published at once for want of a timer.");
+
+GAUGE(presence_total_online, "realtime_presence_total_online", "Keys that are present, counted on each topic.");
+COUNTER(presence_joins, "realtime_presence_joins", "Keys that have come to a topic, as others were told.");
+COUNTER(presence_leaves, "realtime_presence_leaves", "Keys that have left a topic, as others were told.");
+COUNTER(presence_evicted, "realtime_presence_evicted", "Keys that have left before realtime.presence_grace was over, to make room.");
+COUNTER(presence_refused, "realtime_presence_refused", "Times that nobody could make room for somebody who would be present.");
 
 static void
 write_one(RtExposition *exposition, const RtMetric *metric, uint64 value)
@@ -148,6 +155,19 @@ write_timers(RtExposition *exposition)
 	write_one(exposition, &timers_overflowed, timers.overflowed);
 }
 
+static void
+write_presence(RtExposition *exposition)
+{
+	RtPresenceCounts counts;
+
+	rt_presence_count(&counts);
+	write_one(exposition, &presence_total_online, counts.present);
+	write_one(exposition, &presence_joins, counts.joins);
+	write_one(exposition, &presence_leaves, counts.leaves);
+	write_one(exposition, &presence_evicted, counts.evicted);
+	write_one(exposition, &presence_refused, counts.refused);
+}
+
 void
 rt_metrics_write_state(RtExposition *exposition)
 {
@@ -156,4 +176,5 @@ rt_metrics_write_state(RtExposition *exposition)
 	write_pressure(exposition);
 	write_breakers(exposition);
 	write_timers(exposition);
+	write_presence(exposition);
 }

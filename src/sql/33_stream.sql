@@ -1,6 +1,6 @@
 --
--- Streams: what clients follow.  Written by realtime.stream() and
--- realtime.channel(); a stream without a loader is a channel.  The order of columns is known to
+-- Streams: what clients follow.  Written by realtime.stream(), realtime.channel()
+-- and realtime.room(); a stream without a loader is a channel.  The order of columns is known to
 -- src/catalog/declaration_table.h.
 --
 CREATE TABLE realtime.stream_declaration (
@@ -45,6 +45,10 @@ CREATE TABLE realtime.stream_declaration (
 	topic_by text,
 	breaker text,
 	fallback jsonb,
+	presence text,
+	is_room boolean NOT NULL DEFAULT false,
+	cursors boolean NOT NULL DEFAULT false,
+	actions text[] NOT NULL DEFAULT '{}',
 	CONSTRAINT replay_or_volatile CHECK (NOT (replay AND volatile)),
 	CONSTRAINT coalesced_has_no_numbers CHECK (coalesce_by IS NULL OR NOT (replay OR volatile)),
 	CONSTRAINT replayed_has_no_fallback CHECK (fallback IS NULL OR NOT replay)
@@ -113,6 +117,14 @@ COMMENT ON COLUMN realtime.stream_declaration.breaker IS
 	'Name of the circuit breaker of its loader; NULL is none';
 COMMENT ON COLUMN realtime.stream_declaration.fallback IS
 	'What clients get while that is broken; NULL is an error';
+COMMENT ON COLUMN realtime.stream_declaration.presence IS
+	'Signature of the function that says what others see of who follows it; NULL: nobody is seen';
+COMMENT ON COLUMN realtime.stream_declaration.is_room IS
+	'Whether it is a room, see realtime.room(): paths below its own belong to it';
+COMMENT ON COLUMN realtime.stream_declaration.cursors IS
+	'Whether those in the room have cursors';
+COMMENT ON COLUMN realtime.stream_declaration.actions IS
+	'Signatures of the functions that can be called in the room';
 COMMENT ON INDEX realtime.stream_declaration_pkey IS
 	'One declaration for each path';
 

@@ -74,11 +74,12 @@ CREATE FUNCTION realtime.stream(
 	shared boolean DEFAULT false,
 	topic_by regprocedure DEFAULT NULL,
 	breaker text DEFAULT NULL,
-	fallback jsonb DEFAULT NULL)
+	fallback jsonb DEFAULT NULL,
+	presence regprocedure DEFAULT NULL)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_stream';
-COMMENT ON FUNCTION realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb) IS
+COMMENT ON FUNCTION realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb, regprocedure) IS
 'Lets clients follow a value: they get what the loader returns and from then on the events of a topic. Replaces what was declared for the path.
 topic: template of the topic. {name} is the loader''s parameter of that name, {1} its first, {user_id} the caller''s id.
 topic_by: function that returns the topic (text) instead, one of those that the template makes with any values; takes nothing or the loader''s parameters, and is STABLE or IMMUTABLE. NULL refuses the arguments.
@@ -98,6 +99,7 @@ stale_after: the value is loaded again when no event has come for this time. inv
 on_subscribe([topic text]), on_unsubscribe([topic text, [remaining integer]]), on_error([code text, [message text, [topic text]]]): run when somebody begins or ceases to follow it, or the value cannot be loaded.
 class_of_service: the class whose rules refuse it under load. shared: the loader''s result does not depend on who asks, so that identical loads run once.
 breaker: name of a realtime.breaker(), for the loader and the delta functions; fallback: the value that clients get while it is broken, instead of SERVICE_UNAVAILABLE, until it can be loaded.
+presence: function that returns what others see of the caller (jsonb, up to 8 kB; NULL: nothing, he is not seen); takes nothing or the loader''s parameters. Who follows the stream is present on its topic, see realtime.presence(), until he does not any more. With merge presence, which then has no loader, the value is who is present, and its events come on the topic with ":presence" behind it.
 Errors: 22023 for an option that is wrong, 42939 for a topic that begins with __, 42710 if the same topics are declared with another class or transform, 42883, 42809 or 42P13 for a function that will not do, 42501 without EXECUTE on it, 42704 for a class or breaker that does not exist.';
 
 CREATE FUNCTION realtime.channel(

@@ -13,6 +13,16 @@ A user is present once, however many connections he has; the key is the user id,
 topic: as of realtime.publish(), up to 240 bytes. data: what others see, up to 8 kB; NULL leaves what is there, which is {} at first.
 Errors: 55000 outside of a call, 22004 for a NULL, RT430 for the topic, 54000 for the data.';
 
+CREATE FUNCTION realtime.presence_update(
+	topic text,
+	data jsonb)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_presence_update';
+COMMENT ON FUNCTION realtime.presence_update(text, jsonb) IS
+'In a call: if the connection is present on a topic, by realtime.presence_join() or because it follows a stream or room, others see these data from now on, once the transaction commits; if it is not nothing happens.
+data, errors: as of realtime.presence_join(); 22004 for NULL data.';
+
 CREATE FUNCTION realtime.presence_watch(topic text)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -71,6 +71,7 @@ SELECT results_eq('signatures', $$VALUES
 	('presence_count', 'topic text', 'bigint', 'v', 's'),
 	('presence_join', 'topic text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('presence_leave', 'topic text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('presence_update', 'topic text, data jsonb', 'void', 'v', 'u'),
 	('presence_watch', 'topic text', 'void', 'v', 'u'),
 	('publish', 'messages realtime.envelope[]', 'void', 'v', 'u'),
 	('publish', 'topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
@@ -89,6 +90,22 @@ SELECT results_eq('signatures', $$VALUES
 	('remote_address', '', 'inet', 's', 'r'),
 	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 'r'),
 	('request_id', '', 'text', 's', 'r'),
+	('room', 'path text, topic text, loader regprocedure, presence regprocedure DEFAULT NULL::regprocedure, cursors boolean DEFAULT false, '
+		'guard regprocedure[] DEFAULT ''{}''::regprocedure[], actions regprocedure[] DEFAULT ''{}''::regprocedure[], merge text DEFAULT ''crud''::text, '
+		'key text DEFAULT ''id''::text, prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, '
+		'replay boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, '
+		'volatile boolean DEFAULT false, coalesce_by text DEFAULT NULL::text, '
+		'access regprocedure DEFAULT NULL::regprocedure, gate regprocedure DEFAULT NULL::regprocedure, '
+		'transform regprocedure DEFAULT NULL::regprocedure, '
+		'delta_version regprocedure DEFAULT NULL::regprocedure, delta_diff regprocedure DEFAULT NULL::regprocedure, '
+		'delta_from_seq regprocedure DEFAULT NULL::regprocedure, schema_version integer DEFAULT NULL::integer, '
+		'migrate regprocedure[] DEFAULT ''{}''::regprocedure[], stale_after interval DEFAULT NULL::interval, '
+		'invalidate_on text[] DEFAULT ''{}''::text[], on_subscribe regprocedure DEFAULT NULL::regprocedure, '
+		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
+		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false, topic_by regprocedure DEFAULT NULL::regprocedure, '
+		'breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('room_publish', 'event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('room_topic', '', 'text', 's', 'r'),
 	('rpc', 'path text, handler regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], '
 		'timeout interval DEFAULT NULL::interval, read_only boolean DEFAULT NULL::boolean, '
 		'rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, '
@@ -117,7 +134,7 @@ SELECT results_eq('signatures', $$VALUES
 		'invalidate_on text[] DEFAULT ''{}''::text[], on_subscribe regprocedure DEFAULT NULL::regprocedure, '
 		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
 		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false, topic_by regprocedure DEFAULT NULL::regprocedure, '
-		'breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+		'breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb, presence regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('subscribers', 'topic text', 'bigint', 'v', 's'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
 	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '
@@ -203,7 +220,8 @@ SELECT results_eq('rights', $$VALUES
 	('notify', 'realtime_publisher'),
 	('presence', 'pg_database_owner'), ('presence', 'realtime_admin'), ('presence', 'realtime_publisher'),
 	('presence_count', 'pg_database_owner'), ('presence_count', 'realtime_admin'), ('presence_count', 'realtime_publisher'),
-	('presence_join', 'realtime_publisher'), ('presence_leave', 'realtime_publisher'), ('presence_watch', 'realtime_publisher'),
+	('presence_join', 'realtime_publisher'), ('presence_leave', 'realtime_publisher'), ('presence_update', 'realtime_publisher'),
+	('presence_watch', 'realtime_publisher'),
 	('publish', 'realtime_publisher'),
 	('push', 'realtime_publisher'),
 	('query', 'pg_database_owner'), ('query', 'realtime_admin'),
@@ -214,6 +232,9 @@ SELECT results_eq('rights', $$VALUES
 	('remote_address', 'public'),
 	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),
 	('request_id', 'public'),
+	('room', 'pg_database_owner'), ('room', 'realtime_admin'),
+	('room_publish', 'realtime_publisher'),
+	('room_topic', 'public'),
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
 	('send', 'realtime_publisher'), ('send_to', 'realtime_publisher'),
 	('seq', 'pg_database_owner'), ('seq', 'realtime_admin'), ('seq', 'realtime_publisher'),

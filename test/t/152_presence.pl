@@ -155,6 +155,21 @@ is(quiet($ann), 0, 'which nobody notices');
 close $early->{socket};
 is(told($ann, 'room'), '-ben', 'who does not come back leaves after a while');
 
+# a herd that is cut off and comes back in time
+configure($node, 'realtime.presence_grace' => '10min');
+my @herd = map { my $ws = client("herd$_"); enter($ws, 'field'); $ws } 1 .. 40;
+my $shepherd = client('shepherd');
+ws_call($shepherd, 'app/watch', ['field']);
+is(scalar split(/ /, follow($shepherd, 'field')), 40, 'a herd is there');
+close $_->{socket} for @herd;
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.presence('field') WHERE connections = 0}) == 40 }), 'and is cut off');
+@herd = map { my $ws = client("herd$_"); enter($ws, 'field'); $ws } 1 .. 40;
+is(sql(q{SELECT count(*) FROM realtime.presence('field') WHERE connections = 1}), 40, 'and is back');
+is(quiet($shepherd), 0, 'of which nobody is told');
+ws_call($_, 'app/quit', ['field']), ws_close($_) for @herd;
+ws_close($shepherd);
+configure($node, 'realtime.presence_grace' => '4s');
+
 # a gateway that ends: those who come back in time have not been away, the others leave
 my @crowd = map { my $ws = client("user$_"); enter($ws, 'hall'); $ws } 1 .. 24;
 ok(poll_until(sub { sql(q{SELECT realtime.presence_count('hall')}) == 24 }), 'a hall with many');
@@ -214,6 +229,36 @@ is(sql(q{SELECT realtime.presence_count('full')}), 40, 'many with much to show')
 ws_close($_) for @large;
 next_diff($watcher, 'full') while keys %{ $watcher->{seen}{full} } > 0;
 is(sql(q{SELECT realtime.presence_count('full')}), 0, 'come and go');
+
+# no more room: those leave first who have gone and may come back
+sub counts { my ($name) = @_; my ($n) = sql('SELECT realtime.metrics_text()') =~ /^realtime_presence_${name} (\d+)/m; return $n; }
+configure($node, 'realtime.presence_grace' => '10min');
+my @old = map { my $ws = client("old$_"); enter($ws, 'full', { text => 'x' x 8000 }); $ws } 1 .. 20;
+next_diff($watcher, 'full') while keys %{ $watcher->{seen}{full} } < 20;
+ws_close($_) for @old;
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.presence('full') WHERE connections = 0}) == 20 }), 'some have gone and may come back');
+my @new;
+while (sql(q{SELECT count(*) FROM realtime.presence('full') WHERE key LIKE 'old%'}) > 0 && @new < 200)
+{
+	push @new, client('new' . @new);
+	enter($new[-1], 'full', { text => 'x' x 8000 });
+}
+is(sql(q{SELECT count(*) FROM realtime.presence('full') WHERE connections = 1}), scalar(@new), 'who comes when there is no room has theirs');
+is(counts('evicted_total'), 20, 'which is counted');
+next_diff($watcher, 'full') while grep { /^old/ } keys %{ $watcher->{seen}{full} };
+pass('and told');
+is(sql(q{SELECT hits FROM realtime.limits WHERE name = 'presence_memory'}), 0, 'nobody has been left out');
+while (counts('refused_total') == 0 && @new < 400)
+{
+	push @new, client('new' . @new);
+	enter($new[-1], 'full', { text => 'x' x 8000 });
+}
+ok(poll_until(sub { sql(q{SELECT hits FROM realtime.limits WHERE name = 'presence_memory'}) > 0 }), 'if nobody has gone, who comes is left out');
+is(sql(q{SELECT count(*) FROM realtime.presence('full')}), @new - 1, 'which nobody else notices');
+is(counts('total_online'), sql(q{SELECT sum(present) FROM realtime.stat_presence}), 'all are counted');
+configure($node, 'realtime.presence_grace' => 0);
+ws_close($_) for @new;
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.stat_presence}) == 0 }), 'all go');
 
 my $greedy = client('greedy');
 for my $n (1 .. 20)

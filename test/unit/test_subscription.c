@@ -152,6 +152,11 @@ rt_presence_send_state(RtSubscription *subscription)
 }
 
 void
+rt_presence_follow_no_more(RtSubscription *subscription)
+{
+}
+
+void
 rt_member_exit(RtSubscription *subscription)
 {
 }

@@ -69,6 +69,9 @@ typedef struct RtStreamRow
 	const char *class_of_service;
 	const char *breaker;
 	Datum		fallback;		/* jsonb; 0 = NULL */
+	bool		is_room;
+	bool		cursors;
+	List	   *actions;
 } RtStreamRow;
 
 /* A row of realtime.query_declaration. */

@@ -19,48 +19,13 @@
 #include "src/backend/declare/stream.h"
 #include "src/backend/declare/template_check.h"
 #include "src/catalog/declaration.h"
+#include "src/ipc/presence.h"
 #include "src/protocol/topic.h"
 
 #define REPLAY_SIZE_DEFAULT 1000
 #define KEY_DEFAULT "id"
 #define KEY_MAX 255				/* bytes */
 #define PATTERN_MAX 256			/* bytes, as a topic */
-
-/* Positions of parameters, as in src/sql */
-enum
-{
-	STREAM_PATH,
-	STREAM_TOPIC,
-	STREAM_LOADER,
-	STREAM_MERGE,
-	STREAM_KEY,
-	STREAM_PREPEND,
-	STREAM_MAX,
-	STREAM_REPLAY,
-	STREAM_REPLAY_SIZE,
-	STREAM_REPLAY_TTL,
-	STREAM_VOLATILE,
-	STREAM_COALESCE_BY,
-	STREAM_ACCESS,
-	STREAM_GATE,
-	STREAM_GUARD,
-	STREAM_TRANSFORM,
-	STREAM_DELTA_VERSION,
-	STREAM_DELTA_DIFF,
-	STREAM_DELTA_FROM_SEQ,
-	STREAM_SCHEMA_VERSION,
-	STREAM_MIGRATE,
-	STREAM_STALE_AFTER,
-	STREAM_INVALIDATE_ON,
-	STREAM_ON_SUBSCRIBE,
-	STREAM_ON_UNSUBSCRIBE,
-	STREAM_ON_ERROR,
-	STREAM_CLASS_OF_SERVICE,
-	STREAM_SHARED,
-	STREAM_TOPIC_BY,
-	STREAM_BREAKER,
-	STREAM_FALLBACK
-};
 
 /* What the functions are, but for loader and access, which come first. */
 static const struct
@@ -113,6 +78,10 @@ static const struct
 		.stable = true,
 		.takes = gettext_noop("It takes nothing or the stream's arguments, and returns text.")
 	}},
+	{RT_STREAM_PRESENCE, STREAM_PRESENCE, {
+		.purpose = "a presence function", .result = JSONBOID, .arguments = true,
+		.takes = gettext_noop("It takes nothing or the stream's arguments, and returns jsonb.")
+	}},
 };
 
 static const RtFunctionShape migrate_shape = {
@@ -131,13 +100,15 @@ static void check_merge(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_key(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_max(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_class(FunctionCallInfo fcinfo, RtStreamRow *row);
-static void check_functions(FunctionCallInfo fcinfo, RtStreamRow *row);
+static const RtCheckedFunction *check_functions(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_coalesce(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_delta(const RtStreamRow *row);
 static void check_migration(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_breaker(FunctionCallInfo fcinfo, RtStreamRow *row);
 static void check_rest(FunctionCallInfo fcinfo, RtStreamRow *row);
+static bool shows_presence(const RtStreamRow *row);
+static void check_presence(const RtStreamRow *row);
 static const char *class_of(const RtStreamRow *row);
 
 PG_FUNCTION_INFO_V1(realtime_stream);
@@ -148,27 +119,40 @@ realtime_stream(PG_FUNCTION_ARGS)
 	RtStreamRow row = {0};
 
 	rt_parameter_lock_functions(fcinfo);
-	row.path = rt_parameter_path(fcinfo, STREAM_PATH);
-	rt_store_begin_stream(row.path);
-	row.topic = rt_parameter_template(fcinfo, STREAM_TOPIC, "topic");
-	check_merge(fcinfo, &row);
-	check_key(fcinfo, &row);
-	check_max(fcinfo, &row);
-	check_class(fcinfo, &row);
-	check_functions(fcinfo, &row);
-	check_coalesce(fcinfo, &row);
-	check_delta(&row);
-	check_migration(fcinfo, &row);
-	check_reloading(fcinfo, &row);
-	check_breaker(fcinfo, &row);
-	check_rest(fcinfo, &row);
-	rt_template_check_class(row.topic, class_of(&row), row.path);
-	rt_template_check_stream(row.topic, row.path,
-							 row.functions[RT_STREAM_TRANSFORM],
-							 row.functions[RT_STREAM_COALESCE_BY]);
-
+	(void) rt_stream_check(fcinfo, &row);
 	rt_store_stream(&row);
 	PG_RETURN_VOID();
+}
+
+const RtCheckedFunction *
+rt_stream_check(FunctionCallInfo fcinfo, RtStreamRow *row)
+{
+	const RtCheckedFunction *signature;
+
+	row->path = rt_parameter_path(fcinfo, STREAM_PATH);
+	rt_store_begin_stream(row->path);
+	row->topic = rt_parameter_template(fcinfo, STREAM_TOPIC, "topic");
+	check_merge(fcinfo, row);
+	check_key(fcinfo, row);
+	check_max(fcinfo, row);
+	check_class(fcinfo, row);
+	signature = check_functions(fcinfo, row);
+	check_coalesce(fcinfo, row);
+	check_delta(row);
+	check_migration(fcinfo, row);
+	check_reloading(fcinfo, row);
+	check_breaker(fcinfo, row);
+	check_rest(fcinfo, row);
+	if (shows_presence(row))
+		check_presence(row);
+	else
+	{
+		rt_template_check_class(row->topic, class_of(row), row->path);
+		rt_template_check_stream(row->topic, row->path,
+								 row->functions[RT_STREAM_TRANSFORM],
+								 row->functions[RT_STREAM_COALESCE_BY]);
+	}
+	return signature;
 }
 
 static bool
@@ -289,7 +273,7 @@ check_class(FunctionCallInfo fcinfo, RtStreamRow *row)
 
 /*
  * What says which arguments the stream has: the loader, or else access if that
- * takes any, or else what names the topic.
+ * takes any, or else what names the topic, or what others see.
  */
 static const RtCheckedFunction *
 check_signature(FunctionCallInfo fcinfo, RtStreamRow *row)
@@ -297,6 +281,7 @@ check_signature(FunctionCallInfo fcinfo, RtStreamRow *row)
 	const RtCheckedFunction *loader = NULL;
 	const RtCheckedFunction *access = NULL;
 	const RtCheckedFunction *topic_by = NULL;
+	const RtCheckedFunction *presence = NULL;
 
 	if (!PG_ARGISNULL(STREAM_LOADER))
 	{
@@ -314,15 +299,20 @@ check_signature(FunctionCallInfo fcinfo, RtStreamRow *row)
 	if (!PG_ARGISNULL(STREAM_TOPIC_BY))
 		topic_by = rt_function_check_any(PG_GETARG_OID(STREAM_TOPIC_BY),
 										 "a topic_by function");
+	if (!PG_ARGISNULL(STREAM_PRESENCE))
+		presence = rt_function_check_any(PG_GETARG_OID(STREAM_PRESENCE), "a presence function");
 	if (loader != NULL)
 		access = loader;
+	else if (topic_by == NULL && presence != NULL &&
+			 (access == NULL || access->parameter_count == 0))
+		access = presence;
 	if (topic_by == NULL)
 		return rt_function_check_stream_topic(access, row->topic);
 	return loader != NULL || (access != NULL && access->parameter_count > 0) ?
 		access : topic_by;
 }
 
-static void
+static const RtCheckedFunction *
 check_functions(FunctionCallInfo fcinfo, RtStreamRow *row)
 {
 	const RtCheckedFunction *guarded = check_signature(fcinfo, row);
@@ -335,6 +325,7 @@ check_functions(FunctionCallInfo fcinfo, RtStreamRow *row)
 				rt_stream_check_function(PG_GETARG_OID(shapes[i].position),
 										 shapes[i].function, guarded);
 	}
+	return guarded;
 }
 
 const char *
@@ -505,4 +496,53 @@ static const char *
 class_of(const RtStreamRow *row)
 {
 	return row->replay ? "replay" : row->is_volatile ? "volatile" : "ordered";
+}
+
+/* ---- who is present ---- */
+
+static void
+refuse_beside_presence(const char *option)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a stream of who is present cannot have %s", option),
+			 errdetail("With merge \"presence\" and a presence function the value is who follows it."),
+			 errhint("For a value beside that, use realtime.room(), or give another merge.")));
+}
+
+void
+rt_stream_check_told_topic(const RtStreamRow *row, const char *suffix)
+{
+	char	   *topic = psprintf("%s%s", row->topic, suffix);
+
+	if (rt_template_check(topic, strlen(topic)) != RT_TEMPLATE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic template \"%s\" is too long", row->topic),
+				 errdetail("With \"%s\" behind it it is a topic, too.", suffix)));
+	rt_template_check_class(topic, "ordered", row->path);
+	rt_template_check_stream(topic, row->path, NULL, NULL);
+}
+
+/* Not a value beside which somebody is present, but who is: as in the catalog. */
+static bool
+shows_presence(const RtStreamRow *row)
+{
+	return row->functions[RT_STREAM_PRESENCE] != NULL && merges_as(row, RT_MERGE_PRESENCE);
+}
+
+static void
+check_presence(const RtStreamRow *row)
+{
+	const char *const *functions = row->functions;
+
+	if (functions[RT_STREAM_LOADER] != NULL)
+		refuse_beside_presence("a loader");
+	if (functions[RT_STREAM_TRANSFORM] != NULL)
+		refuse_beside_presence("a transform");
+	if (functions[RT_STREAM_COALESCE_BY] != NULL)
+		refuse_beside_presence("coalesce_by");
+	if (row->replay || row->is_volatile)
+		refuse_beside_presence("a class");
+	rt_stream_check_told_topic(row, RT_PRESENCE_SUFFIX);
 }

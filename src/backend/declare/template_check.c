@@ -94,9 +94,10 @@ rt_template_check_class(const char *tpl, const char *topic_class,
 	{
 		const RtStreamDeclaration *stream = lfirst(cell);
 
-		if (path == NULL || strcmp(stream->path, path) != 0)
+		if (path == NULL || strcmp(stream->declared, path) != 0)
 			check_against(tpl, topic_class,
-						  rt_stream_is_channel(stream) ? "channel" : "stream", stream->path,
+						  stream->kind == RT_STREAM_OF_EVENTS && rt_stream_is_channel(stream) ?
+						  "channel" : "stream", stream->declared,
 						  stream->topic, stream->topic_class);
 	}
 }
@@ -113,7 +114,7 @@ check_same(const char *tpl, const RtStreamDeclaration *other,
 			 errmsg("topic template \"%s\" is declared with another %s", tpl, option),
 			 errdetail("It is %s here and %s in stream \"%s\"; an event is the same for all that follow its topic.",
 					   here != NULL ? here : "none", there != NULL ? there : "none",
-					   other->path),
+					   other->declared),
 			 errhint("Declare both alike, or give one of the streams a topic of its own.")));
 }
 
@@ -128,7 +129,7 @@ rt_template_check_stream(const char *tpl, const char *path,
 	{
 		const RtStreamDeclaration *other = lfirst(cell);
 
-		if (strcmp(other->path, path) == 0 || !rt_template_same_form(tpl, other->topic))
+		if (strcmp(other->declared, path) == 0 || !rt_template_same_form(tpl, other->topic))
 			continue;
 		check_same(tpl, other, "transform", transform, other->transform);
 		check_same(tpl, other, "coalesce_by", coalesce_by, other->coalesce_by);

@@ -71,9 +71,10 @@ rt_guarded_convert(RtGuarded *guarded)
 }
 
 static bool
-has_same_parameters(const RtFunction *guard, const RtFunction *handler)
+has_same_parameters(const RtFunction *guard, const RtFunction *handler, bool leads)
 {
-	if (guard->nargs != handler->nargs || guard->variadic != handler->variadic)
+	if (leads ? guard->nargs > handler->nargs :
+		guard->nargs != handler->nargs || guard->variadic != handler->variadic)
 		return false;
 	for (int i = 0; i < guard->nargs; i++)
 	{
@@ -84,8 +85,11 @@ has_same_parameters(const RtFunction *guard, const RtFunction *handler)
 }
 
 static GuardInput
-guard_input(const RtFunction *guard, const RtFunction *handler, bool of_module)
+guard_input(const RtGuarded *guarded, const RtFunction *guard, bool of_module)
 {
+	const RtFunction *handler = guarded->function;
+	bool		leads = guarded->leads;
+
 	if (guard->nargs == 0)
 		return NOTHING;
 	if (of_module && guard->nargs == 1 && guard->parameters[0].type == TEXTOID)
@@ -95,12 +99,12 @@ guard_input(const RtFunction *guard, const RtFunction *handler, bool of_module)
 				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 				 errmsg("guard \"%s\" of a module has neither no parameters nor one of type text",
 						guard->name)));
-	if (has_same_parameters(guard, handler) &&
+	if (has_same_parameters(guard, handler, leads) &&
 		strcmp(guard->parameters[0].name, "path") != 0)
 		return ARGUMENTS;
 	if (guard->nargs == 1 && guard->parameters[0].type == TEXTOID)
 		return PATH;
-	if (has_same_parameters(guard, handler))
+	if (has_same_parameters(guard, handler, leads))
 		return ARGUMENTS;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
@@ -138,7 +142,7 @@ run_guard(RtGuarded *guarded, int number)
 	RtArguments *arguments = &own;
 
 	own.count = guard->nargs;
-	switch (guard_input(guard, guarded->function, number < guarded->module_count))
+	switch (guard_input(guarded, guard, number < guarded->module_count))
 	{
 		case NOTHING:
 			break;
@@ -148,7 +152,11 @@ run_guard(RtGuarded *guarded, int number)
 			break;
 		case ARGUMENTS:
 			rt_guarded_convert(guarded);
-			arguments = &guarded->arguments;
+			if (guarded->leads)
+				memcpy(own.values, guarded->arguments.values,
+					   guard->nargs * sizeof(NullableDatum));
+			else
+				arguments = &guarded->arguments;
 			break;
 	}
 	if (!rt_guard_agrees(guard, arguments))

@@ -21,6 +21,8 @@ typedef struct RtGuarded
 	bool		authenticated;	/* no anonymous caller passes */
 	int			guard_count;
 	int			module_count;	/* the first of them, which take no arguments */
+	bool		leads;			/* what the others take is the first of the
+								 * arguments, which may be more */
 	RtFunction **guards;
 	int			middleware_count;	/* what runs around it, see middleware.h */
 	RtFunction **middlewares;

@@ -22,6 +22,7 @@
 #include "src/executor/request/call_key.h"
 #include "src/executor/request/call_rate.h"
 #include "src/executor/request/once.h"
+#include "src/executor/request/room.h"
 #include "src/ipc/parking.h"
 #include "src/protocol/frame.h"
 
@@ -87,6 +88,7 @@ rt_call_find(RtCallWork *call)
 		return false;
 	handler = handler_of_declaration(declaration);
 	rt_guarded_find(&call->guarded, &declaration->guards);
+	call->guarded.leads = declaration->room != NULL;
 	work->read_only = declaration->read_only >= 0 ?
 		declaration->read_only != 0 :
 		handler->volatility != PROVOLATILE_VOLATILE &&
@@ -174,6 +176,8 @@ invoke_guarded(void *arg, StringInfo result)
 				 errmsg_internal("%s", rt_code_message(RT_CODE_FORBIDDEN))));
 	rt_guarded_run(guarded);
 	rt_guarded_convert(guarded);
+	if (call->declaration->room != NULL)
+		rt_room_enter(guarded, call->declaration->room);
 
 	call->work.stage = RT_STAGE_HANDLER;
 	invoke_once(call, result);
@@ -182,7 +186,17 @@ invoke_guarded(void *arg, StringInfo result)
 void
 rt_call_invoke(RtCallWork *call, StringInfo result)
 {
-	(void) rt_middleware_run(&call->guarded, invoke_guarded, call, result);
+	PG_TRY();
+	{
+		(void) rt_middleware_run(&call->guarded, invoke_guarded, call, result);
+	}
+	PG_CATCH();
+	{
+		rt_room_leave();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	rt_room_leave();
 }
 
 static void

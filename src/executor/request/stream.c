@@ -25,6 +25,7 @@
 #include "src/executor/function/admission.h"
 #include "src/executor/function/middleware.h"
 #include "src/executor/identity.h"
+#include "src/executor/presence.h"
 #include "src/executor/query/join.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/stream.h"
@@ -59,7 +60,7 @@ agrees(RtStreamWork *stream, RtStreamFunction which)
 static bool
 may_write(RtStreamWork *stream)
 {
-	static const RtStreamFunction asked[] = {RT_STREAM_ACCESS, RT_STREAM_GATE};
+	static const RtStreamFunction asked[] = {RT_STREAM_ACCESS, RT_STREAM_GATE, RT_STREAM_PRESENCE};
 
 	if (rt_middleware_may_write(&stream->guarded))
 		return true;
@@ -118,19 +119,24 @@ find_declaration(RtStreamWork *stream)
 	return stream->declaration != NULL && rt_work_is_wanted(work);
 }
 
-static void
-find_functions(RtStreamWork *stream)
+RtFunction *
+rt_stream_find_signature(RtStreamWork *stream)
 {
 	RtFunction *loader = rt_stream_function(stream, RT_STREAM_LOADER);
 	RtFunction *access = rt_stream_function(stream, RT_STREAM_ACCESS);
 	RtFunction *topic_by = rt_stream_function(stream, RT_STREAM_TOPIC_BY);
 
+	if (access == NULL || access->nargs == 0)
+		access = topic_by != NULL ? topic_by : rt_stream_function(stream, RT_STREAM_PRESENCE);
+	return rt_stream_signature(stream->declaration, loader != NULL ? loader : access);
+}
+
+static void
+find_functions(RtStreamWork *stream)
+{
 	stream->observed = stream->declaration->functions[RT_STREAM_ON_ERROR].declared;
 	rt_guarded_find(&stream->guarded, &stream->declaration->guards);
-	if (access == NULL || (access->nargs == 0 && topic_by != NULL))
-		access = topic_by;
-	stream->guarded.function = rt_stream_signature(stream->declaration,
-												   loader != NULL ? loader : access);
+	stream->guarded.function = rt_stream_find_signature(stream);
 	stream->work.mean_us = expected_time(stream);
 }
 
@@ -235,7 +241,29 @@ is_numbered(const RtStreamWork *stream)
 														   stream->topic_len);
 
 	return topic != NULL && topic->topic_class == RT_TOPIC_REPLAY &&
-		stream->declaration->query == NULL;
+		stream->declaration->query == NULL &&
+		stream->declaration->kind == RT_STREAM_OF_EVENTS;
+}
+
+/*
+ * Who is present: what the caller gets when he is so himself is known to his gateway
+ * alone.
+ */
+static void
+answer_presence(RtStreamWork *stream)
+{
+	RtStreamReply *reply = &stream->reply;
+
+	if (stream->subscribes && !stream->is_page)
+		reply->data_json = RT_TEXT("[]");
+	else
+		rt_stream_load(stream);
+	if (stream->work.request->asked.since != RT_SINCE_NONE)
+		reply->replay = RT_REPLAYED_NO;
+	if (stream->subscribes)
+		rt_stream_send(stream);
+	else
+		rt_stream_send_once(stream);
 }
 
 /* A channel without numbers: all that comes comes from now on. */
@@ -350,26 +378,41 @@ topic_name(RtStreamWork *stream)
 		rt_stream_topic_name(stream);
 }
 
-/* What middlewares run around; a closed gate is noted in the reply. */
-static void
-admit_caller(void *arg, StringInfo result)
+void
+rt_stream_check_execute(RtStreamWork *stream)
 {
-	RtStreamWork *stream = arg;
-	RtFunction *loader = stream->functions[RT_STREAM_LOADER];
+	RtFunction *loader = rt_stream_function(stream, RT_STREAM_LOADER);
 
 	if (loader != NULL && !rt_function_may_execute(loader))
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE('R', 'T', '4', '0', '3')),
 				 errmsg_internal("%s", rt_code_message(RT_CODE_FORBIDDEN))));
-	rt_guarded_run(&stream->guarded);
-	rt_guarded_convert(&stream->guarded);
-	stream->reply.gated = !agrees(stream, RT_STREAM_GATE);
-	if (stream->reply.gated)
-		return;
+}
+
+bool
+rt_stream_enter(RtStreamWork *stream)
+{
+	if (!agrees(stream, RT_STREAM_GATE))
+		return false;
 	stream->topic = topic_name(stream);
 	stream->topic_len = strlen(stream->topic);
 	if (!agrees(stream, RT_STREAM_ACCESS))
 		rt_guard_refuse();
+	return true;
+}
+
+/* What middlewares run around; a closed gate is noted in the reply. */
+static void
+admit_caller(void *arg, StringInfo result)
+{
+	RtStreamWork *stream = arg;
+
+	rt_stream_check_execute(stream);
+	rt_guarded_run(&stream->guarded);
+	rt_guarded_convert(&stream->guarded);
+	stream->reply.gated = !rt_stream_enter(stream);
+	if (stream->reply.gated)
+		return;
 
 	stream->work.stage = RT_STAGE_HANDLER;
 	check_transform(stream);
@@ -397,6 +440,22 @@ is_as_before(const RtStreamWork *stream)
 		memcmp(id + 1, stream->topic, stream->topic_len) == 0;
 }
 
+/* What others see of the caller as soon as he follows it. */
+static void
+find_presence(RtStreamWork *stream)
+{
+	RtFunction *function = rt_stream_function(stream, RT_STREAM_PRESENCE);
+	NullableDatum result;
+
+	stream->presence = NULL;
+	if (function == NULL)
+		return;
+	rt_presence_check_topic(stream->topic_len - strlen(stream->declaration->suffix));
+	result = rt_stream_invoke(stream, function, NULL, 0);
+	if (!result.isnull)
+		stream->presence = rt_presence_data(DatumGetJsonbP(result.value));
+}
+
 static void
 run_admission(RtWork *work)
 {
@@ -417,7 +476,11 @@ run_admission(RtWork *work)
 	stream->is_query = stream->declaration->query != NULL;
 	if (stream->subscribes && !stream->reloads)
 		rt_class_admit(stream->declaration->class_of_service);
-	if (stream->reloads)
+	if (stream->subscribes && !stream->reloads && !stream->is_page)
+		find_presence(stream);
+	if (stream->declaration->kind == RT_STREAM_OF_PRESENCE)
+		answer_presence(stream);
+	else if (stream->reloads)
 		stream->reply.gated = !is_as_before(stream);
 	else if (!needs_load(stream))
 		answer_channel(stream);

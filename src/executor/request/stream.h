@@ -62,6 +62,8 @@ typedef struct RtStreamWork
 	uint64		query_group_serial;
 	uint64		query_number;	/* of the last event that the rows have */
 
+	const char *presence;		/* what others see of the caller; NULL = nothing */
+
 	RtStreamReply reply;
 	RtStreamTier tier;			/* of the reply, if anything is loaded */
 	uint16		flags;			/* of the topic in the answer */
@@ -83,6 +85,15 @@ extern bool rt_stream_run(RtRequest *request, RtWorkResult *result);
  */
 extern bool rt_stream_find(RtStreamWork *stream);
 extern bool rt_stream_admit(RtStreamWork *stream);
+
+/*
+ * Parts of these: what has the parameters of the stream; whether the caller may
+ * execute its loader; and, when its arguments are there, gate, topic and access,
+ * which raises, or returns false, as the other.
+ */
+extern RtFunction *rt_stream_find_signature(RtStreamWork *stream);
+extern void rt_stream_check_execute(RtStreamWork *stream);
+extern bool rt_stream_enter(RtStreamWork *stream);
 extern void rt_stream_failed(RtStreamWork *stream);
 
 /*

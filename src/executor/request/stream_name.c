@@ -32,12 +32,12 @@ resolve_topic(const RtStreamDeclaration *stream, const RtFunction *function,
 
 	for (int i = 0; i < count; i++)
 		names[i] = function->parameters[i].name;
-	if (rt_stream_topic_resolve(stream->topic, names, count, topic, &where) !=
+	if (rt_stream_topic_resolve(stream->base, names, count, topic, &where) !=
 		RT_STREAM_TOPIC_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 				 errmsg("placeholder \"{%s}\" of topic \"%s\" has no meaning",
-						where, stream->topic),
+						where, stream->base),
 				 errdetail("The function that takes the arguments of stream \"%s\" has changed since that was declared.",
 						   stream->path)));
 }
@@ -140,7 +140,7 @@ refuse_structures(RtGuarded *guarded)
 	if (args.len == 0 ||
 		!rt_json_walk_array(&walk, guarded->text, (RtSpan) {args.off, args.len}))
 		return;
-	for (int i = 0; rt_json_walk_element(&walk, &value); i++)
+	for (int i = 0; i < guarded->function->nargs && rt_json_walk_element(&walk, &value); i++)
 	{
 		if (!rt_json_is_object(guarded->text, value) &&
 			!rt_json_is_array(guarded->text, value))
@@ -188,7 +188,7 @@ name_by_template(const RtStreamDeclaration *stream, RtGuarded *guarded)
 			text_of_argument(guarded, topic.sources[i]);
 		lens[i] = strlen(values[i]);
 	}
-	len = rt_template_fill(stream->topic, strlen(stream->topic), values, lens,
+	len = rt_template_fill(stream->base, strlen(stream->base), values, lens,
 						   name, RT_TOPIC_MAX);
 	check_name(name, len);
 	name[len] = '\0';
@@ -206,7 +206,7 @@ refuse_arguments(const char *message)
 static char *
 name_by_function(RtStreamWork *stream, RtFunction *function)
 {
-	const char *tpl = stream->declaration->topic;
+	const char *tpl = stream->declaration->base;
 	NullableDatum result;
 	char	   *name;
 	int			len;
@@ -228,7 +228,13 @@ char *
 rt_stream_topic_name(RtStreamWork *stream)
 {
 	RtFunction *function = rt_stream_function(stream, RT_STREAM_TOPIC_BY);
-
-	return function != NULL ? name_by_function(stream, function) :
+	const char *suffix = stream->declaration->suffix;
+	char	   *name = function != NULL ? name_by_function(stream, function) :
 		name_by_template(stream->declaration, &stream->guarded);
+
+	if (suffix[0] == '\0')
+		return name;
+	name = psprintf("%s%s", name, suffix);
+	check_name(name, strlen(name) <= RT_TOPIC_MAX ? strlen(name) : -1);
+	return name;
 }

@@ -113,6 +113,10 @@ set_flags(RtStreamWork *stream)
 		stream->flags |= RT_TOPIC_SHARED;
 	if (declaration->query != NULL)
 		stream->flags |= RT_TOPIC_QUERY;
+	if (declaration->functions[RT_STREAM_PRESENCE].declared)
+		stream->flags |= RT_TOPIC_PRESENT;
+	if (declaration->kind == RT_STREAM_OF_PRESENCE)
+		stream->flags |= RT_TOPIC_ROSTER;
 	stream->work.request->answer_stale_ms = stale_time(stream);
 	stream->work.request->answer_query = stream->query_group_serial;
 }
@@ -135,6 +139,8 @@ rt_stream_send(RtStreamWork *stream)
 	/* the ring's position says which events of a query it has */
 	rt_reply_add_topic(&topics, stream->topic, stream->topic_len,
 					   stream->is_query ? -1 : stream->reply.seq, stream->flags);
+	if (stream->presence != NULL && !stream->reloads)
+		appendStringInfoString(&topics, stream->presence);
 	if (!rt_reply_topics(stream->work.request, RT_ANSWER_STREAM, &topics,
 						 frames, len))
 		rt_reply_refuse_overload();

@@ -334,7 +334,8 @@ load_anew(RtStreamWork *stream, const RtReplayNumbers *numbers,
 		  Snapshot snapshot)
 {
 	RtStreamReply *reply = &stream->reply;
-	bool		is_channel = rt_stream_is_channel(stream->declaration);
+	bool		is_channel = rt_stream_is_channel(stream->declaration) &&
+		stream->declaration->kind == RT_STREAM_OF_EVENTS;
 
 	if (stream->work.request->asked.since != RT_SINCE_NONE)
 		reply->replay = RT_REPLAYED_NO;

@@ -19,6 +19,7 @@
 #include "src/gateway/topic/recheck.h"
 #include "src/gateway/topic/stream.h"
 #include "src/guc.h"
+#include "src/ipc/publish_ring.h"
 #include "src/ipc/session.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/frame.h"
@@ -61,13 +62,19 @@ put(char **to, RtText text)
 	return copy;
 }
 
+static uint32
+topic_hash(const Parcel *parcel)
+{
+	return rt_topic_hash(parcel->answer.topic.ptr, parcel->answer.topic.len);
+}
+
 /* Held by the caller; NULL if there is no memory for it. */
 static Parcel *
 make_parcel(const RtStreamAnswer *answer, RtBudgetVerdict *verdict)
 {
 	RtBudget	budget = {0};
 	size_t		size = offsetof(Parcel, text) + answer->path.len + answer->args.len +
-		answer->id_json.len + answer->topic.len + answer->frames.len;
+		answer->id_json.len + answer->topic.len + answer->presence.len + answer->frames.len;
 	Parcel	   *parcel = rt_budget_alloc_shared(&budget, size, verdict);
 	char	   *to;
 
@@ -83,7 +90,10 @@ make_parcel(const RtStreamAnswer *answer, RtBudgetVerdict *verdict)
 	parcel->answer.args = put(&to, answer->args);
 	parcel->answer.id_json = put(&to, answer->id_json);
 	parcel->answer.topic = put(&to, answer->topic);
+	parcel->answer.presence = put(&to, answer->presence);
 	parcel->answer.frames = put(&to, answer->frames);
+	if (answer->flags & RT_TOPIC_ROSTER)
+		rt_ring_interest_add(rt_gateway.index, topic_hash(parcel));
 	parcel->query.is_held = false;
 	if (answer->flags & RT_TOPIC_QUERY)
 		rt_query_hold_value(&parcel->query, parcel->answer.topic);
@@ -97,6 +107,8 @@ release_parcel(Parcel *parcel)
 
 	if (--parcel->holders > 0)
 		return;
+	if (parcel->answer.flags & RT_TOPIC_ROSTER)
+		rt_ring_interest_remove(rt_gateway.index, topic_hash(parcel));
 	rt_query_let_value_go(&parcel->query, parcel->answer.topic);
 	rt_session_release(parcel->answer.session, RT_SESSION_GATEWAY);
 	budget = parcel->budget;

@@ -15,11 +15,13 @@
 #include "common/hashfn.h"
 
 #include "src/gateway/gateway.h"
+#include "src/gateway/presence.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/parts.h"
+#include "src/gateway/topic/roster.h"
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
@@ -178,8 +180,10 @@ rt_stream_answer_of(RtRequest *request)
 	const char *text = rt_shared_text_get(&request->text);
 	const char *answer = rt_shared_text_get(&request->answer);
 	RtAnsweredTopic answered;
+	Size		topic_end;
 
 	memcpy(&answered, answer, sizeof(answered));
+	topic_end = sizeof(answered) + answered.len;
 	return (RtStreamAnswer) {
 		.path = {text + request->asked.path.off, request->asked.path.len},
 		.args = {text + request->asked.args.off, request->asked.args.len},
@@ -187,6 +191,8 @@ rt_stream_answer_of(RtRequest *request)
 		.orders = request->asked.orders,
 		.id_json = rt_asker_of(request).id_json,
 		.topic = {answer + sizeof(answered), answered.len},
+		.presence = {answer + topic_end, request->answer_topics_len - topic_end},
+		.since = request->asked.since,
 		.seq = answered.flags & RT_TOPIC_REMEMBERED ? request->asked.since : answered.seq,
 		.flags = answered.flags,
 		.position = request->answer_position,
@@ -331,6 +337,8 @@ rt_stream_grant_last(RtConnection *connection, const RtStreamAnswer *answer,
 		rt_asker_refuse(asker, connection, refusal);
 		return true;
 	}
+	if (subscription != NULL && (answer->flags & RT_TOPIC_PRESENT))
+		rt_presence_follow(subscription, answer);
 
 	/* what has waited is older than the value, or comes again behind it */
 	rt_conflate_send_all(connection);
@@ -436,6 +444,8 @@ rt_stream_grant(RtConnection *connection, RtRequest *request, const RtAsker *ask
 	RtStreamAnswer answer = rt_stream_answer_of(request);
 	size_t		first = rt_frame_length(answer.frames.ptr);
 
+	if (answer.flags & RT_TOPIC_ROSTER)
+		return rt_roster_grant(connection, &answer, asker);
 	if (answer.flags & RT_TOPIC_REMEMBERED)
 		return grant_remembered(connection, &answer, asker, request->asked.limit);
 	if (first < answer.frames.len)

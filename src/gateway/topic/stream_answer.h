@@ -16,6 +16,8 @@ typedef struct RtStreamAnswer
 	uint64		orders;			/* number of the last one then */
 	RtText		id_json;		/* that the frames have */
 	RtText		topic;
+	RtText		presence;		/* what others see of who asks; len 0 = nothing */
+	int64		since;			/* as the question has it */
 	int64		seq;			/* the value has all events up to this number */
 	uint16		flags;			/* RT_TOPIC_* */
 	uint64		position;		/* of the ring: likewise */

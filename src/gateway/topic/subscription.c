@@ -142,6 +142,7 @@ rt_subscription_drop(RtSubscription *subscription)
 {
 	RtConnection *connection = subscription->connection;
 
+	rt_presence_follow_no_more(subscription);
 	rt_member_exit(subscription);
 	rt_group_exit(subscription);
 	rt_conflate_forget(subscription);

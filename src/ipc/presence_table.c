@@ -1,0 +1,250 @@
+/*
+ * presence_table.c
+ *		The topics that somebody is present on, and who is.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "src/guc.h"
+#include "src/ipc/presence_table.h"
+#include "src/ipc/publish_ring.h"
+
+RtPresenceArea *rt_presence_area = NULL;
+dsa_area   *rt_presence_memory = NULL;	/* this process's attachment */
+static void *place = NULL;
+
+static Size
+memory_size(void)
+{
+	return MAXALIGN((Size) realtime_presence_memory * 1024);
+}
+
+Size
+rt_presence_size(void)
+{
+	return add_size(MAXALIGN(sizeof(RtPresenceArea)), memory_size());
+}
+
+void
+rt_presence_init(void)
+{
+	bool		found;
+	dsa_area   *made;
+
+	rt_presence_area = ShmemInitStruct("realtime presence", rt_presence_size(), &found);
+	place = (char *) rt_presence_area + MAXALIGN(sizeof(RtPresenceArea));
+	if (found)
+		return;
+	memset(rt_presence_area, 0, sizeof(RtPresenceArea));
+	rt_presence_area->lock = &GetNamedLWLockTranche("RealtimePresence")->lock;
+	pg_atomic_init_u32(&rt_presence_area->changed, 0);
+	pg_atomic_init_u64(&rt_presence_area->leaves_at_ms, 0);
+	made = dsa_create_in_place(place, memory_size(),
+							   GetNamedLWLockTranche("RealtimePresenceMemory")->lock.tranche,
+							   NULL);
+	dsa_pin(made);
+	dsa_set_size_limit(made, memory_size());
+	dsa_detach(made);
+}
+
+void
+rt_presence_attach(void)
+{
+	MemoryContext old;
+
+	if (rt_presence_memory != NULL)
+		return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	rt_presence_memory = dsa_attach_in_place(place, NULL);
+	dsa_pin_mapping(rt_presence_memory);
+	MemoryContextSwitchTo(old);
+	on_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
+}
+
+/* ---- memory ---- */
+
+static dsa_pointer
+allocate(Size size)
+{
+	return dsa_allocate_extended(rt_presence_memory, size, DSA_ALLOC_NO_OOM);
+}
+
+dsa_pointer
+rt_presence_copy(const char *bytes, Size len)
+{
+	dsa_pointer copy = allocate(Max(len, 1));
+
+	if (DsaPointerIsValid(copy))
+		memcpy(rt_presence_at(copy), bytes, len);
+	return copy;
+}
+
+/* ---- lists ---- */
+
+static RtChainLink *
+member_link(dsa_pointer pointer, int which)
+{
+	return &((RtPresenceMember *) rt_presence_at(pointer))->links[which];
+}
+
+static RtChainLink *
+topic_link(dsa_pointer pointer, int which)
+{
+	return &((RtPresenceTopic *) rt_presence_at(pointer))->changed_link;
+}
+
+static RtChain *
+list_of(RtPresenceMember *member, RtPresenceList which)
+{
+	return which == RT_PRESENCE_LEAVING ? &rt_presence_area->leaving : &((RtPresenceTopic *) rt_presence_at(member->topic))->members[which];
+}
+
+void
+rt_presence_set_in(dsa_pointer pointer, RtPresenceList which, bool in)
+{
+	RtPresenceMember *member = rt_presence_at(pointer);
+
+	if (member->in[which] == in)
+		return;
+	member->in[which] = in;
+	if (in)
+		rt_chain_push(list_of(member, which), pointer, which, member_link);
+	else
+		rt_chain_remove(list_of(member, which), pointer, which, member_link);
+}
+
+/* ---- topics ---- */
+
+dsa_pointer
+rt_presence_topic_find(const char *name, Size len, uint32 hash)
+{
+	dsa_pointer pointer = rt_presence_area->topics[hash % RT_PRESENCE_TOPIC_BUCKETS];
+
+	while (DsaPointerIsValid(pointer))
+	{
+		RtPresenceTopic *topic = rt_presence_at(pointer);
+
+		if (topic->hash == hash && topic->len == len && memcmp(topic->name, name, len) == 0)
+			break;
+		pointer = topic->next;
+	}
+	return pointer;
+}
+
+dsa_pointer
+rt_presence_topic_make(const char *name, Size len, uint32 hash)
+{
+	dsa_pointer pointer = allocate(offsetof(RtPresenceTopic, name) + len);
+	RtPresenceTopic *topic;
+
+	if (!DsaPointerIsValid(pointer))
+		return pointer;
+	topic = rt_presence_at(pointer);
+	memset(topic, 0, offsetof(RtPresenceTopic, name));
+	topic->hash = hash;
+	topic->len = len;
+	memcpy(topic->name, name, len);
+	topic->next = rt_presence_area->topics[hash % RT_PRESENCE_TOPIC_BUCKETS];
+	rt_presence_area->topics[hash % RT_PRESENCE_TOPIC_BUCKETS] = pointer;
+	return pointer;
+}
+
+void
+rt_presence_topic_set_changed(dsa_pointer pointer, bool is_changed)
+{
+	RtPresenceTopic *topic = rt_presence_at(pointer);
+
+	if (topic->is_changed == is_changed)
+		return;
+	topic->is_changed = is_changed;
+	if (is_changed)
+		rt_chain_push(&rt_presence_area->changed_topics, pointer, 0, topic_link);
+	else
+		rt_chain_remove(&rt_presence_area->changed_topics, pointer, 0, topic_link);
+	pg_atomic_fetch_add_u32(&rt_presence_area->changed, is_changed ? 1 : -1);
+}
+
+void
+rt_presence_topic_free_if_unused(dsa_pointer pointer)
+{
+	RtPresenceTopic *topic = rt_presence_at(pointer);
+	dsa_pointer *link = &rt_presence_area->topics[topic->hash % RT_PRESENCE_TOPIC_BUCKETS];
+
+	if (DsaPointerIsValid(topic->members[RT_PRESENCE_OF_TOPIC].first))
+		return;
+	rt_presence_topic_set_changed(pointer, false);
+	while (*link != pointer)
+		link = &((RtPresenceTopic *) rt_presence_at(*link))->next;
+	*link = topic->next;
+	dsa_free(rt_presence_memory, pointer);
+}
+
+/* ---- members ---- */
+
+static uint32
+hash_member(dsa_pointer topic, const char *key, Size len)
+{
+	return hash_combine(hash_bytes((const unsigned char *) key, len), (uint32) (topic >> 3));
+}
+
+dsa_pointer
+rt_presence_member_find(dsa_pointer topic, const char *key, Size len)
+{
+	uint32		hash = hash_member(topic, key, len);
+	dsa_pointer pointer = rt_presence_area->members[hash % RT_PRESENCE_MEMBER_BUCKETS];
+
+	while (DsaPointerIsValid(pointer))
+	{
+		RtPresenceMember *member = rt_presence_at(pointer);
+
+		if (member->hash == hash && member->topic == topic && member->key_len == len &&
+			memcmp(rt_presence_key(member), key, len) == 0)
+			break;
+		pointer = member->next;
+	}
+	return pointer;
+}
+
+dsa_pointer
+rt_presence_member_make(dsa_pointer topic, const char *key, Size len)
+{
+	Size		head = offsetof(RtPresenceMember, of_gateway) + sizeof(uint16) * realtime_gateways;
+	dsa_pointer pointer = allocate(head + len);
+	RtPresenceMember *member;
+
+	if (!DsaPointerIsValid(pointer))
+		return pointer;
+	member = rt_presence_at(pointer);
+	memset(member, 0, head);
+	member->topic = topic;
+	member->hash = hash_member(topic, key, len);
+	member->since = GetCurrentTimestamp();
+	member->key_len = len;
+	memcpy(rt_presence_key(member), key, len);
+	member->next = rt_presence_area->members[member->hash % RT_PRESENCE_MEMBER_BUCKETS];
+	rt_presence_area->members[member->hash % RT_PRESENCE_MEMBER_BUCKETS] = pointer;
+	rt_presence_set_in(pointer, RT_PRESENCE_OF_TOPIC, true);
+	return pointer;
+}
+
+void
+rt_presence_member_free(dsa_pointer pointer)
+{
+	RtPresenceMember *member = rt_presence_at(pointer);
+	dsa_pointer *link = &rt_presence_area->members[member->hash % RT_PRESENCE_MEMBER_BUCKETS];
+
+	for (int which = 0; which < RT_PRESENCE_LISTS; which++)
+		rt_presence_set_in(pointer, which, false);
+	while (*link != pointer)
+		link = &((RtPresenceMember *) rt_presence_at(*link))->next;
+	*link = member->next;
+	if (DsaPointerIsValid(member->data))
+		dsa_free(rt_presence_memory, member->data);
+	dsa_free(rt_presence_memory, pointer);
+}
