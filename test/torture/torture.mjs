@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { tortureCrowd } from './crowd.mjs';
 import { tortureHandoff } from './handoff.mjs';
 import { tortureLive } from './live.mjs';
+import { torturePresence } from './presence.mjs';
 import { torture } from './round.mjs';
 
 const { values } = parseArgs({
@@ -11,6 +12,7 @@ const { values } = parseArgs({
 		crowd: { type: 'string', default: '5000' },
 		transactions: { type: 'string', default: '20000' },
 		streams: { type: 'string', default: '100000' },
+		presence: { type: 'string', default: '200' },
 		minutes: { type: 'string', default: '0' },
 		seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
 		every: { type: 'string', default: '4000' },
@@ -55,6 +57,8 @@ do {
 				'endExecutor', 'endExecutor', 'endGateway', 'endGateway', 'overrunGateway', 'overrunGateway',
 				'freezeGateway', 'restartServer', 'crashServer'],
 		}));
+	if (Number(values.presence) > 0)
+		await run('presence', (options) => torturePresence({ kills: Number(values.presence), crashes: 20, ...options }));
 	if (Number(values.events) > 0)
 		await run('replay topics', (options) => torture({
 			events: Number(values.events), every: Number(values.every), ...options,
