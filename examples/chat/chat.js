@@ -21,6 +21,7 @@ function connect() {
 		lastFrameAt = Date.now();
 		send({ type: 'hello', caps: [] });
 		follow();
+		enter();
 	};
 	socket.onmessage = ({ data }) => {
 		lastFrameAt = Date.now();
@@ -43,6 +44,8 @@ function onFrame(frame) {
 		onReply(frame.data);
 	else if (frame.topic && frame.topic === topic)	// something was published
 		onEvent(frame);
+	else if (frame.topic && frame.topic === hereTopic)	// somebody comes, goes, types
+		onPresence(frame);
 	// "welcome" and "ping" need no answer; whatever else there is, ignore it
 }
 
@@ -115,6 +118,55 @@ function show(rows) {
 	$('messages').scrollTop = $('messages').scrollHeight;
 }
 
+// ---- Who is there ----------------------------------------------------------
+
+const people = new Map();		// by key, which is a connection here: nobody has logged in
+let hereTopic;
+let typing = false;
+let typedLast;
+
+// Who follows this is there, as what he says; asked again it says it anew.
+function enter() {
+	ask({ rpc: 'chat/here', args: [room, $('name').value], stream: true }).then((reply) => {
+		hereTopic = reply.topic;
+		people.clear();
+		for (const { key, data } of reply.data)
+			people.set(key, data);
+		showPeople();
+	}).catch(showError);
+}
+
+function onPresence({ event, data }) {
+	if (event === 'truncated')
+		return enter();
+	if (event === 'leave')
+		people.delete(data.key);
+	else
+		people.set(data.key, data.data);
+	showPeople();
+}
+
+function showPeople() {
+	$('people').replaceChildren(...[...people.values()].map(({ name, typing: types }) => {
+		const li = document.createElement('li');
+		li.textContent = name;
+		li.className = types ? 'typing' : '';
+		return li;
+	}));
+}
+
+function type(isTyping) {
+	clearTimeout(typedLast);
+	if (isTyping)
+		typedLast = setTimeout(type, 3000, false);
+	if (isTyping === typing)
+		return;
+	typing = isTyping;
+	ask({ rpc: 'chat/typing', args: [room, $('name').value, typing] }).catch(() => {});
+}
+
+// ---- The page --------------------------------------------------------------
+
 function item({ author, body, sent_at }) {
 	const li = document.createElement('li');
 	for (const [tag, text] of [['b', author], ['time', new Date(sent_at).toLocaleTimeString()], ['p', body]])
@@ -127,6 +179,7 @@ $('send').onsubmit = async (submit) => {
 	try {
 		await ask({ rpc: 'chat/send', args: [room, $('name').value, $('text').value] });
 		$('text').value = '';
+		type(false);
 		showError(null);
 	} catch (error) {
 		showError(error);		// what was typed stays, to be tried again
@@ -147,6 +200,10 @@ function setStatus(status, detail) {
 
 $('room').textContent = '#' + room;
 $('name').value = localStorage.getItem('name') || '';
-$('name').onchange = () => localStorage.setItem('name', $('name').value);
+$('name').onchange = () => {
+	localStorage.setItem('name', $('name').value);
+	enter();
+};
+$('text').oninput = () => type($('text').value !== '');
 window.onhashchange = () => location.reload();
 connect();

@@ -1,4 +1,4 @@
--- A chat room: one table, two functions, two declarations.
+-- A chat room: one table, four functions, four declarations.
 --
 --     psql -1 -v ON_ERROR_STOP=1 -f examples/chat/chat.sql
 --
@@ -95,16 +95,43 @@ COMMENT ON FUNCTION chat.history(chat.room, integer) IS
 	'The newest messages of a room, at most 200, oldest first';
 
 --
--- Connections run as realtime_anonymous: it gets what the two functions need
+-- What others see of who is there.  Nobody has logged in, so the name is what he
+-- says; as with a login it would come from realtime.user_data().
+--
+CREATE OR REPLACE FUNCTION chat.face(room chat.room, name text)
+RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+	SELECT jsonb_build_object('name', left(coalesce(nullif(btrim(face.name), ''), 'somebody'), 40))
+$$;
+COMMENT ON FUNCTION chat.face(chat.room, text) IS
+	'What those in a room see of somebody there';
+
+CREATE OR REPLACE FUNCTION chat.typing(room chat.room, name text, typing boolean)
+RETURNS void
+LANGUAGE sql
+AS $$
+	SELECT realtime.presence_update('chat:' || typing.room,
+		chat.face(typing.room, typing.name) || jsonb_build_object('typing', typing.typing))
+$$;
+COMMENT ON FUNCTION chat.typing(chat.room, text, boolean) IS
+	'Says that somebody begins or ceases to type';
+
+--
+-- Connections run as realtime_anonymous: it gets what the functions need
 -- and nothing else.
 --
 REVOKE ALL ON FUNCTION chat.send(chat.room, chat.author, chat.body) FROM PUBLIC;
 REVOKE ALL ON FUNCTION chat.history(chat.room, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION chat.face(chat.room, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION chat.typing(chat.room, text, boolean) FROM PUBLIC;
 GRANT USAGE ON SCHEMA chat TO realtime_anonymous;
 GRANT SELECT ON chat.messages TO realtime_anonymous;
 GRANT INSERT (room, author, body) ON chat.messages TO realtime_anonymous;
 GRANT EXECUTE ON FUNCTION chat.send(chat.room, chat.author, chat.body) TO realtime_anonymous;
 GRANT EXECUTE ON FUNCTION chat.history(chat.room, integer) TO realtime_anonymous;
+GRANT EXECUTE ON FUNCTION chat.face(chat.room, text) TO realtime_anonymous;
+GRANT EXECUTE ON FUNCTION chat.typing(chat.room, text, boolean) TO realtime_anonymous;
 
 --
 -- Put it on the air: a call, and a stream that begins with the newest messages
@@ -113,3 +140,11 @@ GRANT EXECUTE ON FUNCTION chat.history(chat.room, integer) TO realtime_anonymous
 --
 SELECT realtime.rpc('chat/send', 'chat.send(chat.room, chat.author, chat.body)');
 SELECT realtime.stream('chat/messages', 'chat:{room}', 'chat.history(chat.room, integer)', replay => true);
+
+--
+-- Who follows chat/here of a room is there, by as many connections as he has, and
+-- sees who else is; nothing is written for it.  He leaves when he is gone for longer
+-- than realtime.presence_grace.
+--
+SELECT realtime.stream('chat/here', 'chat:{room}', merge => 'presence', presence => 'chat.face(chat.room, text)');
+SELECT realtime.rpc('chat/typing', 'chat.typing(chat.room, text, boolean)');

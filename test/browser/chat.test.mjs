@@ -16,7 +16,7 @@ describe('the chat', { skip }, () => {
 	let bob;
 
 	before(async () => {
-		server = await startServer({ settings: { 'realtime.document_root': example } });
+		server = await startServer({ settings: { 'realtime.document_root': example, 'realtime.presence_grace': '300ms' } });
 		await server.psql(fs.readFileSync(`${example}/chat.sql`, 'utf8'));
 		await server.declared('chat/messages', ['lobby']);
 		browser = await launch();
@@ -97,6 +97,28 @@ describe('the chat', { skip }, () => {
 		await sees(bob, 'the next');
 		assert.deepEqual(await dave.value(bodies), ['anybody here?']);
 		assert.equal((await bob.value(bodies)).includes('anybody here?'), false);
+	});
+
+	const people = `[...document.querySelectorAll('#people li')].map((li) => li.textContent).sort().join(' ')`;
+	const isThere = (name) => `${people}.split(' ').includes('${name}')`;
+
+	it('shows who is there', async () => {
+		await alice.until(isThere('bob'), 'bob to be there');
+		await bob.until(isThere('alice'), 'alice to be there');
+		assert.equal(await bob.value(isThere('dave')), false);	// he is elsewhere
+		const erin = await enter('erin');
+		await erin.value(`document.querySelector('#text').focus()`);	// the name counts from now on
+		await alice.until(isThere('erin'), 'erin to come');
+		await erin.command('Page.close');
+		await alice.until(`!${isThere('erin')}`, 'erin to leave');
+	});
+
+	it('shows who types', async () => {
+		const types = `[...document.querySelectorAll('#people .typing')].map((li) => li.textContent).join()`;
+		await bob.fill('#text', 'well');
+		await alice.until(`${types} === 'bob'`, 'bob to type');
+		await say(bob, 'well');
+		await alice.until(`${types} === ''`, 'bob to be done');
 	});
 
 	it('shows markup as text', async () => {
