@@ -439,6 +439,24 @@ send a head, a byte in each second.
 ${table(['clients', 'p50 (µs)', 'p99 (µs)', 'p50 to alone', 'p99 to alone', 'CPU of the server (% of a core)'], rows)}`;
 }
 
+// ---- presence ----
+
+function presence() {
+  const measured = [...summary('presence', [0], 1, ['joined', 'joinTold', 'joinFrames', 'left', 'leftTold', 'leaveFrames', 'requests', 'back',
+    'backFrames']).values()][0].get('all');
+  const staying = Number(facts.presence_rooms).toLocaleString('en-US');
+  return `## Presence
+
+${Number(facts.presence).toLocaleString('en-US')} connections of nobody, in ${staying} rooms, follow who is there; one process has all of them. They come at once; all but one in each room are
+cut off at once, without a grace; and once more, with one, when they open their connections anew and follow again.
+
+${table(['', 'until SQL says so (ms)', 'until those who stay have been told (ms)', 'frames to each of them', 'requests of executors'], [
+    ['all come', show(measured.joined), show(measured.joinTold), show(measured.joinFrames), show(Number(facts.presence))],
+    ['all but one are cut off', show(measured.left), show(measured.leftTold), show(measured.leaveFrames), show(measured.requests)],
+    ['they are back within the grace', show(measured.back), '', show(measured.backFrames), ''],
+  ])}`;
+}
+
 // ---- roles ----
 
 function roles() {
@@ -460,11 +478,11 @@ ${table(['function', '1 role /s', 'CPU each (µs)', '2 roles', 'CPU', '20 roles'
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, roles, compression, memory };
+  queries, logins, guarded, 'half-open': halfOpen, presence, roles, compression, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
-  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'roles': 'Roles in turn',
+  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence', 'roles': 'Roles in turn',
   'compression': 'Compression', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));
