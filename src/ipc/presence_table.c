@@ -6,12 +6,11 @@
 
 #include "common/hashfn.h"
 #include "port/atomics.h"
-#include "storage/ipc.h"
 #include "storage/shmem.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/fixed_area.h"
 #include "src/ipc/presence_table.h"
 #include "src/ipc/publish_ring.h"
 
@@ -35,7 +34,6 @@ void
 rt_presence_init(void)
 {
 	bool		found;
-	dsa_area   *made;
 
 	rt_presence_area = ShmemInitStruct("realtime presence", rt_presence_size(), &found);
 	place = (char *) rt_presence_area + MAXALIGN(sizeof(RtPresenceArea));
@@ -45,26 +43,14 @@ rt_presence_init(void)
 	rt_presence_area->lock = &GetNamedLWLockTranche("RealtimePresence")->lock;
 	pg_atomic_init_u32(&rt_presence_area->changed, 0);
 	pg_atomic_init_u64(&rt_presence_area->leaves_at_ms, 0);
-	made = dsa_create_in_place(place, memory_size(),
-							   GetNamedLWLockTranche("RealtimePresenceMemory")->lock.tranche,
-							   NULL);
-	dsa_pin(made);
-	dsa_set_size_limit(made, memory_size());
-	dsa_detach(made);
+	rt_fixed_area_create(place, memory_size(), "RealtimePresenceMemory");
 }
 
 void
 rt_presence_attach(void)
 {
-	MemoryContext old;
-
-	if (rt_presence_memory != NULL)
-		return;
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	rt_presence_memory = dsa_attach_in_place(place, NULL);
-	dsa_pin_mapping(rt_presence_memory);
-	MemoryContextSwitchTo(old);
-	on_shmem_exit(dsa_on_shmem_exit_release_in_place, PointerGetDatum(place));
+	if (rt_presence_memory == NULL)
+		rt_presence_memory = rt_fixed_area_attach(place);
 }
 
 /* ---- memory ---- */
