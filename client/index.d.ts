@@ -1,0 +1,219 @@
+// The types of the package.  Arguments and results of calls are what the
+// database says; name them where you make the function or the store:
+//
+//	const add = client.rpc<[text: string], number>('todo/add');
+//	const open = client.stream<Todo[], [list: number]>('todo/open');
+
+export interface Readable<T> {
+	readonly current: T;
+	subscribe(run: (value: T) => void): () => void;
+}
+
+export declare class Store<T> implements Readable<T> {
+	constructor(value: T, start?: (store: Store<T>) => (() => void) | void);
+	readonly current: T;
+	readonly watched: boolean;
+	set(value: T): void;
+	assign(value: T): boolean;
+	notify(): void;
+	subscribe(run: (value: T) => void): () => void;
+	map<U>(fn: (item: T extends (infer Item)[] | null | undefined ? Item : unknown) => U): Store<U[]>;
+}
+
+export interface Issue {
+	path: string[];
+	message: string;
+}
+
+export declare class RealtimeError extends Error {
+	constructor(code: string, message: string, more?: { issues?: Issue[]; retryAfter?: number; cause?: unknown });
+	readonly code: string;
+	readonly issues?: Issue[];
+	readonly retryAfter?: number;
+	toJSON(): { code: string; message: string; issues?: Issue[] };
+	static fromJSON(json: { code: string; message: string; issues?: Issue[] }): RealtimeError;
+}
+export declare class RpcError extends RealtimeError {}
+
+export type Status = 'connecting' | 'open' | 'suspended' | 'disconnected' | 'failed';
+
+export interface Failure {
+	kind: 'ws-close' | 'auth-preflight' | 'prepare' | 'address';
+	class: 'TERMINAL' | 'EXHAUSTED' | 'THROTTLE' | 'RETRY' | 'AUTH';
+	code?: number;
+	status?: number;
+	reason: string;
+}
+
+export interface OfflineCall {
+	readonly path: string;
+	readonly args: unknown[];
+	readonly queuedAt: number;
+}
+
+export interface Options {
+	/** Where the server is; the page's own host and /ws unless told. */
+	url?: string;
+	/** Whether to ask over HTTP before, or the path for that. */
+	auth?: boolean | string;
+	token?: string | null | (() => string | null | undefined | Promise<string | null | undefined>);
+	/** Where there is no global one: that of the package ws. */
+	WebSocket?: unknown;
+	/** Milliseconds that a call may take. */
+	timeout?: number;
+	/** Integers beyond 2^53 as bigint instead of text. */
+	bigint?: boolean;
+	/** Says what may be a mistake. */
+	dev?: boolean;
+	offline?: {
+		queue: boolean;
+		maxQueue?: number;
+		maxAge?: number;
+		replay?: 'sequential' | 'concurrent';
+		beforeReplay?(call: OfflineCall): boolean | void;
+		onReplayError?(call: OfflineCall, error: RealtimeError): void;
+	};
+	onConnect?(): void;
+	onDisconnect?(): void;
+	beforeReconnect?(): void | Promise<void>;
+	maxAttempts?: number;
+	/** Milliseconds until the next attempt, after so many that have failed. */
+	delay?(attempt: number, throttled?: boolean): number;
+	silence?: number;
+	/** When those who watch are told. */
+	schedule?(run: () => void): void;
+}
+
+export interface EventChange {
+	event: string;
+	data: unknown;
+}
+export type Change<T> = EventChange | ((current: T) => T);
+export type CallChange<T, Args> = EventChange | ((current: T, args: Args) => T);
+
+export interface Rpc<Args extends unknown[] = any[], Result = any> {
+	(...args: Args): Promise<Result>;
+	readonly path: string;
+	fresh(...args: Args): Promise<Result>;
+	with(options: { timeout?: number; idempotencyKey?: string }): (...args: Args) => Promise<Result>;
+	volatile(...args: Args): void;
+	fireAndForget(...args: Args): void;
+	createOptimistic<T>(store: Stream<T>, args: Args, change: CallChange<T, Args>): Promise<Result>;
+	createOptimistic<T>(store: Stream<T>, change: CallChange<T, Args>): (...args: Args) => Promise<Result>;
+}
+
+export interface StreamOptions {
+	merge?: 'crud' | 'latest' | 'set' | 'presence' | 'cursor';
+	key?: string;
+	prepend?: boolean;
+	max?: number;
+	/** Where further pages belong. */
+	more?: 'first' | 'last';
+	/** Milliseconds for which it is followed when nobody watches any more. */
+	linger?: number;
+}
+
+export interface Stream<T = any> extends Readable<T | undefined> {
+	readonly error: Readable<RealtimeError | null>;
+	readonly status: Readable<'loading' | 'connected' | 'reconnecting' | 'error'>;
+	readonly hasMore: boolean;
+	readonly canUndo: boolean;
+	readonly canRedo: boolean;
+	readonly watched: boolean;
+	map<U>(fn: (item: T extends (infer Item)[] ? Item : unknown) => U): Store<U[]>;
+	mutate<Result>(operation: () => Promise<Result>, change: Change<T>): Promise<Result>;
+	optimistic(event: string, data: unknown): () => void;
+	createOptimistic<Args extends unknown[], Result>(rpc: Rpc<Args, Result>, args: Args, change: CallChange<T, Args>): Promise<Result>;
+	createOptimistic<Args extends unknown[], Result>(rpc: Rpc<Args, Result>, change: CallChange<T, Args>): (...args: Args) => Promise<Result>;
+	hydrate(data: T | Record<string, unknown>, known?: Record<string, unknown>): Stream<T>;
+	loadMore(...args: unknown[]): Promise<boolean>;
+	reload(): void;
+	forget(): void;
+	when(condition: boolean | Readable<unknown> | (() => unknown)): Store<T | undefined>;
+	enableHistory(max?: number): void;
+	undo(): void;
+	redo(): void;
+}
+
+export interface StreamFactory<T = any, Args extends unknown[] = any[]> extends Stream<T> {
+	(...args: Args): Stream<T>;
+}
+
+export interface TopicEvent {
+	topic: string;
+	event: string;
+	data: any;
+	seq?: number;
+}
+
+export interface Topic extends Readable<TopicEvent | undefined> {
+	readonly name: string;
+	readonly error: Readable<RealtimeError | null>;
+}
+
+export interface Person {
+	key: string;
+	data: any;
+}
+
+export interface Presence extends Readable<Person[]> {
+	readonly error: Readable<unknown>;
+}
+
+export interface Room {
+	data: StreamFactory;
+	presence: StreamFactory;
+	cursors: StreamFactory;
+	[action: string]: any;
+}
+
+type SignalHandler = (event: string, data: any) => void;
+
+export interface Client {
+	readonly status: Readable<Status>;
+	readonly failure: Readable<Failure | null>;
+	readonly quiescent: Readable<boolean>;
+	readonly health: Readable<'healthy' | 'degraded'>;
+	configure(options: Options): void;
+	rpc<Args extends unknown[] = any[], Result = any>(path: string): Rpc<Args, Result>;
+	batch<T extends unknown[] = any[]>(fn: () => unknown, options?: { sequential?: boolean }): Promise<T>;
+	stream<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
+	query<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
+	topic(name: string): Topic;
+	room(path: string): Room;
+	presence(topic: string, options?: { enter?: () => unknown; leave?: () => unknown }): Presence;
+	onSignal(user: string | number, run: SignalHandler): () => void;
+	onSignal(run: SignalHandler): () => void;
+	onPush(event: string, handler: (data: any) => unknown): () => void;
+	authenticate(token: string): Promise<number | null>;
+	become(token: Options['token']): void;
+	connect(): void;
+	close(): void;
+}
+
+export declare function createClient(options?: Options): Client;
+
+export declare function combine<Values extends unknown[], T>(
+	...sources: [...{ [Name in keyof Values]: Readable<Values[Name]> }, (...values: Values) => T]): Store<T>;
+export declare function switched<A, T>(source: Readable<A>, choose: (value: A) => Readable<T> | undefined): Store<T | undefined>;
+export declare function when<T>(store: Readable<T>, condition: boolean | Readable<unknown> | (() => unknown)): Store<T | undefined>;
+export declare const empty: Readable<undefined>;
+export declare const MAX_OPTIMISTIC_QUEUE_DEPTH: number;
+
+export declare function realtimeTransport(extras?: Record<string, { encode(value: unknown): unknown; decode(value: any): unknown }>):
+	Record<string, { encode(value: unknown): unknown; decode(value: any): unknown }>;
+
+// One client for the whole page.
+export declare const status: Client['status'];
+export declare const failure: Client['failure'];
+export declare const quiescent: Client['quiescent'];
+export declare const health: Client['health'];
+export declare function configure(options: Options): void;
+export declare function __rpc<Args extends unknown[] = any[], Result = any>(path: string): Rpc<Args, Result>;
+export declare function __stream<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
+export declare function batch<T extends unknown[] = any[]>(fn: () => unknown, options?: { sequential?: boolean }): Promise<T>;
+export declare function on(topic: string): Topic;
+export declare function onDerived<A>(name: (value: A) => string, source: Readable<A>): Store<TopicEvent | undefined>;
+export declare function onSignal(user: string | number, run: SignalHandler): () => void;
+export declare function onSignal(run: SignalHandler): () => void;
+export declare function onPush(event: string, handler: (data: any) => unknown): () => void;

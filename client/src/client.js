@@ -1,0 +1,144 @@
+// client.js - all of it together, on one connection.
+import { Auth } from './auth.js';
+import { reconnectDelay } from './backoff.js';
+import { Calls } from './calls.js';
+import { Connection } from './connection.js';
+import { Frame } from './frame.js';
+import { Hub } from './hub.js';
+import { Membership } from './membership.js';
+import { createPresence, People } from './people.js';
+import { Rpcs } from './rpc.js';
+import { Store, readable } from './store.js';
+import { Streams } from './streams.js';
+import { Topics } from './topics.js';
+
+const defaults = {
+	silence: 150000,			// after so many milliseconds without a word it is lost
+	maxAttempts: Infinity,
+	delay: reconnectDelay,
+	timeout: 30000,
+};
+
+export function createClient(options = {}) {
+	return new Client({ ...defaults, ...options });
+}
+
+class Client {
+	#connection;
+	#rpcs;
+	#streams;
+	#topics;
+	#people;
+	#auth;
+	#frame;
+	#hub;
+	#options;
+	#health = new Store('healthy');
+
+	// The order in which the parts hear of a new connection is that in which they
+	// speak on it: calls that have waited, streams, topics, calls of before.
+	constructor(options) {
+		const connection = this.#connection = new Connection(options);
+		const membership = new Membership(connection);
+		const calls = new Calls(connection, options);
+
+		this.#options = options;
+		this.#frame = new Frame(options.schedule);
+		this.#hub = new Hub(connection, calls, membership);
+		this.#topics = new Topics(connection, membership);
+		this.#rpcs = new Rpcs(connection, calls, options);
+		this.#people = new People(connection);
+		this.#auth = new Auth(connection);
+		this.#streams = new Streams(this.#hub, this.#frame);
+		this.status = connection.status;
+		this.failure = connection.failure;
+		this.quiescent = this.#hub.quiescent;
+		this.health = readable(this.#health);
+		connection.listen({ received: (frame) => this.#system(frame) });
+	}
+
+	// Something that the server's functions need is not there, or is again.
+	#system({ topic, event }) {
+		if (topic === '__realtime' && event === 'degraded')
+			this.#health.set('degraded');
+		else if (topic === '__realtime' && event === 'recovered')
+			this.#health.set('healthy');
+	}
+
+	// Other options, from now on; those of a connection from the next one on.
+	configure(options) {
+		Object.assign(this.#options, options);
+	}
+
+	// A function that calls what is declared under the path.
+	rpc(path) {
+		return this.#rpcs.of(path);
+	}
+
+	batch(fn, options) {
+		return this.#rpcs.batch(fn, options);
+	}
+
+	// A function that returns the store for its arguments, and a store itself.
+	stream(path, options) {
+		return this.#streams.of(path, options);
+	}
+
+	query(path, options) {
+		return this.stream(path, options);
+	}
+
+	// A store of the newest event of a topic, by its name.
+	topic(name) {
+		return this.#topics.get(name);
+	}
+
+	// The streams and the actions of a room.
+	room(path) {
+		const streams = { data: '__data', presence: '__presence', cursors: '__cursors' };
+
+		return new Proxy({}, {
+			get: (room, name) => {
+				if (typeof name === 'symbol' || name === 'then')
+					return undefined;
+				return room[name] ??= Object.hasOwn(streams, name)
+					? this.stream(`${path}/${streams[name]}`) : this.rpc(`${path}/__action/${name}`);
+			},
+		});
+	}
+
+	presence(topic, options) {
+		return createPresence(this.#connection, topic, options);
+	}
+
+	onSignal(...args) {
+		return this.#people.onSignal(...args);
+	}
+
+	onPush(event, handler) {
+		return this.#people.onPush(event, handler);
+	}
+
+	// A new token of the same user, on the connection that there is.
+	authenticate(token) {
+		return this.#auth.renew(token);
+	}
+
+	// As somebody else, or nobody: what was seen before is forgotten.
+	become(token) {
+		this.#connection.token = token;
+		this.#connection.restart();
+		this.#hub.forgetAll();
+		this.#streams.forgetAll();
+	}
+
+	connect() {
+		this.#connection.connect();
+	}
+
+	close() {
+		this.#connection.close();
+		this.#streams.stop();
+		this.#frame.stop();
+	}
+}

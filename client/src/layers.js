@@ -1,0 +1,94 @@
+// layers.js - what is shown before the server has said it.
+//
+// A layer is one change that somebody hopes for.  What is shown is what the
+// server has said with the layers on top, in the order in which they were made,
+// so each of them can go by itself: when it is refused, or when what the server
+// has said contains it.
+import { RealtimeError, report } from './errors.js';
+
+export const MAX_OPTIMISTIC_QUEUE_DEPTH = 1000;
+
+function shallow(value) {
+	if (Array.isArray(value))
+		return [...value];
+	return value !== null && typeof value === 'object' ? { ...value } : value;
+}
+
+// A change is {event, data}, or a function that makes a new value of a copy.
+function applyChange(value, change) {
+	if (typeof change === 'function')
+		value.load(change(shallow(value.snapshot())));
+	else
+		value.amend(change.event, change.data);
+}
+
+export class Layers {
+	#list = [];
+
+	get size() {
+		return this.#list.length;
+	}
+
+	// Somebody waits for an answer to one of them.
+	get waiting() {
+		return this.#list.some((layer) => layer.pending);
+	}
+
+	// pending: until somebody says what has become of it; otherwise until the
+	// server says something about the same key.
+	add(change, pending, value) {
+		if (this.#list.length >= MAX_OPTIMISTIC_QUEUE_DEPTH)
+			throw new RealtimeError('QUEUE_FULL', `MAX_OPTIMISTIC_QUEUE_DEPTH=${MAX_OPTIMISTIC_QUEUE_DEPTH}`);
+		const layer = { change, pending, position: undefined };
+
+		if (value)
+			applyChange(this.over(value), change);		// throws if it cannot be made
+		this.#list.push(layer);
+		return layer;
+	}
+
+	remove(layer) {
+		const at = this.#list.indexOf(layer);
+
+		if (at >= 0)
+			this.#list.splice(at, 1);
+		return at >= 0;
+	}
+
+	// The call has succeeded, and the server's rows contain it from a position on.
+	confirm(layer, position) {
+		layer.pending = false;
+		layer.position = position;
+	}
+
+	// Removes those that are contained in what has been said up to a position.
+	reach(position) {
+		return this.#keep((layer) => !(layer.position <= position));
+	}
+
+	// An event has come: what nobody waits for and has the same key is over.
+	absorb(same) {
+		return this.#keep((layer) => layer.pending || layer.position !== undefined || !same(layer.change));
+	}
+
+	#keep(condition) {
+		const before = this.#list.length;
+
+		this.#list = this.#list.filter(condition);
+		return this.#list.length < before;
+	}
+
+	// A copy of the value with all layers on top.
+	over(value) {
+		const copy = value.copy();
+
+		for (const { change } of this.#list) {
+			try {
+				applyChange(copy, change);
+			} catch (error) {
+				report(error);		// that one cannot be shown any more
+			}
+		}
+		return copy;
+	}
+}

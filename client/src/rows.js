@@ -1,0 +1,95 @@
+// rows.js - rows by key, in an order: each change takes the same time, however
+// many there are.
+
+export class Rows {
+	#nodes = new Map();			// by the key's text
+	#head = { key: null };		// before the first; the list is a ring through it
+
+	constructor() {
+		this.#head.next = this.#head.previous = this.#head;
+	}
+
+	get size() {
+		return this.#nodes.size;
+	}
+
+	get(key) {
+		return this.#nodes.get(key)?.row;
+	}
+
+	has(key) {
+		return this.#nodes.has(key);
+	}
+
+	// Where the row is, or at the end if it is new.
+	put(key, row) {
+		const node = this.#nodes.get(key);
+
+		if (node)
+			node.row = row;
+		else
+			this.#insert({ key, row }, this.#head.previous);
+	}
+
+	// At the beginning, if it is new.
+	putFirst(key, row) {
+		if (this.#nodes.has(key))
+			this.put(key, row);
+		else
+			this.#insert({ key, row }, this.#head);
+	}
+
+	// Behind another one, or first if after is null, wherever it was.
+	putAfter(key, row, after) {
+		const place = after === null ? this.#head : this.#nodes.get(after) ?? this.#head.previous;
+
+		if (place.key === key)
+			return this.put(key, row);
+		this.remove(key);
+		this.#insert({ key, row }, place);
+	}
+
+	remove(key) {
+		const node = this.#nodes.get(key);
+
+		if (!node)
+			return false;
+		this.#nodes.delete(key);
+		node.previous.next = node.next;
+		node.next.previous = node.previous;
+		return true;
+	}
+
+	removeFirst() {
+		this.remove(this.#head.next.key);
+	}
+
+	removeLast() {
+		this.remove(this.#head.previous.key);
+	}
+
+	#insert(node, place) {
+		node.previous = place;
+		node.next = place.next;
+		place.next.previous = node;
+		place.next = node;
+		this.#nodes.set(node.key, node);
+	}
+
+	toArray() {
+		const rows = new Array(this.size);
+		let i = 0;
+
+		for (let node = this.#head.next; node !== this.#head; node = node.next)
+			rows[i++] = node.row;
+		return rows;
+	}
+
+	copy() {
+		const copy = new Rows();
+
+		for (let node = this.#head.next; node !== this.#head; node = node.next)
+			copy.put(node.key, node.row);
+		return copy;
+	}
+}

@@ -1,0 +1,88 @@
+// store.js - values that can be watched: the contract of Svelte's stores.
+//
+//	const stop = store.subscribe((value) => ...);	// at once, and when it changes
+import { report } from './errors.js';
+
+export class Store {
+	#value;
+	#watchers = new Set();
+	#start;
+	#stop;
+
+	// start(store) is called when somebody begins to watch, and what it returns
+	// when nobody does any more.
+	constructor(value, start) {
+		this.#value = value;
+		this.#start = start;
+	}
+
+	get current() {
+		return this.#value;
+	}
+
+	get watched() {
+		return this.#watchers.size > 0;
+	}
+
+	set(value) {
+		if (this.assign(value))
+			this.notify();
+	}
+
+	// For who changes several stores before anybody is told: true if it is
+	// another value.
+	assign(value) {
+		const other = !Object.is(value, this.#value);
+
+		this.#value = value;
+		return other;
+	}
+
+	// One who fails must not keep the others from being told.
+	notify() {
+		for (const watcher of [...this.#watchers]) {
+			try {
+				if (this.#watchers.has(watcher))
+					watcher.run(this.#value);
+			} catch (error) {
+				report(error);
+			}
+		}
+	}
+
+	subscribe(run) {
+		const watcher = { run };
+
+		if (this.#watchers.size === 0)
+			this.#stop = this.#start?.(this);
+		this.#watchers.add(watcher);
+		run(this.#value);
+		return () => this.#leave(watcher);
+	}
+
+	#leave(watcher) {
+		if (!this.#watchers.delete(watcher) || this.#watchers.size > 0)
+			return;
+		const stop = this.#stop;
+
+		this.#stop = undefined;
+		stop?.();
+	}
+
+	// A store of what fn makes of each item; of no list it makes an empty one.
+	map(fn) {
+		return new Store([], (mapped) => this.subscribe((list) => {
+			if (list != null && !Array.isArray(list))
+				console.warn('realtime: map() of a value that is no list gives an empty one');
+			mapped.set(Array.isArray(list) ? list.map((item) => fn(item)) : []);
+		}));
+	}
+}
+
+// What nobody may change from outside.
+export function readable(store) {
+	return {
+		subscribe: (run) => store.subscribe(run),
+		get current() { return store.current; },
+	};
+}

@@ -1,0 +1,165 @@
+// topics.js - topics that are followed by their names.
+import { RealtimeError } from './errors.js';
+import { readable, Store } from './store.js';
+
+const chunk = 100;				// topics in a frame, which has to be short
+const maxBytes = 7000;
+const replayPrefix = '__replay:';
+
+// A store of the newest event: {topic, event, data, seq}.  Who watches is told of
+// each of them, one by one.
+class Topic extends Store {
+	#error = new Store(null);
+	#seq;						// of the last event
+	#reqId;						// of the replay that is on its way
+
+	constructor(name, start) {
+		super(undefined, start);
+		this.name = name;
+		this.error = readable(this.#error);
+	}
+
+	// The frame that asks for what was missed, if anything can be told of that.
+	missed(reqId) {
+		if (this.#seq === undefined)
+			return undefined;
+		this.#reqId = reqId;
+		return { type: 'replay', topic: this.name, since: this.#seq, reqId };
+	}
+
+	lost() {
+		this.#reqId = undefined;
+	}
+
+	deny(reason) {
+		this.#error.set(reason === null ? null : new RealtimeError(reason, 'The topic may not be followed.'));
+	}
+
+	// What comes before the end of a replay is in it.
+	event(frame) {
+		if (this.#reqId === undefined)
+			this.#tell(frame);
+	}
+
+	replayed(event, data) {
+		if (data?.reqId !== this.#reqId || this.#reqId === undefined)
+			return;
+		if (event === 'msg')
+			this.#tell({ topic: this.name, event: data.event, data: data.data, seq: data.seq });
+		else if (event === 'end')
+			this.#end(data);
+		else if (event === 'denied')
+			this.deny(data.code);
+	}
+
+	#end({ truncated }) {
+		this.#reqId = undefined;
+		if (truncated)
+			this.#tell({ topic: this.name, event: 'truncated', data: { truncated } });
+	}
+
+	#tell(frame) {
+		if (frame.seq !== undefined && frame.seq <= this.#seq)
+			return;
+		this.#seq = frame.seq ?? this.#seq;
+		this.set(frame);
+	}
+}
+
+export class Topics {
+	#connection;
+	#membership;
+	#topics = new Map();		// that are watched
+	#lastRef = 0;
+	#asked = [];				// names, in this turn
+
+	constructor(connection, membership) {
+		this.#connection = connection;
+		this.#membership = membership;
+		connection.listen({
+			opened: () => this.#opened(),
+			received: (frame) => this.#received(frame),
+			lost: () => this.#topics.forEach((topic) => topic.lost()),
+		});
+	}
+
+	get(name) {
+		return this.#topics.get(name) ?? new Topic(name, (topic) => this.#begin(topic));
+	}
+
+	#begin(topic) {
+		const other = this.#topics.get(topic.name);
+
+		// Two of a name: one of them is the connection's.
+		if (other)
+			return other.subscribe((frame) => frame && topic.set(frame));
+		this.#topics.set(topic.name, topic);
+		this.#connection.connect();
+		if (this.#connection.isOpen)
+			this.#ask([topic.name]);
+		return () => this.#end(topic);
+	}
+
+	#end({ name }) {
+		this.#topics.delete(name);
+		if (isWired(name))
+			this.#membership.leave(name, this);
+	}
+
+	#ask(names) {
+		if (this.#asked.length === 0)
+			queueMicrotask(() => this.#flush());
+		this.#asked.push(...names.filter(isWired));
+	}
+
+	#flush() {
+		const names = this.#asked.splice(0).filter((name) => this.#topics.has(name));
+
+		for (const topics of pieces(names)) {
+			this.#connection.send({ type: 'subscribe-batch', topics, ref: ++this.#lastRef });
+			topics.forEach((name) => this.#askMissed(name));
+		}
+	}
+
+	#askMissed(name) {
+		const frame = this.#topics.get(name).missed(++this.#lastRef);
+
+		this.#membership.enter(name, this);
+		if (frame)
+			this.#connection.send(frame);
+	}
+
+	#opened() {
+		this.#ask([...this.#topics.keys()]);
+	}
+
+	#received({ type, topic, event, data, seq, reason }) {
+		if (type === 'subscribe-denied' || type === 'subscribed')
+			this.#topics.get(topic)?.deny(reason ?? null);
+		else if (typeof topic === 'string' && topic.startsWith(replayPrefix))
+			this.#topics.get(topic.slice(replayPrefix.length))?.replayed(event, data);
+		else if (event !== undefined)
+			this.#topics.get(topic)?.event({ topic, event, data, seq });
+	}
+}
+
+// The server has a hand in the others without being asked.
+function isWired(name) {
+	return !name.startsWith('__');
+}
+
+// Names for frames, none of which is too long.
+function pieces(names) {
+	const list = [];
+	let bytes = maxBytes;
+
+	for (const name of names) {
+		bytes += name.length + 3;
+		if (bytes > maxBytes || list.at(-1).length >= chunk) {
+			list.push([]);
+			bytes = name.length + 3;
+		}
+		list.at(-1).push(name);
+	}
+	return list;
+}
