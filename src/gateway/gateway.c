@@ -82,12 +82,14 @@
 #define STANDBY_POLL_MAX_MS 20	/* while it waits for standbys */
 #define SPARE_DESCRIPTORS 64	/* not for sockets */
 #define HTTP_SOCKETS 256		/* beside max_connections WebSockets */
+#define HTTP_FILES 1024			/* that answers are read from at a time, if there is room */
 #define CANCEL_GRACE_MS 2000	/* for executors to cancel what still runs */
 #define CLOSE_LINGER_MS 1500	/* for close frames at the end */
 
 RtGateway	rt_gateway;
 
 static int64 last_sweep_ms = 0;
+static bool slow_ones_left = false; /* that are to be ended */
 static int64 confirmed_ms = 0;	/* when standbys last confirmed something */
 static bool listening = false;
 static int	max_sockets = 0;
@@ -143,11 +145,14 @@ watch_service(void)
 static void
 sweep_connections(void)
 {
+	if (slow_ones_left)
+		slow_ones_left = rt_http_sweep();
 	if (rt_gateway.now_ms - last_sweep_ms < SWEEP_MS)
 		return;
 	last_sweep_ms = rt_gateway.now_ms;
+	rt_sockets_sweep();
 	rt_behind_sweep();
-	rt_http_sweep();
+	slow_ones_left = rt_http_sweep();
 	rt_http_ask_sweep();
 	rt_connections_sweep();
 	rt_dispatch_drop_orphans();
@@ -263,6 +268,7 @@ run_turn(void)
 	sweep_connections();
 	rt_sockets_flush();
 	rt_repairs_begin();			/* for those that have drained */
+	more = rt_sockets_close() || slow_ones_left || more;
 	more = rt_connections_reap() || rt_parts_are_due() || more;
 	return more ? RT_FANOUT_MORE : fanout;
 }
@@ -448,35 +454,40 @@ leave(int code, Datum arg)
 /* ---- the beginning ---- */
 
 /*
- * Raises the soft limit of descriptors to the hard one and returns how many
- * sockets we may hold.
+ * Sets the soft limit of descriptors to what we need and returns how many sockets
+ * we may hold.  No higher: tables of the event loop are as long as the limit, and
+ * of libwebsockets only if they are it finds a socket without a search.
  */
 static int
-socket_allowance(void)
+socket_allowance(int *descriptors)
 {
 	struct rlimit limit;
 	int			wanted = realtime_max_connections + HTTP_SOCKETS;
 
+	*descriptors = wanted + HTTP_FILES + SPARE_DESCRIPTORS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return wanted;
-	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < (rlim_t) *descriptors)
+		*descriptors = limit.rlim_max;
+	limit.rlim_cur = *descriptors;
 	(void) setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_max == RLIM_INFINITY ||
-		limit.rlim_max >= (rlim_t) wanted + SPARE_DESCRIPTORS)
+	if (*descriptors >= wanted + SPARE_DESCRIPTORS)
 		return wanted;
 
 	ereport(LOG,
 			(errmsg("realtime gateway %d can hold %d sockets only",
-					rt_gateway.index, (int) limit.rlim_max - SPARE_DESCRIPTORS),
+					rt_gateway.index, *descriptors - SPARE_DESCRIPTORS),
 			 errdetail("realtime.max_connections is %d, but the limit of open files is %d.",
-					   realtime_max_connections, (int) limit.rlim_max),
+					   realtime_max_connections, *descriptors),
 			 errhint("Raise the server's limit of open files (ulimit -n, LimitNOFILE=).")));
-	return Max(16, (int) limit.rlim_max - SPARE_DESCRIPTORS);
+	return Max(16, *descriptors - SPARE_DESCRIPTORS);
 }
 
 static void
 init_gateway(int index)
 {
+	int			descriptors;
+
 	rt_gateway.index = index;
 	rt_gateway.now_ms = read_clock();
 	rt_gateway.context = AllocSetContextCreate(TopMemoryContext, "realtime gateway",
@@ -491,7 +502,7 @@ init_gateway(int index)
 	rt_gateway.counters = &rt_worker_slot(RT_WORKER_GATEWAY, index)->gateway;
 	memset(rt_gateway.counters, 0, sizeof(*rt_gateway.counters));
 
-	max_sockets = socket_allowance();
+	max_sockets = socket_allowance(&descriptors);
 	rt_payload_attach();
 	rt_buffers_init();
 	rt_connections_init();
@@ -508,7 +519,7 @@ init_gateway(int index)
 	rt_flights_init();
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);
-	rt_event_loop_init(max_sockets);
+	rt_event_loop_init(descriptors);
 	rt_origins_configure();
 	rt_allowed_hosts_configure();
 	rt_proxies_configure();

@@ -85,6 +85,12 @@ sub endure
 	return @guests;
 }
 
+# The event loop finds sockets without a search only if its tables are as long as the
+# limit of descriptors: so that is what a gateway needs, and no more.
+my ($soft) = slurp_file('/proc/' . $node->safe_psql('postgres', 'SELECT pid FROM realtime.stat_gateway') . '/limits') =~ /^Max open files\s+(\d+)/m;
+cmp_ok($soft, '>=', 2000, 'a gateway has descriptors for its connections');
+cmp_ok($soft, '<', 4000, 'and not many more');
+
 endure('who says nothing', $crowd, sub { guest('') });
 my @slow = endure('a head byte by byte', $crowd, sub { guest($head) });
 is(scalar(grep { $_->{answer} =~ /^HTTP\/1.1 408 / } @slow), $crowd, 'and told why');

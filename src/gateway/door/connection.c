@@ -240,7 +240,7 @@ rt_connection_close(RtConnection *connection, int code, const char *reason)
 	frame = rt_frame_seal(buffer - RT_FRAME_HEADROOM, len, RT_OPCODE_CLOSE, &frame_len);
 	rt_socket_append(connection->socket, frame, frame_len);
 	set_ended(connection, RT_CONNECTION_CLOSING, code);
-	rt_event_loop_close_after(connection->socket->wsi, CLOSE_TIMEOUT_SECS);
+	rt_socket_end_after(connection->socket, CLOSE_TIMEOUT_SECS);
 }
 
 void

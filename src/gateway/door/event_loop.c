@@ -33,7 +33,6 @@
 #define READ_SIZE (64 * 1024)	/* bytes read at once, at most */
 
 #define LIBRARY_PATIENCE_S 600	/* longer than we have ourselves */
-#define RESERVED_DESCRIPTORS 32 /* beside sockets, what has been opened before */
 
 static uv_loop_t loop;
 static struct lws_context *context = NULL;
@@ -132,9 +131,12 @@ static const struct lws_protocols protocols[] = {
 /*
  * Of the library we use sockets, TLS, timers and writing, its "raw" role:
  * what the bytes mean is for src/protocol to say.
+ *
+ * With a limit below the process's own it would look through all sockets at each
+ * event, to find the one that it is about.
  */
 static void
-create_context(int max_sockets)
+create_context(int descriptors)
 {
 	struct lws_context_creation_info info;
 	void	   *foreign_loops[1];
@@ -150,7 +152,7 @@ create_context(int max_sockets)
 	info.uid = -1;
 	info.pt_serv_buf_size = READ_SIZE;
 	info.timeout_secs = LIBRARY_PATIENCE_S;
-	info.fd_limit_per_thread = max_sockets + 8;
+	info.fd_limit_per_thread = descriptors;
 
 	context = lws_create_context(&info);
 	if (context == NULL)
@@ -201,11 +203,11 @@ on_reserved(uv_poll_t *handle, int status, int events)
  * when that cannot grow.  So we make it as large as it will be.
  */
 static void
-reserve_watchers(int max_sockets)
+reserve_watchers(int descriptors)
 {
 	static uv_poll_t poll;
 	int			low = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int			high = fcntl(low, F_DUPFD_CLOEXEC, max_sockets);
+	int			high = fcntl(low, F_DUPFD_CLOEXEC, descriptors - 1);
 
 	if (high >= 0 && uv_poll_init(&loop, &poll, high) == 0)
 	{
@@ -220,13 +222,13 @@ reserve_watchers(int max_sockets)
 }
 
 void
-rt_event_loop_init(int max_sockets)
+rt_event_loop_init(int descriptors)
 {
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
 	if (uv_loop_init(&loop) != 0)
 		ereport(FATAL, (errmsg("could not create the event loop")));
-	reserve_watchers(max_sockets + RESERVED_DESCRIPTORS);
-	create_context(max_sockets);
+	reserve_watchers(descriptors);
+	create_context(descriptors);
 
 	wait_set = rt_create_wait_event_set(3);
 	AddWaitEventToSet(wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
@@ -258,25 +260,25 @@ rt_event_loop_adopt(int fd, RtSocket *socket)
 	callback_depth++;
 	socket->wsi = lws_adopt_descriptor_vhost_via_info(&adoption);
 	if (socket->wsi != NULL)
+	{
 		lws_set_opaque_user_data(socket->wsi, socket);
+		lws_set_timeout(socket->wsi, NO_PENDING_TIMEOUT, 0);
+	}
 	callback_depth--;
 	return socket->wsi != NULL;
 }
 
-/* It looks at its timers only after an event, so it gets one. */
+/*
+ * Its timers are not for crowds: they are a list, which each new one goes through
+ * from the begin.  So none is set, and when a socket is to be closed is ours to
+ * know.
+ */
 void
-rt_event_loop_close_after(struct lws *wsi, int seconds)
+rt_event_loop_close(struct lws *wsi)
 {
-	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, seconds);
-	lws_cancel_service(context);
-}
-
-/* Left to itself the library would try for five seconds to write what it has. */
-void
-rt_event_loop_kill(struct lws *wsi)
-{
-	rt_tcp_break(lws_get_socket_fd(wsi));
-	rt_event_loop_close_after(wsi, LWS_TO_KILL_ASYNC);
+	callback_depth++;
+	lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+	callback_depth--;
 }
 
 int

@@ -11,8 +11,11 @@
 struct lws;
 struct RtSocket;
 
-/* Builds loop, context and wait set; ereports FATAL if it cannot. */
-extern void rt_event_loop_init(int max_sockets);
+/*
+ * Builds loop, context and wait set, for descriptors below the process's limit of
+ * them; ereports FATAL if it cannot.
+ */
+extern void rt_event_loop_init(int descriptors);
 
 /* Reads the certificate anew; for connections that come from now on. */
 extern void rt_event_loop_configure_tls(void);
@@ -23,12 +26,10 @@ extern uv_loop_t *rt_event_loop_uv(void);
 extern bool rt_event_loop_adopt(int fd, struct RtSocket *socket);
 
 /*
- * Has the library close a socket by force, after some seconds or now.  Now is
- * without a word: the peer sees a reset.  The socket's callbacks do not run
- * before this returns.
+ * Has the library close a socket.  Not from a callback: its own, that it is gone,
+ * runs before this returns.
  */
-extern void rt_event_loop_close_after(struct lws *wsi, int seconds);
-extern void rt_event_loop_kill(struct lws *wsi);
+extern void rt_event_loop_close(struct lws *wsi);
 
 /* Tells the peer that nothing more will be written. */
 extern void rt_event_loop_shut(struct lws *wsi);

@@ -30,6 +30,7 @@
 
 #define KEEP_ALIVE_MS 15000		/* between two requests */
 #define PROGRESS_MS 30000		/* for the client to take a piece of an answer */
+#define ENDS_MAX 256			/* of those that take too long, in a turn */
 #define LINGER_SECS 2			/* for the client to read the last answer */
 #define SKIP_MAX (64 * 1024)	/* bytes of a body that nobody wants */
 #define PIECE_SIZE (64 * 1024)	/* bytes of a source that are sent at once */
@@ -598,7 +599,8 @@ rt_http_handle_requests(void)
 
 /* ---- time ---- */
 
-static void
+/* Returns whether there was something to end. */
+static bool
 end_slow(RtHttp *http)
 {
 	if ((http->state == RT_HTTP_READING && !http->is_idle) ||
@@ -621,22 +623,26 @@ end_slow(RtHttp *http)
 			break;
 		case RT_HTTP_ASKED:
 		case RT_HTTP_WAITING:
-			break;				/* as long as others like */
+			return false;		/* as long as others like */
 		case RT_HTTP_OVER:
-			break;				/* the event loop ends it */
+			return false;		/* its socket has a time of its own */
 	}
+	return true;
 }
 
-void
+bool
 rt_http_sweep(void)
 {
 	dlist_mutable_iter iterator;
+	int			count = 0;
 
 	dlist_foreach_modify(iterator, &all)
 	{
 		RtHttp	   *http = dlist_container(RtHttp, node, iterator.cur);
 
-		if (rt_gateway.now_ms >= http->deadline_ms)
-			end_slow(http);
+		if (rt_gateway.now_ms >= http->deadline_ms && end_slow(http) &&
+			++count == ENDS_MAX)
+			return true;
 	}
+	return false;
 }

@@ -84,8 +84,11 @@ extern void rt_http_accept(int fd);
 /* Reads and answers what has come. */
 extern void rt_http_handle_requests(void);
 
-/* Ends those that take too long; called about once a second. */
-extern void rt_http_sweep(void);
+/*
+ * Ends those that take too long; called about once a second.  Returns whether there
+ * may be more, for which it is called in the next turn.
+ */
+extern bool rt_http_sweep(void);
 
 typedef struct RtHttpAnswer
 {

@@ -37,8 +37,11 @@
 #define DEAF_MS 1000			/* not to have read for so long may cost the
 								 * connection when events need its memory */
 #define REFILLS_MAX 4			/* of a socket's output in a turn */
+#define CLOSES_MAX 256			/* sockets in a turn */
 
 static dlist_head dirty = DLIST_STATIC_INIT(dirty);
+static dlist_head ending = DLIST_STATIC_INIT(ending);	/* at their time */
+static dlist_head ended = DLIST_STATIC_INIT(ended); /* in this turn */
 static size_t unwritten = 0;	/* bytes appended since the last flush */
 
 /* ---- life ---- */
@@ -96,6 +99,8 @@ rt_socket_gone(RtSocket *socket)
 {
 	if (socket->in_dirty)
 		dlist_delete(&socket->dirty_node);
+	if (socket->ends)
+		dlist_delete(&socket->end_node);
 	rt_behind_remove(socket);
 	forget_output(socket);
 	socket->calls->gone(socket->user);
@@ -129,6 +134,39 @@ rt_socket_resume(RtSocket *socket, RtSocketPause reason)
 
 /* ---- the end ---- */
 
+static void
+set_end(RtSocket *socket, dlist_head *list)
+{
+	if (socket->ends)
+		dlist_delete(&socket->end_node);
+	socket->ends = true;
+	dlist_push_tail(list, &socket->end_node);
+}
+
+void
+rt_socket_end_after(RtSocket *socket, int seconds)
+{
+	if (socket->dropped)
+		return;
+	socket->end_ms = rt_gateway.now_ms + seconds * 1000;
+	set_end(socket, &ending);
+}
+
+void
+rt_sockets_sweep(void)
+{
+	dlist_mutable_iter iterator;
+
+	dlist_foreach_modify(iterator, &ending)
+	{
+		RtSocket   *socket = dlist_container(RtSocket, end_node, iterator.cur);
+
+		if (rt_gateway.now_ms >= socket->end_ms)
+			set_end(socket, &ended);
+	}
+}
+
+/* Left to itself the library would try for five seconds to write what it has. */
 void
 rt_socket_drop(RtSocket *socket)
 {
@@ -136,8 +174,23 @@ rt_socket_drop(RtSocket *socket)
 		return;
 	socket->dropped = true;
 	forget_output(socket);
-	rt_event_loop_kill(socket->wsi);
+	rt_tcp_break(rt_event_loop_descriptor(socket->wsi));
+	set_end(socket, &ended);
 	socket->calls->dropped(socket->user);
+}
+
+bool
+rt_sockets_close(void)
+{
+	for (int i = 0; i < CLOSES_MAX && !dlist_is_empty(&ended); i++)
+	{
+		dlist_node *node = dlist_pop_head_node(&ended);
+		RtSocket   *socket = dlist_container(RtSocket, end_node, node);
+
+		socket->ends = false;
+		rt_event_loop_close(socket->wsi);
+	}
+	return !dlist_is_empty(&ended);
 }
 
 void
@@ -148,7 +201,7 @@ rt_socket_finish(RtSocket *socket, int seconds)
 	socket->finishing = true;
 	rt_socket_resume(socket, RT_SOCKET_BUSY);
 	rt_socket_mark_dirty(socket);
-	rt_event_loop_close_after(socket->wsi, seconds);
+	rt_socket_end_after(socket, seconds);
 }
 
 /* ---- room ---- */

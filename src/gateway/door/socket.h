@@ -59,8 +59,11 @@ typedef struct RtSocket
 	bool		finishing;		/* ends when all is written */
 	bool		shut;			/* all is written, and the peer knows */
 	bool		dropped;		/* ends by force */
+	bool		ends;			/* has its end node in a list */
+	int64		end_ms;			/* when it is to be closed, unless it has been */
 	int64		written_ms;		/* when bytes were last handed over */
 	dlist_node	dirty_node;
+	dlist_node	end_node;
 	dlist_node	behind_node;
 	int64		behind_since_ms;
 	int64		advanced_ms;	/* when a look saw that it has taken something */
@@ -126,7 +129,19 @@ extern void rt_socket_resume(RtSocket *socket, RtSocketPause reason);
  */
 extern void rt_socket_finish(RtSocket *socket, int seconds);
 
-/* Ends it by force, now. */
+/* It is closed after some seconds, if it has not ended by itself. */
+extern void rt_socket_end_after(RtSocket *socket, int seconds);
+
+/* Ends it by force, without a word: its peer sees a reset. */
 extern void rt_socket_drop(RtSocket *socket);
+
+/* Notes, about once a second, which are to be closed by now. */
+extern void rt_sockets_sweep(void);
+
+/*
+ * Closes those, and what has been dropped, at the end of a turn.  Returns whether
+ * there are more.
+ */
+extern bool rt_sockets_close(void);
 
 #endif							/* RT_GATEWAY_DOOR_SOCKET_H */
