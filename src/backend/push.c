@@ -92,6 +92,25 @@ read_reply(char *json)
 	return reply;
 }
 
+/* As metrics call it. */
+static RtPushResult
+result_of(RtPushState state)
+{
+	switch (state)
+	{
+		case RT_PUSH_REPLIED:
+			return RT_PUSH_RESULT_OK;
+		case RT_PUSH_REFUSED:
+			return RT_PUSH_RESULT_REJECTED;
+		case RT_PUSH_GONE:
+			return RT_PUSH_RESULT_NOT_FOUND;
+		case RT_PUSH_TOO_LARGE:
+			return RT_PUSH_RESULT_OVERLOADED;
+		default:
+			return RT_PUSH_RESULT_TIMEOUT;
+	}
+}
+
 static Jsonb *
 take_reply(RtPushState state)
 {
@@ -179,23 +198,33 @@ ensure_end_at_exit(void)
 static Jsonb *
 ask(const RtPushTarget *target, const char *frame, Size len, int64 timeout_ms)
 {
-	int64		deadline_ms = rt_clock_ms() + timeout_ms;
+	int64		began = rt_clock_us();
 	Jsonb	   *volatile reply = NULL;
+	volatile RtPushResult result = RT_PUSH_RESULT_OVERLOADED;
 
 	if (!rt_executor_begin_wait())
+	{
+		rt_push_count(RT_PUSH_RESULT_OVERLOADED, 0);
 		fail(RT_CODE_OVERLOADED, "too many calls wait for replies of clients",
 			 "Of realtime.max_executors two never wait for clients.");
+	}
 	ensure_end_at_exit();
 	PG_TRY();
 	{
+		RtPushState state;
+
 		if (!rt_push_ask(target, frame, len))
 			fail(RT_CODE_OVERLOADED, "there is no memory for what is asked", NULL);
-		reply = take_reply(wait_for_reply(target, deadline_ms));
+		result = RT_PUSH_RESULT_CANCELLED;
+		state = wait_for_reply(target, began / 1000 + timeout_ms);
+		result = result_of(state);
+		reply = take_reply(state);
 	}
 	PG_FINALLY();
 	{
 		rt_push_end();
 		rt_executor_end_wait();
+		rt_push_count(result, rt_clock_us() - began);
 	}
 	PG_END_TRY();
 	return reply;
@@ -248,7 +277,10 @@ realtime_push(PG_FUNCTION_ARGS)
 	if (!rt_publish_is_possible() ||
 		!rt_client_latest(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id), &target.gateway,
 						  &target.connection, &target.serial))
+	{
+		rt_push_count(RT_PUSH_RESULT_NOT_FOUND, 0);
 		fail(RT_CODE_NOT_FOUND, "the user is not connected", NULL);
+	}
 	reply = ask(&target, frame, len, timeout_ms);
 	if (reply == NULL)
 		PG_RETURN_NULL();

@@ -69,7 +69,10 @@ rt_push_reply_frame(RtConnection *connection, const char *text, const RtEnvelope
 	if (connection->pushes > 0 && ref > 0 && settle(connection, text, envelope, ref))
 		connection->pushes--;
 	else
-		rt_count(frames_ignored);	/* it comes too late */
+	{
+		rt_count(frames_ignored);
+		rt_push_count_late();
+	}
 }
 
 void

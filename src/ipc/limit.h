@@ -1,6 +1,6 @@
 /*
  * limit.h
- *		How often limits have acted, for realtime.limits.
+ *		How often limits have acted, for realtime.limits and metrics.
  *
  * One counter for each, since the server has started.  Whoever finds that a
  * limit is reached counts it, once for what it refuses, closes or drops.
@@ -35,16 +35,22 @@ typedef enum RtLimitKind
 	RT_LIMIT_LOCK_WAITERS,
 	RT_LIMIT_SESSIONS,
 	RT_LIMIT_MEMBERS,
+	RT_LIMIT_PRESENCE_MEMORY,
 	RT_LIMIT_TIMERS,
+	RT_LIMIT_RING_SIZE,
+	RT_LIMIT_BRIDGE_QUEUE,
 	RT_LIMIT_QUERY_GROUPS,
 	RT_LIMIT_QUERY_MEMORY,
+	RT_LIMIT_QUERY_TIMEOUT,
 	RT_LIMIT_HANDLER_TIMEOUT,
-	RT_LIMIT_PRESENCE_MEMORY,
 	RT_LIMITS
 } RtLimitKind;
 
 extern Size rt_limits_size(void);
 extern void rt_limits_init(void);
+
+/* The name of its setting, without realtime.; but for "head". */
+extern const char *rt_limit_name(RtLimitKind limit);
 
 extern void rt_limit_hit(RtLimitKind limit);
 extern uint64 rt_limit_hits(RtLimitKind limit);

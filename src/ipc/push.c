@@ -29,9 +29,19 @@ typedef struct Place
 	RtSharedText text;			/* the frame, or the reply */
 } Place;
 
+/* See RtPushStats. */
+typedef struct Counters
+{
+	pg_atomic_uint64 results[RT_PUSH_RESULTS];
+	pg_atomic_uint64 replies[RT_WAIT_BUCKETS];
+	pg_atomic_uint64 replies_us;
+	pg_atomic_uint64 late;
+} Counters;
+
 typedef struct Area
 {
 	LWLock	   *lock;
+	Counters	counters;
 	pg_atomic_uint32 asked[RT_GATEWAYS_MAX];	/* bool: look */
 	Place		places[FLEXIBLE_ARRAY_MEMBER];
 } Area;
@@ -53,6 +63,17 @@ rt_pushes_size(void)
 					mul_size(place_count(), sizeof(Place) + sizeof(uint8)));
 }
 
+static void
+init_counters(Counters *counters)
+{
+	for (int i = 0; i < RT_PUSH_RESULTS; i++)
+		pg_atomic_init_u64(&counters->results[i], 0);
+	for (int i = 0; i < RT_WAIT_BUCKETS; i++)
+		pg_atomic_init_u64(&counters->replies[i], 0);
+	pg_atomic_init_u64(&counters->replies_us, 0);
+	pg_atomic_init_u64(&counters->late, 0);
+}
+
 void
 rt_pushes_init(void)
 {
@@ -63,6 +84,7 @@ rt_pushes_init(void)
 	if (found)
 		return;
 	area->lock = &GetNamedLWLockTranche("RealtimePush")->lock;
+	init_counters(&area->counters);
 	for (int i = 0; i < RT_GATEWAYS_MAX; i++)
 		pg_atomic_init_u32(&area->asked[i], 0);
 	for (int i = 0; i < place_count(); i++)
@@ -150,6 +172,18 @@ rt_push_end(void)
 		rt_shared_text_free(&place->text);
 	states[RT_MY_PROC_NUMBER] = RT_PUSH_NONE;
 	LWLockRelease(area->lock);
+}
+
+void
+rt_push_count(RtPushResult result, int64 us)
+{
+	Counters   *counters = &area->counters;
+
+	pg_atomic_fetch_add_u64(&counters->results[result], 1);
+	if (result != RT_PUSH_RESULT_OK && result != RT_PUSH_RESULT_REJECTED)
+		return;
+	pg_atomic_fetch_add_u64(&counters->replies[rt_wait_bucket_of(us / 1000)], 1);
+	pg_atomic_fetch_add_u64(&counters->replies_us, us);
 }
 
 /* ---- of a gateway ---- */
@@ -261,4 +295,52 @@ rt_pushes_abandon(const RtPushTarget *target)
 			end_wait(i, RT_PUSH_GONE);
 	}
 	LWLockRelease(area->lock);
+}
+
+void
+rt_push_count_late(void)
+{
+	pg_atomic_fetch_add_u64(&area->counters.late, 1);
+}
+
+/* ---- of everybody ---- */
+
+static const char *const result_names[RT_PUSH_RESULTS] = {
+	[RT_PUSH_RESULT_OK] = "ok",
+	[RT_PUSH_RESULT_REJECTED] = "rejected",
+	[RT_PUSH_RESULT_NOT_FOUND] = "not_found",
+	[RT_PUSH_RESULT_TIMEOUT] = "timeout",
+	[RT_PUSH_RESULT_OVERLOADED] = "overloaded",
+	[RT_PUSH_RESULT_CANCELLED] = "cancelled"
+};
+
+const char *
+rt_push_result_name(RtPushResult result)
+{
+	return result_names[result];
+}
+
+/* Without the lock: a state that is changing is the one or the other. */
+static int
+count_waiting(void)
+{
+	int			count = 0;
+
+	for (int i = 0; i < place_count(); i++)
+		count += is_awaited(i);
+	return count;
+}
+
+void
+rt_push_stats(RtPushStats *stats)
+{
+	Counters   *counters = &area->counters;
+
+	stats->waiting = count_waiting();
+	for (int i = 0; i < RT_PUSH_RESULTS; i++)
+		stats->results[i] = pg_atomic_read_u64(&counters->results[i]);
+	for (int i = 0; i < RT_WAIT_BUCKETS; i++)
+		stats->replies[i] = pg_atomic_read_u64(&counters->replies[i]);
+	stats->replies_us = pg_atomic_read_u64(&counters->replies_us);
+	stats->late = pg_atomic_read_u64(&counters->late);
 }

@@ -14,6 +14,8 @@
 
 #include "src/compat.h"
 
+#include "src/ipc/wait_bucket.h"
+
 typedef enum RtPushState
 {
 	RT_PUSH_NONE,
@@ -25,6 +27,28 @@ typedef enum RtPushState
 	RT_PUSH_BLOCKED,
 	RT_PUSH_TOO_LARGE			/* there is no memory for the reply */
 } RtPushState;
+
+/* What has become of something that was asked, for metrics. */
+typedef enum RtPushResult
+{
+	RT_PUSH_RESULT_OK,
+	RT_PUSH_RESULT_REJECTED,
+	RT_PUSH_RESULT_NOT_FOUND,	/* nobody is there, or not any more */
+	RT_PUSH_RESULT_TIMEOUT,
+	RT_PUSH_RESULT_OVERLOADED,
+	RT_PUSH_RESULT_CANCELLED,	/* the session's own transaction has failed */
+	RT_PUSH_RESULTS
+} RtPushResult;
+
+/* Since the server's start, but for those that wait now. */
+typedef struct RtPushStats
+{
+	int			waiting;
+	uint64		results[RT_PUSH_RESULTS];
+	uint64		replies[RT_WAIT_BUCKETS];	/* by the time that they took */
+	uint64		replies_us;		/* the sum of these times */
+	uint64		late;			/* replies that nobody waited for */
+} RtPushStats;
 
 /* The connection that is asked. */
 typedef struct RtPushTarget
@@ -53,6 +77,9 @@ extern RtPushState rt_push_state(void);
 extern char *rt_push_reply(Size *len);
 extern void rt_push_end(void);
 
+/* After so long. */
+extern void rt_push_count(RtPushResult result, int64 us);
+
 /* ---- of a gateway ---- */
 
 extern bool rt_pushes_are_asked(int gateway);
@@ -76,7 +103,14 @@ extern bool rt_push_take(int gateway, RtPushFrame *frame);
 extern bool rt_push_settle(const RtPushTarget *target, uint64 ref, RtPushState state,
 						   const char *text, uint32 len);
 
+extern void rt_push_count_late(void);
+
 /* A connection, or the gateway as a whole (serial 0), is gone. */
 extern void rt_pushes_abandon(const RtPushTarget *target);
+
+/* ---- of everybody ---- */
+
+extern const char *rt_push_result_name(RtPushResult result);
+extern void rt_push_stats(RtPushStats *stats);
 
 #endif							/* RT_IPC_PUSH_H */

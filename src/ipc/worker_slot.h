@@ -40,6 +40,7 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 overloaded;	/* calls refused for want of a slot */
 	pg_atomic_uint64 deliveries;	/* events appended to a connection */
 	pg_atomic_uint64 dropped;	/* events not delivered: slow reader */
+	pg_atomic_uint64 sends;		/* to users, of deliveries */
 	pg_atomic_uint64 markers;	/* "you lost events" markers sent */
 	pg_atomic_uint64 repairs;	/* pieces of lost events sent instead */
 	pg_atomic_uint64 remembered;	/* the same, and replies, from its memory */

@@ -14,5 +14,6 @@ rt_metrics_write(StringInfo text, RtMetricsFormat format)
 	rt_metrics_write_state(&exposition);
 	rt_metrics_write_paths(&exposition);
 	rt_metrics_write_workers(&exposition);
+	rt_metrics_write_people(&exposition);
 	rt_exposition_end(&exposition);
 }

@@ -20,5 +20,6 @@ extern void rt_metrics_write(StringInfo text, RtMetricsFormat format);
 extern void rt_metrics_write_workers(RtExposition *exposition);
 extern void rt_metrics_write_paths(RtExposition *exposition);
 extern void rt_metrics_write_state(RtExposition *exposition);
+extern void rt_metrics_write_people(RtExposition *exposition);
 
 #endif							/* RT_METRICS_METRICS_H */

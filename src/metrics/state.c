@@ -7,6 +7,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/breaker.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/log_limit.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/presence.h"
@@ -49,6 +50,7 @@ COUNTER(breaker_trips, "realtime_breaker_trips", "Times that a circuit breaker b
 GAUGE(query_groups, "realtime_query_groups", "Groups of clients of live queries.");
 GAUGE(query_groups_limit, "realtime_query_groups_limit", "Groups of clients of live queries that there can be.");
 
+COUNTER(limit_hits, "realtime_limit_hits", "Times that a limit has refused, closed, dropped or held up something.");
 COUNTER(log_suppressed, "realtime_log_suppressed", "Errors that were not logged because others of their kind had been.");
 GAUGE(timers_active, "realtime_timers", "Timers of realtime.throttle() and realtime.debounce() in use.");
 GAUGE(timers_limit, "realtime_timers_limit", "Timers that there can be.");
@@ -119,6 +121,20 @@ write_pressure(RtExposition *exposition)
 	write_ratio(exposition, &payload, rt_payload_part_used());
 }
 
+/* Names are those of settings: nothing has to be escaped. */
+static void
+write_limits(RtExposition *exposition)
+{
+	rt_exposition_begin(exposition, &limit_hits);
+	for (int i = 0; i < RT_LIMITS; i++)
+	{
+		char		label[64];
+
+		snprintf(label, sizeof(label), "limit=\"%s\"", rt_limit_name((RtLimitKind) i));
+		rt_exposition_count(exposition, label, rt_limit_hits((RtLimitKind) i));
+	}
+}
+
 static void
 write_breakers(RtExposition *exposition)
 {
@@ -174,6 +190,7 @@ rt_metrics_write_state(RtExposition *exposition)
 	write_info(exposition);
 	write_saturation(exposition);
 	write_pressure(exposition);
+	write_limits(exposition);
 	write_breakers(exposition);
 	write_timers(exposition);
 	write_presence(exposition);

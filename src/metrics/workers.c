@@ -47,6 +47,8 @@ static const Counter gateway_counters[] = {
 	"Events sent, counted for each subscriber."}, GATEWAY(deliveries)},
 	{{"realtime_events_dropped", RT_METRIC_COUNTER, NULL,
 	"Events not sent because a subscriber read too slowly."}, GATEWAY(dropped)},
+	{{"realtime_push_sends", RT_METRIC_COUNTER, NULL,
+	"Of the events sent, those of realtime.signal(), notify(), send() and send_to()."}, GATEWAY(sends)},
 	{{"realtime_event_markers", RT_METRIC_COUNTER, NULL,
 	"Times that a subscriber was told to load again because events were lost."}, GATEWAY(markers)},
 	{{"realtime_event_repairs", RT_METRIC_COUNTER, NULL,

@@ -38,6 +38,7 @@
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/service.h"
 #include "src/scheduler/notify_bridge.h"
 #include "src/scheduler/payload_queue.h"
@@ -136,6 +137,7 @@ receive(const char *channel, const char *payload)
 	}
 	bridge->troubles[TROUBLE_DROPPED].count++;
 	rt_scheduler_count(dropped, 1);
+	rt_limit_hit(RT_LIMIT_BRIDGE_QUEUE);
 	rt_payload_queue_add_gap(&bridge->queue);
 }
 

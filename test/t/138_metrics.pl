@@ -9,21 +9,28 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use RealtimeMetrics;
+use RealtimeSession;
 use RealtimeTest;
+use RealtimeToken;
 
+my $secret = 'a secret of more than thirty-two bytes, as it should be';
 my $open_type = 'application/openmetrics-text';
 my $node = new_node('realtime.gateways' => 2, 'realtime.executors' => 2, 'realtime.max_connections' => 50,
-	'realtime.listen_addresses' => '*', 'realtime.allowed_hosts' => 'app.example.com');
+	'realtime.listen_addresses' => '*', 'realtime.allowed_hosts' => 'app.example.com', 'realtime.jwt_secret' => $secret,
+	'realtime.presence_grace' => 0);
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
-GRANT USAGE ON SCHEMA app TO realtime_anonymous;
+GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
 CREATE FUNCTION app.echo(what integer) RETURNS integer LANGUAGE sql AS 'SELECT what';
 CREATE FUNCTION app.fail(code text) RETURNS void LANGUAGE sql AS 'SELECT realtime.raise(code)';
 CREATE FUNCTION app.down() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = '08006'; END $$;
+CREATE FUNCTION app.me() RETURNS text LANGUAGE sql AS 'SELECT realtime.user_id()';
+CREATE FUNCTION app.enter(room text) RETURNS void LANGUAGE sql AS 'SELECT realtime.presence_join(room)';
 CREATE FUNCTION app.wait() RETURNS void LANGUAGE sql AS 'SELECT FROM pg_advisory_xact_lock_shared(1)';
 SELECT realtime.rpc('app/echo', 'app.echo(integer)'), realtime.rpc('app/fail', 'app.fail(text)'),
 	realtime.rpc('app/wait', 'app.wait()'), realtime.topic('chat', open => true),
 	realtime.breaker(E'a"b\\\\c', 1, '1 h'), realtime.rpc('app/broken', 'app.down()', breaker => E'a"b\\\\c'),
+	realtime.rpc('app/me', 'app.me()'), realtime.rpc('app/enter', 'app.enter(text)'),
 	realtime.rpc('app/limited', 'app.echo(integer)', rate_limit => 1, rate_window => '1 h');
 });
 wait_for_call($node, 'app/echo', [0]);
@@ -72,8 +79,44 @@ for my $format (qw(text open))
 	ok(metric($m, 'realtime_queue_wait_seconds_count') >= 6, "$format: waiting for executors");
 	is(metric($m, 'realtime_build_info', version => sql(q{SELECT extversion FROM pg_extension WHERE extname = 'realtime'})), 1,
 		"$format: version");
+	my %signal = (latency => 'realtime_rpc_duration_seconds_count', traffic => 'realtime_rpc_total', saturation => 'realtime_executors');
+	is_deeply([ grep { !metric($m, $signal{$_}) } sort keys %signal ], [], "$format: latency, traffic, saturation");
+	cmp_ok(metric($m, 'realtime_rpc_errors_total'), '>=', 4, "$format: errors");
 	is($m->{families}{realtime_sent_bytes}{unit} // '', $format eq 'open' ? 'bytes' : '', "$format: units");
 }
+
+# Questions to clients
+my $ann = ws_connect($node, headers => { Authorization => 'Bearer ' . jwt({ sub => 'ann' }, secret => $secret) });
+is(ws_call($ann, 'app/me', [])->{data}, 'ann', 'somebody who can be asked');
+sub question { return ws_wait($ann, sub { ($_->{type} // '') eq 'request' }); }
+my $asks = $node->background_psql('postgres', on_error_stop => 0);
+for my $reply ([ data => 1 ], [ error => 'no' ], [], [])
+{
+	$asks->query_until(qr/begun/, "\\echo begun\nSELECT realtime.push('ann', 'q', NULL, '" . (@$reply ? '1 min' : '50 ms') . "');\n");
+	my $ref = question()->{ref};
+	is(metric(scrape('text'), 'realtime_push_waiting'), 1, 'a question waits') if @$reply;
+	ws_send($ann, { type => 'reply', ref => $ref, @$reply }) if @$reply;
+	$asks->query('SELECT 1');
+	ws_send($ann, { type => 'reply', ref => $ref, data => 'late' }) unless @$reply;
+}
+$asks->quit;
+$node->psql('postgres', q{SELECT realtime.push('nobody', 'q')});
+ok(poll_until(sub { metric(scrape('text'), 'realtime_push_late_replies_total') == 2 }), 'late replies');
+my $pushes = scrape('open');
+is(join(' ', map { "$_:" . metric($pushes, 'realtime_push_requests_total', result => $_) } qw(ok rejected timeout not_found overloaded cancelled)),
+	'ok:1 rejected:1 timeout:2 not_found:1 overloaded:0 cancelled:0', 'questions by what has become of them');
+is(metric($pushes, 'realtime_push_waiting'), 0, 'none waits');
+is(metric($pushes, 'realtime_push_reply_latency_seconds_count'), 2, 'times of replies');
+sql(q{SELECT realtime.signal('ann', 's'), realtime.notify('ann', 'n')});
+ok(poll_until(sub { metric(scrape('text'), 'realtime_push_sends_total') == 2 }), 'what is sent to somebody');
+
+# Limits: each of the view has its counter
+is(join(' ', map { "$_->[1]{limit}:$_->[2]" } sort { $a->[1]{limit} cmp $b->[1]{limit} } grep { $_->[0] eq 'realtime_limit_hits_total' } @{ scrape('open')->{samples} }),
+	sql(q{SELECT string_agg(name || ':' || hits, ' ' ORDER BY name COLLATE "C") FROM realtime.limits}), 'limits, as realtime.limits has them');
+my $deep = 1;
+$deep = [$deep] for 1 .. 70;
+is(ws_call($ws[0], 'app/echo', [$deep])->{code}, 'INVALID_REQUEST', 'one is reached');
+ok(poll_until(sub { metric(scrape('text'), 'realtime_limit_hits_total', limit => 'max_depth') == 1 }), 'and counted');
 
 # what is busy, and what waits
 my $lock = $node->background_psql('postgres');

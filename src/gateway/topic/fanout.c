@@ -25,6 +25,7 @@
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/tail.h"
 #include "src/gateway/topic/topic_watch.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/topic.h"
 
@@ -380,6 +381,7 @@ recover_from_overrun(void)
 	rt_topics_visit(mark_topic_lost, &lost_from);
 	rt_groups_reload_topics("*", 1, reader.position);	/* one may have asked for it */
 	rt_count(ring_overruns);
+	rt_limit_hit(RT_LIMIT_RING_SIZE);
 }
 
 /* ---- how much there is ---- */

@@ -228,7 +228,11 @@ rt_recipient_enroll(RtConnection *connection)
 static void
 send_to(RtConnection *connection, RtEventFrame *frame)
 {
-	if (connection->state == RT_CONNECTION_OPEN && !rt_connection_deliver(connection, frame))
+	if (connection->state != RT_CONNECTION_OPEN)
+		return;
+	if (rt_connection_deliver(connection, frame))
+		rt_count(sends);
+	else
 		rt_count(dropped);
 }
 

@@ -1,0 +1,69 @@
+/*
+ * people.c
+ *		Metrics of what is sent to users.
+ */
+#include "postgres.h"
+
+#include "src/ipc/push.h"
+#include "src/metrics/metrics.h"
+
+static const RtMetric push_requests = {
+	"realtime_push_requests", RT_METRIC_COUNTER, NULL,
+	"Questions of realtime.push() that are over, by what has become of them."
+};
+static const RtMetric push_waiting = {
+	"realtime_push_waiting", RT_METRIC_GAUGE, NULL,
+	"Questions of realtime.push() whose replies are waited for."
+};
+static const RtMetric push_latency = {
+	"realtime_push_reply_latency_seconds", RT_METRIC_HISTOGRAM, "seconds",
+	"Time until clients have replied, whatever they have said."
+};
+static const RtMetric push_late = {
+	"realtime_push_late_replies", RT_METRIC_COUNTER, NULL,
+	"Replies of clients that nobody waited for any more, or ever."
+};
+
+static void
+write_one(RtExposition *exposition, const RtMetric *metric, uint64 value)
+{
+	rt_exposition_begin(exposition, metric);
+	rt_exposition_count(exposition, NULL, value);
+}
+
+static void
+write_latency(RtExposition *exposition, const RtPushStats *pushes)
+{
+	RtHistogram histogram = {
+		RT_WAIT_BUCKETS, rt_wait_bucket_bound, pushes->replies, pushes->replies_us
+	};
+
+	rt_exposition_begin(exposition, &push_latency);
+	rt_exposition_histogram(exposition, NULL, &histogram);
+}
+
+static void
+write_pushes(RtExposition *exposition)
+{
+	RtPushStats pushes;
+
+	rt_push_stats(&pushes);
+	rt_exposition_begin(exposition, &push_requests);
+	for (int i = 0; i < RT_PUSH_RESULTS; i++)
+	{
+		char		label[32];
+
+		snprintf(label, sizeof(label), "result=\"%s\"",
+				 rt_push_result_name((RtPushResult) i));
+		rt_exposition_count(exposition, label, pushes.results[i]);
+	}
+	write_one(exposition, &push_waiting, pushes.waiting);
+	write_latency(exposition, &pushes);
+	write_one(exposition, &push_late, pushes.late);
+}
+
+void
+rt_metrics_write_people(RtExposition *exposition)
+{
+	write_pushes(exposition);
+}
