@@ -50,6 +50,7 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 stalled;	/* connections ended for not reading */
 	pg_atomic_uint64 waiting;	/* requests, in its memory */
 	pg_atomic_uint64 ring_lag;	/* bytes of events that it has not read */
+	pg_atomic_uint64 ring_position; /* up to where it has */
 	pg_atomic_uint64 ring_overruns;
 	pg_atomic_uint64 publish_rate;	/* events per second, with or without
 									 * subscribers */

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use IO::Select;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -94,6 +95,33 @@ poll_until(sub { $answer = http_raw($kept, $request, qr/\n\z/, 5) // ''; $answer
 like($answer, qr/^HTTP\/1.1 503 .*the server is stopping\n\z/s, 'not ready while it stops');
 $lock->query_safe('SELECT pg_advisory_unlock(1)');
 $lock->quit;
+
+$node->stop;
+
+# A gateway that does not get on, told by another one
+$node = new_node(name => 'two', 'realtime.gateways' => 2, 'realtime.executors' => 2, 'realtime.ring_size' => '256kB');
+sql(q{SELECT realtime.topic('news', open => true)});
+my @sockets = map { ws_connect($node) } 1 .. 8;
+poll_until(sub { ws_subscribe($sockets[0], 'news')->{type} eq 'subscribed' });
+ws_subscribe($_, 'news') for @sockets;
+my @pids = split /\n/, sql('SELECT pid FROM realtime.stat_gateway ORDER BY number');
+
+# Whoever answers of several that are asked: the one that stands still does not.
+sub ask_anybody
+{
+	my @asked = map { tcp_connect($node) } 1 .. 16;
+	syswrite $_, $request for @asked;
+	my ($one) = IO::Select->new(@asked)->can_read(soon());
+	my $text = http_raw($one, '', qr/\n\z/) =~ s/^.*\r\n\r\n//sr;
+	chomp $text;
+	return $text;
+}
+is(ask_anybody(), 'ready', 'two gateways that get on');
+kill STOP => $pids[0];
+sql(q{SELECT realtime.publish('news', 'n', to_jsonb(repeat('x', 16000)))}) for 1 .. 10;
+ok(poll_until(sub { ask_anybody() =~ /^a gateway is behind/ }), 'not ready while one of them does not') or diag ask_anybody();
+kill CONT => $pids[0];
+ok(poll_until(sub { ask_anybody() eq 'ready' }), 'ready when it does');
 
 $node->stop;
 done_testing();

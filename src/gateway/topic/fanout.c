@@ -51,6 +51,7 @@ void
 rt_fanout_init(void)
 {
 	reader.position = rt_ring_position();
+	pg_atomic_write_u64(&rt_gateway.counters->ring_position, reader.position);
 }
 
 bool
@@ -452,6 +453,7 @@ rt_fanout_run(void)
 {
 	RtFanoutResult result = deliver_turn();
 
+	pg_atomic_write_u64(&rt_gateway.counters->ring_position, reader.position);
 	mark_collected_partitions();
 	rt_round_frames_pause();
 	return result;
