@@ -32,7 +32,8 @@ enum
 	Anum_message_event,
 	Anum_message_data,
 	Anum_message_created_at,
-	Natts_message = Anum_message_created_at
+	Anum_message_request_id,
+	Natts_message = Anum_message_request_id
 };
 
 /* Columns of realtime.replay_epoch */

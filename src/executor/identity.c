@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "src/backend/publish/publish.h"
 #include "src/executor/identity.h"
 #include "src/executor/role_settings.h"
 #include "src/compat.h"
@@ -122,12 +123,23 @@ watch_privileges(void)
 	CacheRegisterSyscacheCallback(PARAMETERACLOID, on_privilege_change, (Datum) 0);
 }
 
+/* Of events that a call publishes. */
+static char *
+origin_of_events(void)
+{
+	const RtCaller *by = rt_caller();
+
+	return by != NULL && by->request->asked.connection_id[0] != '\0' ?
+		rt_caller_request_id() : NULL;
+}
+
 void
 rt_identity_init(void)
 {
 	HASHCTL		ctl;
 
 	executor_role = GetUserId();
+	rt_publish_set_origin(origin_of_events);
 
 	ctl.keysize = sizeof(NameData);
 	ctl.entrysize = sizeof(Role);

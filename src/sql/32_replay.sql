@@ -13,6 +13,7 @@ CREATE TABLE realtime.replay_message (
 	event text,
 	data text,
 	created_at timestamptz NOT NULL,
+	request_id text,
 	PRIMARY KEY (topic, seq),
 	CONSTRAINT event_has_data CHECK ((event IS NULL) = (data IS NULL))
 ) WITH (
@@ -50,6 +51,8 @@ COMMENT ON COLUMN realtime.replay_message.data IS
 	'JSON, exactly as it was sent';
 COMMENT ON COLUMN realtime.replay_message.created_at IS
 	'When its transaction committed, as near as can be told';
+COMMENT ON COLUMN realtime.replay_message.request_id IS
+	'The call that has published it, as realtime.request_id() says it; NULL if no client''s call has';
 COMMENT ON INDEX realtime.replay_message_pkey IS
 	'Events by number; the newest of a topic is found here';
 

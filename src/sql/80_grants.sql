@@ -73,7 +73,7 @@ GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
-GRANT SELECT ON realtime.replay_message, realtime.replay_epoch
+GRANT SELECT ON realtime.replay_message, realtime.replay_epoch, realtime.trace
 	TO pg_database_owner, realtime_admin;
 
 -- Likewise, but only for tables of one's own: the triggers are made by the user.

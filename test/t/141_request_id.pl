@@ -22,10 +22,20 @@ CREATE FUNCTION app.add(what text) RETURNS void LANGUAGE sql AS $$ INSERT INTO a
 CREATE FUNCTION app.bug() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a bug'; END $$;
 CREATE FUNCTION app.who(request jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_build_object('id', request ->> 'request_id') $$;
 CREATE FUNCTION app.user() RETURNS text LANGUAGE sql AS 'SELECT realtime.user_id()';
+CREATE FUNCTION app.tell(what text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM realtime.publish('log:1', what);
+	INSERT INTO app.item VALUES (what);
+	IF what = 'late' THEN
+		RAISE EXCEPTION 'too late';
+	END IF;
+	RETURN realtime.request_id();
+END $$;
 CREATE FUNCTION app.list() RETURNS SETOF jsonb STABLE LANGUAGE sql AS $$ SELECT jsonb_build_object('id', realtime.request_id()) $$;
 SELECT realtime.rpc('app/ids', 'app.ids()'), realtime.rpc('app/add', 'app.add(text)'), realtime.rpc('app/bug', 'app.bug()'),
 	realtime.rpc('app/user', 'app.user()'), realtime.stream('app/list', 'list', 'app.list()'),
-	realtime.rpc('app/once', 'app.add(text)', idempotent => true);
+	realtime.rpc('app/once', 'app.add(text)', idempotent => true),
+	realtime.topic('log:{n}', class => 'replay', open => true), realtime.rpc('app/tell', 'app.tell(text)');
 });
 wait_for_call($node, 'app/ids', []);
 sub sql { return $node->safe_psql('postgres', $_[0]); }
@@ -56,6 +66,22 @@ my $list = ws_call($ws, 'app/list', [], stream => JSON::PP::true);
 like($list->{data}[0]{id}, qr{^edge-7/t\d+$}, 'a loader sees it');
 my $value = decode_json((http_request($node, 'GET /__realtime/load/app/list', 'X-Request-ID' => 'page-9'))[2]);
 is(($value->{data} // $value)->[0]{id}, 'page-9', 'over HTTP, too') or diag explain $value;
+
+# from the upgrade to the event and the row, and to the line in the log if it fails
+my $told = ws_call($ws, 'app/tell', ['hello'])->{data};
+like($told, qr{^edge-7/t\d+$}, 'a call that publishes');
+is(sql(q{SELECT event, request_id FROM realtime.replay_message WHERE topic = 'log:1'}), "hello|$told", 'the event that is kept says which');
+is(sql(q{SELECT by FROM app.item WHERE what = 'hello'}), $told, 'and so does the row');
+is(sql(qq{SELECT kind, name, detail ->> 'event' FROM realtime.trace WHERE request_id = '$told'}), 'event|log:1|hello', 'realtime.trace finds the event');
+is(sql(q{SELECT string_agg(kind || ' ' || name, ', ' ORDER BY at) FROM realtime.trace WHERE request_id LIKE 'edge-7/%'}),
+	'answer app/once, event log:1', 'and all of a connection');
+my $mark = -s $node->logfile;
+is(ws_call($ws, 'app/tell', ['late'])->{code}, 'INTERNAL_ERROR', 'one that fails');
+like(slurp_file($node->logfile, $mark), qr{ERROR:  too late.*realtime call "app/tell", request edge-7/t\d+}s, 'is in the log');
+is(sql(q{SELECT count(*) FROM realtime.trace WHERE request_id LIKE 'edge-7/%'}), 2, 'and has left nothing else');
+sql(q{SELECT realtime.publish('log:2', 'by a session')});
+is(sql(q{SELECT event, request_id IS NULL FROM realtime.replay_message WHERE topic = 'log:2'}), 'by a session|t', 'what sessions publish is of no request');
+is(sql(q{SELECT event FROM realtime.replay('log:1', 0)}), 'hello', 'who reads events is not told of requests');
 
 # what is no id
 for my $bad ('a b', 'x' x 129, "caf\xe9", '')

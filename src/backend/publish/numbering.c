@@ -29,6 +29,7 @@
 #include "src/backend/after_commit.h"
 #include "src/backend/publish/epoch.h"
 #include "src/backend/publish/numbering.h"
+#include "src/backend/publish/publish.h"
 #include "src/catalog/declaration.h"
 #include "src/catalog/message_store.h"
 #include "src/ipc/newest_hint.h"
@@ -70,12 +71,15 @@ struct RtNumbering
 	EState	   *estate;
 	CommandId	command;
 	TimestampTz now;
+	const char *request_id;		/* NULL = none */
 	RtFloor		floor;			/* of the numbers to be given; seq -1 = not known */
 	numbers_hash *topics;
 	TupleTableSlot *slots[BATCH_ROWS];	/* made when needed */
 	int			row_count;		/* in the slots */
 	Size		row_bytes;
 };
+
+static RtPublishOrigin origin = NULL;
 
 static bool open_tables(Relation *epochs, Relation *messages);
 static Relation find_primary_key(const ResultRelInfo *target);
@@ -87,6 +91,12 @@ static void add_row(RtNumbering *numbering, RtRingEntry *entry,
 static Datum text_datum(const char *text, Size len);
 static TupleTableSlot *next_slot(RtNumbering *numbering);
 static void insert_rows(RtNumbering *numbering);
+
+void
+rt_publish_set_origin(RtPublishOrigin of_events)
+{
+	origin = of_events;
+}
 
 RtNumbering *
 rt_numbering_begin(void)
@@ -144,6 +154,7 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 		numbering->floor = rt_epoch_agree(numbering->epochs);
 	numbering->command = GetCurrentCommandId(true);
 	numbering->now = GetCurrentTimestamp();
+	numbering->request_id = origin != NULL ? origin() : NULL;
 	numbering->topics = numbers_create(numbering->context, 16, NULL);
 
 	for (int i = 0; i < count; i++)
@@ -262,6 +273,7 @@ add_row(RtNumbering *numbering, RtRingEntry *entry, uint32 event_len)
 	MemoryContext old_context = MemoryContextSwitchTo(numbering->batch_context);
 	RtText		event;
 	RtText		data;
+	const char *request_id = numbering->request_id;
 
 	for (int i = 0; i < slot->tts_tupleDescriptor->natts; i++)
 		slot->tts_isnull[i] = i >= Natts_message;
@@ -270,6 +282,9 @@ add_row(RtNumbering *numbering, RtRingEntry *entry, uint32 event_len)
 	slot->tts_values[Anum_message_seq - 1] = Int64GetDatum((int64) entry->seq);
 	slot->tts_values[Anum_message_created_at - 1] =
 		TimestampTzGetDatum(numbering->now);
+	slot->tts_isnull[Anum_message_request_id - 1] = request_id == NULL;
+	if (request_id != NULL)
+		slot->tts_values[Anum_message_request_id - 1] = text_datum(request_id, strlen(request_id));
 	if (event_len > 0)
 	{
 		rt_entry_parts(entry, event_len, &event, &data);

@@ -60,6 +60,13 @@ extern const char *rt_publish_json_text(Jsonb *data, Size *len);
 extern void rt_publish_due(void);
 
 /*
+ * Whoever runs calls says, at each commit, which one publishes: what it returns
+ * stands in the rows of events that are kept.  NULL = none.
+ */
+typedef char *(*RtPublishOrigin) (void);
+extern void rt_publish_set_origin(RtPublishOrigin origin);
+
+/*
  * Raises an ERROR where nothing can be published: recovery ...  Returns false if
  * nobody would get it, because clients are connected to another database, of
  * which it warns once in a session: a copy of a database works as the original.
