@@ -45,14 +45,14 @@ class Client {
 		const response = await fetch(`http://127.0.0.1:${this.port}/__ws/auth`, {
 			method: 'POST',
 			headers: { 'x-requested-with': 'svelte-adapter-uws', Origin: page, ...this.cookies() },
-		}).catch(() => ({ status: 0, ok: false }));
+		}).catch(() => ({ status: 0, ok: false, statusText: 'network error' }));
 		for (const cookie of response.headers?.getSetCookie() ?? []) {
 			const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie);
 			this.jar.set(name, value);
 		}
 		if (response.ok)
 			return true;
-		this.failure = { kind: 'auth-preflight', class: 'AUTH', status: response.status };
+		this.failure = { kind: 'auth-preflight', class: 'AUTH', status: response.status, reason: response.statusText || 'unauthorized' };
 		if (response.status >= 400 && response.status < 500)
 			this.status = 'failed';
 		else
@@ -148,6 +148,7 @@ describe('logins of the published client', limit, () => {
 					RETURN jsonb_build_object('id', request -> 'claims' ->> 'sub', 'exp', (request -> 'claims' -> 'exp'));
 				END IF;
 				IF request #>> '{cookies,session}' = 'broken' THEN RAISE EXCEPTION 'no'; END IF;
+				IF request #>> '{cookies,session}' = 'early' THEN PERFORM realtime.raise('RATE_LIMITED', 'Too early'); END IF;
 				SELECT * INTO own FROM app.session s WHERE s.id = request #>> '{cookies,session}';
 				IF own.id IS NULL THEN RETURN NULL; END IF;
 				IF own.banned THEN PERFORM realtime.raise('FORBIDDEN', 'You are banned'); END IF;
@@ -288,6 +289,101 @@ describe('logins of the published client', limit, () => {
 		assert.equal((await third.call('app/me')).data, 'max');
 		two[1].stop();
 		third.stop();
+	});
+
+	it('comes back when it was too early, asked first or not', limit, async () => {
+		for (const [auth, failed, code] of [[true, 503, undefined], [false, undefined, 4429]]) {
+			const one = client({ auth, jar: session('early') });
+
+			await until(() => one.failure?.status === 503 || one.closes.length > 0, 'a refusal');
+			assert.deepEqual([one.failure?.status, one.closes[0]], [failed, code]);
+			assert.notEqual(one.status, 'failed');
+			one.jar.set('session', 'good');
+			await until(() => one.status === 'open' && one.closes.length < one.opened, 'it to come in');
+			one.stop();
+		}
+	});
+
+	it('tells what may not be asked from what is to be asked otherwise', limit, async () => {
+		const ask = (method, headers = {}, body = undefined) => fetch(`http://127.0.0.1:${server.port}/__ws/auth`, { method, headers, body });
+		const other = await ask('GET');
+
+		assert.equal(other.status, 405);
+		assert.match(other.headers.get('allow'), /POST/);
+		assert.equal((await ask('POST', { 'x-requested-with': 'x', Cookie: 'session=good' }, 'y'.repeat(65 * 1024))).status, 413);
+		for (const [headers, status] of [[{ 'x-requested-with': 'XMLHttpRequest' }, 204], [{ 'sec-fetch-site': 'same-origin' }, 204],
+			[{ Origin: page }, 204], [{ 'sec-fetch-site': 'cross-site' }, 403], [{ Origin: 'null' }, 403], [{ Origin: `${page}:444` }, 403]]) {
+			const answer = await server.request('/__ws/auth', { method: 'POST', headers: { 'content-length': 0, Cookie: 'session=good', ...headers } });
+			assert.equal(answer.status, status, JSON.stringify(headers));
+		}
+	});
+
+	it('gets no cookie with the upgrade, which some proxies would end', limit, async () => {
+		const answer = await server.request('/ws', { headers: { Origin: page, Cookie: 'session=good', Connection: 'Upgrade', Upgrade: 'websocket',
+			'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' } });
+
+		assert.equal(answer.status, 101);
+		assert.equal(answer.headers['set-cookie'], undefined);
+		assert.equal(answer.headers['sec-websocket-protocol'], undefined);
+	});
+
+	it('comes back after each close that is not final, and not after those that are', limit, async () => {
+		for (const code of [1000, 1001, 1011, 1012, 1013, 4408, 4999]) {
+			const one = client({ headers: { Authorization: `Bearer ${token({ sub: `c${code}` })}` } });
+
+			await settled(one);
+			await one.call('app/me');
+			await server.psql(`SELECT realtime.disconnect('c${code}', code => ${code})`);
+			await until(() => one.opened === 2, `it to come back after ${code}`);
+			assert.deepEqual([one.closes, one.attempt, one.failure], [[code], 0, null]);
+			one.stop();
+		}
+		for (const code of [1008, 4401, 4403]) {
+			const one = client({ headers: { Authorization: `Bearer ${token({ sub: `c${code}` })}` } });
+
+			await settled(one);
+			await one.call('app/me');
+			await server.psql(`SELECT realtime.disconnect('c${code}', code => ${code}, reason => 'Out')`);
+			await until(() => one.status === 'failed', `it to be out after ${code}`);
+			assert.deepEqual([one.closes, one.opened, one.failure.reason], [[code], 1, 'Out']);
+		}
+		const large = client({ headers: { Authorization: `Bearer ${token({ sub: 'large' })}` } });
+		await settled(large);
+		await large.call('app/me');
+		large.socket.send('x'.repeat(2 * 1024 * 1024));
+		await until(() => large.opened === 2, 'it to come back');
+		assert.ok([1006, 1009].includes(large.closes[0]));
+		large.stop();
+	});
+
+	it('takes a refused upgrade for a broken connection', limit, async () => {
+		await server.psql(`CREATE FUNCTION app.shut(request jsonb) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+			SELECT realtime.hook('upgrade', 'app.shut(jsonb)')`);
+		const one = client({ headers: { Authorization: `Bearer ${token({ sub: 'dan' })}` } });
+
+		await until(() => one.closes.length >= 3, 'it to try again');
+		assert.deepEqual([[...new Set(one.closes)], one.opened, one.status === 'failed'], [[1006], 0, false]);
+		await server.psql(`SELECT realtime.hook('upgrade', NULL)`);
+		await until(() => one.status === 'open', 'it to come in');
+		one.stop();
+	});
+
+	it('asks again when the server was away, and comes in when it is back', limit, async () => {
+		const one = client({ auth: true, jar: session('good') });
+
+		await settled(one);
+		await one.call('app/me');
+		await server.pgCtl('stop', '-m', 'fast');
+		await until(() => one.failure?.status === 0, 'nobody to be there');
+		assert.deepEqual(one.failure, { kind: 'auth-preflight', class: 'AUTH', status: 0, reason: 'network error' });
+		assert.deepEqual([one.closes, one.status], [[1001], 'disconnected']);
+		const asked = one.asked;
+		await until(() => one.asked > asked, 'it to ask before each try');
+		await server.pgCtl('start');
+		await until(() => one.status === 'open', 'it to come in');
+		assert.equal((await one.call('app/me')).data, 'ann');
+		assert.equal(one.failure, null);
+		one.stop();
 	});
 
 	it('is disconnected for good, or to come back', limit, async () => {
