@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/resowner.h"
 
 #include "src/backend/after_commit.h"
@@ -26,6 +27,7 @@
 static bool declarations_changed = false;
 static bool events_removed = false;
 static bool settings_changed = false;
+static bool queries_changed = false;
 static RtRecheckScope to_recheck = RT_RECHECK_SCOPES;	/* that many = nothing */
 static bool wake_workers = false;
 static bool vacate_end = false;
@@ -49,6 +51,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	bool		changed = declarations_changed;
 	bool		removed = events_removed;
 	bool		settings = settings_changed;
+	bool		queries = queries_changed;
 	RtRecheckScope recheck = to_recheck;
 	bool		wake = wake_workers;
 
@@ -56,7 +59,8 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 		return;
 	if (vacate_end)
 		rt_database_vacate_end();
-	vacate_end = declarations_changed = events_removed = settings_changed = wake_workers = false;
+	vacate_end = declarations_changed = events_removed = settings_changed = false;
+	queries_changed = wake_workers = false;
 	to_recheck = RT_RECHECK_SCOPES;
 	if (!is_commit)
 		return;
@@ -70,6 +74,8 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	}
 	if (changed || wake)
 		rt_catalog_changed();
+	if (queries)
+		rt_changes_note_elsewhere();
 	if (recheck < RT_RECHECK_SCOPES)
 		recheck_everybody(recheck);
 	if (changed)
@@ -87,9 +93,21 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	}
 }
 
+/* Resources are released as at a commit, but nothing has changed yet. */
+static void
+on_transaction(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_PREPARE)
+		return;
+	declarations_changed = events_removed = settings_changed = false;
+	queries_changed = wake_workers = false;
+	to_recheck = RT_RECHECK_SCOPES;
+}
+
 void
 rt_after_commit_install(void)
 {
+	RegisterXactCallback(on_transaction, NULL);
 	RegisterResourceReleaseCallback(on_resource_release, NULL);
 }
 
@@ -103,6 +121,12 @@ void
 rt_after_commit_settings_changed(void)
 {
 	settings_changed = true;
+}
+
+void
+rt_after_commit_queries_changed(void)
+{
+	queries_changed = true;
 }
 
 void

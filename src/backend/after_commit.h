@@ -21,6 +21,9 @@ extern void rt_after_commit_recheck(RtRecheckScope scope);
 /* Settings of roles or of a database have changed. */
 extern void rt_after_commit_settings_changed(void);
 
+/* What live queries return may have changed: by settings, or in another database. */
+extern void rt_after_commit_queries_changed(void);
+
 /* Once this commits, kept events are removed, or their numbers say nothing more. */
 extern void rt_after_commit_events_removed(void);
 

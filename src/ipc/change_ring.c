@@ -61,6 +61,8 @@ typedef struct ChangeState
 	pg_atomic_uint32 recovered; /* prepared transactions of before the start are
 								 * listed */
 	pg_atomic_uint32 prepared_lost; /* there was no room for one in the list */
+	pg_atomic_uint64 elsewhere; /* commands in other databases */
+	pg_atomic_uint64 elsewhere_seen;	/* of these */
 	pg_atomic_uint32 prepared[FLEXIBLE_ARRAY_MEMBER];	/* ids; 0 = free */
 } ChangeState;
 
@@ -75,6 +77,7 @@ static struct
 	RtRingReader ring;
 	Snapshot	snapshot;
 	uint64		safe;			/* where the ring ended before the snapshot */
+	uint64		elsewhere;		/* the same of commands */
 	uint64		limit;			/* where the reading ends */
 	uint64		first_left;		/* the first change that it did not show, if any */
 	Left		left;
@@ -126,6 +129,8 @@ rt_change_ring_init(void)
 	state->left = (Left) {0};
 	pg_atomic_init_u32(&state->recovered, 0);
 	pg_atomic_init_u32(&state->prepared_lost, 0);
+	pg_atomic_init_u64(&state->elsewhere, 0);
+	pg_atomic_init_u64(&state->elsewhere_seen, 0);
 	for (int i = 0; i < prepared_max(); i++)
 		pg_atomic_init_u32(&state->prepared[i], InvalidTransactionId);
 }
@@ -299,6 +304,16 @@ any_prepared_is_over(Snapshot snapshot, bool take_off)
 	return any;
 }
 
+/* ---- other databases ---- */
+
+void
+rt_changes_note_elsewhere(void)
+{
+	pg_atomic_fetch_add_u64(&state->elsewhere, 1);
+	if (rt_changes_are_wanted())
+		rt_round_want();
+}
+
 /* ---- reading ---- */
 
 void
@@ -306,6 +321,8 @@ rt_changes_prepare(void)
 {
 	rt_round_take();
 	reading.safe = rt_byte_ring_position(ring);
+	reading.elsewhere = pg_atomic_read_u64(&state->elsewhere);
+	pg_read_barrier();			/* what was changed before it was counted is seen */
 }
 
 void
@@ -318,7 +335,14 @@ rt_changes_begin(Snapshot snapshot)
 	reading.limit = PG_UINT64_MAX;
 	reading.left.count = 0;
 	reading.repeats = false;
-	reading.everything = any_prepared_is_over(snapshot, false);
+	reading.everything = any_prepared_is_over(snapshot, false) ||
+		reading.elsewhere != pg_atomic_read_u64(&state->elsewhere_seen);
+}
+
+void
+rt_changes_leave_elsewhere(void)
+{
+	reading.elsewhere = pg_atomic_read_u64(&state->elsewhere_seen);
 }
 
 static void
@@ -425,6 +449,7 @@ rt_changes_end(void)
 	state->left = reading.left;
 	state->left.before = reading.ring.position;
 	(void) any_prepared_is_over(reading.snapshot, true);
+	pg_atomic_write_u64(&state->elsewhere_seen, reading.elsewhere);
 	reading.snapshot = NULL;
 }
 

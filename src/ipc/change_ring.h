@@ -97,11 +97,18 @@ extern void rt_changes_forget_prepared(TransactionId xid);
 extern void rt_changes_prepared_finished(void);
 
 /*
+ * A command has changed settings, or, in another database, what all of them share,
+ * and is committed, and its locks are gone: everything may have changed.
+ */
+extern void rt_changes_note_elsewhere(void);
+
+/*
  * The reader, see above.  next() returns RT_RING_OVERRUN once for changes that
  * are not there any more: everything may have changed.  What it returns is
  * valid until the next call.  Without end() the same is read again.
  */
 extern void rt_changes_prepare(void);
+extern void rt_changes_leave_elsewhere(void);	/* before begin(): to the next */
 extern void rt_changes_begin(Snapshot snapshot);
 extern RtRingRead rt_changes_next(const RtChange **change);
 extern void rt_changes_end(void);

@@ -49,6 +49,12 @@ END $$;
 CREATE FUNCTION app.fail() RETURNS text LANGUAGE plpgsql AS $$ BEGIN SET app.own = 'left'; EXECUTE 'SELECT nothing.at_all()'; END $$;
 CREATE FUNCTION app.rows() RETURNS json STABLE LANGUAGE sql AS $$ SELECT app.see() $$;
 CREATE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT current_setting('app.own', true) = 'red' $$;
+CREATE FUNCTION app.nap(seconds float8) RETURNS float8 STABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(seconds); RETURN seconds; END $$;
+CREATE FUNCTION app.nap_rows(ms integer) RETURNS json STABLE LANGUAGE sql AS $$ SELECT to_json(app.nap(ms / 1000.0)) $$;
+CREATE TABLE app.nap (id integer PRIMARY KEY, seconds float8);
+GRANT SELECT ON app.nap TO PUBLIC;
+SELECT realtime.stream('app/nap', 'nap:{ms}', 'app.nap_rows(integer)', merge => 'set'),
+	realtime.query('app/naps', 'SELECT id, app.nap(seconds) AS slept FROM app.nap', depends_on => '{app.nap}');
 SELECT realtime.rpc('app/see', 'app.see()'), realtime.rpc('app/see_sql', 'app.see_sql()'), realtime.rpc('app/change', 'app.change()'), realtime.rpc('app/fail', 'app.fail()'),
 	realtime.stream('app/rows', 'rows:{user_id}', 'app.rows()', merge => 'set'), realtime.topic('of:{what}', access => 'app.may(text)'),
 	realtime.query('app/events', 'SELECT id, at::text AS at FROM app.event');
@@ -124,6 +130,34 @@ for ([ red => '2026-01-01 13:00:00+01' ], [ plain => '2026-01-01 12:00:00+00' ])
 	my ($role, $expected) = @$_;
 	is(ws_wait($ws{$role}, sub { ($_->{event} // '') eq 'created' })->{data}{at}, $expected, "is told to $role as its settings say");
 }
+
+# Settings that change: what live queries have shown is shown anew
+sub told_at { my ($role) = @_; return ws_wait($ws{$role}, sub { ($_->{event} // '') =~ /^(?:updated|refreshed)$/ && $_->{topic} =~ /^query:app%2Fevents/ })->{data}; }
+sub at_of { my $data = told_at($_[0]); return ref $data eq 'ARRAY' ? $data->[0]{at} : $data->{at}; }
+sql(q{ALTER ROLE red SET TimeZone = 'Asia/Tokyo'});
+is(at_of('red'), '2026-01-01 21:00:00+09', 'when they change, rows that did not change are told as they are now');
+$node->safe_psql('elsewhere', q{ALTER ROLE red SET TimeZone = 'Asia/Kolkata'});
+is(at_of('red'), '2026-01-01 17:30:00+05:30', 'also when that was done in another database');
+sql(q{ALTER DATABASE postgres SET TimeZone = 'America/New_York'});
+is(at_of('plain'), '2026-01-01 07:00:00-05', 'and those of the database');
+sql(q{ALTER DATABASE postgres RESET TimeZone});
+is(at_of('plain'), '2026-01-01 12:00:00+00', 'back again');
+sql(q{ALTER ROLE red SET TimeZone = 'Europe/Vienna'});
+is(at_of('red'), '2026-01-01 13:00:00+01', 'all as before');
+
+# Times of loads and rounds
+sql(q{ALTER ROLE red SET statement_timeout = '200ms'});
+is(ws_call($ws{red}, 'app/nap', [1500], stream => JSON::PP::true)->{code}, 'TIMEOUT', 'statement_timeout ends loads');
+is(ws_call($ws{plain}, 'app/nap', [300], stream => JSON::PP::true)->{data}, 0.3, 'of this role');
+is(ws_call($ws{$_}, 'app/naps', [], stream => JSON::PP::true)->{ok}, JSON::PP::true, "a live query of $_") for qw(red plain);
+sql(q{INSERT INTO app.nap VALUES (1, 0.6)});
+is(ws_wait($ws{plain}, sub { ($_->{event} // '') eq 'created' && $_->{topic} =~ /naps/ })->{data}{id}, 1, 'a round takes its time');
+is(ws_wait($ws{red}, sub { ($_->{event} // '') eq 'error' && $_->{topic} =~ /^__system:query:app%2Fnaps/ })->{data}{code}, 'TIMEOUT', 'and that of this role');
+is(sql(q{SELECT hits > 0 FROM realtime.limits WHERE name = 'query_timeout'}), 't', 'which is counted');
+is(ws_call(client('red'), 'app/naps', [], stream => JSON::PP::true)->{code}, 'TIMEOUT', 'who asks for it is told the same');
+sql(q{ALTER ROLE red SET statement_timeout = 0});
+my $good = ws_wait($ws{red}, sub { ($_->{event} // '') =~ /^(?:created|refreshed)$/ && $_->{topic} =~ /naps/ })->{data};
+is((ref $good eq 'ARRAY' ? $good->[0] : $good)->{id}, 1, 'without it, it is made good');
 is(sql(q{SELECT realtime.call('app/see', user_data => '{"id": "u", "role": "red"}') ->> 'zone' || ' ' || current_setting('TimeZone')}), 'Europe/Vienna UTC', 'realtime.call() does the same, and leaves nothing');
 
 # Settings of the database and of the executor's role

@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/resowner.h"
 
+#include "src/backend/after_commit.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/trigger_argument.h"
 #include "src/backend/watch/plan.h"
@@ -220,20 +221,29 @@ changes_what_is_read(const Node *statement)
 	}
 }
 
+/* What all databases have in common. */
+static bool
+changes_roles(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_GrantRoleStmt:
+		case T_AlterRoleStmt:
+		case T_DropRoleStmt:
+			return true;
+		case T_RenameStmt:
+			return ((const RenameStmt *) statement)->renameType == OBJECT_ROLE;
+		default:
+			return false;
+	}
+}
+
 /* Or which rows it gives. */
 static bool
 changes_rows(const Node *statement)
 {
-	switch (nodeTag(statement))
-	{
-		case T_RefreshMatViewStmt:
-		case T_GrantStmt:
-		case T_GrantRoleStmt:
-		case T_AlterRoleStmt:
-			return true;
-		default:
-			return false;
-	}
+	return IsA(statement, RefreshMatViewStmt) || IsA(statement, GrantStmt) ||
+		changes_roles(statement);
 }
 
 static List *
@@ -325,6 +335,8 @@ settle(const Notes *mine, const Node *statement)
 		keep_triggers();
 	if (rt_publish_is_possible())
 		rt_watch_add_everything();
+	else if (changes_roles(statement))
+		rt_after_commit_queries_changed();
 }
 
 static void
@@ -338,6 +350,8 @@ after_command(RtCommand *command, void **notes)
 		if (((const TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED)
 			rt_changes_prepared_finished();
 	}
+	else if (IsA(statement, AlterRoleSetStmt) || IsA(statement, AlterDatabaseSetStmt))
+		rt_after_commit_queries_changed();	/* executors read them later */
 	else if (*notes != NULL || changes_what_is_read(statement) ||
 			 changes_rows(statement))
 		settle(*notes, statement);

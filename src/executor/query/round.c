@@ -41,6 +41,7 @@
 #include "src/executor/query/round.h"
 #include "src/executor/query/run.h"
 #include "src/executor/query/window.h"
+#include "src/executor/role_settings.h"
 #include "src/executor/session_reset.h"
 #include "src/guc.h"
 #include "src/ipc/change_ring.h"
@@ -524,6 +525,19 @@ rt_round_begin(void)
 	rt_query_round_wait(executor_number);
 }
 
+/*
+ * If settings have changed, with which this process has perhaps begun, what they
+ * change is for one that has the new ones.
+ */
+static void
+leave_if_outdated(void)
+{
+	if (!rt_session_settings_may_differ())
+		return;
+	rt_changes_leave_elsewhere();
+	rt_round_want();
+}
+
 void
 rt_round_do(RtQueryGroup *wanted)
 {
@@ -534,6 +548,7 @@ rt_round_do(RtQueryGroup *wanted)
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(round.context);
 	rt_changes_prepare();
+	leave_if_outdated();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rt_changes_begin(GetActiveSnapshot());
 	round.changes = read_changes();

@@ -9,10 +9,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "src/errcodes.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/query/events.h"
@@ -20,8 +22,10 @@
 #include "src/executor/query/run.h"
 #include "src/executor/query/tally.h"
 #include "src/executor/query/together.h"
+#include "src/executor/role_settings.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/query/run.h"
 
 #define TOGETHER_LEAST 4			/* groups; to ask for fewer one by one is as good */
@@ -131,6 +135,16 @@ run_query(void *arg)
 		expect(run, query, values);
 }
 
+/* As for a call: the role's statement_timeout makes the time shorter, never longer. */
+static void
+limit_time(void)
+{
+	int			most = rt_role_settings_get(GetUserId())->statement_timeout_ms;
+
+	if (most > 0 && most < realtime_query_timeout)
+		rt_deadline_arm(GetCurrentTimestamp() + (int64) most * 1000);
+}
+
 /* What is to be done as those who belong to a group. */
 typedef void (*RunFunction) (void *arg);
 
@@ -142,6 +156,7 @@ run_as_group(const RtGroupRun *run, RunFunction function, void *arg)
 	rt_query_group_key_session(&run->key, &session);
 	rt_identity_borrow(&nobodys_request, &session, run->key.user_data,
 					   strlen(run->key.user_data));
+	limit_time();
 	rt_query_wait_briefly();
 	function(arg);
 	rt_identity_give_back();
@@ -193,6 +208,8 @@ note_fault(RtGroupRun *run, MemoryContext context)
 	error = CopyErrorData();
 	if (rt_fault_from_error(&run->fault, error, &scene) && is_to_be_logged(run))
 		EmitErrorReport();
+	if (rt_code_from_wire(run->fault.code) == RT_CODE_TIMEOUT)
+		rt_limit_hit(RT_LIMIT_QUERY_TIMEOUT);
 	FlushErrorState();
 }
 
