@@ -11,22 +11,42 @@
  * what takes rights from roles, or rights to functions and schemas, and not for
  * each change of a table or a function: nobody wants all clients to come back
  * because a table was made that has a policy.
+ *
+ * What a transaction has done that was prepared for two phases is nobody's
+ * knowledge when it is committed, by another session or after a restart; but this
+ * sends the messages by which sessions forget what they have cached, and the one
+ * that commits gets them as all do.
  */
 #include "postgres.h"
 
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "src/backend/after_commit.h"
 #include "src/backend/rights.h"
 #include "src/guc.h"
 
 static void note_command(RtCommand *command, void **notes);
+static void after_command(RtCommand *command, void **notes);
 
 const RtCommandWatcher rt_rights_watcher = {
-	.before = note_command
+	.before = note_command,
+	.after = after_command
 };
+
+/* How often this session has been told to forget things. */
+typedef struct Changes
+{
+	uint64		shared;			/* roles and memberships */
+	uint64		functions;		/* and schemas */
+	uint64		relations;
+} Changes;
+
+static Changes changes;
 
 /* Of roles there is one set for all databases. */
 static bool
@@ -36,7 +56,7 @@ is_our_database(void)
 }
 
 static bool
-changes_row_security(const AlterTableStmt *statement)
+changes_what_is_seen(const AlterTableStmt *statement)
 {
 	ListCell   *cell;
 
@@ -48,6 +68,7 @@ changes_row_security(const AlterTableStmt *statement)
 			case AT_DisableRowSecurity:
 			case AT_ForceRowSecurity:
 			case AT_NoForceRowSecurity:
+			case AT_ChangeOwner:
 				return true;
 			default:
 				break;
@@ -86,7 +107,9 @@ is_revoke(Node *statement)
 static bool
 takes_away(Node *statement)
 {
-	return is_revoke(statement) && ((GrantStmt *) statement)->objtype != OBJECT_TABLE;
+	return (is_revoke(statement) && ((GrantStmt *) statement)->objtype != OBJECT_TABLE) ||
+		IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt) ||
+		IsA(statement, AlterOwnerStmt);
 }
 
 /* Whether it may hide rows, or tables. */
@@ -103,7 +126,9 @@ hides_rows(Node *statement)
 		case T_DropStmt:
 			return ((DropStmt *) statement)->removeType == OBJECT_POLICY;
 		case T_AlterTableStmt:
-			return changes_row_security((AlterTableStmt *) statement);
+			return changes_what_is_seen((AlterTableStmt *) statement);
+		case T_ViewStmt:
+			return ((ViewStmt *) statement)->replace;
 		default:
 			return false;
 	}
@@ -121,9 +146,18 @@ takes_from_role(Node *statement)
 			return changes_role((AlterRoleStmt *) statement);
 		case T_DropRoleStmt:
 			return true;
+		case T_RenameStmt:
+			return ((RenameStmt *) statement)->renameType == OBJECT_ROLE;
 		default:
 			return false;
 	}
+}
+
+/* What a function says may depend on settings. */
+static bool
+changes_settings(Node *statement)
+{
+	return IsA(statement, AlterRoleSetStmt) || IsA(statement, AlterDatabaseSetStmt);
 }
 
 static bool
@@ -133,13 +167,87 @@ replaces_function(Node *statement)
 		(IsA(statement, CreateFunctionStmt) && ((CreateFunctionStmt *) statement)->replace);
 }
 
+/* ---- prepared transactions ---- */
+
+static bool
+commits_prepared(Node *statement)
+{
+	return IsA(statement, TransactionStmt) &&
+		((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+}
+
+static void
+on_shared_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	changes.shared++;
+}
+
+static void
+on_function_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	changes.functions++;
+}
+
+static void
+on_relation_change(Datum arg, Oid relation)
+{
+	changes.relations++;
+}
+
+static void
+watch_changes(void)
+{
+	static bool watching = false;
+
+	if (watching)
+		return;
+	watching = true;
+	CacheRegisterSyscacheCallback(AUTHOID, on_shared_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, on_shared_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, on_function_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, on_function_change, (Datum) 0);
+	CacheRegisterRelcacheCallback(on_relation_change, (Datum) 0);
+}
+
+static Changes *
+begin_looking(RtCommand *command)
+{
+	Changes    *before = MemoryContextAlloc(rt_command_memory(command), sizeof(Changes));
+
+	watch_changes();
+	AcceptInvalidationMessages();
+	*before = changes;
+	return before;
+}
+
+/* What may have been taken away is taken for it. */
+static void
+after_command(RtCommand *command, void **notes)
+{
+	const Changes *before = *notes;
+
+	if (before == NULL)
+		return;
+	AcceptInvalidationMessages();
+	if (before->shared != changes.shared ||
+		(before->functions != changes.functions && is_our_database()))
+		rt_after_commit_recheck(RT_RECHECK_ALL);
+	else if (before->relations != changes.relations && is_our_database())
+		rt_after_commit_recheck(RT_RECHECK_NAMES);
+}
+
+/* ---- all of them ---- */
+
 static void
 note_command(RtCommand *command, void **notes)
 {
 	Node	   *statement = command->statement;
 
-	if (takes_from_role(statement) || (takes_away(statement) && is_our_database()))
+	if (commits_prepared(statement))
+		*notes = begin_looking(command);
+	else if (takes_from_role(statement) || (takes_away(statement) && is_our_database()))
 		rt_after_commit_recheck(RT_RECHECK_ALL);
-	else if ((hides_rows(statement) || replaces_function(statement)) && is_our_database())
+	else if (changes_settings(statement) ||
+			 ((hides_rows(statement) || replaces_function(statement)) && is_our_database()))
 		rt_after_commit_recheck(RT_RECHECK_NAMES);
 }

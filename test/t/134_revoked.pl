@@ -14,7 +14,8 @@ use RealtimeTest;
 use RealtimeToken;
 
 my $secret = 'a secret of more than thirty-two bytes, as it should be';
-my $node = life_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.jwt_secret' => $secret);
+my $node = life_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.jwt_secret' => $secret,
+	'max_prepared_transactions' => 4);
 
 $node->safe_psql('postgres', q{
 CREATE ROLE red; CREATE ROLE blue; CREATE ROLE reader;
@@ -59,7 +60,7 @@ sub taken_away
 	my @gone = @{ $option{gone} // ['red'] };
 	my @stay = grep { my $role = $_; !grep { $_ eq $role } @gone } qw(red blue);
 	my $began = time;
-	sql($take);
+	ref $take ? $take->(\%ws) : sql($take);
 	for my $role (@gone)
 	{
 		my $denial = ws_wait($ws{$role}, sub { ($_->{type} // '') eq 'subscribe-denied' && $_->{topic} eq 'of:a' });
@@ -95,6 +96,70 @@ taken_away('row-level security that is switched on for good', 'FORBIDDEN', q{BEG
 	q{CREATE POLICY all_of_them ON app.secret USING (true)}, gone => [qw(red blue)]);
 taken_away('a word', 'FORBIDDEN', q{BEGIN; DELETE FROM app.secret; SELECT realtime.recheck('u-red', 'of:a'); SELECT realtime.recheck('u-blue'); COMMIT}, q{INSERT INTO app.secret VALUES ('of:a', 'red')}, gone => [qw(red blue)]);
 
+# What a transaction has taken away that was prepared: when it is committed, by whomever
+sub prepared
+{
+	my ($name, $take, $give, %option) = @_;
+	taken_away("$name, in two phases", 'FORBIDDEN', sub {
+		my ($ws) = @_;
+		sql("BEGIN; $take; PREPARE TRANSACTION 'taken'");
+		$option{between}->($ws) if $option{between};
+		sql(q{COMMIT PREPARED 'taken'});
+	}, $give, %option);
+	return;
+}
+prepared('membership of a role', q{REVOKE reader FROM red}, q{GRANT reader TO red}, between => sub {
+	my ($ws) = @_;
+	sql(q{SELECT realtime.publish('of:a', 'not yet')});
+	is(ws_wait($ws->{$_}, sub { defined $_->{event} })->{event}, 'not yet', "$_ gets what comes before") for qw(red blue) });
+prepared('a grant on a table', q{REVOKE SELECT ON app.secret FROM reader}, q{GRANT SELECT ON app.secret TO reader}, gone => [qw(red blue)]);
+prepared('a policy', q{CREATE POLICY not_red ON app.secret AS RESTRICTIVE USING (current_user <> 'red')}, q{DROP POLICY not_red ON app.secret});
+prepared('the function', q{CREATE OR REPLACE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT current_user <> 'red' $$},
+	q{CREATE OR REPLACE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT EXISTS (SELECT FROM app.secret s WHERE s.topic = may.topic) $$});
+sql(q{BEGIN; REVOKE reader FROM red; PREPARE TRANSACTION 'undone'});
+my %undone = subscribed();
+sql(q{ROLLBACK PREPARED 'undone'; BEGIN; INSERT INTO app.secret VALUES ('of:b'); PREPARE TRANSACTION 'rows'});
+sql(q{COMMIT PREPARED 'rows'});
+sql(q{SELECT realtime.publish('of:a', 'still')});
+is(ws_wait($undone{$_}, sub { ($_->{type} // '') eq 'subscribe-denied' || defined $_->{event} })->{event}, 'still', "$_: what is not committed, or only rows, takes nothing") for qw(red blue);
+ws_close($_) for values %undone;
+
+# Attributes of a role, its name, what it owns, its settings
+sql(q{ALTER POLICY all_of_them ON app.secret USING (current_user <> 'red'); ALTER ROLE red BYPASSRLS});
+taken_away('BYPASSRLS', 'FORBIDDEN', q{ALTER ROLE red NOBYPASSRLS}, q{ALTER ROLE red BYPASSRLS});
+sql(q{ALTER POLICY all_of_them ON app.secret USING (true); ALTER ROLE red NOBYPASSRLS});
+taken_away('all grants of a role', 'FORBIDDEN', q{DROP OWNED BY reader}, q{GRANT SELECT ON app.secret TO reader}, gone => [qw(red blue)]);
+sql(q{CREATE VIEW app.seen AS SELECT topic FROM app.secret; GRANT SELECT ON app.seen TO reader; CREATE ROLE owner;
+	CREATE OR REPLACE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT EXISTS (SELECT FROM app.seen s WHERE s.topic = may.topic) $$});
+taken_away('a view that is replaced', 'FORBIDDEN', q{CREATE OR REPLACE VIEW app.seen AS SELECT topic FROM app.secret WHERE current_user <> 'red'},
+	q{CREATE OR REPLACE VIEW app.seen AS SELECT topic FROM app.secret});
+taken_away('the owner of a view', 'FORBIDDEN', q{ALTER VIEW app.seen OWNER TO owner}, q{ALTER VIEW app.seen OWNER TO CURRENT_USER}, gone => [qw(red blue)]);
+sql(q{CREATE OR REPLACE FUNCTION app.may(topic text) RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT coalesce(current_setting('app.closed', true), '') <> 'yes' AND EXISTS (SELECT FROM app.secret s WHERE s.topic = may.topic) $$});
+taken_away('a setting of a role', 'FORBIDDEN', q{ALTER ROLE red SET app.closed = 'yes'}, q{ALTER ROLE red RESET app.closed});
+
+# A role that is none any more: its connections have nobody to be
+for my $end ([ 'dropped', q{DROP OWNED BY fading; DROP ROLE fading} ], [ 'renamed', q{ALTER ROLE fading RENAME TO faded} ])
+{
+	my ($how, $take) = @$end;
+	sql(q{CREATE ROLE fading; GRANT reader TO fading; GRANT fading TO realtime_executor});
+	my %there = (%{ { subscribed() } }, fading => client('fading'));
+	is(ws_subscribe($there{fading}, $_)->{type}, 'subscribed', "a role: $_") for qw(of:a open:end);
+	sql($take);
+	ok(ends_or_denied($there{fading}), "a role that is $how: its connection is refused, or ends");
+	sql(q{SELECT realtime.publish('of:a', 'secret')});
+	is(ws_wait($there{blue}, sub { defined $_->{event} })->{event}, 'secret', "$how: others get on");
+	ok(!eval { grep { ($_->{event} // '') eq 'secret' } ws_quiet($there{fading}) }, "$how: it gets nothing of it");
+	ok(!eval { ws_call($there{fading}, 'app/echo', ['x'])->{ok} }, "$how: and calls nothing");
+	ws_close($_) for @there{qw(red blue)};
+}
+sub ends_or_denied
+{
+	my ($ws) = @_;
+	my $denial = eval { ws_wait($ws, sub { ($_->{type} // '') eq 'subscribe-denied' && $_->{topic} eq 'of:a' }) };
+	note($denial ? "denied: $denial->{reason}" : "ended: $@");
+	return $denial || $@ =~ /closed/;
+}
+
 # The token
 my $ws = client('red', color => 'good');
 is(ws_subscribe($ws, 'color:a')->{type}, 'subscribed', 'what the token lets see');
@@ -114,6 +179,27 @@ sql(q{SELECT realtime.publish('of:a', 'still'); SELECT realtime.publish('rows', 
 is(ws_wait($ws{$_}, sub { ($_->{type} // '') eq 'subscribe-denied' || defined $_->{event} })->{event}, 'still', "$_ gets on") for qw(red blue);
 is(ws_wait($follower, sub { defined $_->{event} && $_->{topic} eq 'rows' })->{event}, 'created', 'and so does who follows a stream');
 
+# Guards of a module: for who comes from now on
+sql(q{CREATE FUNCTION app.nobody() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false'});
+sql(q{SELECT realtime.guard('app', '{app.nobody()}')});
+my $newcomer = client('blue');
+ok(poll_until(sub { ws_call($newcomer, 'app/rows', [], stream => JSON::PP::true)->{code} eq 'FORBIDDEN' }), 'a guard that is declared refuses who comes');
+is(ws_call($follower, 'app/echo', ['x'])->{code}, 'FORBIDDEN', 'and every call of those who are there');
+sql(q{SELECT realtime.publish('rows', 'created', '{"id": 3}')});
+is(ws_wait($follower, sub { defined $_->{event} && $_->{topic} eq 'rows' })->{data}{id}, 3, 'who follows goes on');
+sql(q{SELECT realtime.recheck('u-blue')});
+is(ws_close_code($follower), 4408, 'until it is asked again');
+$follower = client('blue');
+is(ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{code}, 'FORBIDDEN', 'which it does not survive');
+sql(q{SELECT realtime.guard('app')});
+ok(poll_until(sub { ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{ok} }), 'without the guard it does');
+
+# Attributes that are about logins: nobody logs in as these
+sql(q{ALTER ROLE blue NOLOGIN; ALTER ROLE blue CONNECTION LIMIT 0; ALTER ROLE blue VALID UNTIL '2020-01-01'; ALTER ROLE blue PASSWORD 'x'});
+sql(q{SELECT realtime.publish('rows', 'created', '{"id": 4}')});
+is(ws_wait($follower, sub { defined $_->{event} && $_->{topic} eq 'rows' })->{data}{id}, 4, 'NOLOGIN and its like change nothing');
+is(ws_call($follower, 'app/echo', ['x'])->{data}, 'x', 'for calls either');
+
 # Who follows a stream comes back, and is asked
 sql(q{CREATE TABLE app.more (n integer); ALTER TABLE app.more ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.more USING (true)});
 is(ws_call($follower, 'app/echo', ['x'])->{data}, 'x', 'for a policy of some table nobody has to');
@@ -123,8 +209,22 @@ $follower = client('blue');
 is(ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{code}, 'FORBIDDEN', 'and those who may not stay out');
 sql(q{GRANT reader TO blue});
 ok(poll_until(sub { ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{ok} }), 'until they may');
+sql(q{BEGIN; REVOKE reader FROM blue; PREPARE TRANSACTION 'blue'});
+is(ws_call($follower, 'app/echo', ['x'])->{data}, 'x', 'not when it is only prepared');
+sql(q{COMMIT PREPARED 'blue'});
+is(ws_close_code($follower), 4408, 'but when that is committed');
+sql(q{GRANT reader TO blue});
+$follower = client('blue');
+ok(poll_until(sub { ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{ok} }), 'again');
 sql(q{SELECT realtime.recheck('u-blue')});
 is(ws_close_code($follower), 4408, 'so does a word');
+
+# Prepared before the server was started again, and committed after it
+sql(q{BEGIN; REVOKE reader FROM red; PREPARE TRANSACTION 'long ago'});
+$node->restart;
+wait_for_gateway($node);
+wait_for_call($node, 'app/echo', ['x']);
+taken_away('what was prepared before a restart', 'FORBIDDEN', q{COMMIT PREPARED 'long ago'}, q{GRANT reader TO red});
 
 no_crash($node);
 done_testing();
