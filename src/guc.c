@@ -97,6 +97,9 @@ int			realtime_query_check = RT_QUERY_CHECK_OFF;
 int			realtime_queue_depth = 4096;
 int			realtime_rate_identities = 5000;
 bool		realtime_recycle_executors = true;
+int			realtime_cursor_interval = 50;
+int			realtime_cursor_memory = 8 * 1024;
+int			realtime_cursor_ttl = 30000;
 int			realtime_presence_grace = 5000;
 int			realtime_presence_heartbeat = 30000;
 int			realtime_presence_memory = 16 * 1024;
@@ -465,6 +468,15 @@ define_limits(void)
 	define_int("realtime.query_tally_rows",
 			   "Rows of a group from which on live queries count what has changed in it instead of reading it.",
 			   &realtime_query_tally_rows, 0, INT_MAX, PGC_SIGHUP, 0);
+	define_int("realtime.cursor_interval",
+			   "Time between positions of a cursor that others are told.",
+			   &realtime_cursor_interval, 0, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.cursor_memory",
+			   "Shared memory for where cursors are.",
+			   &realtime_cursor_memory, 1024, 64 * 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB);
+	define_int("realtime.cursor_ttl",
+			   "Time after which a cursor that does not move is gone.",
+			   &realtime_cursor_ttl, 100, 24 * 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.presence_grace",
 			   "Time for which who is present stays so without a connection.",
 			   &realtime_presence_grace, 0, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS);

@@ -61,6 +61,9 @@ extern int	realtime_connection_memory; /* kB */
 extern int	realtime_gateway_memory;	/* kB */
 extern int	realtime_max_members;
 extern int	realtime_max_payload;	/* bytes */
+extern int	realtime_cursor_interval;	/* ms */
+extern int	realtime_cursor_memory; /* kB */
+extern int	realtime_cursor_ttl;	/* ms */
 extern int	realtime_presence_grace;	/* ms */
 extern int	realtime_presence_heartbeat;	/* ms, 0 = none */
 extern int	realtime_presence_memory;	/* kB */

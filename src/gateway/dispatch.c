@@ -10,6 +10,7 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/asker.h"
+#include "src/gateway/cursor.h"
 #include "src/gateway/departure.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
@@ -333,6 +334,12 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 			break;
 		case RT_ENVELOPE_REPLY:
 			rt_push_reply_frame(connection, text, &envelope);
+			break;
+		case RT_ENVELOPE_CURSOR:
+			rt_cursor_frame(connection, text, &envelope);
+			break;
+		case RT_ENVELOPE_CURSOR_SNAPSHOT:
+			rt_cursor_snapshot_frame(connection, text, &envelope);
 			break;
 		case RT_ENVELOPE_IGNORED:
 			dispatch_unknown(connection, text, len, binary);

@@ -27,6 +27,7 @@
 #include "utils/ps_status.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/cursor.h"
 #include "src/gateway/departure.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/door/allowed_host.h"
@@ -63,6 +64,7 @@
 #include "src/ipc/busy_topic.h"
 #include "src/ipc/client.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/cursor.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
@@ -253,6 +255,7 @@ run_turn(void)
 	rt_orders_carry_out();
 	rt_pushes_send();
 	rt_presence_tell();
+	rt_cursors_tell();
 	rt_health_look();
 	if (rt_withheld_for_events() && fanout == RT_FANOUT_IDLE)
 		fanout = deliver_before_answers();
@@ -327,7 +330,7 @@ durable_timeout(void)
 	return Max(1, Min(STANDBY_POLL_MAX_MS, (rt_gateway.now_ms - confirmed_ms) / 10));
 }
 
-/* How long to sleep, but for presence: -1 = until something happens. */
+/* How long to sleep, but for who is present and cursors: -1 = until something happens. */
 static long
 own_timeout(RtFanoutResult fanout, bool polls)
 {
@@ -354,12 +357,16 @@ own_timeout(RtFanoutResult fanout, bool polls)
 }
 
 static long
+earlier(long a, long b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static long
 next_timeout(RtFanoutResult fanout, bool polls)
 {
-	long		own = own_timeout(fanout, polls);
-	long		presence = rt_presence_timeout();
-
-	return own < 0 || (presence >= 0 && presence < own) ? presence : own;
+	return earlier(own_timeout(fanout, polls),
+				   earlier(rt_presence_timeout(), rt_cursors_timeout()));
 }
 
 static void
@@ -438,6 +445,7 @@ leave(int code, Datum arg)
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_clients_reset(rt_gateway.index);
 	rt_presence_abandon(rt_gateway.index, rt_clock_ms() + realtime_presence_grace);
+	rt_cursors_abandon(rt_gateway.index, rt_clock_ms());
 	rt_pushes_abandon(&(RtPushTarget) {.gateway = rt_gateway.index});
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
@@ -513,6 +521,7 @@ init_gateway(int index)
 	rt_members_inherit();
 	rt_departures_inherit();
 	rt_presence_start();
+	rt_cursors_start();
 	rt_groups_init();
 	rt_tails_init();
 	rt_http_asks_init();

@@ -15,6 +15,7 @@
 
 #include "src/errcodes.h"
 #include "src/gateway/ask.h"
+#include "src/gateway/cursor.h"
 #include "src/gateway/departure.h"
 #include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
@@ -174,6 +175,7 @@ become(RtConnection *connection, int session)
 		rt_recheck_connection(connection);
 	rt_session_release(before, RT_SESSION_GATEWAY);
 	rt_presence_rename(connection);
+	rt_cursor_rename(connection);
 	if (!rt_recipient_enroll(connection))
 		rt_connection_close(connection, RT_CLOSE_TRY_AGAIN, "Please try again");
 }

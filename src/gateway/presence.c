@@ -27,7 +27,6 @@
 #include "src/guc.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/presence.h"
-#include "src/ipc/presence_command.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/session.h"
 
@@ -544,16 +543,9 @@ update(RtConnection *connection, RtText topic, RtText data)
 }
 
 void
-rt_presence_command(RtConnection *connection, RtText bytes)
+rt_presence_command(RtConnection *connection, RtCommandVerb verb, RtText topic, RtText data)
 {
-	RtPresenceCommand command;
-	RtText		topic = {bytes.ptr + sizeof(command), 0};
-	RtText		data;
-
-	memcpy(&command, bytes.ptr, sizeof(command));
-	topic.len = command.topic_len;
-	data = (RtText) {topic.ptr + topic.len, command.data_len};
-	switch ((RtPresenceVerb) command.verb)
+	switch (verb)
 	{
 		case RT_PRESENCE_JOIN:
 			if (join(connection, topic, data))
@@ -570,6 +562,8 @@ rt_presence_command(RtConnection *connection, RtText bytes)
 			break;
 		case RT_PRESENCE_PART_ALL:
 			part_all(connection);
+			break;
+		default:
 			break;
 	}
 }

@@ -7,6 +7,7 @@
 
 #include "src/gateway/topic/stream_answer.h"
 #include "src/gateway/topic/subscription.h"
+#include "src/ipc/command.h"
 
 extern void rt_presence_start(void);
 
@@ -26,7 +27,8 @@ extern void rt_presence_arrive(RtConnection *connection, const RtStreamAnswer *a
 extern RtText rt_presence_topic(const RtStreamAnswer *answer);
 
 /* What a transaction orders for a connection: see executor/presence.c. */
-extern void rt_presence_command(RtConnection *connection, RtText command);
+extern void rt_presence_command(RtConnection *connection, RtCommandVerb verb, RtText topic,
+								RtText data);
 
 /* It is somebody else from now on; it ends, without a word.  Neither throws. */
 extern void rt_presence_rename(RtConnection *connection);

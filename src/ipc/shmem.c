@@ -19,6 +19,7 @@
 #include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
 #include "src/ipc/commit_slot.h"
+#include "src/ipc/cursor.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/limit.h"
@@ -73,6 +74,7 @@ static const SharedArea areas[] = {
 	{rt_clients_size, rt_clients_init},
 	{rt_pushes_size, rt_pushes_init},
 	{rt_presence_size, rt_presence_init},
+	{rt_cursors_size, rt_cursors_init},
 	{rt_sessions_size, rt_sessions_init},
 	{rt_ring_size, rt_ring_init},
 	{rt_unflushed_size, rt_unflushed_init},
@@ -110,6 +112,8 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimePush", 1);
 	RequestNamedLWLockTranche("RealtimePresence", 1);
 	RequestNamedLWLockTranche("RealtimePresenceMemory", 1);
+	RequestNamedLWLockTranche("RealtimeCursor", 1);
+	RequestNamedLWLockTranche("RealtimeCursorMemory", 1);
 	RequestNamedLWLockTranche("RealtimeParking", 1);
 	RequestNamedLWLockTranche("RealtimePathStat", 1);
 	RequestNamedLWLockTranche("RealtimeRate", 1);

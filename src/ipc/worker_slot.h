@@ -52,6 +52,9 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 ring_lag;	/* bytes of events that it has not read */
 	pg_atomic_uint64 ring_position; /* up to where it has */
 	pg_atomic_uint64 ring_overruns;
+	pg_atomic_uint64 cursor_moves;	/* positions that clients have sent */
+	pg_atomic_uint64 cursor_throttled;	/* of these: instead of one that waited */
+	pg_atomic_uint64 cursor_frames; /* with positions, sent */
 	pg_atomic_uint64 publish_rate;	/* events per second, with or without
 									 * subscribers */
 } RtGatewayCounters;

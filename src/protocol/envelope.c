@@ -35,6 +35,7 @@
 	M(TOPICS, "topics") \
 	M(CURSOR, "cursor") \
 	M(VERSION, "version") \
+	M(POSITION, "position") \
 	M(SESSION_ID, "sessionId") \
 	M(SEQUENTIAL, "sequential") \
 	M(LAST_SEEN, "lastSeenSeqs") \
@@ -66,7 +67,7 @@ static const MemberName member_names[MEMBER_COUNT] = {
 /* The first name that is at least so long. */
 static const uint8_t first_of_len[NAME_MAX_LEN + 1] = {
 	MEMBER_ID, MEMBER_ID, MEMBER_ID, MEMBER_RPC, MEMBER_TYPE, MEMBER_BATCH,
-	MEMBER_STREAM, MEMBER_VERSION, MEMBER_SESSION_ID, MEMBER_SESSION_ID,
+	MEMBER_STREAM, MEMBER_VERSION, MEMBER_POSITION, MEMBER_SESSION_ID,
 	MEMBER_SEQUENTIAL, MEMBER_LAST_SEEN, MEMBER_LAST_SEEN,
 	MEMBER_SCHEMA_VERSION, MEMBER_IDEMPOTENCY_KEY
 };
@@ -85,7 +86,9 @@ static const ControlName control_names[] = {
 	{"resume", RT_ENVELOPE_RESUME},
 	{"reply", RT_ENVELOPE_REPLY},
 	{"replay", RT_ENVELOPE_REPLAY},
-	{"auth", RT_ENVELOPE_AUTH}
+	{"auth", RT_ENVELOPE_AUTH},
+	{"cursor", RT_ENVELOPE_CURSOR},
+	{"cursor-snapshot", RT_ENVELOPE_CURSOR_SNAPSHOT}
 };
 
 static bool gather_members(const char *text, RtSpan object, RtSpan *members);
@@ -327,6 +330,7 @@ read_control(const char *text, uint32_t len, const RtSpan *members,
 			/* FALLTHROUGH */
 		case RT_ENVELOPE_SUBSCRIBE:
 		case RT_ENVELOPE_UNSUBSCRIBE:
+		case RT_ENVELOPE_CURSOR_SNAPSHOT:
 			envelope->topic = members[MEMBER_TOPIC];
 			return envelope->topic.len > 0 ? kind : RT_ENVELOPE_IGNORED;
 		case RT_ENVELOPE_SUBSCRIBE_BATCH:
@@ -344,6 +348,12 @@ read_control(const char *text, uint32_t len, const RtSpan *members,
 			envelope->data = members[MEMBER_DATA];
 			envelope->error = string_only(text, members[MEMBER_ERROR]);
 			return envelope->ref.len > 0 ? kind : RT_ENVELOPE_IGNORED;
+		case RT_ENVELOPE_CURSOR:
+			envelope->topic = members[MEMBER_TOPIC];
+			envelope->data = members[MEMBER_DATA].len > 0 ? members[MEMBER_DATA] :
+				members[MEMBER_POSITION];
+			return envelope->topic.len > 0 && envelope->data.len > 0 ? kind :
+				RT_ENVELOPE_IGNORED;
 		case RT_ENVELOPE_AUTH:
 			envelope->token = string_only(text, members[MEMBER_TOKEN]);
 			return envelope->token.len > 0 ? kind : RT_ENVELOPE_IGNORED;

@@ -29,7 +29,9 @@ typedef enum RtEnvelopeKind
 	RT_ENVELOPE_RESUME,
 	RT_ENVELOPE_REPLY,			/* answer to a push request */
 	RT_ENVELOPE_REPLAY,			/* plain-topic replay request */
-	RT_ENVELOPE_AUTH			/* who it is from now on */
+	RT_ENVELOPE_AUTH,			/* who it is from now on */
+	RT_ENVELOPE_CURSOR,			/* where its cursor is */
+	RT_ENVELOPE_CURSOR_SNAPSHOT /* where are all of them? */
 } RtEnvelopeKind;
 
 /* What is wrong with a call, in the order in which it is looked for. */
@@ -73,15 +75,15 @@ typedef struct RtEnvelope
 	bool		caps_batch;		/* HELLO: the client takes batched events */
 	bool		caps_parts;		/* HELLO: and long values in parts */
 	bool		caps_pos;		/* HELLO: and positions of live queries */
-	RtSpan		topic;			/* SUBSCRIBE, UNSUBSCRIBE, REPLAY: any JSON,
-								 * never absent */
+	RtSpan		topic;			/* SUBSCRIBE, UNSUBSCRIBE, REPLAY, CURSOR,
+								 * CURSOR_SNAPSHOT: any JSON, never absent */
 	RtSpan		topics;			/* SUBSCRIBE_BATCH: a JSON array */
 	RtSpan		ref;			/* number or string, to be echoed; else absent,
 								 * but never so in a REPLY */
 	RtSpan		token;			/* AUTH: string */
 	RtSpan		session_id;		/* RESUME: string */
 	RtSpan		last_seen;		/* RESUME: object topic -> number */
-	RtSpan		data;			/* REPLY: any JSON */
+	RtSpan		data;			/* REPLY, CURSOR (never absent): any JSON */
 	RtSpan		error;			/* REPLY: string */
 	RtSpan		since;			/* REPLAY: number */
 	RtSpan		req_id;			/* REPLAY: number */

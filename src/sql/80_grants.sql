@@ -120,6 +120,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.presence_watch(text),
 	realtime.room_publish(text, jsonb),
 	realtime.presence_leave(text),
+	realtime.cursor_join(text, jsonb),
+	realtime.cursor_watch(text),
+	realtime.cursor_leave(text),
+	realtime.cursor_update(text, jsonb),
+	realtime.cursor_remove(text),
 	realtime.mark_degraded(text, text),
 	realtime.mark_recovered(text),
 	realtime.throttle(text, text, jsonb, interval),
@@ -134,13 +139,15 @@ GRANT EXECUTE ON FUNCTION
 	realtime.seq(text),
 	realtime.presence(text),
 	realtime.presence_count(text),
+	realtime.stat_get_cursors(text),
+	realtime.cursor_list(text),
 	realtime.subscribers(text)
 	TO realtime_publisher, pg_database_owner, realtime_admin;
 
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.stat_presence, realtime.breakers,
+	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.stat_presence, realtime.stat_cursor, realtime.breakers,
 	realtime.limits
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
@@ -155,6 +162,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_handler(),
 	realtime.stat_get_connections(),
 	realtime.stat_get_presence(),
+	realtime.stat_get_cursor(),
 	realtime.lookup(text),
 	realtime.stat_get_breakers(),
 	realtime.metrics_text(boolean),

@@ -477,6 +477,26 @@ reads_reply(void)
 }
 
 static void
+reads_cursor(void)
+{
+	CHECK(parse("{\"type\":\"cursor\",\"topic\":\"t\",\"data\":{\"x\":1}}") ==
+		  RT_ENVELOPE_CURSOR);
+	CHECK(span_is(envelope.topic, "\"t\"") && span_is(envelope.data, "{\"x\":1}"));
+	CHECK(parse("{\"type\":\"cursor\",\"topic\":\"t\",\"position\":[1,2]}") ==
+		  RT_ENVELOPE_CURSOR);
+	CHECK(span_is(envelope.data, "[1,2]"));
+	CHECK(parse("{\"type\":\"cursor\",\"topic\":\"t\",\"position\":1,\"data\":2}") ==
+		  RT_ENVELOPE_CURSOR);
+	CHECK(span_is(envelope.data, "2"));
+	CHECK(parse("{\"type\":\"cursor\",\"topic\":\"t\"}") == RT_ENVELOPE_IGNORED);
+	CHECK(parse("{\"type\":\"cursor\",\"data\":1}") == RT_ENVELOPE_IGNORED);
+	CHECK(parse("{\"type\":\"cursor-snapshot\",\"topic\":\"t\"}") ==
+		  RT_ENVELOPE_CURSOR_SNAPSHOT);
+	CHECK(span_is(envelope.topic, "\"t\""));
+	CHECK(parse("{\"type\":\"cursor-snapshot\"}") == RT_ENVELOPE_IGNORED);
+}
+
+static void
 reads_replay(void)
 {
 	CHECK(parse("{\"type\":\"replay\",\"topic\":\"t\",\"since\":5,"
@@ -516,6 +536,7 @@ bounds_control_frames(void)
 		{"{\"type\":\"unsubscribe\",\"topic\":\"t\"}", RT_ENVELOPE_UNSUBSCRIBE,
 		true},
 		{"{\"type\":\"replay\",\"topic\":\"t\"}", RT_ENVELOPE_REPLAY, true},
+		{"{\"type\":\"cursor\",\"topic\":\"t\",\"data\":1}", RT_ENVELOPE_CURSOR, true},
 		{"{\"type\":\"resume\"}", RT_ENVELOPE_RESUME, false},
 		{"{\"type\":\"auth\",\"token\":\"\"}", RT_ENVELOPE_AUTH, false},
 		{"{\"type\":\"reply\",\"ref\":1}", RT_ENVELOPE_REPLY, false},
@@ -561,6 +582,7 @@ finds_every_member_name(void)
 		CASE("{\"type\":\"resume\",\"lastSeenSeqs\":{}}", last_seen),
 		CASE("{\"type\":\"reply\",\"ref\":1,\"data\":1}", data),
 		CASE("{\"type\":\"reply\",\"ref\":1,\"error\":\"\"}", error),
+		CASE("{\"type\":\"cursor\",\"topic\":\"t\",\"position\":1}", data),
 		CASE("{\"type\":\"replay\",\"topic\":1,\"since\":1}", since),
 		CASE("{\"type\":\"replay\",\"topic\":1,\"reqId\":1}", req_id)
 #undef CASE
@@ -598,6 +620,7 @@ main(void)
 	RUN(reads_subscriptions);
 	RUN(reads_resume);
 	RUN(reads_reply);
+	RUN(reads_cursor);
 	RUN(reads_replay);
 	RUN(reads_auth);
 	RUN(bounds_control_frames);

@@ -140,6 +140,16 @@ rt_subscriber_note_gone(int gateway, const char *topic, Size len)
 {
 }
 
+void
+rt_cursor_unfollow(RtSubscription *subscription)
+{
+}
+
+void
+rt_cursor_send_anew(RtSubscription *subscription)
+{
+}
+
 bool
 rt_presence_is_plugin_topic(const char *topic, Size len)
 {

@@ -11,6 +11,8 @@
 #include "utils/memutils.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/cursor.h"
+#include "src/gateway/cursor_board.h"
 #include "src/gateway/departure.h"
 #include "src/gateway/door/address.h"
 #include "src/gateway/door/connection.h"
@@ -178,13 +180,11 @@ on_drained(void *user)
 		return false;
 	if (rt_parts_send(connection) || rt_conflate_send(connection))
 		return true;
-	if (!rt_subscriptions_are_lost(connection))
-		return false;
-	if (rt_subscriptions_send_markers(connection))
+	if (rt_subscriptions_are_lost(connection) && rt_subscriptions_send_markers(connection))
 		return true;
 	if (rt_subscription_to_repair(connection) != NULL)
 		rt_repair_want(connection);
-	return rt_socket_pending(connection->socket) > 0;
+	return rt_cursors_send_behind(connection) || rt_socket_pending(connection->socket) > 0;
 }
 
 /* From now on no answer reaches the client. */
@@ -199,6 +199,7 @@ set_ended(RtConnection *connection, RtConnectionState state, int code)
 	rt_client_note_gone(rt_gateway.index, connection->index);
 	rt_push_forget(connection);
 	rt_presence_forget(connection);
+	rt_cursor_forget(connection);
 	rt_departure_begin(connection, code);
 }
 

@@ -90,6 +90,9 @@ typedef struct RtConnection
 	dlist_head	recipients;		/* that it is, topic/recipient.h */
 	dlist_head	stays;			/* where it is present, presence.h */
 	size_t		stay_bytes;		/* that these take */
+	dlist_head	hands;			/* with which it moves cursors, cursor.h */
+	size_t		hand_bytes;		/* that these take */
+	dlist_head	cursors_behind; /* that it is to be told of, cursor_board.h */
 	dlist_head	subscriptions;
 	uint32		subscription_count;
 	dlist_head	to_repair;		/* subscriptions that have lost events */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/cursor.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
 #include "src/gateway/topic/hash_table.h"
@@ -273,6 +274,23 @@ deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFr
 	}
 }
 
+/* See executor/command.h. */
+static void
+carry_out(RtConnection *connection, RtText bytes)
+{
+	RtCommand	command;
+	RtText		topic = {bytes.ptr + sizeof(command), 0};
+	RtText		data;
+
+	memcpy(&command, bytes.ptr, sizeof(command));
+	topic.len = command.topic_len;
+	data = (RtText) {topic.ptr + topic.len, command.data_len};
+	if (RT_COMMAND_IS_CURSOR(command.verb))
+		rt_cursor_command(connection, (RtCommandVerb) command.verb, topic, data);
+	else
+		rt_presence_command(connection, (RtCommandVerb) command.verb, topic, data);
+}
+
 static void
 deliver_to_connection(RtConnection *connection, const RtRingEntry *entry,
 					  RtEventFrame *frame)
@@ -280,7 +298,7 @@ deliver_to_connection(RtConnection *connection, const RtRingEntry *entry,
 	if (connection == NULL)
 		return;
 	if (entry->topic_class == RT_TOPIC_COMMAND)
-		rt_presence_command(connection, frame->plain);
+		carry_out(connection, frame->plain);
 	else
 		send_to(connection, frame);
 }

@@ -13,6 +13,7 @@
 
 #include "common/hashfn.h"
 
+#include "src/gateway/cursor_board.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
@@ -146,6 +147,7 @@ rt_subscription_drop(RtSubscription *subscription)
 	rt_member_exit(subscription);
 	rt_group_exit(subscription);
 	rt_conflate_forget(subscription);
+	rt_cursor_unfollow(subscription);
 	leave_losses(subscription);
 	rt_hash_remove(&pairs, &subscription->node);
 	dlist_delete(&subscription->connection_node);
@@ -344,6 +346,11 @@ send_marker(RtSubscription *subscription)
 		return;
 	}
 	rt_subscription_make_good(subscription);
+	if (subscription->cursors != NULL)
+	{
+		rt_cursor_send_anew(subscription);
+		return;
+	}
 	subscription->connection->marked = true;
 	rt_connection_send_payload(
 		subscription->connection,

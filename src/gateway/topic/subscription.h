@@ -46,6 +46,7 @@ typedef struct RtSubscription
 	dlist_node group_node;
 	dlist_node query_node;     /* of its connection's live queries */
 	dlist_head waiting_events; /* see conflate.h */
+	struct RtCursorFollower *cursors; /* it is told of; NULL = of none */
 } RtSubscription;
 
 extern void rt_subscriptions_init(void);

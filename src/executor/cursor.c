@@ -1,0 +1,73 @@
+/*
+ * cursor.c
+ *		realtime.cursor_join() and its like: what a handler has done with the
+ *		connection that has called.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "src/executor/command.h"
+#include "src/ipc/cursor.h"
+#include "src/ipc/presence.h"
+
+#define PURPOSE "cursors"
+
+StaticAssertDecl(RT_CURSOR_TOPIC_MAX >= RT_PRESENCE_TOPIC_MAX, "what rt_command_topic() lets through");
+
+PG_FUNCTION_INFO_V1(realtime_cursor_join);
+PG_FUNCTION_INFO_V1(realtime_cursor_watch);
+PG_FUNCTION_INFO_V1(realtime_cursor_leave);
+PG_FUNCTION_INFO_V1(realtime_cursor_update);
+PG_FUNCTION_INFO_V1(realtime_cursor_remove);
+
+Datum
+realtime_cursor_join(PG_FUNCTION_ARGS)
+{
+	text	   *topic = rt_command_topic(fcinfo, PURPOSE);
+	Size		len;
+	const char *user = rt_command_json(fcinfo, 1, "data of who has a cursor are",
+									   RT_CURSOR_USER_MAX, &len);
+
+	rt_command_give(RT_CURSOR_JOIN, topic, user, len);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_cursor_watch(PG_FUNCTION_ARGS)
+{
+	rt_command_give(RT_CURSOR_WATCH, rt_command_topic(fcinfo, PURPOSE), "", 0);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_cursor_leave(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		rt_command_give(RT_CURSOR_PART_ALL, NULL, "", 0);
+	else
+		rt_command_give(RT_CURSOR_PART, rt_command_topic(fcinfo, PURPOSE), "", 0);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_cursor_update(PG_FUNCTION_ARGS)
+{
+	text	   *topic = rt_command_topic(fcinfo, PURPOSE);
+	Size		len;
+	const char *data = rt_command_json(fcinfo, 1, "data of a position are",
+									   RT_CURSOR_DATA_MAX, &len);
+
+	if (len == 0)
+		rt_command_give(RT_CURSOR_MOVE, topic, "null", 4);
+	else
+		rt_command_give(RT_CURSOR_MOVE, topic, data, len);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_cursor_remove(PG_FUNCTION_ARGS)
+{
+	rt_command_give(RT_CURSOR_REMOVE, rt_command_topic(fcinfo, PURPOSE), "", 0);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,36 @@
+/*
+ * command.h
+ *		What a transaction orders for the connection that has called: an entry of
+ *		class RT_TOPIC_COMMAND has it in the place of a frame.
+ */
+#ifndef RT_IPC_COMMAND_H
+#define RT_IPC_COMMAND_H
+
+#include "src/compat.h"
+
+typedef enum RtCommandVerb
+{
+	RT_PRESENCE_JOIN,			/* it is present, and sees who is */
+	RT_PRESENCE_UPDATE,			/* if it is present, others see other data */
+	RT_PRESENCE_WATCH,			/* it sees who is */
+	RT_PRESENCE_PART,			/* neither */
+	RT_PRESENCE_PART_ALL,		/* on no topic */
+	RT_CURSOR_JOIN,				/* it may move a cursor, and sees others' */
+	RT_CURSOR_WATCH,			/* it sees them */
+	RT_CURSOR_PART,				/* neither */
+	RT_CURSOR_PART_ALL,			/* on no topic */
+	RT_CURSOR_MOVE,				/* its cursor is there */
+	RT_CURSOR_REMOVE			/* it is nowhere */
+} RtCommandVerb;
+
+#define RT_COMMAND_IS_CURSOR(verb) ((verb) >= RT_CURSOR_JOIN && (verb) <= RT_CURSOR_REMOVE)
+
+/* The topic's bytes are behind it, then the data: JSON, or nothing. */
+typedef struct RtCommand
+{
+	uint8		verb;
+	uint16		topic_len;
+	uint32		data_len;
+} RtCommand;
+
+#endif							/* RT_IPC_COMMAND_H */
