@@ -36,6 +36,20 @@ COMMENT ON FUNCTION realtime.send(text, text, text, jsonb) IS
 'Sends an event of a topic to one user, once this transaction commits: to the connection that he has opened last, as of this call, whether it follows the topic or not. It has no number and no place among others of the topic.
 user_id: as for realtime.signal(); the rest as for realtime.publish(), with its errors.';
 
+CREATE FUNCTION realtime.send_coalesced(
+	user_id text,
+	key text,
+	topic text,
+	event text,
+	data jsonb DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_send_coalesced';
+COMMENT ON FUNCTION realtime.send_coalesced(text, text, text, text, jsonb) IS
+'Sends what realtime.send() sends; but if the connection does not take what it is sent fast enough, it gets of each key only the value of the last commit.
+key: 1 to 255 bytes, for this connection alone; what has another key, or none, is not concerned, and may be overtaken.
+The rest, and errors, as for realtime.send(), and 22023 for the key.';
+
 CREATE FUNCTION realtime.send_to(
 	criteria jsonb,
 	topic text,

@@ -113,6 +113,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.signal(text, text, jsonb),
 	realtime.notify(text, text, jsonb),
 	realtime.send(text, text, text, jsonb),
+	realtime.send_coalesced(text, text, text, text, jsonb),
 	realtime.send_to(jsonb, text, text, jsonb),
 	realtime.push(text, text, jsonb, interval),
 	realtime.presence_join(text, jsonb),

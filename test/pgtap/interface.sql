@@ -119,6 +119,7 @@ SELECT results_eq('signatures', $$VALUES
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
 		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('send', 'user_id text, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('send_coalesced', 'user_id text, key text, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('send_to', 'criteria jsonb, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('seq', 'topic text', 'bigint', 's', 'r'),
 	('service_state', '', 'text', 'v', 's'),
@@ -245,7 +246,7 @@ SELECT results_eq('rights', $$VALUES
 	('room_publish', 'realtime_publisher'),
 	('room_topic', 'public'),
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
-	('send', 'realtime_publisher'), ('send_to', 'realtime_publisher'),
+	('send', 'realtime_publisher'), ('send_coalesced', 'realtime_publisher'), ('send_to', 'realtime_publisher'),
 	('seq', 'pg_database_owner'), ('seq', 'realtime_admin'), ('seq', 'realtime_publisher'),
 	('service_state', 'pg_database_owner'), ('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
 	('set_context', 'public'),

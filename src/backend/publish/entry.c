@@ -112,12 +112,21 @@ rt_entry_write_on(RtRingEntry *entry, const RtEvent *event, RtText topic)
 	end_frame(entry);
 }
 
+Size
+rt_entry_size_frame(const RtEvent *event, Size frame_len)
+{
+	return rt_ring_entry_size(event->topic_len, frame_len + key_room(event));
+}
+
 void
-rt_entry_write_frame(RtRingEntry *entry, const char *frame, Size frame_len)
+rt_entry_write_frame(RtRingEntry *entry, const RtEvent *event, const char *frame,
+					 Size frame_len)
 {
 	memcpy(frame_begin(entry), frame, frame_len);
 	entry->frame_len = frame_len;
 	end_frame(entry);
+	if (event->key_len > 0)
+		write_key(entry, event);
 }
 
 void

@@ -31,8 +31,10 @@ extern void rt_entry_write(RtRingEntry *entry, const RtEvent *event);
 extern Size rt_entry_size_on(const RtEvent *event, RtText topic);
 extern void rt_entry_write_on(RtRingEntry *entry, const RtEvent *event, RtText topic);
 
-/* A frame that is there already. */
-extern void rt_entry_write_frame(RtRingEntry *entry, const char *frame, Size frame_len);
+/* A frame that is there already; of the event its key counts. */
+extern Size rt_entry_size_frame(const RtEvent *event, Size frame_len);
+extern void rt_entry_write_frame(RtRingEntry *entry, const RtEvent *event,
+								 const char *frame, Size frame_len);
 
 /* What is noted of an entry that waits for its number. */
 typedef struct RtUnnumbered

@@ -138,24 +138,24 @@ rt_pending_add_about(const RtEvent *event)
 	end_entry(entry);
 }
 
-/* Nobody else's place in an order depends on it. */
+/* Nobody else's place in an order depends on it.  to has a class and perhaps a key. */
 static void
-add_to_recipients(RtTopicClass topic_class, const RtRecipient *recipients, int count,
+add_to_recipients(RtEvent to, const RtRecipient *recipients, int count,
 				  const char *frame, Size frame_len)
 {
 	char		packed[RT_RECIPIENTS_SIZE_MAX];
-	RtEvent		to = {.topic = packed,.topic_class = topic_class};
 	RtRingEntry *entry;
 	Size		size;
 
 	Assert(count > 0 && count <= RT_RECIPIENTS_MAX);
+	to.topic = packed;
 	to.topic_len = rt_recipients_pack(packed, recipients, count);
-	size = rt_ring_entry_size(to.topic_len, frame_len);
+	size = rt_entry_size_frame(&to, frame_len);
 	check_open();
 	rt_pending_check_size(pending.size + size);
 	entry = begin_entry(&to, size);
 	entry->topic_hash = rt_recipient_hash(recipients[0].text, recipients[0].len);
-	rt_entry_write_frame(entry, frame, frame_len);
+	rt_entry_write_frame(entry, &to, frame, frame_len);
 	end_entry(entry);
 }
 
@@ -163,13 +163,23 @@ void
 rt_pending_add_sent(const RtRecipient *recipients, int count, const char *frame,
 					Size frame_len)
 {
-	add_to_recipients(RT_TOPIC_SENT, recipients, count, frame, frame_len);
+	add_to_recipients((RtEvent) {.topic_class = RT_TOPIC_SENT}, recipients, count, frame,
+					  frame_len);
+}
+
+void
+rt_pending_add_coalesced(const RtRecipient *recipient, RtText key, const char *frame,
+						 Size frame_len)
+{
+	RtEvent		to = {.topic_class = RT_TOPIC_SENT,.key = key.ptr,.key_len = key.len};
+
+	add_to_recipients(to, recipient, 1, frame, frame_len);
 }
 
 void
 rt_pending_add_command(const RtRecipient *connection, const char *command, Size len)
 {
-	add_to_recipients(RT_TOPIC_COMMAND, connection, 1, command, len);
+	add_to_recipients((RtEvent) {.topic_class = RT_TOPIC_COMMAND}, connection, 1, command, len);
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/recipient.h"
+#include "src/protocol/text.h"
 
 /* An event whose topic, event name and data have passed their checks. */
 typedef struct RtEvent
@@ -103,6 +104,13 @@ extern void rt_pending_add_about(const RtEvent *event);
  */
 extern void rt_pending_add_sent(const RtRecipient *recipients, int count,
 								const char *frame, Size frame_len);
+
+/*
+ * The same to one recipient: where it cannot be written at once it takes the place
+ * of what waits there with the same key, of 1 to RT_RING_KEY_MAX bytes.
+ */
+extern void rt_pending_add_coalesced(const RtRecipient *recipient, RtText key,
+									 const char *frame, Size frame_len);
 
 /* Adds what the gateway of a connection is to do for it. */
 extern void rt_pending_add_command(const RtRecipient *connection, const char *command,

@@ -1,7 +1,7 @@
 /*
  * send.c
- *		realtime.signal(), notify(), send() and send_to(): messages to somebody,
- *		whatever topics he follows.
+ *		realtime.signal(), notify(), send(), send_coalesced() and send_to():
+ *		messages to somebody, whatever topics he follows.
  *
  * They travel among the events of the transaction, so nothing leaves before the
  * commit and nothing after a rollback.  They have no place in an order of
@@ -36,10 +36,17 @@ enum
 	TOPIC_EVENT,
 	TOPIC_DATA
 };
+enum
+{
+	COALESCED_USER,
+	COALESCED_KEY,
+	COALESCED_NAME
+};
 
 PG_FUNCTION_INFO_V1(realtime_signal);
 PG_FUNCTION_INFO_V1(realtime_notify);
 PG_FUNCTION_INFO_V1(realtime_send);
+PG_FUNCTION_INFO_V1(realtime_send_coalesced);
 PG_FUNCTION_INFO_V1(realtime_send_to);
 
 /* ---- arguments ---- */
@@ -145,13 +152,16 @@ event_frame(RtText topic, RtText event, Jsonb *data, Size *len)
 				len);
 }
 
-/* An event on a topic, as clients would get it if they followed that. */
+/*
+ * An event on a topic, as clients would get it if they followed that.  The topic is
+ * argument n, behind which are event and data.
+ */
 static char *
-topic_frame(FunctionCallInfo fcinfo, Size *len)
+topic_frame(FunctionCallInfo fcinfo, int n, Size *len)
 {
-	text	   *topic = text_argument(fcinfo, TOPIC_NAME, "topic");
-	text	   *name = text_argument(fcinfo, TOPIC_EVENT, "event");
-	Jsonb	   *data = data_argument(fcinfo, TOPIC_DATA);
+	text	   *topic = text_argument(fcinfo, n, "topic");
+	text	   *name = text_argument(fcinfo, n + TOPIC_EVENT - TOPIC_NAME, "event");
+	Jsonb	   *data = data_argument(fcinfo, n + TOPIC_DATA - TOPIC_NAME);
 	RtEvent		event = {
 		.topic = VARDATA_ANY(topic),.topic_len = VARSIZE_ANY_EXHDR(topic),
 		.event = VARDATA_ANY(name),.event_len = VARSIZE_ANY_EXHDR(name)
@@ -189,11 +199,10 @@ realtime_signal(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* To the connection that a user has opened last, if there is one. */
-static void
-add_to_latest(text *user_id, const char *frame, Size len)
+/* The connection that a user has opened last; false if there is none. */
+static bool
+find_latest(text *user_id, RtRecipient *connection)
 {
-	RtRecipient connection;
 	int			gateway;
 	uint32		index;
 	uint64		serial;
@@ -201,9 +210,18 @@ add_to_latest(text *user_id, const char *frame, Size len)
 	if (!rt_publish_begin() ||
 		!rt_client_latest(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id), &gateway,
 						  &index, &serial))
-		return;
-	connection = rt_recipient_connection(gateway, index, serial);
-	rt_pending_add_sent(&connection, 1, frame, len);
+		return false;
+	*connection = rt_recipient_connection(gateway, index, serial);
+	return true;
+}
+
+static void
+add_to_latest(text *user_id, const char *frame, Size len)
+{
+	RtRecipient connection;
+
+	if (find_latest(user_id, &connection))
+		rt_pending_add_sent(&connection, 1, frame, len);
 }
 
 Datum
@@ -224,9 +242,37 @@ realtime_send(PG_FUNCTION_ARGS)
 {
 	text	   *user_id = user_argument(fcinfo, TOPIC_WHOM);
 	Size		len;
-	char	   *frame = topic_frame(fcinfo, &len);
+	char	   *frame = topic_frame(fcinfo, TOPIC_NAME, &len);
 
 	add_to_latest(user_id, frame, len);
+	PG_RETURN_VOID();
+}
+
+static RtText
+key_argument(FunctionCallInfo fcinfo, int n)
+{
+	text	   *key = text_argument(fcinfo, n, "key");
+	RtText		bytes = {VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)};
+
+	if (bytes.len == 0 || bytes.len > RT_RING_KEY_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key is not valid"),
+				 errdetail("It is 1 to %d bytes.", RT_RING_KEY_MAX)));
+	return bytes;
+}
+
+Datum
+realtime_send_coalesced(PG_FUNCTION_ARGS)
+{
+	text	   *user_id = user_argument(fcinfo, COALESCED_USER);
+	RtText		key = key_argument(fcinfo, COALESCED_KEY);
+	RtRecipient connection;
+	Size		len;
+	char	   *frame = topic_frame(fcinfo, COALESCED_NAME, &len);
+
+	if (find_latest(user_id, &connection))
+		rt_pending_add_coalesced(&connection, key, frame, len);
 	PG_RETURN_VOID();
 }
 
@@ -306,7 +352,7 @@ realtime_send_to(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(TOPIC_WHOM))
 		refuse_null("criteria");
 	count = read_criteria(PG_GETARG_JSONB_P(TOPIC_WHOM), recipients);
-	frame = topic_frame(fcinfo, &len);
+	frame = topic_frame(fcinfo, TOPIC_NAME, &len);
 	if (rt_publish_begin())
 		rt_pending_add_sent(recipients, count, frame, len);
 	PG_RETURN_VOID();

@@ -297,6 +297,7 @@ free_connection(RtConnection *connection)
 	rt_ask_forget(connection, note_forgotten);
 	rt_flights_forget(connection);
 	rt_recipient_leave(connection);
+	rt_conflate_forget_sent(connection);
 	rt_parts_forget(connection);
 	rt_sequential_drop_all(connection);
 	rt_streams_forget(connection);

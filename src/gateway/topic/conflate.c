@@ -4,7 +4,8 @@
  *
  * A connection's waiting events are a list, in the order in which they will be
  * sent; a table finds the one of a subscription and a key that may still be
- * replaced.  Each is charged to the connection, and together with its output
+ * replaced.  What is sent to the connection itself has no subscription, and always a
+ * key.  Each is charged to the connection, and together with its output
  * they are bounded by realtime.max_backpressure.
  *
  * An event that brings a row must not be replaced by one that only changes it,
@@ -30,9 +31,10 @@ StaticAssertDecl(sizeof(CREATED) == NAME_LEN + 1 && sizeof(UPDATED) == NAME_LEN 
 
 typedef struct Waiting
 {
-	RtSubscription *subscription;
+	RtConnection *connection;
+	RtSubscription *subscription;	/* NULL = what is sent to it */
 	dlist_node	connection_node;
-	dlist_node	subscription_node;
+	dlist_node	subscription_node;	/* if there is one */
 	RtHashNode	node;			/* if it may be replaced */
 	bool		replaceable;
 	uint8		key_len;
@@ -52,27 +54,31 @@ rt_conflate_init(void)
 /* ---- what waits ---- */
 
 static uint32
-key_hash(const RtSubscription *subscription, const RtRingEntry *entry)
+key_hash(const RtConnection *connection, const RtSubscription *subscription,
+		 const RtRingEntry *entry)
 {
-	return hash_combine(subscription->node.hash,
+	uint32		owner = subscription != NULL ? subscription->node.hash :
+		murmurhash32(connection->index);
+
+	return hash_combine(owner,
 						hash_bytes_extended((const unsigned char *) rt_ring_entry_key(entry),
-											rt_ring_entry_key_len(entry),
-											subscription->node.hash));
+											rt_ring_entry_key_len(entry), owner));
 }
 
 static Waiting *
-find(const RtSubscription *subscription, const RtRingEntry *entry)
+find(const RtConnection *connection, const RtSubscription *subscription,
+	 const RtRingEntry *entry)
 {
 	RtHashNode *node;
 
 	if (rt_ring_entry_key_len(entry) == 0)
 		return NULL;
-	node = rt_hash_first(&replaceable, key_hash(subscription, entry));
+	node = rt_hash_first(&replaceable, key_hash(connection, subscription, entry));
 	for (; node != NULL; node = rt_hash_next(node))
 	{
 		Waiting    *waiting = rt_hash_container(Waiting, node, node);
 
-		if (waiting->subscription == subscription &&
+		if (waiting->connection == connection && waiting->subscription == subscription &&
 			waiting->key_len == rt_ring_entry_key_len(entry) &&
 			memcmp(waiting->key, rt_ring_entry_key(entry), waiting->key_len) == 0)
 			return waiting;
@@ -117,9 +123,10 @@ static void
 drop(Waiting *waiting)
 {
 	make_final(waiting);
-	refund(waiting->subscription->connection, charge_for(waiting));
+	refund(waiting->connection, charge_for(waiting));
 	dlist_delete(&waiting->connection_node);
-	dlist_delete(&waiting->subscription_node);
+	if (waiting->subscription != NULL)
+		dlist_delete(&waiting->subscription_node);
 	free(waiting->frame);
 	free(waiting);
 }
@@ -137,7 +144,8 @@ copy_frame(const RtRingEntry *entry)
 }
 
 static Waiting *
-make_waiting(RtSubscription *subscription, const RtRingEntry *entry)
+make_waiting(RtConnection *connection, RtSubscription *subscription,
+			 const RtRingEntry *entry)
 {
 	uint8		key_len = rt_ring_entry_key_len(entry);
 	Waiting    *waiting = calloc(1, offsetof(Waiting, key) + key_len);
@@ -150,6 +158,7 @@ make_waiting(RtSubscription *subscription, const RtRingEntry *entry)
 		free(waiting);
 		return NULL;
 	}
+	waiting->connection = connection;
 	waiting->subscription = subscription;
 	waiting->frame_len = entry->frame_len;
 	waiting->key_len = key_len;
@@ -159,36 +168,42 @@ make_waiting(RtSubscription *subscription, const RtRingEntry *entry)
 }
 
 static bool
-append(RtSubscription *subscription, const RtRingEntry *entry)
+append(RtConnection *connection, RtSubscription *subscription, const RtRingEntry *entry)
 {
-	Waiting    *waiting = make_waiting(subscription, entry);
+	Waiting    *waiting = make_waiting(connection, subscription, entry);
 
 	if (waiting == NULL)
 		return false;
-	if (!charge(subscription->connection, charge_for(waiting)))
+	if (!charge(connection, charge_for(waiting)))
 	{
 		free(waiting->frame);
 		free(waiting);
 		return false;
 	}
-	dlist_push_tail(&subscription->connection->waiting_events,
-					&waiting->connection_node);
-	dlist_push_tail(&subscription->waiting_events, &waiting->subscription_node);
+	dlist_push_tail(&connection->waiting_events, &waiting->connection_node);
+	if (subscription != NULL)
+		dlist_push_tail(&subscription->waiting_events, &waiting->subscription_node);
 	if (waiting->key_len > 0)
 	{
-		rt_hash_add(&replaceable, &waiting->node, key_hash(subscription, entry));
+		rt_hash_add(&replaceable, &waiting->node,
+					key_hash(connection, subscription, entry));
 		waiting->replaceable = true;
 	}
 	return true;
 }
 
-/* Where the name of the event stands, NULL if it has another length. */
+/*
+ * Where the name of the event stands, NULL if it has another length, or of what is
+ * sent, whose client has no rows.
+ */
 static char *
 name_in(const Waiting *waiting)
 {
 	RtText		name;
 	RtText		data;
 
+	if (waiting->subscription == NULL)
+		return NULL;
 	rt_event_frame_parts(waiting->frame, waiting->frame_len, false,
 						 waiting->subscription->topic->name_len, NAME_LEN,
 						 &name, &data);
@@ -199,7 +214,7 @@ name_in(const Waiting *waiting)
 static bool
 resize(Waiting *waiting, uint32 frame_len)
 {
-	RtConnection *connection = waiting->subscription->connection;
+	RtConnection *connection = waiting->connection;
 
 	if (frame_len > waiting->frame_len)
 		return charge(connection, frame_len - waiting->frame_len);
@@ -257,13 +272,30 @@ rt_conflate_wants(RtSubscription *subscription, const RtRingEntry *entry)
 bool
 rt_conflate_keep(RtSubscription *subscription, const RtRingEntry *entry)
 {
-	Waiting    *waiting = find(subscription, entry);
+	Waiting    *waiting = find(subscription->connection, subscription, entry);
 
 	if (waiting != NULL)
 		return replace(waiting, entry);
 	if (rt_ring_entry_key_len(entry) == 0)
 		make_all_final(subscription);
-	return append(subscription, entry);
+	return append(subscription->connection, subscription, entry);
+}
+
+/* One that waits is replaced, also when the connection reads again. */
+bool
+rt_conflate_wants_sent(RtConnection *connection, const RtRingEntry *entry)
+{
+	return rt_ring_entry_key_len(entry) > 0 &&
+		(rt_connection_is_blocked(connection) ||
+		 find(connection, NULL, entry) != NULL);
+}
+
+bool
+rt_conflate_keep_sent(RtConnection *connection, const RtRingEntry *entry)
+{
+	Waiting    *waiting = find(connection, NULL, entry);
+
+	return waiting != NULL ? replace(waiting, entry) : append(connection, NULL, entry);
 }
 
 /* ---- sending ---- */
@@ -278,8 +310,13 @@ send_first(RtConnection *connection)
 
 	if (rt_connection_deliver(connection, &frame))
 		drop(waiting);
-	else
+	else if (subscription != NULL)
 		rt_subscription_lose_for_good(subscription);
+	else
+	{
+		rt_count(dropped);
+		drop(waiting);
+	}
 }
 
 bool
@@ -306,4 +343,11 @@ rt_conflate_forget(RtSubscription *subscription)
 	while (!dlist_is_empty(&subscription->waiting_events))
 		drop(dlist_head_element(Waiting, subscription_node,
 								&subscription->waiting_events));
+}
+
+void
+rt_conflate_forget_sent(RtConnection *connection)
+{
+	while (!dlist_is_empty(&connection->waiting_events))
+		drop(dlist_head_element(Waiting, connection_node, &connection->waiting_events));
 }

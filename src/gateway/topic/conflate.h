@@ -28,11 +28,21 @@ extern bool rt_conflate_wants(RtSubscription *subscription,
 extern bool rt_conflate_keep(RtSubscription *subscription,
 							 const RtRingEntry *entry);
 
+/*
+ * The same for what is sent to a connection and not published: if it has a key it
+ * takes the place of what waits with the same one.
+ */
+extern bool rt_conflate_wants_sent(RtConnection *connection, const RtRingEntry *entry);
+extern bool rt_conflate_keep_sent(RtConnection *connection, const RtRingEntry *entry);
+
 /* Sends what waits: about as much as one write takes, or all of it. */
 extern bool rt_conflate_send(RtConnection *connection);
 extern void rt_conflate_send_all(RtConnection *connection);
 
 /* What waits for a subscription is not needed any more. */
 extern void rt_conflate_forget(RtSubscription *subscription);
+
+/* Likewise what is sent to a connection, which has no subscriptions any more. */
+extern void rt_conflate_forget_sent(RtConnection *connection);
 
 #endif							/* RT_GATEWAY_TOPIC_CONFLATE_H */

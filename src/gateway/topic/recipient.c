@@ -10,6 +10,7 @@
 #include "src/gateway/cursor.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
+#include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/hash_table.h"
 #include "src/gateway/topic/recipient.h"
 #include "src/gateway/topic/topic_table.h"
@@ -227,11 +228,13 @@ rt_recipient_enroll(RtConnection *connection)
 /* ---- delivering ---- */
 
 static void
-send_to(RtConnection *connection, RtEventFrame *frame)
+send_to(RtConnection *connection, const RtRingEntry *entry, RtEventFrame *frame)
 {
 	if (connection->state != RT_CONNECTION_OPEN)
 		return;
-	if (rt_connection_deliver(connection, frame))
+	if (rt_conflate_wants_sent(connection, entry) ?
+		rt_conflate_keep_sent(connection, entry) :
+		rt_connection_deliver(connection, frame))
 		rt_count(sends);
 	else
 		rt_count(dropped);
@@ -270,7 +273,7 @@ deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFr
 		RtConnection *connection = dlist_container(Part, role_node, iter.cur)->connection;
 
 		if (is_all(connection, entry, rest))
-			send_to(connection, frame);
+			send_to(connection, entry, frame);
 	}
 }
 
@@ -300,7 +303,7 @@ deliver_to_connection(RtConnection *connection, const RtRingEntry *entry,
 	if (entry->topic_class == RT_TOPIC_COMMAND)
 		carry_out(connection, frame->plain);
 	else
-		send_to(connection, frame);
+		send_to(connection, entry, frame);
 }
 
 void
