@@ -26,6 +26,9 @@ char	   *realtime_auth_path = NULL;
 char	   *realtime_authenticated_role = NULL;
 int			realtime_bridge_queue = 64 * 1024;
 int			realtime_cleanup_interval = 60000;
+int			realtime_cron_grace = 60000;
+int			realtime_cron_history = 100;
+char	   *realtime_cron_clock = NULL;
 bool		realtime_compression = false;
 int			realtime_compression_min_size = 256;
 int			realtime_connection_memory = 16 * 1024;
@@ -360,6 +363,16 @@ define_scheduler(void)
 	define_int("realtime.cleanup_interval",
 			   "Time between looks at all topics for events that are kept too long; 0 never looks.",
 			   &realtime_cleanup_interval, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	DefineCustomStringVariable("realtime.cron_clock",
+							   "Time by which jobs are due, in seconds since 1970, for tests; empty is the system's.",
+							   NULL, &realtime_cron_clock, "", PGC_SIGHUP,
+							   GUC_NOT_IN_SAMPLE, rt_check_seconds, NULL, NULL);
+	define_int("realtime.cron_grace",
+			   "Time for which a missed time of a job is not too late.",
+			   &realtime_cron_grace, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.cron_history",
+			   "Runs of each job that are kept.",
+			   &realtime_cron_history, 0, 1000000, PGC_SIGHUP, 0);
 }
 
 static void

@@ -182,3 +182,15 @@ rt_check_any_list(char **newval, void **extra, GucSource source)
 {
 	return check_list(*newval, NULL);
 }
+
+/* Twelve digits are enough for 30,000 years. */
+bool
+rt_check_seconds(char **newval, void **extra, GucSource source)
+{
+	size_t		len = strlen(*newval);
+
+	if (len <= 12 && strspn(*newval, "0123456789") == len)
+		return true;
+	GUC_check_errdetail("It is a number of seconds since 1970, or empty.");
+	return false;
+}

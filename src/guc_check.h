@@ -17,6 +17,7 @@ extern bool rt_check_trusted_proxies(char **newval, void **extra, GucSource sour
 extern bool rt_check_metrics_addresses(char **newval, void **extra, GucSource source);
 extern bool rt_check_metrics_token(char **newval, void **extra, GucSource source);
 extern bool rt_check_silent_topic_suppress(char **newval, void **extra, GucSource source);
+extern bool rt_check_seconds(char **newval, void **extra, GucSource source);
 extern bool rt_check_cookie(char **newval, void **extra, GucSource source);
 extern bool rt_check_any_list(char **newval, void **extra, GucSource source);
 

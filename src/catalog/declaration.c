@@ -261,6 +261,27 @@ rt_declaration_bridge(const char *channel, Size len)
 	return NULL;
 }
 
+const List *
+rt_declaration_crons(void)
+{
+	return current != NULL ? current->crons : NIL;
+}
+
+const RtCronDeclaration *
+rt_declaration_cron(const char *path)
+{
+	const ListCell *cell;
+
+	foreach(cell, rt_declaration_crons())
+	{
+		const RtCronDeclaration *cron = lfirst(cell);
+
+		if (strcmp(cron->path, path) == 0)
+			return cron;
+	}
+	return NULL;
+}
+
 RtNamedFunction
 rt_declaration_hook(RtHook hook)
 {

@@ -223,6 +223,29 @@ typedef struct RtBreakerDeclaration
 	int64		reset_ms;
 } RtBreakerDeclaration;
 
+/* What becomes of times at which a job could not be run. */
+typedef enum RtMissed
+{
+	RT_MISSED_SKIP,				/* the last is run, unless it is long over */
+	RT_MISSED_ONCE,				/* the last is run */
+	RT_MISSED_ALL				/* each is */
+} RtMissed;
+
+/* What is run at times. */
+typedef struct RtCronDeclaration
+{
+	char	   *path;
+	char	   *schedule;
+	Oid			handler;		/* InvalidOid = gone */
+	char	   *handler_text;	/* its signature */
+	char	   *topic;			/* NULL = none */
+	char	   *time_zone;		/* NULL = the database's */
+	RtMissed	missed;
+	int			timeout_ms;		/* 0 = no limit */
+	bool		active;
+	Oid			owner;			/* role */
+} RtCronDeclaration;
+
 /* A function that a declaration names. */
 typedef struct RtFunctionReference
 {
@@ -230,7 +253,8 @@ typedef struct RtFunctionReference
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
 								 * "stream", "channel", "room", "query", "bridge",
-								 * "hook", "class", "module" or "middleware" */
+								 * "hook", "class", "module", "middleware" or
+								 * "cron" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -281,6 +305,10 @@ extern List *rt_declaration_topics(void);
 /* The tables of replay topics; ERROR if the extension is not installed. */
 extern Oid	rt_message_table(void);
 extern Oid	rt_epoch_table(void);
+
+/* Jobs (RtCronDeclaration): all, in the cache's own list, or one or NULL. */
+extern const List *rt_declaration_crons(void);
+extern const RtCronDeclaration *rt_declaration_cron(const char *path);
 
 /* Bridges (RtBridgeDeclaration): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_bridges(void);

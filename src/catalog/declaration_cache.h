@@ -65,6 +65,7 @@ typedef struct RtDeclarations
 	RtNamedFunction hooks[RT_HOOKS];
 	List	   *admissions;		/* RtAdmissionDeclaration */
 	List	   *breakers;		/* RtBreakerDeclaration */
+	List	   *crons;			/* RtCronDeclaration */
 	List	   *rates;			/* RtRateDeclaration */
 	List	   *middlewares;	/* RtMiddlewareDeclaration, in order */
 	List	   *modules;		/* RtModuleDeclaration, outer before inner ones */

@@ -66,7 +66,7 @@ static int	compare_templates(const ListCell *a, const ListCell *b);
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
 	read_hook, read_admission, read_module, read_breaker,
-	read_middleware, rt_read_rate
+	read_middleware, rt_read_rate, rt_read_cron
 };
 
 RtDeclarations *

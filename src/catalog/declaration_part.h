@@ -35,6 +35,9 @@ extern void rt_stream_show_presence(RtStreamDeclaration *stream);
 extern void rt_read_rate(RtDeclarations *declarations, const RtRow *row);
 extern void rt_declarations_join_rates(RtDeclarations *declarations);
 
+/* Reads a job. */
+extern void rt_read_cron(RtDeclarations *declarations, const RtRow *row);
+
 /* Puts the guards of modules before those of the paths in them. */
 extern void rt_declarations_join_modules(RtDeclarations *declarations);
 

@@ -71,6 +71,11 @@ static const RtFunctionColumn no_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn cron_functions[] = {
+	{Anum_cron_handler, "handler", "handler", false},
+	{0, NULL, NULL, false}
+};
+
 static const RtFunctionColumn guard_functions[] = {
 	{Anum_guard_guards, "guards", "guard", true},
 	{0, NULL, NULL, false}
@@ -101,7 +106,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_GUARD_TABLE, "module", "module", Natts_guard, guard_functions, false},
 	{RT_BREAKER_TABLE, "breaker", "name", Natts_breaker, no_functions, false},
 	{RT_MIDDLEWARE_TABLE, "middleware", "name", Natts_middleware, middleware_functions, false},
-	{RT_RATE_TABLE, "rate limit", "path", Natts_rate, no_functions, false}
+	{RT_RATE_TABLE, "rate limit", "path", Natts_rate, no_functions, false},
+	{RT_CRON_TABLE, "cron", "path", Natts_cron, cron_functions, true}
 };
 
 const RtDeclarationTable *

@@ -126,6 +126,21 @@ enum
 	Natts_query = Anum_query_class_of_service
 };
 
+#define RT_CRON_TABLE "cron_declaration"
+enum
+{
+	Anum_cron_path = 1,
+	Anum_cron_schedule,
+	Anum_cron_handler,
+	Anum_cron_topic,
+	Anum_cron_time_zone,
+	Anum_cron_missed,
+	Anum_cron_timeout,
+	Anum_cron_active,
+	Anum_cron_owner,
+	Natts_cron = Anum_cron_owner
+};
+
 #define RT_HOOK_TABLE "hook_declaration"
 enum
 {
@@ -198,7 +213,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 11
+#define RT_DECLARATION_TABLES 12
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

@@ -46,6 +46,7 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
+#include "src/executor/request/cron.h"
 #include "src/executor/request/login.h"
 #include "src/executor/request/member.h"
 #include "src/executor/request/message.h"
@@ -321,6 +322,8 @@ run_kind(RtRequest *request, instr_time began)
 			return rt_member_run(request);
 		case RT_REQUEST_MESSAGE:
 			return rt_message_run(request);
+		case RT_REQUEST_CRON:
+			return rt_cron_run(request);
 		case RT_REQUEST_CLOSE:
 			return rt_close_run(request);
 	}

@@ -355,6 +355,14 @@ rt_identity_find(void)
 	return OidIsValid(caller_role);
 }
 
+bool
+rt_identity_find_owner(Oid owner)
+{
+	caller_role = owner;
+	return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(owner)) &&
+		!rt_identity_is_stale();
+}
+
 /* Most calls are of the same role as the one before. */
 const RtRoleSettings *
 rt_identity_settings(void)

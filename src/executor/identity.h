@@ -44,6 +44,9 @@ extern void rt_identity_begin_as(RtRequest *request, const RtSession *session,
  */
 extern bool rt_identity_find(void);
 
+/* The same for a role that is taken for granted, if it exists. */
+extern bool rt_identity_find_owner(Oid owner);
+
 /*
  * Whether calls could run as a role, by its name; in a transaction.
  */

@@ -135,7 +135,7 @@ rt_work_restart_deadline(RtWork *work)
 static bool
 find_caller(RtWork *work)
 {
-	if (work->as_executor || rt_identity_find())
+	if (work->as_executor || (OidIsValid(work->owner) ? rt_identity_find_owner(work->owner) : rt_identity_find()))
 		return true;
 	work->unavailable = true;
 	work->session_is_spoiled |= rt_identity_is_stale();

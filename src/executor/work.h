@@ -53,6 +53,12 @@ struct RtWork
 	 */
 	void		(*take_snapshot) (RtWork *work);
 
+	/*
+	 * InvalidOid, or whom to run as whatever executors may become: who has
+	 * declared what is run, which session must name as its role.
+	 */
+	Oid			owner;
+
 	bool		keeps_context;	/* of the work before, see context.h */
 	bool		as_executor;	/* run is, too: it runs nobody's code */
 	bool		is_error_hook;	/* what goes wrong in it is told to nobody */

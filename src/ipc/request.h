@@ -58,6 +58,7 @@ typedef enum RtRequestKind
 	RT_REQUEST_MESSAGE,			/* args: a frame that means nothing to us; ticket:
 								 * whether it is text; answer: a frame, or none */
 	RT_REQUEST_UPGRADE,			/* as LOGIN, whether it may become a WebSocket */
+	RT_REQUEST_CRON,			/* path: of the job, args: see below */
 	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code;
 								 * without a connection's id, that all of those
 								 * of before have which the close hook is still
@@ -232,6 +233,23 @@ typedef struct RtBridgeAnswer
 	uint32		skipped;		/* of these: left out by the parse function */
 	uint32		failed;			/* of these: could not be published */
 } RtBridgeAnswer;
+
+/*
+ * CRON: args is an RtCronQuestion; the answer NONE holds an RtCronAnswer.
+ * ROLLED_BACK and UNAVAILABLE say that nothing was done, FAILED that nobody
+ * knows: what has been asked again does nothing if it has been done.
+ */
+typedef struct RtCronQuestion
+{
+	int64		from;			/* the time that stands in the job's state */
+	int64		due;			/* the time to run for, the same or a later one */
+} RtCronQuestion;
+
+typedef struct RtCronAnswer
+{
+	bool		stale;			/* another had taken the step, or will */
+	int64		next;			/* else, the time that comes next */
+} RtCronAnswer;
 
 /*
  * LOGIN: who it is, or how the connection ends; behind it headers of an answer

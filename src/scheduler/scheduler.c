@@ -11,6 +11,7 @@
  *		notify bridge	reads notifications and has executors publish them
  *		timers			has throttled and debounced events published
  *		retention		removes old events of replay topics
+ *		cron			has jobs run at their times
  *		answers			removes old answers of calls that happen once
  *
  * The loop reads notifications before anything else, because a listener that
@@ -53,6 +54,7 @@
 #include "src/ipc/vacate.h"
 #include "src/realtime.h"
 #include "src/scheduler/answers.h"
+#include "src/scheduler/cron.h"
 #include "src/scheduler/notify_bridge.h"
 #include "src/scheduler/retention.h"
 #include "src/scheduler/scheduler.h"
@@ -70,6 +72,8 @@ static const RtSchedulerTask tasks[] = {
 	RT_REQUEST_BRIDGE, rt_bridges_answered},
 	{"timers", rt_timers_task_due, rt_timers_task_run, rt_timers_forget,
 	RT_REQUEST_PUBLISH, rt_timers_task_answered},
+	{"cron", rt_cron_due, rt_cron_task_run, rt_cron_forget,
+	RT_REQUEST_CRON, rt_cron_answered},
 	{"retention", rt_retention_due, rt_retention_run, NULL,
 	RT_REQUEST_CALL, NULL},
 	{"answers", rt_answers_due, rt_answers_run, NULL,

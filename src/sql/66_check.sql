@@ -212,11 +212,19 @@ UNION ALL
 		format('GRANT EXECUTE ON FUNCTION %s TO %s;', signature,
 			(SELECT string_agg(quote_ident(rolname), ', ' ORDER BY rolname) FROM client_role))
 	FROM realtime.declared_functions()
-	WHERE function IS NOT NULL
+	WHERE function IS NOT NULL AND kind <> 'cron'
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
 				-- nobody calls these but realtime, as anonymous
 				AND (kind <> 'bridge' AND (kind, declaration) <> ('hook', 'authenticate') OR rolname = current_setting('realtime.anonymous_role')))
+UNION ALL
+	SELECT 1, format('cron "%s"', path),
+		format('its owner %s may not execute %s', owner, handler),
+		format('GRANT EXECUTE ON FUNCTION %s TO %s;', handler, owner)
+	FROM realtime.cron_declaration
+		JOIN realtime.declared_functions() AS f ON f.kind = 'cron' AND f.declaration = path
+	WHERE f.function IS NOT NULL AND EXISTS (SELECT FROM pg_roles WHERE oid = owner)
+		AND NOT has_function_privilege(owner, f.function, 'EXECUTE')
 UNION ALL
 	SELECT 2, format('%s "%s"', kind, path),
 		format('its class of service "%s" does not exist, so it never gives way', class_of_service),

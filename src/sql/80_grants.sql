@@ -15,6 +15,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.remote_address(),
 	realtime.request_id(),
 	realtime.cursor(),
+	realtime.cron_next(text, timestamptz, text),
 	realtime.topic_version(),
 	realtime.room_topic(),
 	realtime.keyset_page(text, text, integer, boolean),
@@ -63,13 +64,16 @@ GRANT EXECUTE ON FUNCTION
 	realtime.limiter_unban(text, text),
 	realtime.limiter_reset(text, text),
 	realtime.limiter_clear(text),
+	realtime.cron(text, text, regprocedure, text, text, text, interval, boolean),
+	realtime.alter_cron(text, text, regprocedure, text, text, text, interval, boolean),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.stream_declaration, realtime.bridge_declaration, realtime.query_declaration,
 	realtime.hook_declaration, realtime.admission_declaration,
 	realtime.guard_declaration, realtime.breaker_declaration,
-	realtime.middleware_declaration, realtime.rate_limit_declaration
+	realtime.middleware_declaration, realtime.rate_limit_declaration,
+	realtime.cron_declaration, realtime.cron_state, realtime.cron_run, realtime.cron_jobs
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;

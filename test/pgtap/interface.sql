@@ -21,6 +21,8 @@ SELECT results_eq('signatures', $$VALUES
 	('access_user', 'user_id text', 'boolean', 's', 'r'),
 	('access_user', 'user_id text, field name', 'boolean', 's', 'r'),
 	('admission', 'class text, reasons text[] DEFAULT NULL::text[], predicate regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
+	('alter_cron', 'path text, schedule text DEFAULT NULL::text, handler regprocedure DEFAULT NULL::regprocedure, topic text DEFAULT NULL::text, '
+		'time_zone text DEFAULT NULL::text, missed text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, active boolean DEFAULT NULL::boolean', 'void', 'v', 'u'),
 	('breaker', 'name text, threshold integer DEFAULT 5, reset interval DEFAULT ''00:00:30''::interval', 'void', 'v', 'u'),
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
@@ -38,6 +40,9 @@ SELECT results_eq('signatures', $$VALUES
 	('connection_id', '', 'text', 's', 'r'),
 	('consume', 'limiter text, points integer, period interval, key text DEFAULT NULL::text, cost integer DEFAULT 1, block interval DEFAULT ''00:00:00''::interval, OUT allowed boolean, OUT remaining integer, OUT reset_ms integer', 'record', 'v', 'r'),
 	('context', 'key text', 'jsonb', 's', 'r'),
+	('cron', 'path text, schedule text, handler regprocedure, topic text DEFAULT NULL::text, time_zone text DEFAULT NULL::text, '
+		'missed text DEFAULT ''skip''::text, timeout interval DEFAULT ''01:00:00''::interval, active boolean DEFAULT true', 'void', 'v', 'u'),
+	('cron_next', 'schedule text, after timestamp with time zone DEFAULT now(), time_zone text DEFAULT NULL::text', 'timestamp with time zone', 's', 's'),
 	('cursor', '', 'jsonb', 's', 'r'),
 	('cursor_join', 'topic text, user_data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('cursor_leave', 'topic text DEFAULT NULL::text', 'void', 'v', 'u'),
@@ -190,6 +195,7 @@ SELECT results_eq('rights', $$VALUES
 	('access_team', 'public'),
 	('access_user', 'public'),
 	('admission', 'pg_database_owner'), ('admission', 'realtime_admin'),
+	('alter_cron', 'pg_database_owner'), ('alter_cron', 'realtime_admin'),
 	('breaker', 'pg_database_owner'), ('breaker', 'realtime_admin'),
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
 	('call', 'pg_database_owner'), ('call', 'realtime_admin'),
@@ -199,6 +205,8 @@ SELECT results_eq('rights', $$VALUES
 	('connection_id', 'public'),
 	('consume', 'realtime_publisher'),
 	('context', 'public'),
+	('cron', 'pg_database_owner'), ('cron', 'realtime_admin'),
+	('cron_next', 'public'),
 	('cursor', 'public'),
 	('cursor_join', 'realtime_publisher'), ('cursor_leave', 'realtime_publisher'),
 	('cursor_list', 'pg_database_owner'), ('cursor_list', 'realtime_admin'), ('cursor_list', 'realtime_publisher'),
@@ -293,13 +301,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration',
 	'realtime.replay_epoch', 'realtime.idempotency'], 'tables of declarations, the epoch and kept answers are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')

@@ -89,6 +89,12 @@ rt_store_begin_bridge(void)
 }
 
 void
+rt_store_begin_cron(void)
+{
+	LockRelationOid(table_oid(RT_CRON_TABLE), ShareRowExclusiveLock);
+}
+
+void
 rt_store_begin_hook(void)
 {
 	LockRelationOid(table_oid(RT_HOOK_TABLE), RowExclusiveLock);
@@ -376,6 +382,29 @@ rt_store_bridge(const RtBridgeRow *row)
 	rt_statement_put_text(&statement, row->event);
 	rt_statement_put_text(&statement, row->parse);
 	rt_statement_put_text(&statement, row->invalidate);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
+rt_store_cron(const RtCronRow *row)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.cron_declaration VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+		" ON CONFLICT (path) DO UPDATE SET schedule = EXCLUDED.schedule,"
+		" handler = EXCLUDED.handler, topic = EXCLUDED.topic,"
+		" time_zone = EXCLUDED.time_zone, missed = EXCLUDED.missed,"
+		" timeout = EXCLUDED.timeout, active = EXCLUDED.active, owner = EXCLUDED.owner"
+	};
+
+	rt_statement_put_text(&statement, row->path);
+	rt_statement_put_text(&statement, row->schedule);
+	rt_statement_put_text(&statement, row->handler);
+	rt_statement_put_text(&statement, row->topic);
+	rt_statement_put_text(&statement, row->time_zone);
+	rt_statement_put_text(&statement, row->missed);
+	rt_statement_put_interval(&statement, row->timeout);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->active), false);
+	rt_statement_put(&statement, REGROLEOID, ObjectIdGetDatum(row->owner), false);
 	run(&statement, SPI_OK_INSERT);
 }
 

@@ -109,6 +109,20 @@ typedef struct RtGuardRow
 	bool		authenticated;
 } RtGuardRow;
 
+/* A row of realtime.cron_declaration. */
+typedef struct RtCronRow
+{
+	const char *path;
+	const char *schedule;
+	const char *handler;
+	const char *topic;
+	const char *time_zone;
+	const char *missed;
+	Interval   *timeout;
+	bool		active;
+	Oid			owner;
+} RtCronRow;
+
 /* A row of realtime.bridge_declaration. */
 typedef struct RtBridgeRow
 {
@@ -122,7 +136,7 @@ typedef struct RtBridgeRow
 /*
  * To be called before the row is put together: from here to the end of the
  * transaction no schema or type is renamed (see dependency.c); for a topic or
- * a stream also nobody else declares one, and for an rpc, a stream or a query
+ * a stream, and a job, also nobody else declares one, and for an rpc, a stream or a query
  * nobody else declares anything of that path.
  */
 extern void rt_store_begin_rpc(const char *path);
@@ -130,6 +144,7 @@ extern void rt_store_begin_topic(void);
 extern void rt_store_begin_stream(const char *path);
 extern void rt_store_begin_query(const char *path);
 extern void rt_store_begin_bridge(void);
+extern void rt_store_begin_cron(void);
 extern void rt_store_begin_hook(void);
 extern void rt_store_begin_admission(void);
 extern void rt_store_begin_guard(void);
@@ -143,6 +158,7 @@ extern void rt_store_topic(const RtTopicRow *row);
 extern void rt_store_stream(const RtStreamRow *row);
 extern void rt_store_query(const RtQueryRow *row);
 extern void rt_store_bridge(const RtBridgeRow *row);
+extern void rt_store_cron(const RtCronRow *row);
 
 /* Without reasons and predicate: there is none any more. */
 extern void rt_store_admission(const RtAdmissionRow *row);
