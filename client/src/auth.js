@@ -2,9 +2,12 @@
 // connection that there is.
 import { RealtimeError } from './errors.js';
 
+const pause = 5000;				// between two tokens, if they hardly last
+
 export class Auth {
 	#connection;
 	#asked = [];				// who waits for an answer, in order
+	#refreshedAt = -Infinity;
 
 	constructor(connection) {
 		this.#connection = connection;
@@ -28,10 +31,22 @@ export class Auth {
 		if (frame.type === 'auth')
 			this.#answered(frame);
 		else if (frame.type === 'auth-expiring' && typeof this.#connection.token === 'function')
+			this.#refreshSoon();
+	}
+
+	// A token that ends at once is followed by another of these frames.
+	#refreshSoon() {
+		const { clock } = this.#connection;
+		const wait = this.#refreshedAt + pause - clock.time;
+
+		if (wait > 0)
+			clock.after(wait, () => this.#refresh().catch(() => {}));
+		else
 			this.#refresh().catch(() => {});		// without a new one the server closes
 	}
 
 	async #refresh() {
+		this.#refreshedAt = this.#connection.clock.time;
 		const token = await this.#connection.token();
 
 		if (token)
@@ -48,6 +63,7 @@ export class Auth {
 	}
 
 	#lost() {
+		this.#refreshedAt = -Infinity;
 		for (const { reject } of this.#asked.splice(0))
 			reject(new RealtimeError('DISCONNECTED', 'The connection was lost.'));
 	}

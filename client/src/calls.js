@@ -7,6 +7,7 @@
 import { RealtimeError } from './errors.js';
 
 const maxBatch = 50;
+const maxWaiting = 1000;		// parcels, while a connection is made
 
 export class Calls {
 	#connection;
@@ -45,6 +46,8 @@ export class Calls {
 		for (const request of requests)
 			this.#arm(request);
 		this.#waiting.push({ requests, sequential });
+		if (this.#waiting.length > maxWaiting)
+			this.#finishAll(this.#waiting.shift().requests, new RealtimeError('QUEUE_FULL', 'Too many calls wait for a connection.'));
 		if (this.#connection.isOpen)
 			this.#flush();
 		else
@@ -85,8 +88,22 @@ export class Calls {
 			for (const request of open)
 				this.#sent.set(request.frame.id, request);
 			if (open.length > 0)
-				this.#connection.send(parcel(open, sequential));
+				this.#send(open, sequential);
 		}
+	}
+
+	// What cannot be written as JSON is the caller's error.
+	#send(requests, sequential) {
+		try {
+			this.#connection.send(parcel(requests, sequential));
+		} catch (error) {
+			this.#finishAll(requests, error);
+		}
+	}
+
+	#finishAll(requests, error) {
+		for (const request of requests)
+			this.#finish(request, error);
 	}
 
 	#finish(request, error, reply) {
@@ -153,8 +170,7 @@ export class Calls {
 		const requests = [...this.#sent.values(), ...this.#waiting.splice(0).flatMap((one) => one.requests)];
 		const error = isFinal ? closedError() : new RealtimeError('DISCONNECTED', 'The connection was lost.');
 
-		for (const request of requests)
-			this.#finish(request, error);
+		this.#finishAll(requests, error);
 	}
 }
 

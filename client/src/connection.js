@@ -3,7 +3,7 @@
 // It opens when somebody needs it.  What is said on it is not its business: who
 // listens is told that it has opened, what has come, and that it has been lost.
 import { Clock } from './clock.js';
-import { report } from './errors.js';
+import { guarded, report } from './errors.js';
 import { parse, stringify } from './json.js';
 import { preflight } from './preflight.js';
 import { watchPage } from './page.js';
@@ -90,8 +90,9 @@ export class Connection {
 	}
 
 	// At once, because something has changed: the network is back, the page is seen.
+	// Not if the server has said that there is too much of that.
 	hasten() {
-		if (this.#timer === undefined)
+		if (this.#timer === undefined || this.#throttled)
 			return;
 		this.#failed = 0;
 		this.#begin();
@@ -210,7 +211,7 @@ export class Connection {
 
 	#read(data) {
 		try {
-			return parse(data, this.#options.bigint);
+			return Object(parse(data, this.#options.bigint));
 		} catch (error) {
 			report(error);
 			return {};
@@ -284,14 +285,10 @@ export class Connection {
 
 	#tell(what, detail) {
 		for (const listener of [...this.#listeners])
-			listener[what]?.(detail);
+			guarded(() => listener[what]?.(detail));
 	}
 
 	#call(hook) {
-		try {
-			this.#options[hook]?.();
-		} catch (error) {
-			report(error);
-		}
+		guarded(() => this.#options[hook]?.());
 	}
 }

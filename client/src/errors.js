@@ -37,3 +37,13 @@ export function report(error) {
 	else
 		queueMicrotask(() => { throw error; });
 }
+
+// One who fails does not keep the others from going on.
+export function guarded(run) {
+	try {
+		return run();
+	} catch (error) {
+		report(error);
+		return undefined;
+	}
+}

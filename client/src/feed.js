@@ -1,19 +1,11 @@
 // feed.js - follows one path with its arguments: asks for the value, applies the
 // events that come behind it, and asks for what it has missed when it was away.
 import { RealtimeError } from './errors.js';
-import { createValue } from './merge.js';
+import { createValue, howOf, isSameHow } from './merge.js';
 import { Pages } from './pages.js';
 import { Store } from './store.js';
 
 const passing = new Set(['OVERLOADED', 'SERVICE_UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'LOCK_TIMEOUT']);
-
-function howOf({ merge, key, prepend, max }) {
-	return { merge, key: key ?? 'id', prepend: prepend ?? false, max: max ?? 0 };
-}
-
-function isSame(a, b) {
-	return a !== undefined && Object.keys(a).every((name) => a[name] === b[name]);
-}
 
 export class Feed {
 	value;						// undefined until something is known
@@ -46,8 +38,16 @@ export class Feed {
 		this.#tell = tell;
 	}
 
-	// What another program has loaded, to begin with.
+	// Asked for, and not there yet.
+	get isWaiting() {
+		return this.#active && this.topic === undefined && ['loading', 'reconnecting'].includes(this.status.current);
+	}
+
+	// What another program has loaded, to begin with: not in the place of what is
+	// followed already, which is newer.
 	hydrate(data, known) {
+		if (this.#active && this.value !== undefined)
+			return;
 		const array = Array.isArray(data);
 
 		this.#how = howOf({ merge: array ? 'crud' : 'set', ...this.#options, ...known });
@@ -174,7 +174,7 @@ export class Feed {
 	// False if the reply is about a value that is not there.
 	#take(reply) {
 		const how = howOf(reply);
-		const isKnown = this.value !== undefined && isSame(this.#how, how);
+		const isKnown = this.value !== undefined && isSameHow(this.#how, how);
 
 		if (reply.unchanged || reply.delta || reply.replay) {
 			if (!isKnown || this.#isStale)

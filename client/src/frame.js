@@ -3,7 +3,7 @@
 //
 // Of all stores that have changed the values are made first and then everybody
 // is told, so who looks at two of them sees both as they are now.
-import { report } from './errors.js';
+import { guarded } from './errors.js';
 
 const held = 100;		// milliseconds, at most
 
@@ -68,16 +68,7 @@ export class Frame {
 
 		this.#changed.clear();
 		this.#due = false;
-		for (const store of stores.filter((one) => this.#ask(one)))
+		for (const store of stores.filter((one) => guarded(() => one.recompute())))
 			store.notify();
-	}
-
-	#ask(store) {
-		try {
-			return store.recompute();
-		} catch (error) {
-			report(error);
-			return false;
-		}
 	}
 }

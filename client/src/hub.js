@@ -16,6 +16,7 @@ export class Hub {
 	#unsettled = new Set();
 	#quiescent = new Store(true);
 	#membership;
+	#open = 0;					// requests that have not been answered
 
 	constructor(connection, calls, membership) {
 		this.#connection = connection;
@@ -97,8 +98,14 @@ export class Hub {
 	#request({ members, done }) {
 		const step = this.#membership.step();
 
-		return this.#calls.request(members, (error, reply) =>
-			done(error, reply, this.#membership.wasLeft(reply?.topic, step)));
+		this.#open++;
+		return this.#calls.request(members, (error, reply) => {
+			const wasLeft = this.#membership.wasLeft(reply?.topic, step);
+
+			if (--this.#open === 0)
+				this.#membership.settle();
+			done(error, reply, wasLeft);
+		});
 	}
 
 	// ---- topics ----------------------------------------------------------

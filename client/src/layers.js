@@ -4,7 +4,7 @@
 // server has said with the layers on top, in the order in which they were made,
 // so each of them can go by itself: when it is refused, or when what the server
 // has said contains it.
-import { RealtimeError, report } from './errors.js';
+import { guarded, RealtimeError } from './errors.js';
 
 export const MAX_OPTIMISTIC_QUEUE_DEPTH = 1000;
 
@@ -55,7 +55,8 @@ export class Layers {
 		return at >= 0;
 	}
 
-	// The call has succeeded, and the server's rows contain it from a position on.
+	// The call has succeeded, and the server's rows contain it from a position on;
+	// Infinity: when they have been loaded.
 	confirm(layer, position) {
 		layer.pending = false;
 		layer.position = position;
@@ -64,6 +65,12 @@ export class Layers {
 	// Removes those that are contained in what has been said up to a position.
 	reach(position) {
 		return this.#keep((layer) => !(layer.position <= position));
+	}
+
+	// The value has been loaded, by another connection perhaps, whose positions are
+	// others.
+	load(isAnother) {
+		return this.#keep(({ position }) => position !== Infinity && !(isAnother && position !== undefined));
 	}
 
 	// An event has come: what nobody waits for and has the same key is over.
@@ -82,13 +89,8 @@ export class Layers {
 	over(value) {
 		const copy = value.copy();
 
-		for (const { change } of this.#list) {
-			try {
-				applyChange(copy, change);
-			} catch (error) {
-				report(error);		// that one cannot be shown any more
-			}
-		}
+		for (const { change } of this.#list)
+			guarded(() => applyChange(copy, change));
 		return copy;
 	}
 }

@@ -26,6 +26,11 @@ export class Membership {
 		return this.#left.get(topic) > step;
 	}
 
+	// Nothing has been asked that has not been answered.
+	settle() {
+		this.#left.clear();
+	}
+
 	enter(topic, member) {
 		const members = this.#members.get(topic) ?? new Set();
 

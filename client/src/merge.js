@@ -218,6 +218,15 @@ class Single {
 	}
 }
 
+// How a value is merged, as a reply says it.
+export function howOf({ merge, key, prepend, max }) {
+	return { merge, key: key ?? 'id', prepend: prepend ?? false, max: max ?? 0 };
+}
+
+export function isSameHow(a, b) {
+	return a !== undefined && Object.keys(a).every((name) => a[name] === b[name]);
+}
+
 export function createValue({ merge = 'crud', key = 'id', prepend = false, max = 0 }) {
 	if (merge === 'set')
 		return new Single();

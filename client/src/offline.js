@@ -1,5 +1,5 @@
 // offline.js - calls that are made while there is no connection, for later.
-import { RealtimeError, report } from './errors.js';
+import { guarded, RealtimeError } from './errors.js';
 
 const together = 10;			// at a time, with replay: 'concurrent'
 
@@ -20,7 +20,7 @@ export class OfflineQueue {
 		});
 	}
 
-	get isOn() {
+	get #isOn() {
 		return this.#options.offline?.queue === true;
 	}
 
@@ -32,7 +32,7 @@ export class OfflineQueue {
 	wants() {
 		const { isOver, isOpen, isPossible } = this.#connection;
 
-		return this.isOn && isPossible && !isOver && (!isOpen || this.#senders > 0);
+		return this.#isOn && isPossible && !isOver && (!isOpen || this.#senders > 0);
 	}
 
 	// Resolves to the reply, whenever that comes.
@@ -43,6 +43,13 @@ export class OfflineQueue {
 				this.#queue.shift().reject(new RealtimeError('QUEUE_FULL', 'Too many calls wait for a connection.'));
 			this.#connection.connect();
 		});
+	}
+
+	// What has a key is done once, however often it is asked.  Not what the
+	// connection was lost for: it was too long.
+	mayRepeat(members, error) {
+		return this.#isOn && error.code === 'DISCONNECTED' && members.idempotencyKey !== undefined &&
+			this.#connection.failure.current?.code !== 1009;
 	}
 
 	#refuseAll() {
@@ -69,7 +76,7 @@ export class OfflineQueue {
 			if (this.#isWanted(call))
 				call.resolve(await this.#calls.ask(call.members, call.timeout));
 		} catch (error) {
-			if (mayRepeat(call.members, error))
+			if (this.mayRepeat(call.members, error))
 				this.#queue.unshift(call);
 			else
 				this.#refuse(call, error);
@@ -78,11 +85,7 @@ export class OfflineQueue {
 
 	#refuse(call, error) {
 		call.reject(error);
-		try {
-			this.#how.onReplayError?.(call, error);
-		} catch (own) {
-			report(own);
-		}
+		guarded(() => this.#how.onReplayError?.(call, error));
 	}
 
 	#isWanted(call) {
@@ -93,9 +96,4 @@ export class OfflineQueue {
 		call.reject(new RealtimeError('STALE', isStale ? 'The call has waited for too long.' : 'The call is not wanted any more.'));
 		return false;
 	}
-}
-
-// What has a key is done once, however often it is asked.
-export function mayRepeat(members, error) {
-	return error.code === 'DISCONNECTED' && members.idempotencyKey !== undefined;
 }

@@ -1,6 +1,6 @@
 // rpc.js - calls as functions.
 import { stringify } from './json.js';
-import { mayRepeat, OfflineQueue } from './offline.js';
+import { OfflineQueue } from './offline.js';
 import { createOptimistic } from './optimistic.js';
 
 const maxBuffered = 4 * 1024 * 1024;	// beyond it what is not answered is dropped
@@ -71,7 +71,7 @@ export class Rpcs {
 		if (this.#queue.wants())
 			return this.#queue.add(members, timeout);
 		return this.#calls.ask(members, timeout).catch((error) => {
-			if (this.#queue.isOn && mayRepeat(members, error))
+			if (this.#queue.mayRepeat(members, error))
 				return this.#queue.add(members, timeout);
 			throw error;
 		});
@@ -85,7 +85,7 @@ export class Rpcs {
 
 	// Calls that are the same, in the same turn, are one.
 	#once(path, args) {
-		const key = `${path}\0${stringify(args)}`;
+		const key = keyOf(path, args);
 		const before = this.#same.get(key);
 
 		if (before) {
@@ -112,5 +112,14 @@ export class Rpcs {
 	#throw(path, args) {
 		if (this.#connection.bufferedAmount <= maxBuffered && !this.#connection.send({ rpc: path, args }))
 			this.#connection.connect();
+	}
+}
+
+// What cannot be written is nothing that is the same as another one.
+function keyOf(path, args) {
+	try {
+		return `${path}\0${stringify(args)}`;
+	} catch {
+		return Symbol(path);
 	}
 }

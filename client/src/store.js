@@ -1,7 +1,7 @@
 // store.js - values that can be watched: the contract of Svelte's stores.
 //
 //	const stop = store.subscribe((value) => ...);	// at once, and when it changes
-import { report } from './errors.js';
+import { guarded } from './errors.js';
 
 export class Store {
 	#value;
@@ -41,12 +41,8 @@ export class Store {
 	// One who fails must not keep the others from being told.
 	notify() {
 		for (const watcher of [...this.#watchers]) {
-			try {
-				if (this.#watchers.has(watcher))
-					watcher.run(this.#value);
-			} catch (error) {
-				report(error);
-			}
+			if (this.#watchers.has(watcher))
+				guarded(() => watcher.run(this.#value));
 		}
 	}
 

@@ -68,8 +68,7 @@ export class Stream extends Store {
 
 	#loaded() {
 		this.#layers.absorb(() => true);
-		if (this.#isBack)
-			this.#layers.reach(Infinity);	// what was answered is in it
+		this.#layers.load(this.#isBack);	// what was answered is in it
 		this.#isBack = false;
 	}
 
@@ -120,7 +119,8 @@ export class Stream extends Store {
 	}
 
 	#confirm(layer) {
-		const position = this.#hub.rounds.awaited(this.#feed.topic);
+		const { isWaiting, topic } = this.#feed;
+		const position = isWaiting ? Infinity : this.#hub.rounds.awaited(topic);
 
 		if (position === undefined)
 			this.#withdraw(layer);

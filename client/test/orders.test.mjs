@@ -1,0 +1,314 @@
+// Frames in orders that a server takes only now and then: forced by a scripted one.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it, mock } from 'node:test';
+import { createClient } from '../index.js';
+import { scripted, turn, until, watch } from './lib.mjs';
+
+let script;
+let client;
+
+function begin(options = {}) {
+	script = scripted();
+	client = createClient({ url: 'ws://nowhere', WebSocket: script.WebSocket, delay: () => 0, ...options });
+	return client;
+}
+afterEach(() => client.close());
+
+// A stream that has been answered.
+async function follow(path, data, reply = {}) {
+	const store = client.stream(path)();
+	const seen = watch(store);
+
+	await turn();
+	script.answer(path, data, { topic: path, merge: 'crud', key: 'id', ...reply });
+	await turn();
+	return { store, seen };
+}
+
+const asked = (path) => script.sent.flatMap((frame) => frame.batch ?? [frame]).filter((frame) => frame.rpc === path).length;
+
+describe('numbers', () => {
+	it('tell what is there already; a value that comes anew has its own', async () => {
+		begin();
+		const { seen } = await follow('a/b', [1], { merge: 'latest', max: 9, seq: 5 });
+
+		script.event('a/b', 'x', 'again', { seq: 5 });
+		script.event('a/b', 'x', 2, { seq: 6 });
+		script.event('a/b', 'x', 'again', { seq: 6 });
+		await turn();
+		assert.deepEqual(seen.last, [1, 2]);
+		script.event('a/b', 'refreshed', ['new'], { seq: 4 });
+		script.event('a/b', 'x', 'behind', { seq: 5 });
+		await turn();
+		assert.deepEqual(seen.last, ['new', 'behind']);
+		script.break();
+		await until(() => script.request('a/b').seq === 5, 'the question');
+	});
+
+	it('are nothing after a loss, even if the answer to it is lost, too', async () => {
+		begin();
+		const { store, seen } = await follow('a/b', [{ id: 1 }], { seq: 5, version: 'v' });
+
+		script.event('a/b', 'truncated', { reqId: 0, truncated: true });
+		assert.equal(store.status.current, 'reconnecting');
+		script.event('a/b', 'created', { id: 9 }, { seq: 99 });
+		await turn();
+		assert.deepEqual([script.request('a/b').seq, script.request('a/b').version], [undefined, undefined]);
+		script.break();
+		await until(() => asked('a/b') === 3, 'another question');
+		assert.deepEqual([script.request('a/b').seq, script.request('a/b').version], [undefined, undefined]);
+		script.answer('a/b', [{ id: 1 }, { id: 2 }], { topic: 'a/b', merge: 'crud', key: 'id', seq: 100, replay: false });
+		await turn();
+		assert.deepEqual([seen.last.length, store.status.current], [2, 'connected']);
+	});
+
+	it('of a value that is merged in another way by now are asked for again', async () => {
+		begin();
+		const { seen } = await follow('a/b', [{ id: 1 }], { seq: 5 });
+
+		script.break();
+		await until(() => asked('a/b') === 2, 'the question');
+		script.answer('a/b', [], { topic: 'a/b', merge: 'crud', key: 'name', seq: 5, replay: true });
+		await until(() => asked('a/b') === 3, 'another one');
+		assert.equal(script.request('a/b').seq, undefined);
+		script.answer('a/b', [{ name: 'x' }], { topic: 'a/b', merge: 'crud', key: 'name', seq: 5 });
+		await turn();
+		assert.deepEqual(seen.last, [{ name: 'x' }]);
+	});
+
+	it('of a page that was rendered are not put in the place of what is newer', async () => {
+		begin();
+		const { store, seen } = await follow('a/b', [{ id: 1 }, { id: 2 }], { seq: 50 });
+
+		store.hydrate({ data: [{ id: 1 }], merge: 'crud', key: 'id', seq: 40 });
+		script.event('a/b', 'created', { id: 3 }, { seq: 51 });
+		await turn();
+		assert.equal(seen.last.length, 3);
+	});
+});
+
+describe('an answer', () => {
+	it('that says a stream is closed leaves null, until it is asked for again', async () => {
+		begin();
+		const { store, seen } = await follow('a/b', null, { topic: undefined, merge: undefined, gated: true });
+
+		assert.deepEqual([seen.last, store.status.current, client.quiescent.current], [null, 'connected', true]);
+		store.reload();
+		await turn();
+		script.answer('a/b', [{ id: 1 }], { topic: 'a/b', merge: 'crud', key: 'id' });
+		await turn();
+		assert.deepEqual(seen.last, [{ id: 1 }]);
+	});
+
+	it('that says later is asked for later', async () => {
+		begin();
+		const store = client.stream('a/b')();
+
+		watch(store);
+		await turn();
+		script.refuse('a/b', 'OVERLOADED');
+		assert.equal(store.error.current.code, 'OVERLOADED');
+		await until(() => asked('a/b') === 2, 'another question');
+		script.answer('a/b', [], { topic: 'a/b', merge: 'crud', key: 'id' });
+		assert.deepEqual([store.error.current, store.status.current], [null, 'connected']);
+	});
+
+	it('in parts of which the last ones are lost is none', async () => {
+		begin();
+		const seen = watch(client.stream('a/b')());
+
+		await turn();
+		const { id } = script.request('a/b');
+		script.answer('a/b', [{ id: 1 }], { topic: 'a/b', merge: 'crud', key: 'id', more: true });
+		script.say({ topic: '__parts', event: id, data: { items: [{ id: 2 }], more: true } });
+		await turn();
+		assert.equal(seen.last, undefined);
+		script.break();
+		await until(() => asked('a/b') === 2, 'another question');
+		script.say({ topic: '__parts', event: id, data: { items: [{ id: 3 }], more: false } });
+		script.answer('a/b', [{ id: 7 }], { topic: 'a/b', merge: 'crud', key: 'id' });
+		await turn();
+		assert.deepEqual(seen.last, [{ id: 7 }]);
+	});
+
+	it('and the event behind it in one packet are both taken', async () => {
+		begin();
+		const seen = watch(client.stream('a/b')());
+
+		await turn();
+		script.answer('a/b', [{ id: 1 }], { topic: 'a/b', merge: 'crud', key: 'id' });
+		script.event('a/b', 'created', { id: 2 });
+		await turn();
+		assert.deepEqual(seen.values, [undefined, [{ id: 1 }, { id: 2 }]]);
+	});
+
+	it('to many may come in one frame, and events, too', async () => {
+		begin();
+		const [a, b] = [client.rpc('x/a')(), client.rpc('x/b')()];
+
+		await turn();
+		script.say({ topic: '__rpc', event: '__batch', data: { batch: [
+			{ id: script.request('x/b').id, ok: true, data: 2 }, { id: script.request('x/a').id, ok: false, code: 'NO', error: 'no' }] } });
+		await assert.rejects(a, { code: 'NO' });
+		assert.equal(await b, 2);
+		const { seen } = await follow('a/b', []);
+		script.say({ type: 'batch', events: [{ topic: 'a/b', event: 'created', data: { id: 1 } }, { topic: 'a/b', event: 'created', data: { id: 2 } }] });
+		await turn();
+		assert.equal(seen.last.length, 2);
+	});
+
+	it('that nobody can read hurts nobody', async () => {
+		const reported = [];
+
+		begin();
+		globalThis.reportError = (error) => reported.push(error);
+		const { seen } = await follow('a/b', []);
+		client.onSignal(() => { throw new Error('mine'); });
+		script.socket.onmessage({ data: '{"topic":' });
+		script.say({ topic: '__signal:ann', event: 'x', data: 1 });
+		script.say(null);
+		script.say([]);
+		script.say({ topic: 5, event: {} });
+		script.event('a/b', 'created', { id: 1 });
+		await turn();
+		delete globalThis.reportError;
+		assert.equal(seen.last.length, 1);
+		assert.ok(reported.length >= 2);
+	});
+});
+
+describe('a subscription that is taken away', () => {
+	it('is told to all streams of its topic', async () => {
+		begin();
+		const [one, other] = [await follow('a/b', [{ id: 1 }], { topic: 't' }), await follow('a/c', [], { topic: 't' })];
+
+		script.say({ type: 'subscribe-denied', topic: 't', ref: null, reason: 'FORBIDDEN' });
+		assert.deepEqual([one.store.error.current.code, other.store.error.current.code, one.seen.last], ['FORBIDDEN', 'FORBIDDEN', [{ id: 1 }]]);
+	});
+});
+
+describe('calls', () => {
+	it('that cannot be written fail, and no other', async () => {
+		begin();
+		const ring = {};
+		ring.ring = ring;
+		const [good, bad] = [client.rpc('x/a')(1), client.rpc('x/b')(ring)];
+
+		await assert.rejects(bad, TypeError);
+		await turn();
+		script.answer('x/a', 1);
+		assert.equal(await good, 1);
+		await assert.rejects(client.rpc('x/c')(ring), TypeError);
+	});
+
+	it('that wait for a connection are a thousand at most', async () => {
+		script = scripted();
+		client = createClient({ url: 'ws://nowhere', WebSocket: class { close() {} } });
+		const calls = Array.from({ length: 1001 }, (_, i) => client.rpc('x/a')(i));
+
+		await assert.rejects(calls[0], { code: 'QUEUE_FULL' });
+		client.close();
+		assert.ok((await Promise.allSettled(calls)).slice(1).every(({ reason }) => reason.code === 'CONNECTION_CLOSED'));
+	});
+
+	it('with a key that are too long for the server are not sent for ever', async () => {
+		begin({ offline: { queue: true } });
+		client.connect();
+		await turn();
+		const call = client.rpc('x/a').with({ idempotencyKey: 'k' })('long');
+		script.break(1009);
+		await assert.rejects(call, { code: 'DISCONNECTED' });
+	});
+});
+
+describe('a token', () => {
+	it('that hardly lasts is not asked for again and again', async () => {
+		let made = 0;
+
+		begin({ token: () => `token${++made}` });
+		client.connect();
+		await turn();
+		for (let i = 0; i < 10; i++) {
+			script.say({ type: 'auth-expiring', exp: 1 });
+			await turn();
+			script.say({ type: 'auth', ok: true, exp: 1 });
+		}
+		assert.equal(made, 2);
+	});
+});
+
+// A page with a window, as far as the client looks at it.
+describe('a page', () => {
+	const page = (hidden) => {
+		const document = Object.assign(new EventTarget(), { hidden });
+
+		globalThis.document = document;
+		return { document, show(isHidden) { document.hidden = isHidden; document.dispatchEvent(new Event('visibilitychange')); } };
+	};
+
+	it('that is hidden is suspended, and looks whether the server is there when it is seen', async () => {
+		const { show } = page(false);
+
+		begin();
+		client.connect();
+		await turn();
+		assert.equal(client.status.current, 'open');
+		show(true);
+		assert.equal(client.status.current, 'suspended');
+		script.sent.length = 0;
+		show(false);
+		assert.deepEqual([client.status.current, script.sent[0].type], ['open', 'resume']);
+		client.close();
+		show(true);
+		assert.equal(client.status.current, 'failed');
+		delete globalThis.document;
+	});
+
+	it('tries at once when it is seen again, but not if the server has had too much', async () => {
+		const { show } = page(false);
+
+		begin({ delay: () => 3600000 });
+		client.connect();
+		await turn();
+		script.break();
+		assert.equal(client.status.current, 'disconnected');
+		show(false);
+		await turn();
+		assert.equal(client.status.current, 'open');
+		script.break(4429);
+		show(false);
+		await turn();
+		assert.equal(client.status.current, 'disconnected');
+		delete globalThis.document;
+	});
+
+	it('is told once per frame, and without frames while it is hidden', async () => {
+		const { document } = page(false);
+		const frames = [];
+
+		globalThis.requestAnimationFrame = (run) => frames.push(run);
+		globalThis.cancelAnimationFrame = () => {};
+		mock.timers.enable({ apis: ['setTimeout'] });
+		const { Frame } = await import('../src/frame.js?page');
+		const frame = new Frame();
+		let asked = 0;
+		const store = { recompute: () => { asked++; return false; } };
+
+		for (let i = 0; i < 100; i++)
+			frame.changed(store);
+		assert.deepEqual([frames.length, asked], [1, 0]);
+		frames.pop()();
+		assert.equal(asked, 1);
+		frame.changed(store);
+		frames.length = 0;
+		mock.timers.tick(300);		// hidden meanwhile: no frame comes
+		assert.equal(asked, 2);
+		document.hidden = true;
+		frame.changed(store);
+		mock.timers.tick(1);
+		assert.deepEqual([frames.length, asked], [0, 3]);
+		mock.timers.reset();
+		for (const name of ['requestAnimationFrame', 'cancelAnimationFrame', 'document'])
+			delete globalThis[name];
+	});
+});
