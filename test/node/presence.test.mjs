@@ -16,3 +16,9 @@ it(`presence at rest is the connections that exist, whatever gateways end (RT_SE
 		assert.equal(counts.get('gateways ended') + counts.get('gateways killed, and so the server'), 20);
 		assert.ok(counts.get('comings and goings') >= 1000);
 	});
+
+it('one who is not there would be missed', { timeout: 300000 }, async () => {
+	const { failures } = await torturePresence({ seed, kills: 1, liar: true });
+
+	assert.match(failures.join(), /room:1: liar=1/);
+});

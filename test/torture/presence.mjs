@@ -17,8 +17,9 @@ const roomCount = 6;
 const patience = 2000;
 
 class PresenceRound extends ServerRound {
-	constructor({ kills, crashes, ...base }) {
+	constructor({ kills, crashes, liar, ...base }) {
 		super(base);
+		this.liar = liar;
 		this.kills = kills;
 		this.crashes = crashes;
 		this.rooms = Array.from({ length: roomCount }, (unused, i) => `room:${i + 1}`);
@@ -92,6 +93,8 @@ class PresenceRound extends ServerRound {
 				there.set(guest.user, (there.get(guest.user) ?? 0) + 1);
 			}
 		}
+		if (this.liar)
+			rooms.get(this.rooms[0]).set('liar', 1);
 		return rooms;
 	}
 
@@ -139,7 +142,7 @@ class PresenceRound extends ServerRound {
 }
 
 // Options: seed, kills, crashes (each so many-th kill is one that nobody survives; 0
-// = none), log.
-export function torturePresence({ seed, kills, crashes = 0, log = () => {} }) {
-	return new PresenceRound({ seed, kills, crashes, log }).complete();
+// = none), liar (somebody is said to be there who is not), log.
+export function torturePresence({ seed, kills, crashes = 0, liar = false, log = () => {} }) {
+	return new PresenceRound({ seed, kills, crashes, liar, log }).complete();
 }
