@@ -3,7 +3,9 @@
 //   node presence.mjs <url> <connections> <rooms>
 //     so many connections follow who is there, spread over rooms; then all but one in
 //     each room are cut off; then, with a grace, the same once more, and they come
-//     back at once.  Prints one line of name=value words.  SQL by PGHOST, PGPORT, PGUSER.
+//     back at once.  At last some come and go where nobody else is, and where all the
+//     others are.  Prints one line of name=value words.  SQL by PGHOST, PGPORT, PGUSER.
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import WebSocket from 'ws';
 
@@ -37,14 +39,18 @@ class Guest {
     }));
   }
 
-  follow() {
+  follow(rpc = 'bench/here', room = this.room) {
     this.there.clear();
-    this.socket.send(JSON.stringify({ rpc: 'bench/here', id: 'h', args: [this.room], stream: true }));
+    this.socket.send(JSON.stringify({ rpc, id: 'h', args: [room], stream: true }));
+  }
+
+  unfollow(topic) {
+    this.socket.send(JSON.stringify({ type: 'unsubscribe', topic }));
   }
 
   take(frame) {
     if (frame.topic === '__rpc') {
-      frame.data.data.forEach(({ key }) => this.there.add(key));
+      if (Array.isArray(frame.data.data)) frame.data.data.forEach(({ key }) => this.there.add(key));
       return;
     }
     const events = frame.type === 'batch' ? frame.events : [frame];
@@ -91,6 +97,28 @@ async function setGrace(grace) {
   await sleep(500);
 }
 
+// CPU time of the gateways so far, in microseconds
+async function gatewayTime() {
+  const { rows } = await sql.query('SELECT pid FROM realtime.stat_gateway WHERE pid IS NOT NULL');
+  return rows.map(({ pid }) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' '))
+    .reduce((sum, fields) => sum + (Number(fields[11]) + Number(fields[12])) * 10000, 0);
+}
+
+const inRoom = (room) => one(`SELECT realtime.presence_count('in:${room}') AS n`);
+
+// What one costs that comes to a room, whom nobody watches, and leaves it again
+async function comingAndGoing(movers, room, others, cycles) {
+  await until(async () => await inRoom(room) === others, 'the others');
+  const before = await gatewayTime();
+  for (let i = 0; i < cycles; i++) {
+    movers.forEach((guest) => guest.follow('bench/in', room));
+    await until(async () => await inRoom(room) === others + movers.length, 'all to come');
+    movers.forEach((guest) => guest.unfollow(`in:${room}`));
+    await until(async () => await inRoom(room) === others, 'all to go');
+  }
+  return (await gatewayTime() - before) / cycles / movers.length;
+}
+
 await sql.connect();
 await setGrace(0);
 staying.forEach((guest) => { guest.stays = true; });
@@ -117,8 +145,16 @@ await until(async () => await one(`SELECT count(*) AS n FROM realtime.stat_prese
   WHERE p.connections > 0`) >= connections, 'all to be back');
 const back = now() - begun;
 await sleep(200);
+const backFrames = frames;
+await setGrace(0);
+const movers = going.slice(0, 200);
+const others = going.slice(200);
+const alone = await comingAndGoing(movers, 'empty', 0, 50);
+others.forEach((guest) => guest.follow('bench/in', 'full'));
+const among = await comingAndGoing(movers, 'full', others.length, 50);
 console.log(`result joined_ms=${joined} join_told_ms=${told} join_frames=${joinFrames / roomCount} left_ms=${left}`
-  + ` left_told_ms=${leftTold} leave_frames=${leaveFrames / roomCount} requests=${busy} back_ms=${back} back_frames=${frames / roomCount} end=1`);
+  + ` left_told_ms=${leftTold} leave_frames=${leaveFrames / roomCount} requests=${busy} back_ms=${back} back_frames=${backFrames / roomCount}`
+  + ` alone_us=${alone} among_us=${among} end=1`);
 await sql.query('ALTER SYSTEM RESET realtime.presence_grace');
 await sql.query('SELECT pg_reload_conf()');
 process.exit(0);

@@ -14,7 +14,8 @@ part_presence()
 
     sql "CREATE OR REPLACE FUNCTION bench.face(room text) RETURNS jsonb STABLE LANGUAGE sql
             AS \$\$SELECT jsonb_build_object('name', 'somebody')\$\$;
-        SELECT realtime.stream('bench/here', 'here:{room}', merge => 'presence', presence => 'bench.face(text)')" >/dev/null
+        SELECT realtime.stream('bench/here', 'here:{room}', merge => 'presence', presence => 'bench.face(text)'),
+            realtime.stream('bench/in', 'in:{room}', merge => 'set', presence => 'bench.face(text)')" >/dev/null
     sleep 1
     for ((round = 1; round <= rounds; round++)); do
         say "presence, round $round of $rounds"
@@ -27,6 +28,6 @@ part_presence()
         note presence all all "$round" "$(value joined_ms "$result")" "$(value join_told_ms "$result")" \
             "$(value join_frames "$result")" "$(value left_ms "$result")" "$(value left_told_ms "$result")" \
             "$(value leave_frames "$result")" "$(value requests "$result")" "$(value back_ms "$result")" \
-            "$(value back_frames "$result")"
+            "$(value back_frames "$result")" "$(value alone_us "$result")" "$(value among_us "$result")"
     done
 }
