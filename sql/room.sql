@@ -36,6 +36,9 @@ SELECT realtime.room('board/board', 'board:{id}', 'app.load(integer)', replay =>
 SELECT realtime.stream('board/who', 'board:{id}', 'app.load(integer)', merge => 'presence', presence => 'app.face()');
 SELECT realtime.stream('board/who', 'board:{id}', merge => 'presence', presence => 'app.face()', replay => true);
 SELECT realtime.topic('board:{id}:presence', class => 'replay');
+SELECT realtime.room('a/room', 'place:{id}', 'app.load(integer)', cursors => true);
+SELECT realtime.topic('place:{id}:cursors', class => 'volatile');
+SELECT realtime.drop('a/room');
 SELECT realtime.room('long/room', repeat('x', 250), 'app.load(integer)', presence => 'app.face()');
 
 -- functions that are used

@@ -124,7 +124,8 @@ typedef struct RtQueryDeclaration
 typedef enum RtStreamKind
 {
 	RT_STREAM_OF_EVENTS,		/* its loader, if it has one; who publishes */
-	RT_STREAM_OF_PRESENCE		/* who is present (ipc/presence.h) */
+	RT_STREAM_OF_PRESENCE,		/* who is present (ipc/presence.h) */
+	RT_STREAM_OF_CURSORS		/* where they point (ipc/cursor.h) */
 } RtStreamKind;
 
 /* A stream; one without a loader is a channel, or a live query. */
@@ -164,7 +165,7 @@ typedef struct RtStreamDeclaration
 	const RtQueryDeclaration *query;	/* NULL = not a live query */
 } RtStreamDeclaration;
 
-/* One of who is present has a loader only for its parameters. */
+/* One of presence or cursors has a loader only for its parameters. */
 #define rt_stream_is_channel(stream) \
 	((stream)->kind != RT_STREAM_OF_EVENTS || \
 	 (!(stream)->functions[RT_STREAM_LOADER].declared && (stream)->query == NULL))

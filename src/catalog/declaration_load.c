@@ -398,7 +398,7 @@ read_stream(RtDeclarations *declarations, const RtRow *row)
 		return;
 	}
 	if (stream->merge == RT_MERGE_PRESENCE && stream->functions[RT_STREAM_PRESENCE].declared)
-		rt_stream_show_presence(stream);
+		rt_stream_show(stream, RT_STREAM_OF_PRESENCE);
 	rt_declarations_add_stream(declarations, stream);
 }
 

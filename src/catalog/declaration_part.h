@@ -28,8 +28,8 @@ extern void rt_declarations_add_stream(RtDeclarations *declarations,
 extern void rt_declarations_add_room(RtDeclarations *declarations, const RtRow *row,
 									 RtStreamDeclaration *data);
 
-/* Makes one that of who is present on the topics that it names. */
-extern void rt_stream_show_presence(RtStreamDeclaration *stream);
+/* Makes one that of who is present on the topics that it names, or of cursors there. */
+extern void rt_stream_show(RtStreamDeclaration *stream, RtStreamKind kind);
 
 /* Reads a rule; and gives paths the limits that rules say. */
 extern void rt_read_rate(RtDeclarations *declarations, const RtRow *row);

@@ -3,7 +3,7 @@
  *		What a room has: streams, and calls, below its path.
  *
  * A room is one row.  Its own path, and __data below it, are the stream of the
- * row; __presence is who is there, and __action/NAME calls a function with the
+ * row; __presence is who is there, __cursors where they point, and __action/NAME calls a function with the
  * arguments of the room before its own.  All of them have the guards of the room,
  * and those of the modules that their paths are in.
  */
@@ -13,6 +13,7 @@
 
 #include "src/catalog/declaration_part.h"
 #include "src/catalog/declaration_table.h"
+#include "src/ipc/cursor.h"
 #include "src/ipc/presence.h"
 
 void
@@ -36,12 +37,14 @@ is_of_who_may(RtStreamFunction function)
 }
 
 void
-rt_stream_show_presence(RtStreamDeclaration *stream)
+rt_stream_show(RtStreamDeclaration *stream, RtStreamKind kind)
 {
-	stream->kind = RT_STREAM_OF_PRESENCE;
-	stream->suffix = RT_PRESENCE_SUFFIX;
+	bool		is_presence = kind == RT_STREAM_OF_PRESENCE;
+
+	stream->kind = kind;
+	stream->suffix = is_presence ? RT_PRESENCE_SUFFIX : RT_CURSOR_SUFFIX;
 	stream->topic = psprintf("%s%s", stream->base, stream->suffix);
-	stream->merge = RT_MERGE_PRESENCE;
+	stream->merge = is_presence ? RT_MERGE_PRESENCE : RT_MERGE_CURSOR;
 }
 
 /* The same, below the room. */
@@ -56,26 +59,26 @@ make_part(const RtStreamDeclaration *data, const char *word)
 }
 
 static RtStreamDeclaration *
-make_presence(const RtStreamDeclaration *data)
+make_shown(const RtStreamDeclaration *data, const char *word, RtStreamKind kind)
 {
-	RtStreamDeclaration *presence = palloc0(sizeof(RtStreamDeclaration));
+	RtStreamDeclaration *shown = palloc0(sizeof(RtStreamDeclaration));
 
-	presence->path = psprintf("%s/__presence", data->path);
-	presence->declared = data->declared;
-	presence->base = data->base;
-	presence->topic_class = RT_TOPIC_ORDERED;
-	presence->replay_size = data->replay_size;
-	presence->replay_ttl_ms = -1;
-	presence->stale_after_ms = -1;
-	presence->guards = data->guards;
-	presence->class_of_service = data->class_of_service;
+	shown->path = psprintf("%s/%s", data->path, word);
+	shown->declared = data->declared;
+	shown->base = data->base;
+	shown->topic_class = RT_TOPIC_ORDERED;
+	shown->replay_size = data->replay_size;
+	shown->replay_ttl_ms = -1;
+	shown->stale_after_ms = -1;
+	shown->guards = data->guards;
+	shown->class_of_service = data->class_of_service;
 	for (RtStreamFunction i = 0; i < RT_STREAM_FUNCTIONS; i++)
 	{
 		if (is_of_who_may(i))
-			presence->functions[i] = data->functions[i];
+			shown->functions[i] = data->functions[i];
 	}
-	rt_stream_show_presence(presence);
-	return presence;
+	rt_stream_show(shown, kind);
+	return shown;
 }
 
 /* One that is gone cannot be called, nor can its name be told. */
@@ -116,7 +119,11 @@ rt_declarations_add_room(RtDeclarations *declarations, const RtRow *row,
 	rt_declarations_add_stream(declarations, data);
 	rt_declarations_add_stream(declarations, make_part(data, "__data"));
 	if (data->functions[RT_STREAM_PRESENCE].declared)
-		rt_declarations_add_stream(declarations, make_presence(data));
+		rt_declarations_add_stream(declarations,
+								   make_shown(data, "__presence", RT_STREAM_OF_PRESENCE));
+	if (DatumGetBool(rt_row_value(row, Anum_stream_cursors)))
+		rt_declarations_add_stream(declarations,
+								   make_shown(data, "__cursors", RT_STREAM_OF_CURSORS));
 	count = rt_row_texts(row, Anum_stream_actions, &signatures);
 	rt_refer_all(declarations, row, Anum_stream_actions, "room", data->path, "action",
 				 &actions);

@@ -1,13 +1,15 @@
 /*
  * cursor.c
  *		realtime.cursor_join() and its like: what a handler has done with the
- *		connection that has called.
+ *		connection that has called; and what streams show of cursors.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 
 #include "src/executor/command.h"
+#include "src/executor/cursor.h"
 #include "src/ipc/cursor.h"
 #include "src/ipc/presence.h"
 
@@ -70,4 +72,33 @@ realtime_cursor_remove(PG_FUNCTION_ARGS)
 {
 	rt_command_give(RT_CURSOR_REMOVE, rt_command_topic(fcinfo, PURPOSE), "", 0);
 	PG_RETURN_VOID();
+}
+
+/* ---- for streams ---- */
+
+static void
+append_row(const RtCursorSeen *seen, void *arg)
+{
+	StringInfo	rows = arg;
+
+	if (rows->len > 1)
+		appendStringInfoChar(rows, ',');
+	appendBinaryStringInfo(rows, seen->text, seen->len);
+}
+
+RtText
+rt_cursor_rows(const char *topic, Size len, Size max)
+{
+	StringInfoData rows;
+
+	initStringInfo(&rows);
+	appendStringInfoChar(&rows, '[');
+	rt_cursors_attach();
+	rt_cursors_visit(topic, len, append_row, &rows);
+	appendStringInfoChar(&rows, ']');
+	if ((Size) rows.len > max)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '4', '1', '3')),
+				 errmsg("There are too many for one answer; follow the stream")));
+	return (RtText) {rows.data, rows.len};
 }

@@ -32,29 +32,30 @@ rt_presence_check_topic(Size len)
 }
 
 static void
-check_data(Size len)
+check_data(Size len, Size max)
 {
-	if (len > RT_PRESENCE_DATA_MAX)
+	if (len > max)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("data of who is present are too long"),
-				 errdetail("They take %zu bytes, the most are %d.", len, RT_PRESENCE_DATA_MAX)));
+				 errdetail("They take %zu bytes, the most are %zu.", len, max)));
 }
 
 char *
-rt_presence_data(Jsonb *data)
+rt_presence_data(Jsonb *data, Size max)
 {
 	Size		len;
 	const char *text = rt_publish_json_text(data, &len);
 
-	check_data(len);
+	check_data(len, max);
 	return pnstrdup(text, len);
 }
 
 static const char *
 data_argument(FunctionCallInfo fcinfo)
 {
-	return PG_ARGISNULL(1) ? "" : rt_presence_data(PG_GETARG_JSONB_P(1));
+	return PG_ARGISNULL(1) ? "" :
+		rt_presence_data(PG_GETARG_JSONB_P(1), RT_PRESENCE_DATA_MAX);
 }
 
 Datum

@@ -14,8 +14,8 @@
 /* Raises if nobody can be present on a topic, because its name is too long. */
 extern void rt_presence_check_topic(Size len);
 
-/* What others see, as text in the current context.  Raises if it is too long. */
-extern char *rt_presence_data(Jsonb *data);
+/* What others see, as text in the current context.  Raises if it is longer than max. */
+extern char *rt_presence_data(Jsonb *data, Size max);
 
 /*
  * Who is present now, as an array of {"key", "data"} in the current context.  Raises

@@ -374,6 +374,38 @@ rt_cursor_part(RtConnection *connection, RtText topic, bool by_subscription)
 	part(hand);
 }
 
+/* ---- by streams ---- */
+
+static RtText
+topic_of_stream(const RtSubscription *subscription)
+{
+	return (RtText) {subscription->topic->name,
+		subscription->topic->name_len - strlen(RT_CURSOR_SUFFIX)};
+}
+
+void
+rt_cursor_leave(RtSubscription *subscription)
+{
+	if (!subscription->hand)
+		return;
+	subscription->hand = false;
+	rt_cursor_part(subscription->connection, topic_of_stream(subscription), true);
+}
+
+/* Again, it is the same with what others see now. */
+void
+rt_cursor_enter(RtSubscription *subscription, RtText user)
+{
+	RtText		topic = topic_of_stream(subscription);
+	bool		hand = user.len > 0 &&
+		rt_cursor_join(subscription->connection, topic, user, true);
+
+	rt_cursor_leave(subscription);
+	subscription->hand = hand;
+	if (!rt_cursor_follow(subscription, topic))
+		complain();
+}
+
 void
 rt_cursor_forget(RtConnection *connection)
 {

@@ -9,6 +9,7 @@
 #define RT_GATEWAY_CURSOR_H
 
 #include "src/gateway/door/connection.h"
+#include "src/gateway/topic/subscription.h"
 #include "src/ipc/command.h"
 #include "src/protocol/envelope.h"
 
@@ -22,6 +23,14 @@ extern void rt_cursors_start(void);
 extern bool rt_cursor_join(RtConnection *connection, RtText topic, RtText user,
 						   bool by_subscription);
 extern void rt_cursor_part(RtConnection *connection, RtText topic, bool by_subscription);
+
+/*
+ * A stream of the cursors of a topic grants a subscription: it is told of them; and,
+ * if there is what others see of him, lets its connection move one, until it is
+ * dropped.
+ */
+extern void rt_cursor_enter(RtSubscription *subscription, RtText user);
+extern void rt_cursor_leave(RtSubscription *subscription);
 
 /* Frames "cursor" and "cursor-snapshot". */
 extern void rt_cursor_frame(RtConnection *connection, const char *text,

@@ -11,7 +11,6 @@
 #include "src/protocol/topic.h"
 
 #define RT_CURSOR_PREFIX "__cursor:"
-#define RT_CURSOR_SUFFIX ":cursors"
 #define RT_CURSOR_NAME_MAX (RT_CURSOR_TOPIC_MAX + 16)
 
 typedef enum RtCursorForm

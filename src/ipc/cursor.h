@@ -19,6 +19,7 @@
 
 #include "utils/dsa.h"
 
+#define RT_CURSOR_SUFFIX ":cursors"	/* of the topic of a stream of them */
 #define RT_CURSOR_TOPIC_MAX 240 /* bytes; with what is put before or behind it, a topic */
 #define RT_CURSOR_USER_MAX 4096 /* bytes of JSON */
 #define RT_CURSOR_DATA_MAX 8192

@@ -305,6 +305,8 @@ typedef struct RtAnsweredTopic
 								 * see: JSON, else nothing */
 #define RT_TOPIC_ROSTER 0x400	/* its value is who is present on the topic without
 								 * the suffix; the gateway is to fill it in */
+#define RT_TOPIC_CURSORS 0x800	/* who follows it gets cursors, and may move one, if
+								 * there is what others see of him */
 #define RT_TOPIC_PROVISIONAL 0x100	/* it is not the value, which can be loaded
 									 * when answer_stale_ms are over */
 

@@ -43,6 +43,7 @@ COMMENT ON FUNCTION realtime.room(text, text, regprocedure, regprocedure, boolea
 'Lets clients follow a value, as realtime.stream() does, and see who else does, and act on it. Replaces what was declared for the path; realtime.drop() drops all of it.
 The value is the stream "path", which is also called "path/__data".
 presence: function that returns what others see of the caller (jsonb, up to 8 kB; NULL: nothing, he is not seen); takes nothing or the loader''s parameters. The stream "path/__presence" is who follows it or the value: a user once, with all his connections, until he ceases to or the last of these has been gone for realtime.presence_grace. NULL: there is none.
+cursors: whether there is a stream "path/__cursors": who follows it may send positions in frames "cursor", and sees those of others, with what presence returns of them (up to 4 kB).
 actions: functions that take the loader''s parameters and then their own; called as "path/__action/NAME", NAME being the function''s without its schema. In them realtime.room_topic() is the topic that the arguments name, and realtime.room_publish() publishes there.
 guard, access, gate: as in realtime.stream(), for the value, who is there and the actions alike; the guards of actions get the first arguments, those of the room.
 All else, and the errors, as in realtime.stream(); 42P13 also for a function that cannot be an action.';

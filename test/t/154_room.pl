@@ -44,7 +44,7 @@ CREATE FUNCTION app.shout() RETURNS void LANGUAGE sql AS $$SELECT realtime.room_
 CREATE FUNCTION app.shown() RETURNS jsonb STABLE LANGUAGE sql AS $$SELECT jsonb_build_object('id', realtime.user_id())$$;
 CREATE FUNCTION app.long() RETURNS jsonb STABLE LANGUAGE sql AS $$SELECT jsonb_build_object('x', repeat('x', 9000))$$;
 CREATE FUNCTION app.me() RETURNS text STABLE LANGUAGE sql AS 'SELECT realtime.connection_id()';
-SELECT realtime.room('board/board', 'board:{board}', 'app.cards(text)', presence => 'app.face(text)',
+SELECT realtime.room('board/board', 'board:{board}', 'app.cards(text)', presence => 'app.face(text)', cursors => true,
 	guard => '{app.no_attic(text)}', access => 'app.may(text)', actions => '{"app.add(text,integer,text)","app.rename(text,text)"}'),
 	realtime.stream('who/here', 'who:{place}', merge => 'presence', presence => 'app.shown()'),
 	realtime.stream('who/long', 'long:{place}', merge => 'presence', presence => 'app.long()'),
@@ -179,6 +179,34 @@ is(told($ann, 'board:one:presence'), '-dee', 'until the other one does');
 sql(q{INSERT INTO app.banned VALUES ('ben', 'one'); SELECT realtime.disconnect('ben')});
 ok(poll_until(sub { present('board:one') eq 'ann:1' }), 'who is thrown out leaves');
 is(told($ann, 'board:one:presence'), '-ben', 'for others, too');
+
+# ---- cursors ----
+
+my ($left, $right) = (client('dee'), client(undef, 'batch'));
+$reply = follow($left, 'board/board/__cursors', 'two');
+is(join(' ', @$reply{qw(topic merge)}, scalar @{ $reply->{data} }), 'board:two:cursors cursor 0', 'a room has a stream of cursors');
+is_deeply((events($left, 'board:two:cursors'))[0], { topic => 'board:two:cursors', event => 'set', data => [] }, 'which says which there are');
+is(present('board:two'), '', 'who follows it is not present by that');
+follow($right, 'board/board/__cursors', 'two');
+events($right, 'board:two:cursors');
+ws_send($left, { type => 'cursor', topic => 'board:two', data => { x => 1 } });
+is_deeply((events($_, 'board:two:cursors'))[0]{data}, { key => 'dee', user => { name => 'Dee', at => 'two' }, data => { x => 1 } },
+	'a position is seen, with what the presence function says') for $left, $right;
+is_deeply(ws_call($right, 'board/board/__cursors', ['two'])->{data}, [ { key => 'dee', user => { name => 'Dee', at => 'two' }, data => { x => 1 } } ],
+	'who asks without following gets them');
+ws_send($ghost, { type => 'cursor', topic => 'board:two', data => { x => 2 } });
+follow($ghost, 'board/board/__cursors', 'two');
+is((events($ghost, 'board:two:cursors'))[0]{data}[0]{key}, 'dee', 'who comes sees those there are');
+ws_send($ghost, { type => 'cursor', topic => 'board:two', data => { x => 3 } });
+ws_quiet($ghost);
+is(sql(q{SELECT string_agg(key, ' ') FROM realtime.cursor_list('board:two')}), 'dee', 'whom the function shows nothing of has none');
+is(follow($cid, 'board/board/__cursors', 'one')->{code}, 'FORBIDDEN', 'access is asked for them, too');
+drop($left, 'board:two:cursors');
+is((events($right, 'board:two:cursors'))[0]{data}{key}, 'dee', 'who follows them no more');
+is(sql(q{SELECT count(*) FROM realtime.cursor_list('board:two')}), 0, 'has none any more');
+ws_send($left, { type => 'cursor', topic => 'board:two', data => { x => 4 } });
+ws_quiet($left);
+is(sql(q{SELECT count(*) FROM realtime.cursor_list('board:two')}), 0, 'and cannot move one');
 
 # ---- streams of who is there alone ----
 

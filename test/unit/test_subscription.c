@@ -141,6 +141,11 @@ rt_subscriber_note_gone(int gateway, const char *topic, Size len)
 }
 
 void
+rt_cursor_leave(RtSubscription *subscription)
+{
+}
+
+void
 rt_cursor_unfollow(RtSubscription *subscription)
 {
 }

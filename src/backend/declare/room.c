@@ -14,6 +14,7 @@
 
 #include "src/backend/declare/parameter.h"
 #include "src/backend/declare/stream.h"
+#include "src/ipc/cursor.h"
 #include "src/ipc/presence.h"
 #include "src/protocol/envelope.h"
 
@@ -157,11 +158,14 @@ check_actions(FunctionCallInfo fcinfo, RtStreamRow *row, const RtCheckedFunction
 
 /* ---- the room ---- */
 
+/* Those that others tell of who is in the room. */
 static void
-check_room(const RtStreamRow *row)
+check_topics(const RtStreamRow *row)
 {
 	if (row->functions[RT_STREAM_PRESENCE] != NULL)
 		rt_stream_check_told_topic(row, RT_PRESENCE_SUFFIX);
+	if (row->cursors)
+		rt_stream_check_told_topic(row, RT_CURSOR_SUFFIX);
 }
 
 PG_FUNCTION_INFO_V1(realtime_room);
@@ -179,11 +183,8 @@ realtime_room(PG_FUNCTION_ARGS)
 	InitFunctionCallInfoData(*stream, fcinfo->flinfo, STREAM_PARAMETERS, InvalidOid, NULL, NULL);
 	copy_parameters(fcinfo, stream);
 	signature = rt_stream_check(stream, &row);
-	check_room(&row);
 	row.cursors = rt_parameter_bool(fcinfo, ROOM_CURSORS, "cursors");
-	if (row.cursors)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("rooms have no cursors yet")));
+	check_topics(&row);
 	check_actions(fcinfo, &row, signature);
 
 	rt_store_stream(&row);

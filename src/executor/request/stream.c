@@ -31,6 +31,8 @@
 #include "src/executor/request/stream.h"
 #include "src/executor/request/stream_name.h"
 #include "src/ipc/client.h"
+#include "src/ipc/cursor.h"
+#include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/tail_hint.h"
 #include "src/ipc/topic_lock.h"
@@ -246,14 +248,17 @@ is_numbered(const RtStreamWork *stream)
 }
 
 /*
- * Who is present: what the caller gets when he is so himself is known to his gateway
- * alone.
+ * Who is present, or cursors: what the caller gets who follows is known to his
+ * gateway alone.
  */
 static void
-answer_presence(RtStreamWork *stream)
+answer_shown(RtStreamWork *stream)
 {
 	RtStreamReply *reply = &stream->reply;
 
+	/* cursors come behind the reply, as an event */
+	if (stream->declaration->kind == RT_STREAM_OF_CURSORS)
+		stream->flags |= RT_TOPIC_FROM_NOW;
 	if (stream->subscribes && !stream->is_page)
 		reply->data_json = RT_TEXT("[]");
 	else
@@ -445,15 +450,19 @@ static void
 find_presence(RtStreamWork *stream)
 {
 	RtFunction *function = rt_stream_function(stream, RT_STREAM_PRESENCE);
+	bool		is_cursor = stream->declaration->kind == RT_STREAM_OF_CURSORS;
 	NullableDatum result;
 
-	stream->presence = NULL;
-	if (function == NULL)
+	stream->presence = is_cursor && function == NULL ? "{}" : NULL;
+	if (function == NULL && !is_cursor)
 		return;
 	rt_presence_check_topic(stream->topic_len - strlen(stream->declaration->suffix));
+	if (function == NULL)
+		return;
 	result = rt_stream_invoke(stream, function, NULL, 0);
 	if (!result.isnull)
-		stream->presence = rt_presence_data(DatumGetJsonbP(result.value));
+		stream->presence = rt_presence_data(DatumGetJsonbP(result.value), is_cursor ?
+											RT_CURSOR_USER_MAX : RT_PRESENCE_DATA_MAX);
 }
 
 static void
@@ -478,8 +487,8 @@ run_admission(RtWork *work)
 		rt_class_admit(stream->declaration->class_of_service);
 	if (stream->subscribes && !stream->reloads && !stream->is_page)
 		find_presence(stream);
-	if (stream->declaration->kind == RT_STREAM_OF_PRESENCE)
-		answer_presence(stream);
+	if (stream->declaration->kind != RT_STREAM_OF_EVENTS)
+		answer_shown(stream);
 	else if (stream->reloads)
 		stream->reply.gated = !is_as_before(stream);
 	else if (!needs_load(stream))

@@ -20,9 +20,11 @@
 
 #include "src/catalog/declaration_table.h"
 #include "src/executor/function/invoke.h"
+#include "src/executor/cursor.h"
 #include "src/executor/presence.h"
 #include "src/executor/query/join.h"
 #include "src/executor/request/stream.h"
+#include "src/ipc/cursor.h"
 #include "src/ipc/presence.h"
 
 #define PAGE_TYPE "page"
@@ -303,6 +305,10 @@ rt_stream_load(RtStreamWork *stream)
 
 	if (stream->declaration->query != NULL)
 		rt_query_load(stream);
+	else if (stream->declaration->kind == RT_STREAM_OF_CURSORS)
+		stream->reply.data_json =
+			rt_cursor_rows(stream->topic, stream->topic_len - strlen(RT_CURSOR_SUFFIX),
+						   rt_stream_value_max(stream));
 	else if (stream->declaration->kind == RT_STREAM_OF_PRESENCE)
 		stream->reply.data_json =
 			rt_presence_rows(stream->topic, stream->topic_len - strlen(RT_PRESENCE_SUFFIX),

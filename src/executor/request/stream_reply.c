@@ -113,7 +113,9 @@ set_flags(RtStreamWork *stream)
 		stream->flags |= RT_TOPIC_SHARED;
 	if (declaration->query != NULL)
 		stream->flags |= RT_TOPIC_QUERY;
-	if (declaration->functions[RT_STREAM_PRESENCE].declared)
+	if (declaration->kind == RT_STREAM_OF_CURSORS)
+		stream->flags |= RT_TOPIC_CURSORS;
+	else if (declaration->functions[RT_STREAM_PRESENCE].declared)
 		stream->flags |= RT_TOPIC_PRESENT;
 	if (declaration->kind == RT_STREAM_OF_PRESENCE)
 		stream->flags |= RT_TOPIC_ROSTER;

@@ -14,6 +14,7 @@
 
 #include "common/hashfn.h"
 
+#include "src/gateway/cursor.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
 #include "src/gateway/topic/conflate.h"
@@ -269,6 +270,8 @@ go_on(RtSubscription *subscription, const RtStreamAnswer *answer,
 		rt_subscription_lose_behind(subscription, answer->seq);
 	if (answer->flags & RT_TOPIC_QUERY)
 		rt_round_frame_follow(subscription->connection);
+	if (answer->flags & RT_TOPIC_CURSORS)
+		rt_cursor_enter(subscription, answer->presence);
 }
 
 /* Returns why the connection cannot have it, or RT_CODE_CUSTOM if it can. */

@@ -13,6 +13,7 @@
 
 #include "common/hashfn.h"
 
+#include "src/gateway/cursor.h"
 #include "src/gateway/cursor_board.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/door/tcp.h"
@@ -147,6 +148,7 @@ rt_subscription_drop(RtSubscription *subscription)
 	rt_member_exit(subscription);
 	rt_group_exit(subscription);
 	rt_conflate_forget(subscription);
+	rt_cursor_leave(subscription);
 	rt_cursor_unfollow(subscription);
 	leave_losses(subscription);
 	rt_hash_remove(&pairs, &subscription->node);

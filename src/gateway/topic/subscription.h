@@ -47,6 +47,7 @@ typedef struct RtSubscription
 	dlist_node query_node;     /* of its connection's live queries */
 	dlist_head waiting_events; /* see conflate.h */
 	struct RtCursorFollower *cursors; /* it is told of; NULL = of none */
+	bool hand;            /* it lets its connection move a cursor there */
 } RtSubscription;
 
 extern void rt_subscriptions_init(void);
