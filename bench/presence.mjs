@@ -5,6 +5,7 @@
 //     each room are cut off; then, with a grace, the same once more, and they come
 //     back at once.  At last some come and go where nobody else is, and where all the
 //     others are.  Prints one line of name=value words.  SQL by PGHOST, PGPORT, PGUSER.
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import WebSocket from 'ws';
@@ -23,14 +24,21 @@ async function until(condition, what) {
   }
 }
 
+function token(sub) {
+  const part = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
+  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub })}`;
+  return `${text}.${createHmac('sha256', process.env.BENCH_SECRET).update(text).digest('base64url')}`;
+}
+
 class Guest {
-  constructor(room) {
-    this.room = room;
+  constructor(number) {
+    this.room = `r${number % roomCount}`;
+    this.token = token(`user${number}`);
     this.there = new Set();
   }
 
   open() {
-    this.socket = new WebSocket(url, { perMessageDeflate: false });
+    this.socket = new WebSocket(url, { perMessageDeflate: false, headers: { Authorization: `Bearer ${this.token}` } });
     this.socket.on('error', () => {});
     this.socket.on('message', (data) => this.take(JSON.parse(data)));
     return new Promise((resolve) => this.socket.once('open', () => {
@@ -66,7 +74,7 @@ class Guest {
 const one = async (query) => Number((await sql.query(query)).rows[0].n);
 const present = () => one('SELECT coalesce(sum(present), 0) AS n FROM realtime.stat_presence');
 const requests = () => one('SELECT sum(calls) AS n FROM realtime.stat_executor');
-const guests = Array.from({ length: connections }, (unused, i) => new Guest(`r${i % roomCount}`));
+const guests = Array.from({ length: connections }, (unused, i) => new Guest(i));
 const staying = guests.slice(0, roomCount);
 const going = guests.slice(roomCount);
 const see = (all, count) => until(() => all.every(({ there }) => there.size === count), `${count} in each room`);

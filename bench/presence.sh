@@ -10,8 +10,9 @@ presence_rooms=100
 
 part_presence()
 {
-    local round result
+    local round result secret='of the benchmark, with more than thirty-two bytes'
 
+    postgres_set realtime.jwt_secret "'$secret'"
     sql "CREATE OR REPLACE FUNCTION bench.face(room text) RETURNS jsonb STABLE LANGUAGE sql
             AS \$\$SELECT jsonb_build_object('name', 'somebody')\$\$;
         SELECT realtime.stream('bench/here', 'here:{room}', merge => 'presence', presence => 'bench.face(text)'),
@@ -19,7 +20,7 @@ part_presence()
     sleep 1
     for ((round = 1; round <= rounds; round++)); do
         say "presence, round $round of $rounds"
-        result=$(node "$RT_TOP/bench/presence.mjs" "$(realtime_url)" "$presence_connections" "$presence_rooms" \
+        result=$(BENCH_SECRET=$secret node "$RT_TOP/bench/presence.mjs" "$(realtime_url)" "$presence_connections" "$presence_rooms" \
             2>"$RT_RUN/presence.err") || {
             problem "presence: $(head -n 1 "$RT_RUN/presence.err" | cut -c 1-300)"
             continue
@@ -30,4 +31,5 @@ part_presence()
             "$(value leave_frames "$result")" "$(value requests "$result")" "$(value back_ms "$result")" \
             "$(value back_frames "$result")" "$(value alone_us "$result")" "$(value among_us "$result")"
     done
+    postgres_set realtime.jwt_secret "''"
 }

@@ -447,7 +447,7 @@ function presence() {
   const staying = Number(facts.presence_rooms).toLocaleString('en-US');
   return `## Presence
 
-${Number(facts.presence).toLocaleString('en-US')} connections of nobody, in ${staying} rooms, follow who is there; one process has all of them. They come at once; all but one in each room are
+${Number(facts.presence).toLocaleString('en-US')} connections, each of a user of its own, in ${staying} rooms, follow who is there; one process has all of them. They come at once; all but one in each room are
 cut off at once, without a grace; and once more, with one, when they open their connections anew and follow again.
 
 ${table(['', 'until SQL says so (ms)', 'until those who stay have been told (ms)', 'frames to each of them', 'requests of executors'], [

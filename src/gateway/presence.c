@@ -24,6 +24,7 @@
 #include "src/gateway/presence.h"
 #include "src/gateway/presence_frame.h"
 #include "src/gateway/topic/hash_table.h"
+#include "src/gateway/topic/parts.h"
 #include "src/guc.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/presence.h"
@@ -623,11 +624,12 @@ rt_presence_tell(void)
 {
 	beat_if_due();
 	end_those_parting();
-	if ((!rt_presence_has_changed() && !somebody_leaves()) ||
-		rt_gateway.now_ms - told_ms < TELL_MS)
+	if (rt_gateway.now_ms - told_ms < TELL_MS ||
+		!(rt_presence_has_changed() || somebody_leaves() || rt_parts_rosters_wait()))
 		return;
 	told_ms = rt_gateway.now_ms;
 	rt_presence_tell_changes(rt_gateway.now_ms, rt_presence_publish);
+	rt_parts_send_rosters();
 }
 
 long
@@ -635,7 +637,7 @@ rt_presence_timeout(void)
 {
 	int64		at = rt_presence_leaves_at_ms();
 
-	if (rt_presence_has_changed())
+	if (rt_presence_has_changed() || rt_parts_rosters_wait())
 		at = told_ms + TELL_MS;
 	if (at != 0)
 		at = Max(at, told_ms + TELL_MS);

@@ -17,6 +17,7 @@
 #include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/query_hold.h"
 #include "src/gateway/topic/recheck.h"
+#include "src/gateway/topic/roster.h"
 #include "src/gateway/topic/stream.h"
 #include "src/guc.h"
 #include "src/ipc/publish_ring.h"
@@ -40,7 +41,8 @@ typedef struct Delivery
 	dlist_node	connection_node;
 	Parcel	   *parcel;
 	size_t		at;				/* in its frames: the next to be sent */
-	bool		is_due;			/* it is the last one, and is about to be sent */
+	bool		is_due;			/* the last part is about to be sent, or all of a
+								 * roster */
 	dlist_node	due_node;
 	RtAsker		asker;
 	char		id[RT_ID_MAX];
@@ -48,6 +50,7 @@ typedef struct Delivery
 
 static Parcel *current = NULL;	/* of the answer that is being told */
 static dlist_head due = DLIST_STATIC_INIT(due);
+static dlist_head rosters = DLIST_STATIC_INIT(rosters);	/* likewise */
 
 /* ---- parcels ---- */
 
@@ -231,10 +234,10 @@ rt_parts_begin(RtConnection *connection, const RtStreamAnswer *answer,
 /* ---- sending ---- */
 
 static void
-set_due(Delivery *delivery)
+set_due(Delivery *delivery, dlist_head *list)
 {
 	delivery->is_due = true;
-	dlist_push_tail(&due, &delivery->due_node);
+	dlist_push_tail(list, &delivery->due_node);
 }
 
 /* One after the other. */
@@ -262,7 +265,7 @@ rt_parts_send(RtConnection *connection)
 		return false;
 	if (!is_last(delivery, next_frame(delivery)) && send_next(delivery))
 		return true;
-	set_due(delivery);
+	set_due(delivery, &due);
 	return false;
 }
 
@@ -298,6 +301,56 @@ bool
 rt_parts_are_due(void)
 {
 	return !dlist_is_empty(&due);
+}
+
+/* ---- rosters ---- */
+
+bool
+rt_parts_wait_for_roster(RtConnection *connection, const RtStreamAnswer *answer,
+						 const RtAsker *asker)
+{
+	RtBudgetVerdict verdict;
+	Delivery   *delivery = make_delivery(connection, answer, asker, &verdict);
+
+	if (delivery == NULL)
+		rt_asker_refuse(asker, connection, rt_budget_code(verdict));
+	else
+		set_due(delivery, &rosters);
+	return true;
+}
+
+/* It is not kept for the connection any more: a long roster is, from here on. */
+static void
+send_roster(Delivery *delivery)
+{
+	RtConnection *connection = delivery->connection;
+	RtStreamAnswer answer = delivery->parcel->answer;
+	dlist_head	sent = DLIST_STATIC_INIT(sent);
+
+	dlist_delete(&delivery->connection_node);
+	dlist_push_tail(&sent, &delivery->connection_node);
+	if (connection->state == RT_CONNECTION_OPEN)
+	{
+		rt_flight_note_told(connection);
+		if (!rt_roster_send(connection, &answer, &delivery->asker))
+			rt_asker_refuse(&delivery->asker, connection, RT_CODE_OVERLOADED);
+		rt_recheck_if_another(connection, answer.session, answer.orders);
+	}
+	free_delivery(delivery);
+	rt_stream_ended(connection);
+}
+
+void
+rt_parts_send_rosters(void)
+{
+	while (!dlist_is_empty(&rosters))
+		send_roster(dlist_head_element(Delivery, due_node, &rosters));
+}
+
+bool
+rt_parts_rosters_wait(void)
+{
+	return !dlist_is_empty(&rosters);
 }
 
 void

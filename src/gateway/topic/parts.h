@@ -32,6 +32,15 @@ extern bool rt_parts_send(RtConnection *connection);
 extern void rt_parts_finish(void);
 extern bool rt_parts_are_due(void);
 
+/*
+ * An answer whose value is a roster (roster.h) waits until changes are told, and is
+ * sent then; returns true.  Whether any waits.
+ */
+extern bool rt_parts_wait_for_roster(RtConnection *connection, const RtStreamAnswer *answer,
+									 const RtAsker *asker);
+extern void rt_parts_send_rosters(void);
+extern bool rt_parts_rosters_wait(void);
+
 /* The connection is about to be freed. */
 extern void rt_parts_forget(RtConnection *connection);
 

@@ -5,8 +5,11 @@
  * An executor has said who may have it; only here it is known where in the ring it
  * is of.  Whoever asks is present himself before it is taken, so it shows him.
  *
- * What changes is put into the ring only while somebody follows it.  So from before
- * the value is taken until there is a subscription the gateway shows interest.
+ * What has changed is told before a roster is taken, so rosters wait until it is
+ * time for that: of a thousand that come together others are told in a few frames.
+ *
+ * What changes is put into the ring only while somebody follows it.  So an answer
+ * that waits, or is on its way, shows interest (parts.c).
  *
  * What does not fit into the reply follows as events of the stream, frame by frame
  * as the client reads, as parts of other values do; the subscription comes with the
@@ -14,13 +17,11 @@
  */
 #include "postgres.h"
 
-#include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
 #include "src/gateway/presence_frame.h"
 #include "src/gateway/topic/parts.h"
 #include "src/gateway/topic/roster.h"
 #include "src/gateway/topic/stream.h"
-#include "src/ipc/publish_ring.h"
 #include "src/protocol/frame.h"
 
 typedef struct Roster
@@ -112,24 +113,26 @@ take_roster(Roster *roster, RtStreamAnswer *answer, bool batch)
 static bool
 send_in_parts(RtConnection *connection, const RtStreamAnswer *answer, const RtAsker *asker)
 {
-	bool		begun;
+	bool		begun = rt_parts_begin(connection, answer, asker);
 
-	rt_parts_forget_answer();
-	begun = rt_parts_begin(connection, answer, asker);
 	rt_parts_forget_answer();
 	return begun;
 }
 
 bool
-rt_roster_grant(RtConnection *connection, RtStreamAnswer *answer, const RtAsker *asker)
+rt_roster_grant(RtConnection *connection, const RtStreamAnswer *answer, const RtAsker *asker)
 {
-	Roster		roster = {.answer = answer,.asker = asker};
-	uint32		hash = rt_topic_hash(answer->topic.ptr, answer->topic.len);
-	bool		granted = true;
-
-	rt_ring_interest_add(rt_gateway.index, hash);
 	if (answer->presence.len > 0)
 		rt_presence_arrive(connection, answer);
+	return rt_parts_wait_for_roster(connection, answer, asker);
+}
+
+bool
+rt_roster_send(RtConnection *connection, RtStreamAnswer *answer, const RtAsker *asker)
+{
+	Roster		roster = {.answer = answer,.asker = asker};
+	bool		granted = true;
+
 	take_roster(&roster, answer, connection->caps_batch);
 	if (roster.failed)
 		rt_asker_refuse(asker, connection, RT_CODE_OVERLOADED);
@@ -137,7 +140,6 @@ rt_roster_grant(RtConnection *connection, RtStreamAnswer *answer, const RtAsker 
 		granted = send_in_parts(connection, answer, asker);
 	else
 		granted = rt_stream_grant_last(connection, answer, asker, answer->frames);
-	rt_ring_interest_remove(rt_gateway.index, hash);
 	free(roster.frames);
 	return granted;
 }
