@@ -223,7 +223,7 @@ my $watcher = client('watcher');
 ws_call($watcher, 'app/watch', ['full']);
 follow($watcher, 'full');
 my @large = map { client("large$_") } 1 .. 40;
-ws_send($_, { rpc => 'app/enter', id => 'e', args => [ 'full', { text => 'x' x 8000 } ] }) for @large;
+enter($_, 'full', { text => 'x' x 8000 }) for @large;
 next_diff($watcher, 'full') while keys %{ $watcher->{seen}{full} } < 40;
 is(sql(q{SELECT realtime.presence_count('full')}), 40, 'many with much to show');
 ws_close($_) for @large;
