@@ -62,11 +62,17 @@ static void take_prefix(RtTopicTemplate *tpl);
 static int	compare_middlewares(const ListCell *a, const ListCell *b);
 static int	compare_templates(const ListCell *a, const ListCell *b);
 
+/* Groups are looked up when somebody joins (club_store.h). */
+static void
+read_nothing(RtDeclarations *declarations, const RtRow *row)
+{
+}
+
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
 	read_hook, read_admission, read_module, read_breaker,
-	read_middleware, rt_read_rate, rt_read_cron
+	read_middleware, rt_read_rate, rt_read_cron, read_nothing
 };
 
 RtDeclarations *

@@ -86,6 +86,14 @@ static const RtFunctionColumn middleware_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn club_functions[] = {
+	{Anum_club_on_join, "on_join", "on_join function", false},
+	{Anum_club_on_leave, "on_leave", "on_leave function", false},
+	{Anum_club_on_full, "on_full", "on_full function", false},
+	{Anum_club_on_close, "on_close", "on_close function", false},
+	{0, NULL, NULL, false}
+};
+
 const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
 	[RT_STREAM_LOADER] = Anum_query_loader,
 	[RT_STREAM_ACCESS] = Anum_query_access,
@@ -107,7 +115,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_BREAKER_TABLE, "breaker", "name", Natts_breaker, no_functions, false},
 	{RT_MIDDLEWARE_TABLE, "middleware", "name", Natts_middleware, middleware_functions, false},
 	{RT_RATE_TABLE, "rate limit", "path", Natts_rate, no_functions, false},
-	{RT_CRON_TABLE, "cron", "path", Natts_cron, cron_functions, true}
+	{RT_CRON_TABLE, "cron", "path", Natts_cron, cron_functions, true},
+	{RT_CLUB_TABLE, "group", "name", Natts_club, club_functions, true}
 };
 
 const RtDeclarationTable *

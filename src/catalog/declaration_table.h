@@ -194,6 +194,22 @@ enum
 	Natts_rate = Anum_rate_rate_window
 };
 
+#define RT_CLUB_TABLE "group_declaration"
+enum
+{
+	Anum_club_name = 1,
+	Anum_club_max_members,
+	Anum_club_meta,
+	Anum_club_member_ttl,
+	Anum_club_on_join,
+	Anum_club_on_leave,
+	Anum_club_on_full,
+	Anum_club_on_close,
+	Anum_club_closed_at,
+	Anum_club_close_reason,
+	Natts_club = Anum_club_close_reason
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -213,7 +229,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 12
+#define RT_DECLARATION_TABLES 13
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

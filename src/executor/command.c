@@ -16,9 +16,9 @@
 #include "src/executor/identity.h"
 #include "src/ipc/presence.h"
 
-/* A connection, not a call over HTTP or in a session. */
-static const RtRequest *
-calling_connection(void)
+/* Not a call over HTTP or in a session. */
+const RtRequest *
+rt_command_connection(void)
 {
 	const RtCaller *caller = rt_caller();
 
@@ -33,24 +33,31 @@ calling_connection(void)
 }
 
 void
-rt_command_give(RtCommandVerb verb, text *topic, const char *data, Size data_len)
+rt_command_give_to(const RtRecipient *connection, RtCommandVerb verb, RtText topic, RtText data)
 {
-	const RtRequest *request = calling_connection();
-	Size		topic_len = topic != NULL ? VARSIZE_ANY_EXHDR(topic) : 0;
-	RtCommand	command = {.verb = verb,.topic_len = topic_len,.data_len = data_len};
-	Size		len = sizeof(command) + topic_len + data_len;
+	RtCommand	command = {.verb = verb,.topic_len = topic.len,.data_len = data.len};
+	Size		len = sizeof(command) + topic.len + data.len;
 	char	   *bytes = palloc(len);
-	RtRecipient connection;
 
 	memcpy(bytes, &command, sizeof(command));
-	if (topic_len > 0)
-		memcpy(bytes + sizeof(command), VARDATA_ANY(topic), topic_len);
-	if (data_len > 0)
-		memcpy(bytes + sizeof(command) + topic_len, data, data_len);
-	connection = rt_recipient_connection(request->owner, request->asked.connection,
-										 request->asked.connection_serial);
+	if (topic.len > 0)
+		memcpy(bytes + sizeof(command), topic.ptr, topic.len);
+	if (data.len > 0)
+		memcpy(bytes + sizeof(command) + topic.len, data.ptr, data.len);
 	if (rt_publish_begin())
-		rt_pending_add_command(&connection, bytes, len);
+		rt_pending_add_command(connection, bytes, len);
+}
+
+void
+rt_command_give(RtCommandVerb verb, text *topic, const char *data, Size data_len)
+{
+	const RtRequest *request = rt_command_connection();
+	RtText		name = {topic != NULL ? VARDATA_ANY(topic) : "",
+		topic != NULL ? VARSIZE_ANY_EXHDR(topic) : 0};
+	RtRecipient connection = rt_recipient_connection(request->owner, request->asked.connection,
+													 request->asked.connection_serial);
+
+	rt_command_give_to(&connection, verb, name, (RtText) {data, data_len});
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * departure.c
- *		Connections whose end the close hook is to be told, after all else that
- *		they have asked.
+ *		Connections whose end the close hook, or their groups, are to be told, after
+ *		all else that they have asked.
  *
  * A departure is made when a connection opens and the hook may be declared, so
  * that nothing is missing when it ends.  It then waits until executors have
@@ -21,14 +21,17 @@
 #include "src/gateway/ticket.h"
 #include "src/guc.h"
 #include "src/ipc/session.h"
+#include "src/protocol/close_code.h"
 
 #define AGAIN_MS 1000			/* after nobody could be told */
+#define MISSED_NUMBERS (UINT64CONST(1) << 62)	/* from where on numbers are of none */
 
 typedef struct RtDeparture
 {
 	RtTicket	ticket;			/* the connection's serial */
 	dlist_node	node;			/* ended: of those that wait for their turn */
 	bool		opened;			/* an executor has said so */
+	bool		in_club;		/* it has been in a group */
 	bool		ended;
 	uint32		owed;			/* what is to come before; once it has ended, the
 								 * answers to what it has asked as well */
@@ -111,6 +114,40 @@ rt_departure_opened(uint64 connection_serial, RtRequest *login)
 		(answer != NULL && answer->opened);
 }
 
+/* Without memory the end is not told, until somebody finds out by himself. */
+void
+rt_departure_of_member(RtConnection *connection)
+{
+	RtDeparture *departure;
+
+	if (!connection->departs && !rt_departure_expect(connection))
+		return;
+	departure = find(connection->serial);
+	departure->opened = departure->in_club = true;
+}
+
+/* Its number is none that a connection has. */
+void
+rt_departure_of_missed(RtText connection_id)
+{
+	static uint64 last_number = MISSED_NUMBERS;
+	RtDeparture *departure = calloc(1, sizeof(RtDeparture));
+
+	if (departure == NULL || connection_id.len >= RT_CONNECTION_ID_SIZE)
+	{
+		free(departure);
+		return;
+	}
+	memcpy(departure->id, connection_id.ptr, connection_id.len);
+	departure->opened = departure->in_club = departure->ended = true;
+	departure->code = RT_CLOSE_ABNORMAL;
+	departure->session = RT_SESSION_ANONYMOUS;
+	rt_session_acquire(departure->session, RT_SESSION_GATEWAY);
+	ended_count++;
+	rt_ticket_add(&departures, &departure->ticket, ++last_number);
+	take_leave(departure);
+}
+
 void
 rt_departure_begin(RtConnection *connection, int code)
 {
@@ -170,6 +207,7 @@ ask(const RtDeparture *departure)
 	{
 		question.ticket = departure->ticket.number;
 		question.since = departure->code;
+		question.subject = departure->in_club;
 		question.session = departure->session;
 		memcpy(question.connection_id, departure->id, sizeof(departure->id));
 	}

@@ -19,6 +19,13 @@ extern void rt_departures_inherit(void);
 extern bool rt_departure_expect(RtConnection *connection);
 extern void rt_departure_opened(uint64 connection_serial, RtRequest *login);
 
+/*
+ * The end of a connection is to be told to its groups; that of one that is gone
+ * already, of which no more than its id is known.
+ */
+extern void rt_departure_of_member(RtConnection *connection);
+extern void rt_departure_of_missed(RtText connection_id);
+
 /* It ends, with a code. */
 extern void rt_departure_begin(RtConnection *connection, int code);
 

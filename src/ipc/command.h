@@ -20,9 +20,12 @@ typedef enum RtCommandVerb
 	RT_CURSOR_PART,				/* neither */
 	RT_CURSOR_PART_ALL,			/* on no topic */
 	RT_CURSOR_MOVE,				/* its cursor is there */
-	RT_CURSOR_REMOVE			/* it is nowhere */
+	RT_CURSOR_REMOVE,			/* it is nowhere */
+	RT_CLUB_FOLLOW,				/* it is in a group: data is its id */
+	RT_CLUB_PART				/* not any more */
 } RtCommandVerb;
 
+#define RT_COMMAND_IS_CLUB(verb) ((verb) >= RT_CLUB_FOLLOW)
 #define RT_COMMAND_IS_CURSOR(verb) ((verb) >= RT_CURSOR_JOIN && (verb) <= RT_CURSOR_REMOVE)
 
 /* The topic's bytes are behind it, then the data: JSON, or nothing. */

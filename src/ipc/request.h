@@ -59,7 +59,8 @@ typedef enum RtRequestKind
 								 * whether it is text; answer: a frame, or none */
 	RT_REQUEST_UPGRADE,			/* as LOGIN, whether it may become a WebSocket */
 	RT_REQUEST_CRON,			/* path: of the job, args: see below */
-	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code;
+	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code,
+								 * subject: whether it has been in a group;
 								 * without a connection's id, that all of those
 								 * of before have which the close hook is still
 								 * to be told of; no answer, but the status */

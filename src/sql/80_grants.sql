@@ -59,6 +59,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.breaker(text, integer, interval),
 	realtime.guard(text, regprocedure[], boolean),
 	realtime.middleware(text, regprocedure, integer),
+	realtime.group(text, integer, jsonb, interval, regprocedure, regprocedure, regprocedure, regprocedure),
 	realtime.rate_limits(text, integer, interval, boolean),
 	realtime.limiter_ban(text, text, interval),
 	realtime.limiter_unban(text, text),
@@ -73,7 +74,8 @@ GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.hook_declaration, realtime.admission_declaration,
 	realtime.guard_declaration, realtime.breaker_declaration,
 	realtime.middleware_declaration, realtime.rate_limit_declaration,
-	realtime.cron_declaration, realtime.cron_state, realtime.cron_run, realtime.cron_jobs
+	realtime.cron_declaration, realtime.cron_state, realtime.cron_run, realtime.cron_jobs,
+	realtime.group_declaration
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
@@ -130,6 +132,12 @@ GRANT EXECUTE ON FUNCTION
 	realtime.cursor_leave(text),
 	realtime.cursor_update(text, jsonb),
 	realtime.cursor_remove(text),
+	realtime.group_join(text, text),
+	realtime.group_leave(text),
+	realtime.group_publish(text, text, jsonb, text),
+	realtime.group_send(text, text, text, jsonb),
+	realtime.group_close(text, text),
+	realtime.group_set_meta(text, jsonb),
 	realtime.mark_degraded(text, text),
 	realtime.mark_recovered(text),
 	realtime.throttle(text, text, jsonb, interval),
@@ -146,6 +154,10 @@ GRANT EXECUTE ON FUNCTION
 	realtime.presence_count(text),
 	realtime.stat_get_cursors(text),
 	realtime.cursor_list(text),
+	realtime.group_members(text),
+	realtime.group_count(text),
+	realtime.group_has(text, text),
+	realtime.group_meta(text),
 	realtime.subscribers(text)
 	TO realtime_publisher, pg_database_owner, realtime_admin;
 

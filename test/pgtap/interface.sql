@@ -58,6 +58,19 @@ SELECT results_eq('signatures', $$VALUES
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
 		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text, OUT tally text', 'SETOF record', 'v', 'u'),
+	('group', 'name text, max_members integer DEFAULT NULL::integer, meta jsonb DEFAULT ''{}''::jsonb, member_ttl interval DEFAULT ''00:02:00''::interval, '
+		'on_join regprocedure DEFAULT NULL::regprocedure, on_leave regprocedure DEFAULT NULL::regprocedure, on_full regprocedure DEFAULT NULL::regprocedure, '
+		'on_close regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
+	('group_close', 'name text, reason text DEFAULT NULL::text', 'boolean', 'v', 'u'),
+	('group_count', 'name text', 'bigint', 'v', 'u'),
+	('group_has', 'name text, connection_id text DEFAULT NULL::text', 'boolean', 'v', 'u'),
+	('group_join', 'name text, role text DEFAULT NULL::text', 'boolean', 'v', 'u'),
+	('group_leave', 'name text', 'boolean', 'v', 'u'),
+	('group_members', 'name text, OUT connection_id text, OUT user_id text, OUT role text, OUT joined_at timestamp with time zone', 'SETOF record', 'v', 'u'),
+	('group_meta', 'name text', 'jsonb', 'v', 'u'),
+	('group_publish', 'name text, event text, data jsonb DEFAULT NULL::jsonb, role text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('group_send', 'name text, connection_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('group_set_meta', 'name text, meta jsonb', 'void', 'v', 'u'),
 	('guard', 'module text, guard regprocedure[] DEFAULT ''{}''::regprocedure[], authenticated boolean DEFAULT false', 'void', 'v', 'u'),
 	('hook', 'name text, function regprocedure', 'void', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
@@ -218,6 +231,14 @@ SELECT results_eq('rights', $$VALUES
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
 	('explain_query', 'pg_database_owner'), ('explain_query', 'realtime_admin'),
+	('group', 'pg_database_owner'), ('group', 'realtime_admin'),
+	('group_close', 'realtime_publisher'),
+	('group_count', 'pg_database_owner'), ('group_count', 'realtime_admin'), ('group_count', 'realtime_publisher'),
+	('group_has', 'pg_database_owner'), ('group_has', 'realtime_admin'), ('group_has', 'realtime_publisher'),
+	('group_join', 'realtime_publisher'), ('group_leave', 'realtime_publisher'),
+	('group_members', 'pg_database_owner'), ('group_members', 'realtime_admin'), ('group_members', 'realtime_publisher'),
+	('group_meta', 'pg_database_owner'), ('group_meta', 'realtime_admin'), ('group_meta', 'realtime_publisher'),
+	('group_publish', 'realtime_publisher'), ('group_send', 'realtime_publisher'), ('group_set_meta', 'realtime_publisher'),
 	('guard', 'pg_database_owner'), ('guard', 'realtime_admin'),
 	('hook', 'pg_database_owner'), ('hook', 'realtime_admin'),
 	('invalidate', 'realtime_publisher'),
@@ -301,13 +322,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration',
 	'realtime.replay_epoch', 'realtime.idempotency'], 'tables of declarations, the epoch and kept answers are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')

@@ -130,6 +130,12 @@ rt_store_begin_middleware(void)
 	LockRelationOid(table_oid(RT_MIDDLEWARE_TABLE), RowExclusiveLock);
 }
 
+void
+rt_store_begin_club(void)
+{
+	LockRelationOid(table_oid(RT_CLUB_TABLE), RowExclusiveLock);
+}
+
 /*
  * Of anything.  Whether its topics keep their class depends on others; of two
  * that drop what is declared twice, the second sees it.
@@ -405,6 +411,32 @@ rt_store_cron(const RtCronRow *row)
 	rt_statement_put_interval(&statement, row->timeout);
 	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->active), false);
 	rt_statement_put(&statement, REGROLEOID, ObjectIdGetDatum(row->owner), false);
+	run(&statement, SPI_OK_INSERT);
+}
+
+void
+rt_store_club(const RtClubRow *row)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.group_declaration"
+		" (name, max_members, meta, member_ttl, on_join, on_leave, on_full, on_close)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (name) DO UPDATE SET"
+		" max_members = EXCLUDED.max_members, meta = EXCLUDED.meta,"
+		" member_ttl = EXCLUDED.member_ttl, on_join = EXCLUDED.on_join,"
+		" on_leave = EXCLUDED.on_leave, on_full = EXCLUDED.on_full,"
+		" on_close = EXCLUDED.on_close, closed_at = NULL, close_reason = NULL"
+	};
+
+	rt_statement_put_text(&statement, row->name);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(row->max_members),
+		row->max_members == 0);
+	rt_statement_put(&statement, JSONBOID, row->meta, false);
+	rt_statement_put_interval(&statement, row->member_ttl);
+	rt_statement_put_text(&statement, row->on_join);
+	rt_statement_put_text(&statement, row->on_leave);
+	rt_statement_put_text(&statement, row->on_full);
+	rt_statement_put_text(&statement, row->on_close);
 	run(&statement, SPI_OK_INSERT);
 }
 

@@ -123,6 +123,19 @@ typedef struct RtCronRow
 	Oid			owner;
 } RtCronRow;
 
+/* A row of realtime.group_declaration. */
+typedef struct RtClubRow
+{
+	const char *name;
+	int			max_members;	/* 0 = NULL */
+	Datum		meta;			/* jsonb */
+	Interval   *member_ttl;
+	const char *on_join;
+	const char *on_leave;
+	const char *on_full;
+	const char *on_close;
+} RtClubRow;
+
 /* A row of realtime.bridge_declaration. */
 typedef struct RtBridgeRow
 {
@@ -151,6 +164,7 @@ extern void rt_store_begin_guard(void);
 extern void rt_store_begin_breaker(void);
 extern void rt_store_begin_rate_limit(void);
 extern void rt_store_begin_middleware(void);
+extern void rt_store_begin_club(void);
 
 /* Inserts or replaces, also what had the same path as something else. */
 extern void rt_store_rpc(const RtRpcRow *row);
@@ -159,6 +173,9 @@ extern void rt_store_stream(const RtStreamRow *row);
 extern void rt_store_query(const RtQueryRow *row);
 extern void rt_store_bridge(const RtBridgeRow *row);
 extern void rt_store_cron(const RtCronRow *row);
+
+/* One that was closed is open again. */
+extern void rt_store_club(const RtClubRow *row);
 
 /* Without reasons and predicate: there is none any more. */
 extern void rt_store_admission(const RtAdmissionRow *row);

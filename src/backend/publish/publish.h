@@ -112,6 +112,10 @@ extern void rt_pending_add_sent(const RtRecipient *recipients, int count,
 extern void rt_pending_add_coalesced(const RtRecipient *recipient, RtText key,
 									 const char *frame, Size frame_len);
 
+/* Adds an event that one recipient gets, whatever topics it follows; data is JSON. */
+extern void rt_publish_to(const RtRecipient *recipient, RtText topic, RtText event,
+						  RtText data_json);
+
 /* Adds what the gateway of a connection is to do for it. */
 extern void rt_pending_add_command(const RtRecipient *connection, const char *command,
 								   Size len);

@@ -138,18 +138,32 @@ rt_send_request_frame(uint64 ref, text *event, Jsonb *data, Size *len)
 
 /* The parts have passed their checks. */
 static char *
-event_frame(RtText topic, RtText event, Jsonb *data, Size *len)
+event_frame(RtText topic, RtText event, RtText json, Size *len)
 {
-	RtText		json;
-	char	   *buffer;
-	Size		cap;
+	Size		cap = RT_FRAME_OVERHEAD + topic.len + event.len + json.len;
+	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
 
-	json.ptr = rt_publish_json_text(data, &json.len);
-	cap = RT_FRAME_OVERHEAD + topic.len + event.len + json.len;
-	buffer = palloc(RT_FRAME_HEADROOM + cap);
 	return seal(buffer,
 				rt_payload_event(buffer + RT_FRAME_HEADROOM, cap, topic, event, json, -1),
 				len);
+}
+
+static RtText
+json_of(Jsonb *data)
+{
+	RtText		json;
+
+	json.ptr = rt_publish_json_text(data, &json.len);
+	return json;
+}
+
+void
+rt_publish_to(const RtRecipient *recipient, RtText topic, RtText event, RtText data_json)
+{
+	Size		len;
+	char	   *frame = event_frame(topic, event, data_json, &len);
+
+	rt_pending_add_sent(recipient, 1, frame, len);
 }
 
 /*
@@ -171,7 +185,7 @@ topic_frame(FunctionCallInfo fcinfo, int n, Size *len)
 	rt_publish_check_name(event.event, event.event_len);
 	rt_publish_check_data(&event, data);
 	return event_frame((RtText) {event.topic, event.topic_len},
-					   (RtText) {event.event, event.event_len}, data, len);
+					   (RtText) {event.event, event.event_len}, json_of(data), len);
 }
 
 /* ---- to a user ---- */
@@ -191,7 +205,7 @@ realtime_signal(PG_FUNCTION_ARGS)
 				   (int) VARSIZE_ANY_EXHDR(user_id), VARDATA_ANY(user_id));
 	frame = event_frame((RtText) {topic, len},
 						(RtText) {VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event)},
-						data_argument(fcinfo, USER_DATA), &len);
+						json_of(data_argument(fcinfo, USER_DATA)), &len);
 	if (!rt_publish_begin())
 		PG_RETURN_VOID();
 	user = rt_recipient_user(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id));

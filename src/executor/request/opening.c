@@ -20,6 +20,7 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
 #include "src/executor/reply.h"
+#include "src/executor/request/club_end.h"
 #include "src/executor/request/opening.h"
 
 #define LOST_MAX 64				/* told of in one request */
@@ -390,18 +391,27 @@ close_all_lost(RtRequest *request)
 		close_some_lost(request, lost.lost, &result);
 	else
 		rt_reply_unavailable(request);
+	if (!result.session_is_spoiled && !rt_club_end_lost(request, &result))
+		request->answer_status = 1;
 	return result;
 }
 
 RtWorkResult
 rt_close_run(RtRequest *request)
 {
+	RtWorkResult result = {0};
 	CloseWork	close;
 
 	if (request->asked.connection_id[0] == '\0')
 		return close_all_lost(request);
+	if (request->asked.subject != 0 && !rt_club_end(request, &result))
+	{
+		rt_reply_unavailable(request);
+		return result;
+	}
 	run_close_of(&close, request, NULL, NULL);
 	if (has_no_service(&close.work) || close.work.session_is_spoiled)
 		rt_reply_unavailable(request);
-	return rt_work_result(&close.work);
+	rt_work_add_result(&result, &close.work);
+	return result;
 }

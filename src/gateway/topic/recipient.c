@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/club.h"
 #include "src/gateway/cursor.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
@@ -241,9 +242,9 @@ send_to(RtConnection *connection, const RtRingEntry *entry, RtEventFrame *frame)
 }
 
 static RtConnection *
-find_connection(int gateway, uint32 index, uint64 serial)
+find_connection(uint32 index, uint64 serial)
 {
-	if (gateway != rt_gateway.index || index >= (uint32) realtime_max_connections)
+	if (index >= (uint32) realtime_max_connections)
 		return NULL;
 	return rt_connection_find(index, serial);
 }
@@ -277,7 +278,7 @@ deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFr
 	}
 }
 
-/* See executor/command.h. */
+/* See executor/command.h; NULL = it is gone. */
 static void
 carry_out(RtConnection *connection, RtText bytes)
 {
@@ -288,7 +289,11 @@ carry_out(RtConnection *connection, RtText bytes)
 	memcpy(&command, bytes.ptr, sizeof(command));
 	topic.len = command.topic_len;
 	data = (RtText) {topic.ptr + topic.len, command.data_len};
-	if (RT_COMMAND_IS_CURSOR(command.verb))
+	if (RT_COMMAND_IS_CLUB(command.verb))
+		rt_club_command(connection, (RtCommandVerb) command.verb, topic, data);
+	else if (connection == NULL)
+		return;
+	else if (RT_COMMAND_IS_CURSOR(command.verb))
 		rt_cursor_command(connection, (RtCommandVerb) command.verb, topic, data);
 	else
 		rt_presence_command(connection, (RtCommandVerb) command.verb, topic, data);
@@ -298,11 +303,9 @@ static void
 deliver_to_connection(RtConnection *connection, const RtRingEntry *entry,
 					  RtEventFrame *frame)
 {
-	if (connection == NULL)
-		return;
 	if (entry->topic_class == RT_TOPIC_COMMAND)
 		carry_out(connection, frame->plain);
-	else
+	else if (connection != NULL)
 		send_to(connection, entry, frame);
 }
 
@@ -322,7 +325,10 @@ rt_recipients_deliver(const RtRingEntry *entry, bool durable)
 		!rt_recipients_next(rt_ring_entry_topic(entry), entry->topic_len, &at, &text, &len))
 		return;
 	if (rt_recipient_is_connection(text, len, &gateway, &index, &serial))
-		deliver_to_connection(find_connection(gateway, index, serial), entry, &frame);
+	{
+		if (gateway == rt_gateway.index)
+			deliver_to_connection(find_connection(index, serial), entry, &frame);
+	}
 	else if ((role = find_role(text, len)) != NULL)
 		deliver_to_role(role, entry, at, &frame);
 }

@@ -1,0 +1,18 @@
+/*
+ * club.h
+ *		Connections that are in groups of realtime.group().
+ */
+#ifndef RT_GATEWAY_CLUB_H
+#define RT_GATEWAY_CLUB_H
+
+#include "src/gateway/door/connection.h"
+#include "src/ipc/command.h"
+
+/*
+ * What a transaction orders for a connection: see executor/club.c.  connection
+ * NULL: it was this gateway's and is gone.
+ */
+extern void rt_club_command(RtConnection *connection, RtCommandVerb verb, RtText topic,
+							RtText connection_id);
+
+#endif							/* RT_GATEWAY_CLUB_H */
