@@ -102,7 +102,7 @@ why_no_tally(const RtQueryShape *shape)
 	if (list_length(shape->tree->levels) != 1 || list_length(shape->relations) != 1 ||
 		list_length(from->fromlist) != 1 || !IsA(linitial(from->fromlist), RangeTblRef) ||
 		query->cteList != NIL)
-		return "it reads more than one table";
+		return "it reads more than one table, or a view";
 	if (shape->sort != NIL || query->limitCount != NULL || query->limitOffset != NULL)
 		return "it has ORDER BY or LIMIT";
 	if (query->setOperations != NULL || query->distinctClause != NIL || query->groupingSets != NIL ||
@@ -121,12 +121,12 @@ static const char *
 why_not_of_table(const RtQueryShape *shape, const RangeTblEntry *rte)
 {
 	if (rte->rtekind != RTE_RELATION || rte->tablesample != NULL)
-		return "it reads more than one table";
+		return "it reads more than one table, or a view";
 	if (rte->relkind != RELKIND_RELATION || has_subclass(rte->relid) ||
 		get_rel_relispartition(rte->relid))
 		return "the table has partitions, or inherits";
-	if (rte->securityQuals != NIL)
-		return "a policy says which rows there are";
+	if (!rt_query_knows_condition(shape, (Node *) rte->securityQuals))
+		return "a policy is not on columns of the table alone, immutable and leakproof";
 	if (!rt_query_knows_condition(shape, shape->query->jointree->quals))
 		return "not all conditions are on columns of the table, immutable and leakproof";
 	return NULL;

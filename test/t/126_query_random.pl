@@ -327,7 +327,7 @@ is($wrong, 0, "$compared copies at rest are what SQL says");
 cmp_ok($cases, '>=', 1000 * $worlds, "after rounds $cases groups have been compared");
 unlike($log, qr/live query "[^"]+" is not what it should be/, 'and none had anything else');
 unlike($log, qr/live query "[^"]+" reads all of table/, 'no restricted run has read all of a large table');
-cmp_ok($counted, '>=', 5 * $worlds, "$counted of the runs have counted");
+cmp_ok($counted, '>=', $worlds, "$counted of the runs have counted");
 cmp_ok($refused, '<', $asked / 3, "$refused of $asked queries are refused");
 note "$_: $refusals{$_}" for sort keys %refusals;
 note "$_: $failed{$_} times" for sort keys %failed;

@@ -65,7 +65,18 @@ sub change
 	return;
 }
 
-# What the first change has to do with has not been known before.
+# By how much a change has grown runs and counted of t/groups.
+sub grown_by
+{
+	my ($sql) = @_;
+	my $before = counters()->{groups};
+
+	run($sql);
+	poll_until(sub { counters()->{groups}[0] > $before->[0] });
+	my $after = counters()->{groups};
+	return map { $after->[$_] - $before->[$_] } 0, 1;
+}
+
 is_true($copies{$_}, "$_ at first") for @all;
 my @counts = qw(groups two all biggest);
 
@@ -158,26 +169,32 @@ change('and comes', 'INSERT INTO app.item VALUES (1, 5, NULL, 1, 1, 1)', 'groups
 # ---- a policy says which rows there are ----
 
 run('ALTER TABLE app.item ENABLE ROW LEVEL SECURITY', 'CREATE POLICY p ON app.item USING (n > 0)');
-run(q{INSERT INTO app.item SELECT i, 6, 'open', i % 3 FROM generate_series(1001, 1900) i});
-is_true($copies{groups}, 'a policy', 'SELECT 1 AS k, list, count(*) AS c, sum(n) AS n FROM app.item WHERE n > 0 GROUP BY list');
-run('UPDATE app.item SET n = 0 WHERE id = 1200', 'UPDATE app.item SET n = 1 WHERE id = 1203');
-is_true($copies{groups}, 'has groups read', 'SELECT 1 AS k, list, count(*) AS c, sum(n) AS n FROM app.item WHERE n > 0 GROUP BY list');
+run(q{INSERT INTO app.item SELECT i, 6, 'open', i % 3 FROM generate_series(1001, 2900) i});
+for ([ 'n > 0', 'n > 0', 1 ], [ 'n + 0 > 0', 'n > 0', 0 ], [ q{state = 'open' AND n < 5}, 'n < 5', 1 ])
+{
+	my ($policy, $where, $counts) = @$_;
+	my $truth = "SELECT 1 AS k, list, count(*) AS c, sum(n) AS n FROM app.item WHERE $where AND state = 'open' GROUP BY list";
+
+	run("ALTER POLICY p ON app.item USING (($policy) AND state = 'open')");
+	is_true($copies{groups}, "a policy: $policy", $truth);
+	my $before = counters();
+	run('UPDATE app.item SET n = 0 WHERE id = 1200', 'UPDATE app.item SET n = 6 WHERE id = 1203', 'UPDATE app.item SET n = 1 WHERE id IN (1200, 1203, 1204)');
+	is_true($copies{groups}, 'and changes under it', $truth);
+	is(counters()->{groups}[1] > $before->{groups}[1] ? 1 : 0, $counts, $counts ? 'are counted' : 'are read');
+}
 run('ALTER TABLE app.item DISABLE ROW LEVEL SECURITY');
 is_true($copies{$_}, "without it $_") for @all;
 
+# ---- who could tell it twice ----
+
+run(q{CREATE TRIGGER again AFTER INSERT OR UPDATE OR DELETE ON app.item FOR EACH ROW EXECUTE FUNCTION realtime.query_table_changed('list', 'n')});
+change('where there is a second trigger', 'UPDATE app.item SET n = n + 1 WHERE id = 1201', '!groups');
+change('groups are read', 'UPDATE app.item SET n = n + 1 WHERE id = 1201', '!groups');
+run('DROP TRIGGER again ON app.item');
+change('without it', 'UPDATE app.item SET n = n + 1 WHERE id = 1201');
+change('they are counted', 'UPDATE app.item SET n = n + 1 WHERE id = 1201', 'groups');
+
 # ---- it can be switched off ----
-
-# By how much a change has grown runs and counted of t/groups.
-sub grown_by
-{
-	my ($sql) = @_;
-	my $before = counters()->{groups};
-
-	run($sql);
-	poll_until(sub { counters()->{groups}[0] > $before->[0] });
-	my $after = counters()->{groups};
-	return map { $after->[$_] - $before->[$_] } 0, 1;
-}
 
 sub set_rows
 {

@@ -113,8 +113,41 @@ check_heirs(Oid relid, Oid function)
 	}
 }
 
+/* ---- whether what has changed can be counted ---- */
+
+#define EACH_CHANGE (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE)
+
+static bool
+tells_each_change(const Trigger *trigger)
+{
+	return trigger->tgenabled == TRIGGER_FIRES_ALWAYS && trigger->tgqual == NULL &&
+		trigger->tgnattr == 0 && (trigger->tgtype & EACH_CHANGE) == EACH_CHANGE;
+}
+
+/* A second one, which anybody who may can make, would tell it twice. */
+static bool
+tells_each_change_once(Oid relid, Oid function)
+{
+	Relation	table = table_open(relid, AccessShareLock);
+	const TriggerDesc *triggers = table->trigdesc;
+	int			telling = 0;
+	int			all = 0;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (trigger->tgfoid != function || !TRIGGER_FOR_ROW(trigger->tgtype))
+			continue;
+		all++;
+		telling += tells_each_change(trigger);
+	}
+	table_close(table, NoLock);
+	return all == 1 && telling == 1;
+}
+
 void
-rt_query_check_watched(const RtQuery *query)
+rt_query_check_watched(RtQuery *query)
 {
 	Oid			function = watch_function();
 	ListCell   *cell;
@@ -127,4 +160,7 @@ rt_query_check_watched(const RtQuery *query)
 		if (has_subclass(relation->relid))
 			check_heirs(relation->relid, function);
 	}
+	if (query->tally != NULL &&
+		!tells_each_change_once(((RtQueryRelation *) linitial(query->relations))->relid, function))
+		query->tally = NULL;
 }

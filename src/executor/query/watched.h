@@ -10,8 +10,9 @@
 /*
  * ERROR if a table that a query reads, or a partition or an heir of it, has no
  * trigger that tells all columns that the query looks at: then nobody would
- * notice that its rows are not true any more.
+ * notice that its rows are not true any more.  Where it is not sure that each change
+ * is told once its groups cannot be counted: query->tally is NULL then.
  */
-extern void rt_query_check_watched(const RtQuery *query);
+extern void rt_query_check_watched(RtQuery *query);
 
 #endif							/* RT_EXECUTOR_QUERY_WATCHED_H */
