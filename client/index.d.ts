@@ -54,6 +54,8 @@ export interface OfflineCall {
 export interface Options {
 	/** Where the server is; the page's own host and /ws unless told. */
 	url?: string;
+	/** false where pages are rendered: nothing connects, and nothing is kept. */
+	enabled?: boolean;
 	/** Whether to ask over HTTP before, or the path for that. */
 	auth?: boolean | string;
 	token?: string | null | (() => string | null | undefined | Promise<string | null | undefined>);
@@ -160,6 +162,22 @@ export interface Presence extends Readable<Person[]> {
 	readonly error: Readable<unknown>;
 }
 
+export interface Cursor {
+	key: string;
+	user: any;
+	data: any;
+}
+
+export interface Cursors extends Readable<Cursor[]> {
+	readonly error: Readable<unknown>;
+	move(data: unknown): void;
+}
+
+export interface Entrance {
+	enter?: () => unknown;
+	leave?: () => unknown;
+}
+
 export interface Room {
 	data: StreamFactory;
 	presence: StreamFactory;
@@ -181,7 +199,8 @@ export interface Client {
 	query<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
 	topic(name: string): Topic;
 	room(path: string): Room;
-	presence(topic: string, options?: { enter?: () => unknown; leave?: () => unknown }): Presence;
+	presence(topic: string, entrance?: Entrance): Presence;
+	cursors(topic: string, entrance?: Entrance): Cursors;
 	onSignal(user: string | number, run: SignalHandler): () => void;
 	onSignal(run: SignalHandler): () => void;
 	onPush(event: string, handler: (data: any) => unknown): () => void;

@@ -3,16 +3,18 @@ import { Auth } from './auth.js';
 import { reconnectDelay } from './backoff.js';
 import { Calls } from './calls.js';
 import { Connection } from './connection.js';
+import { createCursors, createPresence } from './crowd.js';
 import { Frame } from './frame.js';
 import { Hub } from './hub.js';
 import { Membership } from './membership.js';
-import { createPresence, People } from './people.js';
+import { People } from './people.js';
 import { Rpcs } from './rpc.js';
 import { Store, readable } from './store.js';
 import { Streams } from './streams.js';
 import { Topics } from './topics.js';
 
 const defaults = {
+	enabled: true,
 	silence: 150000,			// after so many milliseconds without a word it is lost
 	maxAttempts: Infinity,
 	delay: reconnectDelay,
@@ -107,8 +109,13 @@ class Client {
 		});
 	}
 
-	presence(topic, options) {
-		return createPresence(this.#connection, topic, options);
+	// Who is on a topic, and where their cursors are.
+	presence(topic, entrance) {
+		return createPresence(this.#connection, this.#frame, topic, entrance);
+	}
+
+	cursors(topic, entrance) {
+		return createCursors(this.#connection, this.#frame, topic, entrance);
 	}
 
 	onSignal(...args) {

@@ -71,7 +71,7 @@ export class Connection {
 
 	// While a page is rendered on a server there is nothing to connect to.
 	get isPossible() {
-		return this.url !== undefined && this.#socketClass !== undefined;
+		return this.#options.enabled && this.url !== undefined && this.#socketClass !== undefined;
 	}
 
 	get #socketClass() {

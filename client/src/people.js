@@ -1,6 +1,5 @@
-// people.js - what comes because of who is on the connection: signals, questions,
-// and who else is there.
-import { Store, readable } from './store.js';
+// people.js - what comes because of who is on the connection: signals, questions.
+import { guarded } from './errors.js';
 
 const signalPrefix = '__signal:';
 
@@ -40,7 +39,7 @@ export class People {
 	#signal(user, { event, data }) {
 		for (const listener of this.#signals) {
 			if (listener.user === undefined || String(listener.user) === user)
-				listener.run(event, data);
+				guarded(() => listener.run(event, data));
 		}
 	}
 
@@ -54,76 +53,4 @@ export class People {
 			this.#connection.send({ type: 'reply', ref, error: String(error?.message ?? error) });
 		}
 	}
-}
-
-// A store of who is present on a topic: [{key, data}, ...].  enter() is called
-// whenever there is a new connection, and has the caller be there or see who is;
-// leave() when nobody watches any more.
-export function createPresence(connection, topic, { enter, leave } = {}) {
-	const error = new Store(null);
-	const people = new Map();
-	let stop;
-	const store = new Store([], () => {
-		stop = watch();
-		return () => {
-			stop();
-			if (connection.isOpen)
-				quietly(leave);
-		};
-	});
-	const received = ({ topic: name, event, data }) => {
-		if (name === `__presence:${topic}` && follow(people, event, data))
-			store.set([...people].map(([key, one]) => ({ key, data: one })));
-	};
-	const begin = () => Promise.resolve(enter?.()).then(() => error.set(null), (reason) => error.set(reason));
-
-	function watch() {
-		const unlisten = connection.listen({ received, opened: begin });
-
-		connection.connect();
-		if (connection.isOpen)
-			begin();
-		return unlisten;
-	}
-
-	store.error = readable(error);
-	return store;
-}
-
-async function quietly(fn) {
-	try {
-		await fn?.();
-	} catch {
-		// the connection's end does the same
-	}
-}
-
-// Applies an event; true if something may have changed.
-function follow(people, event, data) {
-	if (event === 'presence_state')
-		replace(people, data);
-	else if (event === 'presence_diff')
-		change(people, data);
-	else if (event === 'heartbeat')
-		return keep(people, new Set(data));
-	return event.startsWith('presence_');
-}
-
-function replace(people, state) {
-	people.clear();
-	change(people, { joins: state, leaves: {} });
-}
-
-function change(people, { joins, leaves }) {
-	for (const key of Object.keys(leaves ?? {}))
-		people.delete(key);
-	for (const [key, data] of Object.entries(joins ?? {}))
-		people.set(key, data);
-}
-
-function keep(people, keys) {
-	const gone = [...people.keys()].filter((key) => !keys.has(key));
-
-	gone.forEach((key) => people.delete(key));
-	return gone.length > 0;
 }

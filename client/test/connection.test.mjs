@@ -248,6 +248,21 @@ describe('who is on it', () => {
 		assert.equal(await client.rpc('app/me')(), 'nobody');
 	});
 
+	it('may be another one when it is over, and its streams go on', limit, async () => {
+		await server.psql(`SELECT realtime.channel('app/news', 'news', merge => 'latest')`);
+		const client = made.client(server.url, { token: token({ sub: 'hugo', exp: 1 }) });
+		const news = client.stream('app/news');
+		const seen = watch(news);
+
+		await isStatus(client, 'failed');
+		await until(() => news.error.current?.code === 'CONNECTION_CLOSED', 'the stream to know');
+		client.become(token({ sub: 'hugo' }));
+		await until(() => news.status.current === 'connected', 'the stream');
+		assert.equal(await client.rpc('app/me')(), 'hugo');
+		await server.psql(`SELECT realtime.publish('news', 'x', '1')`);
+		await until(() => seen.last?.[0] === 1, 'the event');
+	});
+
 	it('asks over HTTP before, if it is told to', limit, async () => {
 		const client = made.client(server.url, { auth: true });
 		const nowhere = made.client(server.url, { auth: '/nowhere' });

@@ -177,6 +177,20 @@ describe('an answer', () => {
 	});
 });
 
+describe('what is told to all', () => {
+	it('is a store, and a topic', async () => {
+		begin();
+		const [health, topic] = [watch(client.health), watch(client.topic('__realtime'))];
+
+		await turn();
+		script.event('__realtime', 'degraded', { at: 1 });
+		script.event('__realtime', 'recovered', { at: 2 });
+		assert.deepEqual(health.values, ['healthy', 'degraded', 'healthy']);
+		assert.deepEqual(topic.values.slice(1).map(({ data }) => data.at), [1, 2]);
+		assert.ok(script.sent.every((frame) => !JSON.stringify(frame).includes('__realtime')), 'nothing was asked for');
+	});
+});
+
 describe('a subscription that is taken away', () => {
 	it('is told to all streams of its topic', async () => {
 		begin();

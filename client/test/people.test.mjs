@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import * as published from '../index.js';
-import { isStatus, limit, Made, secret, shows, startServer, token, until, watch, WebSocket } from './lib.mjs';
+import { limit, Made, secret, shows, startServer, token, until, watch, WebSocket } from './lib.mjs';
 
 const made = new Made();
 let server;
@@ -14,12 +14,15 @@ before(async () => {
 		CREATE FUNCTION app.enter(room text) RETURNS void LANGUAGE sql AS
 			$$SELECT realtime.presence_join('room:' || room, jsonb_build_object('name', realtime.user_id()))$$;
 		CREATE FUNCTION app.quit(room text) RETURNS void LANGUAGE sql AS $$SELECT realtime.presence_leave('room:' || room)$$;
+		CREATE FUNCTION app.point(board text) RETURNS void LANGUAGE sql AS
+			$$SELECT realtime.cursor_join('point:' || board, jsonb_build_object('name', realtime.user_id()))$$;
 		CREATE FUNCTION app.cards(board text) RETURNS jsonb STABLE LANGUAGE sql AS $$SELECT '[]'::jsonb$$;
-		CREATE FUNCTION app.card(board text, title text) RETURNS void LANGUAGE sql AS
-			$$SELECT realtime.publish('board:' || board, 'created', jsonb_build_object('id', title))$$;
+		CREATE FUNCTION app.seen(board text) RETURNS jsonb STABLE LANGUAGE sql AS $$SELECT jsonb_build_object('name', realtime.user_id())$$;
+		CREATE FUNCTION app.add_card(board text, title text) RETURNS void LANGUAGE sql AS
+			$$SELECT realtime.room_publish('created', jsonb_build_object('id', title))$$;
 		SELECT realtime.rpc('app/me', 'app.me()'), realtime.rpc('app/enter', 'app.enter(text)'), realtime.rpc('app/quit', 'app.quit(text)'),
-			realtime.stream('board/__data', 'board:{board}', 'app.cards(text)'), realtime.channel('board/__cursors', 'board:{1}:cursors', merge => 'cursor'),
-			realtime.rpc('board/__action/addCard', 'app.card(text, text)')`);
+			realtime.rpc('app/point', 'app.point(text)'),
+			realtime.room('app/board', 'board:{board}', 'app.cards(text)', presence => 'app.seen(text)', actions => '{"app.add_card(text, text)"}')`);
 	await server.declared('app/me');
 });
 after(() => server?.stop());
@@ -78,6 +81,36 @@ describe('people', () => {
 		await shows(seen, (people) => names(people) === 'ann');
 	});
 
+	it('see where the others point', limit, async () => {
+		const way = await made.way(server.port);
+		const [ann, bob] = [await user('ann'), await user('bob', way.url)];
+		const board = (client) => client.cursors('point:x', { enter: () => client.rpc('app/point').fresh('x') });
+		const [mine, his] = [board(ann), board(bob)];
+		const [seen, other] = [watch(mine), watch(his)];
+
+		// who has not been let in yet moves nothing
+		await until(() => {
+			mine.move({ x: 0 });
+			return other.last.some(({ key }) => key === 'ann');
+		}, 'the first position');
+		for (let x = 1; x <= 100; x++)
+			mine.move({ x });
+		await shows(other, (cursors) => cursors.find(({ key }) => key === 'ann')?.data.x === 100);
+		assert.deepEqual(other.last.find(({ key }) => key === 'ann').user, { name: 'ann' });
+		assert.ok(other.values.length < 50, 'not each of them was sent');
+		way.shut();
+		await until(() => bob.status.current !== 'open', 'the end');
+		mine.move({ x: 500 });
+		way.open();
+		await shows(other, (cursors) => cursors.find(({ key }) => key === 'ann')?.data.x === 500);
+		await until(() => {
+			his.move({ x: 7 });
+			return seen.last.some(({ key }) => key === 'bob');
+		}, 'the other one');
+		bob.close();
+		await shows(seen, (cursors) => cursors.every(({ key }) => key !== 'bob'));
+	});
+
 	it('who may not enter is told', limit, async () => {
 		const store = (await user('ann')).presence('room:y', { enter: () => Promise.reject(new Error('closed')) });
 
@@ -88,14 +121,19 @@ describe('people', () => {
 
 describe('a room', () => {
 	it('has streams and actions', limit, async () => {
-		const client = made.client(server.url);
-		const board = client.room('board');
+		const [ann, bob] = [await user('ann'), await user('bob')];
+		const board = ann.room('app/board');
 		const seen = watch(board.data('b1'));
+		const there = watch(board.presence('b1'));
 
-		assert.equal(board.addCard, board.addCard);
+		assert.equal(board.add_card, board.add_card);
 		await until(() => board.data('b1').status.current === 'connected', 'the data');
-		await board.addCard('b1', 'card');
+		await bob.room('app/board').add_card('b1', 'card');
 		await shows(seen, (rows) => rows.length === 1 && rows[0].id === 'card');
+		const other = watch(bob.room('app/board').data('b1'));
+		await shows(there, (people) => people?.map(({ data }) => data.name).sort().join() === 'ann,bob');
+		other.stop();
+		await shows(there, (people) => people.map(({ data }) => data.name).join() === 'ann');
 		assert.equal((await board) === board, true);
 	});
 });
@@ -104,7 +142,7 @@ describe('the published names', () => {
 	it('are one client of the page', limit, async () => {
 		const { __rpc, __stream, batch, configure, failure, health, on, onDerived, onSignal, quiescent, status, Store } = published;
 		const me = __rpc('app/me');
-		const data = __stream('board/__data', { merge: 'crud', key: 'id' });
+		const data = __stream('app/board/__data', { merge: 'crud', key: 'id' });
 
 		configure({ url: server.url, WebSocket, token: token({ sub: 'page' }) });
 		assert.deepEqual(await batch(() => [me(), me()]), ['page', 'page']);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { combine, Store, switched } from '../index.js';
-import { createClient, isStatus, limit, Made, shows, startServer, until, watch } from './lib.mjs';
+import { createClient, isStatus, limit, Made, shows, startServer, until, watch, WebSocket } from './lib.mjs';
 
 const made = new Made();
 let server;
@@ -392,13 +392,16 @@ describe('what a page begins with', () => {
 	});
 
 	it('is not kept where pages are rendered', () => {
-		const renderer = createClient();
+		const renderer = createClient({ url: server.url, WebSocket, enabled: false });
 		const stream = renderer.stream('app/items');
 
 		assert.deepEqual(stream('a').hydrate([{ id: 1 }]).current, [{ id: 1 }]);
 		assert.equal(stream('a').current, undefined);
 		assert.equal(stream.hydrate([{ id: 2 }]).current[0].id, 2);
 		assert.equal(stream.current, undefined);
+		assert.equal(createClient().stream('app/items').hydrate([{ id: 3 }]).current[0].id, 3);
+		watch(stream('a')).stop();
+		assert.equal(renderer.status.current, 'disconnected');
 	});
 });
 
