@@ -177,6 +177,22 @@ describe('an answer', () => {
 	});
 });
 
+describe('a close code', () => {
+	const final = new Set([1008, 4401, 4403]);
+
+	for (const code of [1000, 1001, 1005, 1006, 1008, 1009, 1011, 1012, 1013, 4000, 4401, 4403, 4408, 4429]) {
+		it(`${code} is ${final.has(code) ? 'final' : 'none of the end'}`, async () => {
+			begin();
+			const { store, seen } = await follow('a/b', [{ id: 1 }], { seq: 5 });
+
+			script.break(code);
+			await until(() => client.status.current === (final.has(code) ? 'failed' : 'open'), 'what follows');
+			assert.deepEqual([seen.last, store.status.current], [[{ id: 1 }], final.has(code) ? 'error' : 'reconnecting']);
+			assert.equal(asked('a/b'), final.has(code) ? 1 : 2);
+		});
+	}
+});
+
 describe('what is told to all', () => {
 	it('is a store, and a topic', async () => {
 		begin();
