@@ -48,6 +48,8 @@ rt_cursors_init(void)
 		return;
 	memset(rt_cursor_area, 0, sizeof(RtCursorArea));
 	rt_cursor_area->lock = &GetNamedLWLockTranche("RealtimeCursor")->lock;
+	if (!pg_strong_random(&rt_cursor_area->seed, sizeof(rt_cursor_area->seed)))
+		elog(ERROR, "could not generate a random number");
 	rt_cursor_area->version = 1;
 	for (int i = 0; i < RT_GATEWAYS_MAX; i++)
 		pg_atomic_init_u32(&rt_cursor_area->has_changed[i], 0);
@@ -79,6 +81,22 @@ watch_link(dsa_pointer pointer, int gateway)
 	return &((RtCursorTopic *) rt_cursor_at(pointer))->watches[gateway].link;
 }
 
+/* ---- chains ---- */
+
+static dsa_pointer *
+topic_chain(uint32 hash)
+{
+	return &rt_cursor_area->topics[murmurhash32(hash ^ rt_cursor_area->seed) %
+								   RT_CURSOR_TOPIC_BUCKETS];
+}
+
+static dsa_pointer *
+cursor_chain(uint32 hash)
+{
+	return &rt_cursor_area->cursors[murmurhash32(hash ^ rt_cursor_area->seed) %
+									RT_CURSOR_BUCKETS];
+}
+
 /* ---- topics ---- */
 
 char *
@@ -97,7 +115,7 @@ dsa_pointer
 rt_cursor_topic_find(const char *name, Size len)
 {
 	uint32		hash = rt_topic_hash(name, len);
-	dsa_pointer pointer = rt_cursor_area->topics[hash % RT_CURSOR_TOPIC_BUCKETS];
+	dsa_pointer pointer = *topic_chain(hash);
 
 	while (DsaPointerIsValid(pointer))
 	{
@@ -149,7 +167,7 @@ void
 rt_cursor_topic_free_if_unused(dsa_pointer pointer)
 {
 	RtCursorTopic *topic = rt_cursor_at(pointer);
-	dsa_pointer *link = &rt_cursor_area->topics[topic->hash % RT_CURSOR_TOPIC_BUCKETS];
+	dsa_pointer *link = topic_chain(topic->hash);
 
 	if (topic->watched > 0 || DsaPointerIsValid(topic->cursors.first))
 		return;
@@ -182,7 +200,7 @@ dsa_pointer
 rt_cursor_entry_find(dsa_pointer topic, const char *key, Size len)
 {
 	uint32		hash = hash_cursor(topic, key, len);
-	dsa_pointer pointer = rt_cursor_area->cursors[hash % RT_CURSOR_BUCKETS];
+	dsa_pointer pointer = *cursor_chain(hash);
 
 	while (DsaPointerIsValid(pointer))
 	{
@@ -206,7 +224,7 @@ static void
 free_cursor(dsa_pointer pointer)
 {
 	RtCursorEntry *cursor = rt_cursor_at(pointer);
-	dsa_pointer *link = &rt_cursor_area->cursors[cursor->hash % RT_CURSOR_BUCKETS];
+	dsa_pointer *link = cursor_chain(cursor->hash);
 
 	rt_chain_remove(&rt_cursor_topic_of(cursor)->cursors, pointer, RT_CURSOR_OF_TOPIC,
 					rt_cursor_link);
@@ -253,8 +271,8 @@ rt_cursor_topic_make(const char *name, Size len)
 	topic->hash = rt_topic_hash(name, len);
 	topic->len = len;
 	memcpy(rt_cursor_topic_name(topic), name, len);
-	topic->next = rt_cursor_area->topics[topic->hash % RT_CURSOR_TOPIC_BUCKETS];
-	rt_cursor_area->topics[topic->hash % RT_CURSOR_TOPIC_BUCKETS] = pointer;
+	topic->next = *topic_chain(topic->hash);
+	*topic_chain(topic->hash) = pointer;
 	return pointer;
 }
 
@@ -277,8 +295,8 @@ make_entry(dsa_pointer topic, const char *key, Size len)
 	cursor->moved_ms = PG_INT64_MIN / 2;
 	cursor->key_len = len;
 	memcpy(cursor->key, key, len);
-	cursor->next = rt_cursor_area->cursors[cursor->hash % RT_CURSOR_BUCKETS];
-	rt_cursor_area->cursors[cursor->hash % RT_CURSOR_BUCKETS] = pointer;
+	cursor->next = *cursor_chain(cursor->hash);
+	*cursor_chain(cursor->hash) = pointer;
 	rt_chain_push(&rt_cursor_topic_of(cursor)->cursors, pointer, RT_CURSOR_OF_TOPIC,
 				  rt_cursor_link);
 	rt_chain_push(&rt_cursor_area->gone, pointer, RT_CURSOR_BY_TIME, rt_cursor_link);

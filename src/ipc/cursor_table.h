@@ -70,6 +70,7 @@ typedef struct RtCursorArea
 {
 	LWLock	   *lock;
 	uint64		version;		/* of the last change anywhere */
+	uint32		seed;			/* nobody can make names that share a chain */
 	RtChain		moving;			/* by the time of their last move */
 	RtChain		gone;			/* by the time when they went */
 	RtChain		changed[RT_GATEWAYS_MAX];	/* topics, see RtCursorWatch */

@@ -41,6 +41,8 @@ rt_presence_init(void)
 		return;
 	memset(rt_presence_area, 0, sizeof(RtPresenceArea));
 	rt_presence_area->lock = &GetNamedLWLockTranche("RealtimePresence")->lock;
+	if (!pg_strong_random(&rt_presence_area->seed, sizeof(rt_presence_area->seed)))
+		elog(ERROR, "could not generate a random number");
 	pg_atomic_init_u32(&rt_presence_area->changed, 0);
 	pg_atomic_init_u64(&rt_presence_area->leaves_at_ms, 0);
 	rt_fixed_area_create(place, memory_size(), "RealtimePresenceMemory");
@@ -105,12 +107,28 @@ rt_presence_set_in(dsa_pointer pointer, RtPresenceList which, bool in)
 		rt_chain_remove(list_of(member, which), pointer, which, member_link);
 }
 
+/* ---- chains ---- */
+
+static dsa_pointer *
+topic_chain(uint32 hash)
+{
+	return &rt_presence_area->topics[murmurhash32(hash ^ rt_presence_area->seed) %
+									 RT_PRESENCE_TOPIC_BUCKETS];
+}
+
+static dsa_pointer *
+member_chain(uint32 hash)
+{
+	return &rt_presence_area->members[murmurhash32(hash ^ rt_presence_area->seed) %
+									  RT_PRESENCE_MEMBER_BUCKETS];
+}
+
 /* ---- topics ---- */
 
 dsa_pointer
 rt_presence_topic_find(const char *name, Size len, uint32 hash)
 {
-	dsa_pointer pointer = rt_presence_area->topics[hash % RT_PRESENCE_TOPIC_BUCKETS];
+	dsa_pointer pointer = *topic_chain(hash);
 
 	while (DsaPointerIsValid(pointer))
 	{
@@ -136,8 +154,8 @@ rt_presence_topic_make(const char *name, Size len, uint32 hash)
 	topic->hash = hash;
 	topic->len = len;
 	memcpy(topic->name, name, len);
-	topic->next = rt_presence_area->topics[hash % RT_PRESENCE_TOPIC_BUCKETS];
-	rt_presence_area->topics[hash % RT_PRESENCE_TOPIC_BUCKETS] = pointer;
+	topic->next = *topic_chain(hash);
+	*topic_chain(hash) = pointer;
 	return pointer;
 }
 
@@ -160,7 +178,7 @@ void
 rt_presence_topic_free_if_unused(dsa_pointer pointer)
 {
 	RtPresenceTopic *topic = rt_presence_at(pointer);
-	dsa_pointer *link = &rt_presence_area->topics[topic->hash % RT_PRESENCE_TOPIC_BUCKETS];
+	dsa_pointer *link = topic_chain(topic->hash);
 
 	if (DsaPointerIsValid(topic->members[RT_PRESENCE_OF_TOPIC].first))
 		return;
@@ -183,7 +201,7 @@ dsa_pointer
 rt_presence_member_find(dsa_pointer topic, const char *key, Size len)
 {
 	uint32		hash = hash_member(topic, key, len);
-	dsa_pointer pointer = rt_presence_area->members[hash % RT_PRESENCE_MEMBER_BUCKETS];
+	dsa_pointer pointer = *member_chain(hash);
 
 	while (DsaPointerIsValid(pointer))
 	{
@@ -213,8 +231,8 @@ rt_presence_member_make(dsa_pointer topic, const char *key, Size len)
 	member->since = GetCurrentTimestamp();
 	member->key_len = len;
 	memcpy(rt_presence_key(member), key, len);
-	member->next = rt_presence_area->members[member->hash % RT_PRESENCE_MEMBER_BUCKETS];
-	rt_presence_area->members[member->hash % RT_PRESENCE_MEMBER_BUCKETS] = pointer;
+	member->next = *member_chain(member->hash);
+	*member_chain(member->hash) = pointer;
 	rt_presence_set_in(pointer, RT_PRESENCE_OF_TOPIC, true);
 	return pointer;
 }
@@ -223,7 +241,7 @@ void
 rt_presence_member_free(dsa_pointer pointer)
 {
 	RtPresenceMember *member = rt_presence_at(pointer);
-	dsa_pointer *link = &rt_presence_area->members[member->hash % RT_PRESENCE_MEMBER_BUCKETS];
+	dsa_pointer *link = member_chain(member->hash);
 
 	for (int which = 0; which < RT_PRESENCE_LISTS; which++)
 		rt_presence_set_in(pointer, which, false);

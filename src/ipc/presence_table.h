@@ -69,6 +69,7 @@ typedef struct RtPresenceArea
 	LWLock	   *lock;
 	pg_atomic_uint32 changed;	/* topics with changes */
 	pg_atomic_uint64 leaves_at_ms;	/* of the first in LEAVING; 0 = none */
+	uint32		seed;			/* nobody can make names that share a chain */
 	RtChain		changed_topics;
 	RtChain		leaving;
 	RtPresenceCounts counts;
