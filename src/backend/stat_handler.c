@@ -71,6 +71,12 @@ milliseconds(double us)
 	return Float8GetDatum(us / 1000);
 }
 
+static const char *const kinds[] = {
+	[RT_PATH_CALL] = "call",
+	[RT_PATH_STREAM] = "stream",
+	[RT_PATH_CRON] = "cron"
+};
+
 static void
 put_row(ReturnSetInfo *info, const RtPathStat *stat)
 {
@@ -79,7 +85,7 @@ put_row(ReturnSetInfo *info, const RtPathStat *stat)
 	int			count = 0;
 
 	values[count++] = CStringGetTextDatum(stat->path);
-	values[count++] = CStringGetTextDatum(stat->stream ? "stream" : "call");
+	values[count++] = CStringGetTextDatum(kinds[stat->kind]);
 	values[count++] = Int64GetDatum((int64) stat->calls);
 	values[count++] = Int64GetDatum((int64) stat->errors);
 	values[count++] = milliseconds(stat->total_us);

@@ -30,10 +30,11 @@ typedef struct Entry
 	uint16		path_len;
 	char		path[RT_STAT_PATH_MAX + 1];
 
-	pg_atomic_uint32 stream;	/* bool */
+	pg_atomic_uint32 kind;		/* RtPathKind; a job is always one */
 	pg_atomic_uint64 since;		/* TimestampTz */
 	pg_atomic_uint64 total_us;
 	pg_atomic_uint64 max_us;
+	pg_atomic_uint64 skipped;
 	pg_atomic_uint64 buckets[RT_STAT_BUCKETS];
 	pg_atomic_uint64 codes[RT_CODE_COUNT];
 } Entry;
@@ -108,6 +109,7 @@ clear_counters(Entry *entry)
 {
 	pg_atomic_write_u64(&entry->total_us, 0);
 	pg_atomic_write_u64(&entry->max_us, 0);
+	pg_atomic_write_u64(&entry->skipped, 0);
 	for (int i = 0; i < RT_STAT_BUCKETS; i++)
 		pg_atomic_write_u64(&entry->buckets[i], 0);
 	for (int i = 0; i < RT_CODE_COUNT; i++)
@@ -118,20 +120,23 @@ clear_counters(Entry *entry)
 static void
 init_entry(Entry *entry)
 {
-	pg_atomic_init_u32(&entry->stream, 0);
+	pg_atomic_init_u32(&entry->kind, RT_PATH_CALL);
 	pg_atomic_init_u64(&entry->since, 0);
 	pg_atomic_init_u64(&entry->total_us, 0);
 	pg_atomic_init_u64(&entry->max_us, 0);
+	pg_atomic_init_u64(&entry->skipped, 0);
 	for (int i = 0; i < RT_STAT_BUCKETS; i++)
 		pg_atomic_init_u64(&entry->buckets[i], 0);
 	for (int i = 0; i < RT_CODE_COUNT; i++)
 		pg_atomic_init_u64(&entry->codes[i], 0);
 }
 
+/* Jobs have entries of their own. */
 static uint64
-hash_of(const char *path, Size len)
+hash_of(const char *path, Size len, RtPathKind kind)
 {
-	return hash_bytes_extended((const unsigned char *) path, (int) len, 0);
+	return hash_bytes_extended((const unsigned char *) path, (int) len,
+							   kind == RT_PATH_CRON);
 }
 
 static bool
@@ -178,7 +183,7 @@ add(const char *path, Size len, uint64 hash, uint32 place)
 static void
 add_reserved(const char *name)
 {
-	uint64		hash = hash_of(name, strlen(name));
+	uint64		hash = hash_of(name, strlen(name), RT_PATH_CALL);
 	uint32		place;
 
 	if (find(name, strlen(name), hash, &place) == NULL)
@@ -228,7 +233,7 @@ make(const char *path, Size len, uint64 hash)
 static Entry *
 entry_of(const RtPathRun *run)
 {
-	uint64		hash = hash_of(run->path, run->path_len);
+	uint64		hash = hash_of(run->path, run->path_len, run->kind);
 	uint32		place;
 	Entry	   *entry = find(run->path, run->path_len, hash, &place);
 
@@ -256,6 +261,14 @@ raise_max(Entry *entry, uint64 us)
 		;
 }
 
+/* What is counted together is of any kind. */
+static void
+set_kind(Entry *entry, RtPathKind kind)
+{
+	if (entry != &entries[OTHER] && pg_atomic_read_u32(&entry->kind) != (uint32) kind)
+		pg_atomic_write_u32(&entry->kind, kind);
+}
+
 void
 rt_path_stat_count(const RtPathRun *run)
 {
@@ -267,8 +280,17 @@ rt_path_stat_count(const RtPathRun *run)
 	raise_max(entry, us);
 	if (run->failed)
 		pg_atomic_fetch_add_u64(&entry->codes[run->code], 1);
-	if (pg_atomic_read_u32(&entry->stream) != (uint32) run->stream)
-		pg_atomic_write_u32(&entry->stream, run->stream);
+	set_kind(entry, run->kind);
+}
+
+void
+rt_path_stat_count_skipped(const char *path, Size len)
+{
+	RtPathRun	run = {.path = path,.path_len = len,.is_known = true,.kind = RT_PATH_CRON};
+	Entry	   *entry = entry_of(&run);
+
+	pg_atomic_fetch_add_u64(&entry->skipped, 1);
+	set_kind(entry, RT_PATH_CRON);
 }
 
 /* ---- reading ---- */
@@ -282,10 +304,11 @@ rt_path_stat_read(int number, RtPathStat *stat)
 		return false;
 	pg_read_barrier();
 	strlcpy(stat->path, entry->path, sizeof(stat->path));
-	stat->stream = pg_atomic_read_u32(&entry->stream) != 0;
+	stat->kind = pg_atomic_read_u32(&entry->kind);
 	stat->since = (TimestampTz) pg_atomic_read_u64(&entry->since);
 	stat->total_us = pg_atomic_read_u64(&entry->total_us);
 	stat->max_us = pg_atomic_read_u64(&entry->max_us);
+	stat->skipped = pg_atomic_read_u64(&entry->skipped);
 	stat->calls = stat->errors = 0;
 	for (int i = 0; i < RT_STAT_BUCKETS; i++)
 		stat->calls += stat->buckets[i] = pg_atomic_read_u64(&entry->buckets[i]);
@@ -295,11 +318,11 @@ rt_path_stat_read(int number, RtPathStat *stat)
 }
 
 static bool
-reset_one(const char *path)
+reset_one(const char *path, RtPathKind kind)
 {
 	Size		len = strlen(path);
 	uint32		place;
-	Entry	   *entry = find(path, len, hash_of(path, len), &place);
+	Entry	   *entry = find(path, len, hash_of(path, len, kind), &place);
 
 	if (entry != NULL)
 		clear_counters(entry);
@@ -312,7 +335,7 @@ rt_path_stats_reset(const char *path)
 	int			count = (int) pg_atomic_read_u32(&stats->count);
 
 	if (path != NULL)
-		return reset_one(path);
+		return (int) reset_one(path, RT_PATH_CALL) | (int) reset_one(path, RT_PATH_CRON);
 	pg_read_barrier();
 	for (int i = 0; i < count; i++)
 		clear_counters(&entries[i]);

@@ -1,7 +1,7 @@
 /*
  * path_stat.h
- *		What has become of what clients have asked for by each path: how often,
- *		how long it took, and how it failed.
+ *		What has become of what clients have asked for by each path, and of jobs:
+ *		how often, how long it took, and how it failed.
  *
  * One entry for each path that an executor has run since the server's start.
  * There is room for so many; those that come later are counted together, as
@@ -24,16 +24,24 @@
 #define RT_STAT_UNKNOWN "(unknown)" /* paths that are not declared */
 #define RT_STAT_OTHER "(other)" /* paths for which there was no room */
 
+typedef enum RtPathKind
+{
+	RT_PATH_CALL,
+	RT_PATH_STREAM,
+	RT_PATH_CRON				/* a job, whose path may be a call's, too */
+} RtPathKind;
+
 /* A copy of the counters of a path. */
 typedef struct RtPathStat
 {
 	char		path[RT_STAT_PATH_MAX + 1];
-	bool		stream;			/* it is one; else a call */
+	RtPathKind	kind;
 	TimestampTz since;			/* of the counters */
 	uint64		calls;			/* the sum of all buckets */
 	uint64		errors;			/* the sum of all codes */
 	uint64		total_us;
 	uint64		max_us;
+	uint64		skipped;		/* times of a job at which it was not run */
 	uint64		buckets[RT_STAT_BUCKETS];	/* not cumulative */
 	uint64		codes[RT_CODE_COUNT];	/* CUSTOM: all that are not ours */
 } RtPathStat;
@@ -49,14 +57,15 @@ typedef struct RtPathRun
 	const char *path;
 	Size		path_len;
 	bool		is_known;		/* it was there to be run */
-	bool		stream;
+	RtPathKind	kind;
 	bool		failed;
 	RtCode		code;			/* if it has */
 	double		us;
 } RtPathRun;
 
-/* Counts a run. */
+/* Counts a run, or that there was none. */
 extern void rt_path_stat_count(const RtPathRun *run);
+extern void rt_path_stat_count_skipped(const char *path, Size len);
 
 /*
  * Copies of one after the other, from number 0 on; false behind the last one.

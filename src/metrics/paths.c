@@ -1,7 +1,7 @@
 /*
  * paths.c
  *		Metrics of what clients ask for, by path: traffic, errors and times, and
- *		what limits of calls have done.
+ *		what limits of calls have done; and of jobs.
  *
  * Paths are what declarations say, and so many at most as the tables of
  * path_stat.h and rate.h have room for.
@@ -23,6 +23,18 @@ static const RtMetric rpc_errors = {
 static const RtMetric rpc_duration = {
 	"realtime_rpc_duration_seconds", RT_METRIC_HISTOGRAM, "seconds",
 	"Time from when an executor has taken a call to its commit or rollback, by path."
+};
+static const RtMetric cron = {
+	"realtime_cron", RT_METRIC_COUNTER, NULL,
+	"Times of jobs, by path and what has become of them: ok, error, or skipped because it was too late."
+};
+static const RtMetric cron_errors = {
+	"realtime_cron_errors", RT_METRIC_COUNTER, NULL,
+	"Runs of jobs that have failed, by path."
+};
+static const RtMetric cron_duration = {
+	"realtime_cron_duration_seconds", RT_METRIC_HISTOGRAM, "seconds",
+	"Time that runs of jobs have taken, by path."
 };
 static const RtMetric limit_allowed = {
 	"realtime_ratelimit_allowed", RT_METRIC_COUNTER, NULL,
@@ -48,9 +60,9 @@ label_path(const char *path, const char *name, const char *value)
 
 /* ---- calls ---- */
 
-/* Copies of all that have been called. */
+/* Copies of all that have been called, or of jobs. */
 static RtPathStat *
-read_all(int *count)
+read_all(bool jobs, int *count)
 {
 	RtPathStat	stat;
 	RtPathStat *all;
@@ -61,7 +73,8 @@ read_all(int *count)
 	all = palloc_extended(mul_size(sizeof(RtPathStat), n), MCXT_ALLOC_HUGE);
 	*count = 0;
 	for (int i = 0; i < n && rt_path_stat_read(i, &all[*count]); i++)
-		*count += all[*count].calls > 0;
+		*count += all[*count].calls + all[*count].skipped > 0 &&
+			(all[*count].kind == RT_PATH_CRON) == jobs;
 	return all;
 }
 
@@ -99,9 +112,10 @@ write_errors(RtExposition *exposition, const RtPathStat *stats, int count)
 }
 
 static void
-write_durations(RtExposition *exposition, const RtPathStat *stats, int count)
+write_durations(RtExposition *exposition, const RtMetric *metric,
+				const RtPathStat *stats, int count)
 {
-	rt_exposition_begin(exposition, &rpc_duration);
+	rt_exposition_begin(exposition, metric);
 	for (int i = 0; i < count; i++)
 	{
 		RtHistogram histogram = {
@@ -111,6 +125,31 @@ write_durations(RtExposition *exposition, const RtPathStat *stats, int count)
 		rt_exposition_histogram(exposition, label_path(stats[i].path, NULL, NULL),
 								&histogram);
 	}
+}
+
+/* ---- jobs ---- */
+
+static void
+write_jobs(RtExposition *exposition)
+{
+	int			count;
+	RtPathStat *jobs = read_all(true, &count);
+
+	rt_exposition_begin(exposition, &cron);
+	for (int i = 0; i < count; i++)
+	{
+		const RtPathStat *job = &jobs[i];
+		uint64		errors = Min(job->errors, job->calls);
+
+		rt_exposition_count(exposition, label_path(job->path, "status", "ok"), job->calls - errors);
+		rt_exposition_count(exposition, label_path(job->path, "status", "error"), errors);
+		rt_exposition_count(exposition, label_path(job->path, "status", "skipped"), job->skipped);
+	}
+	rt_exposition_begin(exposition, &cron_errors);
+	for (int i = 0; i < count; i++)
+		rt_exposition_count(exposition, label_path(jobs[i].path, NULL, NULL), jobs[i].errors);
+	write_durations(exposition, &cron_duration, jobs, count);
+	pfree(jobs);
 }
 
 /* ---- limits ---- */
@@ -134,12 +173,13 @@ void
 rt_metrics_write_paths(RtExposition *exposition)
 {
 	int			count;
-	RtPathStat *stats = read_all(&count);
+	RtPathStat *stats = read_all(false, &count);
 
 	initStringInfo(&labels);
 	write_calls(exposition, stats, count);
 	write_errors(exposition, stats, count);
-	write_durations(exposition, stats, count);
+	write_durations(exposition, &rpc_duration, stats, count);
+	write_jobs(exposition);
 	write_limits(exposition);
 	pfree(stats);
 	pfree(labels.data);

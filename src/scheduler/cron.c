@@ -22,6 +22,7 @@
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/path_stat.h"
 #include "src/ipc/service.h"
 #include "src/schedule/occurrence.h"
 #include "src/scheduler/cron.h"
@@ -268,11 +269,16 @@ leave_out(Job *job, int64 now)
 		.due = rt_occurrence_last(&job->schedule, job->zone, job->state.next, now)
 	};
 
+	bool		stepped;
+
 	if (!rt_scheduler_begin())
 		return;
-	if (rt_cron_step(job->path, job->state.next, next))
+	stepped = rt_cron_step(job->path, job->state.next, next);
+	if (stepped)
 		rt_cron_run_put(&run);
 	rt_scheduler_end();
+	if (stepped)
+		rt_path_stat_count_skipped(job->path, strlen(job->path));
 	job->state.next = next;
 }
 

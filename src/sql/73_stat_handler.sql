@@ -27,7 +27,7 @@ COMMENT ON VIEW realtime.stat_handler IS
 COMMENT ON COLUMN realtime.stat_handler.path IS
 	'Path; "(unknown)" stands for all that are not declared, "(other)" for those beyond realtime.stat_paths';
 COMMENT ON COLUMN realtime.stat_handler.kind IS
-	'call or stream: the first value of one, or a page of it';
+	'call; stream: the first value of one, or a page of it; cron: a job';
 COMMENT ON COLUMN realtime.stat_handler.calls IS
 	'How often it has been run, with success or not';
 COMMENT ON COLUMN realtime.stat_handler.errors IS

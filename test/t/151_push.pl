@@ -132,17 +132,16 @@ is(call_end($asker, $id)->{data}, 'first', 'then the other one is');
 
 my $session = $node->background_psql('postgres', on_error_stop => 0);
 is(sqlstate_of(q{SELECT realtime.push('ann', 'question', '1', '50 ms')}), 'RT408', 'a session may ask, too');
-question($ann);
 is(sqlstate_of(q{SELECT realtime.push('nobody', 'question')}), 'RT404', 'nobody');
 is(sqlstate_of(q{SELECT realtime.push(NULL, 'question')}), '22004', 'a NULL');
 is(sqlstate_of(q{SELECT realtime.push('a"', 'question')}), 'RT000', 'a bad user');
 is(sqlstate_of(qq{SELECT realtime.push('ann', 'question', NULL, $_)}), '22023', "a timeout of $_") for 'NULL', "'0'", "'-1 s'", "'2 days'";
 is(sqlstate_of(q{SET statement_timeout = '100ms'; SELECT realtime.push('ann', 'question', NULL, '1 hour')}), '57014', 'a wait can be cancelled');
-question($ann);
 
 # what was sent before the commit is known to nobody else
 $session->query_until(qr/begun/, "BEGIN;\n\\echo begun\nSELECT realtime.publish('never', 'x');\nSELECT realtime.push('ann', 'inside', NULL, '1 min');\n");
-$question = question($ann);
+# those before may have been over before they were sent
+$question = ws_wait($ann, sub { ($_->{type} // '') eq 'request' && $_->{event} eq 'inside' });
 is($question->{event}, 'inside', 'it leaves before the transaction ends');
 my $pid = sql(q{SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Extension' AND query LIKE '%inside%' AND pid <> pg_backend_pid()});
 like($pid, qr/^\d+$/, 'the session waits');
@@ -150,6 +149,7 @@ sql("SELECT pg_terminate_backend($pid)");
 ok(poll_until(sub { sql("SELECT count(*) FROM pg_stat_activity WHERE pid = $pid") == 0 }), 'and can be ended');
 reply($ann, $question, data => 1);
 eval { $session->quit };
+ws_quiet($ann);
 $id = call_begin($asker, 'app/ask', [ 'ann', 1 ]);
 reply($ann, question($ann), data => 'yes');
 is(call_end($asker, $id)->{data}, 'yes', 'which leaves nothing behind');

@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 
 use RealtimeLife;
+use RealtimeMetrics;
 use RealtimeTest;
 
 my $start = 1_772_000_000 - 1_772_000_000 % 3600;    # an hour of February 2026
@@ -140,6 +141,13 @@ wait_next('app/once', 4920, 'they go on');
 is(runs('app/skip'), '3660 succeeded, 4260 succeeded, 4860 skipped', 'skip leaves out what is over for long');
 is(runs('app/once'), '3660 succeeded, 4260 succeeded, 4860 succeeded', 'once runs it');
 is(sql(q{SELECT skipped FROM realtime.cron_jobs WHERE path = 'app/skip'}), '1', 'which is counted');
+my $metrics = parse_metrics(sql('SELECT realtime.metrics_text(open_metrics => true)'), 'open');
+sub told { my ($path, $status) = @_; return metric($metrics, 'realtime_cron_total', path => $path, status => $status); }
+is(join(' ', map { told('app/skip', $_) } qw(ok error skipped)), '2 0 1', 'by metrics as well');
+is(metric($metrics, 'realtime_cron_duration_seconds_count', path => 'app/skip'), 2, 'with times');
+is(metric($metrics, 'realtime_rpc_total', path => 'app/skip'), undef, 'and not as calls');
+is(told('app/fail', 'error') . ' ' . metric($metrics, 'realtime_cron_errors_total', path => 'app/fail'), '1 1', 'those that have failed');
+is(sql(q{SELECT kind || ' ' || calls FROM realtime.stat_handler WHERE path = 'app/skip'}), 'cron 2', 'realtime.stat_handler has them, too');
 $holder->quit;
 
 # ---- history ----

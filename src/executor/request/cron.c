@@ -22,6 +22,7 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/cron.h"
+#include "src/ipc/path_stat.h"
 #include "src/schedule/occurrence.h"
 
 #define EVENT "set"
@@ -258,6 +259,22 @@ read_request(CronWork *cron, RtRequest *request)
 	cron->work.activity = psprintf("cron %s", cron->path);
 }
 
+static void
+count_run(const CronWork *cron)
+{
+	RtPathRun	run = {
+		.path = cron->path,.path_len = strlen(cron->path),.is_known = true,
+		.kind = RT_PATH_CRON,.failed = has_failed(cron),
+		.us = rt_work_run_time(&cron->work)
+	};
+
+	if (run.failed)
+		run.code = rt_code_from_wire(cron->work.fault.code);
+	else if (cron->work.fault.code != NULL || cron->answer.stale)
+		return;
+	rt_path_stat_count(&run);
+}
+
 RtWorkResult
 rt_cron_run(RtRequest *request)
 {
@@ -272,6 +289,7 @@ rt_cron_run(RtRequest *request)
 	result = rt_work_result(&cron.work);
 	if (wanted)
 		run_as_owner(&cron, &result);
+	count_run(&cron);
 	if (has_failed(&cron))
 	{
 		run_failure(&failure, &cron, &result);

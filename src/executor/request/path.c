@@ -46,7 +46,7 @@ count(RtRequest *request, const RtWorkResult *result, bool stream, instr_time be
 	run.path = rt_shared_text_get(&request->text) + request->asked.path.off;
 	run.path_len = request->asked.path.len;
 	run.is_known = result->ran;
-	run.stream = stream;
+	run.kind = stream ? RT_PATH_STREAM : RT_PATH_CALL;
 	run.failed = result->failed;
 	run.code = result->code;
 	run.us = INSTR_TIME_GET_MICROSEC(time);
