@@ -219,6 +219,18 @@ like(slurp_log(), qr/data of who is present are too long/, 'is told in the log')
 is(present('long:x'), '', 'and is not there');
 is(follow($ann, 'who/here', 'x' x 240)->{ok}, JSON::PP::false, 'nor on a topic with a long name');
 
+# ---- other ways to it ----
+
+is(sql(q{SELECT realtime.load('board/board/__presence', '["one"]')->'data'->0->>'key'}), 'ann', 'SQL loads who is there');
+my ($status, undef, $body) = http_request($node, 'GET /__realtime/load/board/board/__presence?args=%5B%22one%22%5D');
+is($status, 200, 'so does a page');
+is(keys_of(decode_json($body)), 'ann', 'and gets the same');
+is(present('board:one'), 'ann:1', 'without being there');
+sql(q{SELECT realtime.guard('board', authenticated => true)});
+ok(poll_until(sub { (follow($nobody, 'board/board/__presence', 'one')->{code} // '') eq 'UNAUTHENTICATED' }), 'guards of modules hold for what is in a room');
+is(ws_call($nobody, 'board/board/__action/add', [ 'one', 9 ])->{code}, 'UNAUTHENTICATED', 'and for what is done there');
+sql(q{SELECT realtime.guard('board')});
+
 # ---- a roster longer than a frame, and what happens while it travels ----
 
 $node->append_conf('postgresql.conf', "realtime.presence_grace = 0\nrealtime.gateways = 1\n");
