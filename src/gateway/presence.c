@@ -51,15 +51,17 @@ typedef struct Stay
 	char		text[FLEXIBLE_ARRAY_MEMBER];	/* topic, key, data */
 } Stay;
 
-/* What makes a subscription's connection present. */
+/* What makes a subscription's connection present; or it is to be told who is. */
 enum
 {
 	NOT_PRESENT,
 	ON_ITS_TOPIC,
-	ON_TOPIC_OF_ROSTER			/* which is without the suffix */
+	ON_TOPIC_OF_ROSTER,			/* which is without the suffix */
+	WAITS_FOR_STATE
 };
 
 static RtHashTable stays;
+static dlist_head watchers = DLIST_STATIC_INIT(watchers);	/* who wait */
 static dlist_head parting = DLIST_STATIC_INIT(parting); /* in the order of their time */
 static int64 told_ms = 0;
 static int64 heartbeat_ms = 0;
@@ -387,6 +389,13 @@ rt_presence_follow(RtSubscription *subscription, const RtStreamAnswer *answer)
 	subscription->presence = answer->flags & RT_TOPIC_ROSTER ? ON_TOPIC_OF_ROSTER : ON_ITS_TOPIC;
 }
 
+static void
+stop_waiting(RtSubscription *subscription)
+{
+	subscription->presence = NOT_PRESENT;
+	dlist_delete(&subscription->presence_node);
+}
+
 void
 rt_presence_follow_no_more(RtSubscription *subscription)
 {
@@ -395,6 +404,11 @@ rt_presence_follow_no_more(RtSubscription *subscription)
 
 	if (subscription->presence == NOT_PRESENT)
 		return;
+	if (subscription->presence == WAITS_FOR_STATE)
+	{
+		stop_waiting(subscription);
+		return;
+	}
 	if (subscription->presence == ON_TOPIC_OF_ROSTER)
 		topic.len -= strlen(RT_PRESENCE_SUFFIX);
 	subscription->presence = NOT_PRESENT;
@@ -498,8 +512,23 @@ watch(RtConnection *connection, RtText topic)
 
 	if (subscription == NULL && connection->subscription_count < realtime_max_subscriptions)
 		subscription = rt_subscription_make(connection, name, len, &verdict);
-	if (subscription != NULL)
+	if (subscription == NULL || subscription->presence == WAITS_FOR_STATE)
+		return;
+	subscription->presence = WAITS_FOR_STATE;
+	dlist_push_tail(&watchers, &subscription->presence_node);
+}
+
+/* When changes have been told, as rosters. */
+static void
+send_states(void)
+{
+	while (!dlist_is_empty(&watchers))
+	{
+		RtSubscription *subscription = dlist_head_element(RtSubscription, presence_node, &watchers);
+
+		stop_waiting(subscription);
 		rt_presence_send_state(subscription);
+	}
 }
 
 static void
@@ -619,17 +648,24 @@ somebody_leaves(void)
 	return at != 0 && at <= rt_gateway.now_ms;
 }
 
+static bool
+somebody_waits(void)
+{
+	return rt_parts_rosters_wait() || !dlist_is_empty(&watchers);
+}
+
 void
 rt_presence_tell(void)
 {
 	beat_if_due();
 	end_those_parting();
 	if (rt_gateway.now_ms - told_ms < TELL_MS ||
-		!(rt_presence_has_changed() || somebody_leaves() || rt_parts_rosters_wait()))
+		!(rt_presence_has_changed() || somebody_leaves() || somebody_waits()))
 		return;
 	told_ms = rt_gateway.now_ms;
 	rt_presence_tell_changes(rt_gateway.now_ms, rt_presence_publish);
 	rt_parts_send_rosters();
+	send_states();
 }
 
 long
@@ -637,7 +673,7 @@ rt_presence_timeout(void)
 {
 	int64		at = rt_presence_leaves_at_ms();
 
-	if (rt_presence_has_changed() || rt_parts_rosters_wait())
+	if (rt_presence_has_changed() || somebody_waits())
 		at = told_ms + TELL_MS;
 	if (at != 0)
 		at = Max(at, told_ms + TELL_MS);

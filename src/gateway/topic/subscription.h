@@ -41,7 +41,9 @@ typedef struct RtSubscription
 	dlist_node connection_node;
 	dlist_node loss_node; /* in one of the connection's lists of losses */
 	int member;           /* a stream wants to know of it; see member.h */
-	uint8 presence;       /* it makes its connection present; see presence.h */
+	uint8 presence;       /* it makes its connection present, or shows who is;
+								 * see presence.h */
+	dlist_node presence_node;
 	struct RtGroup *group; /* with whom it loads anew; NULL = never */
 	dlist_node group_node;
 	dlist_node query_node;     /* of its connection's live queries */
