@@ -478,14 +478,35 @@ row-level security, \`rls\` one of a table with a policy that names \`current_us
 ${table(['function', '1 role /s', 'CPU each (µs)', '2 roles', 'CPU', '20 roles', 'CPU', '200 roles', 'CPU'], rows)}`;
 }
 
+// ---- cursors ----
+
+function cursors() {
+  const groups = summary('cursors', [0], 1, ['rate', 'p50', 'p99', 'cpu', 'percent', 'missing']);
+  const rows = [];
+  for (const [board, systems] of groups) {
+    const [moving, seeing] = board.split(':').map(Number);
+    for (const [system, values] of systems) {
+      rows.push([`${show(moving)} cursors, ${show(seeing)} see them: ${system}`, show(values.rate), show(moving * seeing * 20),
+        show(values.cpu * 1000), `${show(values.percent)} %`, show(values.p50 / 1000), show(values.p99 / 1000)]);
+    }
+  }
+  return `## Cursors
+
+Each cursor moves 20 times a second, on one board; each client sees all of them. A server may leave positions out but the last. Node
+servers: \`ws\` and \`socket.io\` send each position on at once, \`ws-bulk\` the last of each cursor every 16 ms in one message.
+
+${table(['', 'positions told /s', 'of', 'CPU each (ns)', 'CPU', 'p50 (ms)', 'p99 (ms)'], rows)}${troubles(groups, 'missing', 'last positions not told')}`;
+}
+
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, presence, roles, compression, memory };
+  queries, logins, guarded, 'half-open': halfOpen, presence, cursors, roles, compression, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
-  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence', 'roles': 'Roles in turn',
+  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence',
+  'cursors': 'Cursors', 'roles': 'Roles in turn',
   'compression': 'Compression', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));

@@ -13,6 +13,7 @@ RT_PACKAGES_BENCH=(nginx libnginx-mod-nchan)
 RT_PACKAGES_POOL=(pgbouncer libevent-2.1-7 libc-ares2)
 
 NODE_PID=
+CURSOR_PID=
 POOL_PID=
 NGINX_PID=
 NGINX_DIR=
@@ -335,6 +336,7 @@ pool_stop()
 servers_stop()
 {
     node_stop
+    cursor_server_stop
     pool_stop
     nginx_stop
     clusters_stop "$RT_RUN" >/dev/null

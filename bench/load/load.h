@@ -50,6 +50,7 @@ typedef struct Options
 	const char *message;
 	double		rate;			/* messages a second */
 	int			burst;			/* events at once */
+	int			movers;			/* connections that move cursors */
 } Options;
 
 extern Options options;
@@ -76,5 +77,6 @@ extern int	run_idle(void);
 extern int	run_fanout(void);
 extern int	run_follow(void);
 extern int	run_watch(void);
+extern int	run_cursors(void);
 
 #endif							/* BENCH_LOAD_H */

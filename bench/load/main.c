@@ -24,6 +24,8 @@ static const char usage_text[] =
 "       load watch  --subscribe TEXT [--topics N] [option ...]\n"
 "       load watch  --listener URL --message TEXT\n"
 "                   counts events until SIGTERM, for --seconds at most\n"
+"       load cursors --message TEXT [--subscribe TEXT --last TEXT] [--movers M]\n"
+"                   [--rate R] [option ...]\n"
 "       load cpu    --cpu-of PID ...   prints the microseconds used so far\n"
 "\n"
 "  --url URL          ws://host:port/path (default ws://127.0.0.1:7432/ws)\n"
@@ -41,7 +43,7 @@ static const char usage_text[] =
 "  --in-flight K      calls on each connection at once (default 1)\n"
 "  --subscribe TEXT   frame to subscribe with, acknowledged by the server\n"
 "  --last TEXT        a connection is done with the frame that contains this\n"
-"                     (follow; default the reply)\n"
+"                     (follow; default the reply), or ready (cursors)\n"
 "  --hello TEXT       frame to send before that one\n"
 "  --again TEXT       frame that all send when all are done (follow)\n"
 "  --topics N         to send it so many times on each connection (default 1)\n"
@@ -52,6 +54,9 @@ static const char usage_text[] =
 "  --rate R           messages a second (default 100)\n"
 "  --burst B          events at once (default 1): the statement publishes as\n"
 "                     many, or as many posts are made\n"
+"\n"
+"  --movers M         connections that send the message, R times a second each,\n"
+"                     with \"n\":{id},\"t\":{t} (default 1)\n"
 "\n"
 "Texts may contain {rand:LOW:HIGH}, {seq}, {t} (microseconds since 1970) and\n"
 "{id} (number of the connection or call).  The last line of the output is the\n"
@@ -146,6 +151,7 @@ enum
 	OPT_MESSAGE,
 	OPT_RATE,
 	OPT_BURST,
+	OPT_MOVERS,
 	OPT_HELP
 };
 
@@ -171,6 +177,7 @@ static const struct option long_options[] = {
 	{"message", required_argument, NULL, OPT_MESSAGE},
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"burst", required_argument, NULL, OPT_BURST},
+	{"movers", required_argument, NULL, OPT_MOVERS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0}
 };
@@ -235,6 +242,7 @@ read_option(int option, const char *value)
 		case OPT_MESSAGE: options.message = value; break;
 		case OPT_RATE: options.rate = read_number(value, 0.01); break;
 		case OPT_BURST: options.burst = read_count(value, 100000); break;
+		case OPT_MOVERS: options.movers = read_count(value, 100000); break;
 		case OPT_CPU_OF:
 			if (options.cpu_root_count == CPU_ROOTS_MAX)
 				fail(EXIT_USAGE, "too many --cpu-of");
@@ -282,7 +290,7 @@ main(int argc, char **argv)
 	options = (Options) {
 		.host = "127.0.0.1",.port = 7432,.path = "/ws",.welcome = true,
 			.connections = 1,.opening = 100,.seconds = 5,.warmup = 1,
-			.args = "[]",.in_flight = 1,.rate = 100,.burst = 1,.topics = 1
+			.args = "[]",.in_flight = 1,.rate = 100,.burst = 1,.topics = 1,.movers = 1
 	};
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		read_option(option, optarg);
@@ -299,6 +307,8 @@ main(int argc, char **argv)
 		return run_follow();
 	if (strcmp(mode, "watch") == 0)
 		return run_watch();
+	if (strcmp(mode, "cursors") == 0)
+		return run_cursors();
 	if (strcmp(mode, "cpu") == 0)
 		return run_cpu();
 	fputs(usage_text, stderr);
