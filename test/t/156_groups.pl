@@ -139,6 +139,17 @@ is(enter($next, 'few'), JSON::PP::true, 'and there is room for another one');
 is(enter((grep { my $ws = $_; $ws != $next && !grep { $_ == $ws } @in } @crowd)[0], 'few'), JSON::PP::false, 'not for two');
 is(sql(q{SELECT realtime.group_count('few')}), 5, 'as many as there may be');
 
+# with snapshots of before, too
+sql(q{SELECT realtime.group('old', max_members => 5)});
+configure($node, 'default_transaction_isolation' => 'repeatable read');
+ws_send($_, { rpc => 'app/enter', id => 'old', args => ['old'] }) for @crowd[ grep { $crowd[$_] != $in[0] } 0 .. $#crowd ];
+my @replies = map { ws_wait($_, sub { ($_->{topic} // '') eq '__rpc' && $_->{event} eq 'old' })->{data} } grep { $_ != $in[0] } @crowd;
+my $let_in = grep { $_->{ok} && $_->{data} } @replies;
+cmp_ok($let_in, '<=', 5, "with old snapshots $let_in get in");
+is(sql(q{SELECT realtime.group_count('old')}), $let_in, 'who are counted');
+is(join(' ', sort map { $_->{code} // '' } grep { !$_->{ok} && ($_->{code} // '') ne 'CONFLICT' } @replies), '', 'others are told no, or to try again');
+configure($node, 'default_transaction_isolation' => 'read committed');
+
 # ---- ends of gateways and servers ----
 
 my $gateway = sql(qq{SELECT gateway FROM realtime.connections WHERE connection_id = '$ben->{me}'});
