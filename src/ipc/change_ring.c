@@ -151,6 +151,7 @@ rt_change_listener_add(void)
 	{
 		pg_atomic_write_u64(&state->position, rt_byte_ring_position(ring));
 		state->left = (Left) {0};
+		pg_atomic_write_u64(&state->elsewhere_seen, pg_atomic_read_u64(&state->elsewhere));
 	}
 	pg_atomic_fetch_add_u32(&state->listeners, 1);
 }
