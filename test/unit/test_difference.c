@@ -346,6 +346,88 @@ test_long_keys(void)
 	free(text);
 }
 
+/* What more a row has is as long as its value says, and consists of it. */
+static void
+put_more(RtQueryState *state, const RtQueryRowKey *key, int value)
+{
+	char		more[300];
+	uint64		cut = value % 3;
+
+	memset(more, value, sizeof(more));
+	rt_query_state_add_with(state, key, value, &cut, more, value % 20 * 14);
+}
+
+static void
+check_more(const RtQueryState *state, const int *values)
+{
+	char		text[64];
+
+	for (int number = 0; number < KEYS; number++)
+	{
+		RtQueryRowKey key = make_key(number, text);
+		uint32		row = rt_query_state_find(state, &key);
+		uint32		len;
+		const char *more;
+
+		CHECK((row != RT_QUERY_ROW_NONE) == (values[number] >= 0));
+		if (row == RT_QUERY_ROW_NONE)
+			continue;
+		more = rt_query_state_more(state, row, &len);
+		CHECK(len == (uint32) (values[number] % 20 * 14));
+		for (uint32 i = 0; i < len; i++)
+			CHECK(more[i] == (char) values[number]);
+	}
+}
+
+static RtQueryState *
+make_tallied(uint32 rows, Size bytes)
+{
+	RtQueryState *state = malloc(rt_query_state_size(rows, bytes, 1, -1));
+
+	rt_query_state_init(state, rows, bytes, 1, -1);
+	state->is_tallied = true;
+	return state;
+}
+
+static void
+change_with_more(RtQueryState *state, int *values)
+{
+	char		text[64];
+	int			number = rand() % KEYS;
+	RtQueryRowKey key = make_key(number, text);
+	uint32		row = rt_query_state_find(state, &key);
+	RtQueryState *found = make_tallied(1, 400);
+
+	values[number] = row == RT_QUERY_ROW_NONE || rand() % 3 ? rand() % 100 : -1;
+	if (values[number] >= 0)
+		put_more(found, &key, values[number]);
+	if (values[number] < 0)
+		rt_query_state_remove(state, row);
+	else if (row == RT_QUERY_ROW_NONE)
+		rt_query_state_copy(state, found, 0);
+	else
+		rt_query_state_change(state, row, found, 0);
+	free(found);
+}
+
+static void
+test_more_in_place(void)
+{
+	RtQueryState *state = make_tallied(KEYS, 500000);
+	int			values[KEYS];
+	uint32		changes = 0;
+
+	memset(values, 0xFF, sizeof(values));
+	for (; rt_query_state_has_room(state, 0, 20 + 300 + RT_QUERY_MORE_OVERHEAD); changes++)
+	{
+		change_with_more(state, values);
+		check_more(state, values);
+		check_chains(state);
+	}
+	CHECK(changes > 1000);
+	free(state);
+}
+
 static void
 test_too_many_are_refused(void)
 {
@@ -402,6 +484,7 @@ main(void)
 	RUN(test_changes_in_place);
 	RUN(test_key_is_the_cut);
 	RUN(test_long_keys);
+	RUN(test_more_in_place);
 	RUN(test_too_many_are_refused);
 	RUN(test_nothing_to_tell);
 	RUN(test_moves);
