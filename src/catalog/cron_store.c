@@ -61,38 +61,49 @@ rt_cron_states(void)
 	return states;
 }
 
-void
-rt_cron_state_put(const RtCronState *state)
+static uint64
+put_state(const char *sql, const RtCronState *state, int expected)
 {
-	RtStatement statement = {
-		.sql = "INSERT INTO realtime.cron_state (path, schedule, time_zone, next_at)"
-		" VALUES ($1, $2, $3, $4)"
-		" ON CONFLICT (path) DO UPDATE SET schedule = EXCLUDED.schedule,"
-		" time_zone = EXCLUDED.time_zone, next_at = EXCLUDED.next_at"
-	};
+	RtStatement statement = {.sql = sql};
 
 	rt_statement_put_text(&statement, state->path);
 	rt_statement_put_text(&statement, state->schedule);
 	rt_statement_put_text(&statement, state->time_zone);
 	put_time(&statement, state->next);
-	(void) rt_statement_run(&statement, state_table(), SPI_OK_INSERT);
+	return rt_statement_run(&statement, state_table(), expected);
 }
 
 void
+rt_cron_state_add(const RtCronState *state)
+{
+	(void) put_state("INSERT INTO realtime.cron_state (path, schedule, time_zone, next_at)"
+					 " VALUES ($1, $2, $3, $4)", state, SPI_OK_INSERT);
+}
+
+bool
+rt_cron_state_replace(const RtCronState *state)
+{
+	return put_state("UPDATE realtime.cron_state SET schedule = $2, time_zone = $3, next_at = $4"
+					 " WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+					 "SELECT ctid FROM realtime.cron_state"
+					 " WHERE path OPERATOR(pg_catalog.=) $1 FOR UPDATE SKIP LOCKED))",
+					 state, SPI_OK_UPDATE) > 0;
+}
+
+/* The states first: who has them may see to the runs. */
+void
 rt_cron_forget_undeclared(void)
 {
-	RtStatement runs = {
-		.sql = "DELETE FROM realtime.cron_run USING realtime.cron_state s"
-		" WHERE cron_run.path OPERATOR(pg_catalog.=) s.path AND NOT EXISTS"
+	RtStatement statement = {
+		.sql = "WITH gone AS (DELETE FROM realtime.cron_state WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT ctid FROM realtime.cron_state s WHERE NOT EXISTS"
 		" (SELECT FROM realtime.cron_declaration d WHERE d.path OPERATOR(pg_catalog.=) s.path)"
-	};
-	RtStatement states = {
-		.sql = "DELETE FROM realtime.cron_state s WHERE NOT EXISTS"
-		" (SELECT FROM realtime.cron_declaration d WHERE d.path OPERATOR(pg_catalog.=) s.path)"
+		" FOR UPDATE SKIP LOCKED)) RETURNING path)"
+		" DELETE FROM realtime.cron_run USING gone"
+		" WHERE cron_run.path OPERATOR(pg_catalog.=) gone.path"
 	};
 
-	(void) rt_statement_run(&runs, state_table(), SPI_OK_DELETE);
-	(void) rt_statement_run(&states, state_table(), SPI_OK_DELETE);
+	(void) rt_statement_run(&statement, state_table(), SPI_OK_DELETE);
 }
 
 /* Who waits for another's step would hold an executor for nothing. */

@@ -34,10 +34,17 @@ typedef struct RtCronRun
 /* All of them (RtCronState), in the current memory context. */
 extern List *rt_cron_states(void);
 
-/* Begins to count the times of a schedule anew. */
-extern void rt_cron_state_put(const RtCronState *state);
+/*
+ * Begins to count the times of a schedule anew.  replace returns false if the
+ * job is being run, and its state locked.
+ */
+extern void rt_cron_state_add(const RtCronState *state);
+extern bool rt_cron_state_replace(const RtCronState *state);
 
-/* Removes the states and runs of those that are not declared any more. */
+/*
+ * Removes the states and runs of those that are not declared any more, but
+ * those that are being run.
+ */
 extern void rt_cron_forget_undeclared(void);
 
 /*

@@ -249,6 +249,7 @@ typedef struct RtCronQuestion
 typedef struct RtCronAnswer
 {
 	bool		stale;			/* another had taken the step, or will */
+	bool		failed;			/* the run */
 	int64		next;			/* else, the time that comes next */
 } RtCronAnswer;
 

@@ -47,7 +47,8 @@ static List *jobs = NIL;		/* active ones */
 static int	in_flight = 0;		/* requests; also of jobs that are gone */
 static uint32 synced_with = 0;	/* generation of declarations */
 static pg_tz *synced_zone = NULL;
-static bool synced = false;
+static int64 resync_at = 0;		/* on our own clock */
+static int64 look_again_at = 0; /* what it will be after this look */
 
 /* ---- time ---- */
 
@@ -128,6 +129,14 @@ read_schedule(Job *job, const RtCronDeclaration *declaration)
 		rt_schedule_parse(declaration->schedule, &job->schedule, &fault);
 }
 
+/* It is being run; an answer may tell when that is over, or not. */
+static void
+look_again(Job *job)
+{
+	job->state.next = RT_SCHEDULE_NEVER;
+	look_again_at = rt_clock_ms() + FAILED_MS;
+}
+
 /* Where it stands; anew, if it is another schedule, or was not active. */
 static void
 set_state(Job *job, const RtCronDeclaration *declaration, const RtCronState *kept)
@@ -144,7 +153,10 @@ set_state(Job *job, const RtCronDeclaration *declaration, const RtCronState *kep
 		return;
 	}
 	job->state.next = rt_occurrence_after(&job->schedule, job->zone, now_s());
-	rt_cron_state_put(&job->state);
+	if (kept == NULL)
+		rt_cron_state_add(&job->state);
+	else if (!rt_cron_state_replace(&job->state))
+		look_again(job);
 }
 
 /* So that it begins with now when it is active again. */
@@ -157,7 +169,8 @@ rest(const RtCronState *kept)
 		return;
 	state = *kept;
 	state.next = RT_SCHEDULE_NEVER;
-	rt_cron_state_put(&state);
+	if (!rt_cron_state_replace(&state))
+		look_again_at = rt_clock_ms() + FAILED_MS;
 }
 
 static Job *
@@ -171,6 +184,7 @@ make_job(const RtCronDeclaration *declaration, const RtCronState *kept)
 	job->path = pstrdup(declaration->path);
 	job->missed = declaration->missed;
 	job->in_flight = before != NULL && before->in_flight;
+	job->not_before = before != NULL ? before->not_before : 0;
 	set_state(job, declaration, kept);
 	return job;
 }
@@ -225,13 +239,14 @@ sync_jobs(void)
 	making = AllocSetContextCreate(TopTransactionContext, "realtime cron",
 								   ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(making);
+	look_again_at = RT_NEVER;
 	made = make_jobs();
 	MemoryContextSwitchTo(old);
 	replace_jobs(making, made);
 	rt_scheduler_end();
 	synced_with = generation;
 	synced_zone = session_timezone;
-	synced = true;
+	resync_at = look_again_at;
 }
 
 void
@@ -241,7 +256,7 @@ rt_cron_forget(void)
 		MemoryContextDelete(context);
 	context = NULL;
 	jobs = NIL;
-	synced = false;
+	resync_at = 0;
 }
 
 /* ---- times that have been missed ---- */
@@ -330,6 +345,15 @@ run_job(Job *job, int64 now)
 		job->not_before = rt_clock_ms() + NO_SLOT_MS;
 }
 
+static void
+count_run(const RtCronAnswer *answer)
+{
+	if (answer->failed)
+		rt_scheduler_count(cron_failed, 1);
+	else
+		rt_scheduler_count(cron_succeeded, 1);
+}
+
 void
 rt_cron_answered(RtRequest *request)
 {
@@ -340,16 +364,21 @@ rt_cron_answered(RtRequest *request)
 
 	in_flight--;
 	if (job == NULL)
+	{
+		resync_at = 0;			/* what it has left is forgotten now */
 		return;
+	}
 	job->in_flight = false;
 	if (request->answer_kind == RT_ANSWER_NONE && request->answer.len == sizeof(answer))
 		memcpy(&answer, rt_shared_text_get(&request->answer), sizeof(answer));
 	if (!answer.stale)
+		count_run(&answer);
+	if (!answer.stale && job->state.next != RT_SCHEDULE_NEVER)
 		job->state.next = answer.next;
 	else
 	{
 		job->not_before = rt_clock_ms() + FAILED_MS;
-		synced = false;
+		resync_at = 0;
 	}
 }
 
@@ -358,7 +387,7 @@ rt_cron_answered(RtRequest *request)
 static bool
 is_synced(void)
 {
-	return synced && synced_with == rt_catalog_generation() &&
+	return resync_at > rt_clock_ms() && synced_with == rt_catalog_generation() &&
 		synced_zone == session_timezone;
 }
 
@@ -379,10 +408,10 @@ rt_cron_due(void)
 	if (!is_synced())
 		return 0;
 	if (in_flight >= in_flight_max())
-		return RT_NEVER;
+		return resync_at;
 	foreach(cell, jobs)
 		due = Min(due, job_due(lfirst(cell)));
-	return due;
+	return Min(due, resync_at);
 }
 
 void

@@ -194,7 +194,18 @@ for my $who (qw(executor scheduler server))
 	clock($at - $start);
 	wait_sql(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 7}, '1', "runs ($who)");
 	sql('SELECT pg_terminate_backend(' . pid_of_runner() . ')') if $who eq 'executor';
-	sql(q{SELECT pg_terminate_backend(pid) FROM realtime.stat_scheduler}) if $who eq 'scheduler';
+	if ($who eq 'scheduler')
+	{
+		my ($pid, $calls) = split /\|/, sql(q{SELECT s.pid, sum(calls) FROM realtime.stat_scheduler s, realtime.stat_executor GROUP BY 1});
+		sql("SELECT pg_terminate_backend($pid)");
+		wait_sql("SELECT pid <> $pid FROM realtime.stat_scheduler WHERE state = 'running'", 't', 'another scheduler');
+		wait_sql("SELECT sum(calls) > $calls + 1 FROM realtime.stat_executor", 't', 'asks for what is under way');
+		sql("SELECT realtime.alter_cron('app/kill', schedule => '*/2 * * * *'); SELECT realtime.alter_cron('app/kill', schedule => '* * * * *');
+			SELECT realtime.cron('app/other', '* * * * *', 'app.null()')");
+		wait_next('app/other', $at - $start + 60, 'and is not held up by it');
+		sql("SELECT realtime.drop('app/other')");
+		cmp_ok(sql('SELECT sum(calls) FROM realtime.stat_executor'), '<', $calls + 50, 'nor asks all the time');
+	}
 	if ($who eq 'server')
 	{
 		$holds->quit;

@@ -202,6 +202,7 @@ note_failure(RtWork *work)
 {
 	CronWork   *cron = (CronWork *) work;
 
+	cron->answer.failed = true;
 	cron->answer.stale = !rt_cron_step(cron->path, cron->asked.from, cron->answer.next);
 	if (!cron->answer.stale)
 		keep_run(cron);
