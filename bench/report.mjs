@@ -460,6 +460,21 @@ One that comes to a room and leaves it again, whom nobody watches, costs the gat
 ${show(measured.among)} µs if ${(Number(facts.presence) - Number(facts.presence_rooms) - 200).toLocaleString('en-US')} others are.`;
 }
 
+// ---- push ----
+
+function push() {
+  const measured = summary('push', [0], 1, ['p50', 'p99']);
+  const cases = [...measured].map(([name, by]) => [name, by.get('all')]);
+  const alone = cases[0][1];
+  return `## Questions to clients
+
+${Number(facts.push_good)} clients call \`echo\` once a second each: alone, while ${Number(facts.push).toLocaleString('en-US')} other clients are connected, and while
+${Number(facts.push).toLocaleString('en-US')} sessions wait for what these answer to \`realtime.push()\`, ${facts.push_delay} ms later, and ask again.
+
+${table(['calls', 'p50 (µs)', 'p99 (µs)', 'p50 to alone', 'p99 to alone'],
+    cases.map(([name, { p50, p99 }]) => [name, show(p50), show(p99), ratio(p50, alone.p50), ratio(p99, alone.p99)]))}`;
+}
+
 // ---- roles ----
 
 function roles() {
@@ -501,11 +516,11 @@ ${table(['', 'positions told /s', 'of', 'CPU each (ns)', 'CPU', 'p50 (ms)', 'p99
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, presence, cursors, roles, compression, memory };
+  queries, logins, guarded, 'half-open': halfOpen, presence, push, cursors, roles, compression, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
-  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence',
+  'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence', 'push': 'Questions to clients',
   'cursors': 'Cursors', 'roles': 'Roles in turn',
   'compression': 'Compression', 'memory': 'Idle connections',
 };

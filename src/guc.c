@@ -26,6 +26,7 @@ char	   *realtime_auth_path = NULL;
 char	   *realtime_authenticated_role = NULL;
 int			realtime_bridge_queue = 64 * 1024;
 int			realtime_cleanup_interval = 60000;
+bool		realtime_cron_enabled = true;
 int			realtime_cron_grace = 60000;
 int			realtime_cron_history = 100;
 char	   *realtime_cron_clock = NULL;
@@ -381,6 +382,7 @@ define_switches(void)
 	define_switch("realtime.compression",
 				  "Compresses messages for clients that offer permessage-deflate.",
 				  &realtime_compression);
+	define_switch("realtime.cron", "Runs jobs at their times.", &realtime_cron_enabled);
 	define_switch("realtime.early_release",
 				  "Lets go of topics that several sessions want before the flush of the commit.",
 				  &realtime_early_release);

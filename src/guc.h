@@ -106,6 +106,7 @@ extern int	realtime_max_retries;
 /* The scheduler */
 extern int	realtime_bridge_queue;	/* kB */
 extern int	realtime_cleanup_interval;	/* ms, 0 = never */
+extern bool realtime_cron_enabled;		/* whether jobs are run */
 extern int	realtime_cron_grace;	/* ms */
 extern int	realtime_cron_history;	/* runs of each job */
 extern char *realtime_cron_clock;	/* "" = the system's, or seconds since 1970 */

@@ -37,6 +37,22 @@ put_time(RtStatement *statement, int64 time)
 					 never);
 }
 
+char *
+rt_cron_database_zone(void)
+{
+	RtStatement statement = {
+		.sql = "SELECT pg_catalog.substr(o, 10) FROM pg_catalog.pg_db_role_setting s"
+		" JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase,"
+		" pg_catalog.unnest(s.setconfig) AS o"
+		" WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
+		" AND s.setrole OPERATOR(pg_catalog.=) 0"
+		" AND pg_catalog.lower(o) OPERATOR(pg_catalog.~~) 'timezone=%'"
+	};
+	List	   *rows = rt_statement_run_rows(&statement, state_table(), SPI_OK_SELECT);
+
+	return rows == NIL ? NULL : ((char **) linitial(rows))[0];
+}
+
 List *
 rt_cron_states(void)
 {
@@ -83,7 +99,7 @@ rt_cron_state_add(const RtCronState *state)
 bool
 rt_cron_state_replace(const RtCronState *state)
 {
-	return put_state("UPDATE realtime.cron_state SET schedule = $2, time_zone = $3, next_at = $4"
+	return put_state("UPDATE realtime.cron_state SET schedule = $2, time_zone = $3, next_at = $4, attempts = 0"
 					 " WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 					 "SELECT ctid FROM realtime.cron_state"
 					 " WHERE path OPERATOR(pg_catalog.=) $1 FOR UPDATE SKIP LOCKED))",
@@ -106,12 +122,29 @@ rt_cron_forget_undeclared(void)
 	(void) rt_statement_run(&statement, state_table(), SPI_OK_DELETE);
 }
 
+int
+rt_cron_attempt(const char *path, int64 from)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.cron_state SET attempts = attempts OPERATOR(pg_catalog.+) 1"
+		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT ctid FROM realtime.cron_state WHERE path OPERATOR(pg_catalog.=) $1"
+		" AND next_at OPERATOR(pg_catalog.=) $2 FOR UPDATE SKIP LOCKED)) RETURNING attempts"
+	};
+	List	   *rows;
+
+	rt_statement_put_text(&statement, path);
+	put_time(&statement, from);
+	rows = rt_statement_run_rows(&statement, state_table(), SPI_OK_UPDATE_RETURNING);
+	return rows == NIL ? 0 : pg_strtoint32(((char **) linitial(rows))[0]);
+}
+
 /* Who waits for another's step would hold an executor for nothing. */
 bool
 rt_cron_step(const char *path, int64 from, int64 to)
 {
 	RtStatement statement = {
-		.sql = "UPDATE realtime.cron_state SET next_at = $3 WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+		.sql = "UPDATE realtime.cron_state SET next_at = $3, attempts = 0 WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
 		"SELECT ctid FROM realtime.cron_state WHERE path OPERATOR(pg_catalog.=) $1"
 		" AND next_at OPERATOR(pg_catalog.=) $2 FOR UPDATE SKIP LOCKED))"
 	};

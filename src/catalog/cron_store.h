@@ -31,6 +31,9 @@ typedef struct RtCronRun
 	const char *message;
 } RtCronRun;
 
+/* The time zone that ALTER DATABASE has set for this one, or NULL. */
+extern char *rt_cron_database_zone(void);
+
 /* All of them (RtCronState), in the current memory context. */
 extern List *rt_cron_states(void);
 
@@ -46,6 +49,12 @@ extern bool rt_cron_state_replace(const RtCronState *state);
  * those that are being run.
  */
 extern void rt_cron_forget_undeclared(void);
+
+/*
+ * Counts an attempt to run for a time; 0 if another has taken the step, or is about
+ * to.
+ */
+extern int	rt_cron_attempt(const char *path, int64 from);
 
 /*
  * Takes the step from one time to the next, for this transaction.  Returns

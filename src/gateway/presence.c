@@ -30,6 +30,7 @@
 #include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/session.h"
+#include "src/protocol/close_code.h"
 
 #define TELL_MS 20
 #define PART_MS 100				/* that who unsubscribes stays, to subscribe again */
@@ -497,7 +498,8 @@ rt_presence_send_state(RtSubscription *subscription)
 	rt_presence_roll_begin(&roll);
 	position = rt_presence_snapshot(topic.ptr, topic.len, rt_presence_publish,
 									rt_presence_roll_add, &roll);
-	rt_presence_roll_end(&roll);
+	if (!rt_presence_roll_end(&roll))
+		rt_connection_close(subscription->connection, RT_CLOSE_TRY_AGAIN, "Please try again");
 	rt_subscription_go_on(subscription, position, -1);
 }
 
@@ -627,7 +629,7 @@ beat_topic(RtTopic *topic, void *arg)
 	roll.topic = (RtText) {topic->name + prefix, topic->name_len - prefix};
 	rt_presence_roll_begin(&roll);
 	rt_presence_read(roll.topic.ptr, roll.topic.len, rt_presence_roll_add, &roll);
-	rt_presence_roll_end(&roll);
+	(void) rt_presence_roll_end(&roll);
 }
 
 static void

@@ -302,6 +302,31 @@ close_piece(const RtPresenceRoll *roll)
 		rt_put_literal(&roll_writer, "},\"leaves\":{}}}");
 }
 
+/* Who adds has a lock, and who takes may end connections, which want it. */
+typedef struct RtPresencePiece
+{
+	struct RtPresencePiece *next;
+	size_t		len;
+	char		bytes[FLEXIBLE_ARRAY_MEMBER];
+} RtPresencePiece;
+
+static void
+keep_piece(RtPresenceRoll *roll, RtText text)
+{
+	RtPresencePiece *piece = malloc(offsetof(RtPresencePiece, bytes) + text.len);
+
+	if (piece == NULL)
+	{
+		roll->failed = true;
+		return;
+	}
+	piece->next = NULL;
+	piece->len = text.len;
+	memcpy(piece->bytes, text.ptr, text.len);
+	*roll->last = piece;
+	roll->last = &piece->next;
+}
+
 static void
 end_piece(RtPresenceRoll *roll)
 {
@@ -311,7 +336,7 @@ end_piece(RtPresenceRoll *roll)
 	piece.len = rt_writing_end(&roll_writer);
 	if (roll->form != RT_PRESENCE_ROWS || is_of_joins(roll))
 		piece.ptr = rt_frame_seal(roll_buffer, piece.len, RT_OPCODE_TEXT, &piece.len);
-	roll->take(piece, roll->arg);
+	keep_piece(roll, piece);
 	roll->pieces++;
 }
 
@@ -319,6 +344,9 @@ void
 rt_presence_roll_begin(RtPresenceRoll *roll)
 {
 	roll->pieces = 0;
+	roll->first = NULL;
+	roll->last = &roll->first;
+	roll->failed = false;
 	begin_piece(roll);
 }
 
@@ -362,8 +390,18 @@ rt_presence_roll_add(const RtPresent *present, void *arg)
 	put_present(roll, present);
 }
 
-void
+bool
 rt_presence_roll_end(RtPresenceRoll *roll)
 {
+	RtPresencePiece *next;
+
 	end_piece(roll);
+	for (RtPresencePiece *piece = roll->first; piece != NULL; piece = next)
+	{
+		next = piece->next;
+		if (!roll->failed)
+			roll->take((RtText) {piece->bytes, piece->len}, roll->arg);
+		free(piece);
+	}
+	return !roll->failed;
 }

@@ -38,14 +38,23 @@ typedef struct RtPresenceRoll
 	RtPresenceForm form;
 	RtText		topic;			/* of the room */
 	bool		batch;			/* ROWS: several of these frames may be one */
-	void		(*take) (RtText piece, void *arg);
+	void		(*take) (RtText piece, void *arg);	/* at the end */
 	void	   *arg;
+
+	/* private to presence_frame.c */
 	int			pieces;
 	int			count;			/* in this piece */
+	struct RtPresencePiece *first;	/* those that are complete; malloc'd */
+	struct RtPresencePiece **last;
+	bool		failed;			/* there is no memory for one */
 } RtPresenceRoll;
 
+/*
+ * add may be called with a lock.  end has all pieces taken, in order; without one, for
+ * want of memory, it returns false.
+ */
 extern void rt_presence_roll_begin(RtPresenceRoll *roll);
 extern void rt_presence_roll_add(const RtPresent *present, void *roll);
-extern void rt_presence_roll_end(RtPresenceRoll *roll);
+extern bool rt_presence_roll_end(RtPresenceRoll *roll);
 
 #endif							/* RT_GATEWAY_PRESENCE_FRAME_H */

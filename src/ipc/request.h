@@ -21,6 +21,7 @@
 
 #include "src/compat.h"
 
+#include "pgtime.h"
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
@@ -244,12 +245,12 @@ typedef struct RtCronQuestion
 {
 	int64		from;			/* the time that stands in the job's state */
 	int64		due;			/* the time to run for, the same or a later one */
+	char		zone[TZ_STRLEN_MAX + 1];	/* in which the next one is looked for */
 } RtCronQuestion;
 
 typedef struct RtCronAnswer
 {
 	bool		stale;			/* another had taken the step, or will */
-	bool		failed;			/* the run */
 	int64		next;			/* else, the time that comes next */
 } RtCronAnswer;
 

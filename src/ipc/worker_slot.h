@@ -91,9 +91,6 @@ typedef struct RtSchedulerCounters
 	pg_atomic_uint64 dropped;	/* lost for want of room or to a dead executor */
 	pg_atomic_uint64 passes;	/* of retention over all topics */
 	pg_atomic_uint64 trimmed;	/* rows that retention has removed */
-	pg_atomic_uint64 cron_succeeded;	/* runs of jobs */
-	pg_atomic_uint64 cron_failed;
-	pg_atomic_uint64 cron_skipped;	/* times that were left out */
 	pg_atomic_uint64 errors;	/* tasks that ended with an error */
 } RtSchedulerCounters;
 

@@ -99,12 +99,6 @@ static const Counter scheduler_counters[] = {
 	"Notifications lost because too many were waiting, or with an executor."}, SCHEDULER(dropped)},
 	{{"realtime_replay_trimmed_rows", RT_METRIC_COUNTER, NULL,
 	"Rows of events of replay topics removed because they were too old or too many."}, SCHEDULER(trimmed)},
-	{{"realtime_cron_succeeded", RT_METRIC_COUNTER, NULL,
-	"Runs of jobs that succeeded."}, SCHEDULER(cron_succeeded)},
-	{{"realtime_cron_errors", RT_METRIC_COUNTER, NULL,
-	"Runs of jobs that failed."}, SCHEDULER(cron_failed)},
-	{{"realtime_cron_skipped", RT_METRIC_COUNTER, NULL,
-	"Times of jobs that were missed and left out."}, SCHEDULER(cron_skipped)},
 	{{"realtime_scheduler_errors", RT_METRIC_COUNTER, NULL,
 	"Tasks of the scheduler that ended with an error."}, SCHEDULER(errors)},
 };

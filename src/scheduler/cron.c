@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "utils/guc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -46,6 +47,7 @@ static MemoryContext context = NULL;	/* of all jobs */
 static List *jobs = NIL;		/* active ones */
 static int	in_flight = 0;		/* requests; also of jobs that are gone */
 static uint32 synced_with = 0;	/* generation of declarations */
+static uint64 settings_seen = 0;	/* generation of settings */
 static pg_tz *synced_zone = NULL;
 static int64 resync_at = 0;		/* on our own clock */
 static int64 look_again_at = 0; /* what it will be after this look */
@@ -225,10 +227,22 @@ replace_jobs(MemoryContext made_in, List *made)
 	jobs = made;
 }
 
+/* ALTER DATABASE ... SET, which reaches new sessions only. */
+static void
+follow_database_zone(void)
+{
+	char	   *zone = rt_cron_database_zone();
+
+	if (zone != NULL && strcmp(zone, pg_get_timezone_name(session_timezone)) != 0)
+		(void) set_config_option("TimeZone", zone, PGC_SUSET, PGC_S_OVERRIDE,
+								 GUC_ACTION_SET, true, LOG, false);
+}
+
 /* What fails goes with the transaction, and is done again. */
 static void
 sync_jobs(void)
 {
+	uint64		settings = rt_settings_generation();
 	uint32		generation = rt_catalog_generation();
 	MemoryContext making;
 	MemoryContext old;
@@ -236,6 +250,7 @@ sync_jobs(void)
 
 	if (!rt_scheduler_begin())
 		return;
+	follow_database_zone();
 	making = AllocSetContextCreate(TopTransactionContext, "realtime cron",
 								   ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(making);
@@ -245,6 +260,7 @@ sync_jobs(void)
 	replace_jobs(making, made);
 	rt_scheduler_end();
 	synced_with = generation;
+	settings_seen = settings;
 	synced_zone = session_timezone;
 	resync_at = look_again_at;
 }
@@ -261,6 +277,15 @@ rt_cron_forget(void)
 
 /* ---- times that have been missed ---- */
 
+/* What a zone's rules were when the next time was found they may not be any more. */
+static int64
+last_missed(const Job *job, int64 now)
+{
+	int64		last = rt_occurrence_last(&job->schedule, job->zone, job->state.next, now);
+
+	return last == RT_SCHEDULE_NEVER ? job->state.next : last;
+}
+
 /* The time to run for, of those that have come; NEVER leaves them out. */
 static int64
 time_to_run(const Job *job, int64 now)
@@ -269,7 +294,7 @@ time_to_run(const Job *job, int64 now)
 
 	if (job->missed == RT_MISSED_ALL)
 		return job->state.next;
-	last = rt_occurrence_last(&job->schedule, job->zone, job->state.next, now);
+	last = last_missed(job, now);
 	if (job->missed == RT_MISSED_SKIP && (now - last) * 1000 > realtime_cron_grace)
 		return RT_SCHEDULE_NEVER;
 	return last;
@@ -281,11 +306,11 @@ leave_out(Job *job, int64 now)
 	int64		next = rt_occurrence_after(&job->schedule, job->zone, now);
 	RtCronRun	run = {
 		.path = job->path,.started_at = wall_us(),.status = "skipped",
-		.due = rt_occurrence_last(&job->schedule, job->zone, job->state.next, now)
+		.due = last_missed(job, now)
 	};
-
 	bool		stepped;
 
+	job->not_before = rt_clock_ms() + FAILED_MS;	/* if it does */
 	if (!rt_scheduler_begin())
 		return;
 	stepped = rt_cron_step(job->path, job->state.next, next);
@@ -295,6 +320,7 @@ leave_out(Job *job, int64 now)
 	if (stepped)
 		rt_path_stat_count_skipped(job->path, strlen(job->path));
 	job->state.next = next;
+	job->not_before = 0;
 }
 
 /* ---- requests ---- */
@@ -316,6 +342,7 @@ send(Job *job, int64 due)
 
 	if (request == NULL)
 		return false;
+	strlcpy(asked.zone, job->state.time_zone, sizeof(asked.zone));
 	text = rt_shared_text_reserve(&request->text, path_len + sizeof(asked));
 	if (text == NULL)
 	{
@@ -345,15 +372,6 @@ run_job(Job *job, int64 now)
 		job->not_before = rt_clock_ms() + NO_SLOT_MS;
 }
 
-static void
-count_run(const RtCronAnswer *answer)
-{
-	if (answer->failed)
-		rt_scheduler_count(cron_failed, 1);
-	else
-		rt_scheduler_count(cron_succeeded, 1);
-}
-
 void
 rt_cron_answered(RtRequest *request)
 {
@@ -371,8 +389,6 @@ rt_cron_answered(RtRequest *request)
 	job->in_flight = false;
 	if (request->answer_kind == RT_ANSWER_NONE && request->answer.len == sizeof(answer))
 		memcpy(&answer, rt_shared_text_get(&request->answer), sizeof(answer));
-	if (!answer.stale)
-		count_run(&answer);
 	if (!answer.stale && job->state.next != RT_SCHEDULE_NEVER)
 		job->state.next = answer.next;
 	else
@@ -388,6 +404,7 @@ static bool
 is_synced(void)
 {
 	return resync_at > rt_clock_ms() && synced_with == rt_catalog_generation() &&
+		settings_seen == rt_settings_generation() &&
 		synced_zone == session_timezone;
 }
 
@@ -405,6 +422,8 @@ rt_cron_due(void)
 	int64		due = RT_NEVER;
 	ListCell   *cell;
 
+	if (!realtime_cron_enabled)
+		return RT_NEVER;
 	if (!is_synced())
 		return 0;
 	if (in_flight >= in_flight_max())
@@ -420,6 +439,8 @@ rt_cron_task_run(void)
 	int64		now;
 	ListCell   *cell;
 
+	if (!realtime_cron_enabled)
+		return;
 	if (!is_synced())
 		sync_jobs();
 	now = now_s();

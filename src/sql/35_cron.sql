@@ -54,6 +54,12 @@ COMMENT ON TRIGGER changed ON realtime.cron_declaration IS
 COMMENT ON TRIGGER truncated ON realtime.cron_declaration IS
 	'Makes a change known to all processes';
 
+-- A job runs as its owner, so nobody but realtime.cron() writes one, not even who may write all data.
+ALTER TABLE realtime.cron_declaration ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readable ON realtime.cron_declaration FOR SELECT USING (true);
+COMMENT ON POLICY readable ON realtime.cron_declaration IS
+	'Whoever may read the table sees all jobs; nobody but its owner writes them';
+
 SELECT pg_catalog.pg_extension_config_dump('realtime.cron_declaration', '');
 
 --
@@ -66,6 +72,7 @@ CREATE TABLE realtime.cron_state (
 	schedule text NOT NULL,
 	time_zone text NOT NULL,
 	next_at timestamptz,
+	attempts integer NOT NULL DEFAULT 0,
 	runs bigint NOT NULL DEFAULT 0,
 	failures bigint NOT NULL DEFAULT 0,
 	skipped bigint NOT NULL DEFAULT 0
@@ -80,6 +87,8 @@ COMMENT ON COLUMN realtime.cron_state.time_zone IS
 	'The time zone in which it is';
 COMMENT ON COLUMN realtime.cron_state.next_at IS
 	'The time that comes next, or that has come and is not over; NULL: none will come';
+COMMENT ON COLUMN realtime.cron_state.attempts IS
+	'How often a run for next_at has begun; more than once if one has ended its process';
 COMMENT ON COLUMN realtime.cron_state.runs IS
 	'How many runs there were, failures among them';
 COMMENT ON COLUMN realtime.cron_state.failures IS
@@ -125,3 +134,18 @@ COMMENT ON INDEX realtime.cron_run_pkey IS
 	'Runs by number';
 COMMENT ON INDEX realtime.cron_run_path IS
 	'The runs of a job';
+
+CREATE TRIGGER not_replicated
+	BEFORE INSERT OR UPDATE OR DELETE ON realtime.cron_state
+	FOR EACH ROW EXECUTE FUNCTION realtime.not_replicated();
+CREATE TRIGGER not_replicated
+	BEFORE INSERT OR UPDATE OR DELETE ON realtime.cron_run
+	FOR EACH ROW EXECUTE FUNCTION realtime.not_replicated();
+ALTER TABLE realtime.cron_state
+	ENABLE REPLICA TRIGGER not_replicated;
+ALTER TABLE realtime.cron_run
+	ENABLE REPLICA TRIGGER not_replicated;
+COMMENT ON TRIGGER not_replicated ON realtime.cron_state IS
+	'Leaves out where other servers stand';
+COMMENT ON TRIGGER not_replicated ON realtime.cron_run IS
+	'Leaves out runs of other servers';

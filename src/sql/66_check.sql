@@ -219,6 +219,12 @@ UNION ALL
 				AND (kind <> 'bridge' AND (kind, declaration) <> ('hook', 'authenticate') OR rolname = current_setting('realtime.anonymous_role')))
 UNION ALL
 	SELECT 1, format('cron "%s"', path),
+		'the role that owns it does not exist',
+		format('Declare it anew with realtime.cron(), or remove it before the next dump, in which its owner is a number: SELECT realtime.drop(%L);', path)
+	FROM realtime.cron_declaration
+	WHERE NOT EXISTS (SELECT FROM pg_roles WHERE oid = owner)
+UNION ALL
+	SELECT 1, format('cron "%s"', path),
 		format('its owner %s may not execute %s', owner, handler),
 		format('GRANT EXECUTE ON FUNCTION %s TO %s;', handler, owner)
 	FROM realtime.cron_declaration

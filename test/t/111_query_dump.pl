@@ -58,7 +58,7 @@ CREATE FUNCTION changes(boolean) RETURNS text[] LANGUAGE c STRICT AS 'realtime',
 SELECT listen(true);
 });
 $node->safe_psql('restored', 'INSERT INTO part VALUES (2)');
-is($node->safe_psql('restored', 'SELECT changes(true)'), '{"part/part1 +id=2"}', 'a restored trigger tells');
+is($node->safe_psql('restored', q{SELECT array_remove(changes(true), 'overrun')}), '{"part/part1 +id=2"}', 'a restored trigger tells');
 $node->safe_psql('restored', q{SELECT realtime.query('todo/list', 'SELECT id, "ti""tle" FROM todo WHERE list = $1 AND junk IS NULL')});
 is($node->safe_psql('restored', $triggers), $node->safe_psql('original', $triggers),
 	'a query that reads what others read already changes no trigger');

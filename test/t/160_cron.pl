@@ -9,7 +9,7 @@ use RealtimeMetrics;
 use RealtimeTest;
 
 my $start = 1_772_000_000 - 1_772_000_000 % 3600;    # an hour of February 2026
-my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 8, 'realtime.cron_clock' => $start, 'TimeZone' => 'UTC');
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 8, 'realtime.cron_clock' => $start, 'TimeZone' => 'UTC', 'restart_after_crash' => 'on');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
@@ -220,6 +220,49 @@ for my $who (qw(executor scheduler server))
 	wait_next('app/kill', $at - $start + 60, "its time is over in the end ($who)");
 	is(sql(q{SELECT count(*) FROM app.done}), $before + 1, "and was run once ($who)");
 }
+
+sql(q{SELECT realtime.drop('app/kill')});
+
+# a function that ends its process each time
+my $now = sql(q{SHOW realtime.cron_clock}) - $start;
+sql(q{CREATE FUNCTION app.end() RETURNS void LANGUAGE plpgsql AS $$BEGIN COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'; END$$;
+	SELECT realtime.cron('app/end', '* * * * *', 'app.end()', missed => 'once')});
+wait_next('app/end', $now + 60, 'a job that ends the server');
+clock($now += 60);
+wait_next('app/end', $now + 60, 'is over in the end');
+is(sql(q{SELECT status || ' ' || message FROM realtime.cron_run WHERE path = 'app/end'}), 'failed each of 5 runs has ended its process', 'after some attempts');
+sql(q{SELECT realtime.drop('app/end')});
+
+# what another server refuses is a failure like others
+sql(q{CREATE FUNCTION app.remote() RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE 'there is no answer' USING ERRCODE = '08006'; END$$;
+	SELECT realtime.cron('app/remote', '* * * * *', 'app.remote()')});
+wait_next('app/remote', $now + 60, 'a job that needs another server');
+clock($now += 60);
+wait_next('app/remote', $now + 60, 'is over for that time');
+is(sql(q{SELECT status || ' ' || code || ' ' || message FROM realtime.cron_run WHERE path = 'app/remote'}), 'failed SERVICE_UNAVAILABLE there is no answer', 'and says so');
+sql(q{SELECT realtime.drop('app/remote')});
+
+# the zone of the database, and the switch
+sql(q{SELECT realtime.cron('app/zone', '0 3 * * *', 'app.null()')});
+wait_sql(q{SELECT to_char(next_at, 'HH24:MI') FROM realtime.cron_state WHERE path = 'app/zone'}, '03:00', 'a job in the zone of the database');
+sql(q{ALTER DATABASE postgres SET TimeZone = 'Asia/Kolkata'});
+wait_sql(q{SELECT to_char(next_at AT TIME ZONE 'UTC', 'HH24:MI') || ' ' || time_zone FROM realtime.cron_state WHERE path = 'app/zone'}, '21:30 Asia/Kolkata', 'follows it');
+my $at = sql(q{SELECT extract(epoch FROM next_at)::bigint FROM realtime.cron_state WHERE path = 'app/zone'}) - $start;
+clock($at);
+wait_next('app/zone', $at + 86400, 'so do executors');
+sql(q{ALTER DATABASE postgres RESET TimeZone; SELECT realtime.drop('app/zone')});
+sql(q{ALTER SYSTEM SET realtime.cron = off});
+$node->reload;
+sql(q{SELECT realtime.cron('app/off', '* * * * *', 'app.null()')});
+sql(q{ALTER SYSTEM RESET realtime.cron});
+$node->reload;
+wait_sql(q{SELECT count(*) FROM realtime.cron_state WHERE path = 'app/off'}, '1', 'switched off and on again, jobs are looked at');
+sql(q{SELECT realtime.drop('app/off')});
+
+# nobody writes jobs of others
+sql(q{CREATE ROLE writer; GRANT pg_write_all_data TO writer; GRANT INSERT, UPDATE, DELETE ON realtime.cron_declaration TO writer; GRANT USAGE ON SCHEMA realtime TO writer});
+like(($node->psql('postgres', q{SET ROLE writer; INSERT INTO realtime.cron_declaration (path, schedule, handler, owner) VALUES ('a/b', '* * * * *', 'app.null()', 10)}))[2] // '',
+	qr/violates row-level security policy/, 'not who may write all data');
 
 # the system's clock: a job of each second
 sql(q{ALTER SYSTEM SET realtime.cron_clock = ''; SELECT realtime.cron('app/second', '* * * * * *', 'app.null()')});

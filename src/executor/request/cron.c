@@ -20,12 +20,14 @@
 #include "src/catalog/declaration.h"
 #include "src/executor/function/function.h"
 #include "src/executor/function/invoke.h"
+#include "src/executor/interrupt.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/cron.h"
 #include "src/ipc/path_stat.h"
 #include "src/schedule/occurrence.h"
 
 #define EVENT "set"
+#define ATTEMPTS_MAX 5
 #define RESULT_MAX (16 * 1024 * 1024)	/* bytes of JSON */
 
 typedef struct CronWork
@@ -48,8 +50,7 @@ find_next(CronWork *cron, const RtCronDeclaration *declaration)
 {
 	RtSchedule	schedule;
 	RtScheduleFault fault;
-	pg_tz	   *zone = declaration->time_zone != NULL ?
-		pg_tzset(declaration->time_zone) : session_timezone;
+	pg_tz	   *zone = pg_tzset(cron->asked.zone);
 
 	if (zone == NULL || !rt_schedule_parse(declaration->schedule, &schedule, &fault))
 		return false;
@@ -89,6 +90,20 @@ keep_run(const CronWork *cron)
 
 /* ---- whom it runs as, which has to be known before its transaction ---- */
 
+/* Who has ended its process again and again is not run once more. */
+static void
+count_attempt(RtWork *work)
+{
+	CronWork   *cron = (CronWork *) work;
+	int			attempts = rt_cron_attempt(cron->path, cron->asked.from);
+
+	cron->answer.stale = attempts == 0;
+	if (attempts > ATTEMPTS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_OPERATOR_INTERVENTION),
+				 errmsg("each of %d runs has ended its process", ATTEMPTS_MAX)));
+}
+
 static bool
 prepare_owner(RtWork *work)
 {
@@ -105,7 +120,7 @@ prepare_owner(RtWork *work)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the role that owns the job does not exist")));
 	strlcpy(cron->session.role, name, NAMEDATALEN);
-	return false;
+	return true;
 }
 
 /* Returns false if there is nothing to run. */
@@ -113,6 +128,7 @@ static bool
 find_owner(CronWork *cron)
 {
 	cron->work.prepare = prepare_owner;
+	cron->work.run = count_attempt;
 	cron->work.as_executor = true;
 	rt_work_run(&cron->work);
 	return cron->work.fault.code == NULL && !cron->answer.stale;
@@ -202,7 +218,6 @@ note_failure(RtWork *work)
 {
 	CronWork   *cron = (CronWork *) work;
 
-	cron->answer.failed = true;
 	cron->answer.stale = !rt_cron_step(cron->path, cron->asked.from, cron->answer.next);
 	if (!cron->answer.stale)
 		keep_run(cron);
@@ -225,8 +240,7 @@ static bool
 has_failed(const CronWork *cron)
 {
 	return cron->work.fault.code != NULL && !cron->work.unavailable &&
-		!cron->work.session_is_spoiled && !cron->answer.stale &&
-		rt_code_from_wire(cron->work.fault.code) != RT_CODE_SERVICE_UNAVAILABLE;
+		!cron->work.session_is_spoiled && !cron->answer.stale && !rt_grace_is_over();
 }
 
 static void

@@ -104,7 +104,7 @@ take_roster(Roster *roster, RtStreamAnswer *answer, bool batch)
 	rt_presence_roll_begin(&roll);
 	answer->position = rt_presence_snapshot(roll.topic.ptr, roll.topic.len, rt_presence_publish,
 											rt_presence_roll_add, &roll);
-	rt_presence_roll_end(&roll);
+	roster->failed |= !rt_presence_roll_end(&roll);
 	answer->frames = (RtText) {roster->frames, roster->len};
 	answer->id_json = roster->asker->id_json;
 }
