@@ -44,6 +44,8 @@ typedef struct Hand
 } Hand;
 
 StaticAssertDecl(RT_CURSOR_USER_MAX <= PG_UINT16_MAX, "the length of a user");
+StaticAssertDecl(6 * RT_USER_ID_MAX + RT_CURSOR_USER_MAX + RT_CURSOR_DATA_MAX + 64 <= RT_CURSOR_ROW_MAX,
+				 "any row can be written");
 
 static dlist_head due = DLIST_STATIC_INIT(due);
 static int64 swept_ms = 0;

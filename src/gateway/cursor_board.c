@@ -295,15 +295,6 @@ rt_cursors_send_behind(RtConnection *connection)
 	return true;
 }
 
-/* Whether it is among those who are told now, in that binding. */
-static bool
-is_told(const RtCursorFollower *follower, RtCursorBinding binding, const RtCursorSheet *sheet,
-		uint64 version)
-{
-	return follower->place.seen < version &&
-		binding_for(follower->subscription->connection, sheet) == binding;
-}
-
 /* There was no memory, perhaps. */
 static void
 look_again(RtCursorFollower *follower)
@@ -361,7 +352,9 @@ deliver_to_all(Board *board, RtCursorForm form, RtCursorBinding binding,
 
 		if (follower->behind)
 			look_again(follower);
-		else if (!is_told(follower, binding, sheet, place->seen))
+		else if (follower->place.seen >= place->seen)
+			 /* it has caught up with this meanwhile */ ;
+		else if (binding_for(follower->subscription->connection, sheet) != binding)
 			others = true;
 		else if (deliver(follower->subscription->connection, binding, sheet, &frame))
 			follower->place = *place;
