@@ -294,6 +294,23 @@ for my $caps ([], ['batch'])
 	close $ws->{socket};
 	ok(poll_until(sub { sql(q{SELECT realtime.presence_count('large')}) == 300 }), 'and is cut off in the middle: he is gone');
 }
+
+# ---- no room for all of them ----
+
+$node->append_conf('postgresql.conf', "realtime.presence_memory = 1MB\n");
+$node->restart;
+wait_for_call($node, 'app/me', []);
+@crowd = map { client("d$_") } 1 .. 130;
+is(scalar(grep { follow($_, 'who/in')->{ok} } @crowd), 130, 'whoever follows a stream gets it, room or no room');
+my $there = sql(q{SELECT realtime.presence_count('large')});
+cmp_ok($there, '<', 130, "but not all can be there: $there");
+is(sql(q{SELECT hits FROM realtime.limits WHERE name = 'presence_memory'}), 130 - $there, 'which is counted');
+$reply = follow($crowd[-1], 'who/large');
+is($reply->{ok}, $true, 'who is not there sees who is');
+ws_close($_) for @crowd[ 0 .. 9 ];
+ok(poll_until(sub { sql(q{SELECT realtime.presence_count('large')}) == $there - 10 }), 'some go');
+is(follow($crowd[-1], 'who/in')->{ok}, $true, 'who asks again');
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.presence('large') WHERE key = 'd130'}) == 1 }), 'is there then');
 no_crash($node);
 
 done_testing();
