@@ -5,6 +5,7 @@
 
 const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const integer = /^-?\d{16,}$/;
+const long = 16;				// digits that may be rounded
 
 // What cannot be in a text by chance, nor because somebody wants it there.
 const mark = `\u0001${Math.random().toString(36)}${Math.random().toString(36)}:`;
@@ -13,9 +14,37 @@ function isRounded(token) {
 	return integer.test(token) && !Number.isSafeInteger(Number(token));
 }
 
+function isDigit(text, i) {
+	const code = text.charCodeAt(i);
+
+	return code >= 48 && code <= 57;
+}
+
+// How many digits stand together there.
+function runAround(text, i) {
+	let from = i;
+	let to = i;
+
+	while (isDigit(text, from - 1))
+		from--;
+	while (isDigit(text, to + 1))
+		to++;
+	return to - from + 1;
+}
+
+// So many digits in a row have one at a place that is a multiple of their number:
+// the others need not be looked at.
+function hasLongRun(text) {
+	for (let i = long - 1; i < text.length; i += long) {
+		if (isDigit(text, i) && runAround(text, i) >= long)
+			return true;
+	}
+	return false;
+}
+
 // Integers beyond 2^53 become strings, or values of the type bigint.
 export function parse(text, bigint = false) {
-	if (!/\d{16}/.test(text))
+	if (!hasLongRun(text))
 		return JSON.parse(text);
 	const prefix = bigint ? JSON.stringify(mark).slice(1, -1) : '';
 	const quoted = text.replace(tokens, (token) => isRounded(token) ? `"${prefix}${token}"` : token);

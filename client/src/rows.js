@@ -45,8 +45,19 @@ export class Rows {
 
 		if (place.key === key)
 			return this.put(key, row);
-		this.remove(key);
-		this.#insert({ key, row }, place);
+		const node = this.#nodes.get(key);
+
+		if (node)
+			this.#move(node, row, place);
+		else
+			this.#insert({ key, row }, place);
+	}
+
+	// Not removed and put in again: a Map gets slow by that, with the same key.
+	#move(node, row, place) {
+		node.row = row;
+		unlink(node);
+		link(node, place);
 	}
 
 	remove(key) {
@@ -55,8 +66,7 @@ export class Rows {
 		if (!node)
 			return false;
 		this.#nodes.delete(key);
-		node.previous.next = node.next;
-		node.next.previous = node.previous;
+		unlink(node);
 		return true;
 	}
 
@@ -69,10 +79,7 @@ export class Rows {
 	}
 
 	#insert(node, place) {
-		node.previous = place;
-		node.next = place.next;
-		place.next.previous = node;
-		place.next = node;
+		link(node, place);
 		this.#nodes.set(node.key, node);
 	}
 
@@ -92,4 +99,16 @@ export class Rows {
 			copy.put(node.key, node.row);
 		return copy;
 	}
+}
+
+function link(node, place) {
+	node.previous = place;
+	node.next = place.next;
+	place.next.previous = node;
+	place.next = node;
+}
+
+function unlink(node) {
+	node.previous.next = node.next;
+	node.next.previous = node.previous;
 }

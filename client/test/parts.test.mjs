@@ -57,6 +57,22 @@ describe('numbers', () => {
 	});
 });
 
+describe('long runs of digits', () => {
+	it('are found wherever they stand', () => {
+		for (let before = 0; before < 40; before++) {
+			for (const digits of ['900719925474099', '9007199254740993', '90071992547409931', '900719925474099312345']) {
+				const text = `"${'x'.repeat(before)}"`;
+				const exact = digits.length > 15 ? digits : Number(digits);
+
+				assert.deepEqual(parse(`[${text},${digits}]`), [JSON.parse(text), exact]);
+				assert.deepEqual(parse(`[${digits},${text}]`), [exact, JSON.parse(text)]);
+			}
+		}
+		assert.equal(parse('9007199254740993'), '9007199254740993');
+		assert.equal(parse('7'), 7);
+	});
+});
+
 describe('the delays', () => {
 	it('are of three tiers, and have chance in them', () => {
 		for (const random of [() => 0, () => 0.5, () => 0.999999]) {
