@@ -118,6 +118,9 @@ BEGIN;
 SELECT realtime.publish('log:e', 'e', '6');
 PREPARE TRANSACTION 'regress_realtime_replay';
 SELECT * FROM kept('log:e');
+BEGIN;
+SELECT realtime.clear_replay('log:none');
+PREPARE TRANSACTION 'regress_realtime_replay';
 
 -- many at once: of one topic, of many topics, more than half of the ring
 SELECT count(realtime.publish('log:many', 'e', to_jsonb(i))) FROM generate_series(1, 5000) i;

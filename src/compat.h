@@ -194,4 +194,11 @@ typedef CompareType RtCompareType;
 #define rt_replication_slot_cleanup() ReplicationSlotCleanup()
 #endif
 
+/* GRANT role WITH INHERIT FALSE takes something away. */
+#if PG_VERSION_NUM >= 160000
+#define rt_grant_role_has_options(statement) ((statement)->opt != NIL)
+#else
+#define rt_grant_role_has_options(statement) false
+#endif
+
 #endif							/* RT_COMPAT_H */

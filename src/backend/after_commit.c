@@ -97,6 +97,12 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 static void
 on_transaction(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_PRE_PREPARE && events_removed)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has removed events"),
+				 errdetail("Gateways would go on to tell them from memory."),
+				 errhint("Remove them in a transaction of its own.")));
 	if (event != XACT_EVENT_PREPARE)
 		return;
 	declarations_changed = events_removed = settings_changed = false;

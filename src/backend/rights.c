@@ -70,6 +70,12 @@ changes_what_is_seen(const AlterTableStmt *statement)
 			case AT_NoForceRowSecurity:
 			case AT_ChangeOwner:
 				return true;
+			case AT_SetRelOptions:	/* security_invoker */
+			case AT_ResetRelOptions:
+			case AT_ReplaceRelOptions:
+				if (statement->objtype == OBJECT_VIEW)
+					return true;
+				break;
 			default:
 				break;
 		}
@@ -141,7 +147,8 @@ takes_from_role(Node *statement)
 	switch (nodeTag(statement))
 	{
 		case T_GrantRoleStmt:
-			return !((GrantRoleStmt *) statement)->is_grant;
+			return !((GrantRoleStmt *) statement)->is_grant ||
+				rt_grant_role_has_options((GrantRoleStmt *) statement);
 		case T_AlterRoleStmt:
 			return changes_role((AlterRoleStmt *) statement);
 		case T_DropRoleStmt:

@@ -381,9 +381,24 @@ tell_form(Board *board, RtCursorForm form, const RtCursorPlace *place)
 	(void) deliver_to_all(board, form, RT_CURSOR_APART, place);
 }
 
+/* Who is behind for want of memory is marked by nobody but who tells others. */
+static void
+look_at_those_behind(Board *board)
+{
+	dlist_iter	iter;
+
+	for (int form = 0; form < RT_CURSOR_FORMS; form++)
+	{
+		dlist_foreach(iter, &board->followers[form])
+			look_again(dlist_container(RtCursorFollower, board_node, iter.cur));
+	}
+}
+
 static void
 tell_board(Board *board)
 {
+	if (board->keep_up == 0)
+		look_at_those_behind(board);
 	while (board->keep_up > 0)
 	{
 		RtCursorPlace place = board->place;
