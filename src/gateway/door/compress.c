@@ -22,6 +22,7 @@ typedef struct Space
 } Space;
 
 static Space event_space;
+static uint64 event_number = 0; /* of what is in there */
 static Space frame_space;
 static Space message_space;
 
@@ -60,8 +61,11 @@ compress(RtText frame, Space *space)
 RtText
 rt_compress_event(RtEventFrame *frame)
 {
-	if (frame->compressed.ptr == NULL)
+	if (frame->compressed.ptr == NULL || frame->number != event_number)
+	{
 		frame->compressed = compress(frame->plain, &event_space);
+		frame->number = ++event_number;
+	}
 	return frame->compressed;
 }
 

@@ -18,17 +18,19 @@ typedef struct RtEventFrame
 {
 	RtText		plain;
 	RtText		compressed;		/* NULL = nobody has wanted it yet */
+	uint64		number;			/* of the compression that it is */
 } RtEventFrame;
 
 static inline RtEventFrame
 rt_event_frame(const char *bytes, size_t len)
 {
-	return (RtEventFrame) {{bytes, len}, RT_TEXT_NONE};
+	return (RtEventFrame) {{bytes, len}, RT_TEXT_NONE, 0};
 }
 
 /*
  * The compressed form; or the frame as it is, where it is short, does not get
- * shorter, or there is no memory.
+ * shorter, or there is no memory.  Good until it is asked for again, of any event: who
+ * delivers one to many may be interrupted by what has others deliver theirs.
  */
 extern RtText rt_compress_event(RtEventFrame *frame);
 

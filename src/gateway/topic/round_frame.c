@@ -303,14 +303,13 @@ finish(RtConnection *connection)
 
 /* What is long, or finds no room, is sent at once. */
 static bool
-send_at_once(RtConnection *connection, RtText event, RtEventFrame *frame)
+send_at_once(RtConnection *connection, RtText event)
 {
 	bool		sent;
 
 	forget_last();
 	sent = make_frame(event, MORE) && rt_connection_deliver(connection, &last);
 	forget_last();
-	frame->compressed = RT_TEXT_NONE;
 	return sent;
 }
 
@@ -328,11 +327,10 @@ rt_round_frame_hold(RtConnection *connection, RtEventFrame *frame)
 	if (held.len > 0)
 	{
 		forget_last();
-		frame->compressed = RT_TEXT_NONE;
 		if (!send_held(connection, MORE))
 			return false;
 	}
-	return send_at_once(connection, event, frame);
+	return send_at_once(connection, event);
 }
 
 void
