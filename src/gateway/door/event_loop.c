@@ -129,8 +129,8 @@ static const struct lws_protocols protocols[] = {
 };
 
 /*
- * Of the library we use sockets, TLS, timers and writing, its "raw" role:
- * what the bytes mean is for src/protocol to say.
+ * Of the library we use sockets, TLS and writing, its "raw" role: what the bytes
+ * mean is for src/protocol to say.
  *
  * With a limit below the process's own it would look through all sockets at each
  * event, to find the one that it is about.
