@@ -2,7 +2,7 @@
 //
 //   node push.mjs <url> <tokens file> <connections> <delay>
 //     opens a connection with each of the first tokens, prints "there", answers
-//     each question after so many milliseconds until its input ends, and prints
+//     each question after so many milliseconds, by half more or less, until its input ends, and prints
 //     one line of name=value words: answers, and the most that waited at once
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ async function open(token) {
       waiting--;
       answered++;
       socket.send(JSON.stringify({ type: 'reply', ref: frame.ref, data: frame.data }));
-    }, Number(delay));
+    }, Number(delay) * (0.5 + Math.random()));
   });
   await once(socket, 'message');
 }

@@ -469,7 +469,7 @@ function push() {
   return `## Questions to clients
 
 ${Number(facts.push_good)} clients call \`echo\` once a second each: alone, while ${Number(facts.push).toLocaleString('en-US')} other clients are connected, and while
-${Number(facts.push).toLocaleString('en-US')} sessions wait for what these answer to \`realtime.push()\`, ${facts.push_delay} ms later, and ask again.
+${Number(facts.push).toLocaleString('en-US')} sessions wait for what these answer to \`realtime.push()\`, half to one and a half of ${facts.push_delay} ms later, and ask again.
 
 ${table(['calls', 'p50 (µs)', 'p99 (µs)', 'p50 to alone', 'p99 to alone'],
     cases.map(([name, { p50, p99 }]) => [name, show(p50), show(p99), ratio(p50, alone.p50), ratio(p99, alone.p99)]))}`;
