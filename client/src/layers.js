@@ -3,7 +3,9 @@
 // A layer is one change that somebody hopes for.  What is shown is what the
 // server has said with the layers on top, in the order in which they were made,
 // so each of them can go by itself: when it is refused, or when what the server
-// has said contains it.
+// has said contains it.  Answers come in any order: one that is contained stays
+// while an earlier one about the same key waits for its answer, which would be
+// seen again without it.
 import { guarded, RealtimeError } from './errors.js';
 
 export const MAX_OPTIMISTIC_QUEUE_DEPTH = 1000;
@@ -24,6 +26,12 @@ function applyChange(value, change) {
 
 export class Layers {
 	#list = [];
+	#concerns;
+
+	// concerns(change, other): whether both are about the same key.
+	constructor(concerns = () => false) {
+		this.#concerns = concerns;
+	}
 
 	get size() {
 		return this.#list.length;
@@ -39,7 +47,7 @@ export class Layers {
 	add(change, pending, value) {
 		if (this.#list.length >= MAX_OPTIMISTIC_QUEUE_DEPTH)
 			throw new RealtimeError('QUEUE_FULL', `MAX_OPTIMISTIC_QUEUE_DEPTH=${MAX_OPTIMISTIC_QUEUE_DEPTH}`);
-		const layer = { change, pending, position: undefined };
+		const layer = { change, pending, position: undefined, contained: false };
 
 		if (value)
 			applyChange(this.over(value), change);		// throws if it cannot be made
@@ -52,7 +60,7 @@ export class Layers {
 
 		if (at >= 0)
 			this.#list.splice(at, 1);
-		return at >= 0;
+		return this.#sweep() || at >= 0;
 	}
 
 	// The call has succeeded, and the server's rows contain it from a position on;
@@ -60,11 +68,21 @@ export class Layers {
 	confirm(layer, position) {
 		layer.pending = false;
 		layer.position = position;
+		return this.#sweep();
+	}
+
+	// The same, and they contain it already.
+	settle(layer) {
+		layer.pending = false;
+		layer.contained = true;
+		return this.#sweep();
 	}
 
 	// Removes those that are contained in what has been said up to a position.
 	reach(position) {
-		return this.#keep((layer) => !(layer.position <= position));
+		for (const layer of this.#list)
+			layer.contained ||= layer.position <= position;
+		return this.#sweep();
 	}
 
 	// The value has been loaded, by another connection perhaps, whose positions are
@@ -76,6 +94,17 @@ export class Layers {
 	// An event has come: what nobody waits for and has the same key is over.
 	absorb(same) {
 		return this.#keep((layer) => layer.pending || layer.position !== undefined || !same(layer.change));
+	}
+
+	// What is contained, but for what an earlier one would be seen instead of.
+	#sweep() {
+		const waiting = [];
+
+		return this.#keep((layer) => {
+			if (layer.pending)
+				waiting.push(layer.change);
+			return !layer.contained || waiting.some((change) => this.#concerns(change, layer.change));
+		});
 	}
 
 	#keep(condition) {

@@ -12,7 +12,8 @@ export class Stream extends Store {
 	#hub;
 	#frame;
 	#options;
-	#layers = new Layers();
+	#layers = new Layers((change, other) => typeof change !== 'function' && typeof other !== 'function' &&
+		this.#feed.value?.concerns(change, other) === true);
 	#history;
 	#isBack = false;			// from another connection
 	#leaving;
@@ -122,10 +123,8 @@ export class Stream extends Store {
 		const { isWaiting, topic } = this.#feed;
 		const position = isWaiting ? Infinity : this.#hub.rounds.awaited(topic);
 
-		if (position === undefined)
-			this.#withdraw(layer);
-		else
-			this.#layers.confirm(layer, position);
+		if (position === undefined ? this.#layers.settle(layer) : this.#layers.confirm(layer, position))
+			this.#frame.release(this);
 	}
 
 	#withdraw(layer) {

@@ -301,6 +301,17 @@ describe('layers', () => {
 		assert.deepEqual(layers.over(value).snapshot(), [{ id: 'uuid', text: 'x', created_at: 'now' }]);
 	});
 
+	it('stay while an earlier change of the same row waits for its answer', () => {
+		const ordered = new Layers((change, other) => change.data.id === other.data.id);
+		const [first, second, third] = [1, 1, 2].map((id, i) => ordered.add({ event: 'updated', data: { id, n: i } }, true, base([])));
+
+		ordered.settle(second);
+		ordered.settle(third);
+		assert.equal(ordered.size, 2, 'an answer that comes first stays over an earlier change of the same row, and of no other');
+		ordered.settle(first);
+		assert.equal(ordered.size, 0, 'until that has its own');
+	});
+
 	it('are a thousand at most, and none that cannot be made', () => {
 		const layers = new Layers();
 

@@ -165,10 +165,11 @@ is(kept($primary, 'log:a'), '', 'what is published with a drop of the extension 
 
 my $publisher = $primary->background_psql('postgres');
 my $dropper = $primary->background_psql('postgres');
+my $pid = $publisher->query_safe('SELECT pg_backend_pid()');
 $publisher->query_safe(q{BEGIN; SELECT realtime.publish('log:a', 'late'); CREATE TABLE written ()});
 $dropper->query_safe('BEGIN; DROP EXTENSION realtime');
 $publisher->query_until(qr/committing/, "\\echo committing\nCOMMIT;\n\\echo committed\n");
-ok(poll_until(sub { $primary->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE NOT granted}) == 1 }),
+ok(poll_until(sub { $primary->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $pid") == 1 }),
 	'somebody else drops it before the commit');
 $dropper->query_safe('COMMIT');
 $publisher->query_until(qr/committed/, '');
