@@ -60,17 +60,6 @@ rt_cursors_start(void)
 
 /* ---- hands ---- */
 
-/* Whose cursor it is to others: the user's, or its own. */
-static RtText
-key_of(const RtConnection *connection)
-{
-	const RtSession *session = rt_session_get(connection->session);
-
-	if (session->user_id_len > 0)
-		return (RtText) {session->user_id, session->user_id_len};
-	return RT_TEXT(connection->id);
-}
-
 static RtText
 topic_of(const Hand *hand)
 {
@@ -142,7 +131,7 @@ size_of(RtText topic, RtText key, RtText user)
 static Hand *
 make_hand(RtConnection *connection, RtText topic, RtText user)
 {
-	RtText		key = key_of(connection);
+	RtText		key = rt_connection_key(connection);
 	Hand	   *hand = allocate(connection, size_of(topic, key, user));
 
 	if (hand == NULL)
@@ -426,7 +415,7 @@ rt_cursor_forget(RtConnection *connection)
 static void
 rename_hand(Hand *hand)
 {
-	if (is_equal(own_key(hand), key_of(hand->connection)) ||
+	if (is_equal(own_key(hand), rt_connection_key(hand->connection)) ||
 		replace_hand(hand, user_of(hand)) != NULL)
 		return;
 	complain();

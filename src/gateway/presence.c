@@ -29,7 +29,6 @@
 #include "src/ipc/limit.h"
 #include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
-#include "src/ipc/session.h"
 #include "src/protocol/close_code.h"
 
 #define TELL_MS 20
@@ -78,17 +77,6 @@ rt_presence_start(void)
 }
 
 /* ---- stays ---- */
-
-/* Who it is to others: the user, or itself. */
-static RtText
-key_of(const RtConnection *connection)
-{
-	const RtSession *session = rt_session_get(connection->session);
-
-	if (session->user_id_len > 0)
-		return (RtText) {session->user_id, session->user_id_len};
-	return RT_TEXT(connection->id);
-}
 
 static RtText
 topic_of(const Stay *stay)
@@ -217,7 +205,7 @@ leave(const Stay *stay, int64 leave_at_ms)
 static Stay *
 begin_stay(RtConnection *connection, RtText topic, RtText data)
 {
-	Stay	   *stay = make_stay(connection, topic, key_of(connection), data);
+	Stay	   *stay = make_stay(connection, topic, rt_connection_key(connection), data);
 
 	if (stay != NULL && !enter(topic, own_key(stay), data, true))
 	{
@@ -428,7 +416,7 @@ rt_presence_follow_no_more(RtSubscription *subscription)
 static void
 rename_stay(RtConnection *connection, Stay *stay)
 {
-	RtText		key = key_of(connection);
+	RtText		key = rt_connection_key(connection);
 	RtText		before = own_key(stay);
 	Stay	   *renamed;
 

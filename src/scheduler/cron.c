@@ -14,8 +14,8 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "utils/guc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -448,9 +448,7 @@ rt_cron_task_run(void)
 	{
 		Job		   *job = lfirst(cell);
 
-		if (in_flight < in_flight_max() && !job->in_flight &&
-			job->state.next != RT_SCHEDULE_NEVER && job->state.next <= now &&
-			job->not_before <= rt_clock_ms())
+		if (in_flight < in_flight_max() && job_due(job) <= rt_clock_ms())
 			run_job(job, now);
 	}
 }

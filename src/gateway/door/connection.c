@@ -222,6 +222,16 @@ on_gone(void *user)
 	dlist_push_tail(&gone, &connection->gone_node);
 }
 
+RtText
+rt_connection_key(const RtConnection *connection)
+{
+	const RtSession *session = rt_session_get(connection->session);
+
+	if (session->user_id_len > 0)
+		return (RtText) {session->user_id, session->user_id_len};
+	return RT_TEXT(connection->id);
+}
+
 /* ---- end ---- */
 
 void

@@ -179,6 +179,9 @@ rt_connection_is_blocked(const RtConnection *connection)
 	return connection->socket == NULL || rt_socket_is_blocked(connection->socket);
 }
 
+/* Who it is to others: its user, or itself. */
+extern RtText rt_connection_key(const RtConnection *connection);
+
 /*
  * Ends a connection from our side: with a close frame (1005 = without a code),
  * which the peer has some time to answer, or without a word.  finish is for
