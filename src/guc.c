@@ -74,6 +74,7 @@ int			realtime_max_sessions = 10000;
 int			realtime_max_subscriptions = 1000000;
 int			realtime_max_timers = 5000;
 bool		realtime_metrics = true;
+bool		realtime_assert_error = false;
 char	   *realtime_metrics_addresses = NULL;
 char	   *realtime_metrics_path = NULL;
 char	   *realtime_metrics_token = NULL;
@@ -206,6 +207,9 @@ define_names(void)
 							 "The header in which trusted proxies say it.",
 							 NULL, &realtime_forwarded_header, RT_FORWARDED_X_FOR,
 							 forwarded_options, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("realtime.assert_error",
+							 "Makes realtime.assert() an error.", NULL,
+							 &realtime_assert_error, false, PGC_USERSET, 0, NULL, NULL, NULL);
 	define_string("realtime.anonymous_role",
 				  "Role that calls of anonymous connections run as.",
 				  &realtime_anonymous_role, "realtime_anonymous",

@@ -10,6 +10,7 @@
 #include "src/gateway/budget.h"
 #include "src/gateway/gateway.h"
 #include "src/guc.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/limit.h"
 
 #define KEPT_PART \
@@ -85,7 +86,9 @@ rt_budget_charge(RtBudget *budget, size_t bytes)
 void
 rt_budget_refund(RtBudget *budget, size_t bytes)
 {
-	Assert(budget->kept >= bytes && kept >= bytes);
+	if (!rt_holds(budget->kept >= bytes && kept >= bytes, RT_ASSERTION_MEMORY,
+				  "More memory of a connection is given back than it has."))
+		bytes = Min(budget->kept, kept);
 	budget->kept -= bytes;
 	kept -= bytes;
 	show_memory();
@@ -146,7 +149,9 @@ rt_budget_allows_buffer(size_t from, size_t to, int part)
 void
 rt_budget_resize_buffer(RtBudget *budget, size_t from, size_t to)
 {
-	Assert(budget->buffered >= from && buffered >= from);
+	if (!rt_holds(budget->buffered >= from && buffered >= from, RT_ASSERTION_MEMORY,
+				  "A buffer of a connection is larger than it was charged."))
+		from = Min(budget->buffered, buffered);
 	budget->buffered += to - from;
 	buffered += to - from;
 	show_memory();

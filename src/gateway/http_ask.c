@@ -29,6 +29,7 @@
 #include "src/gateway/unlike.h"
 #include "src/gateway/turns.h"
 #include "src/guc.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
@@ -659,7 +660,8 @@ rt_http_ask_take(RtRequest *request)
 {
 	HttpAsk    *ask = find_asked(request->asked.subject);
 
-	Assert(ask != NULL);
+	if (!rt_holds(ask != NULL, RT_ASSERTION_ASKED, "Nobody has asked this over HTTP."))
+		return;
 	dlist_delete(&ask->node);
 	rt_ticket_remove(&by_ticket, &ask->ticket);
 	close_to_others(ask);

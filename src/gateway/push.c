@@ -9,6 +9,7 @@
 
 #include "src/gateway/gateway.h"
 #include "src/gateway/push.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/push.h"
 
 #define TURN_MAX 256			/* sent in a turn */
@@ -82,6 +83,7 @@ rt_push_forget(RtConnection *connection)
 
 	if (connection->pushes == 0)
 		return;
+	rt_holds(rt_pushes_abandon(&target) <= connection->pushes, RT_ASSERTION_PUSH,
+			 "A connection was asked more than it knows of.");
 	connection->pushes = 0;
-	rt_pushes_abandon(&target);
 }

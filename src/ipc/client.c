@@ -359,6 +359,21 @@ rt_client_latest(const char *user_id, uint16 len, int *gateway, uint32 *connecti
 	return *serial != 0;
 }
 
+uint64
+rt_clients_of_users(void)
+{
+	uint64		count = 0;
+
+	for (int gateway = 0; gateway < realtime_gateways; gateway++)
+	{
+		uint32		end = rt_clients_end(gateway);
+
+		for (uint32 i = 0; i < end; i++)
+			count += pg_atomic_read_u64(&users[at(gateway, i)]) != 0;
+	}
+	return count;
+}
+
 /* ---- orders ---- */
 
 static bool

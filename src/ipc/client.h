@@ -124,6 +124,9 @@ extern uint64 rt_client_address(const RtRequest *request);
 extern int	rt_clients_of_address(uint64 address_hash);
 extern int	rt_clients_of_user(const char *user_id, uint16 len);
 
+/* Connections of all users. */
+extern uint64 rt_clients_of_users(void);
+
 /* Indexes of a gateway's clients are less than this. */
 extern uint32 rt_clients_end(int gateway);
 

@@ -25,6 +25,7 @@
 #include "utils/resowner.h"
 
 #include "src/guc.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/parking.h"
@@ -187,6 +188,8 @@ queue_again(RtRequest **requests, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
+		rt_holds(requests[i]->in_line, RT_ASSERTION_LOCK_WAITER,
+				 "A call that has not waited for a lock is let go on.");
 		requests[i]->behind = RT_REQUEST_NONE;
 		requests[i]->alone = false;
 	}

@@ -285,16 +285,21 @@ rt_push_settle(const RtPushTarget *target, uint64 ref, RtPushState state,
 	return awaited;
 }
 
-void
+uint32
 rt_pushes_abandon(const RtPushTarget *target)
 {
+	uint32		sent = 0;
+
 	LWLockAcquire(area->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < place_count(); i++)
 	{
-		if (is_awaited(i) && is_target(target, &area->places[i].target))
-			end_wait(i, RT_PUSH_GONE);
+		if (!is_awaited(i) || !is_target(target, &area->places[i].target))
+			continue;
+		sent += states[i] == RT_PUSH_SENT;
+		end_wait(i, RT_PUSH_GONE);
 	}
 	LWLockRelease(area->lock);
+	return sent;
 }
 
 void

@@ -105,8 +105,11 @@ extern bool rt_push_settle(const RtPushTarget *target, uint64 ref, RtPushState s
 
 extern void rt_push_count_late(void);
 
-/* A connection, or the gateway as a whole (serial 0), is gone. */
-extern void rt_pushes_abandon(const RtPushTarget *target);
+/*
+ * A connection, or the gateway as a whole (serial 0), is gone.  Returns how many
+ * it had been sent.
+ */
+extern uint32 rt_pushes_abandon(const RtPushTarget *target);
 
 /* ---- of everybody ---- */
 

@@ -17,6 +17,7 @@
 #include "storage/shmem.h"
 
 #include "src/guc.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/session.h"
@@ -163,13 +164,13 @@ free_session(int index)
 void
 rt_session_acquire(int session, RtSessionHolder holder)
 {
-	uint64		before PG_USED_FOR_ASSERTS_ONLY;
+	uint64		before;
 
 	if (!is_counted(session))
 		return;
 	before = pg_atomic_fetch_add_u64(&table->sessions[session].references,
 									 (int64) one_reference(holder));
-	Assert(before > 0);
+	rt_holds(before > 0, RT_ASSERTION_SESSION, "A session is taken that nobody has.");
 }
 
 void

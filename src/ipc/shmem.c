@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "src/ipc/assertion.h"
 #include "src/ipc/breaker.h"
 #include "src/ipc/busy_topic.h"
 #include "src/ipc/change_ring.h"
@@ -71,6 +72,7 @@ static const SharedArea areas[] = {
 	{rt_limits_size, rt_limits_init},
 	{rt_limiters_size, rt_limiters_init},
 	{rt_log_limits_size, rt_log_limits_init},
+	{rt_assertions_size, rt_assertions_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_pushes_size, rt_pushes_init},
 	{rt_presence_size, rt_presence_init},

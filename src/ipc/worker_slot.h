@@ -41,6 +41,7 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 deliveries;	/* events appended to a connection */
 	pg_atomic_uint64 dropped;	/* events not delivered: slow reader */
 	pg_atomic_uint64 sends;		/* to users, of deliveries */
+	pg_atomic_uint64 sends_coalesced;	/* in the place of one that waited */
 	pg_atomic_uint64 markers;	/* "you lost events" markers sent */
 	pg_atomic_uint64 repairs;	/* pieces of lost events sent instead */
 	pg_atomic_uint64 remembered;	/* the same, and replies, from its memory */

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "src/ipc/client.h"
 #include "src/ipc/push.h"
 #include "src/metrics/metrics.h"
 
@@ -22,6 +23,11 @@ static const RtMetric push_latency = {
 static const RtMetric push_late = {
 	"realtime_push_late_replies", RT_METRIC_COUNTER, NULL,
 	"Replies of clients that nobody waited for any more, or ever."
+};
+
+static const RtMetric push_registry = {
+	"realtime_push_registry_size", RT_METRIC_GAUGE, NULL,
+	"Connections of users, to whom something can be sent."
 };
 
 static void
@@ -60,6 +66,7 @@ write_pushes(RtExposition *exposition)
 	write_one(exposition, &push_waiting, pushes.waiting);
 	write_latency(exposition, &pushes);
 	write_one(exposition, &push_late, pushes.late);
+	write_one(exposition, &push_registry, rt_clients_of_users());
 }
 
 void

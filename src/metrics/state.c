@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "src/guc.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/breaker.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/log_limit.h"
@@ -62,6 +63,11 @@ COUNTER(presence_joins, "realtime_presence_joins", "Keys that have come to a top
 COUNTER(presence_leaves, "realtime_presence_leaves", "Keys that have left a topic, as others were told.");
 COUNTER(presence_evicted, "realtime_presence_evicted", "Keys that have left before realtime.presence_grace was over, to make room.");
 COUNTER(presence_refused, "realtime_presence_refused", "Times that nobody could make room for somebody who would be present.");
+
+static const RtMetric assertion_violations = {
+	"realtime_assertion_violations", RT_METRIC_COUNTER, NULL,
+	"Times that what must be true was not, by category."
+};
 
 static void
 write_one(RtExposition *exposition, const RtMetric *metric, uint64 value)
@@ -136,6 +142,23 @@ write_limits(RtExposition *exposition)
 }
 
 static void
+write_assertions(RtExposition *exposition)
+{
+	StringInfoData label;
+	char		name[RT_ASSERTION_NAME_MAX + 1];
+	uint64		violations;
+
+	initStringInfo(&label);
+	rt_exposition_begin(exposition, &assertion_violations);
+	for (int i = 0; rt_assertion_read(i, name, &violations); i++)
+	{
+		resetStringInfo(&label);
+		rt_label_append(&label, "category", name);
+		rt_exposition_count(exposition, label.data, violations);
+	}
+}
+
+static void
 write_breakers(RtExposition *exposition)
 {
 	StringInfoData label;
@@ -191,6 +214,7 @@ rt_metrics_write_state(RtExposition *exposition)
 	write_saturation(exposition);
 	write_pressure(exposition);
 	write_limits(exposition);
+	write_assertions(exposition);
 	write_breakers(exposition);
 	write_timers(exposition);
 	write_presence(exposition);

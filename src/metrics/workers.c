@@ -49,6 +49,8 @@ static const Counter gateway_counters[] = {
 	"Events not sent because a subscriber read too slowly."}, GATEWAY(dropped)},
 	{{"realtime_push_sends", RT_METRIC_COUNTER, NULL,
 	"Of the events sent, those of realtime.signal(), notify(), send() and send_to()."}, GATEWAY(sends)},
+	{{"realtime_push_coalesced", RT_METRIC_COUNTER, NULL,
+	"Events of realtime.send_coalesced() that took the place of one that waited."}, GATEWAY(sends_coalesced)},
 	{{"realtime_event_markers", RT_METRIC_COUNTER, NULL,
 	"Times that a subscriber was told to load again because events were lost."}, GATEWAY(markers)},
 	{{"realtime_event_repairs", RT_METRIC_COUNTER, NULL,

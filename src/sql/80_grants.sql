@@ -138,6 +138,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.group_send(text, text, text, jsonb),
 	realtime.group_close(text, text),
 	realtime.group_set_meta(text, jsonb),
+	realtime.assert(boolean, text, jsonb),
 	realtime.mark_degraded(text, text),
 	realtime.mark_recovered(text),
 	realtime.throttle(text, text, jsonb, interval),
@@ -183,6 +184,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.lookup(text),
 	realtime.stat_get_breakers(),
 	realtime.metrics_text(boolean),
+	realtime.assertion_counters(),
 	realtime.service_state()
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.stat_reset_handler(text)

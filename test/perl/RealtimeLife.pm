@@ -299,6 +299,7 @@ sub no_crash
 	unlike(slurp_file($node->logfile),
 		qr/PANIC|was terminated by signal|TRAP:|server process .* exited/,
 		'nothing has crashed');
+	unlike(slurp_file($node->logfile), qr/realtime assertion .* does not hold/, 'and all books are in order');
 	return;
 }
 

@@ -23,6 +23,8 @@ SELECT results_eq('signatures', $$VALUES
 	('admission', 'class text, reasons text[] DEFAULT NULL::text[], predicate regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('alter_cron', 'path text, schedule text DEFAULT NULL::text, handler regprocedure DEFAULT NULL::regprocedure, topic text DEFAULT NULL::text, '
 		'time_zone text DEFAULT NULL::text, missed text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, active boolean DEFAULT NULL::boolean', 'void', 'v', 'u'),
+	('assert', 'condition boolean, category text, context jsonb DEFAULT NULL::jsonb', 'boolean', 'v', 'r'),
+	('assertion_counters', 'OUT category text, OUT violations bigint', 'SETOF record', 'v', 's'),
 	('breaker', 'name text, threshold integer DEFAULT 5, reset interval DEFAULT ''00:00:30''::interval', 'void', 'v', 'u'),
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
@@ -209,6 +211,8 @@ SELECT results_eq('rights', $$VALUES
 	('access_user', 'public'),
 	('admission', 'pg_database_owner'), ('admission', 'realtime_admin'),
 	('alter_cron', 'pg_database_owner'), ('alter_cron', 'realtime_admin'),
+	('assert', 'realtime_publisher'),
+	('assertion_counters', 'pg_database_owner'), ('assertion_counters', 'pg_monitor'), ('assertion_counters', 'realtime_admin'),
 	('breaker', 'pg_database_owner'), ('breaker', 'realtime_admin'),
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
 	('call', 'pg_database_owner'), ('call', 'realtime_admin'),

@@ -8,6 +8,7 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use RealtimeLife;
 use RealtimeMetrics;
 use RealtimeSession;
 use RealtimeTest;
@@ -162,6 +163,19 @@ SKIP:
 	IPC::Run::run([ $promtool, 'check', 'metrics' ], \$text, '>&', \$words);
 	is($words, '', "Prometheus' own tool has nothing to say");
 }
+
+# what must be true, of handlers: it is counted, logged and borne
+is(sql(q{SELECT realtime.assert(true, 'shop.adds-up')}), 't', 'what is true holds');
+is(sql(q{SELECT realtime.assert(false, 'shop.adds-up', '{"booking": 7}')}), 'f', 'what is not does not');
+is(sql(q{SELECT realtime.assert(NULL, E'shop "odd" \\\\')}), 'f', 'nor what nobody knows');
+ok(count_in_log($node, qr/LOG:  .*assertion "shop.adds-up" does not hold\n.*DETAIL:.*"booking": 7/) == 1, 'the log says so');
+is(sql(q{SELECT count(*), sum(violations) FROM realtime.assertion_counters() WHERE category LIKE 'shop%'}), '2|2', 'each has a counter');
+is(sql(q{SELECT sum(violations) FROM realtime.assertion_counters() WHERE category NOT LIKE 'shop%'}), 0, "and the server's own are as they should be");
+sql(q{SELECT realtime.assert(false, 'many' || i) FROM generate_series(1, 70) i});
+is(sql(q{SELECT count(*), max(violations) FILTER (WHERE category = 'other') FROM realtime.assertion_counters() WHERE category ~ '^(shop|many|other)'}), '65|8', 'so many of them');
+like(($node->psql('postgres', q{SET realtime.assert_error = on; SELECT realtime.assert(false, 'shop.adds-up')}))[2], qr/ERROR:  assertion "shop.adds-up" does not hold/, 'in tests it is an error');
+like(($node->psql('postgres', "SELECT realtime.assert(true, $_->[0])"))[2], qr/$_->[1]/, "a category cannot be $_->[0]")
+  for [ 'NULL', 'must not be NULL' ], [ q{''}, 'is not a name' ], [ q{repeat('x', 64)}, 'is not a name' ], [ q{'other'}, "the server's own" ], [ q{'lock.waiter.shape'}, "the server's own" ];
 
 # what is documented is there, whether there is something to tell or not
 my $page = slurp_file('docs/monitoring.md');

@@ -26,6 +26,15 @@ static RtTopic *names[TOPICS];
 static RtIndexedGroup groups[TOPICS][GROUPS];
 static int	visits[TOPICS][GROUPS];
 
+/* Books are in order, but where a test breaks them. */
+static int	violations = 0;
+
+void
+rt_assertion_violated(RtAssertion category, const char *detail)
+{
+	violations++;
+}
+
 /* ---- what is around it ---- */
 
 bool
@@ -208,6 +217,25 @@ forgets_those_that_are_gone(void)
 	rt_hash_destroy(&heads);
 }
 
+/* A gateway that forgets something twice goes on. */
+static void
+survives_what_is_not_there(void)
+{
+	RtHashTable table;
+	RtHashNode	nodes[2];
+
+	rt_hash_init(&table);
+	rt_hash_add(&table, &nodes[0], 1);
+	rt_hash_add(&table, &nodes[1], 1);
+	rt_hash_remove(&table, &nodes[0]);
+	CHECK(violations == 0);
+	rt_hash_remove(&table, &nodes[0]);
+	CHECK(violations == 1);
+	CHECK(rt_hash_first(&table, 1) == &nodes[1]);
+	CHECK(table.members == 1);
+	rt_hash_destroy(&table);
+}
+
 int
 main(void)
 {
@@ -218,5 +246,6 @@ main(void)
 	RUN(visits_those_of_a_path);
 	RUN(looks_at_no_others);
 	RUN(forgets_those_that_are_gone);
+	RUN(survives_what_is_not_there);
 	return unit_done();
 }

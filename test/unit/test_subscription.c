@@ -20,6 +20,15 @@
 #include "src/gateway/topic/topic_table.c"
 #include "test/unit/unit.h"
 
+/* Books are in order, but where a test breaks them. */
+static int	violations = 0;
+
+void
+rt_assertion_violated(RtAssertion category, const char *detail)
+{
+	violations++;
+}
+
 /* Nobody looks at how often limits have acted. */
 void
 rt_limit_hit(RtLimitKind limit)

@@ -23,6 +23,7 @@
 #include "src/executor/request/call_rate.h"
 #include "src/executor/request/once.h"
 #include "src/executor/request/room.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/parking.h"
 #include "src/protocol/frame.h"
 
@@ -69,6 +70,7 @@ rt_call_find(RtCallWork *call)
 	if (!rt_work_refresh_declarations(work))
 		return false;
 
+	rt_holds(request->asked.path.len > 0, RT_ASSERTION_CALL, "A call has no path.");
 	declaration = rt_declaration_rpc(call->guarded.text + request->asked.path.off,
 									 request->asked.path.len);
 	if (declaration == NULL && request->asked.kind == RT_REQUEST_CALL &&

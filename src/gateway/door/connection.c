@@ -32,6 +32,7 @@
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
+#include "src/ipc/assertion.h"
 #include "src/ipc/client.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/request.h"
@@ -315,7 +316,8 @@ free_connection(RtConnection *connection)
 	rt_repair_forget(connection);
 	rt_inbox_forget(connection);
 	rt_session_release(connection->session, RT_SESSION_GATEWAY);
-	Assert(connection->budget.kept == 0 && connection->budget.buffered == 0);
+	rt_holds(connection->budget.kept == 0 && connection->budget.buffered == 0,
+			 RT_ASSERTION_MEMORY, "A connection that is gone has not given back its memory.");
 	table[connection->index] = NULL;
 	free_indexes[free_count++] = connection->index;
 	pg_atomic_write_u64(&rt_gateway.counters->connections, rt_connection_count());

@@ -28,6 +28,7 @@
 #include "src/gateway/door/socket.h"
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
+#include "src/ipc/assertion.h"
 
 #define FLUSH_AT (16 * 1024)	/* bytes */
 #define UNWRITTEN_ENOUGH (8 * 1024 * 1024)	/* bytes appended that end a turn's
@@ -104,7 +105,8 @@ rt_socket_gone(RtSocket *socket)
 	rt_behind_remove(socket);
 	forget_output(socket);
 	socket->calls->gone(socket->user);
-	Assert(socket->budget.buffered == 0);
+	rt_holds(socket->budget.buffered == 0, RT_ASSERTION_MEMORY,
+			 "A socket that is gone has not given back its buffers.");
 	free(socket);
 }
 

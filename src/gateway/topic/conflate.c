@@ -295,7 +295,10 @@ rt_conflate_keep_sent(RtConnection *connection, const RtRingEntry *entry)
 {
 	Waiting    *waiting = find(connection, NULL, entry);
 
-	return waiting != NULL ? replace(waiting, entry) : append(connection, NULL, entry);
+	if (waiting == NULL)
+		return append(connection, NULL, entry);
+	rt_count(sends_coalesced);
+	return replace(waiting, entry);
 }
 
 /* ---- sending ---- */

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "src/gateway/topic/hash_table.h"
+#include "src/ipc/assertion.h"
 
 #define BUCKETS_MIN 64 /* power of two */
 
@@ -92,8 +93,11 @@ rt_hash_remove(RtHashTable *table, RtHashNode *node)
 {
 	RtHashNode **link = &table->buckets[rt_hash_bucket(table, node->hash)];
 
-	while (*link != node)
+	while (*link != node && *link != NULL)
 		link = &(*link)->next;
+	if (!rt_holds(*link == node, RT_ASSERTION_SUBSCRIPTION,
+				  "What is taken out of a table of a gateway is not in it."))
+		return;
 	*link = node->next;
 	table->members--;
 }
