@@ -30,6 +30,8 @@ bool		realtime_cron_enabled = true;
 int			realtime_cron_grace = 60000;
 int			realtime_cron_history = 100;
 char	   *realtime_cron_clock = NULL;
+bool		realtime_jobs_enabled = true;
+int			realtime_job_executors = -1;
 bool		realtime_compression = false;
 int			realtime_compression_min_size = 256;
 int			realtime_connection_memory = 16 * 1024;
@@ -378,6 +380,9 @@ define_scheduler(void)
 	define_int("realtime.cron_history",
 			   "Runs of each job that are kept.",
 			   &realtime_cron_history, 0, 1000000, PGC_SIGHUP, 0);
+	define_int("realtime.job_executors",
+			   "Executors that may run jobs of queues at once; -1 is half of those that there may be.",
+			   &realtime_job_executors, -1, RT_EXECUTORS_MAX, PGC_SIGHUP, 0);
 }
 
 static void
@@ -390,6 +395,7 @@ define_switches(void)
 	define_switch("realtime.early_release",
 				  "Lets go of topics that several sessions want before the flush of the commit.",
 				  &realtime_early_release);
+	define_switch("realtime.jobs", "Runs jobs of queues.", &realtime_jobs_enabled);
 	define_switch("realtime.pipelined_commits",
 				  "Lets calls that wait together share one flush of the write-ahead log.",
 				  &realtime_pipelined_commits);

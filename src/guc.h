@@ -112,6 +112,9 @@ extern int	realtime_cron_grace;	/* ms */
 extern int	realtime_cron_history;	/* runs of each job */
 extern char *realtime_cron_clock;	/* "" = the system's, or seconds since 1970 */
 
+extern bool realtime_jobs_enabled;		/* whether jobs of queues are run */
+extern int	realtime_job_executors; /* -1 = half of them */
+
 /* Development */
 typedef enum RtMode
 {

@@ -18,9 +18,11 @@
 #include "src/backend/after_commit.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
+#include "src/ipc/job.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
 #include "src/ipc/tail_hint.h"
+#include "src/ipc/task.h"
 #include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 
@@ -32,6 +34,20 @@ static RtRecheckScope to_recheck = RT_RECHECK_SCOPES;	/* that many = nothing */
 static bool wake_workers = false;
 static bool vacate_end = false;
 
+/* Of queues, by their places (ipc/job.h). */
+typedef struct JobNews
+{
+	int			count;			/* places that anything is known of */
+	int			places[RT_JOB_PLACES];
+	bool		known[RT_JOB_PLACES];
+	int64		ready[RT_JOB_PLACES];	/* first in order; PG_INT64_MAX = none */
+	bool		released[RT_JOB_PLACES];
+	TimestampTz due;			/* 0 = none */
+	bool		task_over;
+} JobNews;
+
+static JobNews jobs;
+
 /* What they may see may have changed. */
 static void
 recheck_everybody(RtRecheckScope scope)
@@ -42,6 +58,38 @@ recheck_everybody(RtRecheckScope scope)
 	order.kind = RT_ORDER_RECHECK;
 	order.scope = scope;
 	rt_clients_order(&order, 1);
+}
+
+static void
+tell_of_queue(int place, bool is_commit)
+{
+	int64		start = PG_INT64_MAX;
+
+	if (is_commit)
+		start = jobs.ready[place];
+	if (jobs.released[place])
+		start = RT_JOB_FIRST;
+	jobs.known[place] = jobs.released[place] = false;
+	if (start == PG_INT64_MAX)
+		return;
+	rt_job_start_lower(place, start);
+	rt_jobs_want(place);
+}
+
+static void
+tell_of_jobs(bool is_commit)
+{
+	TimestampTz due = jobs.due;
+	bool		task_over = jobs.task_over;
+
+	while (jobs.count > 0)
+		tell_of_queue(jobs.places[--jobs.count], is_commit);
+	jobs.due = 0;
+	jobs.task_over = false;
+	if (is_commit && due != 0)
+		rt_jobs_note_due(due);
+	if (is_commit && task_over)
+		rt_tasks_look();
 }
 
 static void
@@ -62,6 +110,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	vacate_end = declarations_changed = events_removed = settings_changed = false;
 	queries_changed = wake_workers = false;
 	to_recheck = RT_RECHECK_SCOPES;
+	tell_of_jobs(is_commit);
 	if (!is_commit)
 		return;
 
@@ -108,6 +157,7 @@ on_transaction(XactEvent event, void *arg)
 	declarations_changed = events_removed = settings_changed = false;
 	queries_changed = wake_workers = false;
 	to_recheck = RT_RECHECK_SCOPES;
+	tell_of_jobs(false);
 }
 
 void
@@ -151,6 +201,42 @@ void
 rt_after_commit_wake_workers(void)
 {
 	wake_workers = true;
+}
+
+static void
+note_queue(int place)
+{
+	if (jobs.known[place])
+		return;
+	jobs.places[jobs.count++] = place;
+	jobs.known[place] = true;
+	jobs.ready[place] = PG_INT64_MAX;
+}
+
+void
+rt_after_commit_job_ready(int queue_place, int64 place)
+{
+	note_queue(queue_place);
+	jobs.ready[queue_place] = Min(jobs.ready[queue_place], place);
+}
+
+void
+rt_after_commit_job_due(TimestampTz at)
+{
+	jobs.due = jobs.due == 0 ? at : Min(jobs.due, at);
+}
+
+void
+rt_after_commit_task_over(void)
+{
+	jobs.task_over = true;
+}
+
+void
+rt_after_end_job_released(int queue_place)
+{
+	note_queue(queue_place);
+	jobs.released[queue_place] = true;
 }
 
 void

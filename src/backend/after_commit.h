@@ -7,6 +7,8 @@
 #ifndef RT_BACKEND_AFTER_COMMIT_H
 #define RT_BACKEND_AFTER_COMMIT_H
 
+#include "utils/timestamp.h"
+
 #include "src/ipc/client.h"
 
 /* Registers the callback; once, from rt_backend_install(). */
@@ -29,6 +31,17 @@ extern void rt_after_commit_events_removed(void);
 
 /* Once this commits, waiting workers shall look again. */
 extern void rt_after_commit_wake_workers(void);
+
+/*
+ * Once this commits, a job is ready at this place of its queue's order, or is to be
+ * made ready at a time; somebody waits for a job that is over.
+ */
+extern void rt_after_commit_job_ready(int queue_place, int64 place);
+extern void rt_after_commit_job_due(TimestampTz at);
+extern void rt_after_commit_task_over(void);
+
+/* Once this ends, jobs of a queue may be ready that it has had in its hands. */
+extern void rt_after_end_job_released(int queue_place);
 
 /* Once this ends, the vacated database may be connected to again. */
 extern void rt_after_end_vacate_end(void);

@@ -74,7 +74,8 @@ milliseconds(double us)
 static const char *const kinds[] = {
 	[RT_PATH_CALL] = "call",
 	[RT_PATH_STREAM] = "stream",
-	[RT_PATH_CRON] = "cron"
+	[RT_PATH_CRON] = "cron",
+	[RT_PATH_JOB] = "job"
 };
 
 static void

@@ -282,6 +282,27 @@ rt_declaration_cron(const char *path)
 	return NULL;
 }
 
+const List *
+rt_declaration_job_queues(void)
+{
+	return current != NULL ? current->job_queues : NIL;
+}
+
+const RtJobQueue *
+rt_declaration_job_queue(const char *name)
+{
+	const ListCell *cell;
+
+	foreach(cell, rt_declaration_job_queues())
+	{
+		const RtJobQueue *queue = lfirst(cell);
+
+		if (strcmp(queue->name, name) == 0)
+			return queue;
+	}
+	return NULL;
+}
+
 RtNamedFunction
 rt_declaration_hook(RtHook hook)
 {

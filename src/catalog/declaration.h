@@ -247,6 +247,28 @@ typedef struct RtCronDeclaration
 	Oid			owner;			/* role */
 } RtCronDeclaration;
 
+/* A queue of jobs. */
+typedef struct RtJobQueue
+{
+	char	   *name;
+	Oid			handler;		/* InvalidOid = none, or gone */
+	char	   *handler_text;	/* its signature; NULL = none: sessions take the
+								 * jobs */
+	int			max_attempts;
+	int64		backoff_ms;		/* before the second attempt; doubled each time */
+	int64		max_backoff_ms;
+	double		jitter;			/* the part by which that is longer, at most */
+	int			timeout_ms;		/* 0 = no limit */
+	int64		visibility_ms;
+	int			concurrency;	/* executors at once; 0 = as many as there may be */
+	int			priority;
+	int64		retention_ms;
+	int64		dead_retention_ms;
+	char	   *topic;			/* what its jobs' topics begin with; NULL = none */
+	bool		active;
+	Oid			owner;			/* role */
+} RtJobQueue;
+
 /* A function that a declaration names. */
 typedef struct RtFunctionReference
 {
@@ -254,8 +276,8 @@ typedef struct RtFunctionReference
 	Oid			function;		/* InvalidOid: gone */
 	const char *kind;			/* of the declaration: "rpc", "topic",
 								 * "stream", "channel", "room", "query", "bridge",
-								 * "hook", "class", "module", "middleware" or
-								 * "cron" */
+								 * "hook", "class", "module", "middleware",
+								 * "cron" or "queue" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -310,6 +332,10 @@ extern Oid	rt_epoch_table(void);
 /* Jobs (RtCronDeclaration): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_crons(void);
 extern const RtCronDeclaration *rt_declaration_cron(const char *path);
+
+/* Queues (RtJobQueue): all, in the cache's own list, or one or NULL. */
+extern const List *rt_declaration_job_queues(void);
+extern const RtJobQueue *rt_declaration_job_queue(const char *name);
 
 /* Bridges (RtBridgeDeclaration): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_bridges(void);

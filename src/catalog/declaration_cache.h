@@ -66,6 +66,7 @@ typedef struct RtDeclarations
 	List	   *admissions;		/* RtAdmissionDeclaration */
 	List	   *breakers;		/* RtBreakerDeclaration */
 	List	   *crons;			/* RtCronDeclaration */
+	List	   *job_queues;		/* RtJobQueue */
 	List	   *rates;			/* RtRateDeclaration */
 	List	   *middlewares;	/* RtMiddlewareDeclaration, in order */
 	List	   *modules;		/* RtModuleDeclaration, outer before inner ones */

@@ -72,7 +72,7 @@ read_nothing(RtDeclarations *declarations, const RtRow *row)
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
 	read_hook, read_admission, read_module, read_breaker,
-	read_middleware, rt_read_rate, rt_read_cron, read_nothing
+	read_middleware, rt_read_rate, rt_read_cron, read_nothing, rt_read_job_queue
 };
 
 RtDeclarations *

@@ -38,6 +38,9 @@ extern void rt_declarations_join_rates(RtDeclarations *declarations);
 /* Reads a job. */
 extern void rt_read_cron(RtDeclarations *declarations, const RtRow *row);
 
+/* Reads a queue. */
+extern void rt_read_job_queue(RtDeclarations *declarations, const RtRow *row);
+
 /* Puts the guards of modules before those of the paths in them. */
 extern void rt_declarations_join_modules(RtDeclarations *declarations);
 

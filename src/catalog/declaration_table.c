@@ -76,6 +76,11 @@ static const RtFunctionColumn cron_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn queue_functions[] = {
+	{Anum_queue_handler, "handler", "handler", false},
+	{0, NULL, NULL, false}
+};
+
 static const RtFunctionColumn guard_functions[] = {
 	{Anum_guard_guards, "guards", "guard", true},
 	{0, NULL, NULL, false}
@@ -116,7 +121,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_MIDDLEWARE_TABLE, "middleware", "name", Natts_middleware, middleware_functions, false},
 	{RT_RATE_TABLE, "rate limit", "path", Natts_rate, no_functions, false},
 	{RT_CRON_TABLE, "cron", "path", Natts_cron, cron_functions, true},
-	{RT_CLUB_TABLE, "group", "name", Natts_club, club_functions, true}
+	{RT_CLUB_TABLE, "group", "name", Natts_club, club_functions, true},
+	{RT_QUEUE_TABLE, "queue", "name", Natts_queue, queue_functions, true}
 };
 
 const RtDeclarationTable *

@@ -141,6 +141,27 @@ enum
 	Natts_cron = Anum_cron_owner
 };
 
+#define RT_QUEUE_TABLE "queue_declaration"
+enum
+{
+	Anum_queue_name = 1,
+	Anum_queue_handler,
+	Anum_queue_max_attempts,
+	Anum_queue_backoff,
+	Anum_queue_max_backoff,
+	Anum_queue_jitter,
+	Anum_queue_timeout,
+	Anum_queue_visibility,
+	Anum_queue_concurrency,
+	Anum_queue_priority,
+	Anum_queue_retention,
+	Anum_queue_dead_retention,
+	Anum_queue_topic,
+	Anum_queue_active,
+	Anum_queue_owner,
+	Natts_queue = Anum_queue_owner
+};
+
 #define RT_HOOK_TABLE "hook_declaration"
 enum
 {
@@ -229,7 +250,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 13
+#define RT_DECLARATION_TABLES 14
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

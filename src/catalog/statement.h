@@ -13,6 +13,7 @@
 
 #include "src/compat.h"
 
+#include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
@@ -47,6 +48,10 @@ extern uint64 rt_statement_run(RtStatement *statement, Oid table,
  * NULL or a value as text, in the caller's memory context.
  */
 extern List *rt_statement_run_rows(RtStatement *statement, Oid table, int expected);
+
+/* The same for what gives the rows of a function that returns a set. */
+extern void rt_statement_run_set(RtStatement *statement, Oid table, int expected,
+								 ReturnSetInfo *info);
 
 /* The same for a query that gives one bigint. */
 extern int64 rt_statement_run_int64(RtStatement *statement, Oid table);

@@ -47,6 +47,7 @@
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
 #include "src/executor/request/cron.h"
+#include "src/executor/request/jobs.h"
 #include "src/executor/request/login.h"
 #include "src/executor/request/member.h"
 #include "src/executor/request/message.h"
@@ -65,6 +66,7 @@
 #include "src/ipc/client.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/expected_time.h"
+#include "src/ipc/job.h"
 #include "src/ipc/log_limit.h"
 #include "src/ipc/parking.h"
 #include "src/ipc/query_round.h"
@@ -170,6 +172,7 @@ static void
 fail_requests(int code, Datum arg)
 {
 	rt_requests_fail_executor(DatumGetInt32(arg));
+	rt_jobs_leave(DatumGetInt32(arg));
 	rt_outgoing_alarm();
 }
 
@@ -324,6 +327,8 @@ run_kind(RtRequest *request, instr_time began)
 			return rt_message_run(request);
 		case RT_REQUEST_CRON:
 			return rt_cron_run(request);
+		case RT_REQUEST_JOBS:
+			return rt_jobs_run(request);
 		case RT_REQUEST_CLOSE:
 			return rt_close_run(request);
 	}

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
+#include "src/backend/job/enqueue.h"
 #include "src/backend/publish/publish.h"
 #include "src/executor/identity.h"
 #include "src/executor/role_settings.h"
@@ -133,6 +134,16 @@ origin_of_events(void)
 		rt_caller_request_id() : NULL;
 }
 
+/* Of jobs that a call enqueues. */
+static char *
+user_of_jobs(void)
+{
+	const RtCaller *by = rt_caller();
+
+	return by == NULL || by->anonymous || by->session->user_id_len == 0 ? NULL :
+		pnstrdup(by->session->user_id, by->session->user_id_len);
+}
+
 void
 rt_identity_init(void)
 {
@@ -140,6 +151,7 @@ rt_identity_init(void)
 
 	executor_role = GetUserId();
 	rt_publish_set_origin(origin_of_events);
+	rt_job_set_user(user_of_jobs);
 
 	ctl.keysize = sizeof(NameData);
 	ctl.entrysize = sizeof(Role);

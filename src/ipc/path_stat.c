@@ -131,12 +131,12 @@ init_entry(Entry *entry)
 		pg_atomic_init_u64(&entry->codes[i], 0);
 }
 
-/* Jobs have entries of their own. */
+/* Jobs, and queues, have entries of their own. */
 static uint64
 hash_of(const char *path, Size len, RtPathKind kind)
 {
 	return hash_bytes_extended((const unsigned char *) path, (int) len,
-							   kind == RT_PATH_CRON);
+							   kind == RT_PATH_STREAM ? RT_PATH_CALL : kind);
 }
 
 static bool
@@ -335,7 +335,8 @@ rt_path_stats_reset(const char *path)
 	int			count = (int) pg_atomic_read_u32(&stats->count);
 
 	if (path != NULL)
-		return (int) reset_one(path, RT_PATH_CALL) | (int) reset_one(path, RT_PATH_CRON);
+		return (int) reset_one(path, RT_PATH_CALL) | (int) reset_one(path, RT_PATH_CRON) |
+			(int) reset_one(path, RT_PATH_JOB);
 	pg_read_barrier();
 	for (int i = 0; i < count; i++)
 		clear_counters(&entries[i]);

@@ -28,7 +28,8 @@ typedef enum RtPathKind
 {
 	RT_PATH_CALL,
 	RT_PATH_STREAM,
-	RT_PATH_CRON				/* a job, whose path may be a call's, too */
+	RT_PATH_CRON,				/* a job, whose path may be a call's, too */
+	RT_PATH_JOB					/* jobs of a queue */
 } RtPathKind;
 
 /* A copy of the counters of a path. */

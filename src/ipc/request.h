@@ -60,6 +60,7 @@ typedef enum RtRequestKind
 								 * whether it is text; answer: a frame, or none */
 	RT_REQUEST_UPGRADE,			/* as LOGIN, whether it may become a WebSocket */
 	RT_REQUEST_CRON,			/* path: of the job, args: see below */
+	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */
 	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code,
 								 * subject: whether it has been in a group;
 								 * without a connection's id, that all of those
@@ -253,6 +254,12 @@ typedef struct RtCronAnswer
 	bool		stale;			/* another had taken the step, or will */
 	int64		next;			/* else, the time that comes next */
 } RtCronAnswer;
+
+/* JOBS: the answer NONE holds an RtJobsAnswer. */
+typedef struct RtJobsAnswer
+{
+	bool		more;			/* the queue has others that are ready */
+} RtJobsAnswer;
 
 /*
  * LOGIN: who it is, or how the connection ends; behind it headers of an answer

@@ -317,6 +317,12 @@ rt_executor_join(int executor)
 	SpinLockRelease(&area->lock);
 }
 
+int
+rt_executor_self(void)
+{
+	return my_executor;
+}
+
 /* Without the lock: it may change at any moment. */
 bool
 rt_executor_is_present(int executor)

@@ -41,6 +41,7 @@ extern int64 rt_request_queued_since(const RtRequest *request);
  * is for its exit, whatever the reason.
  */
 extern void rt_executor_join(int executor);
+extern int	rt_executor_self(void); /* that this process is; -1 = none */
 extern bool rt_executor_is_present(int executor);	/* has joined */
 extern bool rt_executor_is_busy(int executor);	/* has, and is not idle */
 extern RtRequest *rt_request_take(int executor, bool mark_idle);

@@ -23,6 +23,7 @@
 #include "src/ipc/cursor.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/job.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/limiter.h"
 #include "src/ipc/log_limit.h"
@@ -46,6 +47,7 @@
 #include "src/ipc/shmem.h"
 #include "src/ipc/subscriber_count.h"
 #include "src/ipc/tail_hint.h"
+#include "src/ipc/task.h"
 #include "src/ipc/timer.h"
 #include "src/ipc/unflushed.h"
 #include "src/ipc/vacate.h"
@@ -94,6 +96,8 @@ static const SharedArea areas[] = {
 	{rt_change_ring_size, rt_change_ring_init},
 	{rt_query_groups_size, rt_query_groups_init},
 	{rt_query_round_size, rt_query_round_init},
+	{rt_jobs_size, rt_jobs_init},
+	{rt_tasks_size, rt_tasks_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;
@@ -126,6 +130,8 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeChangeRing", 1);
 	RequestNamedLWLockTranche("RealtimeQueryGroup", 1);
 	RequestNamedLWLockTranche("RealtimeQueryMemory", 1);
+	RequestNamedLWLockTranche("RealtimeJob", 1);
+	RequestNamedLWLockTranche("RealtimeTask", 1);
 }
 
 static void

@@ -36,6 +36,18 @@ static const RtMetric cron_duration = {
 	"realtime_cron_duration_seconds", RT_METRIC_HISTOGRAM, "seconds",
 	"Time that runs of jobs have taken, by path."
 };
+static const RtMetric job = {
+	"realtime_job", RT_METRIC_COUNTER, NULL,
+	"Runs of jobs in executors, by queue and whether they succeeded."
+};
+static const RtMetric job_errors = {
+	"realtime_job_errors", RT_METRIC_COUNTER, NULL,
+	"Runs of jobs that have failed, by queue."
+};
+static const RtMetric job_duration = {
+	"realtime_job_duration_seconds", RT_METRIC_HISTOGRAM, "seconds",
+	"Time that runs of jobs have taken, by queue."
+};
 static const RtMetric limit_allowed = {
 	"realtime_ratelimit_allowed", RT_METRIC_COUNTER, NULL,
 	"Calls that were within the limit of their path."
@@ -60,9 +72,15 @@ label_path(const char *path, const char *name, const char *value)
 
 /* ---- calls ---- */
 
-/* Copies of all that have been called, or of jobs. */
+static bool
+is_of_kind(const RtPathStat *stat, RtPathKind kind)
+{
+	return (stat->kind == RT_PATH_STREAM ? RT_PATH_CALL : stat->kind) == kind;
+}
+
+/* Copies of all of a kind; streams are calls. */
 static RtPathStat *
-read_all(bool jobs, int *count)
+read_all(RtPathKind kind, int *count)
 {
 	RtPathStat	stat;
 	RtPathStat *all;
@@ -74,7 +92,7 @@ read_all(bool jobs, int *count)
 	*count = 0;
 	for (int i = 0; i < n && rt_path_stat_read(i, &all[*count]); i++)
 		*count += all[*count].calls + all[*count].skipped > 0 &&
-			(all[*count].kind == RT_PATH_CRON) == jobs;
+			is_of_kind(&all[*count], kind);
 	return all;
 }
 
@@ -133,7 +151,7 @@ static void
 write_jobs(RtExposition *exposition)
 {
 	int			count;
-	RtPathStat *jobs = read_all(true, &count);
+	RtPathStat *jobs = read_all(RT_PATH_CRON, &count);
 
 	rt_exposition_begin(exposition, &cron);
 	for (int i = 0; i < count; i++)
@@ -150,6 +168,28 @@ write_jobs(RtExposition *exposition)
 		rt_exposition_count(exposition, label_path(jobs[i].path, NULL, NULL), jobs[i].errors);
 	write_durations(exposition, &cron_duration, jobs, count);
 	pfree(jobs);
+}
+
+static void
+write_queues(RtExposition *exposition)
+{
+	int			count;
+	RtPathStat *queues = read_all(RT_PATH_JOB, &count);
+
+	rt_exposition_begin(exposition, &job);
+	for (int i = 0; i < count; i++)
+	{
+		const RtPathStat *stat = &queues[i];
+		uint64		errors = Min(stat->errors, stat->calls);
+
+		rt_exposition_count(exposition, label_path(stat->path, "status", "ok"), stat->calls - errors);
+		rt_exposition_count(exposition, label_path(stat->path, "status", "error"), errors);
+	}
+	rt_exposition_begin(exposition, &job_errors);
+	for (int i = 0; i < count; i++)
+		rt_exposition_count(exposition, label_path(queues[i].path, NULL, NULL), queues[i].errors);
+	write_durations(exposition, &job_duration, queues, count);
+	pfree(queues);
 }
 
 /* ---- limits ---- */
@@ -173,13 +213,14 @@ void
 rt_metrics_write_paths(RtExposition *exposition)
 {
 	int			count;
-	RtPathStat *stats = read_all(false, &count);
+	RtPathStat *stats = read_all(RT_PATH_CALL, &count);
 
 	initStringInfo(&labels);
 	write_calls(exposition, stats, count);
 	write_errors(exposition, stats, count);
 	write_durations(exposition, &rpc_duration, stats, count);
 	write_jobs(exposition);
+	write_queues(exposition);
 	write_limits(exposition);
 	pfree(stats);
 	pfree(labels.data);

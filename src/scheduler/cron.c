@@ -329,7 +329,7 @@ leave_out(Job *job, int64 now)
 static int
 in_flight_max(void)
 {
-	return Max(1, realtime_max_executors / 2);
+	return Max(1, rt_worker_count(RT_WORKER_EXECUTOR) / 2);
 }
 
 static bool

@@ -12,6 +12,8 @@
  *		timers			has throttled and debounced events published
  *		retention		removes old events of replay topics
  *		cron			has jobs run at their times
+ *		jobs			has jobs of queues run when they are ready
+ *		jobs cleanup	removes those that are over
  *		answers			removes old answers of calls that happen once
  *
  * The loop reads notifications before anything else, because a listener that
@@ -55,6 +57,7 @@
 #include "src/realtime.h"
 #include "src/scheduler/answers.h"
 #include "src/scheduler/cron.h"
+#include "src/scheduler/jobs.h"
 #include "src/scheduler/notify_bridge.h"
 #include "src/scheduler/retention.h"
 #include "src/scheduler/scheduler.h"
@@ -74,6 +77,10 @@ static const RtSchedulerTask tasks[] = {
 	RT_REQUEST_PUBLISH, rt_timers_task_answered},
 	{"cron", rt_cron_due, rt_cron_task_run, rt_cron_forget,
 	RT_REQUEST_CRON, rt_cron_answered},
+	{"jobs", rt_jobs_task_due, rt_jobs_task_run, rt_jobs_task_forget,
+	RT_REQUEST_JOBS, rt_jobs_task_answered},
+	{"jobs cleanup", rt_jobs_cleanup_due, rt_jobs_cleanup_run, NULL,
+	RT_REQUEST_CALL, NULL},
 	{"retention", rt_retention_due, rt_retention_run, NULL,
 	RT_REQUEST_CALL, NULL},
 	{"answers", rt_answers_due, rt_answers_run, NULL,

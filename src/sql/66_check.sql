@@ -212,7 +212,7 @@ UNION ALL
 		format('GRANT EXECUTE ON FUNCTION %s TO %s;', signature,
 			(SELECT string_agg(quote_ident(rolname), ', ' ORDER BY rolname) FROM client_role))
 	FROM realtime.declared_functions()
-	WHERE function IS NOT NULL AND kind <> 'cron'
+	WHERE function IS NOT NULL AND kind NOT IN ('cron', 'queue')
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
 				-- nobody calls these but realtime, as anonymous
@@ -231,6 +231,26 @@ UNION ALL
 		JOIN realtime.declared_functions() AS f ON f.kind = 'cron' AND f.declaration = path
 	WHERE f.function IS NOT NULL AND EXISTS (SELECT FROM pg_roles WHERE oid = owner)
 		AND NOT has_function_privilege(owner, f.function, 'EXECUTE')
+UNION ALL
+	SELECT 1, format('queue "%s"', name),
+		'the role that owns it does not exist',
+		format('Declare it anew with realtime.queue(), or remove it before the next dump, in which its owner is a number: SELECT realtime.drop(%L);', name)
+	FROM realtime.queue_declaration
+	WHERE NOT EXISTS (SELECT FROM pg_roles WHERE oid = owner)
+UNION ALL
+	SELECT 1, format('queue "%s"', name),
+		format('its owner %s may not execute %s', owner, handler),
+		format('GRANT EXECUTE ON FUNCTION %s TO %s;', handler, owner)
+	FROM realtime.queue_declaration
+		JOIN realtime.declared_functions() AS f ON f.kind = 'queue' AND f.declaration = name
+	WHERE f.function IS NOT NULL AND EXISTS (SELECT FROM pg_roles WHERE oid = owner)
+		AND NOT has_function_privilege(owner, f.function, 'EXECUTE')
+UNION ALL
+	SELECT 2, format('queue "%s"', queue),
+		'it has jobs, but is not declared',
+		'Declare it with realtime.queue(), or cancel its jobs with realtime.cancel_job().'
+	FROM (SELECT DISTINCT queue FROM realtime.job) AS used
+	WHERE NOT EXISTS (SELECT FROM realtime.queue_declaration AS d WHERE d.name = queue)
 UNION ALL
 	SELECT 2, format('%s "%s"', kind, path),
 		format('its class of service "%s" does not exist, so it never gives way', class_of_service),

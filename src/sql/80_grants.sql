@@ -20,6 +20,8 @@ GRANT EXECUTE ON FUNCTION
 	realtime.room_topic(),
 	realtime.keyset_page(text, text, integer, boolean),
 	realtime.shed(text),
+	realtime.job_progress(jsonb),
+	realtime.job_state(bigint),
 	realtime.context(text),
 	realtime.next(),
 	realtime.set_context(text, jsonb),
@@ -67,6 +69,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.limiter_clear(text),
 	realtime.cron(text, text, regprocedure, text, text, text, interval, boolean),
 	realtime.alter_cron(text, text, regprocedure, text, text, text, interval, boolean),
+	realtime.queue(text, regprocedure, integer, interval, interval, double precision, interval, interval, integer, integer, interval, interval, text, boolean),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
@@ -75,7 +78,8 @@ GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.guard_declaration, realtime.breaker_declaration,
 	realtime.middleware_declaration, realtime.rate_limit_declaration,
 	realtime.cron_declaration, realtime.cron_state, realtime.cron_run, realtime.cron_jobs,
-	realtime.group_declaration
+	realtime.group_declaration,
+	realtime.queue_declaration, realtime.job, realtime.job_finished, realtime.jobs
 	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
@@ -141,6 +145,14 @@ GRANT EXECUTE ON FUNCTION
 	realtime.assert(boolean, text, jsonb),
 	realtime.mark_degraded(text, text),
 	realtime.mark_recovered(text),
+	realtime.enqueue(text, jsonb, timestamptz, integer, text, integer),
+	realtime.run_task(text, jsonb, interval),
+	realtime.cancel_job(bigint),
+	realtime.retry_job(bigint),
+	realtime.take_jobs(text, integer, interval),
+	realtime.finish_job(bigint, jsonb, integer),
+	realtime.fail_job(bigint, text, integer, timestamptz),
+	realtime.extend_job(bigint, interval, integer),
 	realtime.throttle(text, text, jsonb, interval),
 	realtime.debounce(text, text, jsonb, interval),
 	realtime.consume(text, integer, interval, text, integer, interval)
@@ -165,7 +177,7 @@ GRANT EXECUTE ON FUNCTION
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.stat_rate_limit, realtime.stat_handler, realtime.connections, realtime.stat_presence, realtime.stat_cursor, realtime.breakers,
+	realtime.stat_rate_limit, realtime.stat_handler, realtime.stat_queue, realtime.connections, realtime.stat_presence, realtime.stat_cursor, realtime.breakers,
 	realtime.limits
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
@@ -181,6 +193,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_connections(),
 	realtime.stat_get_presence(),
 	realtime.stat_get_cursor(),
+	realtime.stat_get_jobs(),
 	realtime.lookup(text),
 	realtime.stat_get_breakers(),
 	realtime.metrics_text(boolean),

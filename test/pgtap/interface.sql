@@ -29,6 +29,7 @@ SELECT results_eq('signatures', $$VALUES
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('call', 'path text, args jsonb DEFAULT ''[]''::jsonb, user_data jsonb DEFAULT NULL::jsonb', 'jsonb', 'v', 'u'),
+	('cancel_job', 'id bigint', 'boolean', 'v', 'u'),
 	('channel', 'path text, topic text, merge text DEFAULT ''set''::text, key text DEFAULT ''id''::text, '
 		'prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, replay boolean DEFAULT false, '
 		'replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval, volatile boolean DEFAULT false, '
@@ -58,8 +59,13 @@ SELECT results_eq('signatures', $$VALUES
 	('disconnect', 'user_id text DEFAULT NULL::text, connection_id text DEFAULT NULL::text, code integer DEFAULT 4403, reason text DEFAULT NULL::text', 'integer', 'v', 'u'),
 	('drop', 'path text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
+	('enqueue', 'queue text, payload jsonb DEFAULT NULL::jsonb, run_at timestamp with time zone DEFAULT now(), priority integer DEFAULT 0, '
+		'unique_key text DEFAULT NULL::text, max_attempts integer DEFAULT NULL::integer', 'bigint', 'v', 'u'),
 	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
 		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text, OUT tally text', 'SETOF record', 'v', 'u'),
+	('extend_job', 'id bigint, visibility interval DEFAULT NULL::interval, attempt integer DEFAULT NULL::integer', 'boolean', 'v', 'u'),
+	('fail_job', 'id bigint, message text DEFAULT NULL::text, attempt integer DEFAULT NULL::integer, retry_at timestamp with time zone DEFAULT NULL::timestamp with time zone', 'text', 'v', 'u'),
+	('finish_job', 'id bigint, result jsonb DEFAULT NULL::jsonb, attempt integer DEFAULT NULL::integer', 'boolean', 'v', 'u'),
 	('group', 'name text, max_members integer DEFAULT NULL::integer, meta jsonb DEFAULT ''{}''::jsonb, member_ttl interval DEFAULT ''00:02:00''::interval, '
 		'on_join regprocedure DEFAULT NULL::regprocedure, on_leave regprocedure DEFAULT NULL::regprocedure, on_full regprocedure DEFAULT NULL::regprocedure, '
 		'on_close regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
@@ -76,6 +82,8 @@ SELECT results_eq('signatures', $$VALUES
 	('guard', 'module text, guard regprocedure[] DEFAULT ''{}''::regprocedure[], authenticated boolean DEFAULT false', 'void', 'v', 'u'),
 	('hook', 'name text, function regprocedure', 'void', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
+	('job_progress', 'data jsonb', 'void', 'v', 'u'),
+	('job_state', 'id bigint', 'jsonb', 's', 'r'),
 	('keyset_page', 'query text, key text DEFAULT ''id''::text, size integer DEFAULT 50, descending boolean DEFAULT false', 'realtime.page', 's', 'r'),
 	('limiter_ban', 'limiter text, key text, duration interval DEFAULT ''00:01:00''::interval', 'void', 'v', 'r'),
 	('limiter_clear', 'limiter text', 'bigint', 'v', 'r'),
@@ -110,12 +118,18 @@ SELECT results_eq('signatures', $$VALUES
 		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
 		'max integer DEFAULT NULL::integer, prepend boolean DEFAULT false, class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('query_table_changed', '', 'trigger', 'v', 'u'),
+	('queue', 'name text, handler regprocedure DEFAULT NULL::regprocedure, max_attempts integer DEFAULT 10, backoff interval DEFAULT ''00:00:01''::interval, '
+		'max_backoff interval DEFAULT ''01:00:00''::interval, jitter double precision DEFAULT 0.1, timeout interval DEFAULT ''01:00:00''::interval, '
+		'visibility interval DEFAULT ''00:05:00''::interval, concurrency integer DEFAULT NULL::integer, priority integer DEFAULT 0, '
+		'retention interval DEFAULT ''1 day''::interval, dead_retention interval DEFAULT ''30 days''::interval, topic text DEFAULT NULL::text, '
+		'active boolean DEFAULT true', 'void', 'v', 'u'),
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
 	('rate_limits', 'path text, rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, exempt boolean DEFAULT false', 'void', 'v', 'u'),
 	('recheck', 'user_id text DEFAULT NULL::text, topic text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('remote_address', '', 'inet', 's', 'r'),
 	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 'r'),
 	('request_id', '', 'text', 's', 'r'),
+	('retry_job', 'id bigint', 'boolean', 'v', 'u'),
 	('room', 'path text, topic text, loader regprocedure, presence regprocedure DEFAULT NULL::regprocedure, cursors boolean DEFAULT false, '
 		'guard regprocedure[] DEFAULT ''{}''::regprocedure[], actions regprocedure[] DEFAULT ''{}''::regprocedure[], merge text DEFAULT ''crud''::text, '
 		'key text DEFAULT ''id''::text, prepend boolean DEFAULT false, max integer DEFAULT NULL::integer, '
@@ -138,6 +152,7 @@ SELECT results_eq('signatures', $$VALUES
 		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
 		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('run_task', 'name text, input jsonb DEFAULT NULL::jsonb, timeout interval DEFAULT ''00:01:00''::interval', 'jsonb', 'v', 'u'),
 	('send', 'user_id text, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('send_coalesced', 'user_id text, key text, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('send_to', 'criteria jsonb, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
@@ -163,6 +178,8 @@ SELECT results_eq('signatures', $$VALUES
 		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false, topic_by regprocedure DEFAULT NULL::regprocedure, '
 		'breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb, presence regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('subscribers', 'topic text', 'bigint', 'v', 's'),
+	('take_jobs', 'queue text, n integer DEFAULT 1, visibility interval DEFAULT NULL::interval, OUT id bigint, OUT payload jsonb, OUT attempt integer, '
+		'OUT priority integer, OUT created_at timestamp with time zone, OUT user_id text', 'SETOF record', 'v', 'u'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
 	('topic', 'template text, class text DEFAULT ''ordered''::text, access regprocedure DEFAULT NULL::regprocedure, '
 		'open boolean DEFAULT false, replay_size integer DEFAULT 1000, replay_ttl interval DEFAULT NULL::interval', 'void', 'v', 'u'),
@@ -216,6 +233,7 @@ SELECT results_eq('rights', $$VALUES
 	('breaker', 'pg_database_owner'), ('breaker', 'realtime_admin'),
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
 	('call', 'pg_database_owner'), ('call', 'realtime_admin'),
+	('cancel_job', 'realtime_publisher'),
 	('channel', 'pg_database_owner'), ('channel', 'realtime_admin'),
 	('check', 'pg_database_owner'), ('check', 'realtime_admin'),
 	('clear_replay', 'pg_database_owner'), ('clear_replay', 'realtime_admin'),
@@ -234,7 +252,11 @@ SELECT results_eq('rights', $$VALUES
 	('disconnect', 'realtime_publisher'),
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
+	('enqueue', 'realtime_publisher'),
 	('explain_query', 'pg_database_owner'), ('explain_query', 'realtime_admin'),
+	('extend_job', 'realtime_publisher'),
+	('fail_job', 'realtime_publisher'),
+	('finish_job', 'realtime_publisher'),
 	('group', 'pg_database_owner'), ('group', 'realtime_admin'),
 	('group_close', 'realtime_publisher'),
 	('group_count', 'pg_database_owner'), ('group_count', 'realtime_admin'), ('group_count', 'realtime_publisher'),
@@ -246,6 +268,8 @@ SELECT results_eq('rights', $$VALUES
 	('guard', 'pg_database_owner'), ('guard', 'realtime_admin'),
 	('hook', 'pg_database_owner'), ('hook', 'realtime_admin'),
 	('invalidate', 'realtime_publisher'),
+	('job_progress', 'public'),
+	('job_state', 'public'),
 	('keyset_page', 'public'),
 	('limiter_ban', 'pg_database_owner'), ('limiter_ban', 'realtime_admin'),
 	('limiter_clear', 'pg_database_owner'), ('limiter_clear', 'realtime_admin'),
@@ -269,16 +293,19 @@ SELECT results_eq('rights', $$VALUES
 	('push', 'realtime_publisher'),
 	('query', 'pg_database_owner'), ('query', 'realtime_admin'),
 	('query_table_changed', 'pg_database_owner'), ('query_table_changed', 'realtime_admin'),
+	('queue', 'pg_database_owner'), ('queue', 'realtime_admin'),
 	('raise', 'public'),
 	('rate_limits', 'pg_database_owner'), ('rate_limits', 'realtime_admin'),
 	('recheck', 'realtime_publisher'),
 	('remote_address', 'public'),
 	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),
 	('request_id', 'public'),
+	('retry_job', 'realtime_publisher'),
 	('room', 'pg_database_owner'), ('room', 'realtime_admin'),
 	('room_publish', 'realtime_publisher'),
 	('room_topic', 'public'),
 	('rpc', 'pg_database_owner'), ('rpc', 'realtime_admin'),
+	('run_task', 'realtime_publisher'),
 	('send', 'realtime_publisher'), ('send_coalesced', 'realtime_publisher'), ('send_to', 'realtime_publisher'),
 	('seq', 'pg_database_owner'), ('seq', 'realtime_admin'), ('seq', 'realtime_publisher'),
 	('service_state', 'pg_database_owner'), ('service_state', 'pg_monitor'), ('service_state', 'realtime_admin'),
@@ -293,6 +320,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_executor', 'pg_database_owner'), ('stat_get_executor', 'pg_monitor'), ('stat_get_executor', 'realtime_admin'),
 	('stat_get_gateway', 'pg_database_owner'), ('stat_get_gateway', 'pg_monitor'), ('stat_get_gateway', 'realtime_admin'),
 	('stat_get_handler', 'pg_database_owner'), ('stat_get_handler', 'pg_monitor'), ('stat_get_handler', 'realtime_admin'),
+	('stat_get_jobs', 'pg_database_owner'), ('stat_get_jobs', 'pg_monitor'), ('stat_get_jobs', 'realtime_admin'),
 	('stat_get_limits', 'pg_database_owner'), ('stat_get_limits', 'pg_monitor'), ('stat_get_limits', 'realtime_admin'),
 	('stat_get_presence', 'pg_database_owner'), ('stat_get_presence', 'pg_monitor'), ('stat_get_presence', 'realtime_admin'),
 	('stat_get_pressure', 'pg_database_owner'), ('stat_get_pressure', 'pg_monitor'), ('stat_get_pressure', 'realtime_admin'),
@@ -303,6 +331,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_reset_handler', 'pg_database_owner'), ('stat_reset_handler', 'realtime_admin'),
 	('stream', 'pg_database_owner'), ('stream', 'realtime_admin'),
 	('subscribers', 'pg_database_owner'), ('subscribers', 'realtime_admin'), ('subscribers', 'realtime_publisher'),
+	('take_jobs', 'realtime_publisher'),
 	('throttle', 'realtime_publisher'),
 	('topic', 'pg_database_owner'), ('topic', 'realtime_admin'),
 	('topic_example', 'public'),
@@ -326,14 +355,15 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration',
-	'realtime.replay_epoch', 'realtime.idempotency'], 'tables of declarations, the epoch and kept answers are dumped');
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration', 'realtime.queue_declaration',
+	'realtime.replay_epoch', 'realtime.idempotency', 'realtime.job', 'realtime.job_id_seq', 'realtime.job_finished'],
+	'tables of declarations, the epoch, kept answers and jobs are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
 	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid

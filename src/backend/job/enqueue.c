@@ -1,0 +1,152 @@
+/*
+ * enqueue.c
+ *		realtime.enqueue(): a job is put into a queue, in the transaction.
+ *
+ * Executors hear of it when that commits (after_commit.c).
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "src/backend/after_commit.h"
+#include "src/backend/job/enqueue.h"
+#include "src/ipc/job.h"
+
+#define UNIQUE_KEY_MAX 1024		/* bytes */
+
+/* Positions of parameters, as in src/sql */
+enum
+{
+	ENQUEUE_QUEUE,
+	ENQUEUE_PAYLOAD,
+	ENQUEUE_RUN_AT,
+	ENQUEUE_PRIORITY,
+	ENQUEUE_UNIQUE_KEY,
+	ENQUEUE_MAX_ATTEMPTS
+};
+
+PG_FUNCTION_INFO_V1(realtime_enqueue);
+
+static RtJobUser user_of_call = NULL;
+
+void
+rt_job_set_user(RtJobUser user)
+{
+	user_of_call = user;
+}
+
+char *
+rt_job_user(void)
+{
+	return user_of_call != NULL ? user_of_call() : NULL;
+}
+
+/* As for calls: who may execute the handler may have it run. */
+const RtJobQueue *
+rt_job_queue_for_user(const char *name)
+{
+	const RtJobQueue *queue = rt_declarations_refresh() ? rt_declaration_job_queue(name) : NULL;
+
+	if (queue == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no queue \"%s\"", name),
+				 errhint("Declare it with realtime.queue().")));
+	if (OidIsValid(queue->handler) &&
+		rt_aclcheck_function(queue->handler, GetUserId()) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for queue \"%s\"", name),
+				 errdetail("Role \"%s\" may not execute %s.",
+						   GetUserNameFromId(GetUserId(), false), queue->handler_text)));
+	return queue;
+}
+
+int64
+rt_job_enqueue(RtJobNew *job)
+{
+	rt_job_put(job);
+	if (job->is_new && job->is_ready)
+		rt_after_commit_job_ready(rt_job_place(job->queue), job->place);
+	else if (job->is_new)
+		rt_after_commit_job_due(job->run_at);
+	return job->id;
+}
+
+/* ---- the function ---- */
+
+static void
+require(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
+
+static int
+priority_argument(FunctionCallInfo fcinfo)
+{
+	int			priority = PG_GETARG_INT32(ENQUEUE_PRIORITY);
+
+	if (abs(priority) > RT_JOB_PRIORITY_MAX || priority == PG_INT32_MIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("priority must be between %d and %d", -RT_JOB_PRIORITY_MAX, RT_JOB_PRIORITY_MAX)));
+	return priority;
+}
+
+static const char *
+unique_key_argument(FunctionCallInfo fcinfo)
+{
+	char	   *key;
+
+	if (PG_ARGISNULL(ENQUEUE_UNIQUE_KEY))
+		return NULL;
+	key = text_to_cstring(PG_GETARG_TEXT_PP(ENQUEUE_UNIQUE_KEY));
+	if (strlen(key) > UNIQUE_KEY_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unique_key is too long"),
+				 errdetail("It has at most %d bytes.", UNIQUE_KEY_MAX)));
+	return key;
+}
+
+/* 0 = as the queue says. */
+static int
+max_attempts_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(ENQUEUE_MAX_ATTEMPTS))
+		return 0;
+	if (PG_GETARG_INT32(ENQUEUE_MAX_ATTEMPTS) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_attempts must be greater than 0"),
+				 errhint("NULL is what the queue says.")));
+	return PG_GETARG_INT32(ENQUEUE_MAX_ATTEMPTS);
+}
+
+Datum
+realtime_enqueue(PG_FUNCTION_ARGS)
+{
+	RtJobNew	job = {0};
+
+	require(fcinfo, ENQUEUE_QUEUE, "queue");
+	require(fcinfo, ENQUEUE_RUN_AT, "run_at");
+	require(fcinfo, ENQUEUE_PRIORITY, "priority");
+	PreventCommandIfReadOnly("realtime.enqueue()");
+	PreventCommandIfParallelMode("realtime.enqueue()");
+	job.queue = text_to_cstring(PG_GETARG_TEXT_PP(ENQUEUE_QUEUE));
+	(void) rt_job_queue_for_user(job.queue);
+	job.payload = PG_ARGISNULL(ENQUEUE_PAYLOAD) ? NULL : PG_GETARG_JSONB_P(ENQUEUE_PAYLOAD);
+	job.run_at = PG_GETARG_TIMESTAMPTZ(ENQUEUE_RUN_AT);
+	job.priority = priority_argument(fcinfo);
+	job.unique_key = unique_key_argument(fcinfo);
+	job.max_attempts = max_attempts_argument(fcinfo);
+	job.user_id = rt_job_user();
+	PG_RETURN_INT64(rt_job_enqueue(&job));
+}

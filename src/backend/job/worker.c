@@ -1,0 +1,279 @@
+/*
+ * worker.c
+ *		realtime.take_jobs() and what goes with it: sessions as workers.
+ *
+ * What is taken is not ready any more until its time is over (realtime.job.run_at).
+ * If the session commits only when it has finished, others see nothing of it but
+ * the lock, and a session that ends gives it back; if it commits at once, the job
+ * is its own until that time.  The number of the attempt tells who has it: one that
+ * comes back too late can be told from one that has taken it since.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "src/backend/after_commit.h"
+#include "src/backend/job/enqueue.h"
+#include "src/backend/job/worker.h"
+#include "src/backend/publish/publish.h"
+#include "src/catalog/interval.h"
+#include "src/catalog/job_event.h"
+#include "src/catalog/statement.h"
+#include "src/ipc/job.h"
+
+#define TAKEN_MAX 10000			/* at once */
+#define DOUBLINGS_MAX 40
+
+PG_FUNCTION_INFO_V1(realtime_take_jobs);
+PG_FUNCTION_INFO_V1(realtime_finish_job);
+PG_FUNCTION_INFO_V1(realtime_fail_job);
+PG_FUNCTION_INFO_V1(realtime_extend_job);
+
+/* ---- rights ---- */
+
+bool
+rt_job_user_owns(const char *name)
+{
+	const RtJobQueue *queue = rt_declarations_refresh() ? rt_declaration_job_queue(name) : NULL;
+	Oid			admin = get_role_oid("realtime_admin", true);
+
+	if (queue != NULL && has_privs_of_role(GetUserId(), queue->owner))
+		return true;
+	return superuser() || (OidIsValid(admin) && has_privs_of_role(GetUserId(), admin));
+}
+
+const RtJobQueue *
+rt_job_queue_of_owner(const char *name)
+{
+	if (!rt_job_user_owns(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of queue \"%s\"", name),
+				 errhint("Jobs run as the role that has declared their queue; a worker is a member of it.")));
+	return rt_declaration_job_queue(name);
+}
+
+/* ---- what is told ---- */
+
+void
+rt_job_tell(const RtJob *job, const RtJobQueue *queue, const char *state, int attempts,
+			Jsonb *result, const char *code)
+{
+	RtJobEvent	event = {
+		.id = job->id,.queue = job->queue,.state = state,.attempts = attempts,
+		.result = result,.code = code
+	};
+	char	   *json;
+
+	if (queue == NULL || queue->topic == NULL)
+		return;
+	json = rt_job_event_json(&event);
+	rt_publish(cstring_to_text(rt_job_topic(queue->topic, job->id)),
+			   cstring_to_text(RT_JOB_EVENT),
+			   DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json))));
+}
+
+void
+rt_job_end_locked(const RtJob *job, const RtJobQueue *queue, RtJobEnd *end)
+{
+	end->is_kept = job->awaited || end->code != NULL ||
+		queue == NULL || queue->retention_ms > 0;
+	(void) rt_job_finish(job, end);
+	rt_job_tell(job, queue, end->state, end->attempts, end->result, end->code);
+	if (job->awaited)
+		rt_after_commit_task_over();
+}
+
+/* ---- taking ---- */
+
+static TimestampTz
+visible_again(FunctionCallInfo fcinfo, int number, const RtJobQueue *queue)
+{
+	int64		ms = queue != NULL ? queue->visibility_ms : 0;
+
+	if (!PG_ARGISNULL(number) &&
+		(!rt_interval_ms(PG_GETARG_INTERVAL_P(number), &ms) || ms < 1 || ms > (int64) PG_INT32_MAX * 1000))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("visibility is not valid"),
+				 errdetail("It is at least a millisecond and at most 68 years.")));
+	return GetCurrentTimestamp() + ms * 1000;
+}
+
+static void
+require(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+}
+
+static int
+count_argument(FunctionCallInfo fcinfo, int number)
+{
+	int			count;
+
+	require(fcinfo, number, "n");
+	count = PG_GETARG_INT32(number);
+	if (count < 1 || count > TAKEN_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("n must be between 1 and %d", TAKEN_MAX)));
+	return count;
+}
+
+Datum
+realtime_take_jobs(PG_FUNCTION_ARGS)
+{
+	RtStatement statement = {
+		.sql = "WITH next AS (SELECT id FROM realtime.job"
+		" WHERE ready AND queue OPERATOR(pg_catalog.=) $1"
+		" ORDER BY queue, place LIMIT $2 FOR UPDATE SKIP LOCKED),"
+		" took AS (UPDATE realtime.job AS j SET ready = false, taken = true, run_at = $3,"
+		" attempts = attempts OPERATOR(pg_catalog.+) 1 FROM next"
+		" WHERE j.id OPERATOR(pg_catalog.=) next.id RETURNING j.*)"
+		" SELECT id, payload, attempts, priority, created_at, user_id FROM took ORDER BY place"
+	};
+	char	   *name;
+	const RtJobQueue *queue;
+	TimestampTz until;
+
+	require(fcinfo, 0, "queue");
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	queue = rt_job_queue_of_owner(name);
+	if (queue == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no queue \"%s\"", name)));
+	PreventCommandIfReadOnly("realtime.take_jobs()");
+	until = visible_again(fcinfo, 2, queue);
+	rt_statement_put_text(&statement, name);
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(count_argument(fcinfo, 1)), false);
+	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(until), false);
+	InitMaterializedSRF(fcinfo, 0);
+	rt_after_end_job_released(rt_job_place(name));
+	rt_after_commit_job_due(until);
+	rt_statement_run_set(&statement, rt_job_table(), SPI_OK_SELECT, (ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+/* ---- ending ---- */
+
+/* The job, if the caller's attempt has it. */
+static const RtJobQueue *
+lock_taken(FunctionCallInfo fcinfo, int attempt_number, RtJob *job, bool *found)
+{
+	const RtJobQueue *queue = NULL;
+
+	require(fcinfo, 0, "id");
+	*found = rt_job_grasp(PG_GETARG_INT64(0), RT_JOB_READ, job);
+	if (!*found)
+		return NULL;
+	queue = rt_job_queue_of_owner(job->queue);
+	rt_after_end_job_released(rt_job_place(job->queue));
+	*found = rt_job_grasp(PG_GETARG_INT64(0), RT_JOB_LOCK, job) && job->is_taken &&
+		(PG_ARGISNULL(attempt_number) || PG_GETARG_INT32(attempt_number) == job->attempts);
+	return queue;
+}
+
+Datum
+realtime_finish_job(PG_FUNCTION_ARGS)
+{
+	RtJob		job;
+	RtJobEnd	end = {.state = "done"};
+	bool		found;
+	const RtJobQueue *queue = lock_taken(fcinfo, 2, &job, &found);
+
+	if (!found)
+		PG_RETURN_BOOL(false);
+	end.attempts = job.attempts;
+	end.result = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
+	rt_job_end_locked(&job, queue, &end);
+	PG_RETURN_BOOL(true);
+}
+
+static TimestampTz
+next_attempt(const RtJob *job, const RtJobQueue *queue)
+{
+	double		ms = 0;
+
+	if (queue != NULL)
+	{
+		ms = ldexp((double) queue->backoff_ms, Min(job->attempts - 1, DOUBLINGS_MAX));
+		ms = Min(ms, (double) queue->max_backoff_ms);
+		ms *= 1 + queue->jitter * pg_prng_double(&pg_global_prng_state);
+	}
+	return GetCurrentTimestamp() + (int64) (ms * 1000);
+}
+
+static const char *
+give_up_or_put_off(const RtJob *job, const RtJobQueue *queue, TimestampTz retry_at,
+				   const char *message)
+{
+	int			most = job->max_attempts > 0 ? job->max_attempts :
+		queue != NULL ? queue->max_attempts : 1;
+	RtJobEnd	end = {
+		.state = "dead",.attempts = job->attempts,.code = "FAILED",.message = message
+	};
+
+	if (job->attempts >= most)
+	{
+		rt_job_end_locked(job, queue, &end);
+		return "dead";
+	}
+	rt_job_put_off(job->id, job->attempts, retry_at, end.code, message);
+	rt_job_tell(job, queue, "waiting", job->attempts, NULL, end.code);
+	rt_after_commit_job_due(retry_at);
+	return "waiting";
+}
+
+Datum
+realtime_fail_job(PG_FUNCTION_ARGS)
+{
+	RtJob		job;
+	bool		found;
+	const RtJobQueue *queue = lock_taken(fcinfo, 2, &job, &found);
+	TimestampTz retry_at;
+
+	if (!found)
+		PG_RETURN_NULL();
+	retry_at = PG_ARGISNULL(3) ? next_attempt(&job, queue) : PG_GETARG_TIMESTAMPTZ(3);
+	PG_RETURN_TEXT_P(cstring_to_text(
+		give_up_or_put_off(&job, queue, retry_at,
+						   PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)))));
+}
+
+Datum
+realtime_extend_job(PG_FUNCTION_ARGS)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.job SET run_at = $2 WHERE id OPERATOR(pg_catalog.=) $1"
+	};
+	RtJob		job;
+	bool		found;
+	const RtJobQueue *queue = lock_taken(fcinfo, 2, &job, &found);
+	TimestampTz until;
+
+	if (!found)
+		PG_RETURN_BOOL(false);
+	until = visible_again(fcinfo, 1, queue);
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(job.id), false);
+	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(until), false);
+	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
+	rt_after_commit_job_due(until);
+	PG_RETURN_BOOL(true);
+}

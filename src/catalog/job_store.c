@@ -1,0 +1,603 @@
+/*
+ * job_store.c
+ *		Jobs, as their tables keep them.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "src/catalog/declaration_table.h"
+#include "src/catalog/job_store.h"
+#include "src/catalog/statement.h"
+#include "src/ipc/unflushed.h"
+
+#define MESSAGE_MAX 1000		/* bytes of an error's that are kept */
+#define PUT_TRIES 20			/* while others put and finish one of the key */
+#define PRIORITY_STEP (INT64CONST(1) << 44) /* ids for each priority */
+
+static Oid
+relation_oid(const char *name)
+{
+	Oid			namespace = get_namespace_oid(RT_SCHEMA, true);
+
+	return OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
+}
+
+Oid
+rt_job_table(void)
+{
+	return relation_oid(RT_JOB_TABLE);
+}
+
+Oid
+rt_job_finished_table(void)
+{
+	return relation_oid(RT_JOB_FINISHED_TABLE);
+}
+
+static const char *
+short_message(const char *message)
+{
+	if (message == NULL)
+		return NULL;
+	return pnstrdup(message, pg_mbcliplen(message, strlen(message), MESSAGE_MAX));
+}
+
+/* ---- rows ---- */
+
+static void
+insert_row(Relation table, TupleTableSlot *slot)
+{
+	ResultRelInfo *target = makeNode(ResultRelInfo);
+	EState	   *estate = CreateExecutorState();
+
+	InitResultRelInfo(target, table, 1, NULL, 0);
+	ExecOpenIndices(target, false);
+	table_tuple_insert(table, slot, GetCurrentCommandId(true), 0, NULL);
+	GetPerTupleExprContext(estate)->ecxt_scantuple = slot;
+	list_free(rt_insert_index_tuples(target, slot, estate));
+	ExecCloseIndices(target);
+	FreeExecutorState(estate);
+}
+
+static void
+set_value(TupleTableSlot *slot, int anum, Datum value)
+{
+	slot->tts_values[anum - 1] = value;
+	slot->tts_isnull[anum - 1] = false;
+}
+
+static void
+set_text(TupleTableSlot *slot, int anum, const char *text)
+{
+	if (text != NULL)
+		set_value(slot, anum, CStringGetTextDatum(text));
+}
+
+static TupleTableSlot *
+begin_row(Relation table)
+{
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	return slot;
+}
+
+static void
+end_row(Relation table, TupleTableSlot *slot)
+{
+	ExecStoreVirtualTuple(slot);
+	insert_row(table, slot);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* ---- new ones ---- */
+
+static int64
+place_of(int64 id, int priority)
+{
+	return id - priority * PRIORITY_STEP;
+}
+
+static void
+fill_job(TupleTableSlot *slot, const RtJobNew *job)
+{
+	set_value(slot, Anum_job_id, Int64GetDatum(job->id));
+	set_text(slot, Anum_job_queue, job->queue);
+	set_value(slot, Anum_job_priority, Int32GetDatum(job->priority));
+	set_value(slot, Anum_job_place, Int64GetDatum(job->place));
+	set_value(slot, Anum_job_ready, BoolGetDatum(job->is_ready));
+	set_value(slot, Anum_job_taken, BoolGetDatum(false));
+	set_value(slot, Anum_job_awaited, BoolGetDatum(job->awaited));
+	set_value(slot, Anum_job_run_at, TimestampTzGetDatum(job->run_at));
+	set_value(slot, Anum_job_created_at,
+			  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	set_value(slot, Anum_job_attempts, Int32GetDatum(0));
+	set_value(slot, Anum_job_crashes, Int32GetDatum(0));
+	if (job->max_attempts > 0)
+		set_value(slot, Anum_job_max_attempts, Int32GetDatum(job->max_attempts));
+	set_text(slot, Anum_job_user_id, job->user_id);
+	if (job->payload != NULL)
+		set_value(slot, Anum_job_payload, JsonbPGetDatum(job->payload));
+}
+
+static void
+put_plain(RtJobNew *job)
+{
+	Relation	table = table_open(rt_job_table(), RowExclusiveLock);
+	TupleTableSlot *slot = begin_row(table);
+
+	job->id = nextval_internal(relation_oid("job_id_seq"), false);
+	job->place = place_of(job->id, job->priority);
+	job->is_new = true;
+	fill_job(slot, job);
+	end_row(table, slot);
+	table_close(table, NoLock);
+}
+
+static bool
+insert_unique(RtJobNew *job)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.job"
+		" (queue, priority, ready, awaited, run_at, max_attempts, unique_key, user_id, payload)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+		" ON CONFLICT (queue, unique_key) WHERE unique_key IS NOT NULL DO NOTHING"
+		" RETURNING id"
+	};
+	List	   *rows;
+
+	rt_statement_put_text(&statement, job->queue);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(job->priority), false);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(job->is_ready), false);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(job->awaited), false);
+	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(job->run_at), false);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(job->max_attempts), job->max_attempts == 0);
+	rt_statement_put_text(&statement, job->unique_key);
+	rt_statement_put_text(&statement, job->user_id);
+	rt_statement_put(&statement, JSONBOID, JsonbPGetDatum(job->payload), job->payload == NULL);
+	rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_INSERT_RETURNING);
+	if (rows == NIL)
+		return false;
+	job->id = pg_strtoint64(((char **) linitial(rows))[0]);
+	job->place = place_of(job->id, job->priority);
+	return true;
+}
+
+static bool
+find_unique(RtJobNew *job)
+{
+	RtStatement statement = {
+		.sql = "SELECT id FROM realtime.job WHERE queue OPERATOR(pg_catalog.=) $1"
+		" AND unique_key OPERATOR(pg_catalog.=) $2 AND unique_key IS NOT NULL"
+	};
+	List	   *rows;
+
+	rt_statement_put_text(&statement, job->queue);
+	rt_statement_put_text(&statement, job->unique_key);
+	rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_SELECT);
+	if (rows == NIL)
+		return false;
+	job->id = pg_strtoint64(((char **) linitial(rows))[0]);
+	return true;
+}
+
+/* The one that was there may be over before it is found. */
+static void
+put_unique(RtJobNew *job)
+{
+	for (int i = 0; i < PUT_TRIES; i++)
+	{
+		job->is_new = insert_unique(job);
+		if (job->is_new || find_unique(job))
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("jobs with this unique key come and go too fast"),
+			 errhint("Try again.")));
+}
+
+void
+rt_job_put(RtJobNew *job)
+{
+	job->is_ready = job->run_at <= GetCurrentTimestamp();
+	if (job->unique_key != NULL)
+		put_unique(job);
+	else
+		put_plain(job);
+}
+
+/* ---- what is ready ---- */
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+static bool
+is_claimed(const RtJobSearch *search, int64 id)
+{
+	return search->claimed_count > 0 &&
+		bsearch(&id, search->claimed, search->claimed_count, sizeof(int64), compare_ids) != NULL;
+}
+
+static int64
+slot_int64(TupleTableSlot *slot, int anum)
+{
+	bool		is_null;
+
+	return DatumGetInt64(slot_getattr(slot, anum, &is_null));
+}
+
+static int
+slot_int32(TupleTableSlot *slot, int anum)
+{
+	bool		is_null;
+
+	return DatumGetInt32(slot_getattr(slot, anum, &is_null));
+}
+
+static bool
+slot_bool(TupleTableSlot *slot, int anum)
+{
+	bool		is_null;
+
+	return DatumGetBool(slot_getattr(slot, anum, &is_null));
+}
+
+static void
+add_found(RtJobSearch *search, TupleTableSlot *slot, int64 id, int64 place)
+{
+	RtJobFound *found = &search->found[search->count++];
+
+	found->id = id;
+	found->place = place;
+	found->tid = slot->tts_tid;
+	found->crashes = slot_int32(slot, Anum_job_crashes);
+	found->is_old = found->crashes > 0 ||
+		slot_int64(slot, Anum_job_created_at) < search->old_before;
+}
+
+/* Returns false if it is left, because there are enough. */
+static bool
+take_slot(RtJobSearch *search, TupleTableSlot *slot)
+{
+	int64		id = slot_int64(slot, Anum_job_id);
+	int64		place = slot_int64(slot, Anum_job_place);
+
+	if (!is_claimed(search, id))
+	{
+		if (search->count == search->max)
+		{
+			search->end = place;
+			search->more = true;
+			return false;
+		}
+		add_found(search, slot, id, place);
+	}
+	search->end = place + 1;
+	return true;
+}
+
+/* Columns of the index: queue, place. */
+static void
+set_keys(ScanKeyData *keys, const RtJobSearch *search)
+{
+	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
+						   F_TEXTEQ, CStringGetTextDatum(search->queue));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE,
+				Int64GetDatum(search->from));
+}
+
+void
+rt_jobs_find(RtJobSearch *search)
+{
+	Relation	table = table_open(rt_job_table(), AccessShareLock);
+	Relation	index = index_open(relation_oid("job_ready"), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	IndexScanDesc scan = rt_index_beginscan(table, index, GetActiveSnapshot(), 2);
+	ScanKeyData keys[2];
+
+	search->count = 0;
+	search->end = search->from;
+	search->more = false;
+	set_keys(keys, search);
+	index_rescan(scan, keys, 2, NULL, 0);
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!take_slot(search, slot))
+			break;
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(table, AccessShareLock);
+}
+
+static ArrayType *
+array_of_ids(const RtJobFound *found, int count)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+		ids[i] = Int64GetDatum(found[i].id);
+	return construct_array(ids, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+void
+rt_jobs_count_crash(const RtJobFound *found, int count)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.job SET crashes = crashes OPERATOR(pg_catalog.+) 1"
+		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ctid FROM realtime.job"
+		" WHERE id OPERATOR(pg_catalog.=) ANY ($1) AND ready FOR UPDATE SKIP LOCKED))"
+	};
+
+	rt_statement_put(&statement, INT8ARRAYOID, PointerGetDatum(array_of_ids(found, count)), false);
+	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
+}
+
+/* ---- the one that is run ---- */
+
+/* Where it is now. */
+static bool
+find_tid(Relation table, int64 id, ItemPointer tid)
+{
+	Relation	index = index_open(rt_primary_key_index(table), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	IndexScanDesc scan = rt_index_beginscan(table, index, GetActiveSnapshot(), 1);
+	ScanKeyData key;
+	bool		found;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+	index_rescan(scan, &key, 1, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	if (found)
+		*tid = slot->tts_tid;
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	return found;
+}
+
+/* Values stay where the copy of the row is. */
+static void
+read_job(RtJob *job, TupleTableSlot *slot)
+{
+	HeapTuple	tuple = ExecCopySlotHeapTuple(slot);
+
+	heap_deform_tuple(tuple, slot->tts_tupleDescriptor, job->values, job->nulls);
+	job->tid = slot->tts_tid;
+	job->attempts = DatumGetInt32(job->values[Anum_job_attempts - 1]);
+	job->max_attempts = job->nulls[Anum_job_max_attempts - 1] ? 0 :
+		DatumGetInt32(job->values[Anum_job_max_attempts - 1]);
+	job->awaited = DatumGetBool(job->values[Anum_job_awaited - 1]);
+	job->payload = job->nulls[Anum_job_payload - 1] ? NULL :
+		DatumGetJsonbP(job->values[Anum_job_payload - 1]);
+	job->user_id = job->nulls[Anum_job_user_id - 1] ? NULL :
+		TextDatumGetCString(job->values[Anum_job_user_id - 1]);
+	job->queue = TextDatumGetCString(job->values[Anum_job_queue - 1]);
+	job->place = DatumGetInt64(job->values[Anum_job_place - 1]);
+	job->is_ready = DatumGetBool(job->values[Anum_job_ready - 1]);
+	job->is_taken = DatumGetBool(job->values[Anum_job_taken - 1]);
+}
+
+/* A place in the table is used again: it has to be the same job. */
+static bool
+lock_row(Relation table, TupleTableSlot *slot, ItemPointer tid, int64 id)
+{
+	TM_FailureData failure;
+
+	return table_tuple_lock(table, tid, GetActiveSnapshot(), slot, GetCurrentCommandId(true),
+							LockTupleExclusive, LockWaitSkip, 0, &failure) == TM_Ok &&
+		slot_int64(slot, Anum_job_id) == id &&
+		slot_bool(slot, Anum_job_ready);
+}
+
+bool
+rt_job_lock(const RtJobFound *found, RtJob *job)
+{
+	Relation	table = table_open(rt_job_table(), RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	ItemPointerData tid = found->tid;
+	bool		locked;
+
+	job->id = found->id;
+	locked = (ItemPointerIsValid(&tid) || find_tid(table, found->id, &tid)) &&
+		lock_row(table, slot, &tid, found->id);
+	if (locked)
+		read_job(job, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, NoLock);
+	return locked;
+}
+
+/* As the transaction sees it now, after what it has done itself. */
+static bool
+grasp_row(Relation table, TupleTableSlot *slot, int64 id, RtJobGrasp grasp)
+{
+	LockWaitPolicy policy = grasp == RT_JOB_LOCK ? LockWaitBlock : LockWaitSkip;
+	TM_FailureData failure;
+	ItemPointerData tid;
+
+	if (!find_tid(table, id, &tid))
+		return false;
+	if (grasp == RT_JOB_READ)
+		return table_tuple_fetch_row_version(table, &tid, GetActiveSnapshot(), slot);
+	return table_tuple_lock(table, &tid, GetActiveSnapshot(), slot, GetCurrentCommandId(true),
+							LockTupleExclusive, policy, TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+							&failure) == TM_Ok;
+}
+
+bool
+rt_job_grasp(int64 id, RtJobGrasp grasp, RtJob *job)
+{
+	Relation	table = table_open(rt_job_table(), grasp == RT_JOB_READ ? AccessShareLock : RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	bool		found;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	job->id = id;
+	found = grasp_row(table, slot, id, grasp);
+	if (found)
+		read_job(job, slot);
+	PopActiveSnapshot();
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, NoLock);
+	return found;
+}
+
+static char *
+slot_text(TupleTableSlot *slot, int anum)
+{
+	bool		is_null;
+	Datum		value = slot_getattr(slot, anum, &is_null);
+
+	return is_null ? NULL : TextDatumGetCString(value);
+}
+
+static void
+read_over(TupleTableSlot *slot, RtJobOver *over)
+{
+	bool		is_null;
+	Datum		result = slot_getattr(slot, Anum_finished_result, &is_null);
+
+	over->state = slot_text(slot, Anum_finished_state);
+	over->code = slot_text(slot, Anum_finished_code);
+	over->message = slot_text(slot, Anum_finished_message);
+	over->result = is_null ? NULL : DatumGetJsonbPCopy(result);
+}
+
+bool
+rt_job_over(int64 id, RtJobOver *over)
+{
+	Relation	table = table_open(rt_job_finished_table(), AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	ItemPointerData tid;
+	bool		found;
+
+	rt_unflushed_touch(RelationGetRelid(table));
+	PushActiveSnapshot(GetLatestSnapshot());
+	found = find_tid(table, id, &tid) &&
+		table_tuple_fetch_row_version(table, &tid, GetActiveSnapshot(), slot);
+	if (found)
+		read_over(slot, over);
+	PopActiveSnapshot();
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, AccessShareLock);
+	return found;
+}
+
+/* Columns that both tables have. */
+static const int common_columns[][2] = {
+	{Anum_job_id, Anum_finished_id},
+	{Anum_job_queue, Anum_finished_queue},
+	{Anum_job_created_at, Anum_finished_created_at},
+	{Anum_job_run_at, Anum_finished_run_at},
+	{Anum_job_priority, Anum_finished_priority},
+	{Anum_job_max_attempts, Anum_finished_max_attempts},
+	{Anum_job_unique_key, Anum_finished_unique_key},
+	{Anum_job_user_id, Anum_finished_user_id},
+	{Anum_job_payload, Anum_finished_payload}
+};
+
+static void
+keep_finished(const RtJob *job, const RtJobEnd *end)
+{
+	Relation	table = table_open(rt_job_finished_table(), RowExclusiveLock);
+	TupleTableSlot *slot = begin_row(table);
+
+	for (int i = 0; i < lengthof(common_columns); i++)
+	{
+		int			from = common_columns[i][0] - 1;
+
+		if (!job->nulls[from])
+			set_value(slot, common_columns[i][1], job->values[from]);
+	}
+	set_text(slot, Anum_finished_state, end->state);
+	set_value(slot, Anum_finished_finished_at, TimestampTzGetDatum(GetCurrentTimestamp()));
+	if (end->started_at != 0)
+		set_value(slot, Anum_finished_started_at, TimestampTzGetDatum(end->started_at));
+	set_value(slot, Anum_finished_attempts, Int32GetDatum(end->attempts));
+	set_text(slot, Anum_finished_code, end->code);
+	set_text(slot, Anum_finished_message, short_message(end->message));
+	if (end->result != NULL)
+		set_value(slot, Anum_finished_result, JsonbPGetDatum(end->result));
+	end_row(table, slot);
+	table_close(table, NoLock);
+}
+
+/* Still there, as it was locked. */
+static bool
+is_there(Relation table, const RtJob *job)
+{
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	ItemPointerData tid = job->tid;
+	bool		there = table_tuple_fetch_row_version(table, &tid, SnapshotSelf, slot);
+
+	ExecDropSingleTupleTableSlot(slot);
+	return there;
+}
+
+bool
+rt_job_finish(const RtJob *job, const RtJobEnd *end)
+{
+	Relation	table = table_open(rt_job_table(), RowExclusiveLock);
+	bool		there = is_there(table, job);
+	ItemPointerData tid = job->tid;
+	TM_FailureData failure;
+
+	if (there)
+	{
+		if (end->is_kept)
+			keep_finished(job, end);
+		if (table_tuple_delete(table, &tid, GetCurrentCommandId(true), GetActiveSnapshot(),
+							   InvalidSnapshot, true, &failure, false) != TM_Ok)
+			elog(ERROR, "job " INT64_FORMAT " has changed though it is locked", job->id);
+	}
+	table_close(table, NoLock);
+	return there;
+}
+
+void
+rt_job_put_off(int64 id, int attempts, TimestampTz run_at, const char *code, const char *message)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.job SET attempts = $2, crashes = 0, ready = $3, taken = false,"
+		" run_at = $4, code = $5, message = $6 WHERE id OPERATOR(pg_catalog.=) $1"
+	};
+
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(id), false);
+	rt_statement_put(&statement, INT4OID, Int32GetDatum(attempts), false);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(run_at <= GetCurrentTimestamp()), false);
+	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(run_at), false);
+	rt_statement_put_text(&statement, code);
+	rt_statement_put_text(&statement, short_message(message));
+	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
+}

@@ -1,0 +1,219 @@
+/*
+ * job_store.h
+ *		Jobs, as their tables keep them.
+ *
+ * What each job costs goes straight to the tables and their indexes, as the system
+ * writes catalogs: no right, trigger, policy or plan has a part in it.  What is
+ * rare is SQL.
+ */
+#ifndef RT_CATALOG_JOB_STORE_H
+#define RT_CATALOG_JOB_STORE_H
+
+#include "src/compat.h"
+
+#include "nodes/pg_list.h"
+#include "storage/itemptr.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#define RT_JOB_TABLE "job"
+#define RT_JOB_FINISHED_TABLE "job_finished"
+#define RT_JOB_PRIORITY_MAX 100000
+#define RT_JOB_CRASHES_MAX 5	/* attempts that may end their process */
+
+/* Columns of realtime.job */
+enum
+{
+	Anum_job_id = 1,
+	Anum_job_queue,
+	Anum_job_priority,
+	Anum_job_place,
+	Anum_job_ready,
+	Anum_job_taken,
+	Anum_job_awaited,
+	Anum_job_run_at,
+	Anum_job_created_at,
+	Anum_job_attempts,
+	Anum_job_crashes,
+	Anum_job_max_attempts,
+	Anum_job_unique_key,
+	Anum_job_user_id,
+	Anum_job_code,
+	Anum_job_message,
+	Anum_job_payload,
+	Natts_job = Anum_job_payload
+};
+
+/* Columns of realtime.job_finished */
+enum
+{
+	Anum_finished_id = 1,
+	Anum_finished_queue,
+	Anum_finished_state,
+	Anum_finished_finished_at,
+	Anum_finished_started_at,
+	Anum_finished_created_at,
+	Anum_finished_run_at,
+	Anum_finished_priority,
+	Anum_finished_attempts,
+	Anum_finished_max_attempts,
+	Anum_finished_unique_key,
+	Anum_finished_user_id,
+	Anum_finished_code,
+	Anum_finished_message,
+	Anum_finished_payload,
+	Anum_finished_result,
+	Natts_finished = Anum_finished_result
+};
+
+/* The tables; InvalidOid without the extension. */
+extern Oid	rt_job_table(void);
+extern Oid	rt_job_finished_table(void);
+
+/* ---- new ones ---- */
+
+typedef struct RtJobNew
+{
+	const char *queue;
+	Jsonb	   *payload;		/* NULL = NULL */
+	TimestampTz run_at;
+	int			priority;
+	const char *unique_key;		/* NULL = none */
+	int			max_attempts;	/* 0 = as the queue says */
+	const char *user_id;		/* NULL = nobody's */
+	bool		awaited;
+
+	/* set by put */
+	int64		id;
+	bool		is_new;			/* it was put, and not there with its key */
+	bool		is_ready;
+	int64		place;			/* in the order of the queue */
+} RtJobNew;
+
+extern void rt_job_put(RtJobNew *job);
+
+/* ---- what is ready ---- */
+
+/* One that may be run. */
+typedef struct RtJobFound
+{
+	int64		id;
+	int64		place;
+	ItemPointerData tid;
+	bool		is_old;			/* created before a moment, or interrupted before */
+	int			crashes;
+} RtJobFound;
+
+typedef struct RtJobSearch
+{
+	const char *queue;
+	int64		from;			/* place */
+	const int64 *claimed;		/* ids that others have, sorted */
+	int			claimed_count;
+	TimestampTz old_before;
+	int			max;			/* how many are wanted */
+	RtJobFound *found;
+	int			count;
+	int64		end;			/* place: nothing before it was left */
+	bool		more;			/* there are others behind these */
+} RtJobSearch;
+
+/* At the active snapshot. */
+extern void rt_jobs_find(RtJobSearch *search);
+
+/* Counts an attempt of these that may end its process. */
+extern void rt_jobs_count_crash(const RtJobFound *found, int count);
+
+/* ---- the one that is run ---- */
+
+typedef struct RtJob
+{
+	int64		id;
+	ItemPointerData tid;
+	int			attempts;
+	int			max_attempts;	/* 0 = as the queue says */
+	bool		awaited;
+	Jsonb	   *payload;		/* NULL = NULL */
+	const char *user_id;
+	int64		place;
+	bool		is_ready;
+	bool		is_taken;
+	const char *queue;
+	Datum		values[Natts_job];
+	bool		nulls[Natts_job];
+} RtJob;
+
+/*
+ * Locks one that is ready for this transaction, as found or, with an invalid tid, by
+ * its id.  Returns false if another has it, or it is gone or not ready any more.
+ */
+extern bool rt_job_lock(const RtJobFound *found, RtJob *job);
+
+/* Reads any one that is not over; locks it, and waits for who has it, or does not. */
+typedef enum RtJobGrasp
+{
+	RT_JOB_READ,
+	RT_JOB_TRY_LOCK,
+	RT_JOB_LOCK
+} RtJobGrasp;
+
+extern bool rt_job_grasp(int64 id, RtJobGrasp grasp, RtJob *job);
+
+/* One that is over, whatever the transaction's snapshot; false if there is none. */
+typedef struct RtJobOver
+{
+	char	   *state;
+	char	   *code;			/* NULL = it has not failed */
+	char	   *message;
+	Jsonb	   *result;			/* NULL = none */
+} RtJobOver;
+
+extern bool rt_job_over(int64 id, RtJobOver *over);
+
+/* How it ends. */
+typedef struct RtJobEnd
+{
+	const char *state;			/* "done", "dead" or "cancelled" */
+	TimestampTz started_at;		/* 0 = NULL */
+	int			attempts;		/* in all */
+	const char *code;			/* NULL = it has not failed */
+	const char *message;
+	Jsonb	   *result;
+	bool		is_kept;		/* there is a row of it */
+} RtJobEnd;
+
+/* Returns false if this transaction itself has removed it meanwhile. */
+extern bool rt_job_finish(const RtJob *job, const RtJobEnd *end);
+
+/* It is to be tried again; it is locked. */
+extern void rt_job_put_off(int64 id, int attempts, TimestampTz run_at,
+						   const char *code, const char *message);
+
+/*
+ * One that is dead or cancelled is ready again, as if it were new; false if there is
+ * none.  Of job the id counts, and queue and place are set.
+ */
+extern bool rt_job_revive(int64 id, char **queue, int64 *place);
+
+/* ---- the scheduler's ---- */
+
+/*
+ * Makes those ready that are due, at most max; those that sessions have taken for
+ * the last time are dead.  Returns queues and places: an array of two texts each.
+ */
+extern List *rt_jobs_make_ready(TimestampTz now, int max);
+
+/* When the next one is due; DT_NOEND = none. */
+extern TimestampTz rt_jobs_next_due(void);
+
+/* Whether a queue has one that is ready. */
+extern bool rt_job_queue_is_ready(const char *queue);
+
+/* The name of the next queue that has jobs that are over, or NULL. */
+extern char *rt_job_finished_queue(const char *after);
+
+/* Removes those that are over since before then, at most max.  Returns how many. */
+extern uint64 rt_jobs_remove(const char *queue, const char *state, TimestampTz before,
+							 int max);
+
+#endif							/* RT_CATALOG_JOB_STORE_H */

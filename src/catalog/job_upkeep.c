@@ -1,0 +1,136 @@
+/*
+ * job_upkeep.c
+ *		Jobs that are made ready, or removed, because their time has come.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "src/catalog/job_store.h"
+#include "src/catalog/statement.h"
+
+static void
+put_now(RtStatement *statement, TimestampTz now, int max)
+{
+	rt_statement_put(statement, TIMESTAMPTZOID, TimestampTzGetDatum(now), false);
+	rt_statement_put(statement, INT8OID, Int64GetDatum(max), false);
+}
+
+/* Whoever had taken it for the last time has not said how it ended. */
+static void
+bury_taken(TimestampTz now, int max)
+{
+	RtStatement statement = {
+		.sql = "WITH gone AS (DELETE FROM realtime.job AS j USING realtime.queue_declaration AS q"
+		" WHERE j.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ctid FROM realtime.job"
+		" WHERE NOT ready AND taken AND run_at OPERATOR(pg_catalog.<=) $1"
+		" ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+		" AND q.name OPERATOR(pg_catalog.=) j.queue"
+		" AND j.attempts OPERATOR(pg_catalog.>=) coalesce(j.max_attempts, q.max_attempts)"
+		" RETURNING j.*)"
+		" INSERT INTO realtime.job_finished (id, queue, state, finished_at, created_at, run_at,"
+		" priority, attempts, max_attempts, unique_key, user_id, code, message, payload)"
+		" SELECT id, queue, 'dead', pg_catalog.clock_timestamp(), created_at, run_at,"
+		" priority, attempts, max_attempts, unique_key, user_id, 'TIMEOUT',"
+		" 'who has taken it has not finished it in time', payload FROM gone"
+	};
+
+	put_now(&statement, now, max);
+	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_INSERT);
+}
+
+List *
+rt_jobs_make_ready(TimestampTz now, int max)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.job SET ready = true, taken = false"
+		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ctid FROM realtime.job"
+		" WHERE NOT ready AND run_at OPERATOR(pg_catalog.<=) $1"
+		" ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING queue, place"
+	};
+
+	bury_taken(now, max);
+	put_now(&statement, now, max);
+	return rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_UPDATE_RETURNING);
+}
+
+TimestampTz
+rt_jobs_next_due(void)
+{
+	RtStatement statement = {
+		.sql = "SELECT (EXTRACT(epoch FROM run_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8"
+		" FROM realtime.job WHERE NOT ready ORDER BY run_at LIMIT 1"
+	};
+	List	   *rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_SELECT);
+	const char *us;
+
+	if (rows == NIL)
+		return DT_NOEND;
+	us = ((char **) linitial(rows))[0];
+	return pg_strtoint64(us) - ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * USECS_PER_DAY;
+}
+
+bool
+rt_job_queue_is_ready(const char *queue)
+{
+	RtStatement statement = {
+		.sql = "SELECT true FROM realtime.job WHERE ready AND queue OPERATOR(pg_catalog.=) $1"
+		" ORDER BY queue, place LIMIT 1"
+	};
+
+	rt_statement_put_text(&statement, queue);
+	return rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_SELECT) != NIL;
+}
+
+char *
+rt_job_finished_queue(const char *after)
+{
+	RtStatement statement = {
+		.sql = "SELECT queue FROM realtime.job_finished WHERE queue OPERATOR(pg_catalog.>) $1"
+		" ORDER BY queue LIMIT 1"
+	};
+	List	   *rows;
+
+	rt_statement_put_text(&statement, after);
+	rows = rt_statement_run_rows(&statement, rt_job_finished_table(), SPI_OK_SELECT);
+	return rows == NIL ? NULL : ((char **) linitial(rows))[0];
+}
+
+uint64
+rt_jobs_remove(const char *queue, const char *state, TimestampTz before, int max)
+{
+	RtStatement statement = {
+		.sql = "DELETE FROM realtime.job_finished WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+		"SELECT ctid FROM realtime.job_finished WHERE queue OPERATOR(pg_catalog.=) $3"
+		" AND state OPERATOR(pg_catalog.=) $4 AND finished_at OPERATOR(pg_catalog.<) $1"
+		" ORDER BY queue, state, finished_at LIMIT $2))"
+	};
+
+	put_now(&statement, before, max);
+	rt_statement_put_text(&statement, queue);
+	rt_statement_put_text(&statement, state);
+	return rt_statement_run(&statement, rt_job_finished_table(), SPI_OK_DELETE);
+}
+
+bool
+rt_job_revive(int64 id, char **queue, int64 *place)
+{
+	RtStatement statement = {
+		.sql = "WITH gone AS (DELETE FROM realtime.job_finished"
+		" WHERE id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.<>) 'done' RETURNING *)"
+		" INSERT INTO realtime.job (id, queue, priority, run_at, max_attempts, unique_key, user_id, payload)"
+		" SELECT id, queue, priority, pg_catalog.now(), max_attempts, unique_key, user_id, payload"
+		" FROM gone RETURNING queue, place"
+	};
+	List	   *rows;
+
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(id), false);
+	rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_INSERT_RETURNING);
+	if (rows == NIL)
+		return false;
+	*queue = ((char **) linitial(rows))[0];
+	*place = pg_strtoint64(((char **) linitial(rows))[1]);
+	return true;
+}

@@ -1,0 +1,314 @@
+/*
+ * jobs.c
+ *		Works for a queue: takes jobs that are ready and runs them, until there are
+ *		none or others wait for the executor.
+ *
+ * Of short ones many are claimed with one look at the table (ipc/job.h); what
+ * counts is the lock of the row that each run takes, so a claim may be lost.  What
+ * has not been begun when the time is over is given back.
+ *
+ * A job that was there before the server's start, or whose executor has ended, may be
+ * one that ends its process: before it is run again that is counted, and written
+ * to the disk.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "src/catalog/declaration.h"
+#include "src/executor/interrupt.h"
+#include "src/executor/reply.h"
+#include "src/executor/request/job_run.h"
+#include "src/executor/request/jobs.h"
+#include "src/ipc/clock.h"
+#include "src/ipc/expected_time.h"
+#include "src/ipc/job.h"
+#include "src/ipc/request_queue.h"
+#include "src/ipc/service.h"
+
+#define BATCH_US 2000			/* of expected work that is claimed at once */
+#define TURN_MS 10				/* that others may have to wait */
+#define TURN_ALONE_MS 200		/* if nobody waits */
+#define CLAIMED_MAX (RT_EXECUTORS_MAX * RT_JOB_BATCH_MAX)
+
+typedef struct Jobs
+{
+	RtWork		work;			/* first: the look */
+	RtJobRun	run;
+	RtSession	session;		/* has the owner's name as role, and nothing else */
+	int			place;			/* of the queue in ipc/job.h */
+	RtJobSearch search;
+	bool		moves_start;
+	bool		counted;		/* some may end their process */
+	RtJobFound	found[RT_JOB_BATCH_MAX];
+	int64		claimed[CLAIMED_MAX];
+	int			count;			/* claimed */
+	bool		more;
+	bool		wished;			/* for others to help */
+	int64		began_ms;
+	RtWorkResult result;
+} Jobs;
+
+/* ---- the look ---- */
+
+static void
+take_owner(Jobs *jobs, Oid owner)
+{
+	const char *name = GetUserNameFromId(owner, true);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the role that owns queue \"%s\" does not exist", jobs->run.queue)));
+	strlcpy(jobs->session.role, name, NAMEDATALEN);
+	jobs->run.owner = owner;
+}
+
+/* Of what nobody has timed, one. */
+static int
+batch_size(const Jobs *jobs)
+{
+	uint32		us = rt_expected_us(jobs->run.time_key);
+
+	if (us == RT_EXPECTED_UNKNOWN)
+		return 1;
+	return Max(1, Min(BATCH_US / us, RT_JOB_BATCH_MAX));
+}
+
+/* The start is read before the snapshot is taken. */
+static bool
+prepare_look(RtWork *work)
+{
+	Jobs	   *jobs = (Jobs *) work;
+	const RtJobQueue *queue;
+
+	jobs->search.count = jobs->count = 0;
+	jobs->counted = false;
+	if (!rt_work_refresh_declarations(work))
+		return false;
+	queue = rt_declaration_job_queue(jobs->run.queue);
+	if (queue == NULL || !queue->active || queue->handler_text == NULL)
+		return false;
+	take_owner(jobs, queue->owner);
+	jobs->search.from = rt_job_start_begin(jobs->run.executor, jobs->place,
+										   rt_job_queue_hash(jobs->run.queue), &jobs->moves_start);
+	return true;
+}
+
+/* One that may end its process is run alone. */
+static void
+look_for_crashes(Jobs *jobs)
+{
+	RtJobSearch *search = &jobs->search;
+	int			keep = search->count;
+
+	for (int i = 0; i < search->count; i++)
+	{
+		RtJobFound *found = &jobs->found[i];
+
+		if (rt_jobs_were_interrupted() && rt_job_take_interrupted(found->id))
+			found->is_old = true;
+		jobs->counted |= found->is_old;
+		if (found->crashes > 0 && keep > Max(i, 1))
+			keep = Max(i, 1);
+	}
+	if (keep == search->count)
+		return;
+	search->end = jobs->found[keep].place;
+	search->count = keep;
+	search->more = true;
+}
+
+static void
+look(RtWork *work)
+{
+	Jobs	   *jobs = (Jobs *) work;
+	RtJobSearch *search = &jobs->search;
+
+	search->queue = jobs->run.queue;
+	search->claimed = jobs->claimed;
+	search->claimed_count = rt_jobs_claimed(jobs->run.executor, jobs->claimed, CLAIMED_MAX);
+	search->old_before = (TimestampTz) rt_service_life();
+	search->found = jobs->found;
+	search->max = batch_size(jobs);
+	rt_jobs_find(search);
+	look_for_crashes(jobs);
+	if (jobs->counted)
+		rt_jobs_count_crash(jobs->found, search->count);
+}
+
+/* Those that another has claimed meanwhile are left to it. */
+static void
+claim(Jobs *jobs)
+{
+	int64		ids[RT_JOB_BATCH_MAX];
+	int			left;
+
+	for (int i = 0; i < jobs->search.count; i++)
+		ids[i] = jobs->found[i].id;
+	left = rt_jobs_claim(jobs->run.executor, ids, jobs->search.count);
+	for (int i = 0; i < jobs->search.count && jobs->count < left; i++)
+	{
+		if (jobs->found[i].id == ids[jobs->count])
+			jobs->found[jobs->count++] = jobs->found[i];
+	}
+}
+
+/* What is counted must not be lost with the process, and has moved the rows. */
+static void
+keep_counts(Jobs *jobs)
+{
+	if (jobs->work.durability.lsn != InvalidXLogRecPtr)
+		XLogFlush(jobs->work.durability.lsn);
+	for (int i = 0; i < jobs->count; i++)
+		ItemPointerSetInvalid(&jobs->found[i].tid);
+}
+
+static void
+begin_look(Jobs *jobs)
+{
+	memset(&jobs->work, 0, sizeof(jobs->work));
+	jobs->work.request = jobs->run.request;
+	jobs->work.activity = jobs->run.activity;
+	jobs->work.prepare = prepare_look;
+	jobs->work.run = look;
+	jobs->work.as_executor = true;
+	jobs->moves_start = false;
+	jobs->search.more = false;
+}
+
+/* Returns whether there is anything to be run. */
+static bool
+take_batch(Jobs *jobs)
+{
+	bool		failed;
+
+	begin_look(jobs);
+	rt_work_run(&jobs->work);
+	rt_work_add_result(&jobs->result, &jobs->work);
+	failed = jobs->work.fault.code != NULL;
+	if (!failed)
+		claim(jobs);
+	if (jobs->moves_start)
+		rt_job_start_end(jobs->place, failed ? RT_JOB_FIRST : jobs->search.end);
+	if (failed)
+		return false;
+	if (jobs->counted)
+		keep_counts(jobs);
+	jobs->more = jobs->search.more;
+	return jobs->count > 0;
+}
+
+/* ---- the jobs ---- */
+
+/* Whether this executor may go on, without what else waits for it. */
+static bool
+may_go_on(const Jobs *jobs)
+{
+	int64		took_ms = rt_clock_ms() - jobs->began_ms;
+
+	if (jobs->result.session_is_spoiled || jobs->result.unavailable || rt_shutdown_is_requested())
+		return false;
+	return took_ms < TURN_MS ||
+		(took_ms < TURN_ALONE_MS && !rt_requests_queued() && !rt_round_is_wanted());
+}
+
+static void
+give_back(Jobs *jobs, int from)
+{
+	rt_jobs_unclaim(jobs->run.executor);
+	if (from >= jobs->count)
+		return;
+	rt_job_start_lower(jobs->place, jobs->found[from].place);
+	jobs->more = true;
+}
+
+/* What has been begun is ready again, and not counted. */
+static bool
+was_in_vain(const Jobs *jobs)
+{
+	return jobs->result.session_is_spoiled || jobs->result.unavailable || rt_grace_is_over();
+}
+
+static void
+run_batch(Jobs *jobs)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "realtime job",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	int			i;
+
+	for (i = 0; i < jobs->count && (i == 0 || may_go_on(jobs)); i++)
+	{
+		rt_job_run(&jobs->run, &jobs->found[i], &jobs->result);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	give_back(jobs, was_in_vain(jobs) ? 0 : i);
+}
+
+/* Each one who comes finds out whether one more could help. */
+static void
+call_for_help(Jobs *jobs)
+{
+	if (jobs->more && !jobs->wished)
+		rt_jobs_want(jobs->place);
+	jobs->wished = true;
+}
+
+/* ---- the request ---- */
+
+static Jobs *
+begin_jobs(RtRequest *request)
+{
+	Jobs	   *jobs = palloc0(sizeof(Jobs));
+	char	   *queue = rt_work_path(request);
+
+	jobs->run.request = request;
+	jobs->run.queue = queue;
+	jobs->run.activity = psprintf("job %s", queue);
+	jobs->run.session = &jobs->session;
+	jobs->run.executor = rt_executor_self();
+	jobs->run.time_key = hash_bytes((const unsigned char *) jobs->run.activity,
+									(int) strlen(jobs->run.activity));
+	jobs->place = rt_job_place(queue);
+	jobs->began_ms = rt_clock_ms();
+	jobs->result.durability = RT_DURABLE;
+	INSTR_TIME_SET_CURRENT(jobs->result.ended);
+	return jobs;
+}
+
+static void
+answer(Jobs *jobs)
+{
+	RtJobsAnswer answer = {.more = jobs->more};
+
+	rt_reply_reset(jobs->run.request);
+	if (jobs->work.fault.code != NULL)
+		rt_reply_rolled_back(jobs->run.request, &jobs->work.fault);
+	else
+		(void) rt_shared_text_set(&jobs->run.request->answer, (const char *) &answer, sizeof(answer));
+}
+
+RtWorkResult
+rt_jobs_run(RtRequest *request)
+{
+	Jobs	   *jobs = begin_jobs(request);
+
+	while (take_batch(jobs))
+	{
+		call_for_help(jobs);
+		run_batch(jobs);
+		if (!jobs->more || !may_go_on(jobs))
+			break;
+	}
+	rt_jobs_unclaim(jobs->run.executor);
+	answer(jobs);
+	jobs->result.ran = false;	/* how long it takes says nothing about the next */
+	return jobs->result;
+}

@@ -1,0 +1,469 @@
+/*
+ * job.c
+ *		What processes tell each other of jobs.
+ *
+ * One LWLock protects claims; a spinlock each the start of a queue.  Wishes are
+ * atomics.  Nothing else is locked meanwhile.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+
+#include "src/ipc/clock.h"
+#include "src/ipc/job.h"
+#include "src/ipc/worker_slot.h"
+
+#define INTERRUPTED_MAX 64		/* jobs whose executors have ended */
+#define LONG_MS 20				/* a job that runs so long keeps nobody from others */
+
+/* Of the queues whose names have a hash. */
+typedef struct Place
+{
+	pg_atomic_uint32 wanted;
+	slock_t		lock;			/* protects what follows */
+	int			moved_by;		/* the executor between begin and end; -1 = none */
+	uint64		queue_hash;		/* whose start it is */
+	int64		start;
+	int64		lowest;			/* that has come since begin */
+} Place;
+
+/* Of an executor; protected by the area's lock. */
+typedef struct Claims
+{
+	int			pid;
+	int			count;
+	int64		ids[RT_JOB_BATCH_MAX];
+	int64		running;		/* one of them, or 0 */
+	int64		running_since;	/* rt_clock_ms() */
+	bool		is_cancelled;	/* that one */
+	TimestampTz started_at;		/* that one */
+	uint32		progress_len;
+	char		progress[RT_JOB_PROGRESS_MAX];
+} Claims;
+
+typedef struct Area
+{
+	LWLock	   *lock;
+	pg_atomic_uint32 wanted;	/* any place is */
+	pg_atomic_uint64 due;		/* TimestampTz */
+	pg_atomic_uint32 any_interrupted;
+	int			interrupted_next;
+	int64		interrupted[INTERRUPTED_MAX];	/* 0 = none */
+	Place		places[RT_JOB_PLACES];
+	Claims		claims[RT_EXECUTORS_MAX];
+} Area;
+
+static Area *area = NULL;
+
+Size
+rt_jobs_size(void)
+{
+	return sizeof(Area);
+}
+
+static void
+init_place(Place *place)
+{
+	pg_atomic_init_u32(&place->wanted, 0);
+	SpinLockInit(&place->lock);
+	place->moved_by = -1;
+	place->queue_hash = 0;
+	place->start = place->lowest = RT_JOB_FIRST;
+}
+
+void
+rt_jobs_init(void)
+{
+	bool		found;
+
+	area = ShmemInitStruct("realtime jobs", sizeof(Area), &found);
+	if (found)
+		return;
+	memset(area, 0, sizeof(Area));
+	area->lock = &GetNamedLWLockTranche("RealtimeJob")->lock;
+	pg_atomic_init_u32(&area->wanted, 0);
+	pg_atomic_init_u32(&area->any_interrupted, 0);
+	pg_atomic_init_u64(&area->due, (uint64) DT_NOEND);
+	for (int i = 0; i < RT_JOB_PLACES; i++)
+		init_place(&area->places[i]);
+}
+
+uint64
+rt_job_queue_hash(const char *queue)
+{
+	return hash_bytes_extended((const unsigned char *) queue, (int) strlen(queue), 0);
+}
+
+int
+rt_job_place(const char *queue)
+{
+	return rt_job_queue_hash(queue) % RT_JOB_PLACES;
+}
+
+/* ---- wishes ---- */
+
+static void
+wake_scheduler(void)
+{
+	pg_memory_barrier();
+	if (pg_atomic_exchange_u32(&area->wanted, 1) == 0)
+		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
+}
+
+void
+rt_jobs_want(int place)
+{
+	pg_atomic_exchange_u32(&area->places[place].wanted, 1);
+	wake_scheduler();
+}
+
+void
+rt_jobs_want_all(void)
+{
+	for (int i = 0; i < RT_JOB_PLACES; i++)
+		pg_atomic_exchange_u32(&area->places[i].wanted, 1);
+	wake_scheduler();
+}
+
+bool
+rt_jobs_are_wanted(void)
+{
+	return pg_atomic_read_u32(&area->wanted) != 0;
+}
+
+/* What comes from now on is seen, or says so again. */
+void
+rt_jobs_begin_look(void)
+{
+	pg_atomic_exchange_u32(&area->wanted, 0);
+}
+
+bool
+rt_jobs_take_wish(int place)
+{
+	return pg_atomic_read_u32(&area->places[place].wanted) != 0 &&
+		pg_atomic_exchange_u32(&area->places[place].wanted, 0) != 0;
+}
+
+void
+rt_jobs_note_due(TimestampTz at)
+{
+	uint64		known = pg_atomic_read_u64(&area->due);
+
+	while (at < (TimestampTz) known)
+	{
+		if (pg_atomic_compare_exchange_u64(&area->due, &known, (uint64) at))
+		{
+			rt_worker_wake(RT_WORKER_SCHEDULER, 0);
+			break;
+		}
+	}
+}
+
+TimestampTz
+rt_jobs_due(void)
+{
+	return (TimestampTz) pg_atomic_read_u64(&area->due);
+}
+
+void
+rt_jobs_forget_due(void)
+{
+	pg_atomic_exchange_u64(&area->due, (uint64) DT_NOEND);
+}
+
+/* ---- the start of a queue ---- */
+
+int64
+rt_job_start_begin(int executor, int number, uint64 queue_hash, bool *is_mine)
+{
+	Place	   *place = &area->places[number];
+	int64		start = RT_JOB_FIRST;
+
+	SpinLockAcquire(&place->lock);
+	*is_mine = place->moved_by < 0 || place->moved_by == executor;
+	if (place->queue_hash == queue_hash)
+		start = place->start;
+	if (*is_mine)
+	{
+		place->moved_by = executor;
+		place->queue_hash = queue_hash;
+		place->start = start;
+		place->lowest = PG_INT64_MAX;
+	}
+	SpinLockRelease(&place->lock);
+	return start;
+}
+
+void
+rt_job_start_end(int number, int64 start)
+{
+	Place	   *place = &area->places[number];
+
+	SpinLockAcquire(&place->lock);
+	place->moved_by = -1;
+	place->start = Min(start, place->lowest);
+	SpinLockRelease(&place->lock);
+}
+
+void
+rt_job_start_lower(int number, int64 start)
+{
+	Place	   *place = &area->places[number];
+
+	SpinLockAcquire(&place->lock);
+	place->start = Min(place->start, start);
+	place->lowest = Min(place->lowest, start);
+	SpinLockRelease(&place->lock);
+}
+
+/* ---- claims ---- */
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* What waits behind a job that takes long is anybody's. */
+static bool
+has_claim(const Claims *claims, int64 id, int64 now_ms)
+{
+	if (claims->running == id)
+		return true;
+	if (claims->count == 0 ||
+		(claims->running != 0 && now_ms - claims->running_since > LONG_MS))
+		return false;
+	for (int i = 0; i < claims->count; i++)
+	{
+		if (claims->ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+int
+rt_jobs_claimed(int executor, int64 *ids, int max)
+{
+	int64		now_ms = rt_clock_ms();
+	int			count = 0;
+
+	LWLockAcquire(area->lock, LW_SHARED);
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+	{
+		const Claims *claims = &area->claims[i];
+
+		for (int n = 0; i != executor && n < claims->count && count < max; n++)
+		{
+			if (has_claim(claims, claims->ids[n], now_ms))
+				ids[count++] = claims->ids[n];
+		}
+	}
+	LWLockRelease(area->lock);
+	qsort(ids, count, sizeof(int64), compare_ids);
+	return count;
+}
+
+static bool
+is_claimed(int executor, int64 id, int64 now_ms)
+{
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+	{
+		if (i != executor && has_claim(&area->claims[i], id, now_ms))
+			return true;
+	}
+	return false;
+}
+
+int
+rt_jobs_claim(int executor, int64 *ids, int count)
+{
+	Claims	   *claims = &area->claims[executor];
+	int64		now_ms = rt_clock_ms();
+	int			left = 0;
+
+	Assert(count <= RT_JOB_BATCH_MAX);
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < count; i++)
+	{
+		if (!is_claimed(executor, ids[i], now_ms))
+			ids[left++] = ids[i];
+	}
+	memcpy(claims->ids, ids, sizeof(int64) * left);
+	claims->count = left;
+	claims->running = 0;
+	claims->pid = MyProcPid;
+	LWLockRelease(area->lock);
+	return left;
+}
+
+/* Somebody else may have taken what waited behind a long one, and be at it. */
+bool
+rt_job_begin(int executor, int64 id, TimestampTz now)
+{
+	Claims	   *claims = &area->claims[executor];
+	bool		is_free = true;
+
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+		is_free &= area->claims[i].running != id;
+	if (is_free)
+	{
+		claims->running = id;
+		claims->running_since = rt_clock_ms();
+		claims->started_at = now;
+		claims->is_cancelled = false;
+		claims->progress_len = 0;
+	}
+	LWLockRelease(area->lock);
+	return is_free;
+}
+
+bool
+rt_job_end(int executor)
+{
+	Claims	   *claims = &area->claims[executor];
+	bool		is_cancelled;
+
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	is_cancelled = claims->is_cancelled;
+	claims->running = 0;
+	LWLockRelease(area->lock);
+	return is_cancelled;
+}
+
+void
+rt_jobs_unclaim(int executor)
+{
+	Claims	   *claims = &area->claims[executor];
+
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	claims->count = 0;
+	claims->running = 0;
+	LWLockRelease(area->lock);
+}
+
+int64
+rt_job_running(int executor)
+{
+	return area->claims[executor].running;
+}
+
+/* What was claimed comes before any start. */
+static void
+leave_place(Place *place, int executor, bool had_any)
+{
+	SpinLockAcquire(&place->lock);
+	if (place->moved_by == executor)
+		place->moved_by = -1;
+	if (had_any)
+		place->start = place->lowest = RT_JOB_FIRST;
+	SpinLockRelease(&place->lock);
+}
+
+void
+rt_jobs_leave(int executor)
+{
+	Claims	   *claims = &area->claims[executor];
+	bool		had_any;
+
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	had_any = claims->count > 0;
+	if (claims->running != 0)
+	{
+		area->interrupted[area->interrupted_next] = claims->running;
+		area->interrupted_next = (area->interrupted_next + 1) % INTERRUPTED_MAX;
+		pg_atomic_write_u32(&area->any_interrupted, 1);
+	}
+	claims->count = 0;
+	claims->running = 0;
+	LWLockRelease(area->lock);
+	for (int i = 0; i < RT_JOB_PLACES; i++)
+		leave_place(&area->places[i], executor, had_any);
+	if (had_any)
+		rt_jobs_want_all();
+}
+
+bool
+rt_jobs_were_interrupted(void)
+{
+	return pg_atomic_read_u32(&area->any_interrupted) != 0;
+}
+
+bool
+rt_job_take_interrupted(int64 id)
+{
+	bool		found = false;
+
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < INTERRUPTED_MAX; i++)
+	{
+		if (area->interrupted[i] != id)
+			continue;
+		area->interrupted[i] = 0;
+		found = true;
+	}
+	LWLockRelease(area->lock);
+	return found;
+}
+
+/* Under the lock, so that the signal is for that job. */
+bool
+rt_job_cancel(int64 id)
+{
+	bool		found = false;
+
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR) && !found; i++)
+	{
+		Claims	   *claims = &area->claims[i];
+
+		if (claims->running != id)
+			continue;
+		found = true;
+		claims->is_cancelled = true;
+		(void) kill(claims->pid, SIGINT);
+	}
+	LWLockRelease(area->lock);
+	return found;
+}
+
+/* ---- progress ---- */
+
+void
+rt_job_set_progress(int executor, const char *json, Size len)
+{
+	Claims	   *claims = &area->claims[executor];
+
+	Assert(len <= RT_JOB_PROGRESS_MAX);
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	memcpy(claims->progress, json, len);
+	claims->progress_len = len;
+	LWLockRelease(area->lock);
+}
+
+bool
+rt_job_read(int executor, RtJobRunning *running)
+{
+	const Claims *claims = &area->claims[executor];
+
+	LWLockAcquire(area->lock, LW_SHARED);
+	running->id = claims->running;
+	running->executor = executor;
+	running->pid = claims->pid;
+	running->started_at = claims->started_at;
+	running->progress_len = claims->progress_len;
+	memcpy(running->progress, claims->progress, claims->progress_len);
+	LWLockRelease(area->lock);
+	return running->id != 0;
+}

@@ -1,0 +1,112 @@
+/*
+ * job.h
+ *		What processes tell each other of jobs: which queues have something to do,
+ *		and which jobs executors have.
+ *
+ * The tables are what counts: who runs a job has a lock on its row.  What is here
+ * spares looks at the tables, and goes with a crash.
+ *
+ * A wish says that a queue may have jobs that nobody has taken; who commits such
+ * a job leaves it, and the scheduler takes it.  Queues share places by the hash of
+ * their names, so one may be looked at in vain.
+ *
+ * A claim is a job that an executor is about to run, or runs: others leave it
+ * alone.  It may be taken back at any moment.
+ *
+ * The start of a queue is a place in the order of its jobs: all before it are
+ * claimed, or gone.  Who makes a job ready that comes before it moves it there.
+ */
+#ifndef RT_IPC_JOB_H
+#define RT_IPC_JOB_H
+
+#include "src/compat.h"
+
+#include "utils/timestamp.h"
+
+#define RT_JOB_PLACES 256		/* of wishes */
+#define RT_JOB_BATCH_MAX 64		/* claims of an executor */
+#define RT_JOB_PROGRESS_MAX 1000	/* bytes of JSON */
+#define RT_JOB_FIRST PG_INT64_MIN	/* the start of a queue of which nothing is known */
+
+extern Size rt_jobs_size(void);
+extern void rt_jobs_init(void);
+
+/* The place of a queue, and another hash that tells queues of a place apart. */
+extern int	rt_job_place(const char *queue);
+extern uint64 rt_job_queue_hash(const char *queue);
+
+/* ---- wishes; none of these fails, waits or allocates ---- */
+
+/* One for a queue, or for all; wakes the scheduler. */
+extern void rt_jobs_want(int place);
+extern void rt_jobs_want_all(void);
+
+/* Scheduler: whether there is any; takes that of a place. */
+extern bool rt_jobs_are_wanted(void);
+extern void rt_jobs_begin_look(void);
+extern bool rt_jobs_take_wish(int place);
+
+/*
+ * A job is to be made ready at a time, once that is committed.  The scheduler
+ * forgets what it knows before it looks into the table, and says what it has found.
+ */
+extern void rt_jobs_note_due(TimestampTz at);
+extern TimestampTz rt_jobs_due(void);	/* DT_NOEND = none */
+extern void rt_jobs_forget_due(void);
+
+/* ---- the start of a queue ---- */
+
+/*
+ * One at a time may move it.  begin returns where to begin to look, and whether
+ * end is to be called (a snapshot is taken in between); end moves the start to
+ * a place before which nothing was left, unless something has come meanwhile.
+ */
+extern int64 rt_job_start_begin(int executor, int place, uint64 queue_hash,
+								bool *is_mine);
+extern void rt_job_start_end(int place, int64 start);
+
+/* A job at this place of the order is ready, or may be. */
+extern void rt_job_start_lower(int place, int64 start);
+
+/* ---- claims ---- */
+
+/* All of others but those that only wait for a job that takes long; in order. */
+extern int	rt_jobs_claimed(int executor, int64 *ids, int max);
+
+/*
+ * An executor's own: sets them (those that others have claimed meanwhile are
+ * taken out of ids; returns how many are left), begins with one, ends with it,
+ * and gives up what is left.  begin returns whether it still has the claim.
+ */
+extern int	rt_jobs_claim(int executor, int64 *ids, int count);
+extern bool rt_job_begin(int executor, int64 id, TimestampTz now);
+extern bool rt_job_end(int executor);	/* whether it is to be cancelled */
+extern void rt_jobs_unclaim(int executor);
+extern int64 rt_job_running(int executor);	/* 0 = none */
+
+/* This executor ends; what it was running is remembered as interrupted. */
+extern void rt_jobs_leave(int executor);
+extern bool rt_jobs_were_interrupted(void); /* any, ever */
+extern bool rt_job_take_interrupted(int64 id);
+
+/* Has the executor that runs it stop; false if none does. */
+extern bool rt_job_cancel(int64 id);
+
+/* ---- progress ---- */
+
+extern void rt_job_set_progress(int executor, const char *json, Size len);
+
+typedef struct RtJobRunning
+{
+	int64		id;
+	int			executor;
+	int			pid;
+	TimestampTz started_at;
+	uint32		progress_len;	/* 0 = none */
+	char		progress[RT_JOB_PROGRESS_MAX];
+} RtJobRunning;
+
+/* The job that an executor runs; false if none. */
+extern bool rt_job_read(int executor, RtJobRunning *running);
+
+#endif							/* RT_IPC_JOB_H */

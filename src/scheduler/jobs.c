@@ -1,0 +1,404 @@
+/*
+ * jobs.c
+ *		The task that has jobs of queues run when they are ready.
+ *
+ * Who commits a job that is ready leaves a wish (ipc/job.h).  For it an executor
+ * is asked to work for that queue: it takes jobs until there is none, or others
+ * wait for it, and says whether there are more.  So nothing is kept here but which
+ * queues may have something to do, and how many executors work for each.
+ *
+ * Jobs that are to be run later, or again, and those that sessions have taken, are
+ * not ready; when their time comes they are made so here.
+ *
+ * A look at the tables now and then finds what nobody has told us of: jobs that a
+ * dump has brought, and those of prepared transactions.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "src/catalog/declaration.h"
+#include "src/catalog/job_store.h"
+#include "src/guc.h"
+#include "src/ipc/clock.h"
+#include "src/ipc/job.h"
+#include "src/ipc/service.h"
+#include "src/ipc/task.h"
+#include "src/ipc/worker_slot.h"
+#include "src/scheduler/jobs.h"
+#include "src/scheduler/scheduler.h"
+
+#define LOOK_MS 30000			/* between looks for what nobody has told of */
+#define READY_MAX 500			/* made so in one transaction */
+#define NO_SLOT_MS 20			/* until the next try for a request slot */
+#define FAILED_MS 1000			/* until what nobody knows of is asked again */
+#define LOCKED_MS 200			/* until what is due and locked is looked at again */
+
+typedef struct Queue
+{
+	char	   *name;
+	int			place;
+	int			concurrency;	/* 0 = as many as there may be */
+	int			priority;
+	bool		wanted;			/* it may have something that nobody has taken */
+	int			in_flight;
+	int64		not_before;
+} Queue;
+
+static MemoryContext context = NULL;	/* of all queues */
+static List *queues = NIL;		/* active ones, by priority */
+static int	in_flight = 0;		/* requests; also for queues that are gone */
+static uint32 synced_with = 0;	/* generation of declarations */
+static int64 look_at = 0;		/* on our own clock */
+static int64 due_not_before = 0;
+
+/* ---- which queues there are ---- */
+
+static Queue *
+find_queue(const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		Queue	   *queue = lfirst(cell);
+
+		if (strcmp(queue->name, name) == 0)
+			return queue;
+	}
+	return NULL;
+}
+
+static int
+compare_queues(const ListCell *a, const ListCell *b)
+{
+	const Queue *left = lfirst(a);
+	const Queue *right = lfirst(b);
+
+	return left->priority > right->priority ? -1 : left->priority < right->priority;
+}
+
+/* One that is new, or has been declared anew, may have jobs already. */
+static Queue *
+make_queue(const RtJobQueue *declared)
+{
+	const Queue *before = find_queue(declared->name);
+	Queue	   *queue = palloc0(sizeof(Queue));
+
+	queue->name = pstrdup(declared->name);
+	queue->place = rt_job_place(queue->name);
+	queue->concurrency = declared->concurrency;
+	queue->priority = declared->priority;
+	queue->in_flight = before != NULL ? before->in_flight : 0;
+	queue->wanted = true;
+	return queue;
+}
+
+static void
+sync_queues(void)
+{
+	uint32		generation = rt_catalog_generation();
+	MemoryContext making;
+	MemoryContext old;
+	List	   *made = NIL;
+	const ListCell *cell;
+
+	if (!rt_scheduler_begin())
+		return;
+	making = AllocSetContextCreate(TopTransactionContext, "realtime queues", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(making);
+	foreach(cell, rt_declaration_job_queues())
+	{
+		const RtJobQueue *declared = lfirst(cell);
+
+		if (declared->active && declared->handler_text != NULL)
+			made = lappend(made, make_queue(declared));
+	}
+	list_sort(made, compare_queues);
+	MemoryContextSwitchTo(old);
+	rt_jobs_task_forget();
+	MemoryContextSetParent(making, TopMemoryContext);
+	context = making;
+	queues = made;
+	rt_scheduler_end();
+	synced_with = generation;
+}
+
+void
+rt_jobs_task_forget(void)
+{
+	if (context != NULL)
+		MemoryContextDelete(context);
+	context = NULL;
+	queues = NIL;
+	synced_with = 0;
+}
+
+/* ---- wishes ---- */
+
+static void
+take_wishes(void)
+{
+	ListCell   *cell;
+
+	if (!rt_jobs_are_wanted())
+		return;
+	rt_jobs_begin_look();
+	foreach(cell, queues)
+	{
+		Queue	   *queue = lfirst(cell);
+		ListCell   *other;
+
+		if (!rt_jobs_take_wish(queue->place))
+			continue;
+		foreach(other, queues)
+		{
+			if (((Queue *) lfirst(other))->place == queue->place)
+				((Queue *) lfirst(other))->wanted = true;
+		}
+	}
+}
+
+/* What is written here is told of by us. */
+static void
+note_ready(const char *name, int64 place)
+{
+	Queue	   *queue = find_queue(name);
+
+	rt_job_start_lower(rt_job_place(name), place);
+	if (queue != NULL)
+		queue->wanted = true;
+}
+
+/* ---- jobs whose time comes ---- */
+
+static int64
+clock_of(TimestampTz at)
+{
+	int64		until_ms;
+
+	if (at == DT_NOEND)
+		return RT_NEVER;
+	until_ms = (at - GetCurrentTimestamp() + 999) / 1000;
+	return until_ms <= 0 ? 0 : rt_clock_ms() + Min(until_ms, LOOK_MS);
+}
+
+static int64
+next_due(void)
+{
+	return Max(clock_of(rt_jobs_due()), due_not_before);
+}
+
+/* What comes after the look at the table is noted by who brings it. */
+static List *
+make_ready(TimestampTz now)
+{
+	List	   *ready;
+
+	rt_jobs_forget_due();
+	ready = rt_jobs_make_ready(now, READY_MAX);
+	rt_jobs_note_due(rt_jobs_next_due());
+	return ready;
+}
+
+static void
+run_due(void)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	MemoryContext old;
+	List	   *ready;
+	ListCell   *cell;
+
+	due_not_before = rt_clock_ms() + FAILED_MS; /* if it fails */
+	if (!rt_scheduler_begin())
+		return;
+	old = MemoryContextSwitchTo(memory);
+	ready = make_ready(GetCurrentTimestamp());
+	MemoryContextSwitchTo(old);
+	rt_scheduler_end();
+	foreach(cell, ready)
+	{
+		char	  **row = lfirst(cell);
+
+		note_ready(row[0], pg_strtoint64(row[1]));
+	}
+	rt_tasks_look();
+	due_not_before = ready == NIL ? rt_clock_ms() + LOCKED_MS : 0;
+}
+
+/* ---- jobs for whose end somebody waits ---- */
+
+static void
+put_task(const RtTaskAsked *asked, RtJobNew *job)
+{
+	job->queue = asked->queue;
+	job->user_id = asked->user_id;
+	job->run_at = GetCurrentTimestamp();
+	job->awaited = true;
+	if (asked->input != NULL)
+		job->payload = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(asked->input)));
+	rt_job_put(job);
+}
+
+static bool
+run_task(const RtTaskAsked *asked)
+{
+	RtJobNew	job = {0};
+
+	if (!rt_scheduler_begin())
+		return false;
+	if (rt_declaration_job_queue(asked->queue) != NULL)
+		put_task(asked, &job);
+	rt_scheduler_end();
+	if (job.id != 0)
+		note_ready(asked->queue, job.place);
+	rt_task_answer(asked, job.id);
+	return true;
+}
+
+static void
+run_tasks(void)
+{
+	RtTaskAsked asked = {.place = -1};
+
+	while (rt_task_read(asked.place, &asked) && run_task(&asked))
+		 /* next */ ;
+}
+
+/* ---- what nobody has told of ---- */
+
+static void
+look(void)
+{
+	ListCell   *cell;
+
+	look_at = rt_clock_ms() + LOOK_MS;
+	if (!rt_scheduler_begin())
+		return;
+	foreach(cell, queues)
+	{
+		Queue	   *queue = lfirst(cell);
+
+		rt_job_start_lower(queue->place, RT_JOB_FIRST);
+		queue->wanted |= rt_job_queue_is_ready(queue->name);
+	}
+	rt_jobs_note_due(rt_jobs_next_due());
+	rt_scheduler_end();
+}
+
+/* ---- requests ---- */
+
+static int
+in_flight_max(void)
+{
+	int			share = realtime_job_executors;
+
+	return share >= 0 ? share : Max(1, rt_worker_count(RT_WORKER_EXECUTOR) / 2);
+}
+
+static bool
+may_have_more(const Queue *queue)
+{
+	return in_flight < in_flight_max() &&
+		(queue->concurrency == 0 || queue->in_flight < queue->concurrency);
+}
+
+static bool
+send(Queue *queue)
+{
+	RtRequest  *request = rt_scheduler_request(RT_REQUEST_JOBS);
+	uint32		len = strlen(queue->name);
+
+	if (request == NULL)
+		return false;
+	if (!rt_shared_text_set(&request->text, queue->name, len))
+	{
+		rt_request_cancel(request);
+		return false;
+	}
+	request->asked.path.len = len;
+	rt_scheduler_submit(request);
+	queue->in_flight++;
+	in_flight++;
+	return true;
+}
+
+static int64
+queue_due(const Queue *queue)
+{
+	return queue->wanted && may_have_more(queue) ? queue->not_before : RT_NEVER;
+}
+
+static void
+send_wanted(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		Queue	   *queue = lfirst(cell);
+
+		if (queue_due(queue) > rt_clock_ms())
+			continue;
+		queue->wanted = !send(queue);
+		if (queue->wanted)
+			queue->not_before = rt_clock_ms() + NO_SLOT_MS;
+	}
+}
+
+void
+rt_jobs_task_answered(RtRequest *request)
+{
+	char	   *name = pnstrdup(rt_shared_text_get(&request->text), request->asked.path.len);
+	Queue	   *queue = find_queue(name);
+	RtJobsAnswer answer;
+
+	in_flight--;
+	if (queue == NULL)
+		return;
+	queue->in_flight--;
+	if (request->answer_kind == RT_ANSWER_NONE && request->answer.len == sizeof(answer))
+	{
+		memcpy(&answer, rt_shared_text_get(&request->answer), sizeof(answer));
+		queue->wanted |= answer.more;
+		return;
+	}
+	queue->wanted = true;
+	queue->not_before = rt_clock_ms() + FAILED_MS;
+}
+
+/* ---- the task ---- */
+
+int64
+rt_jobs_task_due(void)
+{
+	int64		due;
+	ListCell   *cell;
+
+	if (!realtime_jobs_enabled)
+		return RT_NEVER;
+	if (synced_with != rt_catalog_generation() || rt_jobs_are_wanted() || rt_tasks_are_asked())
+		return 0;
+	due = Min(look_at, next_due());
+	foreach(cell, queues)
+		due = Min(due, queue_due(lfirst(cell)));
+	return due;
+}
+
+void
+rt_jobs_task_run(void)
+{
+	if (synced_with != rt_catalog_generation())
+		sync_queues();
+	take_wishes();
+	if (rt_tasks_are_asked())
+		run_tasks();
+	if (next_due() <= rt_clock_ms())
+		run_due();
+	if (look_at <= rt_clock_ms())
+		look();
+	send_wanted();
+}
