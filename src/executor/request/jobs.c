@@ -132,7 +132,8 @@ look(RtWork *work)
 	search->queue = jobs->run.queue;
 	search->claimed = jobs->claimed;
 	search->claimed_count = rt_jobs_claimed(jobs->run.executor, jobs->claimed, CLAIMED_MAX);
-	search->old_before = (TimestampTz) rt_service_life();
+	search->old_before = rt_service_life() -
+		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;	/* since 1970 */
 	search->found = jobs->found;
 	search->max = batch_size(jobs);
 	rt_jobs_find(search);
