@@ -2,6 +2,7 @@
 #
 #   make                  builds realtime.so and the install script
 #   make install          installs both where pg_config says
+#                         and the client for pages, as it stands in client/dist
 #   make installcheck NO_INSTALLCHECK=
 #                         tests a running server that preloads the library
 #                         (./run test sets one up and runs every other test too)
@@ -76,6 +77,25 @@ PROVE_FLAGS = -I $(srcdir)/test/perl
 $(DATA_built): $(SQL_FRAGMENTS) realtime.control
 	cat $(SQL_FRAGMENTS) /dev/null > $@.tmp && mv $@.tmp $@
 
+# The client for pages is made by "./run client" and part of the source, because
+# where a server is installed there need not be what makes it.  The folder is
+# ours: what an earlier version had there goes.
+CLIENT_DIR = $(DESTDIR)$(datadir)/realtime
+CLIENT_ENTRIES = $(sort $(wildcard $(srcdir)/client/dist/client/*.js))
+
+install: install-client
+install-client:
+	$(MKDIR_P) '$(CLIENT_DIR)/client'
+	rm -f '$(CLIENT_DIR)'/*.js '$(CLIENT_DIR)'/client/*.js
+	$(INSTALL_DATA) $(srcdir)/client/dist/client.js '$(CLIENT_DIR)/'
+ifneq (,$(CLIENT_ENTRIES))
+	$(INSTALL_DATA) $(CLIENT_ENTRIES) '$(CLIENT_DIR)/client/'
+endif
+
+uninstall: uninstall-client
+uninstall-client:
+	rm -rf '$(CLIENT_DIR)'
+
 # Objects made with other flags (WERROR, SANITIZE) or for another server are
 # stale.
 BUILD_FLAGS = $(VERSION) $(CC) $(CFLAGS) $(CPPFLAGS)
@@ -94,4 +114,4 @@ format:
 print-%:
 	@echo $($*)
 
-.PHONY: force-flags format test-output
+.PHONY: force-flags format install-client test-output uninstall-client

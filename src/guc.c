@@ -112,6 +112,7 @@ int			realtime_presence_heartbeat = 30000;
 int			realtime_presence_memory = 16 * 1024;
 int			realtime_replay_memory = 4 * 1024;
 int			realtime_ring_size = 64 * 1024;
+bool		realtime_serve_client = true;
 int			realtime_shutdown_timeout = 5000;
 char	   *realtime_silent_topic_suppress = NULL;
 int			realtime_silent_topic_warning = 30000;
@@ -402,6 +403,9 @@ define_switches(void)
 	define_switch("realtime.recycle_executors",
 				  "Replaces an executor by another process after a call that may have left what cannot be removed.",
 				  &realtime_recycle_executors);
+	define_switch("realtime.serve_client",
+				  "Serves the client for pages over HTTP.",
+				  &realtime_serve_client);
 }
 
 static void

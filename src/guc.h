@@ -100,6 +100,7 @@ extern int	realtime_max_timers;
 
 /* Calls */
 extern int	realtime_handler_timeout;	/* ms */
+extern bool realtime_serve_client;
 extern int	realtime_shutdown_timeout;	/* ms */
 extern bool realtime_pipelined_commits;
 extern int	realtime_max_retries;

@@ -138,12 +138,14 @@ packages_install()
     }
 }
 
-# The npm packages of the Node tests, as package-lock.json pins them.
+# npm_install [directory ...]: the npm packages of the Node tests, or those of some
+# directories, as package-lock.json pins them.
 npm_install()
 {
     local dir lock
 
-    for dir in test/node client bench; do
+    [ $# -gt 0 ] || set -- test/node client bench
+    for dir in "$@"; do
         lock=$RT_TOP/$dir/package-lock.json
         [ -f "$lock" ] || continue
         cmp -s "$lock" "$RT_TOP/$dir/node_modules/.installed" && continue

@@ -5,6 +5,7 @@ import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
 import { build } from 'esbuild';
+import { buildAll } from '../build.mjs';
 import * as all from '../index.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -39,6 +40,16 @@ it('needs nothing, and its modules are short', () => {
 		assert.ok([...text.matchAll(/from '([^']+)'/g)].every(([, from]) => from.startsWith('./')), name);
 		assert.ok(text.startsWith(`// ${name} - `), `${name} says what it is`);
 	}
+});
+
+// "./run client" makes it.
+it('stands in dist as it would be made now, for servers to install', async () => {
+	const made = await buildAll();
+	const there = fs.readdirSync(`${here}../dist`, { recursive: true }).filter((name) => name.endsWith('.js'));
+
+	assert.deepEqual(there.sort(), made.map(({ name }) => name).sort());
+	for (const { name, text } of made)
+		assert.ok(fs.readFileSync(`${here}../dist/${name}`, 'utf8') === text, `dist/${name} is of other sources`);
 });
 
 it('has a type for all that it exports', () => {

@@ -6,6 +6,7 @@
 
 #include "src/gateway/cross_origin.h"
 #include "src/gateway/door/origin.h"
+#include "src/gateway/door/tag.h"
 #include "src/gateway/login.h"
 #include "src/protocol/frame.h"
 
@@ -54,6 +55,25 @@ rt_cross_origin_answer(RtHttp *http, int status, const char *type, RtText conten
 	if (more.len > 0)
 		memcpy(headers + len, more.ptr, more.len);
 	headers[len + more.len] = '\0';
+	rt_http_answer(http, &answer);
+}
+
+void
+rt_cross_origin_answer_tagged(RtHttp *http, const char *type, RtText content,
+							  const char *tag, const char *more)
+{
+	char		headers[HEADERS_MAX + 256];
+	bool		known = rt_tag_is_known(&http->head, tag);
+	RtHttpAnswer answer = {
+		.status = known ? 304 : 200,.headers = headers,.type = known ? NULL : type,
+		.text = known ? NULL : content.ptr,.length = known ? 0 : content.len
+	};
+	size_t		len;
+
+	write_cors(&http->head, headers);
+	len = strlen(headers);
+	snprintf(headers + len, sizeof(headers) - len,
+			 "ETag: %s\r\nCache-Control: no-cache\r\n%s", tag, more != NULL ? more : "");
 	rt_http_answer(http, &answer);
 }
 

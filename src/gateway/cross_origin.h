@@ -24,7 +24,14 @@ extern void rt_cross_origin_answer_options(RtHttp *http, const char *methods);
 extern void rt_cross_origin_answer(RtHttp *http, int status, const char *type,
 								   RtText content, RtText more);
 
-/* The same with {code, message}. */
+/*
+ * The same for what clients may keep, who ask each time whether it is still what
+ * the tag is of; content that they have is not sent.  more may be NULL.
+ */
+extern void rt_cross_origin_answer_tagged(RtHttp *http, const char *type, RtText content,
+										  const char *tag, const char *more);
+
+/* As rt_cross_origin_answer() with {code, message}. */
 extern void rt_cross_origin_refuse(RtHttp *http, int status, RtText code,
 								   RtText message, RtText more);
 

@@ -27,6 +27,7 @@
 #include "utils/ps_status.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/client_file.h"
 #include "src/gateway/cursor.h"
 #include "src/gateway/departure.h"
 #include "src/gateway/dispatch.h"
@@ -525,6 +526,7 @@ init_gateway(int index)
 	rt_groups_init();
 	rt_tails_init();
 	rt_http_asks_init();
+	rt_client_files_init();
 	rt_flights_init();
 	rt_answers_open(index, rt_gateway.generation);
 	before_shmem_exit(leave, (Datum) 0);

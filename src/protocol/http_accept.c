@@ -1,6 +1,6 @@
 /*
  * http_accept.c
- *		Reading the header Accept.
+ *		Reading the headers Accept and Accept-Encoding.
  *
  * Of several ranges that a type is in the most specific one counts: its name
  * with the version, its name, "text/" and all below, anything.  What cannot be
@@ -134,4 +134,26 @@ rt_http_quality(const RtHttpHead *head, const char *type, const char *version,
 	}
 	*named = most >= 3;
 	return quality;
+}
+
+/* By its name, or else by what is said of all others. */
+bool
+rt_http_takes_coding(const RtHttpHead *head, const char *coding)
+{
+	RtText		list;
+	RtText		element;
+	bool		others = false;
+
+	if (rt_http_field(head, "accept-encoding", &list) == 0)
+		return false;
+	while (rt_http_list_next(&list, &element))
+	{
+		Range		range = read_range(element);
+
+		if (rt_http_is(range.type, coding))
+			return range.quality > 0;
+		if (rt_http_is(range.type, "*"))
+			others = range.quality > 0;
+	}
+	return others;
 }

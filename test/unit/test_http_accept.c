@@ -8,6 +8,7 @@
 #define OPEN "application/openmetrics-text"
 
 static bool named;
+static RtHttpHead head;
 
 static int
 quality_of(const char *line, const char *type, const char *version)
@@ -15,7 +16,6 @@ quality_of(const char *line, const char *type, const char *version)
 	static char *copy = NULL;
 	char		text[2000];
 	int			len = snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\n%s\r\n", line);
-	RtHttpHead	head;
 
 	free(copy);
 	copy = unit_copy(text, (size_t) len);
@@ -70,11 +70,35 @@ passes_over_what_it_cannot_read(void)
 	CHECK(open_of("Accept: " OPEN ";version=;q=0.5\r\n") == 500 && named);
 }
 
+static bool
+takes_gzip(const char *line)
+{
+	(void) quality_of(line, OPEN, "1.0.0");
+	return rt_http_takes_coding(&head, "gzip");
+}
+
+static void
+takes_a_coding_that_is_named(void)
+{
+	CHECK(takes_gzip("Accept-Encoding: gzip\r\n"));
+	CHECK(takes_gzip("accept-encoding: br , GZIP ;q=0.1\r\n"));
+	CHECK(takes_gzip("Accept-Encoding: identity, *\r\n"));
+	CHECK(takes_gzip("Accept-Encoding: *;q=0, gzip\r\n"));
+	CHECK(!takes_gzip(""));
+	CHECK(!takes_gzip("Accept-Encoding: \r\n"));
+	CHECK(!takes_gzip("Accept-Encoding: br, deflate\r\n"));
+	CHECK(!takes_gzip("Accept-Encoding: gzip;q=0, *\r\n"));
+	CHECK(!takes_gzip("Accept-Encoding: *;q=0\r\n"));
+	CHECK(!takes_gzip("Accept-Encoding: gzip;q=2\r\n"));
+	CHECK(!takes_gzip("Accept-Encoding: gzipped, x-gzip\r\n"));
+}
+
 int
 main(void)
 {
 	RUN(takes_what_is_named);
 	RUN(takes_what_is_in_a_range);
 	RUN(passes_over_what_it_cannot_read);
+	RUN(takes_a_coding_that_is_named);
 	return unit_done();
 }

@@ -13,6 +13,7 @@
 
 #include "src/gateway/door/beneath.h"
 #include "src/gateway/door/file.h"
+#include "src/gateway/door/tag.h"
 #include "src/guc.h"
 
 #define INDEX "index.html"		/* of a folder */
@@ -182,29 +183,6 @@ redirect(RtHttp *http, const char *path)
 	rt_http_answer_text(http, 301, "The folder is there.", location);
 }
 
-/* Whether one of the tags that a client has is this one. */
-static bool
-client_has(const RtHttpHead *head, const char *tag)
-{
-	RtText		list;
-	RtText		element;
-
-	if (rt_http_field(head, "if-none-match", &list) != 1)
-		return false;
-	while (rt_http_list_next(&list, &element))
-	{
-		if (element.len > 2 && memcmp(element.ptr, "W/", 2) == 0)
-		{
-			element.ptr += 2;
-			element.len -= 2;
-		}
-		if ((element.len == 1 && element.ptr[0] == '*') ||
-			(element.len == strlen(tag) && memcmp(element.ptr, tag, element.len) == 0))
-			return true;
-	}
-	return false;
-}
-
 /* One that has shrunk meanwhile has no more. */
 static ssize_t
 read_piece(RtHttpSource *source, char *piece, size_t size)
@@ -237,7 +215,7 @@ answer_file(RtHttp *http, const char *path, int fd, const struct stat *st)
 			 (unsigned long long) st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 	snprintf(headers, sizeof(headers), "ETag: %s\r\nCache-Control: no-cache\r\n%s",
 			 tag, POLICY);
-	if (client_has(&http->head, tag))
+	if (rt_tag_is_known(&http->head, tag))
 	{
 		answer.status = 304;
 		answer.type = NULL;

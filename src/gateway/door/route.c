@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/client_file.h"
 #include "src/gateway/door/allowed_host.h"
 #include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/file.h"
@@ -26,6 +27,7 @@
 
 typedef struct Route
 {
+	const bool *enabled;		/* NULL = always */
 	const char *path;
 	char	  **setting;		/* or the setting that has the path */
 	bool		below;			/* and all that begins with it */
@@ -44,15 +46,16 @@ static void answer_socket(RtHttp *http, const char *path);
  * not know.
  */
 static const Route routes[] = {
-	{"/healthz", NULL, false, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_health},
-	{"/readyz", NULL, false, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_ready},
-	{NULL, &realtime_metrics_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_scrape},
-	{NULL, &realtime_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
-	{NULL, &realtime_auth_path, false, false, RT_HTTP_POST | RT_HTTP_OPTIONS, RT_LOGIN_BODY_MAX, rt_preflight},
-	{RT_PAGE_LOAD_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD | RT_HTTP_OPTIONS, 0, rt_page_load},
+	{NULL, "/healthz", NULL, false, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_health},
+	{NULL, "/readyz", NULL, false, true, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_ready},
+	{NULL, NULL, &realtime_metrics_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_scrape},
+	{NULL, NULL, &realtime_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
+	{NULL, NULL, &realtime_auth_path, false, false, RT_HTTP_POST | RT_HTTP_OPTIONS, RT_LOGIN_BODY_MAX, rt_preflight},
+	{NULL, RT_PAGE_LOAD_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD | RT_HTTP_OPTIONS, 0, rt_page_load},
+	{&realtime_serve_client, RT_CLIENT_FILE_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_client_file_answer},
 };
 
-static const Route files = {NULL, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_file_answer};
+static const Route files = {NULL, NULL, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_file_answer};
 
 static void
 answer_health(RtHttp *http, const char *path)
@@ -93,6 +96,8 @@ leads_to(const Route *route, const char *path)
 {
 	const char *own = route->setting != NULL ? *route->setting : route->path;
 
+	if (route->enabled != NULL && !*route->enabled)
+		return false;
 	return route->below ? strncmp(own, path, strlen(own)) == 0 : strcmp(own, path) == 0;
 }
 
