@@ -109,6 +109,8 @@ export interface StreamOptions {
 	key?: string;
 	prepend?: boolean;
 	max?: number;
+	/** Of the rows that the page was written for. */
+	schemaVersion?: number;
 	/** Where further pages belong. */
 	more?: 'first' | 'last';
 	/** Milliseconds for which it is followed when nobody watches any more. */
@@ -184,6 +186,23 @@ export interface Room {
 	cursors: StreamFactory;
 	[action: string]: any;
 }
+
+// What modules of the server are typed with (docs/types.md).
+
+/** Augment it to say what integers and numerics are: `interface TypeOptions { int8: number; numeric: number }`. */
+export interface TypeOptions {}
+/** A bigint: a text beyond 2^53, which with the option bigint is a bigint. */
+export type Int8 = TypeOptions extends { int8: infer T } ? T : number | string;
+/** A numeric: a text if it is an integer beyond 2^53, or no number. */
+export type Numeric = TypeOptions extends { numeric: infer T } ? T : number | string;
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+type Optional<T> = { [Name in keyof T]-?: null extends T[Name] ? Name : never }[keyof T];
+/** What may be sent for a row: members that may be null can be left out. */
+export type Input<T> = IsAny<T> extends true ? any
+	: T extends (infer Item)[] ? Input<Item>[]
+	: T extends object ? { [Name in Exclude<keyof T, Optional<T>>]: Input<T[Name]> } & { [Name in Optional<T>]?: Input<T[Name]> }
+	: T;
 
 type SignalHandler = (event: string, data: any) => void;
 

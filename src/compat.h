@@ -175,6 +175,13 @@ rt_member_can_set_role(Oid member, Oid role)
 	((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)
 #endif
 
+/* RETURNING can give the rows of before and after since 18, which may be missing. */
+#if PG_VERSION_NUM < 180000
+#define rt_var_may_be_no_row(var) false
+#else
+#define rt_var_may_be_no_row(var) ((var)->varreturningtype != VAR_RETURNING_DEFAULT)
+#endif
+
 /* Strategies of B-trees have names of their own since 18. */
 #if PG_VERSION_NUM < 180000
 typedef int16 RtCompareType;

@@ -113,6 +113,7 @@ int			realtime_presence_memory = 16 * 1024;
 int			realtime_replay_memory = 4 * 1024;
 int			realtime_ring_size = 64 * 1024;
 bool		realtime_serve_client = true;
+int			realtime_serve_modules = RT_SERVE_DEVELOPMENT;
 int			realtime_shutdown_timeout = 5000;
 char	   *realtime_silent_topic_suppress = NULL;
 int			realtime_silent_topic_warning = 30000;
@@ -129,6 +130,13 @@ static const struct config_enum_entry forwarded_options[] = {
 static const struct config_enum_entry mode_options[] = {
 	{"production", RT_MODE_PRODUCTION, false},
 	{"development", RT_MODE_DEVELOPMENT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry serve_options[] = {
+	{"off", RT_SERVE_OFF, false},
+	{"development", RT_SERVE_DEVELOPMENT, false},
+	{"on", RT_SERVE_ON, false},
 	{NULL, 0, false}
 };
 
@@ -406,6 +414,10 @@ define_switches(void)
 	define_switch("realtime.serve_client",
 				  "Serves the client for pages over HTTP.",
 				  &realtime_serve_client);
+	DefineCustomEnumVariable("realtime.serve_modules",
+							 "Serves modules of what is declared, and their types, over HTTP.",
+							 NULL, &realtime_serve_modules, RT_SERVE_DEVELOPMENT,
+							 serve_options, PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 static void

@@ -101,6 +101,7 @@ extern int	realtime_max_timers;
 /* Calls */
 extern int	realtime_handler_timeout;	/* ms */
 extern bool realtime_serve_client;
+extern int	realtime_serve_modules; /* RtServeModules */
 extern int	realtime_shutdown_timeout;	/* ms */
 extern bool realtime_pipelined_commits;
 extern int	realtime_max_retries;
@@ -124,6 +125,13 @@ typedef enum RtMode
 } RtMode;
 
 extern int	realtime_mode;		/* RtMode */
+
+typedef enum RtServeModules
+{
+	RT_SERVE_OFF,
+	RT_SERVE_DEVELOPMENT,		/* in that mode */
+	RT_SERVE_ON
+} RtServeModules;
 
 /* How a restricted run is checked, or made wrong, so that the check finds it. */
 typedef enum RtQueryCheck

@@ -119,7 +119,7 @@ export class Feed {
 			members.seq = this.#seq;
 			members.version = this.#version;
 		}
-		members.schemaVersion = this.#schemaVersion;
+		members.schemaVersion = this.#schemaVersion ?? this.#options.schemaVersion;
 		return members;
 	}
 

@@ -21,7 +21,7 @@ export class Stream extends Store {
 	// watchers(are): told when somebody begins to watch, and when nobody does.
 	watchers;
 
-	// Options: merge, key, prepend, max (until the server has said them), more
+	// Options: merge, key, prepend, max, schemaVersion (until the server has said them), more
 	// ('first' or 'last': where further pages belong), linger.
 	constructor(hub, frame, path, args = [], options = {}) {
 		super(undefined, () => this.#begin());

@@ -51,6 +51,7 @@
 #include "src/executor/request/login.h"
 #include "src/executor/request/member.h"
 #include "src/executor/request/message.h"
+#include "src/executor/request/module.h"
 #include "src/executor/request/once.h"
 #include "src/executor/request/opening.h"
 #include "src/executor/request/path.h"
@@ -325,6 +326,8 @@ run_kind(RtRequest *request, instr_time began)
 			return rt_member_run(request);
 		case RT_REQUEST_MESSAGE:
 			return rt_message_run(request);
+		case RT_REQUEST_MODULE:
+			return rt_module_run(request);
 		case RT_REQUEST_CRON:
 			return rt_cron_run(request);
 		case RT_REQUEST_JOBS:

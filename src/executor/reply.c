@@ -173,7 +173,7 @@ rt_reply_content(RtRequest *request, int status, const char *json, Size len)
 static bool
 is_over_http(const RtRequest *request)
 {
-	return request->asked.kind == RT_REQUEST_LOAD;
+	return rt_request_is_for_http(request->asked.kind);
 }
 
 static size_t

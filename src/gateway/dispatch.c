@@ -503,7 +503,7 @@ tell_all_overdue(void)
 
 		if (kind == RT_REQUEST_CALL || kind == RT_REQUEST_STREAM)
 			tell_overdue(overdue[i]);
-		else if (kind == RT_REQUEST_LOAD)
+		else if (rt_request_is_for_http(kind))
 			rt_http_ask_overdue(overdue[i]);
 	}
 }

@@ -208,7 +208,8 @@ begin(RtHttp *http, const RtHttpService *service, const RtQuestionTexts *texts,
 	}
 	rt_address_write(address, ask->address);
 	ask->visitor = visitor;
-	ask->is_known = service->accept == NULL && !rt_login_is_worth_asking(&http->head);
+	ask->is_known = service->as_nobody ||
+		(service->accept == NULL && !rt_login_is_worth_asking(&http->head));
 	ask->serial = last_serial = rt_http_defer(http);
 	wait_for_turn(ask);
 	return true;
@@ -531,7 +532,7 @@ rt_http_ask_sweep(void)
 bool
 rt_http_is_asked_by(const RtRequest *request)
 {
-	return request->asked.kind == RT_REQUEST_LOAD ||
+	return rt_request_is_for_http(request->asked.kind) ||
 		request->asked.kind == RT_REQUEST_UPGRADE ||
 		(request->asked.kind == RT_REQUEST_LOGIN && request->asked.subject != 0);
 }
@@ -608,9 +609,9 @@ take_content(const HttpAsk *ask, RtHttp *http, RtRequest *request)
 	RtText		headers = {ask->headers, ask->headers_len};
 
 	if (request->answer_kind == RT_ANSWER_CONTENT)
-		rt_cross_origin_answer(http, request->answer_status, "application/json",
-						   (RtText) {rt_shared_text_get(&request->answer),
-						   request->answer.len}, headers);
+		ask->service->answer(http, request->answer_status,
+							 (RtText) {rt_shared_text_get(&request->answer),
+							 request->answer.len}, headers);
 	else
 		refuse_as(http, ask->service, request->answer_kind == RT_ANSWER_FAILED ?
 				  RT_CODE_INTERNAL_ERROR : RT_CODE_SERVICE_UNAVAILABLE);
@@ -645,9 +646,8 @@ static bool
 goes_on(HttpAsk *ask, RtRequest *request)
 {
 	RtHttp	   *http = rt_http_find(ask->serial);
-	bool		is_login = request->asked.kind != RT_REQUEST_LOAD;
 
-	if (is_login)
+	if (!rt_request_is_for_http(request->asked.kind))
 		return http != NULL && take_login(ask, http, request);
 	if (http != NULL)
 		take_content(ask, http, request);

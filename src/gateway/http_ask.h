@@ -26,6 +26,7 @@ typedef struct RtHttpService
 	const char *methods;		/* as OPTIONS says them */
 	bool		is_rated;		/* an address asks as often as it may connect */
 	bool		asks;			/* else it is only of interest who it is: 204 */
+	bool		as_nobody;		/* it is the same for all: nobody is asked who it is */
 	RtRequestKind kind;			/* of what is asked; the answer is CONTENT */
 
 	/*
@@ -33,6 +34,9 @@ typedef struct RtHttpService
 	 * becomes of a request that it lets in.
 	 */
 	void		(*accept) (RtHttp *http);
+
+	/* Answers with what an executor has given; headers are of the login. */
+	void		(*answer) (RtHttp *http, int status, RtText content, RtText headers);
 
 	/* Answers that it cannot be had; more are headers of the answer. */
 	void		(*refuse) (RtHttp *http, int status, RtText code, RtText message,

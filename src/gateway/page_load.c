@@ -34,12 +34,18 @@ read_load(const RtHttpHead *head, RtQuestionTexts *texts)
 	return NULL;
 }
 
+static void
+answer(RtHttp *http, int status, RtText content, RtText headers)
+{
+	rt_cross_origin_answer(http, status, "application/json", content, headers);
+}
+
 void
 rt_page_load(RtHttp *http, const char *path)
 {
 	static const RtHttpService service = {
 		.methods = "GET, HEAD",.asks = true,.kind = RT_REQUEST_LOAD,
-		.refuse = rt_cross_origin_refuse
+		.answer = answer,.refuse = rt_cross_origin_refuse
 	};
 	RtQuestionTexts texts = {.path = RT_TEXT_NONE};
 	const char *fault = http->head.method == RT_HTTP_OPTIONS ? NULL :

@@ -59,6 +59,9 @@ typedef enum RtRequestKind
 	RT_REQUEST_MESSAGE,			/* args: a frame that means nothing to us; ticket:
 								 * whether it is text; answer: a frame, or none */
 	RT_REQUEST_UPGRADE,			/* as LOGIN, whether it may become a WebSocket */
+	RT_REQUEST_MODULE,			/* path: of a module, args: "js", or "ts" for its
+								 * types; subject: of a request over HTTP;
+								 * answer: CONTENT */
 	RT_REQUEST_CRON,			/* path: of the job, args: see below */
 	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */
 	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code,
@@ -67,6 +70,13 @@ typedef enum RtRequestKind
 								 * of before have which the close hook is still
 								 * to be told of; no answer, but the status */
 } RtRequestKind;
+
+/* Its answer is one over HTTP. */
+static inline bool
+rt_request_is_for_http(RtRequestKind kind)
+{
+	return kind == RT_REQUEST_LOAD || kind == RT_REQUEST_MODULE;
+}
 
 typedef enum RtRequestState
 {
@@ -91,7 +101,7 @@ typedef enum RtAnswerKind
 	RT_ANSWER_UNAVAILABLE,		/* no extension: SERVICE_UNAVAILABLE */
 	RT_ANSWER_ROLLED_BACK,		/* scheduler only: it surely did nothing */
 	RT_ANSWER_LOGIN,			/* an RtLoginAnswer */
-	RT_ANSWER_CONTENT			/* of an answer over HTTP: JSON */
+	RT_ANSWER_CONTENT			/* of an answer over HTTP: JSON, or of MODULE */
 } RtAnswerKind;
 
 /* Positions in a request's text, as in src/protocol. */

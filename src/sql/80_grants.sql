@@ -106,6 +106,33 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT ON realtime.topic_patterns
 	TO pg_database_owner, realtime_admin;
 
+-- What is declared, as modules of JavaScript and their types.
+GRANT EXECUTE ON FUNCTION
+	realtime.entry_kind(),
+	realtime.module_entries(),
+	realtime.entry_topic_arguments(text),
+	realtime.entry_exports(text),
+	realtime.modules(),
+	realtime.client_module(text, text),
+	realtime.entry_function_columns(regprocedure),
+	realtime.entry_query_columns(text),
+	realtime.typescript_is_required(oid),
+	realtime.typescript_name(text),
+	realtime.typescript_names(oid[]),
+	realtime.typescript_type(oid, jsonb, boolean),
+	realtime.typescript_or_null(text, boolean),
+	realtime.typescript_comment(text, text),
+	realtime.typescript_key(text),
+	realtime.typescript_named(oid, jsonb),
+	realtime.entry_arguments(oid, oid[], text[]),
+	realtime.typescript_arguments(oid, oid[], text[], jsonb),
+	realtime.entry_result(oid, text),
+	realtime.typescript_value(realtime.module_entry, oid, boolean, boolean, text, jsonb),
+	realtime.typescript_row(text, text[], oid[], boolean[], jsonb),
+	realtime.typescript_module(text, text),
+	realtime.typescript(text, text)
+	TO pg_database_owner, realtime_admin;
+
 -- Whoever may say who somebody is; roles that they cannot become stay closed.
 GRANT EXECUTE ON FUNCTION
 	realtime.load(text, jsonb, jsonb),

@@ -6,7 +6,7 @@ SELECT no_plan();
 PREPARE signatures AS
 	SELECT proname::text COLLATE "default", pg_get_function_arguments(oid), pg_get_function_result(oid), provolatile::text, proparallel::text
 	FROM pg_proc
-	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'declaration_anchored', 'messages_removed', 'messages_truncated', 'not_replicated') AND proname !~ '^stat_get_'
+	WHERE pronamespace = 'realtime'::regnamespace AND proname NOT IN ('declaration_changed', 'declaration_anchored', 'messages_removed', 'messages_truncated', 'not_replicated') AND proname !~ '^(stat_get|entry|typescript)_'
 	ORDER BY 1, 2;
 SELECT results_eq('signatures', $$VALUES
 	('access_all', 'VARIADIC verdicts boolean[]', 'boolean', 'i', 's'),
@@ -40,6 +40,7 @@ SELECT results_eq('signatures', $$VALUES
 		'topic_by regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
 	('check', '', 'TABLE(severity text, object text, problem text, hint text)', 'v', 'u'),
 	('clear_replay', 'topic text DEFAULT NULL::text', 'bigint', 'v', 'u'),
+	('client_module', 'module text, client text DEFAULT ''/realtime/client.js''::text', 'text', 's', 'r'),
 	('connection_id', '', 'text', 's', 'r'),
 	('consume', 'limiter text, points integer, period interval, key text DEFAULT NULL::text, cost integer DEFAULT 1, block interval DEFAULT ''00:00:00''::interval, OUT allowed boolean, OUT remaining integer, OUT reset_ms integer', 'record', 'v', 'r'),
 	('context', 'key text', 'jsonb', 's', 'r'),
@@ -99,6 +100,8 @@ SELECT results_eq('signatures', $$VALUES
 	('mark_recovered', 'topic text', 'void', 'v', 'u'),
 	('metrics_text', 'open_metrics boolean DEFAULT false', 'text', 'v', 's'),
 	('middleware', 'name text, function regprocedure DEFAULT NULL::regprocedure, place integer DEFAULT 0', 'void', 'v', 'u'),
+	('module_entries', '', 'SETOF realtime.module_entry', 's', 's'),
+	('modules', '', 'SETOF text', 's', 'r'),
 	('next', '', 'jsonb', 'v', 'u'),
 	('notify', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('presence', 'topic text, OUT key text, OUT data jsonb, OUT connections integer, OUT since timestamp with time zone', 'SETOF record', 'v', 's'),
@@ -190,6 +193,7 @@ SELECT results_eq('signatures', $$VALUES
 	('topic_name', 'template text, VARIADIC args text[] DEFAULT ''{}''::text[]', 'text', 'i', 's'),
 	('topic_piece', 'value text', 'text', 'i', 's'),
 	('topic_version', '', 'text', 's', 'r'),
+	('typescript', 'module text DEFAULT NULL::text, client text DEFAULT ''realtime-client''::text', 'text', 's', 'r'),
 	('user_data', '', 'jsonb', 's', 'r'),
 	('user_id', '', 'text', 's', 'r')
 	$$, 'functions have exactly these signatures');
@@ -216,7 +220,7 @@ SELECT is(count(*)::integer, 0, 'no function is SECURITY DEFINER')
 PREPARE rights AS
 	SELECT p.proname::text COLLATE "default", CASE a.grantee WHEN 0 THEN 'public' ELSE a.grantee::regrole::text END
 	FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-	WHERE p.pronamespace = 'realtime'::regnamespace AND a.grantee <> p.proowner
+	WHERE p.pronamespace = 'realtime'::regnamespace AND a.grantee <> p.proowner AND p.proname !~ '^(entry|typescript)_'
 	GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT results_eq('rights', $$VALUES
 	('access_all', 'public'),
@@ -237,6 +241,7 @@ SELECT results_eq('rights', $$VALUES
 	('channel', 'pg_database_owner'), ('channel', 'realtime_admin'),
 	('check', 'pg_database_owner'), ('check', 'realtime_admin'),
 	('clear_replay', 'pg_database_owner'), ('clear_replay', 'realtime_admin'),
+	('client_module', 'pg_database_owner'), ('client_module', 'realtime_admin'),
 	('connection_id', 'public'),
 	('consume', 'realtime_publisher'),
 	('context', 'public'),
@@ -283,6 +288,8 @@ SELECT results_eq('rights', $$VALUES
 	('mark_degraded', 'realtime_publisher'), ('mark_recovered', 'realtime_publisher'),
 	('metrics_text', 'pg_database_owner'), ('metrics_text', 'pg_monitor'), ('metrics_text', 'realtime_admin'),
 	('middleware', 'pg_database_owner'), ('middleware', 'realtime_admin'),
+	('module_entries', 'pg_database_owner'), ('module_entries', 'realtime_admin'),
+	('modules', 'pg_database_owner'), ('modules', 'realtime_admin'),
 	('next', 'public'),
 	('notify', 'realtime_publisher'),
 	('presence', 'pg_database_owner'), ('presence', 'realtime_admin'), ('presence', 'realtime_publisher'),
@@ -340,6 +347,7 @@ SELECT results_eq('rights', $$VALUES
 	('topic_name', 'public'),
 	('topic_piece', 'public'),
 	('topic_version', 'public'),
+	('typescript', 'pg_database_owner'), ('typescript', 'realtime_admin'),
 	('user_data', 'public'),
 	('user_id', 'public')
 	$$, 'functions are granted to nobody else');

@@ -1,0 +1,272 @@
+// What the server says of itself: modules that work, and types that the compiler of
+// TypeScript takes, and no others.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, before, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { createClient, limit, startServer, until, WebSocket } from './lib.mjs';
+import { schema } from './types_schema.mjs';
+import * as all from '../index.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+let server;
+
+before(async () => {
+	server = await startServer({ settings: { 'realtime.serve_modules': 'on' } });
+	await server.psql(schema);
+}, limit);
+after(() => server?.stop());
+
+async function get(path, headers) {
+	return server.request(`/realtime/live/${path}`, { headers });
+}
+
+const parsed = new Map();		// files of others
+
+// Errors of a program that consists of these files, beside the package's own types.
+function compile(files) {
+	const options = { strict: true, noEmit: true, module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022,
+		moduleResolution: ts.ModuleResolutionKind.Bundler, types: [], lib: ['lib.es2022.d.ts'], skipDefaultLibCheck: true };
+	const host = ts.createCompilerHost(options);
+	const { readFile, fileExists } = host;
+	const place = (name) => name.replace(/^\/made\//, '');
+
+	host.readFile = (name) => files[place(name)] ?? readFile(name);
+	host.fileExists = (name) => place(name) in files || fileExists(name);
+	host.getSourceFile = (name, target) => {
+		const text = host.readFile(name);
+
+		if (text === undefined || name.startsWith('/made/'))
+			return text === undefined ? undefined : ts.createSourceFile(name, text, target);
+		if (!parsed.has(name))
+			parsed.set(name, ts.createSourceFile(name, text, target));
+		return parsed.get(name);
+	};
+	host.resolveModuleNameLiterals = (literals) => literals.map(({ text }) => ({
+		resolvedModule: {
+			resolvedFileName: text === 'realtime-client' ? `${root}index.d.ts` : `/made/${text.replace('$live/', '')}.d.ts`,
+			extension: '.d.ts',
+		},
+	}));
+	const program = ts.createProgram(Object.keys(files).map((name) => `/made/${name}`), options, host);
+
+	return ts.getPreEmitDiagnostics(program).map((found) => {
+		const { line = 0 } = found.file?.getLineAndCharacterOfPosition(found.start ?? 0) ?? {};
+
+		return `${found.file?.fileName}:${line + 1}: ${ts.flattenDiagnosticMessageText(found.messageText, ' ')}`;
+	});
+}
+
+const uses = `
+import * as todo from '$live/todo';
+import * as board from '$live/board';
+import { purge } from '$live/todo/admin';
+import type { Int8, Numeric, Cursor, Person, Rpc, StreamFactory } from 'realtime-client';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+declare function same<A, B>(...equal: Equal<A, B> extends true ? [] : [never]): void;
+type Result<F> = F extends (...args: any[]) => Promise<infer T> ? T : never;
+type Value<F> = F extends StreamFactory<infer T, any> ? T : never;
+type Args<F> = F extends StreamFactory<any, infer T> ? T : F extends (...args: infer T) => any ? T : never;
+
+// rows
+declare const row: todo.Todo;
+same<typeof row.id, Int8>();
+same<typeof row.title, string>();
+same<typeof row.note, string | null>();
+same<typeof row.mood, 'sad' | 'so "so"' | 'happy' | null>();
+same<typeof row.tags, string[]>();
+same<(typeof row)['odd col'], Numeric | null>();
+same<typeof row.made, string>();
+same<keyof todo.Todo, 'id' | 'list' | 'title' | 'note' | 'mood' | 'tags' | 'odd col' | 'done' | 'made' | 'more'>();
+// @ts-expect-error there is no such column any more
+row.gone;
+
+// calls
+same<Args<typeof todo.add>, [list: number | null, title: string | null, note?: string | null, ...tags: string[]]>();
+same<Result<typeof todo.add>, todo.Todo>();
+same<Args<typeof todo.count>, [list: number]>();
+same<Result<typeof todo.count>, Int8>();
+same<Args<typeof todo.title>, [id: Int8 | bigint]>();
+same<Result<typeof todo.title>, string | null>();
+same<Result<typeof todo.clear>, void>();
+same<Result<typeof todo.all>, todo.Todo[]>();
+same<Result<typeof todo.stats>, { mood: todo.Mood | null; n: Int8; latest: string | null }[]>();
+same<Result<typeof todo.outs>, { b: number | null; c: string | null; d: string }>();
+same<Result<typeof todo.sums>, Numeric[] | null>();
+same<Result<typeof todo.mail>, string | null>();
+same<Result<typeof todo.moods>, (todo.Mood)[]>();
+same<Args<typeof todo.mail>, [address: string | null, title: string]>();
+todo.add(1, 'milk');
+todo.add(1, 'milk', null, 'a', 'b');
+todo.title(7n);
+todo.delete_(7);
+todo.move({ x: 1, label: 'here' }, [{ y: 7 }, {}]);
+todo.move(null);
+todo.echo({ any: ['thing'] });
+todo.odd_name(1), todo.odd_name_(1), todo._1st(1), todo.realtime_(1), todo.empty_(1), todo.__rpc_(1);
+purge(3);
+// @ts-expect-error a list is a number
+todo.add('one', 'milk');
+// @ts-expect-error the title is missing
+todo.add(1);
+// @ts-expect-error tags are texts
+todo.add(1, 'milk', null, 7);
+// @ts-expect-error STRICT functions take no null
+todo.count(null);
+// @ts-expect-error the domain takes no null
+todo.mail('a@b', null);
+// @ts-expect-error there is no such label
+const mood: todo.Mood = 'glad';
+// @ts-expect-error nothing is declared so
+todo.nothing();
+// @ts-expect-error it is in another module
+todo.purge(3);
+
+// streams
+same<Args<typeof todo.list>, [list: number | null]>();
+same<Value<typeof todo.list>, todo.Todo[]>();
+same<Value<typeof todo.sum>, Int8>();
+same<Value<typeof todo.latest>, any[]>();
+same<Value<typeof todo.shown>, any[]>();
+same<Args<typeof todo.typing>, [list: string | number, who: string | number]>();
+same<Value<typeof todo.log>, any[]>();
+same<Value<typeof todo.people>, Person[]>();
+same<Args<typeof todo.people>, [arg1: string | number]>();
+same<Value<typeof todo.found>, todo.Todo[]>();
+same<Args<typeof todo.titles>, [arg1: number | null]>();
+same<Value<typeof todo.titles>, todo.TitlesRow[]>();
+same<todo.TitlesRow, { id: Int8; title: string; name: string | null; who: string; bare: boolean; more: any }>();
+same<Value<typeof todo.pairs>, (todo.PairsRow & { _key: string })[]>();
+todo.list(1).subscribe((rows) => rows?.[0]?.title.length);
+// @ts-expect-error it may be null
+todo.list(1).subscribe((rows) => rows?.[0]?.note.length);
+// @ts-expect-error a list is a number
+todo.list('one');
+todo.add.createOptimistic(todo.list(1), (rows, [, title]) => [...rows, { ...row, title: title ?? '' }]);
+
+// rooms
+same<Value<typeof board.room.data>, board.Todo[]>();
+same<Value<typeof board.room.presence>, Person[]>();
+same<Value<typeof board.room.cursors>, Cursor[]>();
+same<Args<typeof board.room.pin>, [list: number | null, id: Int8 | bigint | null, at?: number | null]>();
+same<typeof board.room.pin, Rpc<[list: number | null, id: Int8 | bigint | null, at?: number | null], number>>();
+// @ts-expect-error there is no such action
+board.room.unpin(1);
+todo.empty.subscribe(() => {});
+`;
+
+it('has types that the compiler takes, and that say what comes', limit, async () => {
+	const files = { 'uses.ts': uses };
+
+	for (const name of ['todo', 'board', 'todo/admin'])
+		files[`${name}.d.ts`] = (await get(`${name}.d.ts`)).body;
+	assert.deepEqual(compile(files), []);
+	// the compiler is asked, indeed
+	assert.equal(compile({ ...files, 'uses.ts': uses.replaceAll('@ts-expect-error', '') }).length, uses.split('@ts-expect-error').length - 1);
+});
+
+it('has all of them in one file, too', limit, async () => {
+	const all = await server.psql('SELECT realtime.typescript()');
+
+	assert.deepEqual(all.match(/^declare module .*$/gm), ['todo', 'board', 'todo/admin'].sort().map((name) => `declare module "$live/${name}" {`));
+	assert.deepEqual(compile({ 'live.d.ts': all, 'uses.ts': uses.replaceAll("'$live/", "'$live/") }).filter((line) => !/\$live/.test(line)), []);
+});
+
+it('has comments for editors', limit, async () => {
+	const { body } = await get('todo.d.ts');
+
+	assert.match(body, /\/\*\* Something to do\. \*\/\nexport interface Todo \{/);
+	assert.match(body, /\t\/\*\*\n\t \* Whatever else\n\t \* there is to say \* \/ about it\.\n\t \*\/\n\tnote: string \| null;/);
+	assert.match(body, /\/\*\* Adds something to do\. \*\/\nexport const add:/);
+	assert.match(body, /\/\*\* With an @\. \*\/\nexport type Email = string;/);
+	assert.match((await get('board.d.ts')).body, /\t\/\*\* Pins it\. \*\/\n\treadonly pin:/);
+	// of two types with one name each has that of its schema
+	assert.match(body, /export interface AppPlace \{[^}]*todos: Todo\[\] \| null;\n\}\n/);
+	assert.match(body, /export interface ShopPlace/);
+});
+
+function imported(text) {
+	return `data:text/javascript,${encodeURIComponent(text)}`;
+}
+
+// The module as it is served, with a client of its own instead of the page's, which
+// has no end.
+async function load(name) {
+	const { body, status } = await get(`${name}.js`);
+	const [, names] = /import \{ (.*) \} from "\/realtime\/client\.js";/.exec(body);
+	const own = 'const { client } = globalThis;\n' +
+		'export const __rpc = (path) => client.rpc(path), __stream = (...how) => client.stream(...how), empty = client.empty;';
+
+	assert.equal(status, 200);
+	assert.ok(names.split(', ').every((made) => made in all), `${names} are there`);
+	return import(imported(body.replace('"/realtime/client.js"', JSON.stringify(imported(own)))));
+}
+
+it('has modules that work', limit, async (t) => {
+	const client = globalThis.client = createClient({ url: server.url, WebSocket });
+
+	client.empty = all.empty;
+	t.after(() => client.close());
+	const todo = await load('todo');
+	const board = await load('board');
+
+	const seen = [];
+	const leave = todo.list(1).subscribe((rows) => seen.push(rows));
+	await until(() => seen.at(-1)?.length === 0, 'an empty list');
+	const row = await todo.add(1, 'milk', 'of a cow', 'a', 'b');
+	await until(() => todo.list(1).current?.length === 1, 'the row');
+	assert.deepEqual(todo.list(1).current[0], row);
+	assert.deepEqual(Object.keys(row).sort(), ['done', 'id', 'list', 'made', 'mood', 'more', 'note', 'odd col', 'tags', 'title']);
+	assert.equal(await todo.count(1), 1);
+	assert.deepEqual(await todo.outs(7, 'x'), { b: 7, c: 'x', d: 'x' });
+	assert.equal(await todo.delete_(row.id), true);
+	assert.equal(await todo.odd_name(3), 3);
+	assert.equal(await board.room.pin(1, 2), 7);
+	const people = [];
+	const go = board.room.presence(1).subscribe((list) => people.push(list));
+	await until(() => people.at(-1)?.length === 1, 'somebody in the room');
+	assert.equal(todo.empty.current, undefined);
+	go();
+	leave();
+});
+
+it('is told apart by what it says', limit, async () => {
+	const { headers: { etag }, body } = await get('todo.js');
+
+	assert.equal((await get('todo.js', { 'if-none-match': etag })).status, 304);
+	assert.equal(body, await server.psql("SELECT realtime.client_module('todo')").then((text) => `${text}\n`));
+	await server.psql("COMMENT ON FUNCTION app.clear IS 'Clears a list.'");
+	assert.equal((await get('todo.js', { 'if-none-match': etag })).status, 304, 'a module has no comments');
+	await server.psql("SELECT realtime.rpc('todo/another', 'app.clear'::regproc)");
+	await until(async () => (await get('todo.js', { 'if-none-match': etag })).status === 200, 'a new module');
+	assert.match((await get('todo.js')).body, /export const another = /);
+	await server.psql("SELECT realtime.drop('todo/another')");
+	await until(async () => (await get('todo.js', { 'if-none-match': etag })).status === 304, 'the one of before');
+});
+
+it('is not there where nothing is declared, or if the address is another', limit, async () => {
+	for (const name of ['nothing.js', 'nothing.d.ts', 'todo/add.js'])
+		assert.deepEqual([(await get(name)).status, JSON.parse((await get(name)).body).code], [404, 'NOT_FOUND'], name);
+	for (const name of ['', 'todo', 'todo.ts', '.js', '.d.ts', 'a%20b.js', 'to%22do.js', '../client/x.js', `${'x'.repeat(300)}.js`])
+		assert.equal((await get(name)).status, 404, name);
+	assert.equal((await get('todo.js', { origin: 'https://other.example' })).status, 403);
+	assert.equal((await server.request('/realtime/live/todo.js', { method: 'POST' })).status, 405);
+	assert.equal((await get('todo.js', { authorization: 'Bearer nonsense' })).status, 200, 'it is the same for all');
+});
+
+it('is served only where the setting says so', limit, async () => {
+	const is = (value) => until(async () => (await get('todo.js')).status === value, `status ${value}`);
+
+	server.configure({ 'realtime.serve_modules': 'development' });
+	await server.reload();
+	await is(404);
+	server.configure({ 'realtime.mode': 'development' });
+	await server.reload();
+	await is(200);
+	server.configure({ 'realtime.serve_modules': 'off' });
+	await server.reload();
+	await is(404);
+	assert.match((await get('todo.js')).body, /realtime\.serve_modules/);
+});
