@@ -14,7 +14,7 @@ export class Calls {
 	#options;
 	#sent = new Map();			// by id
 	#waiting = [];				// parcels that nobody has taken yet
-	#prefix = Math.random().toString(36).slice(2, 6);
+	#prefix = Math.random().toString(36).slice(2, 10);	// another one in each tab
 	#lastId = 0;
 
 	// The highest position that an answer on this connection has named.

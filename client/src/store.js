@@ -3,21 +3,39 @@
 //	const stop = store.subscribe((value) => ...);	// at once, and when it changes
 import { guarded } from './errors.js';
 
+// fn, which is not called again as long as its arguments are the same: who
+// compares what it makes sees that nothing has changed.
+export function remembered(fn) {
+	let known;
+	let made;
+
+	return (...values) => {
+		if (!known?.every((value, i) => Object.is(value, values[i]))) {
+			made = fn(...values);
+			known = values;
+		}
+		return made;
+	};
+}
+
 export class Store {
 	#value;
 	#watchers = new Set();
 	#start;
+	#peek;
 	#stop;
 
 	// start(store) is called when somebody begins to watch, and what it returns
-	// when nobody does any more.
-	constructor(value, start) {
+	// when nobody does any more; peek() is what a value that is made of others
+	// would be, while nobody does.
+	constructor(value, start, peek) {
 		this.#value = value;
 		this.#start = start;
+		this.#peek = peek;
 	}
 
 	get current() {
-		return this.#value;
+		return this.#peek && !this.watched ? this.#peek() : this.#value;
 	}
 
 	get watched() {
@@ -67,11 +85,13 @@ export class Store {
 
 	// A store of what fn makes of each item; of no list it makes an empty one.
 	map(fn) {
-		return new Store([], (mapped) => this.subscribe((list) => {
+		const project = remembered((list) => {
 			if (list != null && !Array.isArray(list))
 				console.warn('realtime: map() of a value that is no list gives an empty one');
-			mapped.set(Array.isArray(list) ? list.map((item) => fn(item)) : []);
-		}));
+			return Array.isArray(list) ? list.map((item) => fn(item)) : [];
+		});
+
+		return new Store([], (mapped) => this.subscribe((list) => mapped.set(project(list))), () => project(this.current));
 	}
 }
 

@@ -70,7 +70,7 @@ export class Topics {
 	#connection;
 	#membership;
 	#topics = new Map();		// that are watched
-	#lastRef = 0;
+	#lastRef = Math.floor(Math.random() * 2 ** 40);	// others in each tab
 	#asked = [];				// names, in this turn
 
 	constructor(connection, membership) {

@@ -344,11 +344,13 @@ describe('stores', () => {
 		const store = new Store(1);
 		const seen = [];
 
+		const { reportError } = globalThis;
+
 		globalThis.reportError = (error) => reported.push(error.message);
 		store.subscribe((value) => { if (value === 2) throw new Error('mine'); });
 		store.subscribe((value) => seen.push(value));
 		store.set(2);
-		delete globalThis.reportError;
+		globalThis.reportError = reportError;
 		assert.deepEqual([seen, reported], [[1, 2], ['mine']]);
 	});
 
@@ -377,6 +379,24 @@ describe('stores', () => {
 		assert.deepEqual(list(when(a, false)), [undefined]);
 		assert.deepEqual(list(when(a, () => true)).at(-1), 6);
 		assert.equal(empty.current, undefined);
+	});
+
+	it('that are made of others are what they would be, while nobody looks', () => {
+		const [a, b, on] = [new Store(1), new Store([1, 2]), new Store(false)];
+		const foreign = { subscribe(run) { run(7); return () => {}; } };
+		let made = 0;
+		const pair = combine(a, b, foreign, (x, list, other) => { made++; return { x, list, other }; });
+		const doubled = b.map((n) => n * 2);
+
+		assert.deepEqual([pair.current, doubled.current], [{ x: 1, list: [1, 2], other: 7 }, [2, 4]]);
+		assert.equal(pair.current, pair.current);
+		assert.equal(made, 1);
+		const before = pair.current;
+		pair.subscribe((value) => assert.equal(value, before))();
+		a.set(2);
+		assert.equal(pair.current.x, 2);
+		assert.deepEqual([when(a, on).current, when(a, true).current, when(a, () => false).current], [undefined, 2, undefined]);
+		assert.equal(switched(on, (is) => is ? a : doubled).current, doubled.current);
 	});
 
 	it('are told together: who looks at two sees both as they are', () => {
