@@ -1,3 +1,5 @@
+import type { OfflineStore } from './offline.js';
+
 // The types of the package.  Arguments and results of calls are what the
 // database says; name them where you make the function or the store:
 //
@@ -10,7 +12,7 @@ export interface Readable<T> {
 }
 
 export declare class Store<T> implements Readable<T> {
-	constructor(value: T, start?: (store: Store<T>) => (() => void) | void);
+	constructor(value: T, start?: (store: Store<T>) => (() => void) | void, peek?: () => T);
 	readonly current: T;
 	readonly watched: boolean;
 	set(value: T): void;
@@ -19,6 +21,13 @@ export declare class Store<T> implements Readable<T> {
 	subscribe(run: (value: T) => void): () => void;
 	map<U>(fn: (item: T extends (infer Item)[] | null | undefined ? Item : unknown) => U): Store<U[]>;
 }
+
+/** What nobody may change from outside. */
+export declare function readable<T>(store: Store<T>): Readable<T>;
+
+/** JSON whose integers are never rounded: beyond 2^53 they are text, or bigint. */
+export declare function parse(text: string, bigint?: boolean): any;
+export declare function stringify(value: unknown): string;
 
 export interface Issue {
 	path: string[];
@@ -49,6 +58,8 @@ export interface OfflineCall {
 	readonly path: string;
 	readonly args: unknown[];
 	readonly queuedAt: number;
+	/** A page before this one has made it. */
+	readonly restored: boolean;
 }
 
 export interface Options {
@@ -72,7 +83,12 @@ export interface Options {
 		maxQueue?: number;
 		maxAge?: number;
 		replay?: 'sequential' | 'concurrent';
+		/** Whose calls they are: nobody else makes them. */
+		user?: string | number | null | (() => string | number | null | undefined);
+		/** Keeps them over a reload: see realtime-client/offline. */
+		store?: OfflineStore;
 		beforeReplay?(call: OfflineCall): boolean | void;
+		onReplay?(call: OfflineCall, data: unknown): void;
 		onReplayError?(call: OfflineCall, error: RealtimeError): void;
 	};
 	onConnect?(): void;

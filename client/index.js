@@ -2,7 +2,8 @@
 export { createClient } from './src/client.js';
 export { combine, empty, switched, when } from './src/derive.js';
 export { RealtimeError, RealtimeError as RpcError } from './src/errors.js';
+export { parse, stringify } from './src/json.js';
 export { MAX_OPTIMISTIC_QUEUE_DEPTH } from './src/layers.js';
 export * from './src/shared.js';
-export { Store } from './src/store.js';
+export { readable, Store } from './src/store.js';
 export { realtimeTransport } from './src/transport.js';

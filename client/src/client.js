@@ -70,6 +70,7 @@ class Client {
 	// Other options, from now on; those of a connection from the next one on.
 	configure(options) {
 		Object.assign(this.#options, options);
+		this.#rpcs.configured();
 	}
 
 	// A function that calls what is declared under the path.
@@ -134,6 +135,7 @@ class Client {
 	// As somebody else, or nobody: what was seen before is forgotten.
 	become(token) {
 		this.#connection.token = token;
+		this.#rpcs.forgetAll();
 		this.#connection.restart();
 		this.#hub.forgetAll();
 		this.#streams.forgetAll();

@@ -1,7 +1,12 @@
 // offline.js - calls that are made while there is no connection, for later.
-import { guarded, RealtimeError } from './errors.js';
+//
+// With a store (see ../offline.js) they are kept there as well, until they have
+// been answered; it gives those that a page has left behind to the next one.
+import { guarded, RealtimeError, report } from './errors.js';
 
 const together = 10;			// at a time, with replay: 'concurrent'
+const refusals = 5;				// that may pass
+const passing = new Set(['OVERLOADED', 'SERVICE_UNAVAILABLE', 'RATE_LIMITED']);		// it was not run
 
 export class OfflineQueue {
 	#connection;
@@ -9,15 +14,20 @@ export class OfflineQueue {
 	#options;
 	#queue = [];
 	#senders = 0;				// at work
+	#claims = 0;				// likewise
 
 	constructor(connection, calls, options) {
 		this.#connection = connection;
 		this.#calls = calls;
 		this.#options = options;
 		connection.listen({
-			opened: () => this.#replay(),
+			opened: () => {
+				this.#replay();
+				this.claim();
+			},
 			lost: (isFinal) => isFinal && this.#refuseAll(),
 		});
+		this.claim();
 	}
 
 	get #isOn() {
@@ -28,20 +38,40 @@ export class OfflineQueue {
 		return { maxQueue: 100, maxAge: Infinity, replay: 'sequential', ...this.#options.offline };
 	}
 
+	get #store() {
+		return this.#isOn ? this.#options.offline.store : undefined;
+	}
+
+	// Whose calls these are: nobody else's are made by him.
+	get #user() {
+		const { store, user = store?.user } = this.#how;
+
+		return (typeof user === 'function' ? user() : user) ?? null;
+	}
+
 	// Calls have to wait here: nobody would take them, or others wait already.
 	wants() {
 		const { isOver, isOpen, isPossible } = this.#connection;
 
-		return this.#isOn && isPossible && !isOver && (!isOpen || this.#senders > 0);
+		return this.#isOn && isPossible && !isOver && (!isOpen || this.#senders > 0 || this.#claims > 0);
 	}
 
 	// Resolves to the reply, whenever that comes.
 	add(members, timeout) {
 		return new Promise((resolve, reject) => {
-			this.#queue.push({ members, timeout, resolve, reject, path: members.rpc, args: members.args, queuedAt: Date.now() });
+			const call = {
+				members, timeout, resolve, reject, path: members.rpc, args: members.args,
+				queuedAt: Date.now(), user: this.#user, restored: false,
+			};
+
+			this.#queue.push(call);
+			this.#keep(call);
 			if (this.#queue.length > this.#how.maxQueue)
-				this.#queue.shift().reject(new RealtimeError('QUEUE_FULL', 'Too many calls wait for a connection.'));
-			this.#connection.connect();
+				this.#drop(this.#queue.shift(), new RealtimeError('QUEUE_FULL', 'Too many calls wait for a connection.'));
+			if (this.#connection.isOpen)
+				this.#replay();
+			else
+				this.#connection.connect();
 		});
 	}
 
@@ -52,39 +82,141 @@ export class OfflineQueue {
 			this.#connection.failure.current?.code !== 1009;
 	}
 
+	// For who is somebody else now.  What is kept waits for its user.
+	forgetAll() {
+		const calls = this.#queue.splice(0);
+
+		for (const call of calls.filter(({ kept }) => !kept))
+			call.reject(new RealtimeError('STALE', 'Somebody else has made the call.'));
+		this.#queue.push(...calls.filter(({ kept }) => kept));
+	}
+
 	#refuseAll() {
 		for (const call of this.#queue.splice(0))
 			call.reject(new RealtimeError('CONNECTION_CLOSED', 'The connection is closed for good.'));
+		this.#store?.release();
 	}
+
+	// ---- what is kept ----------------------------------------------------
+
+	#keep(call) {
+		call.kept = this.#store?.put(call).catch((error) => {
+			call.kept = undefined;
+			report(error);
+		});
+	}
+
+	// It is over.
+	#forget(call) {
+		if (call.kept)
+			this.#store?.remove(call).catch(report);
+	}
+
+	#drop(call, error) {
+		call.reject(error);
+		this.#forget(call);
+	}
+
+	// Takes what pages have left behind.  Nothing is sent meanwhile that belongs
+	// behind it.
+	async claim() {
+		const store = this.#store;
+
+		if (!store || !this.#connection.isPossible || this.#connection.isOver)
+			return;
+		this.#claims++;
+		store.onOrphans = () => this.claim();
+		try {
+			this.#take(await store.claim(this.#user));
+		} catch (error) {
+			report(error);
+		}
+		this.#claims--;
+		this.#replay();
+	}
+
+	#take(calls) {
+		for (const { members, ...call } of calls) {
+			this.#queue.push({
+				...call, members, path: members.rpc, args: members.args, restored: true, kept: true,
+				resolve() {}, reject() {},
+			});
+		}
+		this.#queue.sort((a, b) => a.queuedAt - b.queuedAt);
+		if (calls.length > 0)
+			this.#connection.connect();
+	}
+
+	// ---- when there is a connection again --------------------------------
 
 	#replay() {
 		const most = this.#how.replay === 'sequential' ? 1 : together;
 
-		for (let i = this.#senders; i < most; i++)
+		for (let i = this.#senders; i < most && this.#claims === 0; i++)
 			this.#send();
 	}
 
 	async #send() {
 		this.#senders++;
-		while (this.#queue.length > 0 && this.#connection.isOpen)
-			await this.#repeat(this.#queue.shift());
+		for (let call; this.#connection.isOpen && (call = this.#next());)
+			await this.#repeat(call);
 		this.#senders--;
+	}
+
+	#next() {
+		const user = this.#user;
+		const at = this.#queue.findIndex((call) => call.user === user);
+
+		return at < 0 ? undefined : this.#queue.splice(at, 1)[0];
 	}
 
 	async #repeat(call) {
 		try {
-			if (this.#isWanted(call))
-				call.resolve(await this.#calls.ask(call.members, call.timeout));
+			if (!this.#isWanted(call) || !await this.#mark(call))
+				return;
+			const reply = await this.#calls.ask(call.members, call.timeout);
+
+			this.#forget(call);
+			call.resolve(reply);
+			guarded(() => this.#how.onReplay?.(call, reply.data));
 		} catch (error) {
-			if (this.mayRepeat(call.members, error))
-				this.#queue.unshift(call);
-			else
-				this.#refuse(call, error);
+			await this.#failed(call, error);
 		}
 	}
 
+	async #failed(call, error) {
+		const isPassing = passing.has(error.code) && (call.refusals = (call.refusals ?? 0) + 1) < refusals;
+
+		if (!isPassing && !this.mayRepeat(call.members, error))
+			return this.#refuse(call, error);
+		call.sent = false;
+		this.#queue.unshift(call);
+		if (isPassing)
+			await new Promise((resolve) => setTimeout(resolve, this.#options.delay(call.refusals)));
+	}
+
+	// What has no key is sent once: a page that comes behind this one must know
+	// that it was.
+	async #mark(call) {
+		if (!call.kept || call.members.idempotencyKey !== undefined)
+			return true;
+		if (call.sent)
+			throw new RealtimeError('DISCONNECTED', 'The page has ended while the call was under way.');
+		call.sent = true;
+		await this.#store?.put(call).catch(report);
+		if (this.#connection.isOpen)
+			return true;
+		call.sent = false;
+		this.#queue.unshift(call);
+		return false;
+	}
+
+	// What is kept outlives the client.
 	#refuse(call, error) {
-		call.reject(error);
+		if (error.code === 'CONNECTION_CLOSED')
+			call.reject(error);
+		else
+			this.#drop(call, error);
 		guarded(() => this.#how.onReplayError?.(call, error));
 	}
 
@@ -93,7 +225,7 @@ export class OfflineQueue {
 
 		if (!isStale && this.#how.beforeReplay?.(call) !== false)
 			return true;
-		call.reject(new RealtimeError('STALE', isStale ? 'The call has waited for too long.' : 'The call is not wanted any more.'));
+		this.#drop(call, new RealtimeError('STALE', isStale ? 'The call has waited for too long.' : 'The call is not wanted any more.'));
 		return false;
 	}
 }

@@ -21,6 +21,15 @@ export class Rpcs {
 		this.#queue = new OfflineQueue(connection, calls, options);
 	}
 
+	// Others than before, or somebody else from now on.
+	configured() {
+		this.#queue.claim();
+	}
+
+	forgetAll() {
+		this.#queue.forgetAll();
+	}
+
 	// A function that calls what is declared under the path.
 	of(path) {
 		const rpc = (...args) => this.#collected ? this.#call(path, args) : this.#once(path, args);

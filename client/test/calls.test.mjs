@@ -125,7 +125,7 @@ describe('a call', () => {
 	it('brings a lost connection back', limit, async () => {
 		await connected({ delay: (attempt) => attempt === 0 ? 10 : 3600000 });
 		way.shut();
-		await until(() => client.failure.current && client.status.current === 'disconnected' && way.connections === 0, 'a failure');
+		await until(async () => client.failure.current && client.status.current === 'disconnected' && await way.count() === 0, 'a failure');
 		way.open();
 		await until(() => client.rpc('app/echo').fresh(1).then(() => true, () => false), 'a call');
 	});

@@ -265,9 +265,13 @@ describe('who is on it', () => {
 
 	it('asks over HTTP before, if it is told to', limit, async () => {
 		const client = made.client(server.url, { auth: true });
-		const nowhere = made.client(server.url, { auth: '/nowhere' });
 
 		assert.equal(await client.rpc('app/me')(), 'nobody');
+	});
+
+	it('and takes a refusal there for good', limit, async () => {
+		const nowhere = made.client(server.url, { auth: '/nowhere' });
+
 		nowhere.connect();
 		await isStatus(nowhere, 'failed');
 		assert.deepEqual([nowhere.failure.current.kind, nowhere.failure.current.class], ['auth-preflight', 'AUTH']);

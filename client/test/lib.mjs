@@ -1,9 +1,6 @@
 // lib.mjs - clients of a private server, and a way between them that can be cut.
-import crypto from 'node:crypto';
-import { once } from 'node:events';
-import net from 'node:net';
 import { createClient } from '../index.js';
-import { patience, startServer, until, WebSocket } from '../../test/node/lib.mjs';
+import { patience, sign, startServer, until, Way, WebSocket } from './node.mjs';
 
 export { createClient, patience, startServer, until, WebSocket };
 
@@ -11,83 +8,10 @@ export const limit = { timeout: 300000 };
 export const secret = 'a secret of more than thirty-two bytes, as it should be';
 
 export function token(claims) {
-	const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+	const part = (value) => btoa(JSON.stringify(value)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 	const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
 
-	return `${text}.${crypto.createHmac('sha256', secret).update(text).digest('base64url')}`;
-}
-
-// A way to a port that can be cut, closed and watched.
-export class Way {
-	#pairs = new Set();
-	isOpen = true;
-
-	static async to(port) {
-		const way = new Way();
-
-		way.server = net.createServer((client) => way.#join(client, port));
-		way.server.listen(0, '127.0.0.1');
-		await once(way.server, 'listening');
-		way.url = `ws://127.0.0.1:${way.server.address().port}/ws`;
-		return way;
-	}
-
-	#join(client, port) {
-		if (!this.isOpen) {
-			client.destroy();
-			return;
-		}
-		const server = net.connect(port, '127.0.0.1');
-		const pair = { client, server };
-
-		this.#pairs.add(pair);
-		for (const [from, to] of [[client, server], [server, client]]) {
-			from.on('error', () => {});
-			from.on('data', (data) => to.write(data));
-			from.on('close', () => {
-				this.#pairs.delete(pair);
-				to.destroy();
-			});
-		}
-	}
-
-	get connections() {
-		return this.#pairs.size;
-	}
-
-	// Ends all connections without a word of WebSocket.
-	cut() {
-		for (const { client, server } of this.#pairs) {
-			client.destroy();
-			server.destroy();
-		}
-	}
-
-	// Lets nothing of the server through until resume() is called.
-	hold() {
-		for (const { server } of this.#pairs)
-			server.pause();
-	}
-
-	resume() {
-		for (const { server } of this.#pairs)
-			server.resume();
-	}
-
-	// Cut, and nobody comes through until it is opened.
-	shut() {
-		this.isOpen = false;
-		this.cut();
-	}
-
-	open() {
-		this.isOpen = true;
-	}
-
-	stop() {
-		this.shut();
-		this.server.close();
-	}
+	return `${text}.${sign(text, secret)}`;
 }
 
 // All that a test has made, to be ended behind it.
@@ -184,5 +108,9 @@ export function scripted() {
 	return script;
 }
 
-// Lets all that is due be done.
-export const turn = () => new Promise((resolve) => setTimeout(resolve, 1));
+// Lets all that is due be done; in a browser those who watch are told by a frame.
+export const turn = () => new Promise((resolve) => {
+	const wait = globalThis.requestAnimationFrame ?? ((run) => run());
+
+	wait(() => setTimeout(resolve, 1));
+});

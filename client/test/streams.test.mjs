@@ -192,6 +192,7 @@ describe('a stream', () => {
 		const store = client.stream('app/items')('berlin');
 		const seen = await follow(store);
 
+		await shows(seen, (rows) => rows?.length === 1);
 		client.close();
 		assert.deepEqual([store.error.current.code, store.status.current], ['CONNECTION_CLOSED', 'error']);
 		assert.equal(seen.last.length, 1);

@@ -109,19 +109,21 @@ class Browser {
 		});
 	}
 
-	// Opens a page in a context of its own: no cookie or storage is shared.
-	async open(url) {
-		const { browserContextId } = await this.command('Target.createBrowserContext');
+	// Opens a page in a context of its own: no cookie or storage is shared; or in
+	// that of another page, as one more tab.
+	async open(url, { beside } = {}) {
+		const browserContextId = beside?.contextId ?? (await this.command('Target.createBrowserContext')).browserContextId;
 		const { targetId } = await this.command('Target.createTarget',
 			{ url: 'about:blank', browserContextId });
 		const { sessionId } = await this.command('Target.attachToTarget',
 			{ targetId, flatten: true });
-		const page = new Page(this, sessionId);
+		const page = new Page(this, sessionId, targetId, browserContextId);
 
 		this.pages.set(sessionId, page);
 		await page.command('Page.enable');
 		await page.command('Runtime.enable');
 		await page.command('Log.enable');
+		await page.command('Inspector.enable');
 		await page.go(url);
 		return page;
 	}
@@ -143,9 +145,11 @@ class Browser {
 }
 
 class Page {
-	constructor(browser, sessionId) {
+	constructor(browser, sessionId, targetId, contextId) {
 		this.browser = browser;
 		this.sessionId = sessionId;
+		this.targetId = targetId;
+		this.contextId = contextId;
 		this.errors = [];		// exceptions and errors in the console
 	}
 
@@ -160,6 +164,8 @@ class Page {
 			this.errors.push(`${params.entry.text} ${params.entry.url ?? ''}`);
 		else if (method === 'Page.loadEventFired')
 			this.loaded?.();
+		else if (method === 'Inspector.targetCrashed')
+			this.crashed?.();
 	}
 
 	async go(url) {
@@ -169,6 +175,25 @@ class Page {
 		if (errorText)
 			throw new Error(`${url}: ${errorText}`);
 		await loaded;
+	}
+
+	// As if the user had closed the tab.
+	async close() {
+		await this.browser.command('Target.closeTarget', { targetId: this.targetId });
+		this.browser.pages.delete(this.sessionId);
+	}
+
+	// Its process ends at once; nothing in it is told.
+	crash() {
+		const crashed = new Promise((resolve) => { this.crashed = resolve; });
+
+		this.command('Page.crash').catch(() => {});
+		return crashed;
+	}
+
+	// What the browser does with tabs that nobody has looked at for long.
+	freeze(isFrozen) {
+		return this.command('Page.setWebLifecycleState', { state: isFrozen ? 'frozen' : 'active' });
 	}
 
 	// The value of a JavaScript expression in the page.

@@ -1,0 +1,239 @@
+// offline.js - keeps the calls that wait for a connection in IndexedDB, so that
+// neither a reload nor a crash loses them.
+//
+//	const store = createOfflineStore({ user: () => session.userId });
+//	const client = createClient({ offline: { queue: true, store } });
+//	store.kept.subscribe((calls) => show(`${calls.length} changes are kept on this device`));
+//
+// A call is a row with the page that it belongs to, which makes it.  A page holds
+// a lock for as long as it lives, and the browser takes that back however the
+// page ends: whoever finds it free takes the calls of that page over, one page at
+// a time.  So no two pages make the same call.
+import { parse, readable, Store, stringify } from './index.js';
+
+const patience = 5000;			// milliseconds for what the browser has to do
+const table = 'calls';
+
+export function createOfflineStore(options) {
+	return new OfflineStore(options);
+}
+
+class OfflineStore {
+	#name;
+	#keep;
+	#indexedDB;
+	#locks;
+	#page = newId();
+	#last = 0;
+	#held = new Map();			// id -> the row of a call that the client knows
+	#written = new Set();		// of these, the ids of those that are on the disk
+	#kept = new Store([]);
+	#watched = new Set();		// pages whose end is waited for
+	#alive;
+	#database;
+	#settled = Promise.resolve();
+
+	// Told that there may be calls to take over.
+	onOrphans = () => {};
+
+	// user: whose calls they are, a text or null for nobody, or a function that
+	// returns it.  There is no default: a call must not be made by somebody else.
+	constructor({ user, name = 'realtime', keep = 30 * 86400000, indexedDB = globalThis.indexedDB, locks = globalThis.navigator?.locks } = {}) {
+		if (user === undefined)
+			throw new TypeError('createOfflineStore: say whose calls these are: user, a text, null for nobody, or a function');
+		this.user = user;
+		this.#name = `${name}-offline`;
+		this.#keep = keep;
+		this.#indexedDB = indexedDB;
+		this.#locks = locks;
+		this.kept = readable(this.#kept);
+	}
+
+	// Neither is there on a server, nor in a page that came without TLS.
+	get isPossible() {
+		return this.#indexedDB !== undefined && this.#locks !== undefined;
+	}
+
+	// Resolves when all that has been asked so far is on the disk.
+	settled() {
+		return this.#settled;
+	}
+
+	// ---- what the client asks --------------------------------------------
+
+	async put(call) {
+		const { members, queuedAt, user, sent = false } = call;
+		const row = {
+			id: call.id ??= newId(), page: this.#page, number: call.number ??= ++this.#last,
+			members: stringify(members), queuedAt, user: user ?? null, sent,
+		};
+
+		this.#held.set(row.id, row);
+		await this.#write([row]);
+		if (this.#held.has(row.id))
+			this.#tell(() => this.#written.add(row.id));
+	}
+
+	async remove({ id }) {
+		this.#held.delete(id);
+		this.#tell(() => this.#written.delete(id));
+		await this.#change((rows) => rows.delete(id));
+	}
+
+	// The client is closed: another one may take them.
+	release() {
+		this.#held.clear();
+		this.#tell(() => this.#written.clear());
+	}
+
+	// Takes the calls of the user that nobody has, in their order.
+	async claim(user) {
+		if (!this.isPossible)
+			return [];
+		await this.#live();
+		return this.#locks.request(`${this.#name}:claim`, { signal: AbortSignal.timeout(patience) }, () => this.#claim(user ?? null));
+	}
+
+	async #claim(user) {
+		const rows = await this.#all();
+		const gone = await this.#gone(rows);
+		const isFree = ({ id, page }) => page === this.#page ? !this.#held.has(id) : gone.has(page);
+		const isOld = ({ queuedAt }) => Date.now() - queuedAt > this.#keep;
+		const free = rows.filter(isFree);
+		const mine = free.filter((row) => row.user === user && !isOld(row)).sort(inOrder)
+			.map((row) => ({ ...row, page: this.#page, number: ++this.#last }));
+
+		await this.#change((all) => free.filter(isOld).forEach(({ id }) => all.delete(id)));
+		await this.#write(mine);
+		for (const row of mine)
+			this.#held.set(row.id, row);
+		this.#tell(() => mine.forEach(({ id }) => this.#written.add(id)));
+		return mine.map(callOf);
+	}
+
+	// ---- pages -----------------------------------------------------------
+
+	#lockOf(page) {
+		return `${this.#name}:page:${page}`;
+	}
+
+	// Resolves when this page's lock is held.
+	#live() {
+		this.#alive ??= new Promise((resolve, reject) => {
+			this.#locks.request(this.#lockOf(this.#page), () => {
+				resolve();
+				return new Promise(() => {});	// until the page ends
+			}).catch(reject);
+		});
+		return this.#alive;
+	}
+
+	// Of the pages that rows belong to, those that have ended.
+	async #gone(rows) {
+		const gone = new Set();
+
+		for (const page of new Set(rows.map((row) => row.page))) {
+			if (page === this.#page)
+				continue;
+			if (await this.#locks.request(this.#lockOf(page), { ifAvailable: true }, (lock) => lock !== null))
+				gone.add(page);
+			else
+				this.#watch(page);
+		}
+		return gone;
+	}
+
+	// A page that has calls and lives may end before it has made them.
+	async #watch(page) {
+		if (this.#watched.has(page))
+			return;
+		this.#watched.add(page);
+		await this.#locks.request(this.#lockOf(page), () => {});
+		this.#watched.delete(page);
+		this.onOrphans();
+	}
+
+	#tell(change) {
+		change();
+		this.#kept.set([...this.#held.values()].filter(({ id }) => this.#written.has(id)).sort(inOrder).map(({ members, queuedAt }) => {
+			const { rpc: path, args } = parse(members);
+			return { path, args, queuedAt };
+		}));
+	}
+
+	// ---- the database ----------------------------------------------------
+
+	#open() {
+		this.#database ??= within(patience, new Promise((resolve, reject) => {
+			const request = this.#indexedDB.open(this.#name, 1);
+
+			request.onupgradeneeded = () => request.result.createObjectStore(table, { keyPath: 'id' });
+			request.onsuccess = () => resolve(request.result);
+			request.onerror = () => reject(request.error);
+		})).then((database) => {
+			// a later version of this file, or the user who empties the browser's data
+			database.onversionchange = () => database.close();
+			database.onclose = () => { this.#database = undefined; };
+			return database;
+		}, (error) => {
+			this.#database = undefined;
+			throw error;
+		});
+		return this.#database;
+	}
+
+	#write(rows) {
+		return this.#change((all) => rows.forEach((row) => all.put(row)));
+	}
+
+	async #all() {
+		const database = await this.#open();
+		const request = database.transaction(table).objectStore(table).getAll();
+
+		return done(request, () => request.result, 'onsuccess');
+	}
+
+	// One after the other, and it is there when it has ended.
+	#change(fn) {
+		if (!this.isPossible)
+			return Promise.reject(new Error('Calls are not kept: IndexedDB and locks want https, or localhost.'));
+		const changed = this.#settled.then(() => this.#live()).then(() => this.#open()).then((database) => {
+			const transaction = database.transaction(table, 'readwrite', { durability: 'strict' });
+
+			fn(transaction.objectStore(table));
+			return done(transaction, () => undefined, 'oncomplete');
+		});
+
+		this.#settled = changed.catch(() => {});
+		return changed;
+	}
+}
+
+function newId() {
+	return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+}
+
+// By the time at which they were made; the clock may have stood still.
+function inOrder(a, b) {
+	return a.queuedAt - b.queuedAt || a.number - b.number;
+}
+
+function callOf({ id, number, members, queuedAt, user, sent }) {
+	return { id, number, members: parse(members, true), queuedAt, user, sent };
+}
+
+function done(request, value, event) {
+	return within(patience, new Promise((resolve, reject) => {
+		request[event] = () => resolve(value());
+		request.onerror = request.onabort = () => reject(request.error ?? new Error('It could not be kept.'));
+	}));
+}
+
+function within(ms, promise) {
+	let timer;
+	const late = new Promise((resolve, reject) => {
+		timer = setTimeout(() => reject(new Error('The browser\'s database does not answer.')), ms);
+	});
+
+	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,177 @@
+// Calls that wait for a connection: whose they are, what a store keeps of them, what
+// a server that is not ready does to them.  The store of a browser itself is tested
+// in test/browser/offline.test.mjs.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { createClient } from '../index.js';
+import { createOfflineStore } from '../offline.js';
+import { scripted, turn, until } from './lib.mjs';
+
+let script;
+let client;
+
+function begin(offline, options = {}) {
+	script = scripted();
+	client = createClient({ url: 'ws://nowhere', WebSocket: script.WebSocket, delay: () => 1, offline: { queue: true, ...offline }, ...options });
+	return client;
+}
+afterEach(() => client.close());
+
+// What is kept lies in a list; a page that comes behind gets the same one.
+class Kept {
+	constructor(list = [], user = 'ann') {
+		Object.assign(this, { list, user, log: [], last: 0, held: new Set() });
+	}
+
+	async put(call) {
+		call.id ??= `id${++this.last}`;
+		this.held.add(call.id);
+		this.log.push(`${call.sent ? 'sent' : 'put'} ${call.members.args[0]}`);
+		this.list = [...this.list.filter(({ id }) => id !== call.id), { ...call }];
+	}
+
+	async remove({ id, members }) {
+		this.log.push(`remove ${members.args[0]}`);
+		this.list = this.list.filter((call) => call.id !== id);
+	}
+
+	async claim(user) {
+		this.log.push(`claim ${user}`);
+		const mine = this.list.filter((call) => call.user === user && !this.held.has(call.id));
+
+		mine.forEach(({ id }) => this.held.add(id));
+		return mine.map(({ id, members, queuedAt, user: whose, sent }) => ({ id, members, queuedAt, user: whose, sent }));
+	}
+
+	release() { this.log.push('release'); }
+}
+
+const texts = () => script.sent.filter((frame) => frame.rpc).map((frame) => frame.args[0]);
+const answerAll = async (n) => {
+	for (let i = 0; i < n; i++) {
+		await until(() => texts().length > i, 'a call');
+		script.answer('a/b', i);
+		await turn();
+	}
+};
+
+describe('calls that wait', () => {
+	it('are nobody else\'s', async () => {
+		let user = 'ann';
+		begin({ user: () => user });
+		const call = client.rpc('a/b')('ann');
+
+		user = 'bob';
+		await until(() => client.status.current === 'open', 'a connection');
+		const own = client.rpc('a/b').fresh('bob');
+		await turn();
+		assert.deepEqual(texts(), ['bob']);
+		script.answer('a/b', 1);
+		await own;
+		user = 'ann';
+		script.break();
+		await answerAll(2);
+		assert.equal(await call, 1);
+		assert.deepEqual(texts(), ['bob', 'ann']);
+	});
+
+	it('are refused when their user has gone, and nobody has kept them', async () => {
+		begin();
+		const call = client.rpc('a/b')('ann');
+
+		client.become('other');
+		await assert.rejects(call, { code: 'STALE' });
+		await until(() => client.status.current === 'open', 'a connection');
+		await turn();
+		assert.deepEqual(texts(), []);
+	});
+
+	it('are tried again when the server is not ready, and not for ever', async () => {
+		const failed = [];
+		begin({ onReplayError: (call, error) => failed.push([call.args[0], error.code]) });
+		const [first, second] = [client.rpc('a/b')('x'), client.rpc('a/b')('y')];
+
+		for (let i = 1; i <= 5; i++) {
+			await until(() => texts().length === i, 'the call');
+			script.refuse('a/b', 'SERVICE_UNAVAILABLE');
+		}
+		await assert.rejects(first, { code: 'SERVICE_UNAVAILABLE' });
+		await until(() => texts().length === 6, 'the other one');
+		script.answer('a/b', 'done');
+		assert.equal(await second, 'done');
+		assert.deepEqual([texts(), failed], [['x', 'x', 'x', 'x', 'x', 'y'], [['x', 'SERVICE_UNAVAILABLE']]]);
+	});
+});
+
+describe('a store', () => {
+	it('has a call until it is answered, and says which has been sent', async () => {
+		const store = new Kept();
+		begin({ store });
+		const calls = [client.rpc('a/b')('one'), client.rpc('a/b').with({ idempotencyKey: 'k' })('two')];
+
+		await answerAll(2);
+		await Promise.all(calls);
+		await turn();
+		assert.deepEqual(store.log.filter((line) => !line.startsWith('claim')), ['put one', 'put two', 'sent one', 'remove one', 'remove two']);
+		assert.deepEqual(store.list, []);
+	});
+
+	it('gives what was left to the next page, in front of what that does', async () => {
+		const members = (text, key) => ({ rpc: 'a/b', args: [text], ...key && { idempotencyKey: key } });
+		const store = new Kept([
+			{ id: '1', members: members('left', 'k1'), queuedAt: 1, user: 'ann', sent: false },
+			{ id: '2', members: members('under way'), queuedAt: 2, user: 'ann', sent: true },
+			{ id: '3', members: members('other', 'k3'), queuedAt: 3, user: 'bob', sent: false },
+		]);
+		const [replayed, failed] = [[], []];
+		begin({ store, onReplay: (call, data) => replayed.push([call.args[0], call.restored, data]), onReplayError: (call, error) => failed.push([call.args[0], error.code]) });
+		const own = client.rpc('a/b')('own');
+
+		await answerAll(2);
+		assert.equal(await own, 1);
+		assert.deepEqual(texts(), ['left', 'own']);
+		assert.equal(script.sent.find((frame) => frame.rpc).idempotencyKey, 'k1');
+		assert.deepEqual(replayed, [['left', true, 0], ['own', false, 1]]);
+		assert.deepEqual(failed, [['under way', 'DISCONNECTED']]);
+	});
+
+	it('keeps what its user comes back for', async () => {
+		const store = new Kept();
+		let user = 'ann';
+		begin({ store, user: () => user });
+		const call = client.rpc('a/b')('kept');
+
+		user = 'bob';
+		client.become('bob');
+		await until(() => client.status.current === 'open', 'a connection');
+		await turn();
+		assert.deepEqual(texts(), []);
+		user = 'ann';
+		client.become('ann');
+		await answerAll(1);
+		assert.equal(await call, 0);
+	});
+
+	it('that fails does not keep calls from being made', async () => {
+		const { reportError } = globalThis;
+		const reported = [];
+
+		globalThis.reportError = (error) => reported.push(error.message);
+		const store = Object.assign(new Kept(), { put: async () => { throw new Error('full'); }, claim: async () => { throw new Error('locked'); } });
+		begin({ store });
+		const call = client.rpc('a/b')('x');
+		await answerAll(1);
+		assert.equal(await call, 0);
+		globalThis.reportError = reportError;
+		assert.ok(reported.includes('full') && reported.includes('locked'));
+	});
+
+	it('has to know whose calls it keeps, and does without a browser what it can', async () => {
+		begin();
+		assert.throws(() => createOfflineStore(), TypeError);
+		const store = createOfflineStore({ user: null, indexedDB: undefined, locks: undefined });
+		assert.equal(store.isPossible, false);
+		assert.deepEqual(await store.claim(null), []);
+		await assert.rejects(store.put({ members: {} }), /https/);
+	});
+});
