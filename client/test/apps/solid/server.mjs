@@ -1,0 +1,4 @@
+import { createComponent, renderToString } from 'solid-js/web';
+import { App } from './app.mjs';
+
+export const render = async (todos) => renderToString(() => createComponent(App, { todos }));
