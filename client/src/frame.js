@@ -51,6 +51,10 @@ export class Frame {
 		this.#holds.set(store, setTimeout(() => this.release(store), held));
 	}
 
+	isHeld(store) {
+		return this.#holds.has(store);
+	}
+
 	release(store) {
 		clearTimeout(this.#holds.get(store));
 		this.#holds.delete(store);

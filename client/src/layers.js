@@ -17,7 +17,7 @@ function shallow(value) {
 }
 
 // A change is {event, data}, or a function that makes a new value of a copy.
-function applyChange(value, change) {
+export function applyChange(value, change) {
 	if (typeof change === 'function')
 		value.load(change(shallow(value.snapshot())));
 	else
@@ -56,15 +56,11 @@ export class Layers {
 	}
 
 	remove(layer) {
-		const at = this.#list.indexOf(layer);
-
-		if (at >= 0)
-			this.#list.splice(at, 1);
-		return this.#sweep() || at >= 0;
+		return [...this.#keep((one) => one !== layer), ...this.#sweep()];
 	}
 
 	// The call has succeeded, and the server's rows contain it from a position on;
-	// Infinity: when they have been loaded.
+	// Infinity: when they have been loaded.  Like others, returns those that go by it.
 	confirm(layer, position) {
 		layer.pending = false;
 		layer.position = position;
@@ -108,10 +104,10 @@ export class Layers {
 	}
 
 	#keep(condition) {
-		const before = this.#list.length;
+		const before = this.#list;
 
-		this.#list = this.#list.filter(condition);
-		return this.#list.length < before;
+		this.#list = before.filter(condition);
+		return before.filter((layer) => !this.#list.includes(layer));
 	}
 
 	// A copy of the value with all layers on top.

@@ -4,6 +4,7 @@
 //	load(data)				is this from now on
 //	apply(event, data, after)	follows an event: 'new' if something has come by it
 //	amend(event, data)		likewise for what is only shown in advance
+//	without(data)			a copy that does not have what has come by an event
 //	concerns(change, event)	whether the event may be what the change has hoped for
 //	append(data, first)		has some more, from another page
 //	patch(rows)				has these rows, or has lost those that are _deleted
@@ -58,6 +59,13 @@ class Keyed {
 		if (event === 'created' && old !== undefined)
 			return undefined;
 		return this.#do(verb, verb === 'change' && old ? { ...old, ...data } : data);
+	}
+
+	without(data) {
+		const copy = this.copy();
+
+		copy.#rows.remove(keyOf(data, this.#how.key));
+		return copy;
 	}
 
 	concerns(change, event) {
@@ -151,6 +159,13 @@ class Latest {
 
 		this.#max = Math.max(this.#max, Math.min(this.#list.length, this.#max) + more.length);
 		this.#list = first ? [...more, ...this.#list] : [...this.#list, ...more];
+	}
+
+	without() {
+		const copy = this.copy();
+
+		copy.#list.pop();
+		return copy;
 	}
 
 	concerns(change, event) {

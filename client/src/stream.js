@@ -3,7 +3,8 @@
 import { when } from './derive.js';
 import { Feed } from './feed.js';
 import { History } from './history.js';
-import { Layers } from './layers.js';
+import { guarded } from './errors.js';
+import { applyChange, Layers } from './layers.js';
 import { createOptimistic } from './optimistic.js';
 import { readable, Store } from './store.js';
 
@@ -16,6 +17,7 @@ export class Stream extends Store {
 		this.#feed.value?.concerns(change, other) === true);
 	#history;
 	#isBack = false;			// from another connection
+	#held;						// the value without what waits for an answer
 	#leaving;
 
 	// watchers(are): told when somebody begins to watch, and when nobody does.
@@ -62,19 +64,28 @@ export class Stream extends Store {
 			return;
 		// It may be what somebody waits for, under another key.
 		if (what === 'new' && this.#layers.waiting)
-			this.#frame.hold(this);
+			this.#hold(event.data);
 		else
 			this.#frame.changed(this);
+	}
+
+	// For a moment, see Frame.  Until then it is shown without what has come.
+	#hold(data) {
+		if (this.#frame.isHeld(this))
+			return;
+		this.#held = this.#feed.value.without(data);
+		this.#frame.hold(this);
 	}
 
 	#loaded() {
 		this.#layers.absorb(() => true);
 		this.#layers.load(this.#isBack);	// what was answered is in it
 		this.#isBack = false;
+		this.#frame.release(this);
 	}
 
 	#reached() {
-		if (this.#layers.reach(this.#hub.rounds.position))
+		if (this.#layers.reach(this.#hub.rounds.position).length > 0)
 			this.#frame.release(this);
 	}
 
@@ -87,7 +98,7 @@ export class Stream extends Store {
 	}
 
 	#shown() {
-		const { value } = this.#feed;
+		const value = this.#frame.isHeld(this) ? this.#held : this.#feed.value;
 
 		if (value === undefined)
 			return undefined;
@@ -123,13 +134,27 @@ export class Stream extends Store {
 		const { isWaiting, topic } = this.#feed;
 		const position = isWaiting ? Infinity : this.#hub.rounds.awaited(topic);
 
-		if (position === undefined ? this.#layers.settle(layer) : this.#layers.confirm(layer, position))
-			this.#frame.release(this);
+		const gone = position === undefined ? this.#layers.settle(layer) : this.#layers.confirm(layer, position);
+
+		if (gone.length > 0)
+			this.#settled(gone);
 	}
 
 	#withdraw(layer) {
-		if (this.#layers.remove(layer))
-			this.#frame.release(this);
+		const gone = this.#layers.remove(layer);
+
+		if (gone.length > 0)
+			this.#settled(gone.filter((one) => one !== layer));
+	}
+
+	// These are contained in what the server has said.  While others wait, and what
+	// has come is not shown, it is not seen without them.
+	#settled(contained) {
+		if (!this.#frame.isHeld(this) || !this.#layers.waiting)
+			return this.#frame.release(this);
+		for (const { change } of contained)
+			guarded(() => applyChange(this.#held, change));
+		this.#show();
 	}
 
 	// Shows an event until the server says something about the same key, or the
