@@ -513,16 +513,36 @@ servers: \`ws\` and \`socket.io\` send each position on at once, \`ws-bulk\` the
 ${table(['', 'positions told /s', 'of', 'CPU each (ns)', 'CPU', 'p50 (ms)', 'p99 (ms)'], rows)}${troubles(groups, 'missing', 'last positions not told')}`;
 }
 
+// ---- a page with many rows ----
+
+function browser() {
+  const groups = summary('browser', [0, 1], 2, ['each', 'percent', 'p99']);
+  const rows = [];
+  for (const [key, systems] of groups) {
+    const [rate, changes] = key.split('\t');
+    for (const [system, values] of systems) {
+      rows.push([`${show(+rate)} a second, ${changes === 'all' ? 'a fifth added, a fifth removed' : 'updates'}: ${system}`, show(values.each),
+        `${show(values.each / systems.get('realtime').each)}`, `${show(values.percent)} %`, show(values.p99)]);
+    }
+  }
+  return `## A page with many rows
+
+A list of 10,000 rows in a page of Chromium, of which fifty are drawn; a server sends each change in a frame of its own. \`published\` is
+svelte-realtime of npm. \`scan\` looks for each row and makes another array, as it comes. What the page's main thread does otherwise is taken off; frames that are missing of sixty a second were not drawn.
+
+${table(['', 'main thread, each change (µs)', 'of the client', 'frames not drawn', 'p99 between frames (ms)'], rows)}`;
+}
+
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, presence, push, cursors, roles, compression, memory };
+  queries, logins, guarded, 'half-open': halfOpen, presence, push, cursors, roles, compression, browser, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
   'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence', 'push': 'Questions to clients',
   'cursors': 'Cursors', 'roles': 'Roles in turn',
-  'compression': 'Compression', 'memory': 'Idle connections',
+  'compression': 'Compression', 'browser': 'A page with many rows', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));
 
