@@ -69,7 +69,7 @@ async function bundle(program, folder) {
 		plugins: [{
 			name: 'server',
 			setup(made) {
-				made.onResolve({ filter: /^(realtime-client|\.\/client\/index\.js)$/ }, () => ({ path: 'server', namespace: 'server' }));
+				made.onResolve({ filter: /^(realtime-client|\/realtime\/client\.js)$/ }, () => ({ path: 'server', namespace: 'server' }));
 				made.onLoad({ filter: /.*/, namespace: 'server' }, () => ({ contents: server, resolveDir: here }));
 			},
 		}],

@@ -1,0 +1,2 @@
+/* realtime-client 0.1.0 client/react.js */
+import{useCallback as c,useMemo as a,useSyncExternalStore as l}from"react";import{empty as i}from"../client.js";var f=e=>e;function b(e,o){let t,r,n=!1;return()=>{let s=e.current;return(!n||!Object.is(s,t))&&(r=o(s)),t=s,n=!0,r}}function u(e,o=f){let t=e??i,r=a(()=>b(t,o),[t,o]),n=c(s=>t.subscribe(s),[t]);return l(n,r,r)}function p(e){let o=u(e),t=u(e?.error)??null,r=u(e?.status)??"loading";return{data:o,error:t,status:r,hasMore:e?.hasMore===!0}}export{u as useStore,p as useStream};

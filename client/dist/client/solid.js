@@ -1,0 +1,2 @@
+/* realtime-client 0.1.0 client/solid.js */
+import{createEffect as u,createMemo as s,createSignal as f,onCleanup as i}from"solid-js";import{empty as l}from"../client.js";function a(t){return typeof t?.subscribe=="function"?()=>t:()=>t?.()??l}function n(t){let r=s(a(t)),[e,o]=f(void 0,{equals:!1});return u(()=>i(r().subscribe(()=>o()))),s(()=>(e(),r().current))}function b(t){let r=s(a(t)),e=n(r),o=n(()=>r().error),c=n(()=>r().status);return{data:e,error:()=>o()??null,status:()=>c()??"loading",hasMore:()=>(e(),r().hasMore===!0)}}export{n as fromStore,b as fromStream};
