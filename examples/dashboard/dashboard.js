@@ -1,117 +1,170 @@
-// A dashboard whose rows are kept true by live queries of the extension
-// "realtime".  No library: a copy of a query's rows is an array, and there are four
-// events that change it.  docs/protocol.md has all.
-'use strict';
+// A dashboard whose rows are kept true by live queries, upon client/ of the extension
+// "realtime".  dashboard.sql is the server.
+import { createClient } from '/realtime/client.js';
+import { $, animate, command, explain, make, showStatus } from '../shared/page.js';
+import { showsSql } from '../shared/sql.js';
 
-const $ = (id) => document.getElementById(id);
+const client = createClient();
+const minute = 60000;
 
-let socket;
-let attempt = 0;				// failed connections in a row
-let lastId = 0;
-let asked = new Map();			// id of a question -> the copy that it is for
-let followed = new Map();		// topic -> copy
+// ---- tables ------------------------------------------------------------------
 
-const copies = [
-	{ path: 'dashboard/branches', show: table('branches', ['bid', 'balance', 'tellers', 'best']), sort: (a, b) => a.bid - b.bid },
-	{ path: 'dashboard/tellers', show: table('tellers', ['tid', 'bid', 'balance']) },
-	{ path: 'dashboard/total', show: showTotal },
+// Shows rows by their key, in their order; rows that change their place glide to it.
+class Table {
+	#body;
+	#key;
+	#columns;
+	#rows = new Map();			// elements
+
+	// columns: the meter stands behind the first; null stands for it
+	constructor(body, key, columns) {
+		this.#body = body;
+		this.#key = key;
+		this.#columns = columns;
+	}
+
+	show(rows) {
+		const most = Math.max(1, ...rows.map(({ balance }) => Math.abs(balance)));
+		const were = new Map([...this.#rows].map(([key, tr]) => [key, tr.offsetTop]));
+		const keys = new Set(rows.map((row) => row[this.#key]));
+
+		for (const [key, tr] of this.#rows) {
+			if (!keys.has(key)) {
+				tr.remove();
+				this.#rows.delete(key);
+			}
+		}
+		rows.forEach((row, i) => this.#put(i, row, most));
+		for (const [key, tr] of this.#rows) {
+			const by = (were.get(key) ?? tr.offsetTop) - tr.offsetTop;
+			if (by !== 0)
+				animate(tr, [{ transform: `translateY(${by}px)` }, { transform: 'none' }], 300);
+		}
+	}
+
+	#put(i, row, most) {
+		const tr = this.#rows.get(row[this.#key]) ?? this.#make(row);
+
+		if (this.#body.children[i] !== tr)
+			this.#body.insertBefore(tr, this.#body.children[i] ?? null);
+		this.#columns.forEach((column, j) => column && setText(tr.cells[j], row[column]));
+		const meter = tr.querySelector('.meter');
+		meter.classList.toggle('less', row.balance < 0);
+		meter.firstChild.style.transform = `scaleX(${Math.abs(row.balance) / most})`;
+	}
+
+	#make(row) {
+		const tr = make('tr', {}, ...this.#columns.map((column) =>
+			column ? make('td') : make('td', { className: 'wide' }, make('div', { className: 'meter' }, make('i')))));
+
+		this.#rows.set(row[this.#key], tr);
+		return tr;
+	}
+}
+
+function setText(cell, value) {
+	const text = grouped(value);
+
+	if (cell.textContent === text)
+		return;
+	if (cell.textContent !== '') {
+		cell.classList.remove('changed');
+		void cell.offsetWidth;			// so that it begins anew
+		cell.classList.add('changed');
+	}
+	cell.textContent = text;
+}
+
+// Narrow blanks between thousands, a real minus; sums of bigint may come as text.
+function grouped(number) {
+	return String(number).replace(/\B(?=(\d{3})+$)/g, '\u202f').replace('-', '\u2212');
+}
+
+const branches = new Table($('branches'), 'bid', ['bid', null, 'balance', 'tellers', 'best']);
+const tellers = new Table($('tellers'), 'tid', ['tid', null, 'bid', 'balance']);
+
+const queries = [
+	[client.query('dashboard/branches'), (rows) => branches.show(rows.toSorted((a, b) => a.bid - b.bid))],
+	[client.query('dashboard/tellers'), (rows) => tellers.show(rows)],
+	[client.query('dashboard/total'), ([total]) => total && showTotal(total)],
 ];
 
-function connect() {
-	$('status').textContent = 'connecting';
-	socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
-	socket.onopen = () => {
-		attempt = 0;
-		asked = new Map();
-		followed = new Map();
-		send({ type: 'hello', caps: [] });
-		copies.forEach(follow);
-	};
-	socket.onmessage = ({ data }) => onFrame(JSON.parse(data));
-	socket.onclose = ({ code, reason }) => {
-		$('status').textContent = 'disconnected';
-		if (code === 1008 || code === 4401 || code === 4403)
-			return showError(reason);			// final: do not try again
-		setTimeout(connect, Math.min(500 * 2 ** attempt++, 30000) * (0.75 + Math.random() / 2));
-	};
+for (const [query, show] of queries) {
+	let before = [];
+
+	query.subscribe((rows) => {
+		if (!rows)
+			return;
+		count(rows, before);
+		before = rows;
+		show(rows);
+	});
+	query.error.subscribe((error) => error && explain(error));
 }
 
-function send(frame) {
-	socket.send(JSON.stringify(frame));
+// ---- the sums, and how fast they change ------------------------------------------
+
+const sums = [];				// { at, sum } of the last minute
+const changes = [];				// { at, n }
+
+function showTotal({ branches: one, tellers: other }) {
+	setText($('branches-sum'), one);
+	setText($('tellers-sum'), other);
+	$('agree').textContent = one === other ? 'The same, in each frame' : 'They differ';
+	$('agree').className = one === other ? '' : 'differ';
+	sums.push({ at: Date.now(), sum: Number(one) });
+	draw();
 }
 
-function follow(copy) {
-	const id = String(++lastId);
-	asked.set(id, copy);
-	send({ rpc: copy.path, id, args: [], stream: true });
+// Rows are other objects when they have changed.
+function count(rows, before) {
+	const known = new Set(before);
+
+	if (before.length > 0)
+		changes.push({ at: Date.now(), n: rows.filter((row) => !known.has(row)).length });
 }
 
-// ---- What the server says --------------------------------------------------
+// The last minute, however much has happened in it.
+function draw() {
+	const now = Date.now();
 
-function onFrame(frame) {
-	const told = followed.get(frame.topic);
+	while (sums.length > 1 && sums[1].at < now - minute)
+		sums.shift();
+	if (sums.length === 0)
+		return;
+	const list = sums.map(({ sum }) => sum);
+	const low = Math.min(...list);
+	const range = Math.max(...list) - low || 1;
+	const y = (sum) => 104 - (sum - low) / range * 92;
+	const x = (at) => Math.max(0, 600 - (now - at) / minute * 600);
+	const line = `M0 ${y(list[0])} ${sums.map(({ at, sum }) => `L${x(at).toFixed(1)} ${y(sum).toFixed(1)}`).join(' ')} L600 ${y(list.at(-1))}`;
 
-	if (frame.topic === '__rpc')
-		onReply(asked.get(frame.data.id), frame.data);
-	else if (told)
-		onEvent(told, frame);
-	else if (frame.topic?.startsWith('__system:') && frame.event === 'error')
-		showError(frame.data.error);			// rows stay as they are until "recovered"
-	else if (frame.topic?.startsWith('__system:') && frame.event === 'recovered')
-		showError('');
+	$('curve').querySelector('.line').setAttribute('d', line);
+	$('curve').querySelector('.area').setAttribute('d', `${line} L600 120 L0 120 Z`);
 }
 
-function onReply(copy, reply) {
-	if (!reply.ok)
-		return showError(reply.error);
-	$('status').textContent = 'connected';
-	copy.key = reply.key;
-	copy.rows = reply.data;
-	followed.set(reply.topic, copy);
-	copy.show(sorted(copy));
-}
+setInterval(() => {
+	const since = Date.now() - 2000;
 
-// A row of a query in an order says behind which one it stands: null is none.
-function onEvent(copy, { event, data, after }) {
-	if (event === 'truncated')					// events were lost
-		return follow(copy);
-	if (event === 'refreshed')
-		copy.rows = data;
-	else {
-		const at = (key) => copy.rows.findIndex((row) => row[copy.key] === key);
-		const before = at(data[copy.key]);
+	while (changes.length > 0 && changes[0].at < since)
+		changes.shift();
+	$('rate').textContent = grouped(Math.round(changes.reduce((sum, { n }) => sum + n, 0) / 2));
+	draw();
+}, 500);
 
-		if (before >= 0)
-			copy.rows.splice(before, 1);
-		if (event !== 'deleted')
-			copy.rows.splice(after === undefined ? copy.rows.length : after === null ? 0 : at(after) + 1, 0, data);
-	}
-	copy.show(sorted(copy));
-}
+// ---- writing ------------------------------------------------------------------------
 
-// ---- What is shown ---------------------------------------------------------
+const deposit = client.rpc('dashboard/deposit');
 
-function sorted(copy) {
-	return copy.sort ? copy.rows.toSorted(copy.sort) : copy.rows;
-}
+$('give').onclick = () => deposit.fresh(500).catch(explain);
+$('lose').onclick = () => deposit.fresh(-500).catch(explain);
 
-function table(id, columns) {
-	return (rows) => $(id).replaceChildren(...rows.map((row) => {
-		const tr = document.createElement('tr');
-		for (const column of columns)
-			tr.appendChild(document.createElement('td')).textContent = row[column];
-		return tr;
-	}));
-}
+// Where the demo's server is for a shell; another server does not say it.
+const { socket, port } = await client.rpc('demo/address')().catch(() => ({}));
+const to = socket ? `-h ${socket} -p ${port} -U postgres postgres` : 'postgres';
 
-function showTotal([{ branches, tellers }]) {
-	$('branches-sum').textContent = branches;
-	$('tellers-sum').textContent = tellers;
-}
-
-function showError(text) {
-	$('error').textContent = text;
-	$('error').hidden = !text;
-}
-
-connect();
+$('commands').append(
+	command(`psql ${to} -c 'UPDATE pgbench_tellers SET tbalance = tbalance + 1000 WHERE tid = 7'`),
+	command(`pgbench -n -c 4 -T 60 -R 20 ${to}`));
+showStatus($('status'), client);
+showsSql('dashboard.sql');

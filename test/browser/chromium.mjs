@@ -28,8 +28,12 @@ export function isInstalled() {
 	return fs.existsSync(program);
 }
 
-export async function launch() {
+// fonts: a folder of fonts that pages may use besides those of the system.
+export async function launch({ fonts } = {}) {
 	const browser = new Browser();
+
+	if (fonts)
+		fs.cpSync(fonts, path.join(browser.profile, '.local/share/fonts'), { recursive: true });
 
 	try {
 		await browser.start();
@@ -210,6 +214,46 @@ class Page {
 		return until(() => this.value(expression), what, ms);
 	}
 
+	// As a screen of that size has it, with fingers or a mouse, by day or night.
+	async screen({ width, height, touch = false, dark = false, scale = 1 }) {
+		await this.command('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: scale, mobile: touch });
+		await this.command('Emulation.setTouchEmulationEnabled', { enabled: touch, maxTouchPoints: touch ? 5 : 1 });
+		await this.command('Emulation.setEmulatedMedia', { features: [
+			{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' },
+		] });
+		await this.command('Emulation.setScrollbarsHidden', { hidden: true });
+	}
+
+	async picture(file) {
+		const { data } = await this.command('Page.captureScreenshot', { format: 'png' });
+
+		fs.writeFileSync(file, Buffer.from(data, 'base64'));
+	}
+
+	// Where the middle of an element is.
+	middle(selector) {
+		return this.value(`(() => {
+			const { left, top, width, height } = document.querySelector(${JSON.stringify(selector)}).getBoundingClientRect();
+			return { x: left + width / 2, y: top + height / 2 };
+		})()`);
+	}
+
+	async mouse(type, { x, y }, buttons = 0) {
+		await this.command('Input.dispatchMouseEvent',
+			{ type, x, y, buttons, button: type === 'mouseMoved' ? 'none' : 'left', clickCount: 1, pointerType: 'mouse' });
+	}
+
+	async click(selector) {
+		const at = await this.middle(selector);
+
+		await this.mouse('mousePressed', at, 1);
+		await this.mouse('mouseReleased', at);
+	}
+
+	async touch(type, ...points) {
+		await this.command('Input.dispatchTouchEvent', { type, touchPoints: points });
+	}
+
 	// Types into a field as a user does.
 	async fill(selector, text) {
 		await this.value(`(() => {
@@ -226,5 +270,14 @@ class Page {
 
 		await this.command('Input.dispatchKeyEvent', { type: 'keyDown', ...params });
 		await this.command('Input.dispatchKeyEvent', { type: 'keyUp', ...params, text: undefined });
+	}
+
+	// With Alt, Ctrl or Shift: chord('Alt', 'ArrowRight').
+	async chord(...keys) {
+		const key = keys.pop();
+		const modifiers = keys.reduce((sum, name) => sum + { Alt: 1, Ctrl: 2, Shift: 8 }[name], 0);
+
+		await this.command('Input.dispatchKeyEvent', { type: 'rawKeyDown', key, modifiers });
+		await this.command('Input.dispatchKeyEvent', { type: 'keyUp', key, modifiers });
 	}
 }

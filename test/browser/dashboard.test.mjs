@@ -1,20 +1,11 @@
 // The dashboard example in a real browser: what sessions write is shown, without
 // anybody who publishes.
-import fs from 'node:fs';
+import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { startServer } from '../node/lib.mjs';
 import { isInstalled, launch } from './chromium.mjs';
+import { pgbenchTables, startSite } from './site.mjs';
 
-const example = fileURLToPath(new URL('../../examples/dashboard', import.meta.url));
 const skip = !isInstalled() && 'there is no chromium';
-
-// The tables as pgbench makes them, with two branches.
-const tables = `
-CREATE TABLE pgbench_branches (bid integer PRIMARY KEY, bbalance integer, filler char(88));
-CREATE TABLE pgbench_tellers (tid integer PRIMARY KEY, bid integer, tbalance integer, filler char(84));
-INSERT INTO pgbench_branches SELECT i, 0 FROM generate_series(1, 2) i;
-INSERT INTO pgbench_tellers SELECT i, 1 + (i - 1) / 10, 0 FROM generate_series(1, 20) i;`;
 
 describe('the dashboard', { skip }, () => {
 	let server;
@@ -22,12 +13,10 @@ describe('the dashboard', { skip }, () => {
 	let page;
 
 	before(async () => {
-		server = await startServer({ settings: { 'realtime.document_root': example } });
-		await server.psql(tables);
-		await server.psql(fs.readFileSync(`${example}/dashboard.sql`, 'utf8'));
+		server = await startSite(['demo.sql', 'dashboard/dashboard.sql'], { sql: pgbenchTables });
 		await server.declared('dashboard/total', []);
 		browser = await launch();
-		page = await browser.open(`http://127.0.0.1:${server.port}/`);
+		page = await browser.open(`http://127.0.0.1:${server.port}/dashboard/`);
 	});
 	after(async () => {
 		await browser?.close();
@@ -63,5 +52,19 @@ describe('the dashboard', { skip }, () => {
 		await shows('tellers', 0, '15 2 50');
 		await page.until(`document.querySelectorAll('#tellers tr').length === 10`, 'ten tellers');
 		await page.until(`![...document.querySelectorAll('#tellers tr td:first-child')].some((td) => td.textContent === '3')`, 'the third is none of them');
+	});
+
+	it('shows a deposit because it is one, not because it was told', async () => {
+		await page.click('#give');
+		await page.until(`document.querySelector('#branches-sum').textContent === '520'`, 'the sum of branches');
+		await page.until(`document.querySelector('#tellers-sum').textContent === '520'`, 'the sum of tellers');
+		await page.until(`document.querySelector('#agree').className === ''`, 'both to agree');
+	});
+
+	it('shows how to write from psql, and the SQL behind it', async () => {
+		await page.until(`document.querySelector('#commands code').textContent.startsWith('psql -h ${server.dir} ')`, 'a command that would work');
+		await page.click('[data-sql="branches"]');
+		await page.until(`document.querySelector('.panel pre')?.textContent.includes('GROUP BY b.bid')`, 'the query');
+		assert.deepEqual(page.errors, []);
 	});
 });
