@@ -5,6 +5,8 @@
 mkdir -p "$tree/bench" "$tree/test/torture"
 cp "$top/bench/run" "$top"/bench/*.sh "$tree/bench/"
 cp "$top/test/torture/run" "$tree/test/torture/"
+mkdir -p "$tree/test/browser"
+cp "$top/test/browser/pictures" "$tree/test/browser/"
 
 # What is started all the same has no server, and says so.
 export PG_CONFIG=$base/none
@@ -22,7 +24,7 @@ answers()
     rm -rf "$tree/.work"
 }
 
-for command in demo stop test bench torture; do
+for command in demo stop new test bench torture pictures; do
     for words in "$command --help" "$command -h" "help $command"; do
         # shellcheck disable=SC2086
         answers 0 "usage: ./run $command*" $words
@@ -36,6 +38,7 @@ answers 2 'usage: ./run <command>' dmeo
 answers 2 'run: demo does not take "--hlep"' demo --hlep
 answers 2 'run: demo does not take "please"' demo --detach please
 answers 2 'run: stop does not take "now"' stop now
+answers 2 'run: new does not take "nothing"' new
 answers 2 'run: test does not take "regres"' test build regres
 answers 2 'run: test does not take "--quick"' test --quick
 answers 2 'bench/run: there is no part and no option "cals"' bench cals
