@@ -22,6 +22,7 @@
 
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/send.h"
+#include "src/backend/push.h"
 #include "src/catalog/interval.h"
 #include "src/errcodes.h"
 #include "src/ipc/client.h"
@@ -145,7 +146,7 @@ look(const RtPushTarget *target)
 {
 	RtPushState state = rt_push_state();
 
-	if (state == RT_PUSH_ASKED &&
+	if (state == RT_PUSH_ASKED && target->serial != RT_PUSH_GATEWAY &&
 		!rt_client_is_there(target->gateway, target->connection, target->serial))
 		return RT_PUSH_GONE;
 	return state;
@@ -157,9 +158,8 @@ is_awaited(RtPushState state)
 	return state == RT_PUSH_ASKED || state == RT_PUSH_SENT;
 }
 
-/* Returns ASKED or SENT if the time is up. */
-static RtPushState
-wait_for_reply(const RtPushTarget *target, int64 deadline_ms)
+RtPushState
+rt_push_await(const RtPushTarget *target, int64 deadline_ms)
 {
 	static uint32 wait_event = 0;
 	RtPushState state;
@@ -185,8 +185,8 @@ end_at_exit(int code, Datum arg)
 	rt_push_end();
 }
 
-static void
-ensure_end_at_exit(void)
+void
+rt_push_ensure_end(void)
 {
 	static bool registered = false;
 
@@ -208,7 +208,7 @@ ask(const RtPushTarget *target, const char *frame, Size len, int64 timeout_ms)
 		fail(RT_CODE_OVERLOADED, "too many calls wait for replies of clients",
 			 "Of realtime.max_executors two never wait for clients.");
 	}
-	ensure_end_at_exit();
+	rt_push_ensure_end();
 	PG_TRY();
 	{
 		RtPushState state;
@@ -216,7 +216,7 @@ ask(const RtPushTarget *target, const char *frame, Size len, int64 timeout_ms)
 		if (!rt_push_ask(target, frame, len))
 			fail(RT_CODE_OVERLOADED, "there is no memory for what is asked", NULL);
 		result = RT_PUSH_RESULT_CANCELLED;
-		state = wait_for_reply(target, began / 1000 + timeout_ms);
+		state = rt_push_await(target, began / 1000 + timeout_ms);
 		result = result_of(state);
 		reply = take_reply(state);
 	}

@@ -9,6 +9,7 @@
 
 #include "src/gateway/gateway.h"
 #include "src/gateway/push.h"
+#include "src/gateway/topic/topic_list.h"
 #include "src/ipc/assertion.h"
 #include "src/ipc/push.h"
 
@@ -21,7 +22,7 @@ target_of(const RtConnection *connection)
 }
 
 static void
-send_one(const RtPushFrame *asked)
+ask_one(const RtPushFrame *asked)
 {
 	RtConnection *connection = rt_connection_find(asked->target.connection,
 												  asked->target.serial);
@@ -35,6 +36,19 @@ send_one(const RtPushFrame *asked)
 		connection->pushes++;
 }
 
+static void
+tell_topics(const RtPushFrame *asked)
+{
+	uint32		len;
+	char	   *list = rt_topic_list_make(&len);
+
+	if (list == NULL)
+		rt_push_settle(&asked->target, asked->ref, RT_PUSH_TOO_LARGE, "", 0);
+	else
+		rt_push_settle(&asked->target, asked->ref, RT_PUSH_REPLIED, list, len);
+	free(list);
+}
+
 void
 rt_pushes_send(void)
 {
@@ -42,8 +56,12 @@ rt_pushes_send(void)
 
 	for (int i = 0; i < TURN_MAX && rt_pushes_are_asked(rt_gateway.index); i++)
 	{
-		if (rt_push_take(rt_gateway.index, &asked))
-			send_one(&asked);
+		if (!rt_push_take(rt_gateway.index, &asked))
+			continue;
+		if (asked.target.serial == RT_PUSH_GATEWAY)
+			tell_topics(&asked);
+		else
+			ask_one(&asked);
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "utils/memutils.h"
 
 #include "src/guc.h"
 #include "src/ipc/payload.h"
@@ -157,9 +158,12 @@ char *
 rt_push_reply(Size *len)
 {
 	RtSharedText *text = &my_place()->text;
+	char	   *copy = MemoryContextAllocHuge(CurrentMemoryContext, (Size) text->len + 1);
 
 	*len = text->len;
-	return pnstrdup(rt_shared_text_get(text), text->len);
+	memcpy(copy, rt_shared_text_get(text), text->len);
+	copy[text->len] = '\0';
+	return copy;
 }
 
 void

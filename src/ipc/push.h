@@ -50,7 +50,12 @@ typedef struct RtPushStats
 	uint64		late;			/* replies that nobody waited for */
 } RtPushStats;
 
-/* The connection that is asked. */
+#define RT_PUSH_GATEWAY 0		/* the serial of no connection */
+
+/*
+ * The connection that is asked; or the gateway itself, which tells what topics there
+ * are (gateway/topic/topic_list).
+ */
 typedef struct RtPushTarget
 {
 	int			gateway;
@@ -73,7 +78,7 @@ extern uint64 rt_push_next_ref(void);
 extern bool rt_push_ask(const RtPushTarget *target, const char *frame, uint32 len);
 extern RtPushState rt_push_state(void);
 
-/* What came back, palloc'd. */
+/* What came back, palloc'd and terminated; a gateway's list has zeros in it. */
 extern char *rt_push_reply(Size *len);
 extern void rt_push_end(void);
 

@@ -206,3 +206,30 @@ COMMENT ON COLUMN realtime.stat_scheduler.errors IS
 	'Tasks that ended with an error, see the log';
 COMMENT ON COLUMN realtime.stat_scheduler.in_flight IS
 	'Requests that executors have now';
+
+--
+-- What is followed
+--
+CREATE FUNCTION realtime.stat_get_topic(
+	OUT topic text,
+	OUT subscribers bigint,
+	OUT events bigint,
+	OUT last_event_at timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1000
+AS 'MODULE_PATHNAME', 'realtime_stat_get_topic';
+COMMENT ON FUNCTION realtime.stat_get_topic() IS
+'Rows of the view realtime.stat_topic.';
+
+CREATE VIEW realtime.stat_topic AS
+	SELECT * FROM realtime.stat_get_topic();
+COMMENT ON VIEW realtime.stat_topic IS
+	'Topics that somebody is subscribed to, of streams and by name, as gateways tell them that are asked for it: some time of each, and a WARNING if one does not answer within 2 seconds';
+COMMENT ON COLUMN realtime.stat_topic.topic IS
+	'Name of the topic';
+COMMENT ON COLUMN realtime.stat_topic.subscribers IS
+	'Connections of all gateways that are subscribed to it now';
+COMMENT ON COLUMN realtime.stat_topic.events IS
+	'Events since somebody is subscribed to it';
+COMMENT ON COLUMN realtime.stat_topic.last_event_at IS
+	'When the last of these came; NULL if none has';

@@ -204,7 +204,7 @@ GRANT EXECUTE ON FUNCTION
 -- Statistics: to those who see PostgreSQL's own, and to those who declare.
 GRANT SELECT ON realtime.stat_gateway, realtime.stat_executor,
 	realtime.stat_scheduler, realtime.stat_timer, realtime.stat_query, realtime.pressure,
-	realtime.stat_rate_limit, realtime.stat_handler, realtime.stat_queue, realtime.connections, realtime.stat_presence, realtime.stat_cursor, realtime.breakers,
+	realtime.stat_rate_limit, realtime.stat_handler, realtime.stat_queue, realtime.connections, realtime.stat_presence, realtime.stat_cursor, realtime.breakers, realtime.stat_topic,
 	realtime.limits
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION
@@ -219,6 +219,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_handler(),
 	realtime.stat_get_connections(),
 	realtime.stat_get_presence(),
+	realtime.stat_get_topic(),
 	realtime.stat_get_cursor(),
 	realtime.stat_get_jobs(),
 	realtime.lookup(text),

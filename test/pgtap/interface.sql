@@ -335,6 +335,7 @@ SELECT results_eq('rights', $$VALUES
 	('stat_get_rate_limit', 'pg_database_owner'), ('stat_get_rate_limit', 'pg_monitor'), ('stat_get_rate_limit', 'realtime_admin'),
 	('stat_get_scheduler', 'pg_database_owner'), ('stat_get_scheduler', 'pg_monitor'), ('stat_get_scheduler', 'realtime_admin'),
 	('stat_get_timer', 'pg_database_owner'), ('stat_get_timer', 'pg_monitor'), ('stat_get_timer', 'realtime_admin'),
+	('stat_get_topic', 'pg_database_owner'), ('stat_get_topic', 'pg_monitor'), ('stat_get_topic', 'realtime_admin'),
 	('stat_reset_handler', 'pg_database_owner'), ('stat_reset_handler', 'realtime_admin'),
 	('stream', 'pg_database_owner'), ('stream', 'realtime_admin'),
 	('subscribers', 'pg_database_owner'), ('subscribers', 'realtime_admin'), ('subscribers', 'realtime_publisher'),

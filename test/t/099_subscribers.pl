@@ -38,6 +38,21 @@ ok(ws_call($_, 'su/room', ['a'], stream => $true)->{ok}, 'who follows a stream')
 is(ws_subscribe($clients[2], 'room:a')->{type}, 'subscribed', 'and who has only named its topic');
 is(subscribers('room:a'), 2, 'the former is counted');
 is(ws_call($clients[0], 'su/count', ['room:a'])->{data}, 2, 'as calls can see');
+
+# the same for all topics
+sub topics { return sql("SELECT topic, subscribers, events, last_event_at > now() - interval '1 hour' FROM realtime.stat_topic ORDER BY 1"); }
+is(topics(), "open:1|6|0|\nroom:a|2|0|", 'all of them are to be seen');
+sql(q{SELECT realtime.publish('room:a', 'set', to_jsonb(i)) FROM generate_series(1, 7) i});
+ok(poll_until(sub { topics() eq "open:1|6|0|\nroom:a|2|7|t" }), 'with what was said there');
+is(ws_subscribe($clients[0], "open:many$_")->{type}, 'subscribed', 'others') for 1 .. 50;
+is(sql('SELECT count(*), sum(subscribers) FROM realtime.stat_topic'), '52|58', 'and so are they');
+ws_send($clients[0], { type => 'unsubscribe', topic => "open:many$_" }) for 1 .. 50;
+ok(poll_until(sub { topics() eq "open:1|6|0|\nroom:a|2|7|t" }), 'until nobody follows them');
+like(($node->psql('postgres', 'SET ROLE somebody; TABLE realtime.stat_topic'))[2], qr/permission denied/, 'not by everybody');
+my ($gateway) = split /\n/, sql('SELECT pid FROM realtime.stat_gateway ORDER BY number');
+kill 'STOP', $gateway;
+like(($node->psql('postgres', 'SELECT count(*) FROM realtime.stat_topic'))[2], qr/WARNING:  gateway 0 does not answer/, 'one that stands still is not waited for');
+kill 'CONT', $gateway;
 ws_send($clients[0], { type => 'unsubscribe', topic => 'open:1' });
 becomes('open:1', 5, 'who leaves is not');
 ws_close($clients[1]);

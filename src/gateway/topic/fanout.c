@@ -344,6 +344,7 @@ deliver_entry(const RtRingEntry *entry)
 	if (unlikely(rt_topics_are_watched))
 		rt_topic_watch_event(topic, entry);
 	topic->last_event_ms = rt_gateway.now_ms;
+	topic->events++;
 	deliver_to_topic(topic, entry);
 }
 

@@ -68,6 +68,12 @@ rt_topics_any(void)
 	return table.members > 0;
 }
 
+uint32
+rt_topics_count(void)
+{
+	return table.members;
+}
+
 void
 rt_topics_visit(void (*visit)(RtTopic *topic, void *argument), void *argument)
 {

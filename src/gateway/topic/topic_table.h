@@ -20,6 +20,7 @@ typedef struct RtTopic
 	struct RtSubscription **subscribers; /* each knows its place in it */
 	uint32 open_generation; /* of declarations when found open; 0 = not */
 	int64 last_event_ms;    /* 0 = none while it is here */
+	uint64 events;          /* since then */
 	uint64 query_true_to;   /* a live query that is behind others: up to where;
 								 * 0 = it is not */
 	int64 query_late_ms;    /* since when; 0 = it is not to be waited for */
@@ -39,6 +40,9 @@ extern uint32 rt_topic_secret_hash(const char *name, size_t len);
 
 /* Whether anybody is subscribed to anything. */
 extern bool rt_topics_any(void);
+
+/* How many topics that are. */
+extern uint32 rt_topics_count(void);
 
 /* Calls visit() for each topic that somebody is subscribed to. */
 extern void
