@@ -2,6 +2,7 @@
 -- What CREATE EXTENSION makes, and who may do what with it
 --
 \pset format unaligned
+\pset footer off
 -- its objects, without row types of tables and arrays, which are members since
 -- 18 only
 CREATE TEMPORARY VIEW member AS
