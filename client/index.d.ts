@@ -228,7 +228,8 @@ export interface Client {
 	readonly quiescent: Readable<boolean>;
 	readonly health: Readable<'healthy' | 'degraded'>;
 	configure(options: Options): void;
-	rpc<Args extends unknown[] = any[], Result = any>(path: string): Rpc<Args, Result>;
+	/** idempotent: the path keeps its answers, so calls that wait for a connection get keys and are made again. */
+	rpc<Args extends unknown[] = any[], Result = any>(path: string, options?: { idempotent?: boolean }): Rpc<Args, Result>;
 	batch<T extends unknown[] = any[]>(fn: () => unknown, options?: { sequential?: boolean }): Promise<T>;
 	stream<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
 	query<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
@@ -263,7 +264,7 @@ export declare const failure: Client['failure'];
 export declare const quiescent: Client['quiescent'];
 export declare const health: Client['health'];
 export declare function configure(options: Options): void;
-export declare function __rpc<Args extends unknown[] = any[], Result = any>(path: string): Rpc<Args, Result>;
+export declare function __rpc<Args extends unknown[] = any[], Result = any>(path: string, options?: { idempotent?: boolean }): Rpc<Args, Result>;
 export declare function __stream<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
 export declare function batch<T extends unknown[] = any[]>(fn: () => unknown, options?: { sequential?: boolean }): Promise<T>;
 export declare function on(topic: string): Topic;

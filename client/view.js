@@ -12,12 +12,15 @@ import { combine, empty } from './index.js';
 export function bindView(stream, { loading, ready, error }) {
 	const all = combine(stream, stream.error ?? empty, stream.status ?? empty, (value, problem, status) => ({ value, problem, status }));
 
+	let told;
+
 	return all.subscribe(({ value, problem, status }) => {
 		if (value !== undefined)
 			ready?.(value, { status, error: problem ?? null });
 		else if (!problem)
 			loading?.();
-		if (problem)
+		if (problem && problem !== told)
 			error?.(problem, value);
+		told = problem;
 	});
 }

@@ -74,8 +74,8 @@ class Client {
 	}
 
 	// A function that calls what is declared under the path.
-	rpc(path) {
-		return this.#rpcs.of(path);
+	rpc(path, options) {
+		return this.#rpcs.of(path, options);
 	}
 
 	batch(fn, options) {

@@ -30,7 +30,7 @@ export class OfflineQueue {
 		this.claim();
 	}
 
-	get #isOn() {
+	get isOn() {
 		return this.#options.offline?.queue === true;
 	}
 
@@ -39,7 +39,7 @@ export class OfflineQueue {
 	}
 
 	get #store() {
-		return this.#isOn ? this.#options.offline.store : undefined;
+		return this.isOn ? this.#options.offline.store : undefined;
 	}
 
 	// Whose calls these are: nobody else's are made by him.
@@ -53,7 +53,7 @@ export class OfflineQueue {
 	wants() {
 		const { isOver, isOpen, isPossible } = this.#connection;
 
-		return this.#isOn && isPossible && !isOver && (!isOpen || this.#senders > 0 || this.#claims > 0);
+		return this.isOn && isPossible && !isOver && (!isOpen || this.#senders > 0 || this.#claims > 0);
 	}
 
 	// Resolves to the reply, whenever that comes.
@@ -78,7 +78,7 @@ export class OfflineQueue {
 	// What has a key is done once, however often it is asked.  Not what the
 	// connection was lost for: it was too long.
 	mayRepeat(members, error) {
-		return this.#isOn && error.code === 'DISCONNECTED' && members.idempotencyKey !== undefined &&
+		return this.isOn && error.code === 'DISCONNECTED' && members.idempotencyKey !== undefined &&
 			this.#connection.failure.current?.code !== 1009;
 	}
 

@@ -30,13 +30,15 @@ export class Rpcs {
 		this.#queue.forgetAll();
 	}
 
-	// A function that calls what is declared under the path.
-	of(path) {
-		const rpc = (...args) => this.#collected ? this.#call(path, args) : this.#once(path, args);
+	// A function that calls what is declared under the path; idempotent: and what
+	// keeps the answer for a key, so that a call may be made again.
+	of(path, { idempotent = false } = {}) {
+		const call = (args, options) => this.#call(path, args, idempotent && this.#queue.isOn ? { idempotencyKey: newKey(), ...options } : options);
+		const rpc = (...args) => this.#collected ? call(args) : this.#once(path, args, call);
 
 		rpc.path = path;
-		rpc.fresh = (...args) => this.#call(path, args);
-		rpc.with = (options) => (...args) => this.#call(path, args, options);
+		rpc.fresh = (...args) => call(args);
+		rpc.with = (options) => (...args) => call(args, options);
 		rpc.volatile = rpc.fireAndForget = (...args) => this.#throw(path, args);
 		rpc.createOptimistic = (store, ...rest) => createOptimistic(rpc, store, ...rest);
 		return rpc;
@@ -93,7 +95,7 @@ export class Rpcs {
 	}
 
 	// Calls that are the same, in the same turn, are one.
-	#once(path, args) {
+	#once(path, args, call) {
 		const key = keyOf(path, args);
 		const before = this.#same.get(key);
 
@@ -103,7 +105,7 @@ export class Rpcs {
 		}
 		if (this.#same.size === 0)
 			queueMicrotask(() => this.#same.clear());
-		const promise = this.#call(path, args);
+		const promise = call(args);
 
 		this.#same.set(key, promise);
 		return promise;
@@ -122,6 +124,10 @@ export class Rpcs {
 		if (this.#connection.bufferedAmount <= maxBuffered && !this.#connection.send({ rpc: path, args }))
 			this.#connection.connect();
 	}
+}
+
+function newKey() {
+	return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join('');
 }
 
 // What cannot be written is nothing that is the same as another one.

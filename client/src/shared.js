@@ -12,8 +12,8 @@ export function configure(options) {
 	shared.configure(options);
 }
 
-export function __rpc(path) {
-	return shared.rpc(path);
+export function __rpc(path, options) {
+	return shared.rpc(path, options);
 }
 
 export function __stream(path, options) {

@@ -86,6 +86,26 @@ describe('calls that wait', () => {
 		assert.deepEqual(texts(), []);
 	});
 
+	it('of a path that keeps its answers get keys, and are made again', async () => {
+		begin();
+		const pay = client.rpc('a/b', { idempotent: true });
+		const first = pay('x');
+
+		await until(() => texts().length === 1, 'the call');
+		script.break();
+		await until(() => texts().length === 2, 'it again');
+		const keys = script.sent.filter((frame) => frame.rpc).map((frame) => frame.idempotencyKey);
+		assert.ok(keys[0].length > 20 && keys[0] === keys[1]);
+		script.answer('a/b', 1);
+		assert.equal(await first, 1);
+		const second = [pay('y'), pay.with({ idempotencyKey: 'own' })('z')];
+		await turn();
+		const [other, own] = script.sent.filter((frame) => frame.rpc).slice(2).map((frame) => frame.idempotencyKey);
+		assert.deepEqual([other !== keys[0], own], [true, 'own']);
+		client.close();
+		await Promise.allSettled(second);
+	});
+
 	it('are tried again when the server is not ready, and not for ever', async () => {
 		const failed = [];
 		begin({ onReplayError: (call, error) => failed.push([call.args[0], error.code]) });

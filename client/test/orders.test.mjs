@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, mock } from 'node:test';
 import { createClient } from '../index.js';
+import { bindView } from '../view.js';
 import { scripted, turn, until, watch } from './lib.mjs';
 
 let script;
@@ -266,6 +267,36 @@ describe('a token', () => {
 			script.say({ type: 'auth', ok: true, exp: 1 });
 		}
 		assert.equal(made, 2);
+	});
+});
+
+describe('a view', () => {
+	it('shows that there is nothing yet, what there is, and what is wrong beside it', async () => {
+		const shown = [];
+
+		begin();
+		const stop = bindView(client.stream('a/b')(), {
+			loading: () => shown.push('loading'),
+			ready: (rows, { status, error }) => shown.push(`${rows.length} ${status} ${error?.code ?? ''}`),
+			error: (error, rows) => shown.push(`${error.code} ${rows?.length}`),
+		});
+
+		await turn();
+		script.answer('a/b', [{ id: 1 }], { topic: 'a/b', merge: 'crud', key: 'id' });
+		await turn();
+		assert.deepEqual([shown[0], shown.at(-1)], ['loading', '1 connected ']);
+		script.say({ type: 'subscribe-denied', topic: 'a/b', ref: null, reason: 'FORBIDDEN' });
+		assert.deepEqual(shown.slice(-2), ['FORBIDDEN 1', '1 error FORBIDDEN']);
+		stop();
+		const before = shown.length;
+		script.break();
+		await turn();
+		assert.equal(shown.length, before);
+		const only = [];
+		bindView(client.stream('a/c')(), { error: (error, rows) => only.push([error.code, rows]) });
+		await until(() => asked('a/c') === 1, 'the question');
+		script.refuse('a/c', 'NOT_FOUND');
+		assert.deepEqual(only, [['NOT_FOUND', undefined]]);
 	});
 });
 

@@ -7,11 +7,14 @@ import { Host } from './suite/host.mjs';
 
 const skip = !isInstalled() && 'there is no chromium';
 
-// They put something in the place of the page's window, or a page has an address to
-// connect to, or may not see that another origin has refused it.
-const others = ['a page', 'does nothing where there is nowhere to go', 'and takes a refusal there for good'];
+// They put something in the place of the page's window; or a page has an address to
+// connect to, or may not see that another origin has refused it; or they are long and
+// the same.
+const others = ['a page', 'does nothing where there is nowhere to go', 'and takes a refusal there for good',
+	'renews it in band before it ends', 'comes back with another one when it has ended'];
 
-describe('the client\'s tests in a browser', { skip }, () => {
+// They wait for their servers most of the time.
+describe('the client\'s tests in a browser', { skip, concurrency: 3 }, () => {
 	let host;
 	let browser;
 
@@ -24,9 +27,9 @@ describe('the client\'s tests in a browser', { skip }, () => {
 		await host?.stop();
 	});
 
-	for (const name of ['parts', 'orders', 'optimistic', 'calls', 'connection', 'streams', 'people']) {
+	for (const name of ['connection', 'streams', 'optimistic', 'calls', 'people', 'orders', 'parts']) {
 		it(name, { timeout: 300000 }, async (t) => {
-			const results = host.results();
+			const results = host.results(name);
 			const page = await browser.open(await host.page(name, others));
 			const told = await results;
 

@@ -22,8 +22,9 @@ async function bundle(name, skipped) {
 			contents: `import './${name}.test.mjs';
 				import { run } from 'node:test';
 				import { ask } from './node.mjs';
-				await run((result) => ask(null, 'result', result), ${JSON.stringify(skipped)}).catch((error) => ask(null, 'result', { name: 'before or after', error: String(error.stack) }));
-				ask(null, 'over');`,
+				const tell = (result) => ask(null, 'result', '${name}', result);
+				await run(tell, ${JSON.stringify(skipped)}).catch((error) => tell({ name: 'before or after', error: String(error.stack) }));
+				ask(null, 'over', '${name}');`,
 			resolveDir: tests, sourcefile: `${name}.mjs`,
 		},
 		bundle: true, format: 'esm', target: 'es2022', write: false, sourcemap: 'inline', ignoreAnnotations: true,
@@ -42,8 +43,7 @@ export class Host {
 	#objects = new Map();
 	#last = 0;
 	#scripts = new Map();
-	#results = [];
-	#over;
+	#results = new Map();		// name of a page -> { told, over }
 
 	static async start() {
 		const host = new Host();
@@ -64,10 +64,9 @@ export class Host {
 		return `${this.origin}/${name}`;
 	}
 
-	// Resolves to what the page has told, at its end.
-	results() {
-		this.#results = [];
-		return new Promise((resolve) => { this.#over = resolve; });
+	// Resolves to what a page has told, at its end.
+	results(name) {
+		return new Promise((over) => this.#results.set(name, { told: [], over }));
 	}
 
 	async #serve(request, response) {
@@ -111,12 +110,14 @@ export class Host {
 		return Way.to(port);
 	}
 
-	do_result(result) {
-		this.#results.push(result);
+	do_result(name, result) {
+		this.#results.get(name).told.push(result);
 	}
 
-	do_over() {
-		this.#over(this.#results);
+	do_over(name) {
+		const { told, over } = this.#results.get(name);
+
+		over(told);
 	}
 
 	async stop() {
