@@ -15,6 +15,8 @@
 #error "realtime needs PostgreSQL 15 or later"
 #endif
 
+#define RT_SERVER_MAJOR (PG_VERSION_NUM / 10000)
+
 #include "access/stratnum.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"

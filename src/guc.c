@@ -32,6 +32,7 @@ int			realtime_cron_history = 100;
 char	   *realtime_cron_clock = NULL;
 bool		realtime_jobs_enabled = true;
 int			realtime_job_executors = -1;
+int			realtime_max_aggregate_buckets = 1000;
 bool		realtime_compression = false;
 int			realtime_compression_min_size = 256;
 int			realtime_connection_memory = 16 * 1024;
@@ -380,7 +381,7 @@ define_scheduler(void)
 			   "Time between looks at all topics for events that are kept too long; 0 never looks.",
 			   &realtime_cleanup_interval, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	DefineCustomStringVariable("realtime.cron_clock",
-							   "Time by which jobs are due, in seconds since 1970, for tests; empty is the system's.",
+							   "Time by which jobs are due and windows end, in seconds since 1970, for tests; empty is the system's.",
 							   NULL, &realtime_cron_clock, "", PGC_SIGHUP,
 							   GUC_NOT_IN_SAMPLE, rt_check_seconds, NULL, NULL);
 	define_int("realtime.cron_grace",
@@ -392,6 +393,9 @@ define_scheduler(void)
 	define_int("realtime.job_executors",
 			   "Executors that may run jobs of queues at once; -1 is half of those that there may be.",
 			   &realtime_job_executors, -1, RT_EXECUTORS_MAX, PGC_SIGHUP, 0);
+	define_int("realtime.max_aggregate_buckets",
+			   "Parts that a sliding window of an aggregate may have.",
+			   &realtime_max_aggregate_buckets, 1, 100000, PGC_SIGHUP, 0);
 }
 
 static void

@@ -112,6 +112,7 @@ extern int	realtime_cleanup_interval;	/* ms, 0 = never */
 extern bool realtime_cron_enabled;		/* whether jobs are run */
 extern int	realtime_cron_grace;	/* ms */
 extern int	realtime_cron_history;	/* runs of each job */
+extern int	realtime_max_aggregate_buckets;	/* of a sliding window */
 extern char *realtime_cron_clock;	/* "" = the system's, or seconds since 1970 */
 
 extern bool realtime_jobs_enabled;		/* whether jobs of queues are run */

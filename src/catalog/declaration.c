@@ -228,6 +228,18 @@ rt_message_table(void)
 }
 
 Oid
+rt_intake_table(void)
+{
+	return needed_declarations()->intake_table;
+}
+
+Oid
+rt_intake_sequence(void)
+{
+	return needed_declarations()->intake_sequence;
+}
+
+Oid
 rt_epoch_table(void)
 {
 	return needed_declarations()->epoch_table;
@@ -301,6 +313,33 @@ rt_declaration_job_queue(const char *name)
 			return queue;
 	}
 	return NULL;
+}
+
+const List *
+rt_declaration_aggregates(void)
+{
+	return current != NULL ? current->aggregates : NIL;
+}
+
+const RtAggregateDeclaration *
+rt_declaration_aggregate(const char *path)
+{
+	const ListCell *cell;
+
+	foreach(cell, rt_declaration_aggregates())
+	{
+		const RtAggregateDeclaration *aggregate = lfirst(cell);
+
+		if (strcmp(aggregate->path, path) == 0)
+			return aggregate;
+	}
+	return NULL;
+}
+
+const List *
+rt_declaration_sinks(void)
+{
+	return current != NULL ? current->sinks : NIL;
 }
 
 RtNamedFunction

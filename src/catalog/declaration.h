@@ -13,6 +13,7 @@
 
 #include "src/compat.h"
 
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
 #include "src/hook.h"
@@ -128,6 +129,60 @@ typedef enum RtStreamKind
 	RT_STREAM_OF_CURSORS		/* where they point (ipc/cursor.h) */
 } RtStreamKind;
 
+/* How a window of an aggregate moves on. */
+typedef enum RtWindowKind
+{
+	RT_WINDOW_LIFETIME,			/* it does not */
+	RT_WINDOW_TUMBLING,
+	RT_WINDOW_SLIDING
+} RtWindowKind;
+
+/* A window of an aggregate; all of it is one without a name. */
+typedef struct RtWindowDeclaration
+{
+	const char *path;			/* of the aggregate */
+	const char *name;
+	RtWindowKind kind;
+	const char *period;			/* of the calendar; NULL = duration_us */
+	const char *time_zone;		/* of that */
+	int64		duration_us;
+	int64		slide_us;
+	bool		has_anchor;
+	TimestampTz anchor;
+	const char *definition;		/* all of this, and the aggregate's id, as text */
+	const char *initial;		/* that of the aggregate */
+} RtWindowDeclaration;
+
+/* What events of topics come to. */
+typedef struct RtAggregateDeclaration
+{
+	const char *path;
+	const char *id;				/* of this declaration, not of another one of the
+								 * same path */
+	char	   *source;			/* a topic, a pattern or a template */
+	const char *topic;
+	int			count;			/* of reducers: */
+	char	  **names;
+	char	  **signatures;
+	Oid		   *functions;		/* InvalidOid: gone */
+	char	  **fields;			/* NULL = none */
+	RtNamedFunction access;
+	RtNamedFunction snapshot;
+	RtGuards	guards;
+	const char *class_of_service;	/* NULL = none */
+	Oid			owner;			/* role */
+	const char *initial;		/* value of no events, JSON */
+	List	   *windows;		/* RtWindowDeclaration, the first that of all */
+} RtAggregateDeclaration;
+
+/* Who gets events of topics to do something about them. */
+typedef struct RtSinkDeclaration
+{
+	const char *path;
+	int			source_count;
+	char	  **sources;		/* topics, patterns or templates */
+} RtSinkDeclaration;
+
 /* A stream; one without a loader is a channel, or a live query. */
 typedef struct RtStreamDeclaration
 {
@@ -163,12 +218,14 @@ typedef struct RtStreamDeclaration
 	char	   *breaker;		/* likewise */
 	char	   *fallback;		/* JSON while that is broken; NULL = an error */
 	const RtQueryDeclaration *query;	/* NULL = not a live query */
+	const RtWindowDeclaration *window;	/* NULL = not of an aggregate */
 } RtStreamDeclaration;
 
 /* One of presence or cursors has a loader only for its parameters. */
 #define rt_stream_is_channel(stream) \
 	((stream)->kind != RT_STREAM_OF_EVENTS || \
-	 (!(stream)->functions[RT_STREAM_LOADER].declared && (stream)->query == NULL))
+	 (!(stream)->functions[RT_STREAM_LOADER].declared && (stream)->query == NULL && \
+	  (stream)->window == NULL))
 
 /* A channel of NOTIFY whose notifications are published. */
 typedef struct RtBridgeDeclaration
@@ -329,6 +386,10 @@ extern List *rt_declaration_topics(void);
 extern Oid	rt_message_table(void);
 extern Oid	rt_epoch_table(void);
 
+/* Likewise where events wait for who takes them, and what numbers those. */
+extern Oid	rt_intake_table(void);
+extern Oid	rt_intake_sequence(void);
+
 /* Jobs (RtCronDeclaration): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_crons(void);
 extern const RtCronDeclaration *rt_declaration_cron(const char *path);
@@ -336,6 +397,16 @@ extern const RtCronDeclaration *rt_declaration_cron(const char *path);
 /* Queues (RtJobQueue): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_job_queues(void);
 extern const RtJobQueue *rt_declaration_job_queue(const char *name);
+/* Aggregates (RtAggregateDeclaration): likewise. */
+extern const List *rt_declaration_aggregates(void);
+extern const RtAggregateDeclaration *rt_declaration_aggregate(const char *path);
+
+/* All that gets events (RtSinkDeclaration), and whether one has a topic as source. */
+extern const List *rt_declaration_sinks(void);
+extern bool rt_sink_takes(const RtSinkDeclaration *sink, const char *topic, Size len);
+
+/* Whether a topic is that, or matches that pattern or template. */
+extern bool rt_source_matches(const char *source, const char *topic, Size len);
 
 /* Bridges (RtBridgeDeclaration): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_bridges(void);

@@ -58,6 +58,8 @@ typedef struct RtDeclarations
 	Oid			tables[RT_DECLARATION_TABLES];	/* as rt_declaration_tables */
 	Oid			message_table;	/* not of declarations, message_store.h */
 	Oid			epoch_table;
+	Oid			intake_table;	/* likewise, intake_store.h */
+	Oid			intake_sequence;
 
 	rt_names_hash *rpcs;		/* to RtRpcDeclaration */
 	rt_names_hash *streams;		/* to RtStreamDeclaration */
@@ -68,6 +70,9 @@ typedef struct RtDeclarations
 	List	   *crons;			/* RtCronDeclaration */
 	List	   *job_queues;		/* RtJobQueue */
 	List	   *rates;			/* RtRateDeclaration */
+	List	   *aggregates;		/* RtAggregateDeclaration */
+	List	   *windows;		/* RtWindowDeclaration, of any */
+	List	   *sinks;			/* RtSinkDeclaration */
 	List	   *middlewares;	/* RtMiddlewareDeclaration, in order */
 	List	   *modules;		/* RtModuleDeclaration, outer before inner ones */
 	List	   *invalidated;	/* RtStreamDeclaration: those with invalidate_on */

@@ -50,7 +50,6 @@ static void read_query(RtDeclarations *declarations, const RtRow *row);
 static void read_hook(RtDeclarations *declarations, const RtRow *row);
 static void read_admission(RtDeclarations *declarations, const RtRow *row);
 static void read_middleware(RtDeclarations *declarations, const RtRow *row);
-static void read_module(RtDeclarations *declarations, const RtRow *row);
 static void read_breaker(RtDeclarations *declarations, const RtRow *row);
 static void join_streams(RtDeclarations *declarations);
 static RtTopicTemplate *make_template(RtDeclarations *declarations, char *text,
@@ -71,8 +70,9 @@ read_nothing(RtDeclarations *declarations, const RtRow *row)
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
-	read_hook, read_admission, read_module, read_breaker,
-	read_middleware, rt_read_rate, rt_read_cron, read_nothing, rt_read_job_queue
+	read_hook, read_admission, rt_read_module, read_breaker,
+	read_middleware, rt_read_rate, rt_read_cron, read_nothing, rt_read_job_queue,
+	rt_read_aggregate, rt_read_window
 };
 
 RtDeclarations *
@@ -101,6 +101,7 @@ rt_declarations_load(void)
 		found = read_table(declarations, tables.tables[i],
 						   rt_declaration_tables[i].natts, readers[i]);
 	list_sort(declarations->middlewares, compare_middlewares);
+	rt_declarations_join_windows(declarations);
 	rt_declarations_join_modules(declarations);
 	rt_declarations_join_rates(declarations);
 	join_streams(declarations);
@@ -134,8 +135,11 @@ find_tables(RtDeclarations *declarations)
 	}
 	declarations->message_table = find_table(RT_MESSAGE_TABLE, namespace, extension);
 	declarations->epoch_table = find_table(RT_EPOCH_TABLE, namespace, extension);
+	declarations->intake_table = find_table(RT_INTAKE_TABLE, namespace, extension);
+	declarations->intake_sequence = find_table(RT_INTAKE_SEQUENCE, namespace, extension);
 	return OidIsValid(declarations->message_table) &&
-		OidIsValid(declarations->epoch_table);
+		OidIsValid(declarations->epoch_table) &&
+		OidIsValid(declarations->intake_table) && OidIsValid(declarations->intake_sequence);
 }
 
 /* InvalidOid if there is none that belongs to the extension. */
@@ -489,7 +493,7 @@ read_query(RtDeclarations *declarations, const RtRow *row)
 	rt_declarations_add_stream(declarations, stream);
 }
 
-/* ---- modules, middlewares ---- */
+/* ---- middlewares ---- */
 
 static void
 read_middleware(RtDeclarations *declarations, const RtRow *row)
@@ -512,19 +516,6 @@ compare_middlewares(const ListCell *a, const ListCell *b)
 	if (left->place != right->place)
 		return left->place < right->place ? -1 : 1;
 	return strcmp(left->name, right->name);
-}
-
-static void
-read_module(RtDeclarations *declarations, const RtRow *row)
-{
-	RtModuleDeclaration *module = palloc0(sizeof(RtModuleDeclaration));
-
-	module->name = rt_row_text(row, Anum_guard_module);
-	module->authenticated = DatumGetBool(rt_row_value(row, Anum_guard_authenticated));
-	module->guard_count = rt_refer_all(declarations, row, Anum_guard_guards,
-										 "module", module->name, "guard",
-										 &module->guards);
-	declarations->modules = lappend(declarations->modules, module);
 }
 
 /* ---- templates ---- */

@@ -53,6 +53,19 @@ join_guards(RtDeclarations *declarations, const char *path, RtGuards *guards)
 }
 
 void
+rt_read_module(RtDeclarations *declarations, const RtRow *row)
+{
+	RtModuleDeclaration *module = palloc0(sizeof(RtModuleDeclaration));
+
+	module->name = rt_row_text(row, Anum_guard_module);
+	module->authenticated = DatumGetBool(rt_row_value(row, Anum_guard_authenticated));
+	module->guard_count = rt_refer_all(declarations, row, Anum_guard_guards,
+										 "module", module->name, "guard",
+										 &module->guards);
+	declarations->modules = lappend(declarations->modules, module);
+}
+
+void
 rt_declarations_join_modules(RtDeclarations *declarations)
 {
 	rt_names_iterator iterator;

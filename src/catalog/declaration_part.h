@@ -41,7 +41,17 @@ extern void rt_read_cron(RtDeclarations *declarations, const RtRow *row);
 /* Reads a queue. */
 extern void rt_read_job_queue(RtDeclarations *declarations, const RtRow *row);
 
-/* Puts the guards of modules before those of the paths in them. */
+/* Reads an aggregate, and a window; and gives the first what it has, with its streams. */
+extern void rt_read_aggregate(RtDeclarations *declarations, const RtRow *row);
+extern void rt_read_window(RtDeclarations *declarations, const RtRow *row);
+extern void rt_declarations_join_windows(RtDeclarations *declarations);
+
+/* Makes somebody known who gets the events of sources. */
+extern void rt_declarations_add_sink(RtDeclarations *declarations, const char *path,
+									 char **sources, int count);
+
+/* Reads a module, and puts the guards of modules before those of the paths in them. */
+extern void rt_read_module(RtDeclarations *declarations, const RtRow *row);
 extern void rt_declarations_join_modules(RtDeclarations *declarations);
 
 #endif							/* RT_CATALOG_DECLARATION_PART_H */

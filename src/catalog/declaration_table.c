@@ -99,6 +99,14 @@ static const RtFunctionColumn club_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn aggregate_functions[] = {
+	{Anum_aggregate_aggregates, "aggregates", "aggregate", true},
+	{Anum_aggregate_access, "access", "access function", false},
+	{Anum_aggregate_guards, "guards", "guard", true},
+	{Anum_aggregate_snapshot, "snapshot", "snapshot function", false},
+	{0, NULL, NULL, false}
+};
+
 const int	rt_query_function_columns[RT_STREAM_FUNCTIONS] = {
 	[RT_STREAM_LOADER] = Anum_query_loader,
 	[RT_STREAM_ACCESS] = Anum_query_access,
@@ -122,7 +130,9 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_RATE_TABLE, "rate limit", "path", Natts_rate, no_functions, false},
 	{RT_CRON_TABLE, "cron", "path", Natts_cron, cron_functions, true},
 	{RT_CLUB_TABLE, "group", "name", Natts_club, club_functions, true},
-	{RT_QUEUE_TABLE, "queue", "name", Natts_queue, queue_functions, true}
+	{RT_QUEUE_TABLE, "queue", "name", Natts_queue, queue_functions, true},
+	{RT_AGGREGATE_TABLE, "aggregate", "path", Natts_aggregate, aggregate_functions, true},
+	{RT_WINDOW_TABLE, "window", "path", Natts_window, no_functions, true}
 };
 
 const RtDeclarationTable *

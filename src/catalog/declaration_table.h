@@ -231,6 +231,44 @@ enum
 	Natts_club = Anum_club_close_reason
 };
 
+#define RT_AGGREGATE_TABLE "aggregate_declaration"
+enum
+{
+	Anum_aggregate_path = 1,
+	Anum_aggregate_id,
+	Anum_aggregate_source,
+	Anum_aggregate_topic,
+	Anum_aggregate_names,
+	Anum_aggregate_aggregates,
+	Anum_aggregate_fields,
+	Anum_aggregate_access,
+	Anum_aggregate_guards,
+	Anum_aggregate_snapshot,
+	Anum_aggregate_class_of_service,
+	Anum_aggregate_owner,
+	Anum_aggregate_initial,
+	Natts_aggregate = Anum_aggregate_initial
+};
+
+/* Several rows have the same first column. */
+#define RT_WINDOW_TABLE "aggregate_window_declaration"
+enum
+{
+	Anum_window_path = 1,
+	Anum_window_name,
+	Anum_window_kind,
+	Anum_window_period,
+	Anum_window_time_zone,
+	Anum_window_duration,
+	Anum_window_anchor,
+	Anum_window_slide,
+	Natts_window = Anum_window_slide
+};
+
+/* No declarations, but found with them; columns: src/catalog/intake_store.h. */
+#define RT_INTAKE_TABLE "intake"
+#define RT_INTAKE_SEQUENCE "intake_id"
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -250,7 +288,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 14
+#define RT_DECLARATION_TABLES 16
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/syscache.h"
 
 #include "src/catalog/statement.h"
@@ -92,6 +93,52 @@ copy_row(MemoryContext context, HeapTuple row, TupleDesc type)
 		texts[i] = SPI_getvalue(row, type, i + 1);
 	MemoryContextSwitchTo(old);
 	return texts;
+}
+
+static RtStatementRow *
+copy_values(MemoryContext context, HeapTuple row, TupleDesc type)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	RtStatementRow *copy = palloc(sizeof(RtStatementRow));
+
+	copy->values = palloc(sizeof(Datum) * type->natts);
+	copy->nulls = palloc(sizeof(bool) * type->natts);
+	heap_deform_tuple(row, type, copy->values, copy->nulls);
+	for (int i = 0; i < type->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(type, i);
+
+		if (copy->nulls[i])
+			continue;
+		if (column->attlen == -1)
+			copy->values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(copy->values[i]));
+		else
+			copy->values[i] = datumCopy(copy->values[i], column->attbyval, column->attlen);
+	}
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+List *
+rt_statement_run_values(RtStatement *statement, Oid table, int expected)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Identity	before = become_owner(table);
+	List	   *rows = NIL;
+
+	SPI_connect();
+	execute(statement, expected);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		RtStatementRow *row = copy_values(context, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		rows = lappend(rows, row);
+		MemoryContextSwitchTo(old);
+	}
+	SPI_finish();
+	SetUserIdAndSecContext(before.user, before.security);
+	return rows;
 }
 
 List *

@@ -52,6 +52,15 @@ extern List *rt_statement_run_rows(RtStatement *statement, Oid table, int expect
 /* The same for what gives the rows of a function that returns a set. */
 extern void rt_statement_run_set(RtStatement *statement, Oid table, int expected,
 								 ReturnSetInfo *info);
+/* A row of values, of the types that the statement gives. */
+typedef struct RtStatementRow
+{
+	Datum	   *values;
+	bool	   *nulls;
+} RtStatementRow;
+
+/* The same for what gives rows: a list of RtStatementRow, in the caller's context. */
+extern List *rt_statement_run_values(RtStatement *statement, Oid table, int expected);
 
 /* The same for a query that gives one bigint. */
 extern int64 rt_statement_run_int64(RtStatement *statement, Oid table);

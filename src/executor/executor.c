@@ -48,6 +48,7 @@
 #include "src/executor/request/bridge.h"
 #include "src/executor/request/cron.h"
 #include "src/executor/request/jobs.h"
+#include "src/executor/request/intake.h"
 #include "src/executor/request/login.h"
 #include "src/executor/request/member.h"
 #include "src/executor/request/message.h"
@@ -332,6 +333,8 @@ run_kind(RtRequest *request, instr_time began)
 			return rt_cron_run(request);
 		case RT_REQUEST_JOBS:
 			return rt_jobs_run(request);
+		case RT_REQUEST_INTAKE:
+			return rt_intake_run(request);
 		case RT_REQUEST_CLOSE:
 			return rt_close_run(request);
 	}

@@ -202,6 +202,8 @@ set_isolation(const RtWork *work)
 {
 	if (work->settings != NULL && work->settings->isolation >= 0)
 		XactIsoLevel = work->settings->isolation;
+	if (work->sees_latest)
+		XactIsoLevel = XACT_READ_COMMITTED;
 	if (work->take_snapshot != NULL)
 		XactIsoLevel = XACT_REPEATABLE_READ;
 }

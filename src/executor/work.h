@@ -53,6 +53,9 @@ struct RtWork
 	 */
 	void		(*take_snapshot) (RtWork *work);
 
+	/* run sees what is committed at each of its statements, whatever a role wants */
+	bool		sees_latest;
+
 	/*
 	 * InvalidOid, or whom to run as whatever executors may become: who has
 	 * declared what is run, which session must name as its role.

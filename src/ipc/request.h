@@ -64,6 +64,7 @@ typedef enum RtRequestKind
 								 * answer: CONTENT */
 	RT_REQUEST_CRON,			/* path: of the job, args: see below */
 	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */
+	RT_REQUEST_INTAKE,			/* path: of an aggregate or effect, see below */
 	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code,
 								 * subject: whether it has been in a group;
 								 * without a connection's id, that all of those
@@ -270,6 +271,17 @@ typedef struct RtJobsAnswer
 {
 	bool		more;			/* the queue has others that are ready */
 } RtJobsAnswer;
+
+/*
+ * INTAKE: the answer NONE holds an RtIntakeAnswer.  Anything else says that it has
+ * failed, and is to be asked again a while later.
+ */
+typedef struct RtIntakeAnswer
+{
+	bool		stale;			/* another takes its events, or nothing is declared */
+	bool		more;			/* events may be left */
+	TimestampTz next;			/* when time alone changes something */
+} RtIntakeAnswer;
 
 /*
  * LOGIN: who it is, or how the connection ends; behind it headers of an answer

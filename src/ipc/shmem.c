@@ -24,6 +24,7 @@
 #include "src/ipc/expected_time.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/job.h"
+#include "src/ipc/intake.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/limiter.h"
 #include "src/ipc/log_limit.h"
@@ -87,6 +88,7 @@ static const SharedArea areas[] = {
 	{rt_number_mark_size, rt_number_mark_init},
 	{rt_retention_size, rt_retention_init},
 	{rt_timers_size, rt_timers_init},
+	{rt_intake_size, rt_intake_init},
 	{rt_members_size, rt_members_init},
 	{rt_subscriber_counts_size, rt_subscriber_counts_init},
 	{rt_tail_hints_size, rt_tail_hints_init},

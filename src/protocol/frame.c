@@ -189,15 +189,37 @@ rt_event_frame_write(char *dst, const RtEventText *text)
 	return frame_len;
 }
 
+/* The payload of one that is numbered stands where it will, once the number is known. */
+static RtText
+event_payload(const char *dst, size_t len, bool numbered)
+{
+	if (numbered)
+		return (RtText) {dst + header_length(len + SEQ_MAX), len};
+	return rt_frame_payload(dst);
+}
+
+size_t
+rt_event_frame_name_len(const char *dst, size_t len, bool numbered, RtText topic)
+{
+	RtText		payload = event_payload(dst, len, numbered);
+	size_t		before = strlen(EVENT_TOPIC EVENT_NAME) + topic.len;
+	const char *end;
+
+	if (payload.len <= before ||
+		memcmp(payload.ptr + strlen(EVENT_TOPIC), topic.ptr, topic.len) != 0 ||
+		memcmp(payload.ptr + strlen(EVENT_TOPIC) + topic.len, EVENT_NAME, strlen(EVENT_NAME)) != 0)
+		return 0;
+	end = memchr(payload.ptr + before, '"', payload.len - before);
+	return end == NULL ? 0 : (size_t) (end - payload.ptr) - before;
+}
+
 void
 rt_event_frame_parts(const char *dst, size_t len, bool numbered,
 					 size_t topic_len, size_t event_len, RtText *event,
 					 RtText *data_json)
 {
-	RtText		payload = {dst + header_length(len + SEQ_MAX), len};
+	RtText		payload = event_payload(dst, len, numbered);
 
-	if (!numbered)
-		payload = rt_frame_payload(dst);
 	event->ptr = payload.ptr + strlen(EVENT_TOPIC EVENT_NAME) + topic_len;
 	event->len = event_len;
 	data_json->ptr = event->ptr + event_len + strlen(EVENT_DATA);

@@ -96,6 +96,13 @@ extern size_t rt_event_frame_max(const RtEventText *text);
 extern size_t rt_event_frame_write(char *dst, const RtEventText *text);
 
 /*
+ * How long the name of the event is in one that waits for its number, or has none;
+ * 0 if clients see another topic than that of its subscribers.
+ */
+extern size_t rt_event_frame_name_len(const char *dst, size_t len, bool numbered,
+									  RtText topic);
+
+/*
  * Where event and data stand in one that waits for its number, or has none;
  * and the end of waiting, which returns the frame's length.
  */

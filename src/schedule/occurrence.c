@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include "utils/timestamp.h"
+
+#include "src/guc.h"
 #include "src/schedule/occurrence.h"
 
 #define DAY INT64CONST(86400)
@@ -89,6 +92,14 @@ next_multiple(int64 every, int64 after)
 	int64		past = after % every;
 
 	return after - (past < 0 ? past + every : past) + every;
+}
+
+TimestampTz
+rt_schedule_now(void)
+{
+	if (realtime_cron_clock[0] != '\0')
+		return time_t_to_timestamptz((pg_time_t) strtoll(realtime_cron_clock, NULL, 10));
+	return GetCurrentTimestamp();
 }
 
 int64

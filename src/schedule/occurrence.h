@@ -19,6 +19,9 @@
 
 #define RT_OCCURRENCE_YEARS 12	/* after which nothing is looked for */
 
+/* The present, or what realtime.cron_clock says it is. */
+extern TimestampTz rt_schedule_now(void);
+
 /* The second in which a time is. */
 extern int64 rt_occurrence_time(TimestampTz time);
 

@@ -70,9 +70,7 @@ wall_us(void)
 static int64
 now_s(void)
 {
-	if (clock_is_virtual())
-		return strtoll(realtime_cron_clock, NULL, 10);
-	return rt_occurrence_time(wall_us());
+	return rt_occurrence_time(rt_schedule_now());
 }
 
 /* When a time comes on our own clock, or when to look again. */

@@ -14,6 +14,7 @@
  *		cron			has jobs run at their times
  *		jobs			has jobs of queues run when they are ready
  *		jobs cleanup	removes those that are over
+ *		intake			has events counted by aggregates
  *		answers			removes old answers of calls that happen once
  *
  * The loop reads notifications before anything else, because a listener that
@@ -58,6 +59,7 @@
 #include "src/scheduler/answers.h"
 #include "src/scheduler/cron.h"
 #include "src/scheduler/jobs.h"
+#include "src/scheduler/intake.h"
 #include "src/scheduler/notify_bridge.h"
 #include "src/scheduler/retention.h"
 #include "src/scheduler/scheduler.h"
@@ -81,6 +83,8 @@ static const RtSchedulerTask tasks[] = {
 	RT_REQUEST_JOBS, rt_jobs_task_answered},
 	{"jobs cleanup", rt_jobs_cleanup_due, rt_jobs_cleanup_run, NULL,
 	RT_REQUEST_CALL, NULL},
+	{"intake", rt_intake_task_due, rt_intake_task_run, rt_intake_task_forget,
+	RT_REQUEST_INTAKE, rt_intake_task_answered},
 	{"retention", rt_retention_due, rt_retention_run, NULL,
 	RT_REQUEST_CALL, NULL},
 	{"answers", rt_answers_due, rt_answers_run, NULL,

@@ -213,6 +213,7 @@ UNION ALL
 			(SELECT string_agg(quote_ident(rolname), ', ' ORDER BY rolname) FROM client_role))
 	FROM realtime.declared_functions()
 	WHERE function IS NOT NULL AND kind NOT IN ('cron', 'queue')
+		AND (kind <> 'aggregate' OR purpose NOT IN ('aggregate', 'snapshot function'))
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
 				-- nobody calls these but realtime, as anonymous

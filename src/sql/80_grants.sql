@@ -3,7 +3,7 @@
 --
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA realtime FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA realtime FROM PUBLIC;
-REVOKE ALL ON TYPE realtime.envelope, realtime.message FROM PUBLIC;
+REVOKE ALL ON TYPE realtime.envelope, realtime.message, realtime.reducer FROM PUBLIC;
 
 -- A handler runs as any role, and row-level security policies run as the role
 -- that reads: both must be able to ask who is calling.
@@ -70,6 +70,12 @@ GRANT EXECUTE ON FUNCTION
 	realtime.cron(text, text, regprocedure, text, text, text, interval, boolean),
 	realtime.alter_cron(text, text, regprocedure, text, text, text, interval, boolean),
 	realtime.queue(text, regprocedure, integer, interval, interval, double precision, interval, interval, integer, integer, interval, interval, text, boolean),
+	realtime.aggregate(text, text, text, realtime.reducer[]),
+	realtime.aggregate(text, text, realtime.reducer[], text, regprocedure, regprocedure[], regprocedure, text),
+	realtime.reducer(text, regprocedure, text),
+	realtime.reducer(text, text, text),
+	realtime.aggregate_window(text, text, text, text, text, interval, timestamptz, interval),
+	realtime.drop_aggregate_window(text, text),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
@@ -79,8 +85,11 @@ GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.middleware_declaration, realtime.rate_limit_declaration,
 	realtime.cron_declaration, realtime.cron_state, realtime.cron_run, realtime.cron_jobs,
 	realtime.group_declaration,
-	realtime.queue_declaration, realtime.job, realtime.job_finished, realtime.jobs
+	realtime.queue_declaration, realtime.job, realtime.job_finished, realtime.jobs,
+	realtime.aggregate_declaration, realtime.aggregate_window_declaration,
+	realtime.aggregate_value, realtime.aggregate_state, realtime.aggregates, realtime.intake
 	TO pg_database_owner, realtime_admin;
+GRANT USAGE ON TYPE realtime.reducer TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.replay_message, realtime.replay_epoch, realtime.trace

@@ -21,6 +21,11 @@ SELECT results_eq('signatures', $$VALUES
 	('access_user', 'user_id text', 'boolean', 's', 'r'),
 	('access_user', 'user_id text, field name', 'boolean', 's', 'r'),
 	('admission', 'class text, reasons text[] DEFAULT NULL::text[], predicate regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
+	('aggregate', 'path text, source text, reducers realtime.reducer[], topic text DEFAULT NULL::text, access regprocedure DEFAULT NULL::regprocedure, '
+		'guard regprocedure[] DEFAULT ''{}''::regprocedure[], snapshot regprocedure DEFAULT NULL::regprocedure, class_of_service text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('aggregate', 'path text, source text, topic text DEFAULT NULL::text, VARIADIC reducers realtime.reducer[] DEFAULT ''{}''::realtime.reducer[]', 'void', 'v', 'u'),
+	('aggregate_window', 'path text, name text, kind text, period text DEFAULT NULL::text, time_zone text DEFAULT NULL::text, '
+		'duration interval DEFAULT NULL::interval, anchor timestamp with time zone DEFAULT NULL::timestamp with time zone, slide interval DEFAULT NULL::interval', 'void', 'v', 'u'),
 	('alter_cron', 'path text, schedule text DEFAULT NULL::text, handler regprocedure DEFAULT NULL::regprocedure, topic text DEFAULT NULL::text, '
 		'time_zone text DEFAULT NULL::text, missed text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, active boolean DEFAULT NULL::boolean', 'void', 'v', 'u'),
 	('assert', 'condition boolean, category text, context jsonb DEFAULT NULL::jsonb', 'boolean', 'v', 'r'),
@@ -59,6 +64,7 @@ SELECT results_eq('signatures', $$VALUES
 	('declared_topic', 'topic text', 'text', 's', 'r'),
 	('disconnect', 'user_id text DEFAULT NULL::text, connection_id text DEFAULT NULL::text, code integer DEFAULT 4403, reason text DEFAULT NULL::text', 'integer', 'v', 'u'),
 	('drop', 'path text', 'boolean', 'v', 'u'),
+	('drop_aggregate_window', 'path text, name text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('enqueue', 'queue text, payload jsonb DEFAULT NULL::jsonb, run_at timestamp with time zone DEFAULT now(), priority integer DEFAULT 0, '
 		'unique_key text DEFAULT NULL::text, max_attempts integer DEFAULT NULL::integer', 'bigint', 'v', 'u'),
@@ -129,6 +135,8 @@ SELECT results_eq('signatures', $$VALUES
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
 	('rate_limits', 'path text, rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, exempt boolean DEFAULT false', 'void', 'v', 'u'),
 	('recheck', 'user_id text DEFAULT NULL::text, topic text DEFAULT NULL::text', 'void', 'v', 'u'),
+	('reducer', 'name text, aggregate regprocedure, field text DEFAULT NULL::text', 'realtime.reducer', 's', 's'),
+	('reducer', 'name text, aggregate text, field text DEFAULT NULL::text', 'realtime.reducer', 's', 's'),
 	('remote_address', '', 'inet', 's', 'r'),
 	('replay', 'topic text, since bigint', 'SETOF realtime.message', 's', 'r'),
 	('request_id', '', 'text', 's', 'r'),
@@ -231,6 +239,8 @@ SELECT results_eq('rights', $$VALUES
 	('access_team', 'public'),
 	('access_user', 'public'),
 	('admission', 'pg_database_owner'), ('admission', 'realtime_admin'),
+	('aggregate', 'pg_database_owner'), ('aggregate', 'realtime_admin'),
+	('aggregate_window', 'pg_database_owner'), ('aggregate_window', 'realtime_admin'),
 	('alter_cron', 'pg_database_owner'), ('alter_cron', 'realtime_admin'),
 	('assert', 'realtime_publisher'),
 	('assertion_counters', 'pg_database_owner'), ('assertion_counters', 'pg_monitor'), ('assertion_counters', 'realtime_admin'),
@@ -256,6 +266,7 @@ SELECT results_eq('rights', $$VALUES
 	('declared_topic', 'pg_database_owner'), ('declared_topic', 'realtime_admin'),
 	('disconnect', 'realtime_publisher'),
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
+	('drop_aggregate_window', 'pg_database_owner'), ('drop_aggregate_window', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
 	('enqueue', 'realtime_publisher'),
 	('explain_query', 'pg_database_owner'), ('explain_query', 'realtime_admin'),
@@ -304,6 +315,7 @@ SELECT results_eq('rights', $$VALUES
 	('raise', 'public'),
 	('rate_limits', 'pg_database_owner'), ('rate_limits', 'realtime_admin'),
 	('recheck', 'realtime_publisher'),
+	('reducer', 'pg_database_owner'), ('reducer', 'realtime_admin'),
 	('remote_address', 'public'),
 	('replay', 'pg_database_owner'), ('replay', 'realtime_admin'), ('replay', 'realtime_publisher'),
 	('request_id', 'public'),
@@ -364,15 +376,16 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
 	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration', 'realtime.queue_declaration',
+	'realtime.aggregate_declaration', 'realtime.aggregate_window_declaration', 'realtime.aggregate_value', 'realtime.aggregate_state', 'realtime.intake', 'realtime.intake_id',
 	'realtime.replay_epoch', 'realtime.idempotency', 'realtime.job', 'realtime.job_id_seq', 'realtime.job_finished'],
-	'tables of declarations, the epoch, kept answers and jobs are dumped');
+	'tables of declarations, what aggregates have come to, the epoch, kept answers and jobs are dumped');
 -- no column keeps pg_upgrade from working
 SELECT is(count(*)::integer, 0, 'no table has a column that holds the OID of a function')
 	FROM pg_attribute JOIN pg_class c ON c.oid = attrelid

@@ -588,6 +588,8 @@ check_event_frame(const RtEventText *text, uint64_t number)
 	size_t		expected_len;
 	char	   *frame;
 
+	CHECK(rt_event_frame_name_len(dst, len, text->numbered, text->topic) == text->event.len);
+	CHECK(rt_event_frame_name_len(dst, len, text->numbered, (RtText) {"another", 7}) == 0);
 	if (text->numbered)
 	{
 		rt_event_frame_parts(dst, len, true, text->topic.len, text->event.len, &event, &json);

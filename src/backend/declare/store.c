@@ -19,6 +19,7 @@
 
 #include "src/backend/declare/store.h"
 #include "src/backend/watch/watch.h"
+#include "src/catalog/aggregate_store.h"
 #include "src/catalog/statement.h"
 
 /* An advisory lock that SQL cannot take, as those of topics; of paths. */
@@ -165,6 +166,14 @@ replace_query(const char *path)
 	rt_watch_keep();
 }
 
+/* An aggregate of that path, and its windows. */
+static void
+replace_aggregate(const char *path)
+{
+	delete_from(rt_declaration_table(RT_AGGREGATE_TABLE), path);
+	delete_from(rt_declaration_table(RT_WINDOW_TABLE), path);
+}
+
 void
 rt_store_rpc(const RtRpcRow *row)
 {
@@ -209,6 +218,7 @@ rt_store_rpc(const RtRpcRow *row)
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	replace_query(row->path);
+	replace_aggregate(row->path);
 }
 
 void
@@ -294,6 +304,7 @@ rt_store_stream(const RtStreamRow *row)
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_RPC_TABLE), row->path);
 	replace_query(row->path);
+	replace_aggregate(row->path);
 }
 
 static void
@@ -369,6 +380,7 @@ rt_store_query(const RtQueryRow *row)
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_RPC_TABLE), row->path);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
+	replace_aggregate(row->path);
 }
 
 void
@@ -640,6 +652,7 @@ rename_function(const RtDeclarationTable *table, const RtFunctionColumn *column,
 void
 rt_store_rename_function(const char *old_signature, const char *new_signature)
 {
+	rt_aggregate_rename_function(old_signature, new_signature);
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
 	{
 		const RtDeclarationTable *table = &rt_declaration_tables[i];

@@ -129,6 +129,18 @@ rt_entry_write_frame(RtRingEntry *entry, const RtEvent *event, const char *frame
 		write_key(entry, event);
 }
 
+uint32
+rt_entry_name_len(RtRingEntry *entry)
+{
+	RtText		topic = {rt_ring_entry_topic(entry), entry->topic_len};
+
+	if ((entry->flags & (RT_RING_LOST | RT_RING_RELOAD)) != 0 ||
+		entry->topic_class > RT_TOPIC_REPLAY || entry->frame_len == 0)
+		return 0;
+	return rt_event_frame_name_len(frame_begin(entry), entry->frame_len,
+								   entry->topic_class == RT_TOPIC_REPLAY, topic);
+}
+
 void
 rt_entry_parts(RtRingEntry *entry, uint32 event_len, RtText *event,
 			   RtText *data)

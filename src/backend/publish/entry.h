@@ -44,6 +44,9 @@ typedef struct RtUnnumbered
 	int			replay_size;	/* of its topic */
 } RtUnnumbered;
 
+/* How long the name of its event is; 0 = it is none that is published on its topic. */
+extern uint32 rt_entry_name_len(RtRingEntry *entry);
+
 /* The parts of an event; valid until it is finished. */
 extern void rt_entry_parts(RtRingEntry *entry, uint32 event_len,
 						   RtText *event, RtText *data);

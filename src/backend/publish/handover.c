@@ -4,8 +4,9 @@
  *
  *	- PRE_COMMIT: events that have to wait are taken out (throttle.c), as are
  *	  those of rows that others make superfluous (settle.c); the locks of the
- *	  ordered topics are taken, and events of replay topics get their numbers
- *	  and rows (numbering.c);
+ *	  ordered topics are taken, events are written down for who takes them
+ *	  (intake.c), and events of replay topics get their numbers and rows
+ *	  (numbering.c);
  *	- COMMIT: they go to the ring.  Nothing there allocates, waits or fails;
  *	- ABORT: they are forgotten.
  *
@@ -22,6 +23,7 @@
 #include "src/backend/publish/early_release.h"
 #include "src/backend/publish/epoch_end.h"
 #include "src/backend/publish/handover.h"
+#include "src/backend/publish/intake.h"
 #include "src/backend/publish/numbering.h"
 #include "src/backend/publish/pending.h"
 #include "src/backend/publish/settle.h"
@@ -140,6 +142,7 @@ precommit_publish(const RtPending *pending)
 	if (lock_topics(pending, ends || worn))
 		rt_early_release_ask();
 	error_context_stack = callback.previous;
+	rt_intake_precommit(pending);
 
 	/* somebody may have been quicker to end one that is worn */
 	if (ends || (worn && rt_number_mark_is_worn()))
@@ -252,10 +255,13 @@ on_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 			if (pending->size > 0)
 				atcommit_publish(pending);
+			rt_intake_atcommit();
+			rt_intake_forget();
 			rt_pending_forget();
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
+			rt_intake_forget();
 			rt_pending_forget();
 			break;
 		default:

@@ -19,7 +19,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -28,6 +27,7 @@
 
 #include "src/backend/after_commit.h"
 #include "src/backend/publish/epoch.h"
+#include "src/backend/publish/inserter.h"
 #include "src/backend/publish/numbering.h"
 #include "src/backend/publish/publish.h"
 #include "src/catalog/declaration.h"
@@ -35,9 +35,6 @@
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
 #include "src/ipc/unflushed.h"
-
-#define BATCH_ROWS 200			/* inserted at once, at most */
-#define BATCH_BYTES (64 * 1024)
 
 /* The last number of a topic. */
 typedef struct TopicNumber
@@ -63,20 +60,14 @@ typedef struct TopicNumber
 struct RtNumbering
 {
 	MemoryContext context;		/* holds all of this */
-	MemoryContext batch_context;	/* values of the rows to be inserted */
 	Relation	epochs;
 	Relation	messages;
-	ResultRelInfo *target;		/* the messages with all their indexes */
-	Relation	index;			/* that of the primary key among them */
-	EState	   *estate;
-	CommandId	command;
+	RtInserter *inserter;		/* of the messages */
+	Relation	index;			/* that of the primary key */
 	TimestampTz now;
 	const char *request_id;		/* NULL = none */
 	RtFloor		floor;			/* of the numbers to be given; seq -1 = not known */
 	numbers_hash *topics;
-	TupleTableSlot *slots[BATCH_ROWS];	/* made when needed */
-	int			row_count;		/* in the slots */
-	Size		row_bytes;
 };
 
 static RtPublishOrigin origin = NULL;
@@ -89,8 +80,6 @@ static int64 newest_number(RtNumbering *numbering, const RtRingEntry *entry);
 static void add_row(RtNumbering *numbering, RtRingEntry *entry,
 					uint32 event_len);
 static Datum text_datum(const char *text, Size len);
-static TupleTableSlot *next_slot(RtNumbering *numbering);
-static void insert_rows(RtNumbering *numbering);
 
 void
 rt_publish_set_origin(RtPublishOrigin of_events)
@@ -116,18 +105,12 @@ rt_numbering_begin(void)
 	old_context = MemoryContextSwitchTo(context);
 	numbering = palloc0(sizeof(RtNumbering));
 	numbering->context = context;
-	numbering->batch_context = AllocSetContextCreate(context,
-													 "realtime numbered rows",
-													 ALLOCSET_DEFAULT_SIZES);
 	numbering->floor.seq = -1;
 	numbering->epochs = epochs;
 	numbering->messages = messages;
 	rt_unflushed_touch(RelationGetRelid(messages));
-	numbering->target = makeNode(ResultRelInfo);
-	InitResultRelInfo(numbering->target, numbering->messages, 1, NULL, 0);
-	ExecOpenIndices(numbering->target, false);
-	numbering->index = find_primary_key(numbering->target);
-	numbering->estate = CreateExecutorState();
+	numbering->inserter = rt_inserter_begin(messages);
+	numbering->index = find_primary_key(rt_inserter_target(numbering->inserter));
 	MemoryContextSwitchTo(old_context);
 	return numbering;
 }
@@ -152,7 +135,6 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (numbering->floor.seq < 0)
 		numbering->floor = rt_epoch_agree(numbering->epochs);
-	numbering->command = GetCurrentCommandId(true);
 	numbering->now = GetCurrentTimestamp();
 	numbering->request_id = origin != NULL ? origin() : NULL;
 	numbering->topics = numbers_create(numbering->context, 16, NULL);
@@ -164,7 +146,7 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 		entry->seq = next_number(numbering, entry);
 		add_row(numbering, entry, unnumbered[i].event_len);
 	}
-	insert_rows(numbering);
+	rt_inserter_flush(numbering->inserter);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old_context);
 }
@@ -173,10 +155,7 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 void
 rt_numbering_end(RtNumbering *numbering)
 {
-	for (int i = 0; i < BATCH_ROWS && numbering->slots[i] != NULL; i++)
-		ExecDropSingleTupleTableSlot(numbering->slots[i]);
-	FreeExecutorState(numbering->estate);
-	ExecCloseIndices(numbering->target);
+	rt_inserter_end(numbering->inserter);
 	table_close(numbering->messages, NoLock);
 	table_close(numbering->epochs, NoLock);
 	MemoryContextDelete(numbering->context);
@@ -256,7 +235,7 @@ next_number(RtNumbering *numbering, const RtRingEntry *entry)
 static int64
 newest_number(RtNumbering *numbering, const RtRingEntry *entry)
 {
-	TupleTableSlot *slot = next_slot(numbering);
+	TupleTableSlot *slot = rt_inserter_slot(numbering->inserter);
 
 	return rt_message_newest(numbering->messages, numbering->index, slot,
 							 rt_ring_entry_topic(entry), entry->topic_len,
@@ -269,8 +248,8 @@ newest_number(RtNumbering *numbering, const RtRingEntry *entry)
 static void
 add_row(RtNumbering *numbering, RtRingEntry *entry, uint32 event_len)
 {
-	TupleTableSlot *slot = next_slot(numbering);
-	MemoryContext old_context = MemoryContextSwitchTo(numbering->batch_context);
+	TupleTableSlot *slot = rt_inserter_slot(numbering->inserter);
+	MemoryContext old_context = MemoryContextSwitchTo(rt_inserter_values(numbering->inserter));
 	RtText		event;
 	RtText		data;
 	const char *request_id = numbering->request_id;
@@ -296,58 +275,12 @@ add_row(RtNumbering *numbering, RtRingEntry *entry, uint32 event_len)
 		slot->tts_isnull[Anum_message_event - 1] = true;
 		slot->tts_isnull[Anum_message_data - 1] = true;
 	}
-	ExecStoreVirtualTuple(slot);
 	MemoryContextSwitchTo(old_context);
-
-	numbering->row_count++;
-	numbering->row_bytes += entry->size;
-	if (numbering->row_count == BATCH_ROWS || numbering->row_bytes > BATCH_BYTES)
-		insert_rows(numbering);
+	rt_inserter_add(numbering->inserter, entry->size);
 }
 
 static Datum
 text_datum(const char *text, Size len)
 {
 	return PointerGetDatum(cstring_to_text_with_len(text, (int) len));
-}
-
-static TupleTableSlot *
-next_slot(RtNumbering *numbering)
-{
-	TupleTableSlot **slot = &numbering->slots[numbering->row_count];
-
-	if (*slot == NULL)
-		*slot = table_slot_create(numbering->messages, NULL);
-	else
-		ExecClearTuple(*slot);
-	return *slot;
-}
-
-/* Inserts what has been added. */
-static void
-insert_rows(RtNumbering *numbering)
-{
-	int			count = numbering->row_count;
-
-	if (count == 1)
-		table_tuple_insert(numbering->messages, numbering->slots[0],
-						   numbering->command, 0, NULL);
-	else if (count > 1)
-		table_multi_insert(numbering->messages, numbering->slots, count,
-						   numbering->command, 0, NULL);
-
-	for (int i = 0; i < count; i++)
-	{
-		TupleTableSlot *slot = numbering->slots[i];
-		ExprContext *expressions = GetPerTupleExprContext(numbering->estate);
-
-		expressions->ecxt_scantuple = slot;
-		list_free(rt_insert_index_tuples(numbering->target, slot,
-										 numbering->estate));
-		ResetPerTupleExprContext(numbering->estate);
-		ExecClearTuple(slot);
-	}
-	numbering->row_count = 0;
-	numbering->row_bytes = 0;
-	MemoryContextReset(numbering->batch_context);
 }

@@ -26,6 +26,7 @@
 #include "utils/typcache.h"
 
 #include "src/backend/publish/coalesce_key.h"
+#include "src/backend/publish/intake.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
@@ -266,7 +267,7 @@ rt_publish_resolve(RtEvent *event)
 	event->replay_size = declaration->replay_size;
 }
 
-/* Only replay topics are written to a table. */
+/* Only replay topics, and what somebody takes, are written to a table. */
 static void
 refuse_read_only(const RtEvent *event)
 {
@@ -276,6 +277,12 @@ refuse_read_only(const RtEvent *event)
 				 errmsg("cannot publish on topic \"%s\" in a read-only transaction",
 						pnstrdup(event->topic, event->topic_len)),
 				 errdetail("Its class is \"replay\": events are stored.")));
+	if (XactReadOnly && rt_intake_is_source(event->topic, event->topic_len))
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot publish on topic \"%s\" in a read-only transaction",
+						pnstrdup(event->topic, event->topic_len)),
+				 errdetail("An aggregate or an effect takes its events, which are stored.")));
 }
 
 /*

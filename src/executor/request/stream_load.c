@@ -18,6 +18,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "src/catalog/aggregate_store.h"
 #include "src/catalog/declaration_table.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/cursor.h"
@@ -298,6 +299,18 @@ load_as_json(RtStreamWork *stream, RtFunction *loader)
 	stream->reply.data_json = text;
 }
 
+/* Computed already, by who takes the events. */
+static void
+load_aggregate(RtStreamWork *stream)
+{
+	const RtWindowDeclaration *window = stream->declaration->window;
+	const char *value = rt_aggregate_value(window->path, window->name, window->definition);
+
+	if (value == NULL)
+		value = window->initial;
+	stream->reply.data_json = (RtText) {value, strlen(value)};
+}
+
 void
 rt_stream_load(RtStreamWork *stream)
 {
@@ -313,6 +326,8 @@ rt_stream_load(RtStreamWork *stream)
 		stream->reply.data_json =
 			rt_presence_rows(stream->topic, stream->topic_len - strlen(RT_PRESENCE_SUFFIX),
 							 rt_stream_value_max(stream));
+	else if (stream->declaration->window != NULL)
+		load_aggregate(stream);
 	else if (loader == NULL)
 		stream->reply.data_json = stream->work.request->asked.cursor.len > 0 ?
 			RT_TEXT("[]") : empty_value(stream);

@@ -1,0 +1,362 @@
+/*
+ * slice.c
+ *		A window of an aggregate, in one transaction.
+ *
+ * It is made of buckets: one, which never ends; those of a tumbling window, which
+ * are over one after the other; or the parts of a sliding one.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "src/aggregate/window.h"
+#include "src/backend/publish/publish.h"
+#include "src/executor/aggregate/fold.h"
+#include "src/protocol/frame.h"
+
+#define EVENT "set"
+#define VALUE_MAX (RT_FRAME_PAYLOAD_MAX - 2048)	/* bytes of JSON */
+
+/* ---- buckets ---- */
+
+static RtBucket *
+make_bucket(RtFold *fold, TimestampTz begin)
+{
+	RtBucket   *bucket = palloc0(sizeof(RtBucket));
+
+	bucket->begin = begin;
+	bucket->states = palloc0(sizeof(RtReducerState) * fold->declaration->count);
+	for (int i = 0; i < fold->declaration->count; i++)
+		bucket->states[i] = rt_reducer_begin(&fold->reducers[i], fold->run);
+	return bucket;
+}
+
+/* What is kept of another aggregate, or field, is of no use. */
+static const bytea *
+kept_state(const RtAggregateState *kept, const RtReducer *reducer, int number)
+{
+	for (int i = 0; i < kept->count; i++)
+	{
+		/* mostly at the same place */
+		int			place = (number + i) % kept->count;
+
+		if (strcmp(kept->reducers[place], psprintf("%s %s", reducer->name, reducer->kind)) == 0)
+			return kept->states[place];
+	}
+	return NULL;
+}
+
+static RtBucket *
+load_bucket(RtFold *fold, const RtAggregateState *kept)
+{
+	RtBucket   *bucket = make_bucket(fold, kept->bucket);
+
+	bucket->kept = true;
+	for (int i = 0; i < fold->declaration->count; i++)
+	{
+		const bytea *saved = kept_state(kept, &fold->reducers[i], i);
+
+		if (saved != NULL)
+			bucket->states[i] = rt_reducer_load(&fold->reducers[i], fold->run, saved);
+	}
+	return bucket;
+}
+
+static RtBucket *
+insert_bucket(RtFold *fold, RtSlice *slice, TimestampTz begin, int place)
+{
+	MemoryContext old = MemoryContextSwitchTo(fold->context);
+	RtBucket   *made = make_bucket(fold, begin);
+
+	slice->buckets = list_insert_nth(slice->buckets, place, made);
+	MemoryContextSwitchTo(old);
+	return made;
+}
+
+RtBucket *
+rt_slice_find(RtFold *fold, RtSlice *slice, TimestampTz begin)
+{
+	int			place = list_length(slice->buckets);
+
+	/* mostly the last one */
+	for (; place > 0; place--)
+	{
+		RtBucket   *bucket = list_nth(slice->buckets, place - 1);
+
+		if (bucket->begin == begin)
+			return bucket;
+		if (bucket->begin < begin)
+			break;
+	}
+	return insert_bucket(fold, slice, begin, place);
+}
+
+/* Who comes late counts in what is not over yet. */
+RtBucket *
+rt_slice_bucket(RtFold *fold, RtSlice *slice, TimestampTz time)
+{
+	TimestampTz begin = slice->current;
+
+	if (slice->window->kind == RT_WINDOW_SLIDING)
+	{
+		begin = rt_window_bucket(slice->window, time);
+		if (begin < slice->first)
+			return NULL;
+	}
+	else if (slice->window->kind == RT_WINDOW_TUMBLING &&
+			 (slice->first != slice->current || time < slice->current))
+		begin = Max(rt_window_bucket(slice->window, time), slice->first);
+	return rt_slice_find(fold, slice, begin);
+}
+
+/* ---- making ---- */
+
+static const RtAggregateValue *
+find_value(const List *values, const RtWindowDeclaration *window)
+{
+	const ListCell *cell;
+
+	foreach(cell, values)
+	{
+		const RtAggregateValue *value = lfirst(cell);
+
+		if (strcmp(value->name, window->name) == 0 &&
+			strcmp(value->definition, window->definition) == 0)
+			return value;
+	}
+	return NULL;
+}
+
+static TimestampTz
+first_bucket(const RtFold *fold, const RtSlice *slice)
+{
+	if (slice->window->kind == RT_WINDOW_SLIDING)
+		return rt_window_oldest(slice->window, fold->now);
+	return slice->kept == NULL ? slice->current : Min(slice->kept->since, slice->current);
+}
+
+RtSlice *
+rt_slice_make(RtFold *fold, const RtWindowDeclaration *window, const List *values,
+			  const List *states)
+{
+	RtSlice    *slice = palloc0(sizeof(RtSlice));
+	const ListCell *cell;
+
+	slice->window = window;
+	slice->kept = find_value(values, window);
+	slice->current = rt_window_bucket(window, fold->now);
+	slice->until = rt_window_end(window, fold->now);
+	slice->first = first_bucket(fold, slice);
+	if (slice->kept == NULL)
+		rt_aggregate_forget_buckets(window->path, window->name, DT_NOEND);
+	foreach(cell, slice->kept == NULL ? NIL : states)
+	{
+		const RtAggregateState *kept = lfirst(cell);
+
+		if (strcmp(kept->name, window->name) == 0)
+			slice->buckets = lappend(slice->buckets, load_bucket(fold, kept));
+	}
+	return slice;
+}
+
+/* ---- values ---- */
+
+static void
+append_member(RtFold *fold, int number, const RtReducerState *state, StringInfo out)
+{
+	RtReducer  *reducer = &fold->reducers[number];
+
+	appendStringInfoChar(out, number == 0 ? '{' : ',');
+	rt_text_write(out, reducer->name, strlen(reducer->name));
+	appendStringInfoChar(out, ':');
+	rt_reducer_finish(reducer, fold->run, state, out);
+}
+
+/* Final functions may spoil the state: they get a copy. */
+static RtReducerState
+copy_state(RtFold *fold, int number, const RtReducerState *state)
+{
+	RtReducer  *reducer = &fold->reducers[number];
+	bytea	   *saved = rt_reducer_save(reducer, fold->run, state);
+	RtReducerState copy = rt_reducer_load(reducer, fold->run, saved);
+
+	pfree(saved);
+	return copy;
+}
+
+static RtReducerState
+combined_state(RtFold *fold, const RtSlice *slice, int number)
+{
+	RtReducerState sum = rt_reducer_begin(&fold->reducers[number], fold->run);
+	const ListCell *cell;
+
+	foreach(cell, slice->buckets)
+	{
+		const RtBucket *bucket = lfirst(cell);
+
+		rt_reducer_combine(&fold->reducers[number], fold->run, &sum, &bucket->states[number]);
+	}
+	return sum;
+}
+
+static Jsonb *
+jsonb_of(const StringInfoData *json)
+{
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data)));
+}
+
+/* bucket NULL: of all of them. */
+static Jsonb *
+value_of(RtFold *fold, const RtSlice *slice, const RtBucket *bucket)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (int i = 0; i < fold->declaration->count; i++)
+	{
+		RtReducerState state = bucket != NULL ? copy_state(fold, i, &bucket->states[i]) :
+			combined_state(fold, slice, i);
+
+		append_member(fold, i, &state, &json);
+	}
+	appendStringInfoChar(&json, '}');
+	return jsonb_of(&json);
+}
+
+static void
+publish(const RtFold *fold, const RtSlice *slice, Jsonb *value)
+{
+	const char *topic = slice->window->name[0] == '\0' ? fold->declaration->topic :
+		psprintf("%s:%s", fold->declaration->topic, slice->window->name);
+
+	rt_publish(cstring_to_text(topic), cstring_to_text(EVENT), value);
+}
+
+/* ---- the end ---- */
+
+/* A period is over: what it has come to is told once more, if anything has. */
+static bool
+close_buckets(RtFold *fold, RtSlice *slice)
+{
+	bool		closed = false;
+
+	while (slice->buckets != NIL)
+	{
+		RtBucket   *bucket = linitial(slice->buckets);
+
+		if (bucket->begin >= slice->current)
+			break;
+		publish(fold, slice, value_of(fold, slice, bucket));
+		slice->buckets = list_delete_first(slice->buckets);
+		closed = true;
+	}
+	return closed;
+}
+
+static bool
+drop_over(RtSlice *slice)
+{
+	int			before = list_length(slice->buckets);
+
+	while (slice->buckets != NIL && ((RtBucket *) linitial(slice->buckets))->begin < slice->first)
+		slice->buckets = list_delete_first(slice->buckets);
+	return list_length(slice->buckets) != before;
+}
+
+static void
+save_bucket(RtFold *fold, const RtSlice *slice, const RtBucket *bucket)
+{
+	int			count = fold->declaration->count;
+	RtAggregateState state = {
+		.name = slice->window->name,.bucket = bucket->begin,.count = count,
+		.reducers = palloc(sizeof(char *) * count),.states = palloc(sizeof(bytea *) * count)
+	};
+
+	for (int i = 0; i < count; i++)
+	{
+		state.reducers[i] = psprintf("%s %s", fold->reducers[i].name, fold->reducers[i].kind);
+		state.states[i] = rt_reducer_save(&fold->reducers[i], fold->run, &bucket->states[i]);
+	}
+	rt_aggregate_put_state(slice->window->path, &state);
+}
+
+static void
+save_buckets(RtFold *fold, const RtSlice *slice)
+{
+	const ListCell *cell;
+
+	foreach(cell, slice->buckets)
+	{
+		const RtBucket *bucket = lfirst(cell);
+
+		if (bucket->changed)
+			save_bucket(fold, slice, bucket);
+	}
+}
+
+/* Who follows it keeps what he has. */
+static char *
+refuse_long_value(const RtFold *fold, RtSlice *slice, Size len)
+{
+	slice->last_error = psprintf("value has %zu bytes, the most are %d", len, VALUE_MAX);
+	ereport(WARNING,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("value of aggregate \"%s\" is not published: %s",
+					fold->declaration->path, slice->last_error)));
+	return slice->kept == NULL ? "null" : pstrdup(slice->kept->value);
+}
+
+static char *
+new_value(RtFold *fold, RtSlice *slice, TimestampTz since, bool closed)
+{
+	bool		slides = slice->window->kind == RT_WINDOW_SLIDING;
+	Jsonb	   *value = value_of(fold, slice, slides ? NULL : rt_slice_find(fold, slice, since));
+	char	   *text = JsonbToCString(NULL, &value->root, VARSIZE(value));
+
+	if (strlen(text) > VALUE_MAX)
+		return refuse_long_value(fold, slice, strlen(text));
+	if (closed || slice->kept == NULL || strcmp(text, slice->kept->value) != 0)
+		publish(fold, slice, value);
+	return text;
+}
+
+static bool
+is_as_it_was(const RtSlice *slice, const char *value, bool moved)
+{
+	return slice->kept != NULL && !moved && slice->events == 0 && slice->failed == 0 &&
+		slice->last_error == NULL && strcmp(value, slice->kept->value) == 0;
+}
+
+/*
+ * all: whoever has published before now has been counted, so what is over may
+ * end.
+ */
+void
+rt_slice_settle(RtFold *fold, RtSlice *slice, bool all)
+{
+	bool		tumbles = slice->window->kind == RT_WINDOW_TUMBLING;
+	bool		ends = tumbles && all && slice->first < slice->current;
+	RtAggregateValue value = {
+		.name = slice->window->name,.definition = slice->window->definition,
+		.events = slice->events,.failed = slice->failed
+	};
+	bool		closed;
+	bool		moved;
+
+	save_buckets(fold, slice);
+	closed = ends && close_buckets(fold, slice);
+	moved = ends || (slice->window->kind == RT_WINDOW_SLIDING && drop_over(slice));
+	if (moved)
+		rt_aggregate_forget_buckets(slice->window->path, slice->window->name,
+									tumbles ? slice->current : slice->first);
+	value.since = tumbles && !ends ? slice->first : slice->current;
+	value.value = new_value(fold, slice, value.since, closed);
+	value.until = tumbles && !ends && slice->first < slice->current ?
+		rt_window_end(slice->window, slice->first) : slice->until;
+	value.last_error = slice->last_error;
+	if (!is_as_it_was(slice, value.value, moved))
+		rt_aggregate_put_value(slice->window->path, &value);
+}

@@ -1,0 +1,322 @@
+/*
+ * intake.c
+ *		Takes events that are there for an aggregate, and counts them.
+ *
+ * That they are taken, what has become of the states and the value that is
+ * published are one transaction: whoever dies, an event is either counted or will
+ * be.  An aggregate has one at a time, because it is taken first.
+ *
+ * If anything fails that is done again event by event, so that one which nobody
+ * can count harms no other.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "src/executor/aggregate/fold.h"
+#include "src/executor/interrupt.h"
+#include "src/executor/reply.h"
+#include "src/executor/request/intake.h"
+#include "src/ipc/topic_lock.h"
+#include "src/schedule/occurrence.h"
+
+#define EVENTS_MAX 1000			/* taken at once */
+#define CAREFUL_MAX 100
+#define LOCK_WAIT_MS 500
+#define FETCH_ROWS 1000			/* of what came before */
+
+typedef struct IntakeWork
+{
+	RtWork		work;			/* first */
+	char	   *path;
+	Oid			owner;
+	RtSession	session;		/* has the owner's name as role, and nothing else */
+	const RtAggregateDeclaration *aggregate;
+	bool		fills;			/* what came before the first event is counted */
+	bool		careful;
+	RtIntakeAnswer answer;
+} IntakeWork;
+
+static const RtAggregateDeclaration *
+find_aggregate(IntakeWork *intake)
+{
+	intake->answer = (RtIntakeAnswer) {.stale = true,.next = DT_NOEND};
+	if (!rt_work_refresh_declarations(&intake->work))
+		return NULL;
+	return rt_declaration_aggregate(intake->path);
+}
+
+/* ---- whom it runs as, which has to be known before its transaction ---- */
+
+static bool
+prepare_owner(RtWork *work)
+{
+	IntakeWork *intake = (IntakeWork *) work;
+	const char *name;
+
+	intake->aggregate = find_aggregate(intake);
+	if (intake->aggregate == NULL)
+		return false;
+	intake->owner = intake->aggregate->owner;
+	name = GetUserNameFromId(intake->owner, true);
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the role that owns aggregate \"%s\" does not exist", intake->path)));
+	strlcpy(intake->session.role, name, NAMEDATALEN);
+	return true;
+}
+
+static void
+find_beginning(RtWork *work)
+{
+	IntakeWork *intake = (IntakeWork *) work;
+	const RtWindowDeclaration *all = linitial(intake->aggregate->windows);
+
+	intake->fills = intake->aggregate->snapshot.declared &&
+		!rt_aggregate_has_value(intake->path, all->definition);
+	intake->answer.stale = false;
+}
+
+/* Returns false if there is nothing to run. */
+static bool
+find_owner(IntakeWork *intake)
+{
+	intake->work.prepare = prepare_owner;
+	intake->work.run = find_beginning;
+	intake->work.as_executor = true;
+	rt_work_run(&intake->work);
+	return intake->work.fault.code == NULL && !intake->answer.stale;
+}
+
+/* ---- all that has been published ---- */
+
+static bool
+is_one_topic(const char *source)
+{
+	return strpbrk(source, "*{") == NULL;
+}
+
+/* Of a pattern, all topics may be. */
+static void
+each_partition(const char *source, void (*function) (uint32 partition))
+{
+	if (is_one_topic(source))
+	{
+		function(rt_topic_partition(rt_topic_hash(source, strlen(source))));
+		return;
+	}
+	for (uint32 partition = 0; partition < RT_TOPIC_PARTITIONS; partition++)
+		function(partition);
+}
+
+static void
+lock_partition(uint32 partition)
+{
+	rt_partition_lock(partition, ShareLock);
+}
+
+static void
+unlock_partition(uint32 partition)
+{
+	rt_partition_unlock(partition, ShareLock);
+}
+
+/*
+ * A snapshot that is taken now shows all that was published before, and what is
+ * published afterwards has a later time.  Nobody is waited for who is stuck.
+ */
+static void
+lock_sources(const RtAggregateDeclaration *aggregate)
+{
+	int			lock_timeout = LockTimeout;
+
+	LockTimeout = LOCK_WAIT_MS;
+	PG_TRY();
+	{
+		each_partition(aggregate->source, lock_partition);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = lock_timeout;
+	}
+	PG_END_TRY();
+}
+
+static void
+unlock_sources(const RtAggregateDeclaration *aggregate)
+{
+	each_partition(aggregate->source, unlock_partition);
+}
+
+static void
+take_snapshot(RtWork *work)
+{
+	IntakeWork *intake = (IntakeWork *) work;
+
+	lock_sources(intake->aggregate);
+	(void) GetTransactionSnapshot();
+	unlock_sources(intake->aggregate);
+}
+
+/* ---- what came before the first event ---- */
+
+static char *
+snapshot_query(const RtAggregateDeclaration *aggregate)
+{
+	Oid			function = aggregate->snapshot.oid;
+
+	if (!OidIsValid(function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("the snapshot function of aggregate \"%s\" does not exist", aggregate->path)));
+	return psprintf("SELECT data FROM %s() AS data WHERE data IS NOT NULL",
+					quote_qualified_identifier(get_namespace_name(get_func_namespace(function)),
+											   get_func_name(function)));
+}
+
+static void
+fill_row(RtFold *fold, HeapTuple row, TupleDesc type)
+{
+	bool		is_null;
+	Datum		data = SPI_getbinval(row, type, 1, &is_null);
+
+	if (!is_null)
+		rt_fold_fill(fold, DatumGetJsonbP(data));
+}
+
+static void
+fill(RtFold *fold)
+{
+	Portal		portal;
+
+	SPI_connect();
+	portal = SPI_cursor_open_with_args(NULL, snapshot_query(fold->declaration), 0, NULL, NULL,
+									   NULL, false, 0);
+	do
+	{
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			fill_row(fold, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed > 0);
+	SPI_cursor_close(portal);
+	SPI_finish();
+}
+
+/* ---- the run ---- */
+
+static bool
+prepare_run(RtWork *work)
+{
+	IntakeWork *intake = (IntakeWork *) work;
+
+	intake->aggregate = find_aggregate(intake);
+	if (intake->aggregate == NULL || intake->aggregate->owner != intake->owner)
+		return false;
+	work->owner = intake->owner;
+	if (intake->fills)
+		work->timeout_ms = 0;
+	return true;
+}
+
+static List *
+take_events(const IntakeWork *intake, const RtFold *fold, int most)
+{
+	List	   *events;
+
+	if (fold->closes)
+		lock_sources(intake->aggregate);
+	events = rt_intake_take(intake->path, fold->cut, most);
+	if (fold->closes)
+		unlock_sources(intake->aggregate);
+	return events;
+}
+
+static void
+run_fold(RtWork *work)
+{
+	IntakeWork *intake = (IntakeWork *) work;
+	int			most = intake->careful ? CAREFUL_MAX : EVENTS_MAX;
+	RtFold		fold = {.fills = intake->fills};
+	List	   *events;
+	ListCell   *cell;
+
+	if (!rt_aggregate_take(intake->path))
+		return;
+	rt_fold_begin(&fold, intake->aggregate, rt_schedule_now());
+	work->stage = RT_STAGE_ACCESS;	/* nobody's arguments: what goes wrong is our owner's */
+	events = take_events(intake, &fold, most);
+	if (intake->fills)
+		fill(&fold);
+	foreach(cell, events)
+		rt_fold_event(&fold, lfirst(cell), intake->careful);
+	intake->answer.more = list_length(events) == most;
+	intake->answer.next = rt_fold_end(&fold, !intake->answer.more);
+	intake->answer.stale = false;
+}
+
+static void
+run_as_owner(IntakeWork *intake, RtWorkResult *result)
+{
+	intake->work.prepare = prepare_run;
+	intake->work.run = run_fold;
+	intake->work.take_snapshot = intake->fills ? take_snapshot : NULL;
+	intake->work.as_executor = false;
+	intake->work.sees_latest = true;
+	intake->work.session = &intake->session;
+	intake->work.user_data = "";
+	rt_work_run(&intake->work);
+	rt_work_add_result(result, &intake->work);
+}
+
+/* Not what the extension's absence or this executor's end has caused. */
+static bool
+has_failed(const IntakeWork *intake)
+{
+	return intake->work.fault.code != NULL && !intake->work.unavailable &&
+		!intake->work.session_is_spoiled && !rt_grace_is_over();
+}
+
+/* ---- the request ---- */
+
+static void
+begin(IntakeWork *intake, RtRequest *request)
+{
+	memset(intake, 0, sizeof(*intake));
+	intake->path = rt_work_path(request);
+	intake->work.request = request;
+	intake->work.activity = psprintf("aggregate %s", intake->path);
+}
+
+RtWorkResult
+rt_intake_run(RtRequest *request)
+{
+	IntakeWork	intake;
+	RtWorkResult result;
+	bool		wanted;
+
+	begin(&intake, request);
+	wanted = find_owner(&intake);
+	result = rt_work_result(&intake.work);
+	if (wanted)
+		run_as_owner(&intake, &result);
+	if (wanted && has_failed(&intake))
+	{
+		intake.careful = true;
+		run_as_owner(&intake, &result);
+	}
+	rt_reply_reset(request);
+	if (intake.work.fault.code != NULL)
+		rt_reply_rolled_back(request, &intake.work.fault);
+	else
+		(void) rt_shared_text_set(&request->answer, (const char *) &intake.answer,
+								  sizeof(intake.answer));
+	return result;
+}
