@@ -20,3 +20,8 @@ REVOKE ALL ON FUNCTION demo.address() FROM PUBLIC;
 GRANT USAGE ON SCHEMA demo TO realtime_anonymous;
 GRANT EXECUTE ON FUNCTION demo.address() TO realtime_anonymous;
 SELECT realtime.rpc('demo/address', 'demo.address()');
+
+-- The page /server/ shows what the server does, to roles that may read PostgreSQL's own
+-- statistics.  In a demo that is everybody.
+GRANT pg_monitor TO realtime_anonymous;
+SELECT realtime.devtools();

@@ -108,6 +108,7 @@ bool		realtime_recycle_executors = true;
 int			realtime_cursor_interval = 50;
 int			realtime_cursor_memory = 8 * 1024;
 int			realtime_cursor_ttl = 30000;
+bool		realtime_devtools = false;
 int			realtime_presence_grace = 5000;
 int			realtime_presence_heartbeat = 30000;
 int			realtime_presence_memory = 16 * 1024;
@@ -405,6 +406,8 @@ define_switches(void)
 				  "Compresses messages for clients that offer permessage-deflate.",
 				  &realtime_compression);
 	define_switch("realtime.cron", "Runs jobs at their times.", &realtime_cron_enabled);
+	define_switch("realtime.devtools", "Opens the stream that shows what the server does.",
+				  &realtime_devtools);
 	define_switch("realtime.early_release",
 				  "Lets go of topics that several sessions want before the flush of the commit.",
 				  &realtime_early_release);

@@ -65,6 +65,7 @@ extern int	realtime_max_payload;	/* bytes */
 extern int	realtime_cursor_interval;	/* ms */
 extern int	realtime_cursor_memory; /* kB */
 extern int	realtime_cursor_ttl;	/* ms */
+extern bool realtime_devtools;
 extern int	realtime_presence_grace;	/* ms */
 extern int	realtime_presence_heartbeat;	/* ms, 0 = none */
 extern int	realtime_presence_memory;	/* kB */

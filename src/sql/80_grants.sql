@@ -235,8 +235,12 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_breakers(),
 	realtime.metrics_text(boolean),
 	realtime.assertion_counters(),
-	realtime.service_state()
+	realtime.service_state(),
+	realtime.devtools_gate(),
+	realtime.devtools_server()
 	TO pg_monitor, pg_database_owner, realtime_admin;
+GRANT EXECUTE ON FUNCTION realtime.devtools(boolean)
+	TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.stat_reset_handler(text)
 	TO pg_database_owner, realtime_admin;
 
