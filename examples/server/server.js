@@ -73,16 +73,15 @@ function number(name, text, isBad = false) {
 function show(value) {
 	const { gateways, executors, pressure, handlers, queries, rooms, connections, limits, breakers } = value;
 	const rate = counted(value);
-	const busy = executors.filter(({ state }) => state !== 'idle').length;
 	const total = (name) => rate(name, sum(gateways, name));
 
 	$('numbers').replaceChildren(
 		number('connections', plain(sum(gateways, 'connections'))),
 		number('subscriptions', plain(sum(gateways, 'subscriptions'))),
 		number('calls a second', plain(total('calls'))),
-		number('events sent a second', plain(total('deliveries'))),
+		number('events a second', plain(total('deliveries'))),
 		number('sent a second', bytes(total('bytes_out'))),
-		number('executors at work', `${busy} of ${executors.length}`),
+		number('under way', plain(sum(gateways, 'in_flight'))),
 		number('waiting', plain(sum(gateways, 'waiting')), sum(gateways, 'waiting') > 0),
 		number('pressure', pressure.reason.toLowerCase().replace('_', ' '), pressure.reason !== 'NONE'));
 	$('tables').replaceChildren(
@@ -101,7 +100,7 @@ function show(value) {
 		...table('Limits that have acted', ['limit', 'is', 'times'], limits.map((l) => [l.name, l.value, plain(l.hits)])),
 		...table('Circuit breakers', ['breaker', 'state'], breakers.map((b) => [b.name, b.state === 'healthy' ? b.state : bad(1, b.state)])),
 		...table('Newest connections', ['connection', 'gateway', 'user', 'role', 'for', 'topics'],
-			connections.map((c) => [c.connection_id, plain(c.gateway), c.user_id ?? '–', c.role, age(c.connected_at), plain(c.subscriptions)])));
+			connections.map((c) => [c.connection_id.slice(0, 8), plain(c.gateway), c.user_id ?? '–', c.role, age(c.connected_at), plain(c.subscriptions)])));
 }
 
 function explain(text) {
