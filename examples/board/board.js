@@ -1,6 +1,7 @@
 // A board of cards upon client/ of the extension "realtime": a room that is followed, four
 // calls, and what is done with them.  board.sql is the server.
 import { createClient } from '/realtime/client.js';
+import { createOfflineStore } from '/realtime/client/offline.js';
 import { $, command, explain, initials, keepVisitor, make, showStatus, uuid, visitor } from '../shared/page.js';
 import { Plug } from '../shared/plug.js';
 import { showsSql } from '../shared/sql.js';
@@ -15,8 +16,12 @@ const order = ['next', 'doing', 'done'];
 const me = visitor();
 const plug = new Plug();
 
-// What is done without a connection waits for one, a thousand deeds if need be.
-const client = createClient({ WebSocket: plug.WebSocket, offline: { queue: true, maxQueue: 1000 } });
+// What is done without a connection waits for one, a thousand deeds if need be, on the
+// disk of the device: so a page that is closed meanwhile has lost none.
+const client = createClient({
+	WebSocket: plug.WebSocket,
+	offline: { queue: true, maxQueue: 1000, store: createOfflineStore({ user: null, name: 'board' }) },
+});
 const room = client.room('board/room');
 const rows = room.data(board);
 const mouse = client.cursors(`board:${board}`);
