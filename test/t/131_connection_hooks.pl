@@ -144,8 +144,7 @@ $lock = lock_session(1);
 $ws = client(sub => 'brief', mode => 'wait');
 $id = id_of($ws);
 busy_executor($node, 'open');
-close $ws->{socket};
-poll_until(sub { sql('SELECT count(*) FROM realtime.connections') == 0 });
+close $ws->{socket};	# which the gateway may read before or after the answer
 unlock($lock, 1);
 has_history($id, 'open close', 'who goes while the open hook runs');
 

@@ -256,7 +256,8 @@ while (counts('refused_total') == 0 && @new < 400)
 ok(poll_until(sub { sql(q{SELECT hits FROM realtime.limits WHERE name = 'presence_memory'}) > 0 }), 'if nobody has gone, who comes is left out');
 is(sql(q{SELECT count(*) FROM realtime.presence('full')}), @new - 1, 'which nobody else notices');
 is(counts('total_online'), sql(q{SELECT sum(present) FROM realtime.stat_presence}), 'all are counted');
-configure($node, 'realtime.presence_grace' => 0);
+configure($node, 'realtime.presence_grace' => 0, 'realtime.presence_heartbeat' => '100ms');
+ws_wait($watcher, sub { ($_->{event} // '') eq 'heartbeat' });	# from now on that is so
 ws_close($_) for @new;
 ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.stat_presence}) == 0 }), 'all go');
 
