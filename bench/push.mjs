@@ -2,7 +2,7 @@
 //
 //   node push.mjs <url> <tokens file> <connections> <delay>
 //     opens a connection with each of the first tokens, prints "there", answers
-//     each question after so many milliseconds, by half more or less, until its input ends, and prints
+//     each question, and each event of "told", after so many milliseconds, by half more or less, until its input ends, and prints
 //     one line of name=value words: answers, and the most that waited at once
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -19,13 +19,13 @@ async function open(token) {
   const socket = new WebSocket(url, { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false });
   socket.on('message', (data) => {
     const frame = JSON.parse(data);
-    if (frame.type !== 'request') return;
+    if (frame.type !== 'request' && frame.topic !== 'told') return;
     waiting++;
     most = Math.max(most, waiting);
     setTimeout(() => {
       waiting--;
       answered++;
-      socket.send(JSON.stringify({ type: 'reply', ref: frame.ref, data: frame.data }));
+      socket.send(JSON.stringify({ type: 'reply', ref: frame.ref ?? 0, data: frame.data }));
     }, Number(delay) * (0.5 + Math.random()));
   });
   await once(socket, 'message');

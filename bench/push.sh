@@ -23,25 +23,28 @@ measure_push()
     note push "$1" all "$2" "$(value p50_us "$result")" "$(value p99_us "$result")"
 }
 
-# Sessions that ask without end, each another user.
-push_sessions()
+# What a session of user :user does again and again: asks; or, for comparison, as much as that
+# is of others' doing, sleeps as long as an answer takes, alone or behind a message that its client answers, too.
+push_asks="SELECT realtime.push('user-' || :user, 'ask', '{\"n\": 1}', '30 s');"
+push_sleeps="SELECT pg_sleep($push_delay * (0.5 + random()) / 1000);"
+push_sends="SELECT realtime.send('user-' || :user, 'told', 'ask', '{\"n\": 1}'), pg_sleep($push_delay * (0.5 + random()) / 1000);"
+
+# push_beside <case> <round> <statement>: measures while so many sessions do that.
+push_beside()
 {
-    sql "SELECT format('\\set user :client_id
-SELECT realtime.push(''user-'' || :user, ''ask'', ''{\"n\": 1}'', ''30 s'');')" >"$RT_RUN/push.sql"
+    local pid deadline=$((SECONDS + 60))
+
+    printf '\\set user :client_id\n%s\n' "$3" >"$RT_RUN/push.sql"
     as_user "$PG_BINDIR/pgbench" -n -c "$push_count" -j 2 -T 600 -f "$RT_RUN/push.sql" postgres \
         >"$RT_RUN/pgbench.out" 2>&1 </dev/null &
-    PUSH_PID=$!
-}
-
-# push_in_flight <number>: waits until so many wait.
-push_in_flight()
-{
-    local deadline=$((SECONDS + 60))
-
-    until [ "$(sql "SELECT count(*) >= $1 FROM pg_stat_activity WHERE wait_event_type = 'Extension' AND query LIKE '%realtime.push%'")" = t ]; do
-        [ $SECONDS -lt $deadline ] || { problem 'push: the questions are not under way'; return 1; }
+    pid=$!
+    until [ "$(sql "SELECT count(*) >= $((push_count * 9 / 10)) FROM pg_stat_activity WHERE wait_event_type IN ('Extension', 'Timeout') AND application_name = 'pgbench'")" = t ]; do
+        [ $SECONDS -lt $deadline ] || { problem "push: $1: the sessions are not under way"; break; }
         sleep 0.2
     done
+    measure_push "$1" "$2"
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
 }
 
 part_push()
@@ -60,11 +63,9 @@ part_push()
         coproc CLIENTS { node "$RT_TOP/bench/push.mjs" "$(realtime_url)" "$dir/tokens" "$push_count" "$push_delay" 2>"$RT_RUN/push.err"; }
         read -r line <&"${CLIENTS[0]}" && [ "$line" = there ] || problem "push: the clients have not come"
         measure_push "beside as many clients" $round
-        push_sessions
-        push_in_flight $((push_count * 9 / 10))
-        measure_push "beside questions" $round
-        kill "$PUSH_PID"
-        wait "$PUSH_PID" 2>/dev/null || true
+        push_beside 'beside sessions that sleep' $round "$push_sleeps"
+        push_beside 'beside sessions that send' $round "$push_sends"
+        push_beside 'beside questions' $round "$push_asks"
         eval "exec ${CLIENTS[1]}>&-"
         read -r result <&"${CLIENTS[0]}" && say "    $result"
         wait "$CLIENTS_PID" 2>/dev/null || true
