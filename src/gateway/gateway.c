@@ -45,6 +45,7 @@
 #include "src/gateway/http_ask.h"
 #include "src/gateway/order.h"
 #include "src/gateway/presence.h"
+#include "src/gateway/presence_plugin.h"
 #include "src/gateway/push.h"
 #include "src/gateway/scrape.h"
 #include "src/gateway/spin.h"
@@ -273,7 +274,7 @@ run_turn(void)
 	rt_sockets_flush();
 	rt_repairs_begin();			/* for those that have drained */
 	more = rt_sockets_close() || slow_ones_left || more;
-	more = rt_connections_reap() || rt_parts_are_due() || more;
+	more = rt_connections_reap() || rt_parts_are_due() || rt_presence_states_are_due() || more;
 	return more ? RT_FANOUT_MORE : fanout;
 }
 

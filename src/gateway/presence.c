@@ -19,17 +19,16 @@
 
 #include "common/hashfn.h"
 
-#include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
 #include "src/gateway/presence_frame.h"
+#include "src/gateway/presence_plugin.h"
 #include "src/gateway/topic/hash_table.h"
 #include "src/gateway/topic/parts.h"
 #include "src/guc.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
-#include "src/protocol/close_code.h"
 
 #define TELL_MS 20
 #define PART_MS 100				/* that who unsubscribes stays, to subscribe again */
@@ -51,20 +50,17 @@ typedef struct Stay
 	char		text[FLEXIBLE_ARRAY_MEMBER];	/* topic, key, data */
 } Stay;
 
-/* What makes a subscription's connection present; or it is to be told who is. */
+/* What makes a subscription's connection present. */
 enum
 {
 	NOT_PRESENT,
 	ON_ITS_TOPIC,
-	ON_TOPIC_OF_ROSTER,			/* which is without the suffix */
-	WAITS_FOR_STATE
+	ON_TOPIC_OF_ROSTER			/* which is without the suffix */
 };
 
 static RtHashTable stays;
-static dlist_head watchers = DLIST_STATIC_INIT(watchers);	/* who wait */
 static dlist_head parting = DLIST_STATIC_INIT(parting); /* in the order of their time */
 static int64 told_ms = 0;
-static int64 heartbeat_ms = 0;
 
 void
 rt_presence_start(void)
@@ -73,7 +69,7 @@ rt_presence_start(void)
 	rt_presence_frames_init();
 	rt_hash_init(&stays);
 	rt_presence_abandon(rt_gateway.index, rt_gateway.now_ms + realtime_presence_grace);
-	heartbeat_ms = rt_gateway.now_ms;
+	rt_presence_plugin_start();
 }
 
 /* ---- stays ---- */
@@ -378,13 +374,6 @@ rt_presence_follow(RtSubscription *subscription, const RtStreamAnswer *answer)
 	subscription->presence = answer->flags & RT_TOPIC_ROSTER ? ON_TOPIC_OF_ROSTER : ON_ITS_TOPIC;
 }
 
-static void
-stop_waiting(RtSubscription *subscription)
-{
-	subscription->presence = NOT_PRESENT;
-	dlist_delete(&subscription->presence_node);
-}
-
 void
 rt_presence_follow_no_more(RtSubscription *subscription)
 {
@@ -393,11 +382,6 @@ rt_presence_follow_no_more(RtSubscription *subscription)
 
 	if (subscription->presence == NOT_PRESENT)
 		return;
-	if (subscription->presence == WAITS_FOR_STATE)
-	{
-		stop_waiting(subscription);
-		return;
-	}
 	if (subscription->presence == ON_TOPIC_OF_ROSTER)
 		topic.len -= strlen(RT_PRESENCE_SUFFIX);
 	subscription->presence = NOT_PRESENT;
@@ -452,91 +436,12 @@ rt_presence_rename(RtConnection *connection)
 	}
 }
 
-/* ---- who sees it by the plugin ---- */
-
-bool
-rt_presence_is_plugin_topic(const char *topic, Size len)
-{
-	Size		prefix = strlen(RT_PRESENCE_PREFIX);
-
-	return len > prefix && memcmp(topic, RT_PRESENCE_PREFIX, prefix) == 0;
-}
-
-static void
-send_piece(RtText frame, void *connection)
-{
-	rt_connection_send(connection, frame.ptr, frame.len);
-}
-
-/* From the snapshot's place in the ring on it gets what changes. */
-void
-rt_presence_send_state(RtSubscription *subscription)
-{
-	Size		prefix = strlen(RT_PRESENCE_PREFIX);
-	RtText		topic = {subscription->topic->name + prefix,
-		subscription->topic->name_len - prefix};
-	RtPresenceRoll roll = {
-		.form = RT_PRESENCE_STATE,.topic = topic,.take = send_piece,
-		.arg = subscription->connection
-	};
-	uint64		position;
-
-	rt_subscription_make_good(subscription);
-	rt_subscription_activate(subscription);
-	rt_presence_roll_begin(&roll);
-	position = rt_presence_snapshot(topic.ptr, topic.len, rt_presence_publish,
-									rt_presence_roll_add, &roll);
-	if (!rt_presence_roll_end(&roll))
-		rt_connection_close(subscription->connection, RT_CLOSE_TRY_AGAIN, "Please try again");
-	rt_subscription_go_on(subscription, position, -1);
-}
-
-static void
-watch(RtConnection *connection, RtText topic)
-{
-	char		name[RT_PRESENCE_NAME_MAX];
-	int			len = snprintf(name, sizeof(name), RT_PRESENCE_PREFIX "%.*s", (int) topic.len,
-							   topic.ptr);
-	RtSubscription *subscription = rt_subscription_find(connection, name, len);
-	RtBudgetVerdict verdict;
-
-	if (subscription == NULL && connection->subscription_count < realtime_max_subscriptions)
-		subscription = rt_subscription_make(connection, name, len, &verdict);
-	if (subscription == NULL || subscription->presence == WAITS_FOR_STATE)
-		return;
-	subscription->presence = WAITS_FOR_STATE;
-	dlist_push_tail(&watchers, &subscription->presence_node);
-}
-
-/* When changes have been told, as rosters. */
-static void
-send_states(void)
-{
-	while (!dlist_is_empty(&watchers))
-	{
-		RtSubscription *subscription = dlist_head_element(RtSubscription, presence_node, &watchers);
-
-		stop_waiting(subscription);
-		rt_presence_send_state(subscription);
-	}
-}
-
-static void
-watch_no_more(RtConnection *connection, RtText topic)
-{
-	char		name[RT_PRESENCE_NAME_MAX];
-	int			len = snprintf(name, sizeof(name), RT_PRESENCE_PREFIX "%.*s", (int) topic.len,
-							   topic.ptr);
-	RtSubscription *subscription = rt_subscription_find(connection, name, len);
-
-	if (subscription != NULL)
-		rt_subscription_drop(subscription);
-}
+/* ---- what functions order ---- */
 
 static void
 part_and_watch_no_more(RtConnection *connection, RtText topic)
 {
-	watch_no_more(connection, topic);
+	rt_presence_watch_no_more(connection, topic);
 	part(connection, topic);
 }
 
@@ -569,13 +474,13 @@ rt_presence_command(RtConnection *connection, RtCommandVerb verb, RtText topic, 
 	{
 		case RT_PRESENCE_JOIN:
 			if (join(connection, topic, data))
-				watch(connection, topic);
+				rt_presence_watch(connection, topic);
 			break;
 		case RT_PRESENCE_UPDATE:
 			update(connection, topic, data);
 			break;
 		case RT_PRESENCE_WATCH:
-			watch(connection, topic);
+			rt_presence_watch(connection, topic);
 			break;
 		case RT_PRESENCE_PART:
 			part_and_watch_no_more(connection, topic);
@@ -590,46 +495,6 @@ rt_presence_command(RtConnection *connection, RtCommandVerb verb, RtText topic, 
 
 /* ---- telling ---- */
 
-/* To those of this gateway who watch a topic. */
-static RtTopic *beating = NULL;
-
-static void
-beat_piece(RtText frame, void *arg)
-{
-	RtEventFrame event = rt_event_frame(frame.ptr, frame.len);
-
-	for (uint32 i = 0; i < beating->subscriber_count; i++)
-	{
-		if (!beating->subscribers[i]->lost)
-			(void) rt_connection_deliver(beating->subscribers[i]->connection, &event);
-	}
-}
-
-static void
-beat_topic(RtTopic *topic, void *arg)
-{
-	Size		prefix = strlen(RT_PRESENCE_PREFIX);
-	RtPresenceRoll roll = {.form = RT_PRESENCE_HEARTBEAT,.take = beat_piece};
-
-	if (!rt_presence_is_plugin_topic(topic->name, topic->name_len))
-		return;
-	beating = topic;
-	roll.topic = (RtText) {topic->name + prefix, topic->name_len - prefix};
-	rt_presence_roll_begin(&roll);
-	rt_presence_read(roll.topic.ptr, roll.topic.len, rt_presence_roll_add, &roll);
-	(void) rt_presence_roll_end(&roll);
-}
-
-static void
-beat_if_due(void)
-{
-	if (realtime_presence_heartbeat == 0 ||
-		rt_gateway.now_ms - heartbeat_ms < realtime_presence_heartbeat)
-		return;
-	heartbeat_ms = rt_gateway.now_ms;
-	rt_topics_visit(beat_topic, NULL);
-}
-
 static bool
 somebody_leaves(void)
 {
@@ -641,13 +506,14 @@ somebody_leaves(void)
 static bool
 somebody_waits(void)
 {
-	return rt_parts_rosters_wait() || !dlist_is_empty(&watchers);
+	return rt_parts_rosters_wait() || rt_presence_states_wait();
 }
 
 void
 rt_presence_tell(void)
 {
-	beat_if_due();
+	rt_presence_beat_if_due();
+	rt_presence_finish_states();
 	end_those_parting();
 	if (rt_gateway.now_ms - told_ms < TELL_MS ||
 		!(rt_presence_has_changed() || somebody_leaves() || somebody_waits()))
@@ -655,7 +521,7 @@ rt_presence_tell(void)
 	told_ms = rt_gateway.now_ms;
 	rt_presence_tell_changes(rt_gateway.now_ms, rt_presence_publish);
 	rt_parts_send_rosters();
-	send_states();
+	rt_presence_send_states();
 }
 
 long

@@ -1,6 +1,6 @@
 /*
  * presence.h
- *		Connections that are present on topics, and those who see it.
+ *		Connections that are present on topics.
  */
 #ifndef RT_GATEWAY_PRESENCE_H
 #define RT_GATEWAY_PRESENCE_H
@@ -33,10 +33,6 @@ extern void rt_presence_command(RtConnection *connection, RtCommandVerb verb, Rt
 /* It is somebody else from now on; it ends, without a word.  Neither throws. */
 extern void rt_presence_rename(RtConnection *connection);
 extern void rt_presence_forget(RtConnection *connection);
-
-/* Events of a subscription to what the plugin is told were lost: it gets all anew. */
-extern void rt_presence_send_state(RtSubscription *subscription);
-extern bool rt_presence_is_plugin_topic(const char *topic, Size len);
 
 /* Tells what is to be told by now; how long until there is something, -1 = nothing. */
 extern void rt_presence_tell(void);

@@ -324,6 +324,7 @@ keep_piece(RtPresenceRoll *roll, RtText text)
 	piece->len = text.len;
 	memcpy(piece->bytes, text.ptr, text.len);
 	*roll->last = piece;
+	roll->bytes += text.len;
 	roll->last = &piece->next;
 }
 
@@ -344,6 +345,7 @@ void
 rt_presence_roll_begin(RtPresenceRoll *roll)
 {
 	roll->pieces = 0;
+	roll->bytes = 0;
 	roll->first = NULL;
 	roll->last = &roll->first;
 	roll->failed = false;

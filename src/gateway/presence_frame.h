@@ -40,6 +40,7 @@ typedef struct RtPresenceRoll
 	bool		batch;			/* ROWS: several of these frames may be one */
 	void		(*take) (RtText piece, void *arg);	/* at the end */
 	void	   *arg;
+	size_t		bytes;			/* of all pieces, when they are taken */
 
 	/* private to presence_frame.c */
 	int			pieces;
@@ -50,8 +51,8 @@ typedef struct RtPresenceRoll
 } RtPresenceRoll;
 
 /*
- * add may be called with a lock.  end has all pieces taken, in order; without one, for
- * want of memory, it returns false.
+ * add may be called with a lock.  end has all pieces taken, in order, when it is known
+ * how many bytes they are; without one, for want of memory, it returns false.
  */
 extern void rt_presence_roll_begin(RtPresenceRoll *roll);
 extern void rt_presence_roll_add(const RtPresent *present, void *roll);

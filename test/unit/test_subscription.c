@@ -171,7 +171,12 @@ rt_presence_is_plugin_topic(const char *topic, Size len)
 }
 
 void
-rt_presence_send_state(RtSubscription *subscription)
+rt_presence_send_anew(RtSubscription *subscription)
+{
+}
+
+void
+rt_presence_forget_state(RtSubscription *subscription)
 {
 }
 
@@ -354,6 +359,20 @@ repairs_find_those_that_need_them(void)
 	end();
 }
 
+/* What it has lost before does not matter any more. */
+static void
+one_that_is_suspended_is_not_lost(void)
+{
+	begin();
+	rt_subscription_lose(all[0]);
+	rt_subscription_suspend(all[0]);
+	CHECK(all[0]->state == RT_SUBSCRIPTION_PENDING);
+	CHECK(!rt_subscriptions_are_lost(&connection));
+	rt_subscription_activate(all[0]);
+	CHECK(!rt_subscriptions_are_lost(&connection));
+	end();
+}
+
 int
 main(void)
 {
@@ -361,5 +380,6 @@ main(void)
 	RUN(flush_tells_those_that_have_lost);
 	RUN(flush_that_is_full_goes_on_later);
 	RUN(repairs_find_those_that_need_them);
+	RUN(one_that_is_suspended_is_not_lost);
 	return unit_done();
 }

@@ -21,6 +21,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/login.h"
 #include "src/gateway/presence.h"
+#include "src/gateway/presence_plugin.h"
 #include "src/gateway/push.h"
 #include "src/gateway/sequential.h"
 #include "src/gateway/topic/conflate.h"
@@ -179,7 +180,8 @@ on_drained(void *user)
 
 	if (connection->state != RT_CONNECTION_OPEN)
 		return false;
-	if (rt_parts_send(connection) || rt_conflate_send(connection))
+	if (rt_parts_send(connection) || rt_presence_send_more(connection) ||
+		rt_conflate_send(connection))
 		return true;
 	if (rt_subscriptions_are_lost(connection) && rt_subscriptions_send_markers(connection))
 		return true;

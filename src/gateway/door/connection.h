@@ -88,6 +88,9 @@ typedef struct RtConnection
 
 	uint32		pushes;			/* that it has been asked and not answered */
 	dlist_head	recipients;		/* that it is, topic/recipient.h */
+	struct RtPresenceState *presence_state; /* of which something is to follow,
+											 * presence_plugin.h; NULL = of none */
+	dlist_head	presence_states;	/* that wait until it takes more */
 	dlist_head	stays;			/* where it is present, presence.h */
 	size_t		stay_bytes;		/* that these take */
 	dlist_head	hands;			/* with which it moves cursors, cursor.h */

@@ -19,6 +19,7 @@
 #include "src/gateway/door/tcp.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
+#include "src/gateway/presence_plugin.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
@@ -145,6 +146,7 @@ rt_subscription_drop(RtSubscription *subscription)
 	RtConnection *connection = subscription->connection;
 
 	rt_presence_follow_no_more(subscription);
+	rt_presence_forget_state(subscription);
 	rt_member_exit(subscription);
 	rt_group_exit(subscription);
 	rt_conflate_forget(subscription);
@@ -274,6 +276,16 @@ rt_subscription_activate(RtSubscription *subscription)
 }
 
 void
+rt_subscription_suspend(RtSubscription *subscription)
+{
+	rt_subscription_make_good(subscription);
+	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
+		rt_subscriber_note_gone(rt_gateway.index, subscription->topic->name,
+								subscription->topic->name_len);
+	subscription->state = RT_SUBSCRIPTION_PENDING;
+}
+
+void
 rt_subscription_go_on(RtSubscription *subscription, uint64 position, int64 seq)
 {
 	subscription->position = position;
@@ -344,7 +356,7 @@ send_marker(RtSubscription *subscription)
 
 	if (rt_presence_is_plugin_topic(topic->name, topic->name_len))
 	{
-		rt_presence_send_state(subscription);
+		rt_presence_send_anew(subscription);
 		return;
 	}
 	rt_subscription_make_good(subscription);

@@ -41,9 +41,9 @@ typedef struct RtSubscription
 	dlist_node connection_node;
 	dlist_node loss_node; /* in one of the connection's lists of losses */
 	int member;           /* a stream wants to know of it; see member.h */
-	uint8 presence;       /* it makes its connection present, or shows who is;
-								 * see presence.h */
-	dlist_node presence_node;
+	uint8 presence;       /* it makes its connection present, see presence.h */
+	struct RtPresenceState *presence_state; /* it is to be told who is, see
+											 * presence_plugin.h; NULL = is not */
 	struct RtGroup *group; /* with whom it loads anew; NULL = never */
 	dlist_node group_node;
 	dlist_node query_node;     /* of its connection's live queries */
@@ -76,6 +76,9 @@ extern bool rt_subscriptions_drop_some(RtConnection *connection, int *quota);
 /* A verdict is asked for, under this ticket; it has been granted. */
 extern void rt_subscription_ask(RtSubscription *subscription, uint64 ticket);
 extern void rt_subscription_activate(RtSubscription *subscription);
+
+/* It gets nothing until it is active again, whatever it has lost. */
+extern void rt_subscription_suspend(RtSubscription *subscription);
 
 /*
  * It goes on behind a position of the ring: having the events up to a number,
