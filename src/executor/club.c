@@ -31,7 +31,6 @@
 #include "src/ipc/client.h"
 #include "src/protocol/topic.h"
 
-#define GROUP_PREFIX "__group:"
 #define MEMBER_COLUMNS 4
 #define DEFAULT_ROLE "member"
 
@@ -107,7 +106,7 @@ locked_group_argument(FunctionCallInfo fcinfo, int *members)
 static RtText
 topic_of(const char *group, char buffer[RT_TOPIC_MAX])
 {
-	return (RtText) {buffer, snprintf(buffer, RT_TOPIC_MAX, GROUP_PREFIX "%s", group)};
+	return (RtText) {buffer, snprintf(buffer, RT_TOPIC_MAX, RT_GROUP_PREFIX "%s", group)};
 }
 
 static void
@@ -149,34 +148,47 @@ send_to(const RtClubMember *member, const char *event, RtText data)
 		rt_publish_to(&recipient, topic_of(member->group, buffer), RT_TEXT(event), data);
 }
 
-/* Which roles there are, to who has come. */
-static void
-send_members(const RtClubMember *newcomer)
+RtText
+rt_club_roll(const char *group)
 {
+	char		buffer[RT_TOPIC_MAX];
 	StringInfoData list;
 	ListCell   *cell;
+	RtText		frame;
 
 	initStringInfo(&list);
 	appendStringInfoChar(&list, '[');
-	foreach(cell, rt_club_members(newcomer->group, NULL))
+	foreach(cell, rt_club_members(group, NULL))
 	{
 		const RtClubMember *member = lfirst(cell);
 
 		appendStringInfo(&list, "%s{\"role\":\"%s\"}", list.len > 1 ? "," : "", member->role);
 	}
 	appendStringInfoChar(&list, ']');
-	send_to(newcomer, "members", (RtText) {list.data, list.len});
+	frame.ptr = rt_publish_event_frame(topic_of(group, buffer), RT_TEXT("members"),
+									   (RtText) {list.data, list.len}, &frame.len);
+	return frame;
 }
 
-/* Its gateway subscribes it to the topic, or no longer. */
+/*
+ * Its gateway subscribes it to the topic and tells it who is in the group; or no
+ * longer, and tells it the last event if it has missed that.
+ */
 static void
-subscribe(const RtClubMember *member, RtCommandVerb verb)
+subscribe(const RtClubMember *member, RtCommandVerb verb, RtText frame)
 {
 	char		buffer[RT_TOPIC_MAX];
-	RtText		topic = topic_of(member->group, buffer);
+	char		id[RT_CONNECTION_ID_SIZE] = {0};
 	RtRecipient recipient = recipient_of(member);
+	StringInfoData data;
 
-	rt_command_give_to(&recipient, verb, topic, RT_TEXT(member->connection_id));
+	strlcpy(id, member->connection_id, sizeof(id));
+	initStringInfo(&data);
+	appendBinaryStringInfo(&data, id, sizeof(id));
+	if (frame.len > 0)
+		appendBinaryStringInfo(&data, frame.ptr, frame.len);
+	rt_command_give_to(&recipient, verb, topic_of(member->group, buffer),
+					   (RtText) {data.data, data.len});
 }
 
 /* ---- functions of groups ---- */
@@ -213,7 +225,7 @@ rt_club_leave(const RtClub *group, const RtClubMember *member)
 
 	if (count == before)
 		return false;
-	subscribe(member, RT_CLUB_PART);	/* first: he is not told himself */
+	subscribe(member, RT_CLUB_PART, RT_TEXT_NONE);	/* first: he is not told himself */
 	publish_change(group->name, "leave", member->role, count);
 	return true;
 }
@@ -295,8 +307,7 @@ realtime_group_join(PG_FUNCTION_ARGS)
 	}
 	members = rt_club_member_add(&member);
 	publish_change(group->name, "join", role, members);
-	subscribe(&member, RT_CLUB_FOLLOW);
-	send_members(&member);
+	subscribe(&member, RT_CLUB_FOLLOW, rt_club_roll(group->name));
 	rt_club_call(group->on_join, group->name, role);
 	PG_RETURN_BOOL(true);
 }
@@ -385,16 +396,20 @@ close_data(const char *reason)
 }
 
 static void
-dismiss(const char *group)
+dismiss(const char *group, RtText reason)
 {
+	char		buffer[RT_TOPIC_MAX];
 	ListCell   *cell;
+	RtText		frame;
 
+	frame.ptr = rt_publish_event_frame(topic_of(group, buffer), RT_TEXT("close"), reason,
+									   &frame.len);
 	foreach(cell, rt_club_members(group, NULL))
 	{
 		const RtClubMember *member = lfirst(cell);
 
 		(void) rt_club_member_remove(group, member->connection_id);
-		subscribe(member, RT_CLUB_PART);
+		subscribe(member, RT_CLUB_PART, frame);
 	}
 }
 
@@ -404,12 +419,14 @@ realtime_group_close(PG_FUNCTION_ARGS)
 	int			members;
 	RtClub    *group = locked_group_argument(fcinfo, &members);
 	char	   *reason = PG_ARGISNULL(1) ? NULL : text_argument(fcinfo, 1, "reason");
+	RtText		data;
 
 	if (group->closed)
 		PG_RETURN_BOOL(false);
 	rt_club_close(group->name, reason);
-	publish(group->name, "close", close_data(reason));
-	dismiss(group->name);
+	data = close_data(reason);
+	publish(group->name, "close", data);
+	dismiss(group->name, data);
 	rt_club_call(group->on_close, group->name, reason);
 	PG_RETURN_BOOL(true);
 }

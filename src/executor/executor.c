@@ -46,6 +46,7 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
+#include "src/executor/request/club_roll.h"
 #include "src/executor/request/cron.h"
 #include "src/executor/request/jobs.h"
 #include "src/executor/request/intake.h"
@@ -321,7 +322,8 @@ run_kind(RtRequest *request, instr_time began)
 		case RT_REQUEST_RESUME:
 			return rt_resume_run(request);
 		case RT_REQUEST_REPAIR:
-			return rt_repair_run(request);
+			return rt_club_roll_is_asked(request) ? rt_club_roll_run(request) :
+				rt_repair_run(request);
 		case RT_REQUEST_JOIN:
 		case RT_REQUEST_LEAVE:
 			return rt_member_run(request);

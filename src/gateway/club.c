@@ -4,7 +4,9 @@
  *
  * Here they are subscribed to the group's topic; who is in it is known to the
  * executors alone.  So the end of such a connection has to be told, also of one
- * that has ended before it was known to be in a group.
+ * that has ended before it was known to be in a group; and who has missed something
+ * is given "members" anew by an executor, as others are given the events that they
+ * have lost (topic/repair.c).
  */
 #include "postgres.h"
 
@@ -15,11 +17,21 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/guc.h"
 #include "src/ipc/limit.h"
+#include "src/protocol/topic.h"
 
-/* What is published behind the order comes to it. */
-static void
-follow(RtConnection *connection, RtText topic)
+bool
+rt_club_is_topic(const char *topic, Size len)
 {
+	Size		prefix = strlen(RT_GROUP_PREFIX);
+
+	return len > prefix && memcmp(topic, RT_GROUP_PREFIX, prefix) == 0;
+}
+
+/* What is published behind the order comes to it; late, it gets anew who is in it. */
+static void
+follow(RtConnection *connection, RtText topic, RtText roll, bool late)
+{
+	RtEventFrame frame = rt_event_frame(roll.ptr, roll.len);
 	RtSubscription *subscription = rt_subscription_find(connection, topic.ptr, topic.len);
 	RtBudgetVerdict verdict;
 
@@ -33,29 +45,38 @@ follow(RtConnection *connection, RtText topic)
 	if (subscription == NULL)
 		return;
 	rt_subscription_activate(subscription);
-	rt_subscription_go_on(subscription, rt_fanout_position(), -1);
+	rt_subscription_restart(subscription, rt_fanout_position(), -1);
+	if (late || !rt_connection_deliver(connection, &frame))
+		rt_subscription_lose(subscription);
 }
 
+/* Who has lost something has lost the last event, too. */
 static void
-follow_no_more(RtConnection *connection, RtText topic)
+follow_no_more(RtConnection *connection, RtText topic, RtText last)
 {
 	RtSubscription *subscription = rt_subscription_find(connection, topic.ptr, topic.len);
 
-	if (subscription != NULL)
-		rt_subscription_drop(subscription);
+	if (subscription == NULL)
+		return;
+	if (last.len > 0 && subscription->lost)
+		rt_connection_send(connection, last.ptr, last.len);
+	rt_subscription_drop(subscription);
 }
 
 void
-rt_club_command(RtConnection *connection, RtCommandVerb verb, RtText topic,
-				RtText connection_id)
+rt_club_command(RtConnection *connection, RtCommandVerb verb, RtText topic, RtText data,
+				bool late)
 {
+	RtText		id = {data.ptr, strlen(data.ptr)};
+	RtText		frame = {data.ptr + RT_CONNECTION_ID_SIZE, data.len - RT_CONNECTION_ID_SIZE};
+
 	if (verb == RT_CLUB_FOLLOW && connection == NULL)
-		rt_departure_of_missed(connection_id);
+		rt_departure_of_missed(id);
 	else if (verb == RT_CLUB_FOLLOW)
 	{
 		rt_departure_of_member(connection);
-		follow(connection, topic);
+		follow(connection, topic, frame, late);
 	}
 	else if (connection != NULL)
-		follow_no_more(connection, topic);
+		follow_no_more(connection, topic, frame);
 }

@@ -10,9 +10,13 @@
 
 /*
  * What a transaction orders for a connection: see executor/club.c.  connection
- * NULL: it was this gateway's and is gone.
+ * NULL: it was this gateway's and is gone.  late: it may have missed what has come
+ * behind the order.
  */
 extern void rt_club_command(RtConnection *connection, RtCommandVerb verb, RtText topic,
-							RtText connection_id);
+							RtText data, bool late);
+
+/* Whether a topic is that of a group. */
+extern bool rt_club_is_topic(const char *topic, Size len);
 
 #endif							/* RT_GATEWAY_CLUB_H */

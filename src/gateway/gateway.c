@@ -28,6 +28,7 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/client_file.h"
+#include "src/gateway/command.h"
 #include "src/gateway/cursor.h"
 #include "src/gateway/departure.h"
 #include "src/gateway/dispatch.h"
@@ -209,6 +210,7 @@ deliver_before_answers(void)
 {
 	RtFanoutResult fanout = rt_fanout_run();
 
+	rt_commands_catch_up();
 	rt_dispatch_answers();
 	return rt_withheld_for_events() && fanout == RT_FANOUT_IDLE ? RT_FANOUT_MORE : fanout;
 }
@@ -253,6 +255,7 @@ run_turn(void)
 	rt_ask_submit();
 	/* first: what was committed before a call was sent comes before its reply */
 	fanout = rt_fanout_run();
+	rt_commands_catch_up();
 	rt_dispatch_answers();
 	rt_orders_carry_out();
 	rt_pushes_send();
@@ -346,7 +349,8 @@ own_timeout(RtFanoutResult fanout, bool polls)
 		return RT_COALESCE_MS;
 	if (rt_fanout_pending())
 		return 0;
-	if (rt_ask_is_starved() || rt_http_ask_is_starved() || rt_round_frames_waiting())
+	if (rt_ask_is_starved() || rt_http_ask_is_starved() || rt_round_frames_waiting() ||
+		rt_commands_are_owed())
 		return SLOT_POLL_MS;
 	if (rt_repairs_waiting() || rt_members_waiting() || rt_groups_waiting() ||
 		rt_departures_waiting())
@@ -522,6 +526,7 @@ init_gateway(int index)
 	rt_withheld_init();
 	rt_members_inherit();
 	rt_departures_inherit();
+	rt_commands_inherit();
 	rt_presence_start();
 	rt_cursors_start();
 	rt_groups_init();

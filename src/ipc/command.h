@@ -1,7 +1,8 @@
 /*
  * command.h
- *		What a transaction orders for the connection that has called: an entry of
- *		class RT_TOPIC_COMMAND has it in the place of a frame.
+ *		What a transaction orders for connections, such as the one that has called.
+ *		An entry of the publish ring of class RT_TOPIC_COMMAND has its place among
+ *		the events, and its number in the place of a frame (command_box.h).
  */
 #ifndef RT_IPC_COMMAND_H
 #define RT_IPC_COMMAND_H
@@ -21,8 +22,10 @@ typedef enum RtCommandVerb
 	RT_CURSOR_PART_ALL,			/* on no topic */
 	RT_CURSOR_MOVE,				/* its cursor is there */
 	RT_CURSOR_REMOVE,			/* it is nowhere */
-	RT_CLUB_FOLLOW,				/* it is in a group: data is its id */
-	RT_CLUB_PART				/* not any more */
+	RT_CLUB_FOLLOW,				/* it is in a group: data is its id, with zeros as long
+								 * as any, and a frame with who is */
+	RT_CLUB_PART				/* not any more: likewise, with the frame of the last
+								 * event, or nothing */
 } RtCommandVerb;
 
 #define RT_COMMAND_IS_CLUB(verb) ((verb) >= RT_CLUB_FOLLOW)

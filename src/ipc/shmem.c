@@ -19,6 +19,7 @@
 #include "src/ipc/busy_topic.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
+#include "src/ipc/command_box.h"
 #include "src/ipc/commit_slot.h"
 #include "src/ipc/cursor.h"
 #include "src/ipc/expected_time.h"
@@ -77,6 +78,7 @@ static const SharedArea areas[] = {
 	{rt_log_limits_size, rt_log_limits_init},
 	{rt_assertions_size, rt_assertions_init},
 	{rt_clients_size, rt_clients_init},
+	{rt_command_boxes_size, rt_command_boxes_init},
 	{rt_pushes_size, rt_pushes_init},
 	{rt_presence_size, rt_presence_init},
 	{rt_cursors_size, rt_cursors_init},
@@ -116,6 +118,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimePublishRing", 1);
 	RequestNamedLWLockTranche("RealtimeSession", 1);
 	RequestNamedLWLockTranche("RealtimeClient", 1);
+	RequestNamedLWLockTranche("RealtimeCommandBox", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimePush", 1);
 	RequestNamedLWLockTranche("RealtimePresence", 1);

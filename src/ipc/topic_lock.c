@@ -9,6 +9,7 @@
 
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
 
 #include "src/ipc/topic_lock.h"
 
@@ -33,6 +34,23 @@ void
 rt_partition_lock(uint32 partition, LOCKMODE mode)
 {
 	(void) acquire(partition, LOCK_PARTITION, mode, false);
+}
+
+void
+rt_partition_lock_for(uint32 partition, LOCKMODE mode, int wait_ms)
+{
+	int			lock_timeout = LockTimeout;
+
+	LockTimeout = wait_ms;
+	PG_TRY();
+	{
+		rt_partition_lock(partition, mode);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = lock_timeout;
+	}
+	PG_END_TRY();
 }
 
 bool

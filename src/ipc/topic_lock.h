@@ -22,6 +22,9 @@
 /* Waits, with interrupts and lock_timeout. */
 extern void rt_partition_lock(uint32 partition, LOCKMODE mode);
 
+/* The same; an ERROR after so long, for who must not wait for one that is stuck. */
+extern void rt_partition_lock_for(uint32 partition, LOCKMODE mode, int wait_ms);
+
 /* The same; returns false if somebody had it, or wanted it before us. */
 extern bool rt_partition_lock_was_free(uint32 partition, LOCKMODE mode);
 

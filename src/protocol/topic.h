@@ -29,6 +29,9 @@
 /* Before a topic: where the server tells about it. */
 #define RT_SYSTEM_OF_TOPIC "__system:"
 
+/* Before the name of a group of connections: its topic. */
+#define RT_GROUP_PREFIX "__group:"
+
 /* Printable ASCII without '"' and '\', 1 to 256 bytes. */
 extern bool rt_topic_is_valid(const char *topic, size_t len);
 

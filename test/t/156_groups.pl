@@ -150,6 +150,22 @@ is(sql(q{SELECT realtime.group_count('old')}), $let_in, 'who are counted');
 is(join(' ', sort map { $_->{code} // '' } grep { !$_->{ok} && ($_->{code} // '') ne 'CONFLICT' } @replies), '', 'others are told no, or to try again');
 configure($node, 'default_transaction_isolation' => 'read committed');
 
+# ---- members of whose end nobody has told ----
+
+is(sql(q{SELECT member_ttl || ' ' || coalesce(max_members::text, 'any') FROM realtime.group_declaration WHERE name = 'stubborn'}), '00:02:00 any', 'what holds if nothing is said');
+
+sql(q{SELECT realtime.group('lone', max_members => 1, member_ttl => '1 hour')});
+sql(q{INSERT INTO realtime.group_member SELECT 'lone', 'ghost', 'viewer', NULL, '', NULL, life, 0, 1, 0, 1, now() - interval '59 minutes' FROM realtime.group_member LIMIT 1;
+	INSERT INTO realtime.group_state VALUES ('lone', 1)});
+is(enter($ann, 'lone'), JSON::PP::false, 'one whose end nobody has told counts');
+sql(q{UPDATE realtime.group_member SET joined_at = now() - interval '61 minutes' WHERE name = 'lone'});
+is(enter($ann, 'lone'), JSON::PP::true, 'for member_ttl');
+is(sql(q{SELECT string_agg(user_id, ' ') FROM realtime.group_members('lone')}) . sql(q{SELECT realtime.group_count('lone')}), 'ann1', 'and then makes room');
+sql(q{UPDATE realtime.group_member SET joined_at = now() - interval '1 day' WHERE name = 'lone'});
+is(enter($stranger = client('eve'), 'lone'), JSON::PP::false, 'who is connected stays for longer');
+is(told($ann, 'lone'), 'members member', 'and is told who is in it');
+is(quiet($ann), 0, 'once');
+
 # ---- ends of gateways and servers ----
 
 my $gateway = sql(qq{SELECT gateway FROM realtime.connections WHERE connection_id = '$ben->{me}'});

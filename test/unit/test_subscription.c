@@ -180,6 +180,12 @@ rt_presence_forget_state(RtSubscription *subscription)
 {
 }
 
+bool
+rt_club_is_topic(const char *topic, Size len)
+{
+	return topic[0] == '_';
+}
+
 void
 rt_presence_follow_no_more(RtSubscription *subscription)
 {
@@ -359,6 +365,30 @@ repairs_find_those_that_need_them(void)
 	end();
 }
 
+/* Without numbers, and in the end told like others. */
+static void
+loss_of_a_group_is_repaired_unless_given_up(void)
+{
+	RtSubscription *group;
+	RtBudgetVerdict verdict;
+
+	begin();
+	group = rt_subscription_make(&connection, "__group:team", 12, &verdict);
+	rt_subscription_activate(group);
+	rt_subscription_lose_from(group, 0);
+	CHECK(rt_subscription_to_repair(&connection) == group);
+	rt_subscription_restart(group, 0, -1);
+	CHECK(!rt_subscriptions_are_lost(&connection));
+	rt_subscription_lose(group);
+	CHECK(!rt_subscriptions_send_markers(&connection) && markers == 0);
+	rt_subscription_give_up_repair(group);
+	CHECK(rt_subscription_to_repair(&connection) == NULL);
+	CHECK(!rt_subscriptions_send_markers(&connection) && markers == 1);
+	CHECK(!rt_subscriptions_are_lost(&connection));
+	rt_subscription_drop(group);
+	end();
+}
+
 /* What it has lost before does not matter any more. */
 static void
 one_that_is_suspended_is_not_lost(void)
@@ -380,6 +410,7 @@ main(void)
 	RUN(flush_tells_those_that_have_lost);
 	RUN(flush_that_is_full_goes_on_later);
 	RUN(repairs_find_those_that_need_them);
+	RUN(loss_of_a_group_is_repaired_unless_given_up);
 	RUN(one_that_is_suspended_is_not_lost);
 	return unit_done();
 }

@@ -5,8 +5,9 @@
  *	- PRE_COMMIT: events that have to wait are taken out (throttle.c), as are
  *	  those of rows that others make superfluous (settle.c); the locks of the
  *	  ordered topics are taken, events are written down for who takes them
- *	  (intake.c), and events of replay topics get their numbers and rows
- *	  (numbering.c);
+ *	  (intake.c), events of replay topics get their numbers and rows
+ *	  (numbering.c), and what gateways are to do gets a place where it waits for
+ *	  them (posting.c);
  *	- COMMIT: they go to the ring.  Nothing there allocates, waits or fails;
  *	- ABORT: they are forgotten.
  *
@@ -26,6 +27,7 @@
 #include "src/backend/publish/intake.h"
 #include "src/backend/publish/numbering.h"
 #include "src/backend/publish/pending.h"
+#include "src/backend/publish/posting.h"
 #include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
 #include "src/ipc/flush_request.h"
@@ -224,6 +226,7 @@ atcommit_publish(const RtPending *pending)
 
 	if (wait)
 		set_durability(pending, needed);
+	rt_posting_commit(wait ? needed : RT_DURABLE);	/* first: who reads the entry finds it */
 	rt_ring_append(pending->buffer, pending->size);
 	if (wait && rt_own_flush.waits)
 		rt_own_flush.published = needed.lsn;
@@ -247,6 +250,7 @@ on_transaction(XactEvent event, void *arg)
 			rt_pending_drop_removed();
 			if (pending->size > 0 || pending->end_epoch)
 				precommit_publish(pending);
+			rt_posting_prepare(pending);
 			rt_pending_close();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -262,6 +266,7 @@ on_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			rt_intake_forget();
+			rt_posting_abort();
 			rt_pending_forget();
 			break;
 		default:

@@ -112,6 +112,12 @@ extern void rt_pending_add_sent(const RtRecipient *recipients, int count,
 extern void rt_pending_add_coalesced(const RtRecipient *recipient, RtText key,
 									 const char *frame, Size frame_len);
 
+/*
+ * The frame of an event whose parts have passed their checks, palloc'd; data is JSON.
+ * An ERROR if it is too long.
+ */
+extern char *rt_publish_event_frame(RtText topic, RtText event, RtText data_json, Size *len);
+
 /* Adds an event that one recipient gets, whatever topics it follows; data is JSON. */
 extern void rt_publish_to(const RtRecipient *recipient, RtText topic, RtText event,
 						  RtText data_json);

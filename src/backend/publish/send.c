@@ -136,9 +136,8 @@ rt_send_request_frame(uint64 ref, text *event, Jsonb *data, Size *len)
 				rt_payload_request(buffer + RT_FRAME_HEADROOM, cap, ref, name, json), len);
 }
 
-/* The parts have passed their checks. */
-static char *
-event_frame(RtText topic, RtText event, RtText json, Size *len)
+char *
+rt_publish_event_frame(RtText topic, RtText event, RtText json, Size *len)
 {
 	Size		cap = RT_FRAME_OVERHEAD + topic.len + event.len + json.len;
 	char	   *buffer = palloc(RT_FRAME_HEADROOM + cap);
@@ -161,7 +160,7 @@ void
 rt_publish_to(const RtRecipient *recipient, RtText topic, RtText event, RtText data_json)
 {
 	Size		len;
-	char	   *frame = event_frame(topic, event, data_json, &len);
+	char	   *frame = rt_publish_event_frame(topic, event, data_json, &len);
 
 	rt_pending_add_sent(recipient, 1, frame, len);
 }
@@ -184,7 +183,7 @@ topic_frame(FunctionCallInfo fcinfo, int n, Size *len)
 	rt_publish_check_topic(event.topic, event.topic_len);
 	rt_publish_check_name(event.event, event.event_len);
 	rt_publish_check_data(&event, data);
-	return event_frame((RtText) {event.topic, event.topic_len},
+	return rt_publish_event_frame((RtText) {event.topic, event.topic_len},
 					   (RtText) {event.event, event.event_len}, json_of(data), len);
 }
 
@@ -203,7 +202,7 @@ realtime_signal(PG_FUNCTION_ARGS)
 	rt_publish_check_name(VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event));
 	len = snprintf(topic, sizeof(topic), "__signal:%.*s",
 				   (int) VARSIZE_ANY_EXHDR(user_id), VARDATA_ANY(user_id));
-	frame = event_frame((RtText) {topic, len},
+	frame = rt_publish_event_frame((RtText) {topic, len},
 						(RtText) {VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event)},
 						json_of(data_argument(fcinfo, USER_DATA)), &len);
 	if (!rt_publish_begin())

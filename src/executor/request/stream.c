@@ -18,7 +18,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_proc.h"
-#include "storage/proc.h"
 #include "utils/snapmgr.h"
 
 #include "src/errcodes.h"
@@ -181,24 +180,6 @@ prepare_load(RtWork *work)
 	return true;
 }
 
-/* Waits for those who publish, but not for one that is stuck. */
-static void
-lock_topic(uint32 partition)
-{
-	int			lock_timeout = LockTimeout;
-
-	LockTimeout = LOCK_WAIT_MS;
-	PG_TRY();
-	{
-		rt_partition_lock(partition, ShareLock);
-	}
-	PG_FINALLY();
-	{
-		LockTimeout = lock_timeout;
-	}
-	PG_END_TRY();
-}
-
 /* Whose events were published by others. */
 static void
 take_locked_snapshot(RtStreamWork *stream)
@@ -210,7 +191,7 @@ take_locked_snapshot(RtStreamWork *stream)
 	Assert(!FirstSnapshotSet);
 	partition = rt_topic_partition(rt_topic_hash(stream->topic, stream->topic_len));
 	if (locks)
-		lock_topic(partition);
+		rt_partition_lock_for(partition, ShareLock, LOCK_WAIT_MS);
 	stream->work.request->answer_position = rt_ring_position();
 	stream->moved_until = rt_ring_partition_position(partition);
 	stream->has_moved_until = true;

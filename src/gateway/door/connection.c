@@ -44,6 +44,8 @@
 #define CLOSE_TIMEOUT_SECS 3	/* for the peer to answer our close frame */
 #define SUBSCRIPTIONS_REAPED 4096	/* in a turn */
 #define LINGER_SECS 2			/* for the peer to take what is written */
+#define SERIAL_BITS 40			/* of a life of the gateway */
+#define LIVES 32768				/* that have serials of their own */
 
 static RtConnection **table = NULL; /* by index; NULL = free */
 static uint32 *free_indexes = NULL;
@@ -75,6 +77,8 @@ rt_connections_init(void)
 	for (uint32 i = 0; i < max; i++)
 		free_indexes[i] = max - 1 - i;
 	free_count = max;
+	/* what is said of a connection of before is of none that there is now */
+	last_serial = (uint64) (rt_gateway.generation % LIVES) << SERIAL_BITS;
 	rt_clients_reset(rt_gateway.index);
 }
 

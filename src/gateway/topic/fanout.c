@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/command.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/busiest.h"
@@ -300,9 +301,14 @@ deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
 
-	if (entry->topic_class == RT_TOPIC_SENT || entry->topic_class == RT_TOPIC_COMMAND)
+	if (entry->topic_class == RT_TOPIC_SENT)
 	{
 		rt_recipients_deliver(entry, entry_is_durable(entry));
+		return;
+	}
+	if (entry->topic_class == RT_TOPIC_COMMAND)
+	{
+		rt_command_deliver(entry, entry_is_durable(entry));
 		return;
 	}
 	if (concerns_tails(entry))
@@ -378,6 +384,7 @@ recover_from_overrun(void)
 
 	rt_round_frames_break();
 	rt_tails_forget();
+	rt_commands_note_overrun();
 	reader.position = rt_ring_position();
 	pg_memory_barrier();
 	rt_topics_visit(mark_topic_lost, &lost_from);

@@ -7,10 +7,7 @@
  */
 #include "postgres.h"
 
-#include "src/gateway/club.h"
-#include "src/gateway/cursor.h"
 #include "src/gateway/gateway.h"
-#include "src/gateway/presence.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/hash_table.h"
 #include "src/gateway/topic/recipient.h"
@@ -278,37 +275,6 @@ deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFr
 	}
 }
 
-/* See executor/command.h; NULL = it is gone. */
-static void
-carry_out(RtConnection *connection, RtText bytes)
-{
-	RtCommand	command;
-	RtText		topic = {bytes.ptr + sizeof(command), 0};
-	RtText		data;
-
-	memcpy(&command, bytes.ptr, sizeof(command));
-	topic.len = command.topic_len;
-	data = (RtText) {topic.ptr + topic.len, command.data_len};
-	if (RT_COMMAND_IS_CLUB(command.verb))
-		rt_club_command(connection, (RtCommandVerb) command.verb, topic, data);
-	else if (connection == NULL)
-		return;
-	else if (RT_COMMAND_IS_CURSOR(command.verb))
-		rt_cursor_command(connection, (RtCommandVerb) command.verb, topic, data);
-	else
-		rt_presence_command(connection, (RtCommandVerb) command.verb, topic, data);
-}
-
-static void
-deliver_to_connection(RtConnection *connection, const RtRingEntry *entry,
-					  RtEventFrame *frame)
-{
-	if (entry->topic_class == RT_TOPIC_COMMAND)
-		carry_out(connection, frame->plain);
-	else if (connection != NULL)
-		send_to(connection, entry, frame);
-}
-
 void
 rt_recipients_deliver(const RtRingEntry *entry, bool durable)
 {
@@ -326,8 +292,11 @@ rt_recipients_deliver(const RtRingEntry *entry, bool durable)
 		return;
 	if (rt_recipient_is_connection(text, len, &gateway, &index, &serial))
 	{
-		if (gateway == rt_gateway.index)
-			deliver_to_connection(find_connection(index, serial), entry, &frame);
+		RtConnection *connection = gateway == rt_gateway.index ?
+			find_connection(index, serial) : NULL;
+
+		if (connection != NULL)
+			send_to(connection, entry, &frame);
 	}
 	else if ((role = find_role(text, len)) != NULL)
 		deliver_to_role(role, entry, at, &frame);

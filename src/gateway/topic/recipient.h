@@ -22,10 +22,7 @@ extern void rt_recipient_leave(RtConnection *connection);
 /* Whether anybody can be sent something: also who is nobody, by his connection. */
 extern bool rt_recipients_any(void);
 
-/*
- * Delivers an entry of class RT_TOPIC_SENT, or does what one of class
- * RT_TOPIC_COMMAND orders; what is not durable is left out.
- */
+/* Delivers an entry of class RT_TOPIC_SENT; what is not durable is left out. */
 extern void rt_recipients_deliver(const RtRingEntry *entry, bool durable);
 
 #endif							/* RT_GATEWAY_TOPIC_RECIPIENT_H */

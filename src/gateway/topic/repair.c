@@ -10,6 +10,9 @@
  * Then the subscription goes on from the ring's position at which that was
  * looked up.
  *
+ * Members of groups, whose events have no numbers, are told anew who is in it; from
+ * there they go on in the same way.
+ *
  * A connection has one repair in flight, a gateway a part of the slots: calls
  * go on meanwhile.
  */
@@ -90,7 +93,8 @@ repair_from_memory(RtSubscription *subscription)
 	size_t		sent = 0;
 	RtTailReader reader;
 
-	if (!rt_tail_open(&reader, topic->name, topic->name_len, subscription->last_seq))
+	if (subscription->last_seq < 0 ||
+		!rt_tail_open(&reader, topic->name, topic->name_len, subscription->last_seq))
 		return false;
 	for (; reader.frame.len > 0; rt_tail_next(&reader))
 	{

@@ -13,6 +13,7 @@
 
 #include "common/hashfn.h"
 
+#include "src/gateway/club.h"
 #include "src/gateway/cursor.h"
 #include "src/gateway/cursor_board.h"
 #include "src/gateway/door/outbox.h"
@@ -181,22 +182,35 @@ rt_subscriptions_drop_some(RtConnection *connection, int *quota)
 
 /* ---- losses ---- */
 
-/* Puts a subscription into the list of losses where it belongs, if any. */
+/* Puts a subscription into a list of losses, if it belongs into one. */
 static void
-file_loss(RtSubscription *subscription)
+file_loss_in(RtSubscription *subscription, dlist_head *losses)
 {
-	RtConnection *connection = subscription->connection;
-
 	leave_losses(subscription);
 	if (subscription->lost)
 		rt_conflate_forget(subscription);
 	if (!subscription->lost || subscription->state != RT_SUBSCRIPTION_ACTIVE)
 		return;
-	dlist_push_tail(subscription->last_seq >= 0 ? &connection->to_repair
-												: &connection->to_tell,
-					&subscription->loss_node);
+	dlist_push_tail(losses, &subscription->loss_node);
 	/* looked at when output is written, with or without any */
-	rt_connection_mark_dirty(connection);
+	rt_connection_mark_dirty(subscription->connection);
+}
+
+/* Of a group an executor knows what its members have lost, without numbers. */
+static bool
+can_be_repaired(const RtSubscription *subscription)
+{
+	return subscription->last_seq >= 0 ||
+		   rt_club_is_topic(subscription->topic->name, subscription->topic->name_len);
+}
+
+static void
+file_loss(RtSubscription *subscription)
+{
+	RtConnection *connection = subscription->connection;
+
+	file_loss_in(subscription, can_be_repaired(subscription) ? &connection->to_repair
+															 : &connection->to_tell);
 }
 
 static void
@@ -429,5 +443,5 @@ void
 rt_subscription_give_up_repair(RtSubscription *subscription)
 {
 	forget_numbers(subscription);
-	file_loss(subscription);
+	file_loss_in(subscription, &subscription->connection->to_tell);
 }
