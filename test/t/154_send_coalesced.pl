@@ -79,6 +79,32 @@ send_values('gone', 1, 2, 0);
 send_values('fast', 21, 22, 0);
 is(scalar(@{ [ until_last($fast, 22) ] }), 4, 'which concerns nobody else');
 
+# the newest of each key comes also if that is more than events may wait
+configure($node, 'realtime.max_backpressure' => '16kB');
+sub send_keys
+{
+	my ($user, $count, $size) = @_;
+	sql(qq{DO \$\$ BEGIN FOR i IN 1 .. $count LOOP
+		PERFORM realtime.send_coalesced('$user', i::text, 'prices', 'price', jsonb_build_object('key', i, 'n', i, 'x', repeat('x', $size)));
+		COMMIT; END LOOP; END \$\$});
+	return;
+}
+my $late = client('late', receive_buffer => 4096);
+send_values('late', 1, 300, 20_000);
+send_keys('late', 20, 20_000);
+sql(q{SELECT realtime.send_coalesced('late', 'a', 'prices', 'price', jsonb_build_object('key', 'a', 'n', 301, 'x', repeat('x', 200000))), realtime.send_coalesced('late', 'b', 'prices', 'price', '{"key": "b", "n": 301}')});
+my %newest;
+while (keys %newest != 22 || $newest{a} != 301 || $newest{b} != 301)
+{
+	my $data = ws_wait($late, sub { ($_->{topic} // '') eq 'prices' })->{data};
+	$newest{ $data->{key} } = $data->{n};
+}
+is(join(' ', map { $newest{$_} } 'a', 'b', 1 .. 20), join(' ', 301, 301, 1 .. 20), 'the newest of each key comes, however little may wait');
+is(scalar(@{ [ ws_quiet($late) ] }), 0, 'and nothing else');
+send_keys('late', 1000, 20_000);
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.connections WHERE user_id = 'late'}) == 0 }), 'who lets too much wait is cut off, and not left with what is old');
+configure($node, 'realtime.max_backpressure' => '1MB');
+
 sql(q{BEGIN; SELECT realtime.send_coalesced('fast', 'a', 'prices', 'price'); ROLLBACK});
 is(scalar(@{ [ ws_quiet($fast) ] }), 0, 'what is rolled back is not sent');
 is(sqlstate_of(q{SELECT realtime.send_coalesced('fast', '', 'prices', 'price')}), '22023', 'no key');

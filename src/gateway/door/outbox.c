@@ -49,18 +49,29 @@ append_compressed(RtSocket *socket, const char *frames, size_t len)
 	}
 }
 
+/* An answer may be as large as a frame beside the events that wait. */
+size_t
+rt_outbox_limit(void)
+{
+	return (size_t) realtime_max_backpressure + 2 * RT_FRAME_PAYLOAD_MAX;
+}
+
+void
+rt_outbox_overflow(RtConnection *connection)
+{
+	rt_limit_hit(RT_LIMIT_BACKPRESSURE);
+	rt_connection_kill(connection);
+	rt_count(stalled);
+}
+
 void
 rt_connection_send(RtConnection *connection, const char *frames, size_t len)
 {
 	if (connection->state != RT_CONNECTION_OPEN)
 		return;
-	/* an answer may be as large as a frame beside the events that wait */
-	if (rt_outbox_pending(connection) + len >
-		(size_t) realtime_max_backpressure + 2 * RT_FRAME_PAYLOAD_MAX)
+	if (rt_outbox_pending(connection) + len > rt_outbox_limit())
 	{
-		rt_limit_hit(RT_LIMIT_BACKPRESSURE);
-		rt_connection_kill(connection);
-		rt_count(stalled);
+		rt_outbox_overflow(connection);
 		return;
 	}
 	if (rt_connection_compresses(connection))

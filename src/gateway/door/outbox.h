@@ -10,4 +10,8 @@
 /* Bytes that wait, those inside libwebsockets not counted. */
 extern size_t rt_outbox_pending(const RtConnection *connection);
 
+/* The most that may wait of what must arrive; there is more, so the connection ends. */
+extern size_t rt_outbox_limit(void);
+extern void rt_outbox_overflow(RtConnection *connection);
+
 #endif							/* RT_GATEWAY_DOOR_OUTBOX_H */

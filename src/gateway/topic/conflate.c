@@ -4,9 +4,12 @@
  *
  * A connection's waiting events are a list, in the order in which they will be
  * sent; a table finds the one of a subscription and a key that may still be
- * replaced.  What is sent to the connection itself has no subscription, and always a
- * key.  Each is charged to the connection, and together with its output
+ * replaced.  Each is charged to the connection, and together with its output
  * they are bounded by realtime.max_backpressure.
+ *
+ * What is sent to the connection itself has no subscription, and always a key.  Its
+ * client is not told of a loss and would take an older value for the newest.  So
+ * like an answer it may be more, and if it is too much the connection ends.
  *
  * An event that brings a row must not be replaced by one that only changes it,
  * because the client would not know the row: the newer one takes its name, too.
@@ -94,10 +97,13 @@ charge_for(const Waiting *waiting)
 
 /* Whether the connection may have so many bytes more waiting. */
 static bool
-charge(RtConnection *connection, size_t bytes)
+charge(const Waiting *waiting, size_t bytes)
 {
-	if (rt_outbox_pending(connection) + connection->conflated + bytes >
-		(size_t) realtime_max_backpressure ||
+	RtConnection *connection = waiting->connection;
+	size_t		limit = waiting->subscription != NULL ? (size_t) realtime_max_backpressure :
+		rt_outbox_limit();
+
+	if (rt_outbox_pending(connection) + connection->conflated + bytes > limit ||
 		rt_budget_charge(&connection->budget, bytes) != RT_BUDGET_GRANTED)
 		return false;
 	connection->conflated += bytes;
@@ -174,7 +180,7 @@ append(RtConnection *connection, RtSubscription *subscription, const RtRingEntry
 
 	if (waiting == NULL)
 		return false;
-	if (!charge(connection, charge_for(waiting)))
+	if (!charge(waiting, charge_for(waiting)))
 	{
 		free(waiting->frame);
 		free(waiting);
@@ -214,11 +220,9 @@ name_in(const Waiting *waiting)
 static bool
 resize(Waiting *waiting, uint32 frame_len)
 {
-	RtConnection *connection = waiting->connection;
-
 	if (frame_len > waiting->frame_len)
-		return charge(connection, frame_len - waiting->frame_len);
-	refund(connection, waiting->frame_len - frame_len);
+		return charge(waiting, frame_len - waiting->frame_len);
+	refund(waiting->connection, waiting->frame_len - frame_len);
 	return true;
 }
 
@@ -290,15 +294,15 @@ rt_conflate_wants_sent(RtConnection *connection, const RtRingEntry *entry)
 		 find(connection, NULL, entry) != NULL);
 }
 
-bool
+void
 rt_conflate_keep_sent(RtConnection *connection, const RtRingEntry *entry)
 {
 	Waiting    *waiting = find(connection, NULL, entry);
 
-	if (waiting == NULL)
-		return append(connection, NULL, entry);
-	rt_count(sends_coalesced);
-	return replace(waiting, entry);
+	if (waiting != NULL)
+		rt_count(sends_coalesced);
+	if (!(waiting != NULL ? replace(waiting, entry) : append(connection, NULL, entry)))
+		rt_outbox_overflow(connection);
 }
 
 /* ---- sending ---- */
@@ -317,7 +321,7 @@ send_first(RtConnection *connection)
 		rt_subscription_lose_for_good(subscription);
 	else
 	{
-		rt_count(dropped);
+		rt_connection_send(connection, waiting->frame, waiting->frame_len);
 		drop(waiting);
 	}
 }

@@ -30,10 +30,11 @@ extern bool rt_conflate_keep(RtSubscription *subscription,
 
 /*
  * The same for what is sent to a connection and not published: if it has a key it
- * takes the place of what waits with the same one.
+ * takes the place of what waits with the same one.  If there is no room for it the
+ * connection ends.
  */
 extern bool rt_conflate_wants_sent(RtConnection *connection, const RtRingEntry *entry);
-extern bool rt_conflate_keep_sent(RtConnection *connection, const RtRingEntry *entry);
+extern void rt_conflate_keep_sent(RtConnection *connection, const RtRingEntry *entry);
 
 /* Sends what waits: about as much as one write takes, or all of it. */
 extern bool rt_conflate_send(RtConnection *connection);

@@ -230,12 +230,16 @@ send_to(RtConnection *connection, const RtRingEntry *entry, RtEventFrame *frame)
 {
 	if (connection->state != RT_CONNECTION_OPEN)
 		return;
-	if (rt_conflate_wants_sent(connection, entry) ?
-		rt_conflate_keep_sent(connection, entry) :
+	if (!rt_conflate_wants_sent(connection, entry) &&
 		rt_connection_deliver(connection, frame))
 		rt_count(sends);
-	else
+	else if (rt_ring_entry_key_len(entry) == 0)
 		rt_count(dropped);
+	else
+	{
+		rt_conflate_keep_sent(connection, entry);
+		rt_count(sends);
+	}
 }
 
 static RtConnection *
