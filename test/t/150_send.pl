@@ -131,6 +131,18 @@ is(told_by('{"org": "nobody"}'), 0, 'nobody');
 is(told_by('{"sub": "ann"}'), 0, 'what the setting does not name is not looked at');
 is(told_by('{"org": "acme", "sub": "ann"}'), 0, 'nor beside others');
 
+# what is no text, number or boolean, or too long, is no attribute
+my $odd = client(sub => 'odd', org => ['acme'], admin => { a => 1 }, level => undef);
+my $long = client(sub => 'long', org => 'x' x 257, level => 'y' x 256);
+push @all, $odd, $long;
+sql(qq{SELECT realtime.send_to('{"$_->[0]": "$_->[1]"}', 'odd', 'odd')}) for [ 'org', '["acme"]' =~ s/"/\\"/gr ], [ 'org', 'acme' ], [ 'admin', '{"a": 1}' =~ s/"/\\"/gr ], [ 'level', 'null' ], [ 'level', '' ];
+sql(q{SELECT realtime.signal('odd', 'end'), realtime.signal('long', 'end')});
+ws_wait($_, sub { ($_->{event} // '') eq 'end' }) for $odd, $long;
+is(scalar(grep { ($_->{event} // '') eq 'odd' } ws_quiet($odd)), 0, 'what is no scalar is no attribute');
+is(sqlstate_of(q{SELECT realtime.send_to(jsonb_build_object('org', repeat('x', 257)), 'odd', 'odd')}), '22023', 'nor can what is too long be asked for');
+sql(q{SELECT realtime.send_to(jsonb_build_object('level', repeat('y', 256)), 'odd', 'odd')});
+is(ws_wait($long, sub { ($_->{event} // '') eq 'odd' })->{topic}, 'odd', 'but what is as long as it may be');
+
 # ---- errors ----
 
 is(sqlstate_of(q{SELECT realtime.signal('a"b', 'x')}), 'RT000', 'a user that nobody can be');

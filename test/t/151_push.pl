@@ -138,6 +138,8 @@ is(sqlstate_of(q{SELECT realtime.push('a"', 'question')}), 'RT000', 'a bad user'
 is(sqlstate_of(qq{SELECT realtime.push('ann', 'question', NULL, $_)}), '22023', "a timeout of $_") for 'NULL', "'0'", "'-1 s'", "'2 days'";
 is(sqlstate_of(q{SET statement_timeout = '100ms'; SELECT realtime.push('ann', 'question', NULL, '1 hour')}), '57014', 'a wait can be cancelled');
 
+like(sql(q{SELECT pg_get_function_arguments('realtime.push(text, text, jsonb, interval)'::regprocedure)}), qr/timeout interval DEFAULT '00:00:05'::interval$/, 'it is five seconds if nothing is said');
+
 # what was sent before the commit is known to nobody else
 $session->query_until(qr/begun/, "BEGIN;\n\\echo begun\nSELECT realtime.publish('never', 'x');\nSELECT realtime.push('ann', 'inside', NULL, '1 min');\n");
 # those before may have been over before they were sent
