@@ -43,8 +43,12 @@ push_beside()
         sleep 0.2
     done
     measure_push "$1" "$2"
-    kill "$pid"
+    kill "$pid" 2>/dev/null || problem "push, $1: the sessions have ended: $(head -n 3 "$RT_RUN/pgbench.out" | tr '\n' ' ' | cut -c 1-300)"
     wait "$pid" 2>/dev/null || true
+    # sessions that sleep do not notice by themselves
+    until [ "$(sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'pgbench'")" = 0 ]; do
+        sleep 0.1
+    done
 }
 
 part_push()
