@@ -477,6 +477,35 @@ ${table(['calls', 'p50 (µs)', 'p99 (µs)', 'p50 to alone', 'p99 to alone'],
     cases.map(([name, { p50, p99 }]) => [name, show(p50), show(p99), ratio(p50, alone.p50), ratio(p99, alone.p99)]))}`;
 }
 
+// ---- jobs ----
+
+function jobs() {
+  const groups = summary('jobs', [0, 1], 2, ['rate', 'p50', 'p99']);
+  const of = (kind, what, system) => groups.get(`${kind}\t${what}`)?.get(system);
+  const systems = ['realtime', 'graphile-worker', 'graphile-worker-batch', 'pg-boss', 'pg-boss-batch'];
+  const best = (what) => Math.max(...systems.slice(1).map((system) => of('rate', what, system)?.rate ?? 0));
+  const rows = systems.map((system) => [system.replace('-batch', ', batches'),
+    ...['nothing', 'insert'].flatMap((what) => {
+      const rate = of('rate', what, system)?.rate;
+      return [show(rate), system === 'realtime' ? ratio(rate, best(what)) : ''];
+    }),
+    show(of('latency', 'begin', system)?.p50), show(of('latency', 'begin', system)?.p99)]);
+  const alone = of('calls', 'alone', 'realtime');
+  const beside = of('calls', 'beside', 'realtime');
+  return `## Jobs
+
+${Number(facts.jobs).toLocaleString('en-US')} jobs that are there when the workers begin: of a handler that does nothing, and of one that inserts a row; then
+${facts.job_latencies} jobs one by one, 40 a second, from the statement that enqueues, its commit included, to the begin of the handler. Everybody
+uses the same database, with the same durability. In realtime what a job does and that it is done are one transaction;
+the others' workers are one Node process with 20 connections, once as is common and once with all that they have for many
+short jobs (local queues of 500 and batches of completions; batches of 1,000 jobs).
+
+${table(['', 'nothing /s', 'to the best other', 'insert /s', 'to the best other', 'begin p50 (µs)', 'begin p99 (µs)'], rows)}
+
+Calls of 4 clients: alone p50 ${show(alone?.p50)} µs, p99 ${show(alone?.p99)} µs; while the queue is full of jobs that take 0.3 s each
+p50 ${show(beside?.p50)} µs (${ratio(beside?.p50, alone?.p50)}), p99 ${show(beside?.p99)} µs (${ratio(beside?.p99, alone?.p99)}).`;
+}
+
 // ---- roles ----
 
 function roles() {
@@ -538,12 +567,12 @@ ${table(['', 'main thread, each change (µs)', 'of the client', 'frames not draw
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, presence, push, cursors, roles, compression, browser, memory };
+  queries, logins, guarded, 'half-open': halfOpen, presence, push, jobs, cursors, roles, compression, browser, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
   'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence', 'push': 'Questions to clients',
-  'cursors': 'Cursors', 'roles': 'Roles in turn',
+  'jobs': 'Jobs', 'cursors': 'Cursors', 'roles': 'Roles in turn',
   'compression': 'Compression', 'browser': 'A page with many rows', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { tortureCrowd } from './crowd.mjs';
 import { tortureHandoff } from './handoff.mjs';
+import { tortureJobs } from './jobs.mjs';
 import { tortureLive } from './live.mjs';
 import { torturePresence } from './presence.mjs';
 import { torture } from './round.mjs';
@@ -13,6 +14,7 @@ const { values } = parseArgs({
 		transactions: { type: 'string', default: '20000' },
 		streams: { type: 'string', default: '100000' },
 		presence: { type: 'string', default: '200' },
+		jobs: { type: 'string', default: '50' },
 		minutes: { type: 'string', default: '0' },
 		seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
 		every: { type: 'string', default: '4000' },
@@ -59,6 +61,8 @@ do {
 		}));
 	if (Number(values.presence) > 0)
 		await run('presence', (options) => torturePresence({ kills: Number(values.presence), crashes: 20, ...options }));
+	if (Number(values.jobs) > 0)
+		await run('jobs', (options) => tortureJobs({ kills: Number(values.jobs), ...options }));
 	if (Number(values.events) > 0)
 		await run('replay topics', (options) => torture({
 			events: Number(values.events), every: Number(values.every), ...options,

@@ -49,6 +49,7 @@ typedef struct JobWork
 	/* of a run that has failed */
 	const RtFault *failed;
 	bool		cancelled;
+	bool		given_up;		/* it is not to be tried again */
 	TimestampTz run_at;			/* it is put off to; 0 = it is over */
 } JobWork;
 
@@ -239,7 +240,7 @@ note_failure(RtWork *work)
 		return;
 	if (job->cancelled)
 		finish(job, "cancelled", NULL);
-	else if (was_last_attempt(job))
+	else if (job->given_up || was_last_attempt(job))
 		finish(job, "dead", NULL);
 	else
 		put_off(job);
@@ -262,9 +263,8 @@ wish_for_next(const JobWork *job)
 }
 
 static void
-run_failure(const JobWork *failed, bool cancelled, RtWorkResult *result)
+run_failure(const JobWork *failed, const RtFault *fault, RtWorkResult *result)
 {
-	static const RtFault cancel = {.code = "CANCELLED",.message = "the job has been cancelled"};
 	JobWork		job = *failed;
 
 	memset(&job.work, 0, sizeof(job.work));
@@ -273,8 +273,7 @@ run_failure(const JobWork *failed, bool cancelled, RtWorkResult *result)
 	job.work.prepare = prepare_failure;
 	job.work.run = note_failure;
 	job.work.as_executor = job.work.is_error_hook = true;
-	job.failed = cancelled ? &cancel : &failed->work.fault;
-	job.cancelled = cancelled;
+	job.failed = fault;
 	rt_work_run(&job.work);
 	rt_work_add_result(result, &job.work);
 	if (job.work.fault.code == NULL && job.locked && job.run_at != 0)
@@ -312,20 +311,32 @@ count_run(const JobWork *job)
 static void
 run_claimed(JobWork *job, RtWorkResult *result)
 {
-	bool		cancelled;
+	static const RtFault cancel = {.code = "CANCELLED",.message = "the job has been cancelled"};
 
 	job->work.prepare = prepare_run;
 	job->work.run = run_job;
 	job->work.session = job->run->session;
 	job->work.user_data = "";
 	rt_work_run(&job->work);
-	cancelled = rt_job_end(job->run->executor);
+	job->cancelled = rt_job_end(job->run->executor);
 	rt_work_add_result(result, &job->work);
 	count_run(job);
 	if (has_failed(job))
-		run_failure(job, cancelled, result);
+		run_failure(job, job->cancelled ? &cancel : &job->work.fault, result);
 	else if (job->locked && job->job.awaited)
 		rt_tasks_look();
+}
+
+/* Who has ended its process again and again is not run once more. */
+static void
+give_up(JobWork *job, RtWorkResult *result)
+{
+	RtFault		fault = {.code = "INTERNAL_ERROR"};
+
+	fault.message = psprintf("each of %d attempts has ended its process", RT_JOB_CRASHES_MAX);
+	job->given_up = true;
+	run_failure(job, &fault, result);
+	(void) rt_job_end(job->run->executor);
 }
 
 void
@@ -337,7 +348,7 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 		return;
 	memset(&job, 0, offsetof(JobWork, job));
 	job.failed = NULL;
-	job.cancelled = false;
+	job.cancelled = job.given_up = false;
 	job.run_at = 0;
 	job.locked = false;
 	job.began = 0;
@@ -345,5 +356,8 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 	job.work.activity = run->activity;
 	job.run = run;
 	job.found = *found;
-	run_claimed(&job, result);
+	if (found->crashes >= RT_JOB_CRASHES_MAX)
+		give_up(&job, result);
+	else
+		run_claimed(&job, result);
 }

@@ -1,0 +1,120 @@
+// jobs.mjs - graphile-worker and pg-boss, for the part "jobs" of bench/run.
+//
+//   node jobs.mjs <system> throughput <jobs> <nothing|insert>
+//   node jobs.mjs <system> latency <jobs>
+//
+// The database is that of PGHOST and its kin.  Systems: graphile-worker and
+// pg-boss as their documentation has them for most, and each with what it has for
+// many short jobs (-batch): local queues and batches of completions, and batches of
+// jobs.  The last line is for machines.
+import { performance } from 'node:perf_hooks';
+import pg from 'pg';
+import { makeWorkerUtils, run } from 'graphile-worker';
+import { PgBoss } from 'pg-boss';
+
+const [system, mode, countText, work = 'nothing'] = process.argv.slice(2);
+const count = Number(countText);
+const batch = system.endsWith('-batch');
+const connectionString = `postgres://${process.env.PGUSER}@${process.env.PGHOST}:${process.env.PGPORT}/${process.env.PGDATABASE}`;
+const pool = new pg.Pool({ connectionString, max: 10 });
+
+const now = () => performance.timeOrigin + performance.now();
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const latencies = [];
+let began = 0;
+
+const insert = 'INSERT INTO bench.job_effect (n) VALUES ($1)';
+
+// What a job does; query runs a statement.
+async function handle(payload, query) {
+  if (began === 0) began = now();
+  if (mode === 'latency') latencies.push(now() - payload.at);
+  if (work === 'insert') await query(insert, [payload.n]);
+}
+
+// ---- graphile-worker ----
+
+const silent = { error() {}, warn() {}, info() {}, debug() {} };
+
+async function graphile() {
+  const { Logger } = await import('graphile-worker');
+  const logger = new Logger(() => (level, message) => { if (level === 'error') console.error(message); });
+  const preset = { worker: { connectionString, maxPoolSize: 20, concurrentJobs: batch ? 24 : 20, pollInterval: 2000, logger,
+    ...(batch ? { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } : {}) } };
+  const utils = await makeWorkerUtils({ preset });
+  await utils.migrate();
+  await pool.query('TRUNCATE graphile_worker._private_jobs');
+  let runner;
+  return {
+    enqueueMany: () => pool.query(`SELECT count(*) FROM (SELECT graphile_worker.add_job('bench', json_build_object('n', n)) FROM generate_series(1, $1) n) x`, [count]),
+    enqueueOne: (n) => pool.query(`SELECT graphile_worker.add_job('bench', json_build_object('n', $1::integer, 'at', extract(epoch FROM clock_timestamp()) * 1000))`, [n]),
+    start: async () => {
+      runner = await run({ preset, taskList: {
+        bench: (payload, helpers) => handle(payload, helpers.query) } });
+    },
+    left: 'SELECT count(*)::integer AS n FROM graphile_worker._private_jobs',
+    stop: async () => { await runner.stop(); await utils.release(); },
+  };
+}
+
+// ---- pg-boss ----
+
+async function boss() {
+  const instance = new PgBoss({ connectionString, max: 20, useListenNotify: true, supervise: false, schedule: false });
+  instance.on('error', (error) => console.error(error.message));
+  instance.on('warning', () => {});
+  await instance.start();
+  await instance.deleteQueue('bench').catch(() => {});
+  await instance.createQueue('bench', { notify: true });
+  return {
+    enqueueMany: async () => {
+      for (let n = 0; n < count; n += 1000) {
+        await instance.insert('bench', Array.from({ length: Math.min(1000, count - n) }, (_, i) => ({ data: { n: n + i } })));
+      }
+    },
+    enqueueOne: async (n) => instance.send('bench', { n, at: now() }),
+    start: () => instance.work('bench', { pollingIntervalSeconds: 0.5, burstWhenBatchFull: true,
+      ...(batch ? { batchSize: 1000 } : { batchSize: 20, localConcurrency: 2 }) },
+      (jobs) => Promise.all(jobs.map((job) => handle(job.data, (sql, values) => pool.query(sql, values))))),
+    left: "SELECT count(*)::integer AS n FROM pgboss.job WHERE name = 'bench' AND state < 'completed'",
+    stop: () => instance.stop({ graceful: false }),
+  };
+}
+
+// ---- what is measured ----
+
+async function untilEmpty(queue) {
+  for (;;) {
+    const { rows: [{ n }] } = await pool.query(queue.left);
+    if (n === 0) return;
+    await sleep(n > 2000 ? 50 : 5);
+  }
+}
+
+async function throughput(queue) {
+  await queue.enqueueMany();
+  await pool.query('CHECKPOINT');
+  await queue.start();
+  await untilEmpty(queue);
+  const seconds = (now() - began) / 1000;
+  console.log(`result per_second=${Math.round(count / seconds)}`);
+}
+
+async function latency(queue) {
+  await queue.start();
+  await sleep(1000);
+  for (let n = 0; n < count; n++) {
+    await queue.enqueueOne(n);
+    await sleep(20 + Math.random() * 10);
+  }
+  await sleep(3000);
+  const sorted = latencies.sort((a, b) => a - b);
+  const at = (part) => Math.round(1000 * sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]);
+  console.log(`result p50_us=${at(0.5)} p99_us=${at(0.99)} missing=${count - sorted.length}`);
+}
+
+const queue = await (system.startsWith('graphile') ? graphile() : boss());
+await (mode === 'throughput' ? throughput(queue) : latency(queue));
+await queue.stop();
+await pool.end();
+process.exit(0);
