@@ -39,8 +39,9 @@ job_rival()
 # Enqueued by one statement and a transaction while the queue rests, as with the others.
 job_rate()
 {
-    sql "TRUNCATE realtime.job_finished; VACUUM realtime.job;
-SELECT realtime.queue('$1', 'bench.job_$1(jsonb)', active => false);
+    sql 'TRUNCATE realtime.job_finished'
+    sql 'VACUUM realtime.job'
+    sql "SELECT realtime.queue('$1', 'bench.job_$1(jsonb)', active => false);
 SELECT count(*) FROM (SELECT realtime.enqueue('$1', jsonb_build_object('n', n)) FROM generate_series(1, $job_count) n) x" >/dev/null
     sql CHECKPOINT
     sql "SELECT realtime.queue('$1', 'bench.job_$1(jsonb)')" >/dev/null

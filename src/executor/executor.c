@@ -390,7 +390,7 @@ run_request(RtRequest *request)
 	INSTR_TIME_SET_CURRENT(began);
 	count_wait(request, began);
 	executor.mean_in_flight +=
-		(rt_requests_in_use() - executor.mean_in_flight) / 16;
+		(rt_requests_in_use() - rt_requests_in_flight(RT_OWNER_SCHEDULER) - executor.mean_in_flight) / 16;
 	rt_ring_own_end = rt_changes_own_end = 0;
 	result = run_kind(request, began);
 	if (result.waits_ms > 0)

@@ -206,6 +206,14 @@ take_batch(Jobs *jobs)
 
 /* ---- the jobs ---- */
 
+/* No client has asked for anything; other jobs have executors of their own. */
+static bool
+nobody_waits(void)
+{
+	return !rt_round_is_wanted() &&
+		rt_requests_in_use() <= rt_requests_in_flight(RT_OWNER_SCHEDULER);
+}
+
 /* Whether this executor may go on, without what else waits for it. */
 static bool
 may_go_on(const Jobs *jobs)
@@ -215,7 +223,7 @@ may_go_on(const Jobs *jobs)
 	if (jobs->result.session_is_spoiled || jobs->result.unavailable || rt_shutdown_is_requested())
 		return false;
 	return took_ms < TURN_MS ||
-		(took_ms < TURN_ALONE_MS && !rt_requests_queued() && !rt_round_is_wanted());
+		(took_ms < TURN_ALONE_MS && nobody_waits());
 }
 
 static void
