@@ -407,15 +407,20 @@ read_job(RtJob *job, TupleTableSlot *slot)
 	job->is_taken = DatumGetBool(job->values[Anum_job_taken - 1]);
 }
 
-/* A place in the table is used again: it has to be the same job. */
+/*
+ * A place in the table may be empty by now, or used again.  What the snapshot shows
+ * there stays there.
+ */
 static bool
 lock_row(Relation table, TupleTableSlot *slot, ItemPointer tid, int64 id)
 {
 	TM_FailureData failure;
 
+	if (!table_tuple_fetch_row_version(table, tid, GetActiveSnapshot(), slot) ||
+		slot_int64(slot, Anum_job_id) != id)
+		return false;
 	return table_tuple_lock(table, tid, GetActiveSnapshot(), slot, GetCurrentCommandId(true),
 							LockTupleExclusive, LockWaitSkip, 0, &failure) == TM_Ok &&
-		slot_int64(slot, Anum_job_id) == id &&
 		slot_bool(slot, Anum_job_ready);
 }
 

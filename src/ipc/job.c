@@ -330,6 +330,17 @@ rt_job_begin(int executor, int64 id, TimestampTz now)
 }
 
 bool
+rt_job_is_cancelled(int executor)
+{
+	bool		is_cancelled;
+
+	LWLockAcquire(area->lock, LW_SHARED);
+	is_cancelled = area->claims[executor].is_cancelled;
+	LWLockRelease(area->lock);
+	return is_cancelled;
+}
+
+bool
 rt_job_end(int executor)
 {
 	Claims	   *claims = &area->claims[executor];

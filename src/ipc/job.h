@@ -80,6 +80,7 @@ extern int	rt_jobs_claimed(int executor, int64 *ids, int max);
  */
 extern int	rt_jobs_claim(int executor, int64 *ids, int count);
 extern bool rt_job_begin(int executor, int64 id, TimestampTz now);
+extern bool rt_job_is_cancelled(int executor);
 extern bool rt_job_end(int executor);	/* whether it is to be cancelled */
 extern void rt_jobs_unclaim(int executor);
 extern int64 rt_job_running(int executor);	/* 0 = none */

@@ -54,6 +54,8 @@ static int	in_flight = 0;		/* requests; also for queues that are gone */
 static uint32 synced_with = 0;	/* generation of declarations */
 static int64 look_at = 0;		/* on our own clock */
 static int64 due_not_before = 0;
+static bool making_ready = false;	/* or it has failed, as the next */
+static bool putting_tasks = false;
 
 /* ---- which queues there are ---- */
 
@@ -189,7 +191,7 @@ clock_of(TimestampTz at)
 static int64
 next_due(void)
 {
-	return Max(clock_of(rt_jobs_due()), due_not_before);
+	return making_ready ? due_not_before : Max(clock_of(rt_jobs_due()), due_not_before);
 }
 
 /* What comes after the look at the table is noted by who brings it. */
@@ -213,12 +215,14 @@ run_due(void)
 	ListCell   *cell;
 
 	due_not_before = rt_clock_ms() + FAILED_MS; /* if it fails */
+	making_ready = true;
 	if (!rt_scheduler_begin())
 		return;
 	old = MemoryContextSwitchTo(memory);
 	ready = make_ready(GetCurrentTimestamp());
 	MemoryContextSwitchTo(old);
 	rt_scheduler_end();
+	making_ready = false;
 	foreach(cell, ready)
 	{
 		char	  **row = lfirst(cell);
@@ -264,8 +268,10 @@ run_tasks(void)
 {
 	RtTaskAsked asked = {.place = -1};
 
+	putting_tasks = true;
 	while (rt_task_read(asked.place, &asked) && run_task(&asked))
 		 /* next */ ;
+	putting_tasks = false;
 }
 
 /* ---- what nobody has told of ---- */
@@ -380,7 +386,8 @@ rt_jobs_task_due(void)
 
 	if (!realtime_jobs_enabled)
 		return RT_NEVER;
-	if (synced_with != rt_catalog_generation() || rt_jobs_are_wanted() || rt_tasks_are_asked())
+	if (synced_with != rt_catalog_generation() || rt_jobs_are_wanted() ||
+		rt_tasks_are_asked() || putting_tasks)
 		return 0;
 	due = Min(look_at, next_due());
 	foreach(cell, queues)
@@ -394,7 +401,7 @@ rt_jobs_task_run(void)
 	if (synced_with != rt_catalog_generation())
 		sync_queues();
 	take_wishes();
-	if (rt_tasks_are_asked())
+	if (rt_tasks_are_asked() || putting_tasks)
 		run_tasks();
 	if (next_due() <= rt_clock_ms())
 		run_due();

@@ -173,6 +173,16 @@ call_handler(JobWork *job)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
+/* A signal that has come before the transaction began is forgotten; later ones are not. */
+static void
+check_cancelled(const JobWork *job)
+{
+	if (rt_job_is_cancelled(job->run->executor))
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("canceling job " INT64_FORMAT, job->found.id)));
+}
+
 static void
 run_job(RtWork *work)
 {
@@ -182,6 +192,7 @@ run_job(RtWork *work)
 	if (!job->locked)
 		return;
 	work->stage = RT_STAGE_HANDLER;
+	check_cancelled(job);
 	check_handler(job);
 	job->began = GetCurrentStatementStartTimestamp();
 	finish(job, "done", call_handler(job));
