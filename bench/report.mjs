@@ -494,7 +494,7 @@ function jobs() {
   const beside = of('calls', 'beside', 'realtime');
   return `## Jobs
 
-${Number(facts.jobs).toLocaleString('en-US')} jobs that are there when the workers begin: of a handler that does nothing, and of one that inserts a row; then
+${Number(facts.jobs).toLocaleString('en-US')} jobs (${Number(facts.jobs_common).toLocaleString('en-US')} for those that run each by itself) that are there when the workers begin: of a handler that does nothing, and of one that inserts a row; then
 ${facts.job_latencies} jobs one by one, 40 a second, from the statement that enqueues, its commit included, to the begin of the handler. Everybody
 uses the same database, with the same durability. In realtime what a job does and that it is done are one transaction;
 the others' workers are one Node process with 20 connections, once as is common and once with all that they have for many

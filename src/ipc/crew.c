@@ -29,6 +29,7 @@ rt_crew_leave(RtCrew *crew, int executor)
 	crew->idle &= ~bit(executor);
 	crew->occupied &= ~bit(executor);
 	crew->waiting &= ~bit(executor);
+	crew->aside &= ~bit(executor);
 }
 
 void
@@ -66,10 +67,29 @@ rt_crew_go_on(RtCrew *crew, int executor)
 	crew->waiting &= ~bit(executor);
 }
 
+void
+rt_crew_step_aside(RtCrew *crew, int executor)
+{
+	crew->aside |= bit(executor);
+}
+
+void
+rt_crew_come_back(RtCrew *crew, int executor)
+{
+	crew->aside &= ~bit(executor);
+}
+
+/* Those that are there for calls. */
+static int
+members_for_calls(const RtCrew *crew)
+{
+	return rt_crew_members(crew->present & ~crew->waiting & ~crew->aside);
+}
+
 bool
 rt_crew_is_short(const RtCrew *crew, int least)
 {
-	return crew->waiting != 0 && rt_crew_members(crew->present & ~crew->waiting) < least;
+	return (crew->waiting | crew->aside) != 0 && members_for_calls(crew) < least;
 }
 
 int
@@ -86,7 +106,7 @@ bool
 rt_crew_may_retire(const RtCrew *crew, int executor, int least)
 {
 	return (crew->idle & bit(executor)) != 0 &&
-		rt_crew_members(crew->present & ~crew->waiting) > least;
+		members_for_calls(crew) > least;
 }
 
 /* Another one that is not occupied is left for what is short. */

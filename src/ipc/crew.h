@@ -21,6 +21,7 @@ typedef struct RtCrew
 	uint64		idle;			/* of these: sleep until they are woken */
 	uint64		occupied;		/* of these: run what may take long */
 	uint64		waiting;		/* of these: wait for somebody's reply */
+	uint64		aside;			/* of those present: work for a queue of jobs */
 	bool		keeps_none;		/* the server stops: everybody takes all */
 } RtCrew;
 
@@ -35,9 +36,14 @@ extern void rt_crew_occupy(RtCrew *crew, int executor);
 extern void rt_crew_done(RtCrew *crew, int executor);
 extern void rt_crew_rest(RtCrew *crew, int executor);
 
+/* It works for a queue of jobs, and so is not there for calls; it is again. */
+extern void rt_crew_step_aside(RtCrew *crew, int executor);
+extern void rt_crew_come_back(RtCrew *crew, int executor);
+
 /*
  * It waits, unless so many do already, for what no executor can hasten; it goes
- * on.  Whether so many wait that more executors are needed than the least.
+ * on.  Whether so many wait, or are aside, that more executors are needed than the
+ * least.
  */
 extern bool rt_crew_wait(RtCrew *crew, int executor, int most);
 extern void rt_crew_go_on(RtCrew *crew, int executor);

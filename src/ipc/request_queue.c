@@ -420,6 +420,27 @@ rt_executor_end_wait(void)
 	SpinLockRelease(&area->lock);
 }
 
+void
+rt_executor_begin_jobs(void)
+{
+	bool		is_short;
+
+	SpinLockAcquire(&area->lock);
+	rt_crew_step_aside(&area->crew, my_executor);
+	is_short = rt_crew_is_short(&area->crew, realtime_executors);
+	SpinLockRelease(&area->lock);
+	if (is_short)
+		rt_worker_wake(RT_WORKER_LAUNCHER, 0);
+}
+
+void
+rt_executor_end_jobs(void)
+{
+	SpinLockAcquire(&area->lock);
+	rt_crew_come_back(&area->crew, my_executor);
+	SpinLockRelease(&area->lock);
+}
+
 bool
 rt_executors_are_short(void)
 {

@@ -57,7 +57,14 @@ extern void rt_executor_leave(int executor);
 extern bool rt_executor_begin_wait(void);
 extern void rt_executor_end_wait(void);
 
-/* So many wait that there should be more. */
+/*
+ * Likewise: it works for a queue of jobs.  As it may take long, there should be
+ * as many for calls as without it.
+ */
+extern void rt_executor_begin_jobs(void);
+extern void rt_executor_end_jobs(void);
+
+/* So many wait, or work for jobs, that there should be more. */
 extern bool rt_executors_are_short(void);
 
 /* The server stops: none is kept any more, everybody takes everything. */

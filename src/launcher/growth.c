@@ -8,7 +8,8 @@
  * executor is started, unless that would not help: executors that get on with
  * many short calls and wait for nothing have the processors that there are.
  * Executors that wait for a client's reply are no help to what is queued: others
- * are started in their place before anything has to wait.
+ * are started in their place before anything has to wait, and so for those that
+ * work for queues of jobs.
  * How long one stays that has nothing to do is its own affair (executor.c).
  */
 #include "postgres.h"

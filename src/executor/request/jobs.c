@@ -309,6 +309,7 @@ rt_jobs_run(RtRequest *request)
 {
 	Jobs	   *jobs = begin_jobs(request);
 
+	rt_executor_begin_jobs();
 	while (take_batch(jobs))
 	{
 		call_for_help(jobs);
@@ -317,6 +318,7 @@ rt_jobs_run(RtRequest *request)
 			break;
 	}
 	rt_jobs_unclaim(jobs->run.executor);
+	rt_executor_end_jobs();
 	answer(jobs);
 	jobs->result.ran = false;	/* how long it takes says nothing about the next */
 	return jobs->result;
