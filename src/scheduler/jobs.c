@@ -96,6 +96,7 @@ make_queue(const RtJobQueue *declared)
 	queue->priority = declared->priority;
 	queue->in_flight = before != NULL ? before->in_flight : 0;
 	queue->wanted = true;
+	rt_job_start_lower(queue->place, RT_JOB_FIRST);
 	return queue;
 }
 

@@ -44,6 +44,7 @@ typedef struct JobWork
 	RtFunction *handler;
 	RtJob		job;
 	bool		locked;			/* it is ours */
+	bool		stale;			/* the queue is not what it was */
 	TimestampTz began;			/* the run */
 
 	/* of a run that has failed */
@@ -107,7 +108,9 @@ prepare_run(RtWork *work)
 	JobWork    *job = (JobWork *) work;
 
 	job->locked = false;
-	if (!find_queue(job) || !job->queue->active || job->queue->owner != job->run->owner)
+	job->stale = !find_queue(job) || !job->queue->active ||
+		job->queue->owner != job->run->owner;
+	if (job->stale)
 		return false;
 	job->handler = OidIsValid(job->queue->handler) ?
 		rt_function_get(job->queue->handler) : NULL;
@@ -350,18 +353,18 @@ give_up(JobWork *job, RtWorkResult *result)
 	(void) rt_job_end(job->run->executor);
 }
 
-void
+bool
 rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 {
 	JobWork		job;
 
 	if (!rt_job_begin(run->executor, found->id, GetCurrentTimestamp()))
-		return;
+		return true;
 	memset(&job, 0, offsetof(JobWork, job));
 	job.failed = NULL;
 	job.cancelled = job.given_up = false;
 	job.run_at = 0;
-	job.locked = false;
+	job.locked = job.stale = false;
 	job.began = 0;
 	job.work.request = run->request;
 	job.work.activity = run->activity;
@@ -371,4 +374,5 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 		give_up(&job, result);
 	else
 		run_claimed(&job, result);
+	return !job.stale;
 }

@@ -22,9 +22,10 @@ typedef struct RtJobRun
 
 /*
  * Runs it, unless another has it, and notes how it has ended.  Adds what has become
- * of it to the result.
+ * of it to the result.  Returns false if the queue is another one by now, and the
+ * job is left.
  */
-extern void rt_job_run(const RtJobRun *run, const RtJobFound *found,
+extern bool rt_job_run(const RtJobRun *run, const RtJobFound *found,
 					   RtWorkResult *result);
 
 #endif							/* RT_EXECUTOR_REQUEST_JOB_RUN_H */

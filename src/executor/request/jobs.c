@@ -253,7 +253,8 @@ run_batch(Jobs *jobs)
 
 	for (i = 0; i < jobs->count && (i == 0 || may_go_on(jobs)); i++)
 	{
-		rt_job_run(&jobs->run, &jobs->found[i], &jobs->result);
+		if (!rt_job_run(&jobs->run, &jobs->found[i], &jobs->result))
+			break;
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(old);
@@ -300,6 +301,8 @@ answer(Jobs *jobs)
 	rt_reply_reset(jobs->run.request);
 	if (jobs->work.fault.code != NULL)
 		rt_reply_rolled_back(jobs->run.request, &jobs->work.fault);
+	else if (jobs->result.unavailable)
+		jobs->run.request->answer_kind = RT_ANSWER_UNAVAILABLE;
 	else
 		(void) rt_shared_text_set(&jobs->run.request->answer, (const char *) &answer, sizeof(answer));
 }
