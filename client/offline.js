@@ -30,6 +30,7 @@ class OfflineStore {
 	#kept = new Store([]);
 	#watched = new Set();		// pages whose end is waited for
 	#alive;
+	#leave = () => {};			// lets its lock go
 	#database;
 	#settled = Promise.resolve();
 
@@ -80,10 +81,14 @@ class OfflineStore {
 		await this.#change((rows) => rows.delete(id));
 	}
 
-	// The client is closed: another one may take them.
+	// The client is closed: another one may take them, when all is written.
 	release() {
 		this.#held.clear();
 		this.#tell(() => this.#written.clear());
+		this.#settled = this.#settled.then(() => {
+			this.#leave();
+			this.#alive = undefined;
+		});
 	}
 
 	// Takes the calls of the user that nobody has, in their order.
@@ -122,7 +127,7 @@ class OfflineStore {
 		this.#alive ??= new Promise((resolve, reject) => {
 			this.#locks.request(this.#lockOf(this.#page), () => {
 				resolve();
-				return new Promise(() => {});	// until the page ends
+				return new Promise((leave) => { this.#leave = leave; });	// until the page ends, as a rule
 			}).catch(reject);
 		});
 		return this.#alive;

@@ -4,6 +4,7 @@
 export class Rows {
 	#nodes = new Map();			// by the key's text
 	#head = { key: null };		// before the first; the list is a ring through it
+	#array;						// their order, until a row goes or moves; nodes say where they are
 
 	constructor() {
 		this.#head.next = this.#head.previous = this.#head;
@@ -26,9 +27,15 @@ export class Rows {
 		const node = this.#nodes.get(key);
 
 		if (node)
-			node.row = row;
+			this.#set(node, row);
 		else
 			this.#insert({ key, row }, this.#head.previous);
+	}
+
+	#set(node, row) {
+		node.row = row;
+		if (this.#array)
+			this.#array[node.at] = row;
 	}
 
 	// At the beginning, if it is new.
@@ -58,6 +65,7 @@ export class Rows {
 		node.row = row;
 		unlink(node);
 		link(node, place);
+		this.#array = undefined;
 	}
 
 	remove(key) {
@@ -67,6 +75,7 @@ export class Rows {
 			return false;
 		this.#nodes.delete(key);
 		unlink(node);
+		this.#array = undefined;
 		return true;
 	}
 
@@ -79,16 +88,25 @@ export class Rows {
 	}
 
 	#insert(node, place) {
+		if (place !== this.#head.previous)
+			this.#array = undefined;
+		if (this.#array)
+			node.at = this.#array.push(node.row) - 1;
 		link(node, place);
 		this.#nodes.set(node.key, node);
 	}
 
+	// Another one each time, for who has it may do with it what he likes.
 	toArray() {
-		const rows = new Array(this.size);
-		let i = 0;
+		this.#array ??= this.#inOrder();
+		return this.#array.slice();
+	}
+
+	#inOrder() {
+		const rows = [];
 
 		for (let node = this.#head.next; node !== this.#head; node = node.next)
-			rows[i++] = node.row;
+			node.at = rows.push(node.row) - 1;
 		return rows;
 	}
 

@@ -25,15 +25,18 @@ window.user = given.get('user');
 window.replayed = [];
 window.failed = [];
 window.ended = [];
-window.store = createOfflineStore({ user: () => window.user, name: given.get('name') });
-window.client = createClient({
-	url: given.get('url'), delay: () => 50,
-	offline: {
-		queue: true, store: window.store, maxQueue: 40,
-		onReplay: (call, data) => window.replayed.push({ path: call.path, text: call.args[0], restored: call.restored, data }),
-		onReplayError: (call, error) => window.failed.push({ path: call.path, text: call.args[0], code: error.code }),
-	},
-});
+window.begin = () => {
+	window.store = createOfflineStore({ user: () => window.user, name: given.get('name') });
+	window.client = createClient({
+		url: given.get('url'), delay: () => 50,
+		offline: {
+			queue: true, store: window.store, maxQueue: 40,
+			onReplay: (call, data) => window.replayed.push({ path: call.path, text: call.args[0], restored: call.restored, data }),
+			onReplayError: (call, error) => window.failed.push({ path: call.path, text: call.args[0], code: error.code }),
+		},
+	});
+};
+window.begin();
 // Calls each text, and waits until that is on the disk.
 window.call = async (path, texts, withKeys = true) => {
 	for (const text of texts) {
@@ -236,9 +239,9 @@ describe('calls that are kept', { skip }, () => {
 		await first.value('client.close()');
 		await first.until(`ended.join() === 'closed00 CONNECTION_CLOSED'`);
 		way.open();
-		const second = await open(name, first);
-		await first.close();
+		await first.value('begin()');
 		await has(['closed00']);
-		await second.close();
+		await first.until('store.kept.current.length === 0');
+		await first.close();
 	});
 });
