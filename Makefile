@@ -17,7 +17,7 @@
 # is libwebsockets-dev, libuv1-dev, zlib1g-dev, libcjose-dev, libjansson-dev and
 # libssl-dev.
 
-EXTENSION = realtime
+EXTENSION = realtime realtime_test
 # The version is written once, in the control file.
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(dir $(lastword $(MAKEFILE_LIST)))realtime.control)
 
@@ -28,7 +28,7 @@ PGFILEDESC = "realtime - WebSocket server inside PostgreSQL"
 SHLIB_LINK = -lwebsockets -luv -lz -lcjose -ljansson -lssl -lcrypto
 
 SQL_FRAGMENTS = $(sort $(wildcard src/sql/*.sql))
-DATA_built = realtime--$(EXTVERSION).sql
+DATA_built = realtime--$(EXTVERSION).sql realtime_test--$(EXTVERSION).sql
 DATA = $(wildcard realtime--*--*.sql)
 
 # -MMD: the packaged PostgreSQL is built without dependency tracking.
@@ -74,8 +74,11 @@ include $(PGXS)
 # Makefile.global sets this one, so ours comes after it.
 PROVE_FLAGS = -I $(srcdir)/test/perl
 
-$(DATA_built): $(SQL_FRAGMENTS) realtime.control
+realtime--$(EXTVERSION).sql: $(SQL_FRAGMENTS) realtime.control
 	cat $(SQL_FRAGMENTS) /dev/null > $@.tmp && mv $@.tmp $@
+
+realtime_test--$(EXTVERSION).sql: src/testing/realtime_test.sql realtime.control
+	cp $< $@.tmp && mv $@.tmp $@
 
 # The client for pages is made by "./run client" and part of the source, because
 # where a server is installed there need not be what makes it.  The folder is

@@ -27,7 +27,7 @@ const parsed = new Map();		// files of others
 // Errors of a program that consists of these files, beside the package's own types.
 function compile(files) {
 	const options = { strict: true, noEmit: true, module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022,
-		moduleResolution: ts.ModuleResolutionKind.Bundler, types: [], lib: ['lib.es2022.d.ts'], skipDefaultLibCheck: true };
+		moduleResolution: ts.ModuleResolutionKind.Bundler, types: [], lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'], skipDefaultLibCheck: true };
 	const host = ts.createCompilerHost(options);
 	const { readFile, fileExists } = host;
 	const place = (name) => name.replace(/^\/made\//, '');
@@ -45,7 +45,8 @@ function compile(files) {
 	};
 	host.resolveModuleNameLiterals = (literals) => literals.map(({ text }) => ({
 		resolvedModule: {
-			resolvedFileName: text === 'realtime-client' ? `${root}index.d.ts` : `/made/${text.replace('$live/', '')}.d.ts`,
+			resolvedFileName: text === 'realtime-client' ? `${root}index.d.ts`
+				: text.startsWith('./') ? root + text.slice(2).replace(/\.js$/, '.d.ts') : `/made/${text.replace('$live/', '')}.d.ts`,
 			extension: '.d.ts',
 		},
 	}));
@@ -170,6 +171,7 @@ it('has types that the compiler takes, and that say what comes', limit, async ()
 it('has all of them in one file, too', limit, async () => {
 	const all = await server.psql('SELECT realtime.typescript()');
 
+	assert.equal((await server.request('/realtime/live.d.ts')).body, `${all}\n`);
 	assert.deepEqual(all.match(/^declare module .*$/gm), ['todo', 'board', 'todo/admin'].sort().map((name) => `declare module "$live/${name}" {`));
 	assert.deepEqual(compile({ 'live.d.ts': all, 'uses.ts': uses.replaceAll("'$live/", "'$live/") }).filter((line) => !/\$live/.test(line)), []);
 });

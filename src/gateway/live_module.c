@@ -73,9 +73,8 @@ is_module(RtText module)
 
 /* NULL if the address is none of a module. */
 static const RtHttpService *
-read_address(const char *path, RtQuestionTexts *texts)
+read_name(RtText name, RtQuestionTexts *texts)
 {
-	RtText		name = RT_TEXT(path + strlen(RT_LIVE_MODULE_PATH));
 	bool		is_types = ends_with(name, ".d.ts");
 	bool		is_script = ends_with(name, ".js");
 
@@ -85,6 +84,17 @@ read_address(const char *path, RtQuestionTexts *texts)
 	texts->path = name;
 	texts->args = is_types ? RT_TEXT("ts") : RT_TEXT("js");
 	return is_types ? &types : &scripts;
+}
+
+/* The path is the module's name, or empty. */
+static const RtHttpService *
+read_address(const char *path, RtQuestionTexts *texts)
+{
+	if (strcmp(path, RT_LIVE_TYPES_PATH) != 0)
+		return read_name(RT_TEXT(path + strlen(RT_LIVE_MODULE_PATH)), texts);
+	texts->path = RT_TEXT("");
+	texts->args = RT_TEXT("ts");
+	return &types;
 }
 
 static bool

@@ -122,3 +122,21 @@ rt_recipients_next(const char *packed, Size len, Size *at, const char **text, Si
 	*at += next_len;
 	return true;
 }
+
+/* What SQL calls it. */
+void
+rt_recipient_describe(const char *text, Size len, const char **kind, RtRecipientName *name)
+{
+	const char *end;
+
+	*name = (RtRecipientName) {NULL, 0};
+	if (len == 0 || text[0] == KIND_CONNECTION)
+	{
+		*kind = "connection";
+		return;
+	}
+	end = memchr(text, '\0', len);
+	*kind = text[0] == KIND_USER || end == NULL ? "user" : pnstrdup(text + 1, end - text - 1);
+	*name = text[0] == KIND_USER || end == NULL ? (RtRecipientName) {text + 1, len - 1} :
+		(RtRecipientName) {end + 1, text + len - end - 1};
+}

@@ -49,4 +49,17 @@ extern Size rt_recipients_pack(char *dst, const RtRecipient *recipients, int cou
 extern bool rt_recipients_next(const char *packed, Size len, Size *at,
 							   const char **text, Size *text_len);
 
+/*
+ * For people and tests: "user" with an id, "connection" without a name, or the name
+ * and value of an attribute.
+ */
+typedef struct RtRecipientName
+{
+	const char *ptr;
+	Size		len;
+} RtRecipientName;
+
+extern void rt_recipient_describe(const char *text, Size len, const char **kind,
+								  RtRecipientName *name);
+
 #endif							/* RT_IPC_RECIPIENT_H */

@@ -59,8 +59,8 @@ typedef enum RtRequestKind
 	RT_REQUEST_MESSAGE,			/* args: a frame that means nothing to us; ticket:
 								 * whether it is text; answer: a frame, or none */
 	RT_REQUEST_UPGRADE,			/* as LOGIN, whether it may become a WebSocket */
-	RT_REQUEST_MODULE,			/* path: of a module, args: "js", or "ts" for its
-								 * types; subject: of a request over HTTP;
+	RT_REQUEST_MODULE,			/* path: of a module, or none for all; args:
+								 * "js", or "ts" for types; subject: of a request over HTTP;
 								 * answer: CONTENT */
 	RT_REQUEST_CRON,			/* path: of the job, args: see below */
 	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */

@@ -28,9 +28,6 @@
 #define UNNUMBERED_MIN 8
 #define ALL_TOPICS "*"
 
-/* Beside RT_RING_*: taken out again; never reaches the ring. */
-#define ENTRY_REMOVED 0x80
-
 static void cut_entries(uint64 begin);
 static void add_reload_of_all(void);
 static void reload_stream(const RtStreamDeclaration *stream);
@@ -322,14 +319,14 @@ rt_pending_entry(Size position)
 void
 rt_pending_remove(Size position)
 {
-	rt_pending_entry(position)->flags |= ENTRY_REMOVED;
+	rt_pending_entry(position)->flags |= RT_PENDING_REMOVED;
 	pending.any_removed = true;
 }
 
 void
 rt_pending_keep(Size position)
 {
-	rt_pending_entry(position)->flags &= ~ENTRY_REMOVED;
+	rt_pending_entry(position)->flags &= ~RT_PENDING_REMOVED;
 }
 
 /* ---- taking out ---- */
@@ -363,7 +360,7 @@ rt_pending_drop_removed(void)
 		RtRingEntry *entry = (RtRingEntry *) (pending.buffer + done);
 		bool		noted = note < pending.unnumbered_count &&
 			pending.unnumbered[note].begin == done;
-		bool		removed = (entry->flags & ENTRY_REMOVED) != 0;
+		bool		removed = (entry->flags & RT_PENDING_REMOVED) != 0;
 
 		size = entry->size;
 		if (noted && !removed)

@@ -11,6 +11,9 @@
 
 #define RT_RELOADS_KNOWN 32		/* beyond these one may be said twice */
 
+/* Beside RT_RING_*, of an entry: taken out again; never reaches the ring. */
+#define RT_PENDING_REMOVED 0x80
+
 typedef struct RtPending
 {
 	char	   *buffer;			/* whole entries; NULL = nothing published */

@@ -25,11 +25,15 @@
 #include "src/executor/context.h"
 #include "src/executor/identity.h"
 #include "src/executor/request/call.h"
+#include "src/executor/request/load.h"
 #include "src/executor/request/stream.h"
 #include "src/protocol/frame.h"
 
 PG_FUNCTION_INFO_V1(realtime_load);
 PG_FUNCTION_INFO_V1(realtime_call);
+
+/* What was going on when the last visit failed. */
+static RtErrorScene last_scene;
 
 /* A question that nobody has sent. */
 typedef struct Visit
@@ -138,6 +142,7 @@ make_visit(FunctionCallInfo fcinfo)
 		set_user(visit, PG_GETARG_JSONB_P(2));
 	rt_functions_init();
 	rt_context_clear();
+	last_scene = (RtErrorScene) {.stage = RT_STAGE_PREPARE,.anonymous = PG_ARGISNULL(2)};
 	return visit;
 }
 
@@ -161,6 +166,20 @@ init_work(RtWork *work, RtGuarded *guarded, Visit *visit)
 	work->activity = visit->path;
 	guarded->work = work;
 	guarded->text = visit->text;
+}
+
+const RtErrorScene *
+rt_visit_last_scene(void)
+{
+	return &last_scene;
+}
+
+static void
+note_scene(const RtWork *work)
+{
+	last_scene.stage = work->stage;
+	last_scene.parameter = work->parameter;
+	last_scene.anonymous = rt_caller() == NULL || rt_caller()->anonymous;
 }
 
 /* Why there is nothing to run. */
@@ -215,6 +234,7 @@ visit_safely(Visit *visit, RtWork *work, Visitor run, void (*failed) (RtWork *wo
 	}
 	PG_CATCH();
 	{
+		note_scene(work);
 		rt_identity_forget();
 		failed(work);
 		PG_RE_THROW();

@@ -34,7 +34,7 @@ wants_types(RtRequest *request)
 	return request->asked.args.len == 2 && memcmp(args, "ts", 2) == 0;
 }
 
-/* NULL if there is no such module. */
+/* NULL if there is no such module; none is all of them. */
 static char *
 write_module(RtWork *work)
 {
@@ -45,7 +45,7 @@ write_module(RtWork *work)
 	Oid			table = get_relname_relid(RT_RPC_TABLE, get_namespace_oid(RT_SCHEMA, false));
 	char	  **row;
 
-	rt_statement_put_text(&statement, work->activity);
+	rt_statement_put_text(&statement, work->activity[0] != '\0' ? work->activity : NULL);
 	row = linitial(rt_statement_run_rows(&statement, table, SPI_OK_SELECT));
 	return row[0];
 }

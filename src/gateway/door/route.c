@@ -53,6 +53,7 @@ static const Route routes[] = {
 	{NULL, NULL, &realtime_path, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, answer_socket},
 	{NULL, NULL, &realtime_auth_path, false, false, RT_HTTP_POST | RT_HTTP_OPTIONS, RT_LOGIN_BODY_MAX, rt_preflight},
 	{NULL, RT_PAGE_LOAD_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD | RT_HTTP_OPTIONS, 0, rt_page_load},
+	{NULL, RT_LIVE_TYPES_PATH, NULL, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_live_module_answer},
 	{NULL, RT_LIVE_MODULE_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_live_module_answer},
 	{&realtime_serve_client, RT_CLIENT_FILE_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_client_file_answer},
 };
