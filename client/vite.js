@@ -1,0 +1,171 @@
+// vite.js - $live/MODULE for Vite: what the server makes of its declarations.
+//
+//	import realtime from 'realtime-client/vite';
+//	export default { plugins: [realtime({ url: 'http://localhost:7432' })] };
+//
+// While pages are developed the server is asked for modules, and again every now and
+// then: a page is reloaded when one of its modules has become another one.  What is
+// rendered on a server gets the same exports, which connect to nothing.
+import fs from 'node:fs';
+import path from 'node:path';
+import { fetchModule, fetchTypes, readModule } from './bin/live.js';
+
+const prefix = '$live/';
+const virtual = `\0${prefix}`;
+const typesEvery = 5;			// looks at the modules, to one at the types
+
+// Stores have the values that they are given, and calls fail.
+const nowhere = `import { createClient, empty } from 'realtime-client';
+const client = createClient({ enabled: false });
+const __rpc = (path) => client.rpc(path), __room = (path) => client.room(path), __stream = (path, options) => client.stream(path, options);
+`;
+
+function forPages(text) {
+	return text.replace('"/realtime/client.js"', '"realtime-client"');
+}
+
+function forServers(text) {
+	return text.replace(/^import \{ (.*) \} from "\/realtime\/client\.js";$/m, (line, names) => {
+		const others = names.split(', ').filter((name) => !['__rpc', '__stream', 'empty'].includes(name));
+
+		return nowhere + (others.length > 0 ? `import { ${others.join(', ')} } from 'realtime-client';\n` : '');
+	});
+}
+
+// Its own address is the server's, for what pages connect to.
+function proxyTo(url) {
+	const to = { target: url, changeOrigin: true, rewriteWsOrigin: true, headers: { origin: new URL(url).origin } };
+
+	return { '/ws': { ...to, ws: true }, '/__ws': to, '/__realtime': to, '/realtime': to };
+}
+
+function writeTypes(file, text) {
+	if (fs.existsSync(file) && fs.readFileSync(file, 'utf8') === text)
+		return;
+	fs.mkdirSync(path.dirname(file), { recursive: true });
+	fs.writeFileSync(file, text);
+}
+
+// Options: url of the server; types, the file for editors, or false; poll, ms between
+// looks, or 0; proxy, whether the dev server is the database's for pages; modules, a
+// folder of modules that realtime-types has written, for builds without a server.
+export default function realtime({ url = 'http://localhost:7432', types = 'src/live.d.ts', poll = 2000, proxy = true, modules } = {}) {
+	const known = new Map();		// name -> { text, tag } of what pages have
+	let typesTag;
+	let root = process.cwd();
+	let isBuild = false;
+	let stop;
+
+	const fromFolder = (name) => readModule(path.resolve(root, modules, `${name}.js`));
+
+	async function get(name) {
+		if (isBuild && modules !== undefined)
+			return fromFolder(name);
+		const module = await fetchModule(url, name);
+
+		known.set(name, module);
+		return module.text;
+	}
+
+	async function lookAtTypes() {
+		if (types === false)
+			return;
+		const found = await fetchTypes(url, typesTag);
+
+		if (found === undefined)
+			return;
+		typesTag = found.tag;
+		writeTypes(path.resolve(root, types), found.text);
+	}
+
+	// Which of them have become others.
+	async function changed() {
+		const names = [];
+
+		for (const [name, { tag }] of known) {
+			const module = await fetchModule(url, name, tag);
+
+			if (module !== undefined)
+				names.push(name);
+		}
+		return names;
+	}
+
+	function reload(server, names) {
+		for (const name of names) {
+			known.delete(name);
+			for (const environment of Object.values(server.environments ?? { client: server })) {
+				const module = environment.moduleGraph.getModuleById(virtual + name);
+
+				if (module)
+					environment.moduleGraph.invalidateModule(module);
+			}
+		}
+		server.ws.send({ type: 'full-reload' });
+	}
+
+	function watch(server) {
+		let looks = 0;
+		let timer;
+
+		const look = async () => {
+			try {
+				const names = await changed();
+
+				if (names.length > 0)
+					reload(server, names);
+				if (names.length > 0 || looks++ % typesEvery === 0)
+					await lookAtTypes();
+			} catch (error) {
+				// the server is away for a moment, or the module is gone: whoever asks is told
+				server.config.logger.info(`realtime: ${error.message}`, { timestamp: true });
+				looks = 1;
+			}
+			timer = setTimeout(look, poll);
+			timer.unref();
+		};
+
+		look();
+		server.httpServer?.once('close', () => clearTimeout(timer));
+		return () => clearTimeout(timer);
+	}
+
+	return {
+		name: 'realtime-client',
+
+		config() {
+			return { optimizeDeps: { exclude: ['realtime-client'] }, ...(proxy ? { server: { proxy: proxyTo(url) } } : {}) };
+		},
+
+		configResolved(config) {
+			root = config.root;
+			isBuild = config.command === 'build';
+		},
+
+		configureServer(server) {
+			if (poll > 0)
+				stop = watch(server);
+		},
+
+		async buildStart() {
+			if (isBuild && modules === undefined)
+				await lookAtTypes();
+		},
+
+		resolveId(id) {
+			return id.startsWith(prefix) ? virtual + id.slice(prefix.length).replace(/\.js$/, '') : undefined;
+		},
+
+		async load(id, { ssr = false } = {}) {
+			if (!id.startsWith(virtual))
+				return undefined;
+			const text = await get(id.slice(virtual.length));
+
+			return ssr ? forServers(text) : forPages(text);
+		},
+
+		buildEnd() {
+			stop?.();
+		},
+	};
+}
