@@ -288,7 +288,7 @@ BEGIN
 	is_set := p.proretset;
 	type := p.prorettype;
 	IF cardinality(column_names) = 1 AND p.prorettype <> 'record'::regtype
-		AND coalesce(p.proargnames[array_position(p.proargmodes, 'o')], p.proargnames[array_position(p.proargmodes, 'b')], '') = '' THEN
+		AND coalesce((SELECT p.proargnames[i] FROM generate_subscripts(p.proargmodes, 1) AS i WHERE p.proargmodes[i] IN ('o', 'b', 't')), '') = '' THEN
 		column_names := NULL;
 	END IF;
 	is_required := realtime.typescript_is_required(type) OR CASE
