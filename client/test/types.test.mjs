@@ -62,6 +62,7 @@ function compile(files) {
 const uses = `
 import * as todo from '$live/todo';
 import * as board from '$live/board';
+import * as shop from '$live/shop';
 import { purge } from '$live/todo/admin';
 import type { Int8, Numeric, Cursor, Person, Rpc, StreamFactory } from 'realtime-client';
 
@@ -147,6 +148,12 @@ todo.list(1).subscribe((rows) => rows?.[0]?.note.length);
 todo.list('one');
 todo.add.createOptimistic(todo.list(1), (rows, [, title]) => [...rows, { ...row, title: title ?? '' }]);
 
+// aggregates
+same<Value<typeof shop.visits>, { n: Int8 }>();
+same<Value<typeof shop.sales.all>, { n: Int8; total: Numeric | null; 'latest day': string | null }>();
+same<Value<typeof shop.sales.last10min>, Value<typeof shop.sales.all>>();
+same<Args<typeof shop.sales.all>, []>();
+
 // rooms
 same<Value<typeof board.room.data>, board.Todo[]>();
 same<Value<typeof board.room.presence>, Person[]>();
@@ -161,7 +168,7 @@ todo.empty.subscribe(() => {});
 it('has types that the compiler takes, and that say what comes', limit, async () => {
 	const files = { 'uses.ts': uses };
 
-	for (const name of ['todo', 'board', 'todo/admin'])
+	for (const name of ['todo', 'board', 'shop', 'todo/admin'])
 		files[`${name}.d.ts`] = (await get(`${name}.d.ts`)).body;
 	assert.deepEqual(compile(files), []);
 	// the compiler is asked, indeed
@@ -172,7 +179,7 @@ it('has all of them in one file, too', limit, async () => {
 	const all = await server.psql('SELECT realtime.typescript()');
 
 	assert.equal((await server.request('/realtime/live.d.ts')).body, `${all}\n`);
-	assert.deepEqual(all.match(/^declare module .*$/gm), ['todo', 'board', 'todo/admin'].sort().map((name) => `declare module "$live/${name}" {`));
+	assert.deepEqual(all.match(/^declare module .*$/gm), ['todo', 'board', 'shop', 'todo/admin'].sort().map((name) => `declare module "$live/${name}" {`));
 	assert.deepEqual(compile({ 'live.d.ts': all, 'uses.ts': uses.replaceAll("'$live/", "'$live/") }).filter((line) => !/\$live/.test(line)), []);
 });
 

@@ -71,5 +71,9 @@ SELECT realtime.query('todo/titles', 'SELECT t.id, t.title, p.name, coalesce(p.n
 		FROM app.todo t LEFT JOIN app.person p ON p.todo = t.id WHERE t.list = $1'),
 	realtime.query('todo/pairs', 'SELECT t.id AS todo, p.id AS person FROM app.todo t JOIN app.person p ON p.todo = t.id', key => 'todo,person'),
 	realtime.query('todo/found', loader => 'app.list(integer)');
+SELECT realtime.aggregate('shop/sales', 'orders', 'sales', realtime.reducer('n', 'count(*)'), realtime.reducer('total', 'sum(numeric)', 'amount'),
+		realtime.reducer('latest day', 'max(date)', 'day')),
+	realtime.aggregate('shop/visits', 'visits', 'visitors', realtime.reducer('n', 'count(*)'));
+SELECT realtime.aggregate_window('shop/sales', 'last10min', 'sliding', duration => '10 min', slide => '10 s');
 SELECT realtime.room('board/room', 'room:{list}', 'app.list(integer)', presence => 'app.seen(integer)', cursors => true, actions => '{"app.pin(integer,bigint,integer)"}');
 `;

@@ -103,6 +103,16 @@ room AS (
 		CASE WHEN coalesce(loader_oid, access_oid) IS NULL THEN realtime.entry_topic_arguments(topic) END AS names
 	FROM stream
 	WHERE is_room
+),
+aggregate AS (
+	SELECT path, '{ ' || string_agg(format('%s: %s', realtime.typescript_key(name), coalesce(
+			realtime.typescript_or_null(realtime.typescript_type(p.prorettype, '{}', false), p.oid = 'count()'::regprocedure), 'any')),
+			'; ' ORDER BY n) || ' }' AS value,
+		EXISTS (SELECT FROM realtime.aggregate_window_declaration AS w WHERE w.path = a.path) AS has_windows
+	FROM realtime.aggregate_declaration AS a,
+		unnest(names, aggregates) WITH ORDINALITY AS reducers (name, signature, n)
+		LEFT JOIN pg_proc p ON p.oid = to_regprocedure(replace(signature, '(*)', '()'))
+	GROUP BY path
 )
 	SELECT path::text AS path, NULL::text AS member, path::text AS called, 'rpc'::text AS kind,
 		to_regprocedure(handler)::oid AS arguments, NULL::oid[] AS parameters, NULL::text[] AS names,
@@ -137,6 +147,13 @@ UNION ALL
 			'prepend', nullif(prepend, false),
 			'max', max))
 	FROM realtime.query_declaration
+UNION ALL
+	SELECT path, CASE WHEN has_windows THEN 'all' END, path, 'stream', NULL, NULL, NULL, NULL, value, NULL, false, '{"merge": "set"}'
+	FROM aggregate
+UNION ALL
+	SELECT path, w.name, path || '/__window/' || w.name, 'stream', NULL, NULL, NULL, NULL, value, NULL, false, '{"merge": "set"}'
+	FROM aggregate JOIN realtime.aggregate_window_declaration AS w USING (path)
+	WHERE w.name <> 'all'
 $$;
 COMMENT ON FUNCTION realtime.module_entries() IS
 'What modules of JavaScript have, from all declarations.';
