@@ -336,6 +336,21 @@ rt_declaration_aggregate(const char *path)
 	return NULL;
 }
 
+const RtEffectDeclaration *
+rt_declaration_effect(const char *path)
+{
+	const ListCell *cell;
+
+	foreach(cell, current != NULL ? current->effects : NIL)
+	{
+		const RtEffectDeclaration *effect = lfirst(cell);
+
+		if (strcmp(effect->path, path) == 0)
+			return effect;
+	}
+	return NULL;
+}
+
 const List *
 rt_declaration_sinks(void)
 {

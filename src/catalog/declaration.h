@@ -175,10 +175,21 @@ typedef struct RtAggregateDeclaration
 	List	   *windows;		/* RtWindowDeclaration, the first that of all */
 } RtAggregateDeclaration;
 
+/* What is run for events, or enqueued. */
+typedef struct RtEffectDeclaration
+{
+	const char *path;
+	Oid			handler;		/* InvalidOid = none, or gone */
+	const char *handler_text;	/* its signature; NULL = events become jobs */
+	const char *queue;			/* of which */
+	Oid			owner;			/* role */
+} RtEffectDeclaration;
+
 /* Who gets events of topics to do something about them. */
 typedef struct RtSinkDeclaration
 {
 	const char *path;
+	bool		is_effect;		/* else it is an aggregate */
 	int			source_count;
 	char	  **sources;		/* topics, patterns or templates */
 } RtSinkDeclaration;
@@ -212,7 +223,8 @@ typedef struct RtStreamDeclaration
 	Oid		   *migrate;		/* from version 1 on; InvalidOid: gone */
 	int64		stale_after_ms; /* -1 = never */
 	int			invalidate_count;
-	char	  **invalidate_on;	/* patterns */
+	char	  **invalidate_on;	/* patterns, or templates */
+	int64		debounce_ms;	/* 0 = it is loaded anew at once */
 	bool		shared;
 	char	   *class_of_service;	/* NULL = none */
 	char	   *breaker;		/* likewise */
@@ -400,6 +412,9 @@ extern const RtJobQueue *rt_declaration_job_queue(const char *name);
 /* Aggregates (RtAggregateDeclaration): likewise. */
 extern const List *rt_declaration_aggregates(void);
 extern const RtAggregateDeclaration *rt_declaration_aggregate(const char *path);
+
+/* An effect, or NULL. */
+extern const RtEffectDeclaration *rt_declaration_effect(const char *path);
 
 /* All that gets events (RtSinkDeclaration), and whether one has a topic as source. */
 extern const List *rt_declaration_sinks(void);

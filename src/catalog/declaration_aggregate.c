@@ -40,16 +40,17 @@ rt_sink_takes(const RtSinkDeclaration *sink, const char *topic, Size len)
 	return false;
 }
 
-void
+RtSinkDeclaration *
 rt_declarations_add_sink(RtDeclarations *declarations, const char *path, char **sources,
 						 int count)
 {
-	RtSinkDeclaration *sink = palloc(sizeof(RtSinkDeclaration));
+	RtSinkDeclaration *sink = palloc0(sizeof(RtSinkDeclaration));
 
 	sink->path = path;
 	sink->sources = sources;
 	sink->source_count = count;
 	declarations->sinks = lappend(declarations->sinks, sink);
+	return sink;
 }
 
 /* ---- windows ---- */
@@ -205,5 +206,5 @@ rt_read_aggregate(RtDeclarations *declarations, const RtRow *row)
 	aggregate->owner = DatumGetObjectId(rt_row_value(row, Anum_aggregate_owner));
 	aggregate->initial = rt_row_text(row, Anum_aggregate_initial);
 	declarations->aggregates = lappend(declarations->aggregates, aggregate);
-	rt_declarations_add_sink(declarations, aggregate->path, &aggregate->source, 1);
+	(void) rt_declarations_add_sink(declarations, aggregate->path, &aggregate->source, 1);
 }

@@ -72,6 +72,7 @@ typedef struct RtDeclarations
 	List	   *rates;			/* RtRateDeclaration */
 	List	   *aggregates;		/* RtAggregateDeclaration */
 	List	   *windows;		/* RtWindowDeclaration, of any */
+	List	   *effects;		/* RtEffectDeclaration */
 	List	   *sinks;			/* RtSinkDeclaration */
 	List	   *middlewares;	/* RtMiddlewareDeclaration, in order */
 	List	   *modules;		/* RtModuleDeclaration, outer before inner ones */

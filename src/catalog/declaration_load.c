@@ -72,7 +72,7 @@ static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_rpc, read_topic, read_stream, read_bridge, read_query,
 	read_hook, read_admission, rt_read_module, read_breaker,
 	read_middleware, rt_read_rate, rt_read_cron, read_nothing, rt_read_job_queue,
-	rt_read_aggregate, rt_read_window
+	rt_read_aggregate, rt_read_window, rt_read_effect
 };
 
 RtDeclarations *
@@ -398,6 +398,7 @@ read_stream(RtDeclarations *declarations, const RtRow *row)
 	stream->stale_after_ms = rt_row_ms(row, Anum_stream_stale_after, -1);
 	stream->invalidate_count = rt_row_texts(row, Anum_stream_invalidate_on,
 										 &stream->invalidate_on);
+	stream->debounce_ms = rt_row_ms(row, Anum_stream_debounce, 0);
 	stream->shared = DatumGetBool(rt_row_value(row, Anum_stream_shared));
 	stream->class_of_service = rt_row_text(row, Anum_stream_class_of_service);
 	stream->breaker = rt_row_text(row, Anum_stream_breaker);

@@ -47,8 +47,12 @@ extern void rt_read_window(RtDeclarations *declarations, const RtRow *row);
 extern void rt_declarations_join_windows(RtDeclarations *declarations);
 
 /* Makes somebody known who gets the events of sources. */
-extern void rt_declarations_add_sink(RtDeclarations *declarations, const char *path,
-									 char **sources, int count);
+extern RtSinkDeclaration *rt_declarations_add_sink(RtDeclarations *declarations,
+												   const char *path, char **sources,
+												   int count);
+
+/* Reads an effect. */
+extern void rt_read_effect(RtDeclarations *declarations, const RtRow *row);
 
 /* Reads a module, and puts the guards of modules before those of the paths in them. */
 extern void rt_read_module(RtDeclarations *declarations, const RtRow *row);

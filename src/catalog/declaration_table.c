@@ -99,6 +99,11 @@ static const RtFunctionColumn club_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn effect_functions[] = {
+	{Anum_effect_handler, "handler", "handler", false},
+	{0, NULL, NULL, false}
+};
+
 static const RtFunctionColumn aggregate_functions[] = {
 	{Anum_aggregate_aggregates, "aggregates", "aggregate", true},
 	{Anum_aggregate_access, "access", "access function", false},
@@ -132,7 +137,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_CLUB_TABLE, "group", "name", Natts_club, club_functions, true},
 	{RT_QUEUE_TABLE, "queue", "name", Natts_queue, queue_functions, true},
 	{RT_AGGREGATE_TABLE, "aggregate", "path", Natts_aggregate, aggregate_functions, true},
-	{RT_WINDOW_TABLE, "window", "path", Natts_window, no_functions, true}
+	{RT_WINDOW_TABLE, "window", "path", Natts_window, no_functions, true},
+	{RT_EFFECT_TABLE, "effect", "path", Natts_effect, effect_functions, true}
 };
 
 const RtDeclarationTable *

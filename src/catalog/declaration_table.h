@@ -83,7 +83,8 @@ enum
 	Anum_stream_is_room,
 	Anum_stream_cursors,
 	Anum_stream_actions,
-	Natts_stream = Anum_stream_actions
+	Anum_stream_debounce,
+	Natts_stream = Anum_stream_debounce
 };
 
 /* No declarations, but found with them; columns: src/catalog/message_store.h. */
@@ -265,6 +266,17 @@ enum
 	Natts_window = Anum_window_slide
 };
 
+#define RT_EFFECT_TABLE "effect_declaration"
+enum
+{
+	Anum_effect_path = 1,
+	Anum_effect_sources,
+	Anum_effect_handler,
+	Anum_effect_queue,
+	Anum_effect_owner,
+	Natts_effect = Anum_effect_owner
+};
+
 /* No declarations, but found with them; columns: src/catalog/intake_store.h. */
 #define RT_INTAKE_TABLE "intake"
 #define RT_INTAKE_SEQUENCE "intake_id"
@@ -288,7 +300,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 16
+#define RT_DECLARATION_TABLES 17
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

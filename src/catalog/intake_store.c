@@ -52,6 +52,7 @@ rt_intake_forget_undeclared(void)
 	RtStatement statement = {
 		.sql = "DELETE FROM realtime.intake i WHERE NOT EXISTS"
 		" (SELECT FROM realtime.aggregate_declaration d WHERE d.path OPERATOR(pg_catalog.=) i.path)"
+		" AND NOT EXISTS (SELECT FROM realtime.effect_declaration d WHERE d.path OPERATOR(pg_catalog.=) i.path)"
 	};
 
 	(void) rt_statement_run(&statement, rt_intake_table(), SPI_OK_DELETE);

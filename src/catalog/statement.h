@@ -17,7 +17,7 @@
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
-#define RT_STATEMENT_ARGUMENTS_MAX 35
+#define RT_STATEMENT_ARGUMENTS_MAX 36
 
 /* A statement and its arguments; begin with {.sql = ...}. */
 typedef struct RtStatement

@@ -48,6 +48,7 @@
 #include "src/executor/request/bridge.h"
 #include "src/executor/request/club_roll.h"
 #include "src/executor/request/cron.h"
+#include "src/executor/request/effect.h"
 #include "src/executor/request/jobs.h"
 #include "src/executor/request/intake.h"
 #include "src/executor/request/login.h"
@@ -337,6 +338,8 @@ run_kind(RtRequest *request, instr_time began)
 			return rt_jobs_run(request);
 		case RT_REQUEST_INTAKE:
 			return rt_intake_run(request);
+		case RT_REQUEST_EFFECT:
+			return rt_effect_run(request);
 		case RT_REQUEST_CLOSE:
 			return rt_close_run(request);
 	}

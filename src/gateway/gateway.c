@@ -372,7 +372,8 @@ static long
 next_timeout(RtFanoutResult fanout, bool polls)
 {
 	return earlier(own_timeout(fanout, polls),
-				   earlier(rt_presence_timeout(), rt_cursors_timeout()));
+				   earlier(rt_groups_timeout(),
+						   earlier(rt_presence_timeout(), rt_cursors_timeout())));
 }
 
 static void

@@ -64,7 +64,8 @@ typedef enum RtRequestKind
 								 * answer: CONTENT */
 	RT_REQUEST_CRON,			/* path: of the job, args: see below */
 	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */
-	RT_REQUEST_INTAKE,			/* path: of an aggregate or effect, see below */
+	RT_REQUEST_INTAKE,			/* path: of an aggregate, see below */
+	RT_REQUEST_EFFECT,			/* path: of an effect; as INTAKE */
 	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code,
 								 * subject: whether it has been in a group;
 								 * without a connection's id, that all of those
@@ -192,6 +193,8 @@ typedef struct RtRequest
 	bool		answer_says_changes;	/* the frame has room for it */
 	int64		answer_stale_ms;	/* STREAM: silence after which it is loaded
 									 * anew; 0 = none */
+	int64		answer_debounce_ms; /* STREAM: silence before it is loaded anew;
+									 * 0 = none */
 	uint64		answer_query;	/* STREAM: serial of the group of a live query
 								 * whose rows, or events, it has */
 	uint32		answer_topics_len;	/* STREAM, REPLAY: see below */

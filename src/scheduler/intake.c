@@ -31,6 +31,7 @@ typedef struct Sink
 {
 	char	   *path;
 	int			mark;
+	bool		is_effect;
 	bool		in_flight;
 	bool		wanted;			/* events may be there, marked or not */
 	TimestampTz next;			/* when time alone changes something */
@@ -69,6 +70,7 @@ make_sink(const RtSinkDeclaration *declaration)
 
 	sink->path = pstrdup(declaration->path);
 	sink->mark = rt_intake_mark(sink->path);
+	sink->is_effect = declaration->is_effect;
 	sink->in_flight = before != NULL && before->in_flight;
 	sink->wanted = true;
 	sink->next = DT_NOEND;
@@ -172,7 +174,7 @@ rt_intake_task_due(void)
 static bool
 send(const Sink *sink)
 {
-	RtRequest  *request = rt_scheduler_request(RT_REQUEST_INTAKE);
+	RtRequest  *request = rt_scheduler_request(sink->is_effect ? RT_REQUEST_EFFECT : RT_REQUEST_INTAKE);
 	uint32		path_len = strlen(sink->path);
 	char	   *text;
 

@@ -85,6 +85,8 @@ static const RtSchedulerTask tasks[] = {
 	RT_REQUEST_CALL, NULL},
 	{"intake", rt_intake_task_due, rt_intake_task_run, rt_intake_task_forget,
 	RT_REQUEST_INTAKE, rt_intake_task_answered},
+	{"effects", NULL, NULL, NULL,	/* the same task asks for them */
+	RT_REQUEST_EFFECT, rt_intake_task_answered},
 	{"retention", rt_retention_due, rt_retention_run, NULL,
 	RT_REQUEST_CALL, NULL},
 	{"answers", rt_answers_due, rt_answers_run, NULL,

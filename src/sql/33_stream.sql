@@ -49,6 +49,8 @@ CREATE TABLE realtime.stream_declaration (
 	is_room boolean NOT NULL DEFAULT false,
 	cursors boolean NOT NULL DEFAULT false,
 	actions text[] NOT NULL DEFAULT '{}',
+	debounce interval
+		CONSTRAINT debounce_is_positive CHECK (debounce > '0'),
 	CONSTRAINT replay_or_volatile CHECK (NOT (replay AND volatile)),
 	CONSTRAINT coalesced_has_no_numbers CHECK (coalesce_by IS NULL OR NOT (replay OR volatile)),
 	CONSTRAINT replayed_has_no_fallback CHECK (fallback IS NULL OR NOT replay)
@@ -125,6 +127,8 @@ COMMENT ON COLUMN realtime.stream_declaration.cursors IS
 	'Whether those in the room have cursors';
 COMMENT ON COLUMN realtime.stream_declaration.actions IS
 	'Signatures of the functions that can be called in the room';
+COMMENT ON COLUMN realtime.stream_declaration.debounce IS
+	'How long nothing must happen before the value is loaded anew; NULL is at once';
 COMMENT ON INDEX realtime.stream_declaration_pkey IS
 	'One declaration for each path';
 

@@ -75,11 +75,12 @@ CREATE FUNCTION realtime.stream(
 	topic_by regprocedure DEFAULT NULL,
 	breaker text DEFAULT NULL,
 	fallback jsonb DEFAULT NULL,
-	presence regprocedure DEFAULT NULL)
+	presence regprocedure DEFAULT NULL,
+	debounce interval DEFAULT NULL)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_stream';
-COMMENT ON FUNCTION realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb, regprocedure) IS
+COMMENT ON FUNCTION realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb, regprocedure, interval) IS
 'Lets clients follow a value: they get what the loader returns and from then on the events of a topic. Replaces what was declared for the path.
 topic: template of the topic. {name} is the loader''s parameter of that name, {1} its first, {user_id} the caller''s id.
 topic_by: function that returns the topic (text) instead, one of those that the template makes with any values; takes nothing or the loader''s parameters, and is STABLE or IMMUTABLE. NULL refuses the arguments.
@@ -95,7 +96,8 @@ transform: (data jsonb) returns jsonb; applied to each item of the value and to 
 delta_version: returns text, takes nothing or the loader''s parameters; a client that has this version keeps its value. delta_diff: (since text, parameters) returns the rows that have changed since, NULL is all anew.
 delta_from_seq: (since bigint, parameters) returns the events that are no longer kept, as an array of {event, data, seq}; NULL is all anew.
 schema_version, migrate: migrate[n](item jsonb) takes an item of version n to version n + 1, for clients that are older.
-stale_after: the value is loaded again when no event has come for this time. invalidate_on: patterns of topics whose events have it loaded again; * is one or more characters.
+stale_after: the value is loaded again when no event has come for this time. invalidate_on: patterns of topics whose events have it loaded again; * is one or more characters. With a placeholder in braces it is a template, and of the stream''s topics only those with the same values are concerned.
+debounce: how long none of these must come before it is loaded again.
 on_subscribe([topic text]), on_unsubscribe([topic text, [remaining integer]]), on_error([code text, [message text, [topic text]]]): run when somebody begins or ceases to follow it, or the value cannot be loaded.
 class_of_service: the class whose rules refuse it under load. shared: the loader''s result does not depend on who asks, so that identical loads run once.
 breaker: name of a realtime.breaker(), for the loader and the delta functions; fallback: the value that clients get while it is broken, instead of SERVICE_UNAVAILABLE, until it can be loaded.

@@ -212,7 +212,7 @@ UNION ALL
 		format('GRANT EXECUTE ON FUNCTION %s TO %s;', signature,
 			(SELECT string_agg(quote_ident(rolname), ', ' ORDER BY rolname) FROM client_role))
 	FROM realtime.declared_functions()
-	WHERE function IS NOT NULL AND kind NOT IN ('cron', 'queue')
+	WHERE function IS NOT NULL AND kind NOT IN ('cron', 'queue', 'effect')
 		AND (kind <> 'aggregate' OR purpose NOT IN ('aggregate', 'snapshot function'))
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')

@@ -53,7 +53,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[], text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, text, regprocedure),
 	realtime.query(text, text, regprocedure, text, regtype[], regclass[], interval, interval, integer, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, boolean, text),
 	realtime.explain_query(text),
-	realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb, regprocedure),
+	realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb, regprocedure, interval),
 	realtime.room(text, text, regprocedure, regprocedure, boolean, regprocedure[], regprocedure[], text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb),
 	realtime.bridge(text, text, text, regprocedure, text),
 	realtime.hook(text, regprocedure),
@@ -76,6 +76,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.reducer(text, text, text),
 	realtime.aggregate_window(text, text, text, text, text, interval, timestamptz, interval),
 	realtime.drop_aggregate_window(text, text),
+	realtime.effect(text, text[], regprocedure, boolean, text),
+	realtime.derived(text, text[], regprocedure, text, interval, text, text, boolean, regprocedure, regprocedure, regprocedure[], regprocedure, interval, regprocedure, regprocedure, regprocedure, text, text, jsonb),
+	realtime.derived_topic(text, regprocedure),
+	realtime.watch_schema(regnamespace, text),
+	realtime.unwatch_schema(regnamespace),
 	realtime.drop(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
@@ -87,7 +92,8 @@ GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.group_declaration,
 	realtime.queue_declaration, realtime.job, realtime.job_finished, realtime.jobs,
 	realtime.aggregate_declaration, realtime.aggregate_window_declaration,
-	realtime.aggregate_value, realtime.aggregate_state, realtime.aggregates, realtime.intake
+	realtime.aggregate_value, realtime.aggregate_state, realtime.aggregates, realtime.intake,
+	realtime.effect_declaration, realtime.watched_schema
 	TO pg_database_owner, realtime_admin;
 GRANT USAGE ON TYPE realtime.reducer TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)

@@ -62,6 +62,12 @@ SELECT results_eq('signatures', $$VALUES
 	('debounce', 'topic text, event text, data jsonb, after interval', 'void', 'v', 'u'),
 	('declared_functions', 'OUT kind text, OUT declaration text, OUT purpose text, OUT signature text, OUT function oid', 'SETOF record', 's', 'r'),
 	('declared_topic', 'topic text', 'text', 's', 'r'),
+	('derived', 'path text, sources text[], loader regprocedure, merge text DEFAULT ''set''::text, debounce interval DEFAULT ''00:00:00''::interval, '
+		'topic text DEFAULT NULL::text, key text DEFAULT ''id''::text, shared boolean DEFAULT true, access regprocedure DEFAULT NULL::regprocedure, '
+		'gate regprocedure DEFAULT NULL::regprocedure, guard regprocedure[] DEFAULT ''{}''::regprocedure[], transform regprocedure DEFAULT NULL::regprocedure, '
+		'stale_after interval DEFAULT NULL::interval, on_subscribe regprocedure DEFAULT NULL::regprocedure, on_unsubscribe regprocedure DEFAULT NULL::regprocedure, '
+		'on_error regprocedure DEFAULT NULL::regprocedure, class_of_service text DEFAULT NULL::text, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('derived_topic', 'path text, loader regprocedure', 'text', 's', 's'),
 	('devtools', 'enable boolean DEFAULT true', 'void', 'v', 'u'),
 	('devtools_gate', '', 'boolean', 's', 's'),
 	('devtools_server', '', 'jsonb', 's', 'r'),
@@ -69,6 +75,7 @@ SELECT results_eq('signatures', $$VALUES
 	('drop', 'path text', 'boolean', 'v', 'u'),
 	('drop_aggregate_window', 'path text, name text', 'boolean', 'v', 'u'),
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
+	('effect', 'path text, sources text[], handler regprocedure DEFAULT NULL::regprocedure, durable boolean DEFAULT false, queue text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('enqueue', 'queue text, payload jsonb DEFAULT NULL::jsonb, run_at timestamp with time zone DEFAULT now(), priority integer DEFAULT 0, '
 		'unique_key text DEFAULT NULL::text, max_attempts integer DEFAULT NULL::integer', 'bigint', 'v', 'u'),
 	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
@@ -190,8 +197,9 @@ SELECT results_eq('signatures', $$VALUES
 		'invalidate_on text[] DEFAULT ''{}''::text[], on_subscribe regprocedure DEFAULT NULL::regprocedure, '
 		'on_unsubscribe regprocedure DEFAULT NULL::regprocedure, on_error regprocedure DEFAULT NULL::regprocedure, '
 		'class_of_service text DEFAULT NULL::text, shared boolean DEFAULT false, topic_by regprocedure DEFAULT NULL::regprocedure, '
-		'breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb, presence regprocedure DEFAULT NULL::regprocedure', 'void', 'v', 'u'),
+		'breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb, presence regprocedure DEFAULT NULL::regprocedure, debounce interval DEFAULT NULL::interval', 'void', 'v', 'u'),
 	('subscribers', 'topic text', 'bigint', 'v', 's'),
+	('table_made', '', 'event_trigger', 'v', 'u'),
 	('take_jobs', 'queue text, n integer DEFAULT 1, visibility interval DEFAULT NULL::interval, OUT id bigint, OUT payload jsonb, OUT attempt integer, '
 		'OUT priority integer, OUT created_at timestamp with time zone, OUT user_id text', 'SETOF record', 'v', 'u'),
 	('throttle', 'topic text, event text, data jsonb, every interval', 'void', 'v', 'u'),
@@ -205,8 +213,12 @@ SELECT results_eq('signatures', $$VALUES
 	('topic_piece', 'value text', 'text', 'i', 's'),
 	('topic_version', '', 'text', 's', 'r'),
 	('typescript', 'module text DEFAULT NULL::text, client text DEFAULT ''realtime-client''::text', 'text', 's', 'r'),
+	('unwatch_schema', 'nsp regnamespace', 'boolean', 'v', 'u'),
 	('user_data', '', 'jsonb', 's', 'r'),
-	('user_id', '', 'text', 's', 'r')
+	('user_id', '', 'text', 's', 'r'),
+	('watch_schema', 'nsp regnamespace, prefix text DEFAULT NULL::text', 'integer', 'v', 'u'),
+	('watch_table', 'relation regclass, prefix text, watcher oid', 'boolean', 'v', 'u'),
+	('watch_tables', 'nsp regnamespace, prefix text, watcher oid', 'integer', 'v', 'u')
 	$$, 'functions have exactly these signatures');
 
 -- types
@@ -267,6 +279,8 @@ SELECT results_eq('rights', $$VALUES
 	('debounce', 'realtime_publisher'),
 	('declared_functions', 'pg_database_owner'), ('declared_functions', 'realtime_admin'),
 	('declared_topic', 'pg_database_owner'), ('declared_topic', 'realtime_admin'),
+	('derived', 'pg_database_owner'), ('derived', 'realtime_admin'),
+	('derived_topic', 'pg_database_owner'), ('derived_topic', 'realtime_admin'),
 	('devtools', 'pg_database_owner'), ('devtools', 'realtime_admin'),
 	('devtools_gate', 'pg_database_owner'), ('devtools_gate', 'pg_monitor'), ('devtools_gate', 'realtime_admin'),
 	('devtools_server', 'pg_database_owner'), ('devtools_server', 'pg_monitor'), ('devtools_server', 'realtime_admin'),
@@ -274,6 +288,7 @@ SELECT results_eq('rights', $$VALUES
 	('drop', 'pg_database_owner'), ('drop', 'realtime_admin'),
 	('drop_aggregate_window', 'pg_database_owner'), ('drop_aggregate_window', 'realtime_admin'),
 	('drop_live_table', 'pg_database_owner'), ('drop_live_table', 'realtime_admin'),
+	('effect', 'pg_database_owner'), ('effect', 'realtime_admin'),
 	('enqueue', 'realtime_publisher'),
 	('explain_query', 'pg_database_owner'), ('explain_query', 'realtime_admin'),
 	('extend_job', 'realtime_publisher'),
@@ -367,8 +382,10 @@ SELECT results_eq('rights', $$VALUES
 	('topic_piece', 'public'),
 	('topic_version', 'public'),
 	('typescript', 'pg_database_owner'), ('typescript', 'realtime_admin'),
+	('unwatch_schema', 'pg_database_owner'), ('unwatch_schema', 'realtime_admin'),
 	('user_data', 'public'),
-	('user_id', 'public')
+	('user_id', 'public'),
+	('watch_schema', 'pg_database_owner'), ('watch_schema', 'realtime_admin')
 	$$, 'functions are granted to nobody else');
 SELECT schema_privs_are('realtime', 'public', ARRAY['USAGE'], 'anybody may use the schema');
 SELECT ok(pg_has_role('realtime_anonymous', 'realtime_publisher', 'USAGE'), 'anonymous calls may publish');
@@ -382,14 +399,14 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
 	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration', 'realtime.queue_declaration',
-	'realtime.aggregate_declaration', 'realtime.aggregate_window_declaration', 'realtime.aggregate_value', 'realtime.aggregate_state', 'realtime.intake', 'realtime.intake_id',
+	'realtime.aggregate_declaration', 'realtime.aggregate_window_declaration', 'realtime.aggregate_value', 'realtime.aggregate_state', 'realtime.intake', 'realtime.intake_id', 'realtime.effect_declaration', 'realtime.watched_schema',
 	'realtime.replay_epoch', 'realtime.idempotency', 'realtime.job', 'realtime.job_id_seq', 'realtime.job_finished'],
 	'tables of declarations, what aggregates have come to, the epoch, kept answers and jobs are dumped');
 -- no column keeps pg_upgrade from working

@@ -62,6 +62,11 @@ copy_parameters(FunctionCallInfo room, FunctionCallInfo stream)
 	{
 		int			own = own_position(i);
 
+		if (i == STREAM_DEBOUNCE)
+		{
+			stream->args[i] = (NullableDatum) {.isnull = true};
+			continue;
+		}
 		stream->args[i] = room->args[own >= 0 ? own : option++];
 	}
 	Assert(option == room->nargs);

@@ -285,6 +285,7 @@ put_stream_row(RtStatement *statement, const RtStreamRow *row)
 	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->is_room), false);
 	rt_statement_put(statement, BOOLOID, BoolGetDatum(row->cursors), false);
 	rt_statement_put_text_array(statement, row->actions);
+	rt_statement_put_interval(statement, row->debounce);
 	Assert(statement->count == Natts_stream);
 }
 
@@ -296,7 +297,7 @@ rt_store_stream(const RtStreamRow *row)
 		.sql = "INSERT INTO realtime.stream_declaration VALUES"
 		" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
 		" $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30,"
-		" $31, $32, $33, $34, $35)"
+		" $31, $32, $33, $34, $35, $36)"
 	};
 
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);

@@ -72,6 +72,7 @@ typedef struct RtStreamRow
 	bool		is_room;
 	bool		cursors;
 	List	   *actions;
+	Interval   *debounce;		/* NULL = none */
 } RtStreamRow;
 
 /* A row of realtime.query_declaration. */

@@ -1,6 +1,6 @@
 /*
  * store_aggregate.c
- *		Writing the declarations of aggregates.
+ *		Writing the declarations of aggregates and effects.
  */
 #include "postgres.h"
 
@@ -47,6 +47,7 @@ rt_store_aggregate(const RtAggregateRow *row)
 	rt_store_drop_from(rt_declaration_table(RT_RPC_TABLE), row->path);
 	rt_store_drop_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	rt_store_drop_from(rt_declaration_table(RT_QUERY_TABLE), row->path);
+	rt_store_drop_from(rt_declaration_table(RT_EFFECT_TABLE), row->path);
 	rt_statement_put_text(&statement, row->path);
 	rt_statement_put_text(&statement, row->source);
 	rt_statement_put_text(&statement, row->topic);
@@ -96,4 +97,27 @@ rt_store_drop_window(const char *path, const char *name)
 	rt_statement_put_text(&statement, path);
 	rt_statement_put_text(&statement, name);
 	return rt_statement_run(&statement, aggregate_table(), SPI_OK_DELETE) > 0;
+}
+
+/* ---- effects ---- */
+
+/* An aggregate of that path would get the same events. */
+void
+rt_store_effect(const RtEffectRow *row)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.effect_declaration (path, sources, handler, queue, owner)"
+		" VALUES ($1, $2, $3, $4, $5)"
+		" ON CONFLICT (path) DO UPDATE SET sources = EXCLUDED.sources,"
+		" handler = EXCLUDED.handler, queue = EXCLUDED.queue, owner = EXCLUDED.owner"
+	};
+
+	rt_store_drop_from(rt_declaration_table(RT_AGGREGATE_TABLE), row->path);
+	rt_store_drop_from(rt_declaration_table(RT_WINDOW_TABLE), row->path);
+	rt_statement_put_text(&statement, row->path);
+	rt_statement_put_text_array(&statement, row->sources);
+	rt_statement_put_text(&statement, row->handler);
+	rt_statement_put_text(&statement, row->queue);
+	rt_statement_put(&statement, REGROLEOID, ObjectIdGetDatum(row->owner), false);
+	(void) rt_statement_run(&statement, aggregate_table(), SPI_OK_INSERT);
 }

@@ -1,6 +1,6 @@
 /*
  * store_aggregate.h
- *		Writing the declarations of aggregates.
+ *		Writing the declarations of aggregates and effects.
  */
 #ifndef RT_BACKEND_DECLARE_STORE_AGGREGATE_H
 #define RT_BACKEND_DECLARE_STORE_AGGREGATE_H
@@ -40,6 +40,18 @@ typedef struct RtWindowRow
 	TimestampTz anchor;
 	Interval   *slide;
 } RtWindowRow;
+
+/* A row of realtime.effect_declaration; a handler or a queue. */
+typedef struct RtEffectRow
+{
+	const char *path;
+	List	   *sources;
+	const char *handler;
+	const char *queue;
+	Oid			owner;
+} RtEffectRow;
+
+extern void rt_store_effect(const RtEffectRow *row);
 
 /* Nobody else declares an aggregate, a stream, or anything of that path, meanwhile. */
 extern void rt_store_begin_aggregate(const char *path);

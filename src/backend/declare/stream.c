@@ -427,6 +427,23 @@ check_migration(FunctionCallInfo fcinfo, RtStreamRow *row)
 			 errhint("The first function takes an item of version 1 to version 2, and so on.")));
 }
 
+/* One that has placeholders has those of the topic: their values say whose value it is. */
+static void
+check_source_template(const RtStreamRow *row, const char *pattern)
+{
+	RtTemplateFault fault;
+
+	if (strchr(pattern, '{') == NULL)
+		return;
+	fault = rt_template_check(pattern, strlen(pattern));
+	if (fault != RT_TEMPLATE_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("pattern \"%s\" of invalidate_on is not valid", pattern),
+				 errdetail("The template %s.", rt_template_fault_text(fault)),
+				 errhint("Write a brace that is no placeholder twice.")));
+}
+
 static void
 check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row)
 {
@@ -440,6 +457,9 @@ check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row)
 		need(row->functions[RT_STREAM_LOADER] != NULL, "stale_after", "a loader");
 	if (row->invalidate_on != NIL)
 		need(row->functions[RT_STREAM_LOADER] != NULL, "invalidate_on", "a loader");
+	row->debounce = rt_parameter_interval(fcinfo, STREAM_DEBOUNCE, "debounce", PG_INT32_MAX);
+	if (row->debounce != NULL)
+		need(row->functions[RT_STREAM_LOADER] != NULL, "debounce", "a loader");
 	foreach(cell, row->invalidate_on)
 	{
 		const char *pattern = lfirst(cell);
@@ -449,6 +469,7 @@ check_reloading(FunctionCallInfo fcinfo, RtStreamRow *row)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("a pattern of invalidate_on must have 1 to %d bytes",
 							PATTERN_MAX)));
+		check_source_template(row, pattern);
 	}
 }
 

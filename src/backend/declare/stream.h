@@ -46,6 +46,7 @@ typedef enum RtStreamParameter
 	STREAM_BREAKER,
 	STREAM_FALLBACK,
 	STREAM_PRESENCE,
+	STREAM_DEBOUNCE,
 	STREAM_PARAMETERS
 } RtStreamParameter;
 

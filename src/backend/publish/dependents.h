@@ -10,7 +10,9 @@
 #include "src/backend/publish/publish.h"
 #include "src/catalog/declaration.h"
 
-typedef void (*RtDependentFunction) (const RtStreamDeclaration *stream);
+/* pattern: of its topics that are concerned; len 0 = all of them. */
+typedef void (*RtDependentFunction) (const RtStreamDeclaration *stream, const char *pattern,
+									 Size len);
 
 /*
  * Calls the function for each stream that depends on a topic, on the topic of

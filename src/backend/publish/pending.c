@@ -30,7 +30,7 @@
 
 static void cut_entries(uint64 begin);
 static void add_reload_of_all(void);
-static void reload_stream(const RtStreamDeclaration *stream);
+static void reload_stream(const RtStreamDeclaration *stream, const char *pattern, Size len);
 static void check_open(void);
 static void make_room(Size more);
 static RtRingEntry *begin_entry(const RtEvent *event, Size size);
@@ -268,9 +268,12 @@ rt_pending_add_reload(uint8 flag, const char *name, Size len)
 }
 
 static void
-reload_stream(const RtStreamDeclaration *stream)
+reload_stream(const RtStreamDeclaration *stream, const char *pattern, Size len)
 {
-	rt_pending_add_reload(RT_RING_RELOAD_PATH, stream->path, strlen(stream->path));
+	if (len > 0)
+		rt_pending_add_reload(RT_RING_RELOAD_TOPICS, pattern, len);
+	else
+		rt_pending_add_reload(RT_RING_RELOAD_PATH, stream->path, strlen(stream->path));
 }
 
 void

@@ -120,6 +120,7 @@ set_flags(RtStreamWork *stream)
 	if (declaration->kind == RT_STREAM_OF_PRESENCE)
 		stream->flags |= RT_TOPIC_ROSTER;
 	stream->work.request->answer_stale_ms = stale_time(stream);
+	stream->work.request->answer_debounce_ms = declaration->debounce_ms;
 	stream->work.request->answer_query = stream->query_group_serial;
 }
 

@@ -63,6 +63,9 @@ typedef struct RtGroup
 	bool		failing;		/* the last load has failed */
 	int			failures;		/* executors that ended over it */
 	int64		stale_ms;		/* 0 = never */
+	int64		debounce_ms;	/* 0 = it is asked at once */
+	int64		due_ms;			/* 0 = it does not wait for silence */
+	dlist_node	delayed_node;	/* unless it is 0 */
 	bool		provisional;	/* somebody has what is not the value */
 	dlist_node	watched_node;	/* unless it is 0 */
 	int64		loaded_ms;
@@ -73,6 +76,7 @@ static void want(RtGroup *group);
 
 static RtHashTable groups;
 static dlist_head watched = DLIST_STATIC_INIT(watched); /* that have a stale_ms */
+static dlist_head delayed = DLIST_STATIC_INIT(delayed); /* that wait for silence */
 static RtTurns waiting;
 static RtHashTable asked;
 static uint64 last_ticket = 0;
@@ -244,9 +248,18 @@ set_stale(RtGroup *group, int64 stale_ms)
 }
 
 static void
+end_delay(RtGroup *group)
+{
+	if (group->due_ms > 0)
+		dlist_delete(&group->delayed_node);
+	group->due_ms = 0;
+}
+
+static void
 free_group(RtGroup *group)
 {
 	set_idle(group);
+	end_delay(group);
 	set_stale(group, 0);
 	if (group->holds)
 		rt_query_let_go(group->indexed.topic);
@@ -351,6 +364,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 	subscription->group = group;
 	dlist_push_tail(&group->subscriptions, &subscription->group_node);
 	group->count++;
+	group->debounce_ms = answer->debounce_ms;
 	if (group->holds)
 		note_query(subscription);
 	if (!group->provisional)
@@ -397,10 +411,48 @@ want(RtGroup *group)
 		set_waiting(group);
 }
 
+/* What happens again and again begins the silence anew. */
 static void
 want_indexed(RtIndexedGroup *indexed)
 {
-	want((RtGroup *) indexed);
+	RtGroup    *group = (RtGroup *) indexed;
+
+	if (group->debounce_ms == 0)
+	{
+		want(group);
+		return;
+	}
+	if (group->due_ms == 0)
+		dlist_push_tail(&delayed, &group->delayed_node);
+	group->due_ms = rt_gateway.now_ms + group->debounce_ms;
+}
+
+/* Of those that have had their silence. */
+static void
+end_delays(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &delayed)
+	{
+		RtGroup    *group = dlist_container(RtGroup, delayed_node, iter.cur);
+
+		if (group->due_ms > rt_gateway.now_ms)
+			continue;
+		end_delay(group);
+		want(group);
+	}
+}
+
+long
+rt_groups_timeout(void)
+{
+	int64		first = PG_INT64_MAX;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &delayed)
+		first = Min(first, dlist_container(RtGroup, delayed_node, iter.cur)->due_ms);
+	return first == PG_INT64_MAX ? -1 : (long) Max(1, first - rt_gateway.now_ms);
 }
 
 void
@@ -467,6 +519,7 @@ rt_groups_begin(void)
 {
 	RtTaker    *taker;
 
+	end_delays();
 	while ((taker = rt_turns_first(&waiting)) != NULL && rt_ask_has_part(in_flight))
 	{
 		if (!ask_for(dlist_head_element(RtGroup, waiting_node, &taker->things)))
@@ -600,6 +653,7 @@ take_value(RtGroup *group, RtRequest *request)
 	group->failures = 0;
 	group->provisional = false;
 	set_stale(group, request->answer_stale_ms);
+	group->debounce_ms = request->answer_debounce_ms;
 	hold_query(group, answered.flags, request->answer_query);
 	tell_recovered(group);
 	refresh_all(group, request, answered.seq,

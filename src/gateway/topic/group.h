@@ -41,6 +41,9 @@ extern void rt_groups_sweep(void);
 extern void rt_groups_begin(void);
 extern bool rt_groups_waiting(void);
 
+/* Until the first group has had its silence, in ms; -1 = none waits for it. */
+extern long rt_groups_timeout(void);
+
 /* An answer of kind RELOAD. */
 extern void rt_group_answer(RtRequest *request);
 

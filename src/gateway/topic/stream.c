@@ -198,6 +198,7 @@ rt_stream_answer_of(RtRequest *request)
 		.flags = answered.flags,
 		.position = request->answer_position,
 		.stale_ms = request->answer_stale_ms,
+		.debounce_ms = request->answer_debounce_ms,
 		.query = request->answer_query,
 		.frames = {answer + request->answer_topics_len,
 			request->answer.len - request->answer_topics_len}

@@ -22,6 +22,7 @@ typedef struct RtStreamAnswer
 	uint16		flags;			/* RT_TOPIC_* */
 	uint64		position;		/* of the ring: likewise */
 	int64		stale_ms;
+	int64		debounce_ms;
 	uint64		query;			/* serial of the group of a live query */
 	RtText		frames;			/* one behind the other; the reply is the first */
 } RtStreamAnswer;
