@@ -120,6 +120,7 @@ precommit_publish(const RtPending *pending)
 	bool		ends = epoch_ends(pending);
 	bool		worn = pending->unnumbered_count > 0 && rt_number_mark_is_worn();
 	RtNumbering *numbering = NULL;
+	bool		contended;
 	ErrorContextCallback callback;
 
 	if (pending->unnumbered_count > 0 || ends)
@@ -141,8 +142,7 @@ precommit_publish(const RtPending *pending)
 	callback.arg = NULL;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
-	if (lock_topics(pending, ends || worn))
-		rt_early_release_ask();
+	contended = lock_topics(pending, ends || worn);
 	error_context_stack = callback.previous;
 	rt_intake_precommit(pending);
 
@@ -151,6 +151,9 @@ precommit_publish(const RtPending *pending)
 		rt_numbering_end_epoch(numbering, pending->end_epoch ? pending->end_above : -1);
 	if (numbering != NULL)
 		give_numbers(pending, numbering);
+	/* now that all is written, perhaps the first of this transaction */
+	if (contended)
+		rt_early_release_ask();
 }
 
 static void
