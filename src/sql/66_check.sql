@@ -253,6 +253,36 @@ UNION ALL
 	FROM (SELECT DISTINCT queue FROM realtime.job) AS used
 	WHERE NOT EXISTS (SELECT FROM realtime.queue_declaration AS d WHERE d.name = queue)
 UNION ALL
+	-- what takes events
+	SELECT 1, format('%s "%s"', kind, path),
+		'the role that owns it does not exist, so its events wait',
+		format('Declare it anew with realtime.%s(), or remove it: SELECT realtime.drop(%L);', kind, path)
+	FROM (SELECT 'aggregate' AS kind, path, owner FROM realtime.aggregate_declaration
+		UNION ALL SELECT 'effect', path, owner FROM realtime.effect_declaration) AS taker
+	WHERE NOT EXISTS (SELECT FROM pg_roles WHERE oid = owner)
+UNION ALL
+	SELECT 1, format('effect "%s"', path),
+		format('its queue "%s" does not exist, so its events wait', queue),
+		'Declare the queue with realtime.queue(), or the effect with another one.'
+	FROM realtime.effect_declaration
+	WHERE queue IS NOT NULL
+		AND NOT EXISTS (SELECT FROM realtime.queue_declaration q WHERE q.name = queue)
+UNION ALL
+	SELECT 2, format('%s "%s"', CASE WHEN EXISTS (SELECT FROM realtime.effect_declaration d WHERE d.path = i.path)
+			THEN 'effect' ELSE 'aggregate' END, path),
+		format('%s events wait to be taken, the first one since %s', count(*), min(published_at)),
+		'The log says why, if it fails again and again; realtime.stat_executor shows what executors do.'
+	FROM realtime.intake i
+	GROUP BY path
+	HAVING min(published_at) < now() - interval '1 min' AND current_setting('realtime.cron_clock') = ''
+UNION ALL
+	SELECT 3, format('aggregate "%s"', path),
+		format('%s events are not counted, because it failed with them', max(failed)),
+		format('The last error was: %s', max(last_error))
+	FROM realtime.aggregate_value
+	GROUP BY path
+	HAVING max(failed) > 0
+UNION ALL
 	SELECT 2, format('%s "%s"', kind, path),
 		format('its class of service "%s" does not exist, so it never gives way', class_of_service),
 		'Declare the class with realtime.admission(), or declare it without one.'

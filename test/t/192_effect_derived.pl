@@ -61,6 +61,8 @@ wait_sql(q{SELECT string_agg(split_part(what, ' ', 3), ' ' ORDER BY n) FROM app.
 sql(q{SELECT realtime.queue('mail', 'app.job(jsonb)'); SELECT realtime.effect('app/note', '{"city:{name}"}', durable => true, queue => 'mail'); TRUNCATE app.done});
 sql(q{SELECT realtime.publish('city:rome', 'sold', '"x"'), realtime.publish('orders', 'sold', '{"n": 5}')});
 wait_sql(q{SELECT string_agg(what, ', ') FROM app.done}, 'job city:rome sold "x"', 'events of a durable effect become jobs');
+sql(q{SELECT realtime.drop('mail')});
+like(sql(q{SELECT problem FROM realtime.check() WHERE object = 'effect "app/note"'}), qr/its queue "mail" does not exist/, 'realtime.check() finds a queue that is gone');
 sql(q{SELECT realtime.drop('app/note'), realtime.publish('city:rome', 'sold', '2')});
 is(sql(q{SELECT count(*) FROM realtime.intake}), '0', 'what is dropped takes nothing');
 refused(q{SELECT realtime.effect('app/note', '{}', 'app.note(text,text,jsonb)')}, qr/needs sources/, 'no sources');
@@ -127,6 +129,9 @@ while ($page =~ /^```sql\n(.*?)^```/gms)
 	is(($node->psql('postgres', $example))[2] // '', '', 'example ' . ++$examples . ' of docs/computed.md');
 }
 cmp_ok($examples, '>=', 7, 'the page has examples');
-wait_sql(q{SELECT value FROM realtime.aggregates WHERE path = 'shop/sales' AND "window" = ''}, '{"mean": 3.5, "count": 1, "total": 3.5}', 'they do what it says');
+sql(q{SELECT realtime.aggregate('shop/bad', 'orders', NULL, realtime.reducer('n', 'sum(integer)', 'item')); SELECT realtime.publish('orders', 'sold', '{"item": "tea"}')});
+wait_sql(q{SELECT problem FROM realtime.check() WHERE object = 'aggregate "shop/bad"'}, '1 events are not counted, because it failed with them', 'realtime.check() finds an aggregate that fails');
+sql(q{SELECT realtime.drop('shop/bad')});
+wait_sql(q{SELECT value - 'total' FROM realtime.aggregates WHERE path = 'shop/sales' AND "window" = ''}, '{"mean": 3.5, "count": 2}', 'they do what it says');
 
 done_testing();
