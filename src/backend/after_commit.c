@@ -30,7 +30,7 @@ static bool declarations_changed = false;
 static bool events_removed = false;
 static bool settings_changed = false;
 static bool queries_changed = false;
-static RtRecheckScope to_recheck = RT_RECHECK_SCOPES;	/* that many = nothing */
+static RtRecheck to_recheck = {RT_RECHECK_SCOPES, 0};
 static bool wake_workers = false;
 static bool vacate_end = false;
 
@@ -50,13 +50,13 @@ static JobNews jobs;
 
 /* What they may see may have changed. */
 static void
-recheck_everybody(RtRecheckScope scope)
+recheck_everybody(RtRecheck what)
 {
 	RtOrder		order;
 
 	memset(&order, 0, sizeof(order));
 	order.kind = RT_ORDER_RECHECK;
-	order.scope = scope;
+	order.what = what;
 	rt_clients_order(&order, 1);
 }
 
@@ -100,7 +100,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 	bool		removed = events_removed;
 	bool		settings = settings_changed;
 	bool		queries = queries_changed;
-	RtRecheckScope recheck = to_recheck;
+	RtRecheck	recheck = to_recheck;
 	bool		wake = wake_workers;
 
 	if (phase != RESOURCE_RELEASE_AFTER_LOCKS || !is_top_level)
@@ -109,7 +109,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 		rt_database_vacate_end();
 	vacate_end = declarations_changed = events_removed = settings_changed = false;
 	queries_changed = wake_workers = false;
-	to_recheck = RT_RECHECK_SCOPES;
+	to_recheck.scope = RT_RECHECK_SCOPES;
 	tell_of_jobs(is_commit);
 	if (!is_commit)
 		return;
@@ -125,7 +125,7 @@ on_resource_release(ResourceReleasePhase phase, bool is_commit,
 		rt_catalog_changed();
 	if (queries)
 		rt_changes_note_elsewhere();
-	if (recheck < RT_RECHECK_SCOPES)
+	if (recheck.scope < RT_RECHECK_SCOPES)
 		recheck_everybody(recheck);
 	if (changed)
 	{
@@ -156,7 +156,7 @@ on_transaction(XactEvent event, void *arg)
 		return;
 	declarations_changed = events_removed = settings_changed = false;
 	queries_changed = wake_workers = false;
-	to_recheck = RT_RECHECK_SCOPES;
+	to_recheck.scope = RT_RECHECK_SCOPES;
 	tell_of_jobs(false);
 }
 
@@ -186,9 +186,9 @@ rt_after_commit_queries_changed(void)
 }
 
 void
-rt_after_commit_recheck(RtRecheckScope scope)
+rt_after_commit_recheck(RtRecheck what)
 {
-	to_recheck = Min(to_recheck, scope);
+	to_recheck = rt_recheck_join(to_recheck, what);
 }
 
 void

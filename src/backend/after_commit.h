@@ -18,7 +18,7 @@ extern void rt_after_commit_install(void);
 extern void rt_after_commit_declarations_changed(void);
 
 /* What clients may see may have changed: all are asked again. */
-extern void rt_after_commit_recheck(RtRecheckScope scope);
+extern void rt_after_commit_recheck(RtRecheck what);
 
 /* Settings of roles or of a database have changed. */
 extern void rt_after_commit_settings_changed(void);

@@ -8,6 +8,7 @@
 #include "src/backend/backend.h"
 #include "src/backend/command.h"
 #include "src/backend/declare/class_change.h"
+#include "src/backend/declare/verdict_change.h"
 #include "src/backend/live/table.h"
 #include "src/backend/order.h"
 #include "src/backend/publish/due.h"
@@ -33,6 +34,7 @@ rt_backend_install(void)
 	rt_settle_install();
 	rt_handover_install();
 	rt_class_change_install();
+	rt_verdict_change_install();
 	rt_live_table_install();
 	rt_watch_install();
 	rt_order_install();

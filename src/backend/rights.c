@@ -7,10 +7,12 @@
  * have changed: grants, policies, the function that has given it, the role.  What
  * only gives more is of no concern: who was refused asks by himself.
  *
- * Who follows a stream can only be asked by having it come back.  That is done for
- * what takes rights from roles, or rights to functions and schemas, and not for
- * each change of a table or a function: nobody wants all clients to come back
- * because a table was made that has a policy.
+ * Who follows a stream can only be asked by having it ask anew.  What takes rights
+ * from roles, or rights to functions and schemas, has all who follow streams come
+ * back.  What may change what a function says about a caller ends the streams about
+ * which functions decide, whose clients ask for them again.  Another body of one
+ * of these functions ends its streams only, and one of any other function none:
+ * nobody wants all values to be loaded again because some function is new.
  *
  * What a transaction has done that was prepared for two phases is nobody's
  * knowledge when it is committed, by another session or after a restart; but this
@@ -27,6 +29,7 @@
 #include "utils/syscache.h"
 
 #include "src/backend/after_commit.h"
+#include "src/backend/declare/verdict_change.h"
 #include "src/backend/rights.h"
 #include "src/guc.h"
 
@@ -47,6 +50,12 @@ typedef struct Changes
 } Changes;
 
 static Changes changes;
+
+static void
+ask_again(RtRecheckScope scope)
+{
+	rt_after_commit_recheck((RtRecheck) {scope, 0});
+}
 
 /* Of roles there is one set for all databases. */
 static bool
@@ -167,11 +176,24 @@ changes_settings(Node *statement)
 	return IsA(statement, AlterRoleSetStmt) || IsA(statement, AlterDatabaseSetStmt);
 }
 
-static bool
-replaces_function(Node *statement)
+/* Its name in its schema; NULL = none is. */
+static const char *
+replaced_function(Node *statement)
 {
-	return IsA(statement, AlterFunctionStmt) ||
-		(IsA(statement, CreateFunctionStmt) && ((CreateFunctionStmt *) statement)->replace);
+	List	   *name = NIL;
+
+	if (IsA(statement, AlterFunctionStmt))
+		name = ((AlterFunctionStmt *) statement)->func->objname;
+	else if (IsA(statement, CreateFunctionStmt) && ((CreateFunctionStmt *) statement)->replace)
+		name = ((CreateFunctionStmt *) statement)->funcname;
+	return name != NIL ? strVal(llast(name)) : NULL;
+}
+
+static void
+note_function(const char *name)
+{
+	if (name != NULL)
+		rt_after_commit_recheck(rt_verdict_change_of_function(name));
 }
 
 /* ---- prepared transactions ---- */
@@ -238,9 +260,9 @@ after_command(RtCommand *command, void **notes)
 	AcceptInvalidationMessages();
 	if (before->shared != changes.shared ||
 		(before->functions != changes.functions && is_our_database()))
-		rt_after_commit_recheck(RT_RECHECK_ALL);
+		ask_again(RT_RECHECK_ALL);
 	else if (before->relations != changes.relations && is_our_database())
-		rt_after_commit_recheck(RT_RECHECK_NAMES);
+		ask_again(RT_RECHECK_STREAMS);
 }
 
 /* ---- all of them ---- */
@@ -253,8 +275,9 @@ note_command(RtCommand *command, void **notes)
 	if (commits_prepared(statement))
 		*notes = begin_looking(command);
 	else if (takes_from_role(statement) || (takes_away(statement) && is_our_database()))
-		rt_after_commit_recheck(RT_RECHECK_ALL);
-	else if (changes_settings(statement) ||
-			 ((hides_rows(statement) || replaces_function(statement)) && is_our_database()))
-		rt_after_commit_recheck(RT_RECHECK_NAMES);
+		ask_again(RT_RECHECK_ALL);
+	else if (changes_settings(statement) || (hides_rows(statement) && is_our_database()))
+		ask_again(RT_RECHECK_JUDGED);
+	else if (is_our_database())
+		note_function(replaced_function(statement));
 }

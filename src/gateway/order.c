@@ -17,11 +17,11 @@
 static void
 recheck(RtConnection *connection, const RtWish *wish)
 {
-	connection->rechecked[wish->scope] = wish->number;
+	connection->rechecked[wish->what.scope] = wish->number;
 	if (wish->of_topic)
 		rt_recheck_topic(connection, wish->topic_hash);
 	else
-		rt_recheck_scope(connection, wish->scope);
+		rt_recheck_what(connection, wish->what);
 }
 
 static void

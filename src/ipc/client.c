@@ -41,7 +41,7 @@ typedef struct Place
 	uint32		wish_topic;
 	uint16		wish_code;
 	bool		wish_recheck;
-	RtRecheckScope wish_scope;
+	RtRecheck	wish_what;
 	bool		wish_of_topic;
 } Place;
 
@@ -414,7 +414,24 @@ rt_clients_count(const RtOrder *order)
 	return count;
 }
 
-/* Of several topics all are meant, and of several scopes the widest. */
+uint32
+rt_recheck_path_hash(const char *path, Size len)
+{
+	return Max(1, hash_bytes((const unsigned char *) path, (int) len));
+}
+
+RtRecheck
+rt_recheck_join(RtRecheck one, RtRecheck other)
+{
+	RtRecheck	both = one.scope <= other.scope ? one : other;
+	RtRecheck	less = one.scope <= other.scope ? other : one;
+
+	if (less.scope <= RT_RECHECK_JUDGED && less.path_hash != both.path_hash)
+		both.path_hash = 0;
+	return both;
+}
+
+/* Of several topics all are meant. */
 static void
 wish_recheck(Place *place, const RtOrder *order)
 {
@@ -422,7 +439,8 @@ wish_recheck(Place *place, const RtOrder *order)
 		(!place->wish_recheck ||
 		 (place->wish_of_topic && place->wish_topic == order->topic_hash));
 	place->wish_topic = order->topic_hash;
-	place->wish_scope = place->wish_recheck ? Min(place->wish_scope, order->scope) : order->scope;
+	place->wish_what = place->wish_recheck ?
+		rt_recheck_join(place->wish_what, order->what) : order->what;
 	place->wish_recheck = true;
 }
 
@@ -526,7 +544,7 @@ take_wish(Place *place, uint32 connection, RtWish *wish)
 	wish->serial = place->wish_serial;
 	wish->number = place->wish_number;
 	wish->recheck = place->wish_recheck;
-	wish->scope = place->wish_scope;
+	wish->what = place->wish_what;
 	wish->of_topic = place->wish_of_topic;
 	wish->topic_hash = place->wish_topic;
 	wish->code = place->wish_code;

@@ -43,9 +43,23 @@ typedef enum RtOrderKind
 typedef enum RtRecheckScope
 {
 	RT_RECHECK_ALL,				/* who follows a stream has to come back */
+	RT_RECHECK_STREAMS,			/* as the last, and streams have to be asked for anew */
+	RT_RECHECK_JUDGED,			/* likewise those about which functions decide */
 	RT_RECHECK_NAMES,			/* what is subscribed to by name */
-	RT_RECHECK_SCOPES
+	RT_RECHECK_SCOPES			/* nothing */
 } RtRecheckScope;
+
+typedef struct RtRecheck
+{
+	RtRecheckScope scope;
+	uint32		path_hash;		/* STREAMS: of those with this path; 0 = all */
+} RtRecheck;
+
+/* Of a path; not 0. */
+extern uint32 rt_recheck_path_hash(const char *path, Size len);
+
+/* Both are asked about, and perhaps more. */
+extern RtRecheck rt_recheck_join(RtRecheck one, RtRecheck other);
 
 typedef struct RtOrder
 {
@@ -61,7 +75,7 @@ typedef struct RtOrder
 	char		reason[RT_CLIENT_REASON_MAX + 1];	/* UTF-8 */
 
 	/* RECHECK */
-	RtRecheckScope scope;
+	RtRecheck	what;
 	bool		of_topic;		/* only of the topic with this hash */
 	uint32		topic_hash;
 } RtOrder;
@@ -73,7 +87,7 @@ typedef struct RtWish
 	uint64		serial;
 	uint64		number;			/* of the last order in it */
 	bool		recheck;
-	RtRecheckScope scope;		/* of it */
+	RtRecheck	what;			/* of it */
 	bool		of_topic;
 	uint32		topic_hash;
 	uint16		code;			/* 0 = it is not to be disconnected */

@@ -342,6 +342,7 @@ typedef struct RtAnsweredTopic
 								 * the suffix; the gateway is to fill it in */
 #define RT_TOPIC_CURSORS 0x800	/* who follows it gets cursors, and may move one, if
 								 * there is what others see of him */
+#define RT_TOPIC_JUDGED 0x1000	/* functions have decided that who asks may have it */
 #define RT_TOPIC_PROVISIONAL 0x100	/* it is not the value, which can be loaded
 									 * when answer_stale_ms are over */
 

@@ -179,20 +179,63 @@ sql(q{SELECT realtime.publish('of:a', 'still'); SELECT realtime.publish('rows', 
 is(ws_wait($ws{$_}, sub { ($_->{type} // '') eq 'subscribe-denied' || defined $_->{event} })->{event}, 'still', "$_ gets on") for qw(red blue);
 is(ws_wait($follower, sub { defined $_->{event} && $_->{topic} eq 'rows' })->{event}, 'created', 'and so does who follows a stream');
 
-# Guards of a module: for who comes from now on
-sql(q{CREATE FUNCTION app.nobody() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false'});
-sql(q{SELECT realtime.guard('app', '{app.nobody()}')});
-my $newcomer = client('blue');
-ok(poll_until(sub { ws_call($newcomer, 'app/rows', [], stream => JSON::PP::true)->{code} eq 'FORBIDDEN' }), 'a guard that is declared refuses who comes');
-is(ws_call($follower, 'app/echo', ['x'])->{code}, 'FORBIDDEN', 'and every call of those who are there');
-sql(q{SELECT realtime.publish('rows', 'created', '{"id": 3}')});
-is(ws_wait($follower, sub { defined $_->{event} && $_->{topic} eq 'rows' })->{data}{id}, 3, 'who follows goes on');
+# What decides about streams ends them: nothing more comes, their clients are told to
+# ask anew, and are judged then
+sub follow { my ($ws, $path, @args) = @_; return ws_call($ws, $path, [@args], stream => JSON::PP::true); }
+sub ended
+{
+	my ($name, $take, $give, %option) = @_;
+	my ($path, $topic) = ($option{path} // 'app/rows', $option{topic} // 'rows');
+	ws_quiet($follower);	# what gave it back may have ended it once more
+	is(follow($follower, $path)->{ok}, JSON::PP::true, "$name: followed");
+	sql($take);
+	is_deeply(ws_wait($follower, sub { ($_->{event} // '') eq 'truncated' && $_->{topic} eq $topic })->{data}, { reqId => 0, truncated => JSON::PP::true }, "$name: who follows is told to ask anew");
+	sql(qq{SELECT realtime.publish('$topic', 'created', '{"id": 99}')});
+	is(follow($follower, $path)->{code}, $option{code} // 'FORBIDDEN', "$name: and is refused");
+	is_deeply([ grep { defined $_->{event} && $_->{event} ne 'truncated' } ws_quiet($follower) ], [], "$name: nothing comes meanwhile");
+	sql($give);
+	ok(poll_until(sub { follow($follower, $path)->{ok} }), "$name: given back, who asks may");
+	return;
+}
+sub goes_on
+{
+	my ($name, $change) = @_;
+	ws_quiet($follower);
+	is(follow($follower, 'app/rows')->{ok}, JSON::PP::true, "$name: followed");
+	sql($change);
+	sql(q{SELECT realtime.publish('rows', 'created', '{"id": 5}')});
+	is(ws_wait($follower, sub { defined $_->{event} && $_->{topic} eq 'rows' })->{event}, 'created', "$name: who follows goes on");
+	return;
+}
+sql(q{CREATE FUNCTION app.nobody() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false';
+	CREATE FUNCTION app.helper() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true';
+	CREATE FUNCTION app.stops() RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN PERFORM realtime.raise('FORBIDDEN'); END $$;
+	SELECT realtime.stream('app/others', 'others', 'app.rows()', access => 'app.helper()'), realtime.channel('app/typing', 'typing', access => 'app.helper()')});
+ok(poll_until(sub { follow($follower, $_)->{ok} }), "$_ is followed, too") for qw(app/others app/typing);
+ended('a guard of a module', q{SELECT realtime.guard('app', '{app.nobody()}')}, q{SELECT realtime.guard('app')});
+ok(poll_until(sub { follow($follower, $_)->{ok} }), "$_ again") for qw(app/others app/typing);
+ended('another access function', q{SELECT realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.nobody()')}, q{SELECT realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.follows()')});
+ended('a guard of its own', q{SELECT realtime.stream('app/rows', 'rows', 'app.rows()', guard => '{app.nobody()}', access => 'app.follows()')}, q{SELECT realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.follows()')});
+ended('the body of the function', q{CREATE OR REPLACE FUNCTION app.follows() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false'},
+	q{CREATE OR REPLACE FUNCTION app.follows() RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT EXISTS (SELECT FROM app.secret) $$});
+sql(q{SELECT realtime.publish('others', 'created', '{"id": 6}'), realtime.publish('typing', 'x')});
+for my $other ([qw(others created)], [qw(typing x)])
+{
+	is(ws_wait($follower, sub { ($_->{topic} // '') eq $other->[0] && defined $_->{event} })->{event}, $other->[1], "$other->[0], of another path, has gone on");
+}
+ended('a channel', q{CREATE OR REPLACE FUNCTION app.helper() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false'},
+	q{CREATE OR REPLACE FUNCTION app.helper() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT true'}, path => 'app/typing', topic => 'typing');
+ended('a policy', q{ALTER POLICY all_of_them ON app.secret USING (current_user <> 'blue')}, q{ALTER POLICY all_of_them ON app.secret USING (true)});
+ended('middleware', q{SELECT realtime.middleware('stop', 'app.stops()')}, q{SELECT realtime.middleware('stop')});
+ended('the end of the declaration', q{BEGIN; SELECT realtime.drop('app/rows'); SELECT realtime.topic('rows', access => 'app.may(text)'); COMMIT},
+	q{SELECT realtime.drop('rows'), realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.follows()')}, code => 'NOT_FOUND');
+goes_on('the same declaration', q{SELECT realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.follows()', max => 9)});
+goes_on('another function', q{CREATE OR REPLACE FUNCTION app.unrelated() RETURNS integer LANGUAGE sql AS 'SELECT 2'});
+goes_on('the end of a guard', q{BEGIN; SELECT realtime.guard('other', '{app.nobody()}'); ROLLBACK; SELECT realtime.guard('other')});
 sql(q{SELECT realtime.recheck('u-blue')});
-is(ws_close_code($follower), 4408, 'until it is asked again');
+is(ws_close_code($follower), 4408, 'a word has who follows come back');
 $follower = client('blue');
-is(ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{code}, 'FORBIDDEN', 'which it does not survive');
-sql(q{SELECT realtime.guard('app')});
-ok(poll_until(sub { ws_call($follower, 'app/rows', [], stream => JSON::PP::true)->{ok} }), 'without the guard it does');
+ok(follow($follower, 'app/rows')->{ok}, 'and follow');
 
 # Attributes that are about logins: nobody logs in as these
 sql(q{ALTER ROLE blue NOLOGIN; ALTER ROLE blue CONNECTION LIMIT 0; ALTER ROLE blue VALID UNTIL '2020-01-01'; ALTER ROLE blue PASSWORD 'x'});
@@ -202,7 +245,8 @@ is(ws_call($follower, 'app/echo', ['x'])->{data}, 'x', 'for calls either');
 
 # Who follows a stream comes back, and is asked
 sql(q{CREATE TABLE app.more (n integer); ALTER TABLE app.more ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON app.more USING (true)});
-is(ws_call($follower, 'app/echo', ['x'])->{data}, 'x', 'for a policy of some table nobody has to');
+is(ws_call($follower, 'app/echo', ['x'])->{data}, 'x', 'for a policy nobody has to');
+ok(poll_until(sub { follow($follower, 'app/rows')->{ok} }), 'but to ask anew');
 sql(q{REVOKE reader FROM blue});
 is(ws_close_code($follower), 4408, 'what takes rights from a role has followers come back');
 $follower = client('blue');

@@ -22,6 +22,7 @@
 #include "src/backend/declare/parameter.h"
 #include "src/backend/declare/store.h"
 #include "src/backend/declare/template_check.h"
+#include "src/backend/declare/verdict_change.h"
 #include "src/backend/live/table.h"
 #include "src/catalog/declaration.h"
 #include "src/compat.h"
@@ -303,21 +304,6 @@ note_templates(const TriggerData *trigger, const char *column)
 }
 
 /*
- * Whether who is subscribed to something by name may not be any more.  A new stream
- * takes nothing away; a new guard of a module does.
- */
-static bool
-may_take_away(const TriggerData *trigger)
-{
-	const char *table = RelationGetRelationName(trigger->tg_relation);
-
-	if (strcmp(table, "stream_declaration") == 0)
-		return !TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
-	return strcmp(table, "topic_declaration") == 0 ||
-		strcmp(table, "hook_declaration") == 0 || strcmp(table, "guard_declaration") == 0;
-}
-
-/*
  * Called for each row, because who applies what logical replication brings
  * calls no trigger for statements but for TRUNCATE.  The argument, if any, is
  * the column with a template of topics.
@@ -335,8 +321,7 @@ realtime_declaration_changed(PG_FUNCTION_ARGS)
 
 	if (trigger->tg_trigger->tgnargs > 0)
 		note_templates(trigger, trigger->tg_trigger->tgargs[0]);
-	if (may_take_away(trigger))
-		rt_after_commit_recheck(RT_RECHECK_NAMES);
+	rt_verdict_change_note(trigger);
 	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigger->tg_relation));
 	rt_after_commit_declarations_changed();
 	PG_RETURN_POINTER(NULL);

@@ -98,12 +98,24 @@ stale_time(const RtStreamWork *stream)
 	return stale_ms;
 }
 
+/* Whether functions decide who may follow it, and what that is. */
+static bool
+is_judged(const RtStreamDeclaration *declaration)
+{
+	return declaration->guards.count > 0 || rt_declaration_middlewares() != NIL ||
+		declaration->functions[RT_STREAM_ACCESS].declared ||
+		declaration->functions[RT_STREAM_GATE].declared ||
+		declaration->functions[RT_STREAM_TOPIC_BY].declared;
+}
+
 /* What the gateway has to know of the stream. */
 static void
 set_flags(RtStreamWork *stream)
 {
 	const RtStreamDeclaration *declaration = stream->declaration;
 
+	if (is_judged(declaration))
+		stream->flags |= RT_TOPIC_JUDGED;
 	if (declaration->functions[RT_STREAM_ON_SUBSCRIBE].declared ||
 		declaration->functions[RT_STREAM_ON_UNSUBSCRIBE].declared)
 		stream->flags |= RT_TOPIC_MEMBERS;

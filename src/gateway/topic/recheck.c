@@ -4,12 +4,14 @@
  *
  * Topics are asked about by name, as if the client subscribed anew.  That says
  * nothing of streams, whose clients may follow them by a path and arguments that
- * nobody has kept: then the connection is closed, to come back and ask for all
- * it had as who it is now.
+ * nobody has kept.  What concerns some streams only has these end, and the client
+ * told to ask for them anew.  Is it about everything, then the connection is
+ * closed, to come back and ask for all it had as who it is now.
  */
 #include "postgres.h"
 
 #include "src/gateway/ask.h"
+#include "src/gateway/door/outbox.h"
 #include "src/gateway/topic/recheck.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/ipc/service.h"
@@ -66,6 +68,39 @@ is_asked_about(const RtTopic *topic, const uint32 *topic_hash)
 		(topic_hash == NULL || topic->hash == *topic_hash);
 }
 
+static bool
+is_ended_by(const RtSubscription *subscription, RtRecheck what)
+{
+	const RtFollowedPath *followed = &subscription->followed;
+
+	if (followed->hash == 0 || followed->ended)
+		return false;
+	if (what.scope == RT_RECHECK_JUDGED)
+		return followed->judged;
+	return what.scope == RT_RECHECK_STREAMS &&
+		(what.path_hash == 0 || followed->several || followed->hash == what.path_hash);
+}
+
+static void
+end_streams(RtConnection *connection, RtRecheck what)
+{
+	bool		any = false;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &connection->subscriptions)
+	{
+		RtSubscription *subscription =
+			dlist_container(RtSubscription, connection_node, iter.cur);
+
+		if (!is_ended_by(subscription, what))
+			continue;
+		rt_subscription_end_stream(subscription);
+		any = true;
+	}
+	if (any)
+		rt_connection_mark_dirty(connection);
+}
+
 static void
 recheck(RtConnection *connection, const uint32 *topic_hash, RtRecheckScope scope)
 {
@@ -93,9 +128,10 @@ rt_recheck_connection(RtConnection *connection)
 }
 
 void
-rt_recheck_scope(RtConnection *connection, RtRecheckScope scope)
+rt_recheck_what(RtConnection *connection, RtRecheck what)
 {
-	recheck(connection, NULL, scope);
+	end_streams(connection, what);
+	recheck(connection, NULL, what.scope);
 }
 
 void
@@ -129,7 +165,7 @@ apply(RtConnection *connection, const RtRequest *request, const char *name, uint
 {
 	if (verdict == RT_VERDICT_DENY)
 		take_away(connection, name, len, reason);
-	else if (verdict == RT_VERDICT_STREAM && request->asked.ticket != RT_RECHECK_NAMES &&
+	else if (verdict == RT_VERDICT_STREAM && request->asked.ticket == RT_RECHECK_ALL &&
 			 rt_subscription_find(connection, name, len) != NULL)
 	{
 		rt_connection_close(connection, RT_CLOSE_EXPIRED, "What you may see has changed");
@@ -175,5 +211,5 @@ rt_recheck_if_another(RtConnection *connection, int session, uint64 orders)
 	if (!rt_sessions_are_alike(session, connection->session))
 		scope = RT_RECHECK_ALL;
 	if (scope < RT_RECHECK_SCOPES)
-		rt_recheck_scope(connection, scope);
+		rt_recheck_what(connection, (RtRecheck) {scope, 0});
 }

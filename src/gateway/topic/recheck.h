@@ -7,13 +7,13 @@
 #define RT_GATEWAY_TOPIC_RECHECK_H
 
 #include "src/gateway/door/connection.h"
-#include "src/ipc/request.h"
+#include "src/ipc/client.h"
 
 /* All of a connection's; it gets events as before until it is known. */
 extern void rt_recheck_connection(RtConnection *connection);
 
-/* The same of what is in a scope. */
-extern void rt_recheck_scope(RtConnection *connection, RtRecheckScope scope);
+/* The same of some of it; streams that it is about end. */
+extern void rt_recheck_what(RtConnection *connection, RtRecheck what);
 
 /* The same, but only of topics with a hash. */
 extern void rt_recheck_topic(RtConnection *connection, uint32 topic_hash);

@@ -353,7 +353,11 @@ rt_stream_grant_last(RtConnection *connection, const RtStreamAnswer *answer,
 		return false;
 	}
 	if (subscription != NULL && connection->state == RT_CONNECTION_OPEN)
+	{
+		rt_subscription_follow(subscription, answer->path,
+							   (answer->flags & RT_TOPIC_JUDGED) != 0);
 		go_on(subscription, answer, asker);
+	}
 	return true;
 }
 

@@ -127,7 +127,10 @@ subscribe_topic(RtConnection *connection, const char *text, RtSpan value, RtText
 		return;
 	if (subscription->state == RT_SUBSCRIPTION_PENDING &&
 		subscription->topic->open_generation == rt_catalog_generation())
+	{
+		rt_subscription_note_named(subscription);
 		rt_subscription_activate(subscription);
+	}
 
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE)
 		send_ack(connection, topic_json, ref);
@@ -248,6 +251,7 @@ grant(RtSubscription *subscription, RtRequest *request, RtVerdict verdict)
 {
 	if (verdict == RT_VERDICT_OPEN)
 		subscription->topic->open_generation = request->asked.catalog_generation;
+	rt_subscription_note_named(subscription);
 	if (subscription->state == RT_SUBSCRIPTION_ACTIVE ||
 		subscription->verdict_ticket != request->asked.ticket)
 		return;

@@ -180,6 +180,41 @@ rt_subscriptions_drop_some(RtConnection *connection, int *quota)
 	return true;
 }
 
+/* ---- streams ---- */
+
+void
+rt_subscription_follow(RtSubscription *subscription, RtText path, bool judged)
+{
+	RtFollowedPath *followed = &subscription->followed;
+	uint32 hash = rt_recheck_path_hash(path.ptr, path.len);
+
+	followed->several |= followed->hash != 0 && followed->hash != hash;
+	followed->judged |= judged;
+	followed->hash = hash;
+}
+
+void
+rt_subscription_note_named(RtSubscription *subscription)
+{
+	subscription->followed.named = true;
+}
+
+/* What it is told last is the marker; so its events are lost until then. */
+void
+rt_subscription_end_stream(RtSubscription *subscription)
+{
+	bool named = subscription->followed.named;
+
+	rt_presence_follow_no_more(subscription);
+	rt_group_exit(subscription);
+	rt_conflate_forget(subscription);
+	rt_cursor_leave(subscription);
+	rt_cursor_unfollow(subscription);
+	subscription->repair_ticket = 0;
+	subscription->followed = (RtFollowedPath){.ended = true, .named = named};
+	rt_subscription_lose_for_good(subscription);
+}
+
 /* ---- losses ---- */
 
 /* Puts a subscription into a list of losses, if it belongs into one. */
@@ -367,8 +402,9 @@ send_marker(RtSubscription *subscription)
 	static const char data[] = "{\"reqId\":0,\"truncated\":true}";
 	RtTopic *topic = subscription->topic;
 	size_t cap = topic->name_len + RT_FRAME_OVERHEAD;
+	bool ended = subscription->followed.ended;
 
-	if (rt_presence_is_plugin_topic(topic->name, topic->name_len))
+	if (!ended && rt_presence_is_plugin_topic(topic->name, topic->name_len))
 	{
 		rt_presence_send_anew(subscription);
 		return;
@@ -387,6 +423,10 @@ send_marker(RtSubscription *subscription)
 						 RT_TEXT("truncated"),
 						 ((RtText){data, sizeof(data) - 1}), -1));
 	rt_count(markers);
+	if (ended && !subscription->followed.named)
+		rt_subscription_drop(subscription);
+	else
+		subscription->followed.ended = false;
 }
 
 /*

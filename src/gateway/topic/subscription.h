@@ -19,6 +19,16 @@ typedef enum RtSubscriptionState
 	RT_SUBSCRIPTION_ACTIVE
 } RtSubscriptionState;
 
+/* The stream because of which a connection has a topic. */
+typedef struct RtFollowedPath
+{
+	uint32 hash;  /* rt_recheck_path_hash(); 0 = none */
+	bool several; /* the last of several */
+	bool judged;  /* functions have decided that it may */
+	bool ended;   /* it is to ask anew, and has not been told yet */
+	bool named;   /* it may have the topic by its name as well */
+} RtFollowedPath;
+
 typedef struct RtSubscription
 {
 	RtConnection *connection;
@@ -44,6 +54,7 @@ typedef struct RtSubscription
 	uint8 presence;       /* it makes its connection present, see presence.h */
 	struct RtPresenceState *presence_state; /* it is to be told who is, see
 											 * presence_plugin.h; NULL = is not */
+	RtFollowedPath followed;
 	struct RtGroup *group; /* with whom it loads anew; NULL = never */
 	dlist_node group_node;
 	dlist_node query_node;     /* of its connection's live queries */
@@ -102,6 +113,19 @@ extern void rt_subscription_restart(RtSubscription *subscription,
  */
 extern bool rt_subscription_expects(RtSubscription *subscription, int64 seq);
 extern void rt_subscription_note_sent(RtSubscription *subscription, int64 seq);
+
+/* A stream brings it; judged: functions have decided so. */
+extern void rt_subscription_follow(RtSubscription *subscription, RtText path,
+								   bool judged);
+
+/* It may have the topic by its name. */
+extern void rt_subscription_note_named(RtSubscription *subscription);
+
+/*
+ * It gets nothing more by a stream, until it has asked for this anew, which it is
+ * told to do; unless it has the topic by its name as well it ends then.
+ */
+extern void rt_subscription_end_stream(RtSubscription *subscription);
 
 /* ---- losses ---- */
 
