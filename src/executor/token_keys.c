@@ -57,6 +57,7 @@ static RtKeyRing ring;
 static const char **issuers = NULL;
 static const char **audiences = NULL;
 static bool configured = false;
+static bool secret_is_unusable = false;
 static int64 looked_ms = 0;
 
 /* ---- files ---- */
@@ -166,8 +167,9 @@ fill_ring(void)
 	size_t		secret_len = strlen(realtime_jwt_secret);
 
 	rt_key_ring_clear(&ring);
-	if (secret_len > 0 &&
-		rt_key_ring_add_secret(&ring, realtime_jwt_secret, secret_len, &reason) < 0)
+	secret_is_unusable = secret_len > 0 &&
+		rt_key_ring_add_secret(&ring, realtime_jwt_secret, secret_len, &reason) < 0;
+	if (secret_is_unusable)
 		ereport(LOG,
 				(errcode(ERRCODE_CONFIG_FILE_ERROR),
 				 errmsg("\"%s\" cannot be used", "realtime.jwt_secret"),
@@ -258,6 +260,17 @@ rt_token_keys_look(void)
 	if (changed)
 		fill_ring();
 	return ring.count > 0;
+}
+
+bool
+rt_token_keys_are_missing(void)
+{
+	for (size_t i = 0; i < lengthof(files); i++)
+	{
+		if ((*files[i].name)[0] != '\0' && files[i].text == NULL)
+			return true;
+	}
+	return secret_is_unusable;
 }
 
 static int64

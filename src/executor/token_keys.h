@@ -19,6 +19,9 @@ extern void rt_token_keys_settings_changed(void);
  */
 extern bool rt_token_keys_look(void);
 
+/* Whether a source is named that has given no keys yet, which may have signed. */
+extern bool rt_token_keys_are_missing(void);
+
 /* Fills token if it is good; then release it. */
 extern RtTokenVerdict rt_token_verify(const char *text, size_t len, RtToken *token);
 

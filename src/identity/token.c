@@ -30,6 +30,7 @@ typedef struct Signed
 	json_t	   *header;
 	const char *kid;			/* in header; NULL = it does not say */
 	unsigned	algorithm;
+	bool		starved;		/* something was not read for want of memory */
 } Signed;
 
 const char *
@@ -94,15 +95,27 @@ signature_of(const Signed *token)
 	return claims_of(token) + token->claims_len + 1;
 }
 
+/* What a library says of its failure. */
+static void
+note_error(Signed *token, const cjose_err *error)
+{
+	token->starved |= error->code == CJOSE_ERR_NO_MEMORY;
+}
+
 /* Free what it returns; NULL if the piece is empty or no base64url. */
 static uint8_t *
-decode(const char *piece, size_t piece_len, size_t *len)
+decode(Signed *token, const char *piece, size_t piece_len, size_t *len)
 {
 	uint8_t    *bytes = NULL;
-	cjose_err	error;
+	cjose_err	error = {.code = CJOSE_ERR_NONE};
 
-	if (piece_len == 0 || !cjose_base64url_decode(piece, piece_len, &bytes, len, &error))
+	if (piece_len == 0)
 		return NULL;
+	if (!cjose_base64url_decode(piece, piece_len, &bytes, len, &error))
+	{
+		note_error(token, &error);
+		return NULL;
+	}
 	return bytes;
 }
 
@@ -115,14 +128,17 @@ find_pieces(Signed *token, size_t len)
 }
 
 static json_t *
-decode_json(const char *piece, size_t piece_len, size_t flags)
+decode_json(Signed *token, const char *piece, size_t piece_len, size_t flags)
 {
 	size_t		len = 0;
-	uint8_t    *bytes = decode(piece, piece_len, &len);
+	uint8_t    *bytes = decode(token, piece, piece_len, &len);
 	json_t	   *json = NULL;
+	json_error_t error;
 
 	if (bytes != NULL)
-		json = json_loadb((char *) bytes, len, JSON_REJECT_DUPLICATES | flags, NULL);
+		json = json_loadb((char *) bytes, len, JSON_REJECT_DUPLICATES | flags, &error);
+	if (bytes != NULL && json == NULL)
+		token->starved |= json_error_code(&error) == json_error_out_of_memory;
 	free(bytes);
 	return json;
 }
@@ -133,7 +149,7 @@ read_header(Signed *token)
 	const char *algorithm;
 	const json_t *kid;
 
-	token->header = decode_json(token->text, token->header_len, 0);
+	token->header = decode_json(token, token->text, token->header_len, 0);
 	kid = json_object_get(token->header, "kid");
 	algorithm = json_string_value(json_object_get(token->header, "alg"));
 	if (algorithm == NULL || json_object_get(token->header, "crit") != NULL ||
@@ -172,10 +188,10 @@ signature_size(unsigned algorithm)
 }
 
 static bool
-verify_jws(const Signed *token, const cjose_jwk_t *jwk)
+verify_jws(Signed *token, const cjose_jwk_t *jwk)
 {
 	size_t		size = signature_size(token->algorithm);
-	cjose_err	error;
+	cjose_err	error = {.code = CJOSE_ERR_NONE};
 	cjose_jws_t *jws;
 	bool		good;
 
@@ -183,19 +199,22 @@ verify_jws(const Signed *token, const cjose_jwk_t *jwk)
 		return false;
 	jws = cjose_jws_import(token->text, strlen(token->text), &error);
 	good = jws != NULL && cjose_jws_verify(jws, jwk, &error);
+	if (!good)
+		note_error(token, &error);
 	cjose_jws_release(jws);
 	return good;
 }
 
 /* cjose does not know EdDSA (RFC 8037, 3.1). */
 static bool
-verify_eddsa(const Signed *token, EVP_PKEY *pkey)
+verify_eddsa(Signed *token, EVP_PKEY *pkey)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	size_t		len = 0;
-	uint8_t    *signature = decode(signature_of(token), token->signature_len, &len);
+	uint8_t    *signature = decode(token, signature_of(token), token->signature_len, &len);
 	bool		good;
 
+	token->starved |= context == NULL;
 	good = context != NULL && signature != NULL &&
 		EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1 &&
 		EVP_DigestVerify(context, signature, len, (const unsigned char *) token->text,
@@ -215,7 +234,7 @@ can_have_signed(const RtKey *key, const Signed *token)
 }
 
 static RtTokenVerdict
-verify(const RtKeyRing *ring, const Signed *token)
+verify(const RtKeyRing *ring, Signed *token)
 {
 	RtTokenVerdict verdict = RT_TOKEN_UNKNOWN_KEY;
 
@@ -315,17 +334,17 @@ check_claims(const json_t *claims, const RtTokenRules *rules, int64_t *expires)
 /* ---- a token ---- */
 
 static RtTokenVerdict
-read_claims(const Signed *from, const RtTokenRules *rules, RtToken *token)
+read_claims(Signed *from, const RtTokenRules *rules, RtToken *token)
 {
 	/* numbers may have any length; those of the claims that matter have not */
-	json_t	   *claims = decode_json(claims_of(from), from->claims_len,
+	json_t	   *claims = decode_json(from, claims_of(from), from->claims_len,
 									 JSON_DECODE_INT_AS_REAL);
 	RtTokenVerdict verdict = check_claims(claims, rules, &token->expires);
 
 	json_decref(claims);
 	if (verdict != RT_TOKEN_GOOD)
 		return verdict;
-	token->claims = (char *) decode(claims_of(from), from->claims_len,
+	token->claims = (char *) decode(from, claims_of(from), from->claims_len,
 									&token->claims_len);
 	return token->claims != NULL ? RT_TOKEN_GOOD : RT_TOKEN_NO_MEMORY;
 }
@@ -358,6 +377,8 @@ rt_token_check(const RtKeyRing *ring, const char *text, size_t len,
 	copy[len] = '\0';
 	find_pieces(&from, len);
 	verdict = check(ring, &from, rules, token);
+	if (verdict != RT_TOKEN_GOOD && from.starved)
+		verdict = RT_TOKEN_NO_MEMORY;
 	json_decref(from.header);
 	ERR_clear_error();			/* others of this process look at its queue */
 	return verdict;

@@ -227,6 +227,16 @@ my ($rsa, $rsa_private) = key_pair($folder, 'rsa');
 append_to_file("$folder/keys.json", '{"keys":[' . okp_jwk($public, 'one') . ']}');
 chmod 0755, $folder;
 chmod 0644, "$folder/keys.json", $rsa;
+# What cannot be read may have the key: nobody is refused for good because of that
+$node->append_conf('postgresql.conf', "realtime.jwt_key_file = '$folder/not-there-yet.pem'\n");
+$node->reload;
+my $signed = jwt({ %good, sub => 'ann' }, alg => 'RS256', key => $rsa_private);
+ok(poll_until(sub { ws_close_code(connect_with('header', $signed)) == 1013 }), 'a key file that is not there is to be tried again');
+is(ws_close_code(connect_with('header', $bad{'another secret'})), 1013, 'whatever has signed');
+is((http_request($node, 'POST /__ws/auth', 'Content-Length' => 0, Authorization => "Bearer $signed"))[0], 503, 'over HTTP, too');
+is(ws_close_code(connect_with('header', $bad{$_})), 4401, "not: $_") for 'no token at all', 'expired', 'another issuer';
+is(me(connect_with('header', token(sub => 'ann')))->{user}, 'ann', 'and the secret vouches');
+
 $node->append_conf('postgresql.conf', "realtime.jwks_file = '$folder/keys.json'
 realtime.jwt_key_file = '$rsa'\n");
 $node->reload;

@@ -51,6 +51,12 @@ BEGIN
 		WHEN 'cookies' THEN PERFORM realtime.set_cookie('a', 'ü; 1', '1 hour'), realtime.set_cookie('gone', NULL),
 				realtime.set_cookie('plain', 'v', NULL, NULL, 'example.org', false, false, 'Strict');
 			RETURN '{"id": "c"}';
+		WHEN 'renew' THEN
+			IF request -> 'claims' = 'null' AND request ->> 'token_error' = 'expired' AND request ->> 'token' <> '' THEN
+				PERFORM realtime.set_cookie('access_token', request #>> '{query,with}');
+				RETURN '{"id": "dora"}';
+			END IF;
+			RETURN jsonb_build_object('id', 'not renewed', 'error', request -> 'token_error');
 		WHEN 'many cookies' THEN PERFORM realtime.set_cookie('c' || i, repeat('x', 100)) FROM generate_series(1, 100) i;
 			RETURN '{"id": "c"}';
 		WHEN 'reset' THEN
@@ -99,8 +105,8 @@ is_deeply($request->{query}, { mode => 'echo', a => '1', b => "\x{fc} x" }, 'the
 is_deeply($request->{cookies}, { x => "\x{fc}", y => 'q', bad => '%FF', empty => '' }, 'the cookies');
 is($request->{headers}{'x-latin'}, "caf\x{e9}", 'headers that are not UTF-8');
 is($request->{headers}{upgrade}, 'websocket', 'and all others');
-is_deeply([ @$request{qw(path method remote_address request_id token claims body)} ],
-	[ '/ws', 'GET', '127.0.0.1', $request->{request_id}, undef, undef, undef ], 'and all else');
+is_deeply([ @$request{qw(path method remote_address request_id token token_error claims body)} ],
+	[ '/ws', 'GET', '127.0.0.1', $request->{request_id}, undef, undef, undef, undef ], 'and all else');
 like($request->{request_id}, qr/^[0-9a-f-]{36}$/, 'a request is called by us, whatever a client says');
 $me = me(ws_connect($node, path => '/ws?mode=echo', headers => { 'X-Two' => 'b', 'x-two' => 'c' }));
 is($me->{data}{request}{headers}{'x-two'}, 'b, c', 'headers of one name as one');
@@ -229,6 +235,16 @@ $me = me(ws_connect($node, headers => { Authorization => "Bearer $token" }));
 is_deeply($me->{data}, { sub => 'dora', color => 'blue', by => 'hook' }, 'and the hook has the last word');
 is(ws_close_code(ws_connect($node, headers => { Authorization => 'Bearer abc' })), 4401, 'the hook does not see a bad one');
 is((ask('POST /__ws/auth', Authorization => 'Bearer abc'))[0], 401, 'over HTTP neither');
+
+# One that is over: who asks first may be given another one
+my $over = jwt({ sub => 'dora', exp => time - 3600 }, secret => $secret);
+($status, $headers) = ask("POST /__ws/auth?mode=renew&with=$token", Cookie => "access_token=$over", %page);
+is($status, 204, 'the hook may renew an expired token');
+like($headers->{'set-cookie'}, qr/^access_token=\Q$token\E;/, 'in a cookie');
+is((ask('POST /__ws/auth?mode=null', Cookie => "access_token=$over"))[0], 401, 'or not');
+is(ws_close_code(ws_connect($node, path => "/ws?mode=renew&with=$token", headers => { Cookie => "access_token=$over" })), 4401, 'a WebSocket it opens for nobody');
+is((ask("POST /__ws/auth?mode=renew&with=$token", Cookie => 'access_token=' . jwt({ sub => 'dora', exp => time - 3600 }, secret => 'another')))[0], 401, 'nor does the hook see one that nobody vouches for');
+is(me(ws_connect($node, path => '/ws?mode=renew', headers => { Authorization => "Bearer $token" }))->{data}{error}, undef, 'a good one has no error');
 
 # One that is gone lets nobody in, one that is removed everybody
 $node->safe_psql('postgres', q{UPDATE realtime.hook_declaration SET function = 'app.nothing(jsonb)'});

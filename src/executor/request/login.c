@@ -43,6 +43,7 @@ typedef struct Login
 	int			token_len;		/* 0 = none, -1 = not readable */
 	Jsonb	   *user_data;		/* NULL = nobody is known */
 	int64		expires;
+	bool		token_expired;	/* the hook may know better */
 	RtFunction *hook;			/* NULL = nobody else is asked */
 } Login;
 
@@ -118,29 +119,58 @@ take_claims(Login *login, RtToken *token)
 	rt_token_release(token);
 }
 
+/*
+ * Who only asks, over HTTP, may be given another one for a token that is over: the
+ * hook is told of it, but not what it said.
+ */
+static bool
+may_be_renewed(const Login *login)
+{
+	const RtRequest *request = login->work.request;
+
+	return login->hook != NULL && request->asked.subject != 0 &&
+		request->asked.id.len == 0 && login->head.method == RT_HTTP_POST;
+}
+
+/* Whether it may be good, and nobody can say so here and now. */
+static bool
+is_our_fault(RtTokenVerdict verdict)
+{
+	if (verdict == RT_TOKEN_NO_MEMORY)
+		return true;
+	return (verdict == RT_TOKEN_UNKNOWN_KEY || verdict == RT_TOKEN_FORGED) &&
+		rt_token_keys_are_missing();
+}
+
+static void
+take_verdict(Login *login, RtTokenVerdict verdict, RtToken *token)
+{
+	if (verdict == RT_TOKEN_GOOD)
+	{
+		take_claims(login, token);
+		return;
+	}
+	note_refusal(verdict);
+	if (verdict == RT_TOKEN_EXPIRED && may_be_renewed(login))
+		login->token_expired = true;
+	else if (is_our_fault(verdict))
+		refuse(login, RT_CLOSE_TRY_AGAIN, RT_CODE_OVERLOADED, "The token cannot be checked at the moment");
+	else
+		refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, rt_token_verdict_text(verdict));
+}
+
 /* Without keys it is for the hook to look at. */
 static void
 check_token(Login *login)
 {
 	RtToken		token;
-	RtTokenVerdict verdict;
 
 	if (login->token_len == 0)
 		return;
-	if (!rt_token_keys_look())
-	{
-		if (login->hook == NULL || login->token_len < 0)
-			refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "No key for tokens is known");
-		return;
-	}
-	verdict = rt_token_verify(login->token, Max(0, login->token_len), &token);
-	if (verdict == RT_TOKEN_GOOD)
-	{
-		take_claims(login, &token);
-		return;
-	}
-	note_refusal(verdict);
-	refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, rt_token_verdict_text(verdict));
+	if (rt_token_keys_look() || rt_token_keys_are_missing())
+		take_verdict(login, rt_token_verify(login->token, Max(0, login->token_len), &token), &token);
+	else if (login->hook == NULL || login->token_len < 0)
+		refuse(login, RT_CLOSE_UNAUTHENTICATED, RT_CODE_UNAUTHENTICATED, "No key for tokens is known");
 }
 
 /* ---- who that is ---- */
@@ -238,6 +268,7 @@ describe(const Login *login)
 		.body = {text + request->asked.version.off, request->asked.version.len},
 		.request_id = rt_caller_request_id(),
 		.token = {login->token, login->token_len},
+		.token_error = login->token_expired ? RT_TEXT("expired") : RT_TEXT_NONE,
 		.claims = login->user_data
 	};
 
@@ -328,6 +359,7 @@ prepare_login(RtWork *work)
 	memset(&login->answer, 0, sizeof(login->answer));
 	login->user_data = NULL;
 	login->expires = 0;
+	login->token_expired = false;
 	rt_set_cookies_begin(false);
 	if (!rt_work_refresh_declarations(work))
 		return false;

@@ -310,5 +310,6 @@ rt_login_request_write(const RtLoginRequest *request)
 	push_member(&state, "request_id", RT_TEXT(request->request_id));
 	push_member(&state, "token", request->token.len > 0 ? request->token : RT_TEXT_NONE);
 	push_claims(&state, request->claims);
+	push_member(&state, "token_error", request->token_error);
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }

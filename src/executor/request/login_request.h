@@ -18,6 +18,7 @@ typedef struct RtLoginRequest
 	const char *request_id;
 	RtText		body;			/* of POST */
 	RtText		token;			/* len 0 = none */
+	RtText		token_error;	/* why it is not good; NULL = it is, or nobody knows */
 	Jsonb	   *claims;			/* NULL = nothing vouches for any */
 } RtLoginRequest;
 
