@@ -6,37 +6,51 @@
 
 #include "src/protocol/forwarded.h"
 
-/* What is known of the list so far, from its begin on. */
-typedef struct Walk
+/* A quote that a backslash makes one of the text. */
+static bool
+is_escaped(const char *begin, const char *quote)
 {
-	bool		(*is_trusted) (const unsigned char *address);
-	bool		found;			/* an address is */
-	bool		is_client;		/* it is not that of a trusted proxy */
-	unsigned char address[RT_HOST_ADDRESS_SIZE];
-} Walk;
+	const char *p = quote;
+
+	while (p > begin && p[-1] == '\\')
+		p--;
+	return (quote - p) % 2 == 1;
+}
+
+/* Where the last element of a list begins. */
+static size_t
+last_element(RtText list, bool has_quotes)
+{
+	bool		quoted = false;
+	size_t		i = list.len;
+
+	for (; i > 0 && (quoted || list.ptr[i - 1] != ','); i--)
+	{
+		const char *p = &list.ptr[i - 1];
+
+		if (has_quotes && *p == '"' && !is_escaped(list.ptr, p))
+			quoted = !quoted;
+	}
+	return i;
+}
 
 /*
- * The walk goes forward and the trust backward: of addresses that are not
- * trusted the last one counts, of those that are the first, and what is no
- * address ends all that is before it.
+ * From the end, as trust goes: what a proxy has added is well formed, whatever
+ * stands before it, and a quote there that nobody ends is none.
  */
-static void
-take_entry(Walk *walk, RtText entry)
+static bool
+take_last(RtText *list, bool has_quotes, RtText *element)
 {
-	unsigned char address[RT_HOST_ADDRESS_SIZE];
-	bool		is_client;
-
-	if (!rt_host_read_peer(entry.ptr, entry.len, address))
+	while (list->len > 0)
 	{
-		walk->found = walk->is_client = false;
-		return;
+		size_t		begin = last_element(*list, has_quotes);
+
+		*element = rt_http_trim((RtText) {list->ptr + begin, list->len - begin});
+		list->len = begin > 0 ? begin - 1 : 0;
+		if (element->len > 0)
+			return true;
 	}
-	is_client = !walk->is_trusted(address);
-	if (!is_client && walk->found)
-		return;
-	walk->found = true;
-	walk->is_client = is_client;
-	memcpy(walk->address, address, sizeof(address));
+	return false;
 }
 
 /*
@@ -87,25 +101,41 @@ find_for(RtText element)
 	return RT_TEXT_NONE;
 }
 
+/* Of one header; returns whether those before it count as well. */
+static bool
+walk_back(RtText list, bool standard, bool (*is_trusted) (const unsigned char *address),
+		  unsigned char address[RT_HOST_ADDRESS_SIZE])
+{
+	unsigned char read[RT_HOST_ADDRESS_SIZE];
+	RtText		element;
+
+	while (take_last(&list, standard, &element))
+	{
+		if (standard)
+			element = find_for(element);
+		if (!rt_host_read_peer(element.ptr, element.len, read))
+			return false;
+		memcpy(address, read, sizeof(read));
+		if (!is_trusted(read))
+			return false;
+	}
+	return true;
+}
+
+/* The last one counts that is not trusted; if all are, the first. */
 void
 rt_forwarded_client(const RtHttpHead *head, RtForwardedHeader header,
 					bool (*is_trusted) (const unsigned char *address),
 					unsigned char address[RT_HOST_ADDRESS_SIZE])
 {
 	bool		standard = header == RT_FORWARDED_STANDARD;
-	Walk		walk = {.is_trusted = is_trusted};
 
-	for (int i = 0; i < head->field_count; i++)
+	for (int i = head->field_count - 1; i >= 0; i--)
 	{
-		RtText		list = rt_http_text(head, head->fields[i].value);
-		RtText		element;
-
-		if (!rt_http_is(rt_http_text(head, head->fields[i].name),
-						standard ? "forwarded" : "x-forwarded-for"))
-			continue;
-		while (rt_http_list_next(&list, &element))
-			take_entry(&walk, standard ? find_for(element) : element);
+		if (rt_http_is(rt_http_text(head, head->fields[i].name),
+					   standard ? "forwarded" : "x-forwarded-for") &&
+			!walk_back(rt_http_text(head, head->fields[i].value), standard,
+					   is_trusted, address))
+			return;
 	}
-	if (walk.found)
-		memcpy(address, walk.address, sizeof(walk.address));
 }

@@ -64,6 +64,10 @@ the_last_untrusted_counts(void)
 		{"X-Forwarded-For: 6.6.6.6, example.com\r\n", PEER},
 		{"X-Forwarded-For: \"1.2.3.4\"\r\n", PEER},
 		{"X-Forwarded-For:\r\n", PEER},
+		{"X-Forwarded-For: \", 1.2.3.4\r\n", "1.2.3.4"},
+		{"X-Forwarded-For: \"6.6.6.6, 1.2.3.4, 10.0.0.1\r\n", "1.2.3.4"},
+		{"X-Forwarded-For: \"\r\nX-Forwarded-For: 1.2.3.4\r\n", "1.2.3.4"},
+		{"X-Forwarded-For: \"a, 6.6.6.6\", 1.2.3.4\r\n", "1.2.3.4"},
 		{"Forwarded: for=1.2.3.4\r\n", PEER},
 	};
 
@@ -91,6 +95,11 @@ the_standard_one_is_read(void)
 		{"Forwarded: for=6.6.6.6, for\r\n", PEER},
 		{"Forwarded: for=6.6.6.6, for=\"1.2.3.4\r\n", PEER},
 		{"Forwarded: for=\"\"\r\n", PEER},
+		{"Forwarded: \", for=1.2.3.4\r\n", "1.2.3.4"},
+		{"Forwarded: for=\"6.6.6.6, for=1.2.3.4;proto=https, for=10.0.0.1\r\n", "1.2.3.4"},
+		{"Forwarded: for=\"6.6.6.6, for=\"[2001:db8::1]:9\", for=\"10.0.0.1\"\r\n", "2001:db8::1"},
+		{"Forwarded: for=6.6.6.6;host=\"\\\", for=1.2.3.4\r\n", "1.2.3.4"},
+		{"Forwarded: for=1.2.3.4;host=\"a\\\",b\"\r\n", "1.2.3.4"},
 		{"Forwarded: for=\r\n", PEER},
 		{"X-Forwarded-For: 6.6.6.6\r\n", PEER},
 	};
