@@ -13,7 +13,6 @@
 
 #include "src/catalog/interval.h"
 #include "src/executor/identity.h"
-#include "src/ipc/client.h"
 #include "src/ipc/limiter.h"
 
 #define COLUMNS 3
@@ -81,11 +80,12 @@ milliseconds(FunctionCallInfo fcinfo, int number, const char *name, int64 least)
 	return ms;
 }
 
-/* Who calls: a user, else an address. */
+/* Who calls: a user, else an address, else a connection that has been. */
 static char *
 key_of_caller(void)
 {
 	const RtCaller *caller = rt_caller();
+	const RtQuestion *asked;
 
 	if (caller == NULL)
 		ereport(ERROR,
@@ -94,7 +94,10 @@ key_of_caller(void)
 				 errhint("Outside of a call, name a key.")));
 	if (!caller->anonymous)
 		return pnstrdup(caller->session->user_id, caller->session->user_id_len);
-	return psprintf("address:" UINT64_FORMAT, rt_client_address(caller->request));
+	asked = &caller->request->asked;
+	if (asked->address == 0 && asked->connection_id[0] != '\0')
+		return psprintf("connection:%s", asked->connection_id);
+	return psprintf("address:" UINT64_FORMAT, asked->address);
 }
 
 static RtLimiterKey

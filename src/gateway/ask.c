@@ -14,6 +14,7 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/departure.h"
+#include "src/gateway/door/address.h"
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/spin.h"
@@ -66,6 +67,7 @@ rt_question_init(RtQuestion *question, const RtConnection *connection,
 	question->session = connection->session;
 	question->orders = rt_orders_number();
 	question->since = RT_SINCE_NONE;
+	question->address = rt_address_hash(connection->address);
 	memcpy(question->connection_id, connection->id, sizeof(connection->id));
 }
 

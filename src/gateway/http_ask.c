@@ -368,7 +368,7 @@ fill_question(HttpAsk *ask, const RtHttp *http, RtQuestion *question,
 static bool
 ask_now(HttpAsk *ask, const RtHttp *http)
 {
-	RtQuestion	question = {.since = RT_SINCE_NONE,.subject = ask->serial};
+	RtQuestion	question = {.since = RT_SINCE_NONE,.subject = ask->serial,.address = ask->visitor->address};
 	RtQuestionTexts texts = {.path = RT_TEXT_NONE};
 
 	fill_question(ask, http, &question, &texts);

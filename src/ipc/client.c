@@ -279,15 +279,6 @@ rt_client_is_gone(const RtRequest *request)
 		asked->connection_serial;
 }
 
-uint64
-rt_client_address(const RtRequest *request)
-{
-	if (request->owner == RT_OWNER_SCHEDULER || request->asked.connection_serial == 0 ||
-		rt_client_is_gone(request))
-		return 0;
-	return pg_atomic_read_u64(&addresses[at(request->owner, request->asked.connection)]);
-}
-
 /* ---- counting ---- */
 
 static int

@@ -131,9 +131,6 @@ extern bool rt_orders_concern(uint64 number, const RtSession *session, RtWish *w
 
 /* ---- of everybody ---- */
 
-/* What is counted as the address of who has sent a request; 0 = not known. */
-extern uint64 rt_client_address(const RtRequest *request);
-
 /* How many connections there are of an address, or a user. */
 extern int	rt_clients_of_address(uint64 address_hash);
 extern int	rt_clients_of_user(const char *user_id, uint16 len);

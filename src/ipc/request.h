@@ -131,6 +131,8 @@ typedef struct RtQuestion
 	uint32		catalog_generation; /* when it was asked */
 	uint32		time_key;		/* of the time that it is expected to take */
 	int			session;		/* index of a session object, referenced */
+	uint64		address;		/* hash of what is counted as one address of who
+								 * asks, the connection may be gone; 0 = nobody's */
 	char		connection_id[RT_CONNECTION_ID_SIZE];	/* uuid text; "" = of the
 														 * scheduler */
 	RtRequestSpan path;			/* CALL: decoded */

@@ -7,13 +7,21 @@ use Test::More;
 
 use RealtimeTest;
 
-my $node = new_node('realtime.executors' => 2, 'realtime.rate_identities' => 5);
+my $node = new_node('realtime.executors' => 2, 'realtime.rate_identities' => 5, 'realtime.trusted_proxies' => '127.0.0.1');
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
 CREATE FUNCTION app.who(request jsonb) RETURNS jsonb LANGUAGE sql AS $$ SELECT coalesce(request -> 'query', '{}') $$;
 CREATE FUNCTION app.try(cost integer) RETURNS jsonb LANGUAGE sql AS $$ SELECT to_jsonb(c) FROM realtime.consume('calls', 3, '1 h', cost => cost) c $$;
 CREATE FUNCTION app.fail() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM realtime.consume('calls', 3, '1 h'); PERFORM realtime.raise('NO'); END $$;
+CREATE TABLE app.done (allowed boolean);
+CREATE FUNCTION app.wait() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+	PERFORM pg_advisory_xact_lock_shared(1);
+	INSERT INTO app.done SELECT allowed FROM realtime.consume('calls', 3, '1 h'); END $$;
+CREATE FUNCTION app.lets_in(request jsonb) RETURNS boolean LANGUAGE sql AS $$ SELECT allowed FROM realtime.consume('doors', 1, '1 h') $$;
+CREATE FUNCTION app.rows() RETURNS SETOF integer STABLE LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION app.may() RETURNS boolean LANGUAGE sql AS $$ SELECT allowed FROM realtime.consume('pages', 1, '1 h') $$;
+SELECT realtime.rpc('app/wait', 'app.wait()'), realtime.stream('app/rows', 'rows', 'app.rows()', access => 'app.may()');
 SELECT realtime.hook('authenticate', 'app.who(jsonb)'), realtime.rpc('app/try', 'app.try(integer)'), realtime.rpc('app/fail', 'app.fail()') });
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub consume { my ($arguments) = @_; return sql("SELECT allowed, remaining FROM realtime.consume($arguments)"); }
@@ -36,6 +44,30 @@ is(try_call($anna), 'no 0', 'who is banned gets nothing');
 is(sql(q{SELECT realtime.limiter_unban('calls', 'anna')} ) . sql(q{SELECT realtime.limiter_unban('calls', 'anna')}), 'tf', 'until that ends');
 is(try_call($anna), 'yes 1', 'and has what it had');
 is(sql(q{SELECT realtime.limiter_clear('calls')}), 3, 'all can be forgotten');
+
+# Whoever has no socket, or none any more, counts by its address
+sub from { my ($address) = @_; return ('X-Forwarded-For' => $address); }
+my $lock = $node->background_psql('postgres');
+$lock->query_safe('SELECT pg_advisory_lock(1)');
+my $gone = ws_connect($node, headers => { from('10.1.1.1') });
+ws_send($gone, { rpc => 'app/wait', id => 'v', args => [] });
+ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) == 1 }), 'a client has called');
+close $gone->{socket};
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.connections WHERE remote_address = '10.1.1.1'}) == 0 }), 'and is gone');
+$lock->query_safe('SELECT pg_advisory_unlock(1)');
+$lock->quit;
+ok(poll_until(sub { sql('SELECT count(*) FROM app.done') == 1 }), 'when it consumes');
+is(try_call(ws_connect($node, headers => { from('10.1.1.1') })), 'yes 1', 'which counts for its address');
+is(try_call(ws_connect($node, headers => { from('10.2.2.2') })), 'yes 2', 'another address has all points');
+is(sql(q{SELECT realtime.limiter_clear('pages') + realtime.limiter_clear('doors')}), 0, 'nobody has used these');
+is((http_request($node, 'GET /__realtime/load/app/rows?args=[]', from($_)))[0], 200, "a page of $_") for '10.3.3.1', '10.3.3.2', '2001:db8::1', '2001:db8:0:1::1';
+is((http_request($node, 'GET /__realtime/load/app/rows?args=[]', from($_)))[0], 401, "another one of $_") for '10.3.3.1', '2001:db8:0:1::2';
+sql(q{SELECT realtime.limiter_clear('pages'), realtime.hook('upgrade', 'app.lets_in(jsonb)')});
+ok(poll_until(sub { !eval { ws_close(ws_connect($node, headers => { from('10.4.4.4') })); 1 } }), 'an address that is used up opens no WebSocket');
+ok(eval { ws_close(ws_connect($node, headers => { from('10.4.4.5') })); 1 }, 'another one does');
+sql(q{SELECT realtime.limiter_clear('doors'), realtime.limiter_clear('calls'), realtime.hook('upgrade', NULL)});
+ok(poll_until(sub { eval { as_user('anna'); as_user('anna'); 1 } }), 'the door is open');
+
 
 is(consume(q{'sql', 2, '1 h', 'a'}), 't|1', 'from SQL with a key');
 is(sql(q{BEGIN; SELECT FROM realtime.consume('sql', 2, '1 h', 'a'); ROLLBACK; SELECT allowed FROM realtime.consume('sql', 2, '1 h', 'a')}), 'f', 'a rollback gives nothing back');

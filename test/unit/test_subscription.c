@@ -403,6 +403,28 @@ one_that_is_suspended_is_not_lost(void)
 	end();
 }
 
+/* What it has by name goes on, the rest is told to ask anew. */
+static void
+a_stream_that_ends_is_told_and_goes(void)
+{
+	begin();
+	rt_subscription_follow(all[0], 7, true);
+	rt_subscription_begin_repair(all[0], 1);
+	rt_subscription_note_named(all[1]);
+	rt_subscription_follow(all[1], 7, true);
+	rt_subscription_follow(all[1], 8, false);
+	CHECK(all[1]->followed.several && all[1]->followed.judged);
+	rt_subscription_end_stream(all[0]);
+	rt_subscription_end_stream(all[1]);
+	CHECK(all[0]->lost && all[1]->lost && !rt_subscription_end_repair(all[0], 1));
+	CHECK(rt_subscription_to_repair(&connection) == NULL);
+	CHECK(!rt_subscriptions_send_markers(&connection) && markers == 2);
+	CHECK(connection.subscription_count == MANY - 1);
+	CHECK(!all[1]->lost && !all[1]->followed.ended && all[1]->followed.hash == 0);
+	all[0] = all[1];
+	end();
+}
+
 int
 main(void)
 {
@@ -412,5 +434,6 @@ main(void)
 	RUN(repairs_find_those_that_need_them);
 	RUN(loss_of_a_group_is_repaired_unless_given_up);
 	RUN(one_that_is_suspended_is_not_lost);
+	RUN(a_stream_that_ends_is_told_and_goes);
 	return unit_done();
 }

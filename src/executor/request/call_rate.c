@@ -10,7 +10,6 @@
 
 #include "src/executor/identity.h"
 #include "src/executor/request/call_rate.h"
-#include "src/ipc/client.h"
 #include "src/ipc/rate.h"
 
 #define SALT_USER 1
@@ -20,12 +19,11 @@ static uint64
 identity_of(const RtRequest *request)
 {
 	const RtCaller *caller = rt_caller();
-	uint64		address;
+	uint64		address = request->asked.address;
 
 	if (!caller->anonymous)
 		return rt_rate_digest(caller->session->user_id,
 							  caller->session->user_id_len, SALT_USER);
-	address = rt_client_address(request);
 	return rt_rate_digest(&address, sizeof(address), SALT_ADDRESS);
 }
 

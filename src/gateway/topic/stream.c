@@ -28,6 +28,7 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/tail.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/publish_ring.h"
 
@@ -354,7 +355,8 @@ rt_stream_grant_last(RtConnection *connection, const RtStreamAnswer *answer,
 	}
 	if (subscription != NULL && connection->state == RT_CONNECTION_OPEN)
 	{
-		rt_subscription_follow(subscription, answer->path,
+		rt_subscription_follow(subscription,
+							   rt_recheck_path_hash(answer->path.ptr, answer->path.len),
 							   (answer->flags & RT_TOPIC_JUDGED) != 0);
 		go_on(subscription, answer, asker);
 	}

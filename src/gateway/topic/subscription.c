@@ -183,10 +183,9 @@ rt_subscriptions_drop_some(RtConnection *connection, int *quota)
 /* ---- streams ---- */
 
 void
-rt_subscription_follow(RtSubscription *subscription, RtText path, bool judged)
+rt_subscription_follow(RtSubscription *subscription, uint32 hash, bool judged)
 {
 	RtFollowedPath *followed = &subscription->followed;
-	uint32 hash = rt_recheck_path_hash(path.ptr, path.len);
 
 	followed->several |= followed->hash != 0 && followed->hash != hash;
 	followed->judged |= judged;

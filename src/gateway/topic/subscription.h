@@ -114,8 +114,11 @@ extern void rt_subscription_restart(RtSubscription *subscription,
 extern bool rt_subscription_expects(RtSubscription *subscription, int64 seq);
 extern void rt_subscription_note_sent(RtSubscription *subscription, int64 seq);
 
-/* A stream brings it; judged: functions have decided so. */
-extern void rt_subscription_follow(RtSubscription *subscription, RtText path,
+/*
+ * A stream brings it, whose path has that rt_recheck_path_hash(); judged: functions
+ * have decided so.
+ */
+extern void rt_subscription_follow(RtSubscription *subscription, uint32 hash,
 								   bool judged);
 
 /* It may have the topic by its name. */
