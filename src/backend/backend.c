@@ -7,6 +7,7 @@
 #include "src/backend/after_commit.h"
 #include "src/backend/backend.h"
 #include "src/backend/command.h"
+#include "src/backend/declare/breaker_end.h"
 #include "src/backend/declare/class_change.h"
 #include "src/backend/declare/verdict_change.h"
 #include "src/backend/live/table.h"
@@ -35,6 +36,7 @@ rt_backend_install(void)
 	rt_handover_install();
 	rt_class_change_install();
 	rt_verdict_change_install();
+	rt_breaker_end_install();
 	rt_live_table_install();
 	rt_watch_install();
 	rt_order_install();

@@ -148,6 +148,30 @@ list_streams(bool queries)
 	return streams;
 }
 
+static bool
+is_name(const char *name, const char *other)
+{
+	return other != NULL && strcmp(name, other) == 0;
+}
+
+bool
+rt_declaration_has_breaker(const char *name)
+{
+	rt_names_iterator iterator;
+	RtNameEntry *entry;
+	bool		has = false;
+
+	if (current == NULL || rt_declaration_breaker(name) == NULL)
+		return false;
+	rt_names_start_iterate(current->rpcs, &iterator);
+	while (!has && (entry = rt_names_iterate(current->rpcs, &iterator)) != NULL)
+		has = is_name(name, ((const RtRpcDeclaration *) entry->value)->breaker);
+	rt_names_start_iterate(current->streams, &iterator);
+	while (!has && (entry = rt_names_iterate(current->streams, &iterator)) != NULL)
+		has = is_name(name, ((const RtStreamDeclaration *) entry->value)->breaker);
+	return has;
+}
+
 List *
 rt_declaration_streams(void)
 {

@@ -445,6 +445,9 @@ extern const RtAdmissionDeclaration *rt_declaration_admission(const char *name);
 /* A circuit breaker by its name, or NULL. */
 extern const RtBreakerDeclaration *rt_declaration_breaker(const char *name);
 
+/* Whether it is declared, and a path has it. */
+extern bool rt_declaration_has_breaker(const char *name);
+
 /* All functions that declarations name, in no order. */
 extern const RtFunctionReference *rt_declaration_references(int *count);
 

@@ -197,6 +197,27 @@ rt_breaker_give_back(const char *name, RtBreakerTurn turn)
 	SpinLockRelease(&table->lock);
 }
 
+void
+rt_breaker_forget(const char *name)
+{
+	uint32		hash = hash_of(name);
+	RtBreaker  *breaker;
+	bool		changed = false;
+
+	SpinLockAcquire(&table->lock);
+	breaker = find(name, hash);
+	if (breaker != NULL)
+	{
+		changed = breaker->state != RT_BREAKER_HEALTHY;
+		*breaker = table->breakers[--table->count];
+	}
+	if (changed)
+		pg_atomic_fetch_add_u32(&table->version, 1);
+	SpinLockRelease(&table->lock);
+	if (changed)
+		rt_worker_wake_all(RT_WORKER_GATEWAY);
+}
+
 bool
 rt_breaker_read(int i, RtBreaker *breaker)
 {

@@ -55,6 +55,9 @@ extern void rt_breaker_tell(const char *name, RtBreakerTurn turn, bool failed,
 /* Instead, if it was not tried after all. */
 extern void rt_breaker_give_back(const char *name, RtBreakerTurn turn);
 
+/* Nobody uses it any more. */
+extern void rt_breaker_forget(const char *name);
+
 /* A copy of number i; returns false if there are fewer. */
 extern bool rt_breaker_read(int i, RtBreaker *breaker);
 

@@ -78,7 +78,20 @@ is(outcome('ask/plain', ['x']), 'SERVICE_UNAVAILABLE', 'for as long as it takes'
 # Declared anew: with a shorter time it is tried
 $node->safe_psql('postgres', q{SELECT realtime.breaker('service', NULL)});
 ok(poll_until(sub { outcome('ask/plain', ['x']) eq 'x' }), 'a breaker that is gone refuses nothing');
+is(health($_), 'recovered', 'and the server is said to be well again') for ($ws, $other);
+unlike((http_request($node, 'GET /healthz'))[2], qr/degraded/, 'over HTTP as well');
 $node->safe_psql('postgres', q{SELECT realtime.rpc('ask/plain', 'app.ask(text)', breaker => 'short')});
+
+# One that no path has any more
+$node->safe_psql('postgres', q{SELECT realtime.breaker('lone', 1, '1 h'), realtime.rpc('ask/lone', 'app.ask(text)', breaker => 'lone')});
+up('false');
+ok(poll_until(sub { outcome('ask/lone', ['x']) eq 'SERVICE_UNAVAILABLE' && state('lone') eq 'broken' }), 'one that breaks');
+is(health($_), 'degraded', 'is told') for ($ws, $other);
+$node->safe_psql('postgres', q{BEGIN; SELECT realtime.drop('ask/lone'); ROLLBACK; SELECT realtime.rpc('ask/new', 'app.ask(text)')});
+is(state('lone'), 'broken', 'it stays so while a path has it');
+$node->safe_psql('postgres', q{SELECT realtime.drop('ask/lone')});
+is(health($_), 'recovered', 'without a path it is of no concern') for ($ws, $other);
+is(state('lone'), 'healthy', 'and begins anew');
 
 # Probes
 up('false');

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "src/backend/after_commit.h"
+#include "src/backend/declare/breaker_end.h"
 #include "src/backend/declare/class_change.h"
 #include "src/backend/declare/function_check.h"
 #include "src/backend/declare/parameter.h"
@@ -322,6 +323,7 @@ realtime_declaration_changed(PG_FUNCTION_ARGS)
 	if (trigger->tg_trigger->tgnargs > 0)
 		note_templates(trigger, trigger->tg_trigger->tgargs[0]);
 	rt_verdict_change_note(trigger);
+	rt_breaker_end_note();
 	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigger->tg_relation));
 	rt_after_commit_declarations_changed();
 	PG_RETURN_POINTER(NULL);
