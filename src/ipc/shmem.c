@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "src/ipc/address_rate.h"
 #include "src/ipc/assertion.h"
 #include "src/ipc/breaker.h"
 #include "src/ipc/busy_topic.h"
@@ -73,6 +74,7 @@ static const SharedArea areas[] = {
 	{rt_expected_times_size, rt_expected_times_init},
 	{rt_path_stats_size, rt_path_stats_init},
 	{rt_rates_size, rt_rates_init},
+	{rt_address_rates_size, rt_address_rates_init},
 	{rt_limits_size, rt_limits_init},
 	{rt_limiters_size, rt_limiters_init},
 	{rt_log_limits_size, rt_log_limits_init},

@@ -13,6 +13,7 @@
 
 #include "src/gateway/door/address.c"
 #include "src/gateway/door/upgrade_rate.c"
+#include "src/ipc/address_rate.c"
 #include "test/unit/unit.h"
 
 #define RATE 3
@@ -28,6 +29,28 @@ hash_bytes_extended(const unsigned char *bytes, int len, uint64 seed)
 	for (int i = 0; i < len; i++)
 		hash = (hash ^ bytes[i]) * UINT64CONST(0x100000001b3);
 	return hash;
+}
+
+pg_prng_state pg_global_prng_state;
+
+bool
+pg_strong_random(void *bytes, size_t len)
+{
+	memset(bytes, 7, len);
+	return true;
+}
+
+uint64
+pg_prng_uint64(pg_prng_state *state)
+{
+	return 7;
+}
+
+void *
+ShmemInitStruct(const char *name, Size size, bool *found)
+{
+	*found = false;
+	return malloc(size);
 }
 
 static bool
@@ -51,8 +74,8 @@ use_up(const char *address)
 static void
 begin(void)
 {
-	rt_gateway.now_ms += 10 * RATE_WINDOW_MS;
-	rt_gateway.now_ms -= rt_gateway.now_ms % RATE_WINDOW_MS;
+	rt_gateway.now_ms += 10 * RT_RATE_WINDOW_MS;
+	rt_gateway.now_ms -= rt_gateway.now_ms % RT_RATE_WINDOW_MS;
 }
 
 static void
@@ -87,11 +110,11 @@ window_slides(void)
 	int			allowed = 0;
 
 	begin();
-	rt_gateway.now_ms += RATE_WINDOW_MS - 1;
+	rt_gateway.now_ms += RT_RATE_WINDOW_MS - 1;
 	use_up("::ffff:192.0.2.1");
 	rt_gateway.now_ms += 1;
 	CHECK(!is_allowed("::ffff:192.0.2.1"));
-	for (int i = 0; i < 10 * RATE_WINDOW_MS; i += 10)
+	for (int i = 0; i < 10 * RT_RATE_WINDOW_MS; i += 10)
 	{
 		rt_gateway.now_ms += 10;
 		allowed += is_allowed("::ffff:192.0.2.1");
@@ -106,7 +129,7 @@ flood_of_networks(void)
 	char		address[64];
 
 	begin();
-	for (int i = 0; i < 4 * RATE_SLOTS; i++)
+	for (int i = 0; i < 4 * SLOTS; i++)
 	{
 		snprintf(address, sizeof(address), "2001:db8:%x::%x", i, i);
 		use_up(address);
@@ -123,13 +146,42 @@ no_limit(void)
 	realtime_upgrade_rate = RATE;
 }
 
+/* Two at once, of which one has read the clock before the other. */
+static void
+clocks_differ(void)
+{
+	const char *address = "::ffff:192.0.2.7";
+
+	begin();
+	rt_gateway.now_ms += RT_RATE_WINDOW_MS;
+	CHECK(is_allowed(address));
+	rt_gateway.now_ms -= 1;
+	CHECK(is_allowed(address));
+	rt_gateway.now_ms += 1;
+	CHECK(is_allowed(address) && !is_allowed(address));
+}
+
+static void
+rates_count_by_themselves(void)
+{
+	unsigned char address[RT_HOST_ADDRESS_SIZE];
+
+	begin();
+	use_up("::ffff:192.0.2.8");
+	CHECK(inet_pton(AF_INET6, "::ffff:192.0.2.8", address) == 1);
+	CHECK(rt_rate_allows(address, RT_RATE_LOGIN));
+}
+
 int
 main(void)
 {
+	rt_address_rates_init();
 	RUN(address_of_version_4);
 	RUN(network_of_version_6);
 	RUN(window_slides);
 	RUN(flood_of_networks);
 	RUN(no_limit);
+	RUN(clocks_differ);
+	RUN(rates_count_by_themselves);
 	return unit_done();
 }

@@ -8,14 +8,8 @@
 
 #include <stdbool.h>
 
+#include "src/ipc/address_rate.h"
 #include "src/protocol/host.h"
-
-typedef enum RtRate
-{
-	RT_RATE_UPGRADE,
-	RT_RATE_LOGIN,				/* over HTTP */
-	RT_RATES
-} RtRate;
 
 /* Counts one of an address; returns false if it has used up the rate. */
 extern bool rt_rate_allows(const unsigned char address[RT_HOST_ADDRESS_SIZE],
