@@ -62,6 +62,7 @@ ask(RtConnection *connection, RtQuestionTexts *texts)
 
 	rt_question_init(&question, connection, RT_REQUEST_LOGIN);
 	question.session = RT_SESSION_ANONYMOUS;
+	question.ticket = connection->session != RT_SESSION_ANONYMOUS;
 	rt_address_write(connection->address, address);
 	texts->path = RT_TEXT(address);
 	if (!rt_service_takes_requests() || !rt_ask(connection, &question, texts))

@@ -51,7 +51,8 @@ typedef enum RtRequestKind
 								 * event, or FRAME with one that says why not */
 	RT_REQUEST_LOGIN,			/* path: address of the peer; args: head of the
 								 * HTTP request, version: its body, or id: token
-								 * of a frame; subject: of a request over HTTP
+								 * of a frame; ticket: whether the connection is
+								 * somebody's already; subject: of a request over HTTP
 								 * that is no WebSocket, or 0; answer: LOGIN */
 	RT_REQUEST_RECHECK,			/* as SUBSCRIBE, of subscriptions there are */
 	RT_REQUEST_LOAD,			/* as STREAM, subject: of a request over HTTP;

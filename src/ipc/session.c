@@ -26,6 +26,7 @@ typedef struct SessionTable
 {
 	LWLock	   *lock;
 	int			free;			/* first of the free list */
+	int			used;			/* but for the anonymous one */
 	uint64		last_serial;
 	RtSession	sessions[FLEXIBLE_ARRAY_MEMBER];
 } SessionTable;
@@ -34,11 +35,19 @@ typedef struct SessionTable
 
 static SessionTable *table = NULL;
 
-/* The anonymous session and as many others as the setting allows. */
+/*
+ * For whoever gets another session while the old one is in use.  Without these a
+ * house that is full could renew no token.
+ */
+#define PASSING_MIN 16
+#define PASSING_PART 8			/* of the setting */
+
+/* The anonymous session, as many others as the setting allows, and those. */
 static int
 session_count(void)
 {
-	return 1 + realtime_max_sessions;
+	return 1 + realtime_max_sessions +
+		Max(PASSING_MIN, realtime_max_sessions / PASSING_PART);
 }
 
 Size
@@ -82,14 +91,15 @@ is_counted(int session)
 }
 
 static int
-take_free_session(void)
+take_free_session(bool passing)
 {
 	int			index;
 
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
-	index = table->free;
+	index = passing || table->used < realtime_max_sessions ? table->free : RT_SESSION_NONE;
 	if (index != RT_SESSION_NONE)
 	{
+		table->used++;
 		table->free = table->sessions[index].next_free;
 		table->sessions[index].serial = ++table->last_serial;
 	}
@@ -101,7 +111,7 @@ int
 rt_session_create(int gateway, uint32 gateway_generation,
 				  const char *user_id, uint32 user_id_len, const char *role,
 				  const char *user_data, uint32 user_data_len, int64 expires,
-				  uint64 rights)
+				  uint64 rights, bool passing)
 {
 	dsa_pointer data = InvalidDsaPointer;
 	RtSession  *session;
@@ -117,7 +127,7 @@ rt_session_create(int gateway, uint32 gateway_generation,
 			return RT_SESSION_NONE;
 		memcpy(dsa_get_address(rt_payload_area(), data), user_data, user_data_len);
 	}
-	index = take_free_session();
+	index = take_free_session(passing);
 	if (index == RT_SESSION_NONE)
 	{
 		rt_limit_hit(RT_LIMIT_SESSIONS);
@@ -155,6 +165,7 @@ free_session(int index)
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
 	session->next_free = table->free;
 	table->free = index;
+	table->used--;
 	LWLockRelease(table->lock);
 
 	if (DsaPointerIsValid(data))

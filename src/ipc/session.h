@@ -53,13 +53,14 @@ extern void rt_sessions_init(void);
 
 /*
  * Makes a session with one reference, of a request; RT_SESSION_NONE if the
- * table or the payload memory is full.
+ * table or the payload memory is full.  passing: of who has one already, which ends
+ * soon, or of a single request; for these there is room beyond the setting.
  */
 extern int	rt_session_create(int gateway, uint32 gateway_generation,
 							  const char *user_id, uint32 user_id_len,
 							  const char *role,
 							  const char *user_data, uint32 user_data_len,
-							  int64 expires, uint64 rights);
+							  int64 expires, uint64 rights, bool passing);
 
 /* Whether what is allowed to one is allowed to the other; both referenced. */
 extern bool rt_sessions_are_alike(int a, int b);

@@ -27,6 +27,7 @@
 #include "src/executor/request/call.h"
 #include "src/executor/request/load.h"
 #include "src/executor/request/stream.h"
+#include "src/executor/user_data.h"
 #include "src/protocol/frame.h"
 
 PG_FUNCTION_INFO_V1(realtime_load);
@@ -50,41 +51,28 @@ typedef struct Visit
 static void
 set_user_id(RtSession *session, Jsonb *user_data)
 {
-	static const char *const names[] = {"id", "user_id", "sub"};
+	char	   *id = rt_user_data_id(user_data);
 
-	for (int i = 0; i < lengthof(names); i++)
-	{
-		JsonbValue *id = rt_jsonb_member(user_data, names[i]);
-		char	   *text;
-
-		if (id == NULL || (id->type != jbvString && id->type != jbvNumeric))
-			continue;
-		text = id->type == jbvString ?
-			pnstrdup(id->val.string.val, id->val.string.len) :
-			DatumGetCString(DirectFunctionCall1(numeric_out,
-												NumericGetDatum(id->val.numeric)));
-		if (strlen(text) > RT_USER_ID_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("user id is longer than %d bytes", RT_USER_ID_MAX)));
-		strcpy(session->user_id, text);
-		session->user_id_len = strlen(text);
-		return;
-	}
+	if (strlen(id) > RT_USER_ID_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("user id is longer than %d bytes", RT_USER_ID_MAX)));
+	strcpy(session->user_id, id);
+	session->user_id_len = strlen(id);
 }
 
 static void
 set_role(RtSession *session, Jsonb *user_data)
 {
-	JsonbValue *role = rt_jsonb_member(user_data, "role");
+	char	   *role = rt_user_data_role(user_data);
 
-	if (role == NULL || role->type != jbvString)
+	if (role == NULL)
 		return;
-	if (role->val.string.len >= NAMEDATALEN)
+	if (strlen(role) >= NAMEDATALEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("role of user data is longer than %d bytes", NAMEDATALEN - 1)));
-	memcpy(session->role, role->val.string.val, role->val.string.len);
+	strcpy(session->role, role);
 }
 
 static void

@@ -27,6 +27,7 @@
 #include "src/executor/request/opening.h"
 #include "src/executor/request/set_cookie.h"
 #include "src/executor/token_keys.h"
+#include "src/executor/user_data.h"
 #include "src/guc.h"
 #include "src/ipc/session.h"
 #include "src/protocol/close_code.h"
@@ -175,37 +176,6 @@ check_token(Login *login)
 
 /* ---- who that is ---- */
 
-/* A string, or a number as it is written; NULL if there is none of these. */
-static char *
-text_member(Jsonb *data, const char *name)
-{
-	JsonbValue	buffer;
-	JsonbValue *value = getKeyJsonValueFromContainer(&data->root, name, strlen(name), &buffer);
-
-	if (value == NULL)
-		return NULL;
-	if (value->type == jbvString)
-		return pnstrdup(value->val.string.val, value->val.string.len);
-	if (value->type == jbvNumeric)
-		return numeric_normalize(value->val.numeric);
-	return NULL;
-}
-
-static char *
-user_id_of(Jsonb *data)
-{
-	static const char *const names[] = {"id", "user_id", "sub"};
-
-	for (size_t i = 0; i < lengthof(names); i++)
-	{
-		char	   *id = text_member(data, names[i]);
-
-		if (id != NULL)
-			return id;
-	}
-	return pstrdup("");
-}
-
 /* All but what changes whenever the same person gets a new token. */
 static uint64
 rights_of(Jsonb *data)
@@ -220,6 +190,14 @@ rights_of(Jsonb *data)
 	return hash_bytes_extended((unsigned char *) VARDATA(compared), VARSIZE(compared) - VARHDRSZ, 0);
 }
 
+/* Whether it takes the place of another one, or is over with a request over HTTP. */
+static bool
+is_passing(const RtRequest *request)
+{
+	return request->asked.subject != 0 ||
+		(request->asked.id.len > 0 && request->asked.ticket != 0);
+}
+
 /* Returns RT_SESSION_NONE if there is no room for another. */
 static int
 make_session(Login *login, const char *user_id, const char *role)
@@ -229,14 +207,15 @@ make_session(Login *login, const char *user_id, const char *role)
 
 	return rt_session_create(request->owner, request->owner_generation,
 							 user_id, strlen(user_id), role, text, strlen(text),
-							 login->expires, rights_of(login->user_data));
+							 login->expires, rights_of(login->user_data),
+							 is_passing(request));
 }
 
 static int
 identify(Login *login)
 {
-	char	   *user_id = user_id_of(login->user_data);
-	char	   *role = text_member(login->user_data, realtime_jwt_role_claim);
+	char	   *user_id = rt_user_data_id(login->user_data);
+	char	   *role = rt_user_data_role(login->user_data);
 	int			session;
 
 	if (strlen(user_id) > RT_USER_ID_MAX)
