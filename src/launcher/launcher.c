@@ -41,6 +41,7 @@
 
 #include "src/compat.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/parking.h"
 #include "src/ipc/request.h"
@@ -334,6 +335,22 @@ do_what_is_due(void)
 	return Min(timeout, growth_timeout);
 }
 
+/* Roles that are others now see other things: all are asked again what they may. */
+static void
+read_settings(void)
+{
+	char	   *anonymous = pstrdup(realtime_anonymous_role);
+	char	   *authenticated = pstrdup(realtime_authenticated_role);
+	RtOrder		order = {.kind = RT_ORDER_RECHECK,.what = {RT_RECHECK_ALL, 0}};
+
+	ProcessConfigFile(PGC_SIGHUP);
+	if (strcmp(anonymous, realtime_anonymous_role) != 0 ||
+		strcmp(authenticated, realtime_authenticated_role) != 0)
+		rt_clients_order(&order, 1);
+	pfree(anonymous);
+	pfree(authenticated);
+}
+
 static void
 launcher_loop(void)
 {
@@ -347,7 +364,7 @@ launcher_loop(void)
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
+		read_settings();
 	}
 }
 
