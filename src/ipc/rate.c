@@ -164,7 +164,10 @@ find_path(const char *name, TimestampTz now)
 	if (hash_get_num_entries(paths) >= PATHS_MAX)
 		forget_paths(now);
 	if (hash_get_num_entries(paths) >= PATHS_MAX)
+	{
+		rt_limit_hit(RT_LIMIT_RATE_IDENTITIES);
 		return NULL;
+	}
 	path = hash_search(paths, &digest, HASH_ENTER_NULL, &found);
 	if (path == NULL)
 		return NULL;

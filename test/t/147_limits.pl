@@ -17,7 +17,7 @@ my $node = new_node('realtime.executors' => 4, 'realtime.jwt_secret' => $secret,
 	'realtime.max_members' => 2, 'realtime.max_timers' => 1, 'realtime.max_query_groups' => 16, 'realtime.rate_identities' => 1,
 	'realtime.queue_depth' => 16, 'realtime.max_payload' => '8kB', 'realtime.max_subscriptions' => 3, 'realtime.max_depth' => 6,
 	'realtime.max_batch' => 3, 'realtime.max_calls_in_flight' => 4, 'realtime.connection_memory' => '64kB', 'realtime.max_lock_waiters' => 4,
-	'realtime.handshake_timeout' => '1s', 'realtime.max_connections_per_user' => 2, 'realtime.payload_memory' => '8MB');
+	'realtime.handshake_timeout' => '1s', 'realtime.max_connections_per_user' => 2, 'realtime.payload_memory' => '8MB', 'realtime.ring_size' => '256kB', 'realtime.query_memory' => '1MB');
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
@@ -105,6 +105,41 @@ ws_wait($ws, sub { ($_->{event} // '') eq 'w10' });
 pass('those that wait go on');
 ws_close($ws);
 
+# Waiting, of all
+$held->query_safe('SELECT pg_advisory_lock(1)');
+my @many = map { ws_connect($node) } 1 .. 6;
+reaches('queue_depth', 'done', sub {
+	for my $one (@many) { ws_send($one, { rpc => 'app/wait', id => "q$_", args => [] }) for 1 .. 4 }
+	poll_until(sub { hits('queue_depth') > 0 });
+	return 'done' });
+$held->query_safe('SELECT pg_advisory_unlock(1)');
+for my $one (@many) { ws_wait($one, sub { ($_->{event} // '') eq 'q4' }); ws_close($one) }
+pass('which wait as well');
+
+# Who does not read
+my $loud = q{SELECT realtime.publish('open', 'x', to_jsonb(repeat('x', 7000))) FROM generate_series(1, 10);};
+sub deaf { my $one = ws_connect($node); ws_subscribe($one, 'open'); return $one }
+sub publish_until { my ($name) = @_; my $n = hits($name); poll_until(sub { psql($loud x 40); hits($name) > $n }); return 'done' }
+set(max_backpressure => '16kB');
+my $deaf = deaf();
+reaches('max_backpressure', 'done', sub { return publish_until('max_backpressure') });
+set(stall_timeout => '500ms');
+reaches('stall_timeout', 'done', sub { return publish_until('stall_timeout') });
+set(stall_timeout => '1h', max_backpressure => '1MB');
+set(bridge_queue => '16kB');
+psql(q{SELECT realtime.bridge('loud', topic => 'loud')});
+reaches('bridge_queue', 'done', sub {
+	my $n = hits('bridge_queue');
+	poll_until(sub { psql(q{SELECT pg_notify('loud', i || repeat('x', 7000)) FROM generate_series(1, 50) i}); hits('bridge_queue') > $n });
+	return 'done' });
+my $listener = deaf();
+reaches('ring_size', 'done', sub {
+	my $pid = psql(q{SELECT pid FROM realtime.stat_gateway WHERE number = 0});
+	kill STOP => $pid;
+	psql($loud x 10);
+	kill CONT => $pid;
+	return 'done' });
+
 # Keys
 $held->query_safe('SELECT pg_advisory_lock(1)');
 $ws = ws_connect($node);
@@ -127,7 +162,12 @@ reaches('max_sessions', 1013, sub {
 	{
 		push @others, be("other$n");
 		next if eval { call($others[-1], 'app/echo', 'x') };
-		return ws_close_code($others[-1]);
+		my $code = ws_close_code($others[-1]);
+		ws_send($bob, { type => 'auth', token => jwt({ sub => 'bob', exp => time + 3600 }, secret => $secret) });
+		my $renewed = ws_wait($bob, sub { ($_->{type} // '') eq 'auth' });
+		is($renewed->{code} // 'ok', 'ok', 'in a full house tokens are renewed');
+		is((http_request($node, 'POST /__ws/auth', 'Content-Length' => 0, Authorization => 'Bearer ' . token('carl')))[0], 204, 'and cookies');
+		return $code;
 	}
 	return 'none' });
 ws_close($_) for @ann, $bob;
