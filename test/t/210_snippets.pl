@@ -34,6 +34,17 @@ sub run_sql
 		$errors{$line} = $part if $part =~ /(?:ERROR|FATAL):/;
 	}
 	is($errors{ $_->{line} }, undef, "$page:$_->{line}: the SQL runs") for @blocks;
+	forget_settings() if $script =~ /ALTER SYSTEM/;
+	return;
+}
+
+# Those of one page are not those of the next.
+sub forget_settings
+{
+	$node->safe_psql('postgres', 'ALTER SYSTEM RESET ALL');
+	$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+	poll_until(sub { $node->safe_psql('postgres', q{SELECT count(*) FROM pg_settings WHERE sourcefile LIKE '%auto.conf'}) eq '0' })
+	  or die 'settings stay';
 	return;
 }
 
