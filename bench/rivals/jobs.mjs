@@ -46,7 +46,12 @@ async function graphile() {
   await pool.query('TRUNCATE graphile_worker._private_jobs');
   let runner;
   return {
-    enqueueMany: () => pool.query(`SELECT count(*) FROM (SELECT graphile_worker.add_job('bench', json_build_object('n', n)) FROM generate_series(1, $1) n) x`, [count]),
+    enqueueMany: async () => {
+      for (let n = 0; n < count; n += 1000) {
+        await pool.query(`SELECT count(*) FROM graphile_worker.add_jobs(ARRAY(SELECT json_populate_record(NULL::graphile_worker.job_spec,
+          json_build_object('identifier', 'bench', 'payload', json_build_object('n', n))) FROM generate_series($1::integer + 1, least($1 + 1000, $2::integer)) n))`, [n, count]);
+      }
+    },
     enqueueOne: (n) => pool.query(`SELECT graphile_worker.add_job('bench', json_build_object('n', $1::integer, 'at', extract(epoch FROM clock_timestamp()) * 1000))`, [n]),
     start: async () => {
       runner = await run({ preset, taskList: {
