@@ -26,6 +26,7 @@
 	RT_CODE(LOCK_TIMEOUT, "LOCK_TIMEOUT", "RT423", 503, "Could not obtain the lock in time") \
 	RT_CODE(REJECTED, "REJECTED", "RT424", 424, "The client has rejected the request") \
 	RT_CODE(RATE_LIMITED, "RATE_LIMITED", "RT429", 429, "Too many requests") \
+	RT_CODE(TOO_MANY_UPLOADS, "TOO_MANY_UPLOADS", "RT431", 429, "Too many uploads") \
 	RT_CODE(INVALID_TOPIC, "INVALID_TOPIC", "RT430", 400, "Invalid topic") \
 	RT_CODE(CANCELLED, "CANCELLED", "RT499", 503, "Cancelled") \
 	RT_CODE(INTERNAL_ERROR, "INTERNAL_ERROR", "RT500", 500, "Internal server error") \

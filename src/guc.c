@@ -122,6 +122,11 @@ int			realtime_silent_topic_warning = 30000;
 int			realtime_stall_timeout = 60000;
 int			realtime_stat_paths = 1000;
 int			realtime_upgrade_rate = 10;
+int			realtime_max_uploads = -1;
+int			realtime_max_uploads_per_connection = 4;
+int			realtime_upload_buffer = 512;
+int			realtime_upload_idle_timeout = 30000;
+int			realtime_upload_timeout = 3600000;
 
 static const struct config_enum_entry forwarded_options[] = {
 	{"x-forwarded-for", RT_FORWARDED_X_FOR, false},
@@ -537,6 +542,21 @@ define_limits(void)
 	define_int("realtime.replay_memory",
 			   "Memory of a gateway for the latest events of replay topics; 0 keeps none.",
 			   &realtime_replay_memory, 0, 64 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.max_uploads",
+			   "Uploads at a time; -1 is as many as executors may wait.",
+			   &realtime_max_uploads, -1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
+	define_int("realtime.max_uploads_per_connection",
+			   "Uploads of one connection at a time.",
+			   &realtime_max_uploads_per_connection, 1, RT_EXECUTORS_MAX, PGC_SIGHUP, 0);
+	define_int("realtime.upload_buffer",
+			   "Shared memory of each upload for what its handler has not read.",
+			   &realtime_upload_buffer, 128, 64 * 1024, PGC_POSTMASTER, GUC_UNIT_KB);
+	define_int("realtime.upload_idle_timeout",
+			   "Time after which an upload of which nothing comes is aborted; 0 never aborts it.",
+			   &realtime_upload_idle_timeout, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.upload_timeout",
+			   "Time that an upload may take, with its handler.",
+			   &realtime_upload_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.upgrade_rate",
 			   "Connections that one address may open in 10 seconds; 0 is no limit.",
 			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);

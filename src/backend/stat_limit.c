@@ -51,7 +51,10 @@ static const struct
 	[RT_LIMIT_QUERY_GROUPS] = {"refuse", "OVERLOADED"},
 	[RT_LIMIT_QUERY_MEMORY] = {"refuse", "OVERLOADED"},
 	[RT_LIMIT_QUERY_TIMEOUT] = {"cancel", "TIMEOUT"},
-	[RT_LIMIT_HANDLER_TIMEOUT] = {"cancel", "TIMEOUT"}
+	[RT_LIMIT_HANDLER_TIMEOUT] = {"cancel", "TIMEOUT"},
+	[RT_LIMIT_UPLOADS] = {"refuse", "TOO_MANY_UPLOADS"},
+	[RT_LIMIT_UPLOADS_PER_CONNECTION] = {"refuse", "TOO_MANY_UPLOADS"},
+	[RT_LIMIT_UPLOAD_IDLE_TIMEOUT] = {"cancel", "TIMEOUT"}
 };
 
 Datum

@@ -35,9 +35,18 @@ typedef struct RtGuards
 	Oid		   *functions;		/* InvalidOid: gone */
 } RtGuards;
 
+/* How a path is called. */
+typedef enum RtRpcKind
+{
+	RT_RPC_CALL,				/* realtime.rpc() */
+	RT_RPC_BINARY,				/* with a payload, which is the first argument */
+	RT_RPC_UPLOAD				/* with chunks, which the handler reads */
+} RtRpcKind;
+
 typedef struct RtRpcDeclaration
 {
 	char	   *path;			/* hash key */
+	RtRpcKind	kind;
 	Oid			handler;		/* InvalidOid: the function is gone */
 	char	   *handler_text;	/* qualified signature */
 	RtGuards	guards;
@@ -53,6 +62,11 @@ typedef struct RtRpcDeclaration
 	char	   *class_of_service;	/* NULL = none */
 	char	   *breaker;		/* its name; NULL = none */
 	char	   *fallback;		/* JSON; NULL = none */
+	int64		max_size;		/* BINARY, UPLOAD: bytes */
+	int			max_per_session;	/* UPLOAD: at a time */
+	int			max_total;		/* UPLOAD: likewise; 0 = any number */
+	int64		reauth_every;	/* UPLOAD: bytes behind which guards are run again;
+								 * 0 = never */
 	const struct RtStreamDeclaration *room; /* it is an action of */
 
 	void	   *prepared;		/* the executor's own: what it knows about the

@@ -42,7 +42,6 @@ static bool find_tables(RtDeclarations *declarations);
 static Oid	find_table(const char *name, Oid namespace, Oid extension);
 static bool read_table(RtDeclarations *declarations, Oid table, int natts,
 					   RowReader reader);
-static void read_rpc(RtDeclarations *declarations, const RtRow *row);
 static void read_topic(RtDeclarations *declarations, const RtRow *row);
 static void read_stream(RtDeclarations *declarations, const RtRow *row);
 static void read_bridge(RtDeclarations *declarations, const RtRow *row);
@@ -69,7 +68,7 @@ read_nothing(RtDeclarations *declarations, const RtRow *row)
 
 /* In the order of rt_declaration_tables. */
 static const RowReader readers[RT_DECLARATION_TABLES] = {
-	read_rpc, read_topic, read_stream, read_bridge, read_query,
+	rt_read_rpc, read_topic, read_stream, read_bridge, read_query,
 	read_hook, read_admission, rt_read_module, read_breaker,
 	read_middleware, rt_read_rate, rt_read_cron, read_nothing, rt_read_job_queue,
 	rt_read_aggregate, rt_read_window, rt_read_effect
@@ -207,9 +206,8 @@ read_table(RtDeclarations *declarations, Oid table, int natts,
 	return true;
 }
 
-/* The function that a column names, if it does. */
-static RtNamedFunction
-read_function(RtDeclarations *declarations, const RtRow *row, int anum,
+RtNamedFunction
+rt_read_function(RtDeclarations *declarations, const RtRow *row, int anum,
 			  const char *kind, const char *declaration, const char *purpose)
 {
 	RtNamedFunction function = {false, InvalidOid};
@@ -219,42 +217,6 @@ read_function(RtDeclarations *declarations, const RtRow *row, int anum,
 	if (text != NULL)
 		function.oid = rt_refer(declarations, text, kind, declaration, purpose);
 	return function;
-}
-
-static void
-read_rpc(RtDeclarations *declarations, const RtRow *row)
-{
-	RtRpcDeclaration *rpc = palloc0(sizeof(RtRpcDeclaration));
-	RtNameEntry *entry;
-	RtName		name;
-	bool		found;
-
-	rpc->path = rt_row_text(row, Anum_rpc_path);
-	rpc->handler_text = rt_row_text(row, Anum_rpc_handler);
-	rpc->handler = rt_refer(declarations, rpc->handler_text, "rpc", rpc->path,
-						 "handler");
-	rpc->guards.count = rt_refer_all(declarations, row, Anum_rpc_guards, "rpc",
-									   rpc->path, "guard", &rpc->guards.functions);
-	rpc->timeout_ms = rt_row_ms_int(row, Anum_rpc_timeout, -1);
-	rpc->read_only = rt_row_is_null(row, Anum_rpc_read_only) ? -1 :
-		DatumGetBool(rt_row_value(row, Anum_rpc_read_only));
-	rpc->rate_limit = rt_row_is_null(row, Anum_rpc_rate_limit) ? 0 :
-		DatumGetInt32(rt_row_value(row, Anum_rpc_rate_limit));
-	rpc->rate_window_ms = rt_row_ms_int(row, Anum_rpc_rate_window, 0);
-	rpc->idempotent = DatumGetBool(rt_row_value(row, Anum_rpc_idempotent));
-	rpc->idempotency_key = read_function(declarations, row, Anum_rpc_idempotency_key,
-										 "rpc", rpc->path, "idempotency key");
-	rpc->idempotency_ttl_ms = rt_row_ms(row, Anum_rpc_idempotency_ttl, 0);
-	rpc->lock_key = read_function(declarations, row, Anum_rpc_lock_key, "rpc",
-								  rpc->path, "lock key");
-	rpc->lock_wait_ms = rt_row_ms_int(row, Anum_rpc_lock_wait, -1);
-	rpc->class_of_service = rt_row_text(row, Anum_rpc_class_of_service);
-	rpc->breaker = rt_row_text(row, Anum_rpc_breaker);
-	rpc->fallback = rt_row_jsonb(row, Anum_rpc_fallback);
-
-	name = (RtName) {rpc->path, strlen(rpc->path)};
-	entry = rt_names_insert(declarations->rpcs, name, &found);
-	entry->value = rpc;
 }
 
 static void
@@ -270,7 +232,7 @@ read_topic(RtDeclarations *declarations, const RtRow *row)
 	topic->declared = true;
 	topic->topic_class = topic_class(rt_row_text(row, Anum_topic_class));
 	topic->open = DatumGetBool(rt_row_value(row, Anum_topic_open));
-	topic->access = read_function(declarations, row, Anum_topic_access, "topic",
+	topic->access = rt_read_function(declarations, row, Anum_topic_access, "topic",
 								  topic->template, "access function").oid;
 	topic->replay_size = DatumGetInt32(rt_row_value(row, Anum_topic_replay_size));
 	topic->replay_ttl_ms = rt_row_ms(row, Anum_topic_replay_ttl, -1);
@@ -301,7 +263,7 @@ read_hook(RtDeclarations *declarations, const RtRow *row)
 
 	if (hook == RT_HOOKS)
 		return;
-	declarations->hooks[hook] = read_function(declarations, row, Anum_hook_function,
+	declarations->hooks[hook] = rt_read_function(declarations, row, Anum_hook_function,
 											  "hook", name, "function");
 }
 
@@ -315,7 +277,7 @@ read_admission(RtDeclarations *declarations, const RtRow *row)
 	admission->name = rt_row_text(row, Anum_admission_class);
 	for (int i = 0; i < count; i++)
 		admission->reasons |= (uint32) 1 << rt_pressure_of_name(reasons[i]);
-	admission->predicate = read_function(declarations, row, Anum_admission_predicate,
+	admission->predicate = rt_read_function(declarations, row, Anum_admission_predicate,
 										 "class", admission->name, "predicate");
 	declarations->admissions = lappend(declarations->admissions, admission);
 }
@@ -360,7 +322,7 @@ read_stream_functions(RtDeclarations *declarations, const RtRow *row,
 			stream->coalesce_by = text;
 		if (i == RT_STREAM_COALESCE_BY && !is_signature(text))
 			continue;
-		stream->functions[i] = read_function(declarations, row, column->anum, kind,
+		stream->functions[i] = rt_read_function(declarations, row, column->anum, kind,
 											 stream->path, column->purpose);
 	}
 	stream->guards.count = rt_refer_all(declarations, row, Anum_stream_guards,
@@ -444,7 +406,7 @@ read_query_functions(RtDeclarations *declarations, const RtRow *row,
 			continue;
 		if (i == RT_STREAM_TRANSFORM)
 			stream->transform = text;
-		stream->functions[i] = read_function(declarations, row, anum, "query", stream->path,
+		stream->functions[i] = rt_read_function(declarations, row, anum, "query", stream->path,
 											 rt_stream_function_columns[i].purpose);
 	}
 	stream->guards.count = rt_refer_all(declarations, row, Anum_query_guards,

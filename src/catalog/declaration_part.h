@@ -20,6 +20,14 @@ extern int	rt_refer_all(RtDeclarations *declarations, const RtRow *row, int anum
 						 const char *kind, const char *path,
 						 const char *purpose, Oid **functions);
 
+/* The function that a column names, if it does. */
+extern RtNamedFunction rt_read_function(RtDeclarations *declarations, const RtRow *row,
+										int anum, const char *kind,
+										const char *declaration, const char *purpose);
+
+/* Reads what clients call. */
+extern void rt_read_rpc(RtDeclarations *declarations, const RtRow *row);
+
 /* Makes a stream known by its path. */
 extern void rt_declarations_add_stream(RtDeclarations *declarations,
 									   RtStreamDeclaration *stream);

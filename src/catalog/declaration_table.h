@@ -30,7 +30,12 @@ enum
 	Anum_rpc_idempotent,
 	Anum_rpc_breaker,
 	Anum_rpc_fallback,
-	Natts_rpc = Anum_rpc_fallback
+	Anum_rpc_kind,
+	Anum_rpc_max_size,
+	Anum_rpc_max_per_session,
+	Anum_rpc_max_total,
+	Anum_rpc_reauth_every,
+	Natts_rpc = Anum_rpc_reauth_every
 };
 
 #define RT_TOPIC_TABLE "topic_declaration"

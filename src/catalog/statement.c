@@ -39,6 +39,14 @@ rt_statement_put(RtStatement *statement, Oid type, Datum value, bool is_null)
 }
 
 void
+rt_statement_put_number(RtStatement *statement, Oid type, int64 number)
+{
+	rt_statement_put(statement, type,
+					 type == INT8OID ? Int64GetDatum(number) : Int32GetDatum((int32) number),
+					 number == 0);
+}
+
+void
 rt_statement_put_text(RtStatement *statement, const char *text)
 {
 	rt_statement_put(statement, TEXTOID,

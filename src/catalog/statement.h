@@ -32,6 +32,8 @@ typedef struct RtStatement
 /* The next argument; NULL pointers are NULLs. */
 extern void rt_statement_put(RtStatement *statement, Oid type, Datum value,
 							 bool is_null);
+/* Of type integer or bigint; 0 = NULL. */
+extern void rt_statement_put_number(RtStatement *statement, Oid type, int64 number);
 extern void rt_statement_put_text(RtStatement *statement, const char *text);
 extern void rt_statement_put_text_array(RtStatement *statement, List *texts);
 extern void rt_statement_put_interval(RtStatement *statement, Interval *interval);

@@ -283,7 +283,8 @@ is_moot(const RtRequest *request)
 
 	return (kind == RT_REQUEST_SUBSCRIBE || kind == RT_REQUEST_RECHECK ||
 			kind == RT_REQUEST_LOGIN || kind == RT_REQUEST_UPGRADE || kind == RT_REQUEST_REPLAY ||
-			kind == RT_REQUEST_RESUME || kind == RT_REQUEST_REPAIR) &&
+			kind == RT_REQUEST_RESUME || kind == RT_REQUEST_REPAIR ||
+			kind == RT_REQUEST_REAUTH) &&
 		rt_client_is_gone(request);
 }
 
@@ -317,6 +318,8 @@ run_kind(RtRequest *request, instr_time began)
 		case RT_REQUEST_STREAM:
 		case RT_REQUEST_RELOAD:
 		case RT_REQUEST_LOAD:
+		case RT_REQUEST_UPLOAD:
+		case RT_REQUEST_REAUTH:
 			break;
 		case RT_REQUEST_REPLAY:
 			return rt_replay_run(request);
@@ -401,7 +404,8 @@ run_request(RtRequest *request)
 		give_up(request, &result);
 		return;
 	}
-	if (request->asked.kind == RT_REQUEST_CALL)
+	if (request->asked.kind == RT_REQUEST_CALL ||
+		request->asked.kind == RT_REQUEST_UPLOAD)
 		request->answer_position = rt_ring_own_end;
 	rt_reply_say_changes(request, rt_changes_own_end);
 	/* it is the gateway's as soon as it is handed over */

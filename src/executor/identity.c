@@ -525,7 +525,8 @@ rt_caller_request_id(void)
 	if (request->asked.connection_id[0] == '\0')
 		return pstrdup("of the scheduler");
 	if ((request->asked.kind != RT_REQUEST_CALL &&
-		 request->asked.kind != RT_REQUEST_STREAM) ||
+		 request->asked.kind != RT_REQUEST_STREAM &&
+		 request->asked.kind != RT_REQUEST_UPLOAD) ||
 		request->asked.id.len <= 2)
 		return opening_id(request);
 

@@ -32,6 +32,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/outgoing.h"
 #include "src/guc.h"
+#include "src/ipc/upload.h"
 #include "src/ipc/vacate.h"
 
 #define TICK_MS 200				/* between looks for an overdue shutdown */
@@ -48,6 +49,7 @@ static volatile TimestampTz vacate_deadline = 0;	/* 0 = none was wanted */
 static volatile TimestampTz call_deadline = 0;	/* 0 = none */
 static TimeoutId tick_timeout;
 static RtRequest *volatile watched = NULL;	/* what may become overdue */
+static volatile int watched_upload = RT_UPLOAD_NONE;
 
 static void
 on_sigterm(SIGNAL_ARGS)
@@ -121,6 +123,8 @@ on_tick(void)
 		ProcDiePending |= has_passed(end_of_grace(), LAST_GRACE_MS);
 	}
 	look_for_overdue();
+	if (watched_upload != RT_UPLOAD_NONE && rt_upload_is_aborted(watched_upload))
+		cancel_what_runs();
 	rt_outgoing_alarm();
 }
 
@@ -201,4 +205,10 @@ rt_overdue_may_commit(void)
 
 	watched = NULL;
 	return request == NULL || !request->overdue;
+}
+
+void
+rt_upload_watch(int place)
+{
+	watched_upload = place;
 }

@@ -41,4 +41,10 @@ extern void rt_deadline_disarm(void);
 extern void rt_overdue_watch(RtRequest *request);
 extern bool rt_overdue_may_commit(void);
 
+/*
+ * What runs is cancelled, again and again, once the upload in a place is aborted;
+ * RT_UPLOAD_NONE = there is none.
+ */
+extern void rt_upload_watch(int place);
+
 #endif							/* RT_EXECUTOR_INTERRUPT_H */

@@ -61,6 +61,30 @@ typedef enum Fit
 	NO_ROOM
 } Fit;
 
+static bool
+is_of_upload(const RtRequest *request)
+{
+	return request->asked.kind == RT_REQUEST_UPLOAD ||
+		request->asked.kind == RT_REQUEST_REAUTH;
+}
+
+/* The gateway makes a frame of it. */
+static Fit
+set_uploaded(RtRequest *request, RtText data_json)
+{
+	size_t		cap = RT_FRAME_OVERHEAD + data_json.len;
+	char	   *content = palloc(cap);
+	size_t		len = rt_content_uploaded(content, cap, data_json);
+	Fit			fit = FITS;
+
+	if (len > RT_FRAME_PAYLOAD_MAX - RT_FRAME_OVERHEAD)
+		fit = TOO_LONG;
+	else if (!rt_reply_content(request, 0, content, len))
+		fit = NO_ROOM;
+	pfree(content);
+	return fit;
+}
+
 static Fit
 set_success(RtRequest *request, const char *data, int data_len)
 {
@@ -71,6 +95,8 @@ set_success(RtRequest *request, const char *data, int data_len)
 	size_t		payload_len;
 	Fit			fit = FITS;
 
+	if (is_of_upload(request))
+		return set_uploaded(request, data_json);
 	rt_reply_reset(request);
 	if (id.len == 0)
 		return FITS;
@@ -184,6 +210,8 @@ write_failure(RtRequest *request, char *buffer, size_t cap, RtText code,
 
 	if (is_over_http(request))
 		return rt_content_failure(payload, cap, code, message, issues);
+	if (is_of_upload(request))
+		return rt_content_upload_failure(payload, cap, code, message, issues);
 	return rt_payload_failure(payload, cap, request_id(request), code, message,
 							  issues, retry_after_ms > 0 ? retry_after_ms : -1);
 }
@@ -191,7 +219,7 @@ write_failure(RtRequest *request, char *buffer, size_t cap, RtText code,
 static bool
 set_failure(RtRequest *request, const RtFault *fault, char *buffer, size_t len)
 {
-	if (is_over_http(request))
+	if (is_over_http(request) || is_of_upload(request))
 		return rt_reply_content(request, rt_code_status(rt_code_from_wire(fault->code)),
 								buffer + RT_FRAME_HEADROOM, len);
 	return rt_reply_text(request, buffer, len);

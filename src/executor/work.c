@@ -405,7 +405,7 @@ static bool
 may_retry(const RtWork *work, Outcome outcome, int retries)
 {
 	return (outcome == STALE || retries < realtime_max_retries) &&
-		!work->session_is_spoiled &&
+		!work->session_is_spoiled && !work->is_unrepeatable &&
 		!rt_shutdown_is_requested() &&
 		(work->deadline == 0 || GetCurrentTimestamp() < work->deadline);
 }

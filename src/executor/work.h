@@ -66,6 +66,7 @@ struct RtWork
 	bool		as_executor;	/* run is, too: it runs nobody's code */
 	bool		is_error_hook;	/* what goes wrong in it is told to nobody */
 	bool		may_park;		/* run may give up, see rt_work_give_up() */
+	bool		is_unrepeatable;	/* what run has read is gone: no retries */
 
 	/* set by prepare */
 	int			timeout_ms;		/* 0 = none; realtime.handler_timeout unless set */

@@ -25,7 +25,7 @@ rt_texts_len(const RtQuestionTexts *texts)
 {
 	return texts->path.len + texts->id.len + texts->args.len +
 		texts->idempotency_key.len + texts->version.len + texts->cursor.len +
-		texts->trace.len;
+		texts->trace.len + texts->payload.len;
 }
 
 static RtRequestSpan
@@ -51,6 +51,7 @@ rt_texts_write(char *to, const RtQuestionTexts *texts, RtQuestion *question)
 	question->version = append_text(to, &p, texts->version);
 	question->cursor = append_text(to, &p, texts->cursor);
 	question->trace = append_text(to, &p, texts->trace);
+	question->payload = append_text(to, &p, texts->payload);
 }
 
 RtQuestionTexts
@@ -64,7 +65,8 @@ rt_texts_in(const char *text, const RtQuestion *question)
 			question->idempotency_key.len},
 		.version = {text + question->version.off, question->version.len},
 		.cursor = {text + question->cursor.off, question->cursor.len},
-		.trace = {text + question->trace.off, question->trace.len}
+		.trace = {text + question->trace.off, question->trace.len},
+		.payload = {text + question->payload.off, question->payload.len}
 	};
 }
 

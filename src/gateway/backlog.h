@@ -28,6 +28,7 @@ typedef struct RtQuestionTexts
 	RtText		version;
 	RtText		cursor;
 	RtText		trace;
+	RtText		payload;
 } RtQuestionTexts;
 
 typedef struct RtWaitingQuestion

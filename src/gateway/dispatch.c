@@ -29,10 +29,12 @@
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscribe.h"
+#include "src/gateway/upload.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/service.h"
+#include "src/protocol/binary.h"
 #include "src/protocol/frame.h"
 
 #define TURN_MAX 256			/* answers handled at once */
@@ -56,9 +58,8 @@ rt_send_failure(RtConnection *connection, const char *text, RtSpan id,
 												  RT_TEXT_NONE, -1));
 }
 
-/* What is answered at once, or RT_CODE_CUSTOM if the call can be run. */
-static RtCode
-check_call(const RtCall *call, const char **message)
+RtCode
+rt_dispatch_check_call(const RtCall *call, const char **message)
 {
 	switch (call->fault)
 	{
@@ -94,7 +95,7 @@ text_of(const char *text, RtSpan span)
 /* Returns false if there is no room for it. */
 static bool
 ask_call(RtConnection *connection, const char *text, const RtCall *call,
-		 uint64 sequence)
+		 uint64 sequence, const RtText *payload)
 {
 	RtQuestionTexts texts = {
 		.path = {call->path, call->path_len},
@@ -109,6 +110,9 @@ ask_call(RtConnection *connection, const char *text, const RtCall *call,
 					 call->stream ? RT_REQUEST_STREAM : RT_REQUEST_CALL);
 	question.subject = sequence;
 	question.positions = connection->caps_pos;
+	question.binary = payload != NULL;
+	if (payload != NULL)
+		texts.payload = *payload;
 	if (!rt_json_is_null(text, call->cursor))
 		texts.cursor = text_of(text, call->cursor);
 	if (call->stream)
@@ -124,12 +128,12 @@ ask_call(RtConnection *connection, const char *text, const RtCall *call,
 /* Returns whether a request is under way; if not, the client has its answer. */
 static bool
 dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
-			  uint64 sequence)
+			  uint64 sequence, const RtText *payload)
 {
 	const char *message = NULL;
-	RtCode		code = check_call(call, &message);
+	RtCode		code = rt_dispatch_check_call(call, &message);
 
-	if (code == RT_CODE_CUSTOM && !ask_call(connection, text, call, sequence))
+	if (code == RT_CODE_CUSTOM && !ask_call(connection, text, call, sequence, payload))
 	{
 		code = RT_CODE_OVERLOADED;
 		message = rt_code_message(code);
@@ -216,7 +220,7 @@ dispatch_entry(RtConnection *connection, const char *text, RtSpan value,
 						"Each batch entry requires rpc and id");
 		return false;
 	}
-	return dispatch_call(connection, text, &call, sequence);
+	return dispatch_call(connection, text, &call, sequence, NULL);
 }
 
 static void
@@ -286,6 +290,44 @@ dispatch_unknown(RtConnection *connection, const char *bytes, uint32 len, bool b
 		rt_count(frames_ignored);
 }
 
+static void
+dispatch_binary_call(RtConnection *connection, const RtBinary *binary)
+{
+	RtCall		call;
+
+	if (!rt_binary_read_header(binary->header, realtime_max_depth, &call) ||
+		call.id.len == 0)
+	{
+		rt_count(frames_ignored);
+		return;
+	}
+	call.stream = false;
+	(void) dispatch_call(connection, binary->header.ptr, &call, 0, &binary->payload);
+}
+
+static void
+dispatch_binary(RtConnection *connection, const char *bytes, uint32 len)
+{
+	RtBinary	binary;
+
+	rt_binary_parse(bytes, len, &binary);
+	switch (binary.kind)
+	{
+		case RT_BINARY_CALL:
+			dispatch_binary_call(connection, &binary);
+			break;
+		case RT_BINARY_CHUNK:
+			rt_upload_chunk(connection, &binary);
+			break;
+		case RT_BINARY_CANCEL:
+			rt_upload_cancel(connection, binary.stream);
+			break;
+		case RT_BINARY_IGNORED:
+			dispatch_unknown(connection, bytes, len, true);
+			break;
+	}
+}
+
 void
 rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 					bool binary)
@@ -294,8 +336,7 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 
 	if (binary)
 	{
-		/* binary calls and uploads are not served yet */
-		dispatch_unknown(connection, text, len, binary);
+		dispatch_binary(connection, text, len);
 		return;
 	}
 	rt_envelope_parse(text, len, realtime_max_depth, &envelope);
@@ -304,7 +345,7 @@ rt_dispatch_message(RtConnection *connection, const char *text, uint32 len,
 	switch (envelope.kind)
 	{
 		case RT_ENVELOPE_CALL:
-			(void) dispatch_call(connection, text, &envelope.call, 0);
+			(void) dispatch_call(connection, text, &envelope.call, 0, NULL);
 			break;
 		case RT_ENVELOPE_BATCH:
 			dispatch_batch(connection, text, &envelope);
@@ -431,6 +472,10 @@ answer_connection(RtConnection *connection, RtRequest *request)
 		case RT_REQUEST_RECHECK:
 			rt_recheck_answer(connection, request);
 			break;
+		case RT_REQUEST_UPLOAD:
+		case RT_REQUEST_REAUTH:
+			rt_upload_answer(connection, request);
+			break;
 		case RT_REQUEST_MESSAGE:
 			if (request->answer_kind == RT_ANSWER_FRAME)
 				rt_connection_send(connection, rt_shared_text_get(&request->answer),
@@ -482,7 +527,9 @@ tell_overdue(RtRequest *request)
 	RtSpan		id = {request->asked.id.off, request->asked.id.len};
 
 	request->told = true;
-	if (connection != NULL)
+	if (connection != NULL && request->asked.kind == RT_REQUEST_UPLOAD)
+		rt_upload_overdue(connection, request);
+	else if (connection != NULL)
 		rt_send_failure(connection, rt_shared_text_get(&request->text), id,
 						RT_CODE_TIMEOUT, rt_code_message(RT_CODE_TIMEOUT));
 	rt_flight_tell_overdue(request);
@@ -501,7 +548,8 @@ tell_all_overdue(void)
 	{
 		RtRequestKind kind = overdue[i]->asked.kind;
 
-		if (kind == RT_REQUEST_CALL || kind == RT_REQUEST_STREAM)
+		if (kind == RT_REQUEST_CALL || kind == RT_REQUEST_STREAM ||
+			kind == RT_REQUEST_UPLOAD)
 			tell_overdue(overdue[i]);
 		else if (rt_request_is_for_http(kind))
 			rt_http_ask_overdue(overdue[i]);

@@ -32,6 +32,9 @@ extern void rt_dispatch_drop_orphans(void);
 extern bool rt_tell_answer(RtConnection *connection, RtRequest *request,
 						   const RtAsker *asker);
 
+/* What is answered to a call at once, or RT_CODE_CUSTOM if it can be run. */
+extern RtCode rt_dispatch_check_call(const RtCall *call, const char **message);
+
 /* Sends an error as the answer to a call; nothing if it has no id. */
 extern void rt_send_failure(RtConnection *connection, const char *text, RtSpan id,
 							RtCode code, const char *message);

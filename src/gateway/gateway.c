@@ -62,6 +62,7 @@
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/tail.h"
 #include "src/gateway/topic/topic_watch.h"
+#include "src/gateway/upload.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
 #include "src/ipc/busy_topic.h"
@@ -77,6 +78,7 @@
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/ipc/subscriber_count.h"
+#include "src/ipc/upload.h"
 #include "src/protocol/close_code.h"
 #include "src/realtime.h"
 
@@ -159,6 +161,7 @@ sweep_connections(void)
 	rt_behind_sweep();
 	slow_ones_left = rt_http_sweep();
 	rt_http_ask_sweep();
+	rt_uploads_sweep();
 	rt_connections_sweep();
 	rt_dispatch_drop_orphans();
 	rt_topic_watch_sweep();
@@ -251,6 +254,7 @@ run_turn(void)
 	try_listening();
 	rt_http_handle_requests();
 	rt_http_ask_waiting();
+	rt_uploads_continue();
 	more = rt_connections_handle_messages(rt_dispatch_message);
 	rt_ask_submit();
 	/* first: what was committed before a call was sent comes before its reply */
@@ -454,6 +458,7 @@ leave(int code, Datum arg)
 	rt_presence_abandon(rt_gateway.index, rt_clock_ms() + realtime_presence_grace);
 	rt_cursors_abandon(rt_gateway.index, rt_clock_ms());
 	rt_pushes_abandon(&(RtPushTarget) {.gateway = rt_gateway.index});
+	rt_uploads_abandon(rt_gateway.index);
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	rt_subscriber_counts_reset(rt_gateway.index);

@@ -67,7 +67,7 @@ ask(RtConnection *connection, RtQuestionTexts *texts)
 	texts->path = RT_TEXT(address);
 	if (!rt_service_takes_requests() || !rt_ask(connection, &question, texts))
 		return false;
-	rt_inbox_hold(connection);
+	rt_inbox_hold(connection, RT_HOLD_LOGIN);
 	return true;
 }
 
@@ -227,7 +227,7 @@ rt_login_answer(RtConnection *connection, RtRequest *request)
 {
 	const RtLoginAnswer *answer;
 
-	rt_inbox_release(connection);
+	rt_inbox_release(connection, RT_HOLD_LOGIN);
 	if (request->answer_kind != RT_ANSWER_LOGIN)
 	{
 		end_unknown(connection, request);

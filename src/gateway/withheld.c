@@ -85,7 +85,8 @@ has_to_wait_for_events(RtRequest *request)
 		return false;
 	if (request->asked.kind == RT_REQUEST_STREAM)
 		return rt_stream_waits_for_events(connection, request);
-	return request->asked.kind == RT_REQUEST_CALL && connection->subscription_count > 0;
+	return (request->asked.kind == RT_REQUEST_CALL ||
+			request->asked.kind == RT_REQUEST_UPLOAD) && connection->subscription_count > 0;
 }
 
 bool

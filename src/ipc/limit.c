@@ -41,7 +41,10 @@ static const char *const names[RT_LIMITS] = {
 	[RT_LIMIT_QUERY_GROUPS] = "max_query_groups",
 	[RT_LIMIT_QUERY_MEMORY] = "query_memory",
 	[RT_LIMIT_QUERY_TIMEOUT] = "query_timeout",
-	[RT_LIMIT_HANDLER_TIMEOUT] = "handler_timeout"
+	[RT_LIMIT_HANDLER_TIMEOUT] = "handler_timeout",
+	[RT_LIMIT_UPLOADS] = "max_uploads",
+	[RT_LIMIT_UPLOADS_PER_CONNECTION] = "max_uploads_per_connection",
+	[RT_LIMIT_UPLOAD_IDLE_TIMEOUT] = "upload_idle_timeout"
 };
 
 Size

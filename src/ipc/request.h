@@ -67,6 +67,10 @@ typedef enum RtRequestKind
 	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */
 	RT_REQUEST_INTAKE,			/* path: of an aggregate, see below */
 	RT_REQUEST_EFFECT,			/* path: of an effect; as INTAKE */
+	RT_REQUEST_UPLOAD,			/* as CALL, subject: serial of the upload (upload.h),
+								 * id: its name for the client; answer: CONTENT */
+	RT_REQUEST_REAUTH,			/* the same question, for its guards alone; answer:
+								 * CONTENT why not, or NONE */
 	RT_REQUEST_CLOSE			/* that a connection has ended; since: its code,
 								 * subject: whether it has been in a group;
 								 * without a connection's id, that all of those
@@ -104,7 +108,8 @@ typedef enum RtAnswerKind
 	RT_ANSWER_UNAVAILABLE,		/* no extension: SERVICE_UNAVAILABLE */
 	RT_ANSWER_ROLLED_BACK,		/* scheduler only: it surely did nothing */
 	RT_ANSWER_LOGIN,			/* an RtLoginAnswer */
-	RT_ANSWER_CONTENT			/* of an answer over HTTP: JSON, or of MODULE */
+	RT_ANSWER_CONTENT			/* of an answer over HTTP: JSON, or of MODULE;
+								 * UPLOAD: what frame.h makes of its result */
 } RtAnswerKind;
 
 /* Positions in a request's text, as in src/protocol. */
@@ -140,6 +145,7 @@ typedef struct RtQuestion
 	RtRequestSpan id;			/* CALL: JSON string; len 0 = no answer.
 								 * REPLAY: JSON number, may be absent */
 	RtRequestSpan args;			/* CALL: JSON array; len 0 = none */
+	RtRequestSpan payload;		/* CALL, binary: the first argument */
 	RtRequestSpan idempotency_key;	/* CALL: JSON string.  LOAD: address of the client */
 	int64		since;			/* STREAM, REPLAY, REPAIR: number up to which the
 								 * client has the topic's events; RT_SINCE_* */
@@ -151,6 +157,7 @@ typedef struct RtQuestion
 	RtRequestSpan cursor;		/* STREAM: any JSON; more of a value is wanted,
 								 * not a subscription; len 0 = it is not */
 	int32		schema_version; /* STREAM: of the client's rows; 0 = not said */
+	bool		binary;			/* CALL: it has come with a payload */
 	bool		positions;		/* CALL: the answer says that of its changes */
 	bool		parts;			/* STREAM: the client takes long values in parts */
 	uint64		flight;			/* STREAM: the gateway's own: others may wait for

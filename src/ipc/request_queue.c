@@ -38,6 +38,7 @@ typedef struct QueueArea
 static QueueArea *area = NULL;
 static RtFairQueue *queue = NULL;	/* entry i is slot i */
 static int	my_executor = -1;	/* what this process is; -1 = no executor */
+static int	my_waits = 0;		/* one within the other */
 
 Size
 rt_request_queue_size(void)
@@ -400,11 +401,17 @@ rt_executor_begin_wait(void)
 
 	if (my_executor < 0)
 		return true;
+	if (my_waits > 0)
+	{
+		my_waits++;
+		return true;
+	}
 	SpinLockAcquire(&area->lock);
 	may_wait = rt_crew_wait(&area->crew, my_executor,
 							rt_worker_count(RT_WORKER_EXECUTOR) - NEVER_WAITING);
 	is_short = rt_crew_is_short(&area->crew, realtime_executors);
 	SpinLockRelease(&area->lock);
+	my_waits = may_wait;
 	if (may_wait && is_short)
 		rt_worker_wake(RT_WORKER_LAUNCHER, 0);
 	return may_wait;
@@ -413,7 +420,7 @@ rt_executor_begin_wait(void)
 void
 rt_executor_end_wait(void)
 {
-	if (my_executor < 0)
+	if (my_executor < 0 || --my_waits > 0)
 		return;
 	SpinLockAcquire(&area->lock);
 	rt_crew_go_on(&area->crew, my_executor);

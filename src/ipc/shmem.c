@@ -53,6 +53,7 @@
 #include "src/ipc/task.h"
 #include "src/ipc/timer.h"
 #include "src/ipc/unflushed.h"
+#include "src/ipc/upload.h"
 #include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 
@@ -82,6 +83,7 @@ static const SharedArea areas[] = {
 	{rt_clients_size, rt_clients_init},
 	{rt_command_boxes_size, rt_command_boxes_init},
 	{rt_pushes_size, rt_pushes_init},
+	{rt_uploads_size, rt_uploads_init},
 	{rt_presence_size, rt_presence_init},
 	{rt_cursors_size, rt_cursors_init},
 	{rt_sessions_size, rt_sessions_init},
@@ -123,6 +125,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeCommandBox", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimePush", 1);
+	RequestNamedLWLockTranche("RealtimeUpload", 1);
 	RequestNamedLWLockTranche("RealtimePresence", 1);
 	RequestNamedLWLockTranche("RealtimePresenceMemory", 1);
 	RequestNamedLWLockTranche("RealtimeCursor", 1);

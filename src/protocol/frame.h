@@ -225,6 +225,18 @@ extern size_t rt_payload_failure(char *dst, size_t cap, RtText id_json,
 								 RtText issues_json, int64_t retry_after_ms);
 
 /*
+ * The result of an upload, which data_json and issues_json may be left out of; and
+ * the frame around it.  frame_max 0 = the member is left out.
+ */
+#define RT_UPLOAD_STREAM_SIZE 9 /* of its name, with the end */
+extern void rt_upload_stream_text(uint32_t stream, char dst[RT_UPLOAD_STREAM_SIZE]);
+extern size_t rt_content_uploaded(char *dst, size_t cap, RtText data_json);
+extern size_t rt_content_upload_failure(char *dst, size_t cap, RtText code,
+								RtText message, RtText issues_json);
+extern size_t rt_payload_upload(char *dst, size_t cap, uint32_t stream,
+								size_t frame_max, RtText result_json);
+
+/*
  * Payload of a close frame: two bytes of code and the reason (UTF-8, may be
  * NULL), which is cut between characters to at most 123 bytes.
  */

@@ -29,7 +29,19 @@ CREATE TABLE realtime.rpc_declaration (
 	class_of_service text,
 	idempotent boolean NOT NULL DEFAULT false,
 	breaker text,
-	fallback jsonb
+	fallback jsonb,
+	kind text NOT NULL DEFAULT 'rpc'
+		CONSTRAINT kind_is_known CHECK (kind IN ('rpc', 'binary', 'upload')),
+	max_size bigint
+		CONSTRAINT max_size_is_positive CHECK (max_size > 0),
+	max_per_session integer
+		CONSTRAINT max_per_session_is_positive CHECK (max_per_session > 0),
+	max_total integer
+		CONSTRAINT max_total_is_positive CHECK (max_total > 0),
+	reauth_every bigint
+		CONSTRAINT reauth_every_is_positive CHECK (reauth_every > 0),
+	CONSTRAINT limits_of_kind
+		CHECK ((kind = 'rpc') = (max_size IS NULL) AND (kind = 'upload') = (max_per_session IS NOT NULL))
 );
 COMMENT ON TABLE realtime.rpc_declaration IS
 	'Functions that clients can call, see realtime.rpc()';
@@ -63,6 +75,16 @@ COMMENT ON COLUMN realtime.rpc_declaration.breaker IS
 	'Name of its circuit breaker; NULL is none';
 COMMENT ON COLUMN realtime.rpc_declaration.fallback IS
 	'What clients get while that is broken; NULL is an error';
+COMMENT ON COLUMN realtime.rpc_declaration.kind IS
+	'How clients call it: rpc; binary, with a payload; or upload, with chunks that the function reads';
+COMMENT ON COLUMN realtime.rpc_declaration.max_size IS
+	'Bytes of that, at most';
+COMMENT ON COLUMN realtime.rpc_declaration.max_per_session IS
+	'Uploads of one connection at a time';
+COMMENT ON COLUMN realtime.rpc_declaration.max_total IS
+	'Uploads of all at a time; NULL is any number';
+COMMENT ON COLUMN realtime.rpc_declaration.reauth_every IS
+	'Bytes of an upload after which its guards are run again; NULL is never';
 COMMENT ON INDEX realtime.rpc_declaration_pkey IS
 	'One declaration for each path';
 

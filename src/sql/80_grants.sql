@@ -15,6 +15,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.remote_address(),
 	realtime.request_id(),
 	realtime.cursor(),
+	realtime.upload_next(),
+	realtime.upload_chunks(),
+	realtime.upload_id(),
+	realtime.upload_aborted(),
+	realtime.upload_to_lo(),
 	realtime.cron_next(text, timestamptz, text),
 	realtime.topic_version(),
 	realtime.room_topic(),
@@ -49,6 +54,8 @@ GRANT EXECUTE ON FUNCTION
 -- The declaring functions write the tables as their owner.
 GRANT EXECUTE ON FUNCTION
 	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb),
+	realtime.binary(text, regprocedure, integer, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb),
+	realtime.upload(text, regprocedure, bigint, integer, integer, bigint, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb),
 	realtime.topic(text, text, regprocedure, boolean, integer, interval),
 	realtime.channel(text, text, text, text, boolean, integer, boolean, integer, interval, boolean, regprocedure, regprocedure[], text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, text, regprocedure),
 	realtime.query(text, text, regprocedure, text, regtype[], regclass[], interval, interval, integer, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, boolean, text),

@@ -30,6 +30,9 @@ SELECT results_eq('signatures', $$VALUES
 		'time_zone text DEFAULT NULL::text, missed text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, active boolean DEFAULT NULL::boolean', 'void', 'v', 'u'),
 	('assert', 'condition boolean, category text, context jsonb DEFAULT NULL::jsonb', 'boolean', 'v', 'r'),
 	('assertion_counters', 'OUT category text, OUT violations bigint', 'SETOF record', 'v', 's'),
+	('binary', 'path text, handler regprocedure, max_size integer DEFAULT 10485760, guard regprocedure[] DEFAULT ''{}''::regprocedure[], timeout interval DEFAULT NULL::interval, read_only boolean DEFAULT NULL::boolean, rate_limit integer DEFAULT NULL::integer, '
+		'rate_window interval DEFAULT ''00:00:10''::interval, idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
+		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('breaker', 'name text, threshold integer DEFAULT 5, reset interval DEFAULT ''00:00:30''::interval', 'void', 'v', 'u'),
 	('bridge', 'channel text, topic text DEFAULT NULL::text, event text DEFAULT NULL::text, '
 		'parse regprocedure DEFAULT NULL::regprocedure, invalidate text DEFAULT NULL::text', 'void', 'v', 'u'),
@@ -214,6 +217,15 @@ SELECT results_eq('signatures', $$VALUES
 	('topic_version', '', 'text', 's', 'r'),
 	('typescript', 'module text DEFAULT NULL::text, client text DEFAULT ''realtime-client''::text', 'text', 's', 'r'),
 	('unwatch_schema', 'nsp regnamespace', 'boolean', 'v', 'u'),
+	('upload', 'path text, handler regprocedure, max_size bigint DEFAULT 104857600, max_per_session integer DEFAULT 4, max_total integer DEFAULT NULL::integer, reauth_every bigint DEFAULT NULL::bigint, '
+		'guard regprocedure[] DEFAULT ''{}''::regprocedure[], timeout interval DEFAULT NULL::interval, read_only boolean DEFAULT NULL::boolean, rate_limit integer DEFAULT NULL::integer, '
+		'rate_window interval DEFAULT ''00:00:10''::interval, idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
+		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('upload_aborted', '', 'boolean', 'v', 'r'),
+	('upload_chunks', '', 'SETOF bytea', 'v', 'u'),
+	('upload_id', '', 'text', 'v', 'r'),
+	('upload_next', '', 'bytea', 'v', 'u'),
+	('upload_to_lo', '', 'oid', 'v', 'u'),
 	('user_data', '', 'jsonb', 's', 'r'),
 	('user_id', '', 'text', 's', 'r'),
 	('watch_schema', 'nsp regnamespace, prefix text DEFAULT NULL::text', 'integer', 'v', 'u'),
@@ -259,6 +271,7 @@ SELECT results_eq('rights', $$VALUES
 	('alter_cron', 'pg_database_owner'), ('alter_cron', 'realtime_admin'),
 	('assert', 'realtime_publisher'),
 	('assertion_counters', 'pg_database_owner'), ('assertion_counters', 'pg_monitor'), ('assertion_counters', 'realtime_admin'),
+	('binary', 'pg_database_owner'), ('binary', 'realtime_admin'),
 	('breaker', 'pg_database_owner'), ('breaker', 'realtime_admin'),
 	('bridge', 'pg_database_owner'), ('bridge', 'realtime_admin'),
 	('call', 'pg_database_owner'), ('call', 'realtime_admin'),
@@ -383,6 +396,8 @@ SELECT results_eq('rights', $$VALUES
 	('topic_version', 'public'),
 	('typescript', 'pg_database_owner'), ('typescript', 'realtime_admin'),
 	('unwatch_schema', 'pg_database_owner'), ('unwatch_schema', 'realtime_admin'),
+	('upload', 'pg_database_owner'), ('upload', 'realtime_admin'),
+	('upload_aborted', 'public'), ('upload_chunks', 'public'), ('upload_id', 'public'), ('upload_next', 'public'), ('upload_to_lo', 'public'),
 	('user_data', 'public'),
 	('user_id', 'public'),
 	('watch_schema', 'pg_database_owner'), ('watch_schema', 'realtime_admin')

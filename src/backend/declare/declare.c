@@ -1,7 +1,7 @@
 /*
  * declare.c
- *		realtime.rpc(), realtime.topic(), realtime.drop(): what stands in a
- *		declaration is checked here, once, and not when a client calls.
+ *		realtime.topic(), realtime.drop(): what stands in a declaration is checked
+ *		here, once, and not when a client calls.
  *
  * The tables can also be written directly (a restored dump does, and logical
  * replication); a trigger on them, at the end of this file, makes any change
@@ -31,29 +31,8 @@
 
 /* Defaults of parameters, as in src/sql */
 #define REPLAY_SIZE_DEFAULT 1000
-#define RATE_WINDOW_DEFAULT (10 * USECS_PER_SEC)
-#define IDEMPOTENCY_TTL_DEFAULT (48 * USECS_PER_HOUR)
 
 /* Positions of parameters, as in src/sql */
-enum
-{
-	RPC_PATH,
-	RPC_HANDLER,
-	RPC_GUARD,
-	RPC_TIMEOUT,
-	RPC_READ_ONLY,
-	RPC_RATE_LIMIT,
-	RPC_RATE_WINDOW,
-	RPC_IDEMPOTENCY_KEY,
-	RPC_IDEMPOTENCY_TTL,
-	RPC_LOCK_KEY,
-	RPC_LOCK_WAIT,
-	RPC_CLASS_OF_SERVICE,
-	RPC_IDEMPOTENT,
-	RPC_BREAKER,
-	RPC_FALLBACK
-};
-
 enum
 {
 	TOPIC_TEMPLATE,
@@ -64,50 +43,12 @@ enum
 	TOPIC_REPLAY_TTL
 };
 
-static const char *checked_key(FunctionCallInfo fcinfo, int number,
-							   const RtCheckedFunction *handler);
-static void read_keys(FunctionCallInfo fcinfo, const RtCheckedFunction *handler,
-					  RtRpcRow *row);
-static void read_breaker(FunctionCallInfo fcinfo, RtRpcRow *row);
-static void read_rate(FunctionCallInfo fcinfo, RtRpcRow *row);
 static char *checked_class(FunctionCallInfo fcinfo);
 static void check_replay(FunctionCallInfo fcinfo, const char *topic_class);
 
-PG_FUNCTION_INFO_V1(realtime_rpc);
 PG_FUNCTION_INFO_V1(realtime_topic);
 PG_FUNCTION_INFO_V1(realtime_drop);
 PG_FUNCTION_INFO_V1(realtime_declaration_changed);
-
-Datum
-realtime_rpc(PG_FUNCTION_ARGS)
-{
-	RtRpcRow	row = {0};
-	RtCheckedFunction *handler;
-	bool		read_only;
-
-	rt_parameter_lock_functions(fcinfo);
-	row.path = rt_parameter_path(fcinfo, RPC_PATH);
-	rt_store_begin_rpc(row.path);
-	if (PG_ARGISNULL(RPC_HANDLER))
-		rt_parameter_refuse_null("handler");
-	handler = rt_function_check_any(PG_GETARG_OID(RPC_HANDLER), "a handler");
-	rt_function_check_handler(handler);
-	row.handler = handler->signature;
-	row.guards = rt_parameter_guards(fcinfo, RPC_GUARD, handler);
-	row.timeout = rt_parameter_interval(fcinfo, RPC_TIMEOUT, "timeout", PG_INT32_MAX);
-	if (!PG_ARGISNULL(RPC_READ_ONLY))
-	{
-		read_only = PG_GETARG_BOOL(RPC_READ_ONLY);
-		row.read_only = &read_only;
-	}
-	read_rate(fcinfo, &row);
-	read_keys(fcinfo, handler, &row);
-	row.class_of_service = rt_parameter_class(fcinfo, RPC_CLASS_OF_SERVICE);
-	read_breaker(fcinfo, &row);
-
-	rt_store_rpc(&row);
-	PG_RETURN_VOID();
-}
 
 Datum
 realtime_topic(PG_FUNCTION_ARGS)
@@ -152,90 +93,6 @@ realtime_drop(PG_FUNCTION_ARGS)
 
 	/* a table that is named like a path or template goes second */
 	PG_RETURN_BOOL(rt_store_drop(path) || rt_live_table_drop(path));
-}
-
-/* ---- checks of realtime.rpc() ---- */
-
-static bool
-is_default(const Interval *interval, int64 default_us)
-{
-	return interval == NULL || (interval->month == 0 && interval->day == 0 &&
-								interval->time == default_us);
-}
-
-static void
-read_rate(FunctionCallInfo fcinfo, RtRpcRow *row)
-{
-	row->rate_window = rt_parameter_interval(fcinfo, RPC_RATE_WINDOW,
-											 "rate_window", PG_INT32_MAX);
-	if (!PG_ARGISNULL(RPC_RATE_LIMIT))
-	{
-		row->rate_limit = PG_GETARG_INT32(RPC_RATE_LIMIT);
-		if (row->rate_limit <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("rate_limit must be greater than 0"),
-					 errhint("Leave it out to have no limit.")));
-	}
-	else if (!is_default(row->rate_window, RATE_WINDOW_DEFAULT))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("rate_window needs rate_limit"),
-				 errdetail("It is the time in which rate_limit counts.")));
-}
-
-static const char *
-checked_key(FunctionCallInfo fcinfo, int number, const RtCheckedFunction *handler)
-{
-	RtCheckedFunction *key;
-
-	if (PG_ARGISNULL(number))
-		return NULL;
-	key = rt_function_check_any(PG_GETARG_OID(number), "a key function");
-	rt_function_check_key(key, handler);
-	return key->signature;
-}
-
-/* None is not kept at all, which rt_parameter_interval() does not know. */
-static Interval *
-checked_ttl(FunctionCallInfo fcinfo)
-{
-	Interval   *ttl = PG_ARGISNULL(RPC_IDEMPOTENCY_TTL) ? NULL :
-		PG_GETARG_INTERVAL_P(RPC_IDEMPOTENCY_TTL);
-
-	if (ttl != NULL && is_default(ttl, 0))
-		return ttl;
-	return rt_parameter_interval(fcinfo, RPC_IDEMPOTENCY_TTL, "idempotency_ttl",
-								 PG_INT64_MAX);
-}
-
-static void
-read_keys(FunctionCallInfo fcinfo, const RtCheckedFunction *handler, RtRpcRow *row)
-{
-	row->idempotency_key = checked_key(fcinfo, RPC_IDEMPOTENCY_KEY, handler);
-	row->idempotency_ttl = checked_ttl(fcinfo);
-	row->idempotent = rt_parameter_bool(fcinfo, RPC_IDEMPOTENT, "idempotent");
-	row->lock_key = checked_key(fcinfo, RPC_LOCK_KEY, handler);
-	row->lock_wait = rt_parameter_interval(fcinfo, RPC_LOCK_WAIT, "lock_wait",
-										   PG_INT32_MAX);
-	if (row->lock_wait != NULL && row->lock_key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("lock_wait needs lock_key"),
-				 errdetail("It is how long a call waits for the lock that lock_key names.")));
-	if (row->idempotency_key == NULL && !row->idempotent &&
-		!is_default(row->idempotency_ttl, IDEMPOTENCY_TTL_DEFAULT))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("idempotency_ttl needs idempotency_key or idempotent"),
-				 errdetail("It is how long the answers of calls with that key are kept.")));
-}
-
-static void
-read_breaker(FunctionCallInfo fcinfo, RtRpcRow *row)
-{
-	row->breaker = rt_parameter_breaker(fcinfo, RPC_BREAKER);
-	row->fallback = rt_parameter_fallback(fcinfo, RPC_FALLBACK, row->breaker);
 }
 
 /* ---- checks of realtime.topic() ---- */

@@ -33,6 +33,11 @@ typedef struct RtRpcRow
 	bool		idempotent;
 	const char *breaker;
 	Datum		fallback;		/* jsonb; 0 = NULL */
+	const char *kind;
+	int64		max_size;		/* these: 0 = NULL */
+	int			max_per_session;
+	int			max_total;
+	int64		reauth_every;
 } RtRpcRow;
 
 /* A row of realtime.topic_declaration. */

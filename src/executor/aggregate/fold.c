@@ -180,7 +180,7 @@ convert(RtFold *fold, Jsonb *data)
 	}
 	appendStringInfoChar(&json, ']');
 	rt_arguments_convert(fold->converter, json.data, (RtRequestSpan) {0, (uint32) json.len},
-						 &fold->arguments, &parameter);
+						 0, &fold->arguments, &parameter);
 }
 
 /* ---- one event ---- */

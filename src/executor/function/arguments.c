@@ -372,13 +372,13 @@ convert_rest(RtParameter *parameter, const char *text, RtJsonWalk *walk,
 }
 
 static void
-convert_all(RtFunction *function, const char *text, RtJsonWalk *walk,
+convert_all(RtFunction *function, const char *text, RtJsonWalk *walk, int given,
 			RtArguments *arguments, const char **parameter)
 {
 	bool		more = walk != NULL;
 	RtSpan		span = {0, 0};
 
-	for (int i = 0; i < function->nargs; i++)
+	for (int i = given; i < function->nargs; i++)
 	{
 		RtParameter *p = &function->parameters[i];
 
@@ -403,7 +403,7 @@ convert_all(RtFunction *function, const char *text, RtJsonWalk *walk,
 
 void
 rt_arguments_convert(RtFunction *function, const char *text,
-					 RtRequestSpan span, RtArguments *arguments,
+					 RtRequestSpan span, int given, RtArguments *arguments,
 					 const char **parameter)
 {
 	RtSpan		array = {span.off, span.len};
@@ -412,7 +412,7 @@ rt_arguments_convert(RtFunction *function, const char *text,
 	arguments->count = function->nargs;
 	if (span.len == 0)
 	{
-		convert_all(function, text, NULL, arguments, parameter);
+		convert_all(function, text, NULL, given, arguments, parameter);
 		return;
 	}
 
@@ -424,7 +424,7 @@ rt_arguments_convert(RtFunction *function, const char *text,
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
 				 errmsg("arguments are not an array")));
-	convert_all(function, text, &walk, arguments, parameter);
+	convert_all(function, text, &walk, given, arguments, parameter);
 }
 
 ParamListInfo

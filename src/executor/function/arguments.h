@@ -19,13 +19,14 @@ typedef struct RtArguments
 } RtArguments;
 
 /*
- * Converts a JSON array (len 0 = empty) that rt_json_check() has accepted.
+ * Converts a JSON array (len 0 = empty) that rt_json_check() has accepted; it is for
+ * the parameters behind those whose values are given already.
  * While a parameter is converted its name stands in *parameter, so that an
  * error can be told to the client; it is NULL otherwise.
  */
 extern void rt_arguments_convert(RtFunction *function, const char *text,
-								 RtRequestSpan span, RtArguments *arguments,
-								 const char **parameter);
+								 RtRequestSpan span, int given,
+								 RtArguments *arguments, const char **parameter);
 
 /* One value from its text, as the type's input function reads it. */
 extern NullableDatum rt_argument_from_text(RtParameter *parameter, const char *text);

@@ -54,6 +54,27 @@ rt_guarded_find(RtGuarded *guarded, const RtGuards *guards)
 	}
 }
 
+/* That of a binary call is the first argument; returns how many are given. */
+static int
+take_payload(RtGuarded *guarded)
+{
+	const RtQuestion *asked = &guarded->work->request->asked;
+	RtFunction *function = guarded->function;
+
+	if (!asked->binary)
+		return 0;
+	if (function->nargs == 0 || function->parameters[0].type != BYTEAOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("the first parameter of function \"%s\" is not of type bytea",
+						function->name)));
+	guarded->arguments.values[0].value =
+		PointerGetDatum(cstring_to_text_with_len(guarded->text + asked->payload.off,
+												 asked->payload.len));
+	guarded->arguments.values[0].isnull = false;
+	return 1;
+}
+
 void
 rt_guarded_convert(RtGuarded *guarded)
 {
@@ -64,7 +85,7 @@ rt_guarded_convert(RtGuarded *guarded)
 		return;
 	work->stage = RT_STAGE_ARGUMENTS;
 	rt_arguments_convert(guarded->function, guarded->text,
-						 work->request->asked.args,
+						 work->request->asked.args, take_payload(guarded),
 						 &guarded->arguments, &work->parameter);
 	guarded->converted = true;
 	work->stage = stage;

@@ -24,8 +24,12 @@
 #include "src/executor/request/once.h"
 #include "src/executor/request/room.h"
 #include "src/ipc/assertion.h"
+#include "src/executor/request/upload.h"
+#include "src/guc.h"
 #include "src/ipc/parking.h"
 #include "src/protocol/frame.h"
+
+#define UPLOAD_MEAN_US 1e9		/* whoever waits for this executor does not */
 
 /* ---- as the executor ---- */
 
@@ -50,10 +54,89 @@ may_call_again(RtCallWork *call, const RtRpcDeclaration *declaration)
 	const RtRequest *request = call->work.request;
 
 	if (declaration->rate_limit == 0 || call->is_counted ||
+		request->asked.kind == RT_REQUEST_REAUTH ||
 		request->asked.connection_id[0] == '\0' || rt_parking_since(request) != 0)
 		return true;
 	call->is_counted = true;
 	return rt_call_rate_allows(&call->work, declaration);
+}
+
+/* ---- calls with bytes ---- */
+
+static bool
+is_of_upload(const RtRequest *request)
+{
+	return request->asked.kind == RT_REQUEST_UPLOAD ||
+		request->asked.kind == RT_REQUEST_REAUTH;
+}
+
+static RtRpcKind
+kind_asked_for(const RtRequest *request)
+{
+	return is_of_upload(request) ? RT_RPC_UPLOAD :
+		request->asked.binary ? RT_RPC_BINARY : RT_RPC_CALL;
+}
+
+/* What is wrong with the way in which a path is called; NULL = nothing. */
+static const char *
+find_misuse(const RtRequest *request, RtRpcKind declared)
+{
+	RtRpcKind	asked = kind_asked_for(request);
+
+	if (asked == declared)
+		return NULL;
+	return asked == RT_RPC_UPLOAD ? "Not an upload endpoint" :
+		asked == RT_RPC_BINARY ? "Not a binary endpoint" :
+		declared == RT_RPC_BINARY ? "Only binary calls are taken here" :
+		"Only uploads are taken here";
+}
+
+/* Returns false, with the fault noted, if it cannot be called like this. */
+static bool
+check_kind(RtCallWork *call, const RtRpcDeclaration *declaration)
+{
+	RtWork	   *work = &call->work;
+	const char *misuse = find_misuse(work->request, declaration->kind);
+
+	if (misuse != NULL)
+		rt_fault_set(&work->fault, RT_CODE_INVALID_REQUEST, misuse);
+	else if (declaration->kind == RT_RPC_BINARY &&
+			 work->request->asked.payload.len > declaration->max_size)
+		rt_fault_set(&work->fault, RT_CODE_PAYLOAD_TOO_LARGE,
+					 "Binary payload exceeds size limit");
+	else
+		return true;
+	return false;
+}
+
+/* It takes as long as its client, and cannot be run again. */
+static void
+limit_upload(RtWork *work)
+{
+	if (work->request->asked.kind != RT_REQUEST_UPLOAD)
+		return;
+	work->timeout_ms = realtime_upload_timeout;
+	work->mean_us = UPLOAD_MEAN_US;
+	work->is_unrepeatable = true;
+}
+
+/* A stream's path is none for bytes. */
+static bool
+find_no_call(RtCallWork *call)
+{
+	RtWork	   *work = &call->work;
+	const RtRequest *request = work->request;
+	bool		is_stream = rt_declaration_stream(call->guarded.text + request->asked.path.off,
+												  request->asked.path.len) != NULL;
+
+	if (is_stream && kind_asked_for(request) != RT_RPC_CALL)
+		rt_fault_set(&work->fault, RT_CODE_INVALID_REQUEST,
+					 find_misuse(request, RT_RPC_CALL));
+	else if (is_stream && request->asked.kind == RT_REQUEST_CALL)
+		call->is_stream = true;
+	else
+		rt_fault_set(&work->fault, RT_CODE_NOT_FOUND, NULL);
+	return false;
 }
 
 bool
@@ -73,20 +156,9 @@ rt_call_find(RtCallWork *call)
 	rt_holds(request->asked.path.len > 0, RT_ASSERTION_CALL, "A call has no path.");
 	declaration = rt_declaration_rpc(call->guarded.text + request->asked.path.off,
 									 request->asked.path.len);
-	if (declaration == NULL && request->asked.kind == RT_REQUEST_CALL &&
-		rt_declaration_stream(call->guarded.text + request->asked.path.off,
-							  request->asked.path.len) != NULL)
-	{
-		call->is_stream = true;
-		return false;
-	}
 	if (declaration == NULL || !OidIsValid(declaration->handler))
-	{
-		rt_fault_set(&work->fault, RT_CODE_NOT_FOUND, NULL);
-		return false;
-	}
-
-	if (!may_call_again(call, declaration))
+		return find_no_call(call);
+	if (!check_kind(call, declaration) || !may_call_again(call, declaration))
 		return false;
 	handler = handler_of_declaration(declaration);
 	rt_guarded_find(&call->guarded, &declaration->guards);
@@ -101,7 +173,8 @@ rt_call_find(RtCallWork *call)
 	call->guarded.function = handler;
 	call->declaration = declaration;
 	work->mean_us = handler->mean_us;
-	if (declaration->timeout_ms >= 0)
+	limit_upload(work);
+	if (declaration->timeout_ms >= 0 && request->asked.kind != RT_REQUEST_REAUTH)
 		work->timeout_ms = declaration->timeout_ms;
 	return true;
 }
@@ -136,6 +209,8 @@ static void
 run_handler(RtCallWork *call, StringInfo result)
 {
 	call->work.stage = RT_STAGE_HANDLER;
+	if (call->declaration->kind == RT_RPC_UPLOAD)
+		rt_upload_begin_reading(call->declaration);
 	PG_TRY();
 	{
 		rt_function_invoke_json(call->guarded.function, &call->guarded.arguments,
@@ -165,6 +240,16 @@ invoke_once(RtCallWork *call, StringInfo result)
 	rt_once_end(&once, result);
 }
 
+static void
+pass_guards(RtGuarded *guarded)
+{
+	if (!rt_function_may_execute(guarded->function))
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('R', 'T', '4', '0', '3')),
+				 errmsg_internal("%s", rt_code_message(RT_CODE_FORBIDDEN))));
+	rt_guarded_run(guarded);
+}
+
 /* What middlewares run around. */
 static void
 invoke_guarded(void *arg, StringInfo result)
@@ -172,11 +257,7 @@ invoke_guarded(void *arg, StringInfo result)
 	RtCallWork *call = arg;
 	RtGuarded  *guarded = &call->guarded;
 
-	if (!rt_function_may_execute(guarded->function))
-		ereport(ERROR,
-				(errcode(MAKE_SQLSTATE('R', 'T', '4', '0', '3')),
-				 errmsg_internal("%s", rt_code_message(RT_CODE_FORBIDDEN))));
-	rt_guarded_run(guarded);
+	pass_guards(guarded);
 	rt_guarded_convert(guarded);
 	if (call->declaration->room != NULL)
 		rt_room_enter(guarded, call->declaration->room);
@@ -213,9 +294,21 @@ run_call(RtWork *work)
 	rt_once_reset();
 	work->stage = RT_STAGE_GUARD;
 	rt_class_admit(call->declaration->class_of_service);
+	if (call->declaration->kind == RT_RPC_UPLOAD)
+		rt_upload_enter(call->declaration);
 	rt_call_invoke(call, wanted ? &result : NULL);
 	rt_once_share(&result);
 	rt_reply_success(work->request, result.data, result.len);
+	if (call->declaration->kind == RT_RPC_UPLOAD)
+		rt_upload_conclude();
+}
+
+/* Of an upload that is under way. */
+static void
+run_guards(RtWork *work)
+{
+	work->stage = RT_STAGE_GUARD;
+	pass_guards(&((RtCallWork *) work)->guarded);
 }
 
 /* ---- around it ---- */
@@ -230,7 +323,7 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 	call->work.request = request;
 	call->work.activity = rt_work_path(request);
 	call->work.prepare = prepare_call;
-	call->work.run = run_call;
+	call->work.run = request->asked.kind == RT_REQUEST_REAUTH ? run_guards : run_call;
 	call->work.may_park = true;
 	call->guarded.work = &call->work;
 	call->guarded.text = text;
@@ -245,7 +338,7 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 
 	if (call->is_stream && call->work.fault.code == NULL)
 		return false;
-	if (call->guarded.function != NULL)
+	if (call->guarded.function != NULL && !is_of_upload(request))
 		rt_function_timed(call->guarded.function, rt_work_run_time(&call->work));
 	rt_breaker_end(&call->breaker, call->work.waits_ms > 0 ? NULL : &call->work.fault);
 	if (call->work.waits_ms == 0)

@@ -13,6 +13,7 @@
 #include "src/executor/request/call.h"
 #include "src/executor/request/path.h"
 #include "src/executor/request/stream.h"
+#include "src/executor/request/upload.h"
 #include "src/ipc/path_stat.h"
 
 static RtWorkResult
@@ -21,7 +22,12 @@ run(RtRequest *request, bool *stream)
 	RtWorkResult result;
 
 	*stream = request->asked.kind != RT_REQUEST_CALL;
-	if (*stream)
+	if (request->asked.kind == RT_REQUEST_UPLOAD || request->asked.kind == RT_REQUEST_REAUTH)
+	{
+		*stream = false;
+		rt_upload_run(request, &result);
+	}
+	else if (*stream)
 	{
 		*stream = rt_stream_run(request, &result);
 		if (!*stream)
@@ -60,7 +66,8 @@ rt_path_run(RtRequest *request, instr_time began)
 	bool		stream;
 
 	result = run(request, &stream);
-	if (result.waits_ms == 0 && request->asked.kind != RT_REQUEST_RELOAD)
+	if (result.waits_ms == 0 && request->asked.kind != RT_REQUEST_RELOAD &&
+		request->asked.kind != RT_REQUEST_REAUTH)
 		count(request, &result, stream, began);
 	return result;
 }

@@ -32,6 +32,7 @@
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/subscription.h"
+#include "src/gateway/upload.h"
 #include "src/guc.h"
 #include "src/ipc/assertion.h"
 #include "src/ipc/client.h"
@@ -207,6 +208,7 @@ set_ended(RtConnection *connection, RtConnectionState state, int code)
 	rt_push_forget(connection);
 	rt_presence_forget(connection);
 	rt_cursor_forget(connection);
+	rt_uploads_forget(connection);
 	rt_departure_begin(connection, code);
 }
 

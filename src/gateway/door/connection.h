@@ -32,6 +32,13 @@ typedef enum RtConnectionState
 	RT_CONNECTION_GONE			/* no socket any more; freed at the turn's end */
 } RtConnectionState;
 
+/* Why messages wait, bits. */
+typedef enum RtInboxHold
+{
+	RT_HOLD_LOGIN = 1 << 0,		/* it is not known who sends them */
+	RT_HOLD_UPLOAD = 1 << 1		/* a handler has not read what came before */
+} RtInboxHold;
+
 /* What is told of live queries, see topic/round_frame.h. */
 typedef struct RtConnectionRound
 {
@@ -60,7 +67,7 @@ typedef struct RtConnection
 											 * orders, client.h */
 	int64		expires;		/* the identity, in seconds since 1970; 0 = never */
 	bool		expiry_told;	/* that it is about to */
-	bool		is_held;		/* its messages wait, see rt_inbox_hold() */
+	uint8		held;			/* RtInboxHold; 0 = its messages are handled */
 	bool		departs;		/* its end may have to be told, see departure.h */
 	char		id[RT_CONNECTION_ID_SIZE];	/* uuid text */
 	unsigned char address[RT_HOST_ADDRESS_SIZE];	/* of its client */
@@ -103,6 +110,9 @@ typedef struct RtConnection
 	bool		marked;			/* a marker has been sent, once at least */
 	dlist_head	waiting_events; /* of which only the newest counts, conflate.h */
 	size_t		conflated;		/* bytes of them */
+	dlist_head	uploads;		/* under way, upload.h */
+	uint32		upload_count;
+	bool		cap_told;		/* how long its frames may be */
 	struct RtSequentialBatch *sequences;	/* sequential batches under way */
 	uint32		sequence_count;
 

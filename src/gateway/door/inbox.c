@@ -66,16 +66,18 @@ rt_inbox_forget(RtConnection *connection)
 }
 
 void
-rt_inbox_hold(RtConnection *connection)
+rt_inbox_hold(RtConnection *connection, RtInboxHold reason)
 {
-	connection->is_held = true;
+	connection->held |= reason;
 	rt_socket_pause(connection->socket, RT_SOCKET_HELD);
 }
 
 void
-rt_inbox_release(RtConnection *connection)
+rt_inbox_release(RtConnection *connection, RtInboxHold reason)
 {
-	connection->is_held = false;
+	connection->held &= ~reason;
+	if (connection->held != 0)
+		return;
 	rt_socket_resume(connection->socket, RT_SOCKET_HELD);
 	mark_ready(connection);
 }
@@ -337,7 +339,7 @@ handle_inbox(RtConnection *connection, RtMessageHandler handle)
 {
 	size_t		inflated = 0;
 
-	while (complete_bytes(connection) > 0 && !connection->is_held &&
+	while (complete_bytes(connection) > 0 && connection->held == 0 &&
 		   connection->state == RT_CONNECTION_OPEN)
 	{
 		if (inflated >= INFLATED_ENOUGH)
@@ -347,7 +349,7 @@ handle_inbox(RtConnection *connection, RtMessageHandler handle)
 		}
 		handle_first(connection, handle, &inflated);
 	}
-	if (connection->is_held && connection->state == RT_CONNECTION_OPEN)
+	if (connection->held != 0 && connection->state == RT_CONNECTION_OPEN)
 		return;
 	if (connection->state == RT_CONNECTION_OPEN)
 		rt_socket_resume(connection->socket, RT_SOCKET_BUSY);

@@ -21,10 +21,10 @@ extern bool rt_connections_handle_messages(RtMessageHandler handle);
 
 /*
  * What has come and what comes waits, in order, and soon in the kernel, until it
- * is released.
+ * is released by all who hold it.
  */
-extern void rt_inbox_hold(RtConnection *connection);
-extern void rt_inbox_release(RtConnection *connection);
+extern void rt_inbox_hold(RtConnection *connection, RtInboxHold reason);
+extern void rt_inbox_release(RtConnection *connection, RtInboxHold reason);
 
 /* Whether messages wait for nothing but to be handled. */
 extern bool rt_inboxes_are_ready(void);
