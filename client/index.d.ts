@@ -244,6 +244,8 @@ export interface Client {
 	become(token: Options['token']): void;
 	connect(): void;
 	close(): void;
+	/** For modules of the package. */
+	attach<T>(make: (connection: any, options: Options) => T): T;
 }
 
 export declare function createClient(options?: Options): Client;

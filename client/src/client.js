@@ -67,6 +67,11 @@ class Client {
 			this.#health.set('healthy');
 	}
 
+	// What another module makes of the connection.
+	attach(make) {
+		return make(this.#connection, this.#options);
+	}
+
 	// Other options, from now on; those of a connection from the next one on.
 	configure(options) {
 		Object.assign(this.#options, options);

@@ -99,10 +99,14 @@ export class Connection {
 	}
 
 	send(frame) {
-		if (!this.isOpen)
-			return false;
-		this.#attempt.socket.send(stringify(frame));
-		return true;
+		return this.isOpen && this.sendBytes(stringify(frame));
+	}
+
+	// A frame as it is.
+	sendBytes(bytes) {
+		if (this.isOpen)
+			this.#attempt.socket.send(bytes);
+		return this.isOpen;
 	}
 
 	// For good.

@@ -12,6 +12,7 @@ import { useStore, useStream } from 'realtime-client/react';
 import { fromStore, fromStream } from 'realtime-client/solid';
 import { rune, stream } from 'realtime-client/svelte';
 import { sharedSocket } from 'realtime-client/tabs';
+import { createUploads } from 'realtime-client/upload';
 import { bindView } from 'realtime-client/view';
 import * as vue from 'realtime-client/vue';
 
@@ -38,6 +39,13 @@ const both: number = combine(one, client.status, (list, open: string) => list?.l
 parse('1', true);
 store.kept.subscribe((calls) => calls.map((call) => call.path));
 
+const { binary, upload } = createUploads(client, { frameSize: 5000 });
+const size: Promise<number> = binary<[name: string], number>('files/size')(new ArrayBuffer(5), 'a');
+const sent: (id: string) => Promise<number> = (id) => upload<[], string>('files/add')(new Blob([id])).then((text) => text.length);
+upload('files/add').with({ signal: new AbortController().signal })(async function* () { yield new Uint8Array(1); }()).on('progress', ({ percent }) => percent?.toFixed());
+
+// @ts-expect-error no bytes
+upload('files/add')(5);
 // @ts-expect-error whose calls
 createOfflineStore({});
 // @ts-expect-error who is logged in

@@ -119,6 +119,8 @@ aggregate AS (
 		to_regprocedure(handler)::oid AS result, NULL::text AS value, NULL::text AS key,
 		false AS is_transformed, '{}'::jsonb AS options
 	FROM realtime.rpc_declaration
+	-- what takes bytes is made by an entry of the client of its own
+	WHERE rpc_declaration.kind = 'rpc'
 UNION ALL
 	SELECT path, CASE WHEN is_room THEN 'data' END, CASE WHEN is_room THEN path || '/__data' ELSE path END, 'stream',
 		coalesce(loader_oid, access_oid), NULL,

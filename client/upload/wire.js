@@ -1,0 +1,49 @@
+// wire.js - the binary frames.
+
+export const chunkOverhead = 12;	// bytes before the header of the first chunk
+const maxHeader = 65535;
+
+const encoder = new TextEncoder();
+
+export function headerOf(members) {
+	const header = encoder.encode(JSON.stringify(members));
+
+	return header.length > maxHeader ? undefined : header;
+}
+
+export function callFrame(header, payload) {
+	const frame = new Uint8Array(3 + header.length + payload.length);
+
+	new DataView(frame.buffer).setUint16(1, header.length);
+	frame.set(header, 3);
+	frame.set(payload, 3 + header.length);
+	return frame;
+}
+
+// number 0 has the header, and no other.
+export function chunkFrame(stream, number, header, payload, isLast) {
+	const first = number === 0;
+	const begin = first ? chunkOverhead + header.length : chunkOverhead - 2;
+	const frame = new Uint8Array(begin + payload.length);
+	const view = new DataView(frame.buffer);
+
+	view.setUint8(0, 1);
+	view.setUint8(1, (first ? 1 : 0) | (isLast ? 2 : 0));
+	view.setUint32(2, stream);
+	view.setUint32(6, number);
+	if (first) {
+		view.setUint16(10, header.length);
+		frame.set(header, chunkOverhead);
+	}
+	frame.set(payload, begin);
+	return frame;
+}
+
+export function cancelFrame(stream) {
+	const frame = new Uint8Array(6);
+	const view = new DataView(frame.buffer);
+
+	view.setUint16(0, 0x0210);
+	view.setUint32(2, stream);
+	return frame;
+}
