@@ -127,6 +127,7 @@ int			realtime_max_uploads_per_connection = 4;
 int			realtime_upload_buffer = 512;
 int			realtime_upload_idle_timeout = 30000;
 int			realtime_upload_timeout = 3600000;
+int			realtime_webhook_rate = 100;
 
 static const struct config_enum_entry forwarded_options[] = {
 	{"x-forwarded-for", RT_FORWARDED_X_FOR, false},
@@ -542,6 +543,15 @@ define_limits(void)
 	define_int("realtime.replay_memory",
 			   "Memory of a gateway for the latest events of replay topics; 0 keeps none.",
 			   &realtime_replay_memory, 0, 64 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.upgrade_rate",
+			   "Connections that one address may open in 10 seconds; 0 is no limit.",
+			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);
+}
+
+/* What does not come as a frame of text. */
+static void
+define_bytes(void)
+{
 	define_int("realtime.max_uploads",
 			   "Uploads at a time; -1 is as many as executors may wait.",
 			   &realtime_max_uploads, -1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
@@ -557,9 +567,9 @@ define_limits(void)
 	define_int("realtime.upload_timeout",
 			   "Time that an upload may take, with its handler.",
 			   &realtime_upload_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
-	define_int("realtime.upgrade_rate",
-			   "Connections that one address may open in 10 seconds; 0 is no limit.",
-			   &realtime_upgrade_rate, 0, 1000000, PGC_SIGHUP, 0);
+	define_int("realtime.webhook_rate",
+			   "Webhooks that one address may send in 10 seconds; 0 is no limit.",
+			   &realtime_webhook_rate, 0, 1000000, PGC_SIGHUP, 0);
 }
 
 static void
@@ -602,6 +612,7 @@ rt_guc_define(void)
 	define_switches();
 	define_times();
 	define_limits();
+	define_bytes();
 	define_development();
 	MarkGUCPrefixReserved("realtime");
 }

@@ -50,6 +50,7 @@ extern int	realtime_max_connections;
 extern int	realtime_max_connections_per_address;	/* 0 = any number */
 extern int	realtime_max_connections_per_user;	/* likewise */
 extern int	realtime_upgrade_rate;
+extern int	realtime_webhook_rate;
 extern int	realtime_handshake_timeout; /* ms */
 extern int	realtime_idle_timeout;	/* ms, 0 = never */
 extern int	realtime_stall_timeout; /* ms, 0 = never */

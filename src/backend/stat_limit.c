@@ -54,7 +54,8 @@ static const struct
 	[RT_LIMIT_HANDLER_TIMEOUT] = {"cancel", "TIMEOUT"},
 	[RT_LIMIT_UPLOADS] = {"refuse", "TOO_MANY_UPLOADS"},
 	[RT_LIMIT_UPLOADS_PER_CONNECTION] = {"refuse", "TOO_MANY_UPLOADS"},
-	[RT_LIMIT_UPLOAD_IDLE_TIMEOUT] = {"cancel", "TIMEOUT"}
+	[RT_LIMIT_UPLOAD_IDLE_TIMEOUT] = {"cancel", "TIMEOUT"},
+	[RT_LIMIT_WEBHOOK_RATE] = {"refuse", "429"}
 };
 
 Datum

@@ -81,6 +81,32 @@ rt_answer_find(const char *path, const char *user, const char *key, char **answe
 	return found;
 }
 
+static Datum
+expiry(TimestampTz now, int64 ttl_ms)
+{
+	return TimestampTzGetDatum(ttl_ms < (END_TIMESTAMP - now) / 1000 ?
+							   now + ttl_ms * 1000 : DT_NOEND);
+}
+
+bool
+rt_answer_claim(const char *path, const char *key, int64 ttl_ms)
+{
+	RtStatement statement = {
+		.sql = "INSERT INTO realtime.idempotency AS kept (path, user_id, key, created_at, expires_at)"
+		" VALUES ($1, '', $2, $3, $4)"
+		" ON CONFLICT (path, user_id, key) DO UPDATE SET"
+		" created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at"
+		" WHERE kept.expires_at OPERATOR(pg_catalog.<=) EXCLUDED.created_at"
+	};
+	TimestampTz now = GetCurrentTimestamp();
+
+	rt_statement_put_text(&statement, path);
+	rt_statement_put_text(&statement, key);
+	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(now), false);
+	rt_statement_put(&statement, TIMESTAMPTZOID, expiry(now, ttl_ms), false);
+	return rt_statement_run(&statement, answer_table(), SPI_OK_INSERT) > 0;
+}
+
 void
 rt_answer_keep(const char *path, const char *user, const char *key,
 			   const char *answer, const char *request_id, int64 ttl_ms)
@@ -101,9 +127,7 @@ rt_answer_keep(const char *path, const char *user, const char *key,
 	rt_statement_put_text(&statement, answer);
 	rt_statement_put_text(&statement, request_id);
 	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(now), false);
-	rt_statement_put(&statement, TIMESTAMPTZOID,
-					 TimestampTzGetDatum(ttl_ms < (END_TIMESTAMP - now) / 1000 ?
-										 now + ttl_ms * 1000 : DT_NOEND), false);
+	rt_statement_put(&statement, TIMESTAMPTZOID, expiry(now, ttl_ms), false);
 	(void) rt_statement_run(&statement, answer_table(), SPI_OK_INSERT);
 }
 

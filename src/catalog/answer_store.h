@@ -38,4 +38,10 @@ extern void rt_answer_keep(const char *path, const char *user, const char *key,
 /* Removes at most max that have expired; returns how many. */
 extern uint64 rt_answers_remove_expired(int max);
 
+/*
+ * Notes that something has come, without an answer: false if it has before and that
+ * has not expired.  Who does the same at the same time waits.
+ */
+extern bool rt_answer_claim(const char *path, const char *key, int64 ttl_ms);
+
 #endif							/* RT_CATALOG_ANSWER_STORE_H */

@@ -318,6 +318,21 @@ rt_declaration_cron(const char *path)
 	return NULL;
 }
 
+const RtWebhookDeclaration *
+rt_declaration_webhook(const char *path)
+{
+	const ListCell *cell;
+
+	foreach(cell, current != NULL ? current->webhooks : NIL)
+	{
+		const RtWebhookDeclaration *webhook = lfirst(cell);
+
+		if (strcmp(webhook->path, path) == 0)
+			return webhook;
+	}
+	return NULL;
+}
+
 const List *
 rt_declaration_job_queues(void)
 {

@@ -330,6 +330,16 @@ typedef struct RtCronDeclaration
 	Oid			owner;			/* role */
 } RtCronDeclaration;
 
+/* What another service tells by HTTP. */
+typedef struct RtWebhookDeclaration
+{
+	char	   *path;
+	char	   *topic;			/* NULL = as the transform says */
+	Oid			verify;			/* InvalidOid: gone */
+	Oid			transform;		/* likewise */
+	int			max_body;		/* bytes */
+} RtWebhookDeclaration;
+
 /* A queue of jobs. */
 typedef struct RtJobQueue
 {
@@ -360,7 +370,7 @@ typedef struct RtFunctionReference
 	const char *kind;			/* of the declaration: "rpc", "topic",
 								 * "stream", "channel", "room", "query", "bridge",
 								 * "hook", "class", "module", "middleware",
-								 * "cron" or "queue" */
+								 * "cron", "queue" or "webhook" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -419,6 +429,9 @@ extern Oid	rt_intake_sequence(void);
 /* Jobs (RtCronDeclaration): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_crons(void);
 extern const RtCronDeclaration *rt_declaration_cron(const char *path);
+
+/* A webhook by its path, or NULL. */
+extern const RtWebhookDeclaration *rt_declaration_webhook(const char *path);
 
 /* Queues (RtJobQueue): all, in the cache's own list, or one or NULL. */
 extern const List *rt_declaration_job_queues(void);

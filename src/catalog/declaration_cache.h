@@ -69,6 +69,7 @@ typedef struct RtDeclarations
 	List	   *breakers;		/* RtBreakerDeclaration */
 	List	   *crons;			/* RtCronDeclaration */
 	List	   *job_queues;		/* RtJobQueue */
+	List	   *webhooks;		/* RtWebhookDeclaration */
 	List	   *rates;			/* RtRateDeclaration */
 	List	   *aggregates;		/* RtAggregateDeclaration */
 	List	   *windows;		/* RtWindowDeclaration, of any */

@@ -71,7 +71,8 @@ static const RowReader readers[RT_DECLARATION_TABLES] = {
 	rt_read_rpc, read_topic, read_stream, read_bridge, read_query,
 	read_hook, read_admission, rt_read_module, read_breaker,
 	read_middleware, rt_read_rate, rt_read_cron, read_nothing, rt_read_job_queue,
-	rt_read_aggregate, rt_read_window, rt_read_effect
+	rt_read_aggregate, rt_read_window, rt_read_effect,
+	rt_read_webhook
 };
 
 RtDeclarations *

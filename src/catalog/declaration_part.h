@@ -46,6 +46,9 @@ extern void rt_declarations_join_rates(RtDeclarations *declarations);
 /* Reads a job. */
 extern void rt_read_cron(RtDeclarations *declarations, const RtRow *row);
 
+/* Reads a webhook. */
+extern void rt_read_webhook(RtDeclarations *declarations, const RtRow *row);
+
 /* Reads a queue. */
 extern void rt_read_job_queue(RtDeclarations *declarations, const RtRow *row);
 

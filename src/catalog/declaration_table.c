@@ -76,6 +76,12 @@ static const RtFunctionColumn cron_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+static const RtFunctionColumn webhook_functions[] = {
+	{Anum_webhook_verify, "verify", "verify function", false},
+	{Anum_webhook_transform, "transform", "transform", false},
+	{0, NULL, NULL, false}
+};
+
 static const RtFunctionColumn queue_functions[] = {
 	{Anum_queue_handler, "handler", "handler", false},
 	{0, NULL, NULL, false}
@@ -138,7 +144,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_QUEUE_TABLE, "queue", "name", Natts_queue, queue_functions, true},
 	{RT_AGGREGATE_TABLE, "aggregate", "path", Natts_aggregate, aggregate_functions, true},
 	{RT_WINDOW_TABLE, "window", "path", Natts_window, no_functions, true},
-	{RT_EFFECT_TABLE, "effect", "path", Natts_effect, effect_functions, true}
+	{RT_EFFECT_TABLE, "effect", "path", Natts_effect, effect_functions, true},
+	{RT_WEBHOOK_TABLE, "webhook", "path", Natts_webhook, webhook_functions, true}
 };
 
 const RtDeclarationTable *

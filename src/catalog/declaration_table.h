@@ -286,6 +286,17 @@ enum
 #define RT_INTAKE_TABLE "intake"
 #define RT_INTAKE_SEQUENCE "intake_id"
 
+#define RT_WEBHOOK_TABLE "webhook_declaration"
+enum
+{
+	Anum_webhook_path = 1,
+	Anum_webhook_topic,
+	Anum_webhook_verify,
+	Anum_webhook_transform,
+	Anum_webhook_max_body,
+	Natts_webhook = Anum_webhook_max_body
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -305,7 +316,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 17
+#define RT_DECLARATION_TABLES 18
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

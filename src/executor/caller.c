@@ -93,7 +93,8 @@ realtime_remote_address(PG_FUNCTION_ARGS)
 	if (caller == NULL || caller->request->owner == RT_OWNER_SCHEDULER)
 		PG_RETURN_NULL();
 	caller->request->answer_alike = false;	/* for nobody else */
-	address = caller->request->asked.kind == RT_REQUEST_LOAD ?
+	address = caller->request->asked.kind == RT_REQUEST_LOAD ||
+		caller->request->asked.kind == RT_REQUEST_WEBHOOK ?
 		address_of_load(caller->request) : address_of_connection(caller->request);
 	if (address == NULL)
 		PG_RETURN_NULL();

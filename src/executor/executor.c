@@ -60,6 +60,7 @@
 #include "src/executor/request/path.h"
 #include "src/executor/request/publish.h"
 #include "src/executor/request/resume.h"
+#include "src/executor/request/webhook.h"
 #include "src/executor/role_settings.h"
 #include "src/executor/stale_plan.h"
 #include "src/executor/token_keys.h"
@@ -345,6 +346,8 @@ run_kind(RtRequest *request, instr_time began)
 			return rt_effect_run(request);
 		case RT_REQUEST_CLOSE:
 			return rt_close_run(request);
+		case RT_REQUEST_WEBHOOK:
+			return rt_webhook_run(request);
 	}
 	return rt_path_run(request, began);
 }

@@ -152,7 +152,8 @@ static uint32
 time_key(const RtQuestion *question, const RtQuestionTexts *texts)
 {
 	if (question->kind != RT_REQUEST_CALL && question->kind != RT_REQUEST_STREAM &&
-		question->kind != RT_REQUEST_LOAD && question->kind != RT_REQUEST_UPLOAD)
+		question->kind != RT_REQUEST_LOAD && question->kind != RT_REQUEST_UPLOAD &&
+		question->kind != RT_REQUEST_WEBHOOK)
 		return question->kind;
 	return hash_bytes((const unsigned char *) texts->path.ptr, texts->path.len);
 }

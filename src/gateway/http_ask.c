@@ -28,6 +28,7 @@
 #include "src/gateway/ticket.h"
 #include "src/gateway/unlike.h"
 #include "src/gateway/turns.h"
+#include "src/gateway/visitor.h"
 #include "src/guc.h"
 #include "src/ipc/assertion.h"
 #include "src/ipc/service.h"
@@ -37,16 +38,6 @@
 #define WAITING_MAX 512			/* requests that are not asked yet */
 #define WAITING_PART 2			/* this part of them for one address */
 
-/* An address with requests under way. */
-typedef struct Visitor
-{
-	dlist_node	node;
-	uint64		address;		/* hash of it */
-	RtTaker		taker;			/* of turns: requests that wait */
-	int			waiting;
-	RtFlow		flow;			/* of those that are asked */
-} Visitor;
-
 typedef struct HttpAsk
 {
 	dlist_node	node;			/* in flight, of its visitor's taker, or with one
@@ -54,7 +45,7 @@ typedef struct HttpAsk
 	RtTicket	ticket;			/* asked: the number is that of the request */
 	uint64		serial;			/* of the request */
 	const RtHttpService *service;
-	Visitor    *visitor;
+	RtVisitor  *visitor;
 	bool		is_known;		/* who asks */
 	int			session;		/* that is, referenced */
 	int64		begun_ms;
@@ -76,7 +67,6 @@ typedef struct HttpAsk
 } HttpAsk;
 
 static RtTurns turns;
-static dlist_head visitors = DLIST_STATIC_INIT(visitors);
 static dlist_head asked = DLIST_STATIC_INIT(asked);
 static RtHashTable by_ticket;	/* the same */
 static RtHashTable joinable;	/* of these, by what is asked */
@@ -96,49 +86,6 @@ refuse_as(RtHttp *http, const RtHttpService *service, RtCode code)
 {
 	service->refuse(http, rt_code_status(code), RT_TEXT(rt_code_wire(code)),
 					RT_TEXT(rt_code_message(code)), RT_TEXT_NONE);
-}
-
-/* ---- visitors ---- */
-
-/* There are few: each has something under way. */
-static Visitor *
-find_visitor(uint64 address)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &visitors)
-	{
-		Visitor    *visitor = dlist_container(Visitor, node, iter.cur);
-
-		if (visitor->address == address)
-			return visitor;
-	}
-	return NULL;
-}
-
-static Visitor *
-visitor_of(uint64 address)
-{
-	Visitor    *visitor = find_visitor(address);
-
-	if (visitor != NULL)
-		return visitor;
-	visitor = calloc(1, sizeof(Visitor));
-	if (visitor == NULL)
-		return NULL;
-	visitor->address = address;
-	rt_flow_init(&visitor->flow);
-	dlist_push_tail(&visitors, &visitor->node);
-	return visitor;
-}
-
-static void
-leave(Visitor *visitor)
-{
-	if (visitor->waiting > 0 || visitor->flow.in_flight > 0)
-		return;
-	dlist_delete(&visitor->node);
-	free(visitor);
 }
 
 /* ---- what waits ---- */
@@ -162,7 +109,7 @@ stop_waiting(HttpAsk *ask)
 static void
 end(HttpAsk *ask)
 {
-	leave(ask->visitor);
+	rt_visitor_leave(ask->visitor);
 	rt_session_release(ask->session, RT_SESSION_GATEWAY);
 	free(ask->headers);
 	free(ask);
@@ -195,7 +142,7 @@ static bool
 begin(RtHttp *http, const RtHttpService *service, const RtQuestionTexts *texts,
 	  const unsigned char *address)
 {
-	Visitor    *visitor = waiting < WAITING_MAX ? visitor_of(rt_address_hash(address)) : NULL;
+	RtVisitor  *visitor = waiting < WAITING_MAX ? rt_visitor_of(rt_address_hash(address)) : NULL;
 	HttpAsk    *ask;
 
 	if (visitor == NULL)
@@ -203,7 +150,7 @@ begin(RtHttp *http, const RtHttpService *service, const RtQuestionTexts *texts,
 	ask = visitor->waiting < WAITING_MAX / WAITING_PART ? make_ask(service, texts) : NULL;
 	if (ask == NULL)
 	{
-		leave(visitor);
+		rt_visitor_leave(visitor);
 		return false;
 	}
 	rt_address_write(address, ask->address);
@@ -286,7 +233,7 @@ find_same(const HttpAsk *ask)
 {
 	RtHashNode *node;
 
-	if (!ask->is_known || !ask->service->asks)
+	if (!ask->is_known || !ask->service->asks || ask->service->carries)
 		return NULL;
 	for (node = rt_hash_first(&joinable, key_hash(ask)); node != NULL; node = rt_hash_next(node))
 	{
@@ -312,7 +259,7 @@ open_to_others(HttpAsk *ask)
 
 	ask->is_first = ask->visitor->flow.in_flight == 1;
 	ask->last_serial = last_serial;
-	ask->joinable = ask->is_known && !rt_path_is_unlike(texts.path);
+	ask->joinable = ask->is_known && !ask->service->carries && !rt_path_is_unlike(texts.path);
 	if (ask->joinable)
 		rt_hash_add(&joinable, &ask->key_node, key_hash(ask));
 }
@@ -361,6 +308,11 @@ fill_question(HttpAsk *ask, const RtHttp *http, RtQuestion *question,
 	question->kind = ask->service->kind;
 	*texts = rt_texts_in(ask->text, &ask->question);
 	texts->idempotency_key = RT_TEXT(ask->address);
+	if (ask->service->carries)
+	{
+		texts->args = (RtText) {http->head.bytes, http->head.length};
+		texts->version = rt_http_request_body(http);
+	}
 	rt_count(calls);
 }
 
@@ -413,7 +365,7 @@ may_ask_more(void)
 
 /* Returns false if nothing more can be asked now. */
 static bool
-take_turn(Visitor *visitor)
+take_turn(RtVisitor *visitor)
 {
 	HttpAsk    *ask = dlist_head_element(HttpAsk, node, &visitor->taker.things);
 	RtHttp	   *http = rt_http_find(ask->serial);
@@ -445,7 +397,7 @@ rt_http_ask_waiting(void)
 	RtTaker    *taker;
 
 	while ((taker = rt_turns_first(&turns)) != NULL &&
-		   take_turn((Visitor *) ((char *) taker - offsetof(Visitor, taker))))
+		   take_turn((RtVisitor *) ((char *) taker - offsetof(RtVisitor, taker))))
 		;
 }
 
@@ -476,7 +428,7 @@ end_waiting(HttpAsk *ask)
 }
 
 static void
-sweep_visitor(Visitor *visitor)
+sweep_visitor(RtVisitor *visitor)
 {
 	dlist_mutable_iter iter;
 
@@ -491,7 +443,7 @@ sweep_visitor(Visitor *visitor)
 		end_waiting(ask);
 	}
 	visitor->waiting--;
-	leave(visitor);
+	rt_visitor_leave(visitor);
 }
 
 static void
@@ -513,7 +465,6 @@ sweep_joined(dlist_head *asks)
 void
 rt_http_ask_sweep(void)
 {
-	dlist_mutable_iter visitor_iter;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &asked)
@@ -523,8 +474,7 @@ rt_http_ask_sweep(void)
 		sweep_joined(&ask->sharers);
 		sweep_joined(&ask->latecomers);
 	}
-	dlist_foreach_modify(visitor_iter, &visitors)
-		sweep_visitor(dlist_container(Visitor, node, visitor_iter.cur));
+	rt_visitors_each(sweep_visitor);
 }
 
 /* ---- answers of executors ---- */

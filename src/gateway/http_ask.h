@@ -28,6 +28,8 @@ typedef struct RtHttpService
 	bool		asks;			/* else it is only of interest who it is: 204 */
 	bool		as_nobody;		/* it is the same for all: nobody is asked who it is */
 	RtRequestKind kind;			/* of what is asked; the answer is CONTENT */
+	bool		carries;		/* it is asked with the request itself, which says who
+								 * sends it by its content; nobody shares it */
 
 	/*
 	 * If it is set, nothing but the upgrade hook is asked, and then this is what

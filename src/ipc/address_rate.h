@@ -12,6 +12,7 @@ typedef enum RtRate
 {
 	RT_RATE_UPGRADE,
 	RT_RATE_LOGIN,				/* over HTTP */
+	RT_RATE_WEBHOOK,			/* by realtime.webhook_rate */
 	RT_RATES
 } RtRate;
 

@@ -44,7 +44,8 @@ static const char *const names[RT_LIMITS] = {
 	[RT_LIMIT_HANDLER_TIMEOUT] = "handler_timeout",
 	[RT_LIMIT_UPLOADS] = "max_uploads",
 	[RT_LIMIT_UPLOADS_PER_CONNECTION] = "max_uploads_per_connection",
-	[RT_LIMIT_UPLOAD_IDLE_TIMEOUT] = "upload_idle_timeout"
+	[RT_LIMIT_UPLOAD_IDLE_TIMEOUT] = "upload_idle_timeout",
+	[RT_LIMIT_WEBHOOK_RATE] = "webhook_rate"
 };
 
 Size

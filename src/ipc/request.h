@@ -67,6 +67,8 @@ typedef enum RtRequestKind
 	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */
 	RT_REQUEST_INTAKE,			/* path: of an aggregate, see below */
 	RT_REQUEST_EFFECT,			/* path: of an effect; as INTAKE */
+	RT_REQUEST_WEBHOOK,			/* path; args: head of the HTTP request, version: its
+								 * body, subject: as LOAD; answer: CONTENT */
 	RT_REQUEST_UPLOAD,			/* as CALL, subject: serial of the upload (upload.h),
 								 * id: its name for the client; answer: CONTENT */
 	RT_REQUEST_REAUTH,			/* the same question, for its guards alone; answer:
@@ -82,7 +84,8 @@ typedef enum RtRequestKind
 static inline bool
 rt_request_is_for_http(RtRequestKind kind)
 {
-	return kind == RT_REQUEST_LOAD || kind == RT_REQUEST_MODULE;
+	return kind == RT_REQUEST_LOAD || kind == RT_REQUEST_MODULE ||
+		kind == RT_REQUEST_WEBHOOK;
 }
 
 typedef enum RtRequestState

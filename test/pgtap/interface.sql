@@ -100,6 +100,8 @@ SELECT results_eq('signatures', $$VALUES
 	('group_send', 'name text, connection_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('group_set_meta', 'name text, meta jsonb', 'void', 'v', 'u'),
 	('guard', 'module text, guard regprocedure[] DEFAULT ''{}''::regprocedure[], authenticated boolean DEFAULT false', 'void', 'v', 'u'),
+	('handle_webhook', 'path text, payload bytea, headers jsonb, OUT status integer, OUT body text', 'record', 'v', 'u'),
+	('hmac_equals', 'message bytea, key bytea, signature bytea, algorithm text DEFAULT ''sha256''::text', 'boolean', 'i', 's'),
 	('hook', 'name text, function regprocedure', 'void', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
 	('job_progress', 'data jsonb', 'void', 'v', 'u'),
@@ -228,9 +230,14 @@ SELECT results_eq('signatures', $$VALUES
 	('upload_to_lo', '', 'oid', 'v', 'u'),
 	('user_data', '', 'jsonb', 's', 'r'),
 	('user_id', '', 'text', 's', 'r'),
+	('verify_github', 'body bytea, headers jsonb, secret text', 'jsonb', 'i', 's'),
+	('verify_standard_webhook', 'body bytea, headers jsonb, secret text, tolerance interval DEFAULT ''00:05:00''::interval', 'jsonb', 'v', 's'),
+	('verify_stripe', 'body bytea, headers jsonb, secret text, tolerance interval DEFAULT ''00:05:00''::interval', 'jsonb', 'v', 's'),
 	('watch_schema', 'nsp regnamespace, prefix text DEFAULT NULL::text', 'integer', 'v', 'u'),
 	('watch_table', 'relation regclass, prefix text, watcher oid', 'boolean', 'v', 'u'),
-	('watch_tables', 'nsp regnamespace, prefix text, watcher oid', 'integer', 'v', 'u')
+	('watch_tables', 'nsp regnamespace, prefix text, watcher oid', 'integer', 'v', 'u'),
+	('webhook', 'path text, topic text DEFAULT NULL::text, verify regprocedure DEFAULT NULL::regprocedure, transform regprocedure DEFAULT NULL::regprocedure, max_body integer DEFAULT 1048576', 'void', 'v', 'u'),
+	('webhook_once', 'id text, ttl interval DEFAULT ''3 days''::interval', 'boolean', 'v', 'u')
 	$$, 'functions have exactly these signatures');
 
 -- types
@@ -316,6 +323,8 @@ SELECT results_eq('rights', $$VALUES
 	('group_meta', 'pg_database_owner'), ('group_meta', 'realtime_admin'), ('group_meta', 'realtime_publisher'),
 	('group_publish', 'realtime_publisher'), ('group_send', 'realtime_publisher'), ('group_set_meta', 'realtime_publisher'),
 	('guard', 'pg_database_owner'), ('guard', 'realtime_admin'),
+	('handle_webhook', 'pg_database_owner'), ('handle_webhook', 'realtime_admin'),
+	('hmac_equals', 'public'),
 	('hook', 'pg_database_owner'), ('hook', 'realtime_admin'),
 	('invalidate', 'realtime_publisher'),
 	('job_progress', 'public'),
@@ -400,7 +409,9 @@ SELECT results_eq('rights', $$VALUES
 	('upload_aborted', 'public'), ('upload_chunks', 'public'), ('upload_id', 'public'), ('upload_next', 'public'), ('upload_to_lo', 'public'),
 	('user_data', 'public'),
 	('user_id', 'public'),
-	('watch_schema', 'pg_database_owner'), ('watch_schema', 'realtime_admin')
+	('verify_github', 'public'), ('verify_standard_webhook', 'public'), ('verify_stripe', 'public'),
+	('watch_schema', 'pg_database_owner'), ('watch_schema', 'realtime_admin'),
+	('webhook', 'pg_database_owner'), ('webhook', 'realtime_admin'), ('webhook_once', 'public')
 	$$, 'functions are granted to nobody else');
 SELECT schema_privs_are('realtime', 'public', ARRAY['USAGE'], 'anybody may use the schema');
 SELECT ok(pg_has_role('realtime_anonymous', 'realtime_publisher', 'USAGE'), 'anonymous calls may publish');
@@ -414,13 +425,13 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'webhook_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'webhook_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
-	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration', 'realtime.queue_declaration',
+	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration', 'realtime.queue_declaration', 'realtime.webhook_declaration',
 	'realtime.aggregate_declaration', 'realtime.aggregate_window_declaration', 'realtime.aggregate_value', 'realtime.aggregate_state', 'realtime.intake', 'realtime.intake_id', 'realtime.effect_declaration', 'realtime.watched_schema',
 	'realtime.replay_epoch', 'realtime.idempotency', 'realtime.job', 'realtime.job_id_seq', 'realtime.job_finished'],
 	'tables of declarations, what aggregates have come to, the epoch, kept answers and jobs are dumped');

@@ -19,6 +19,7 @@
 #define RATE 3
 
 int			realtime_upgrade_rate = RATE;
+int			realtime_webhook_rate = RATE;
 RtGateway	rt_gateway;
 
 uint64

@@ -108,9 +108,8 @@ joined_values(const RtHttpHead *head, int first)
 }
 
 static void
-push_headers(JsonbParseState **state, const RtHttpHead *head)
+push_each_header(JsonbParseState **state, const RtHttpHead *head)
 {
-	begin_object(state, "headers");
 	for (int i = 0; i < head->field_count; i++)
 	{
 		RtText		name = rt_http_text(head, head->fields[i].name);
@@ -122,7 +121,24 @@ push_headers(JsonbParseState **state, const RtHttpHead *head)
 		push_text(state, WJB_KEY, asc_tolower(name.ptr, name.len), name.len);
 		push_text(state, WJB_VALUE, value.ptr, value.len);
 	}
+}
+
+static void
+push_headers(JsonbParseState **state, const RtHttpHead *head)
+{
+	begin_object(state, "headers");
+	push_each_header(state, head);
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+Jsonb *
+rt_headers_write(const RtHttpHead *head)
+{
+	JsonbParseState *state = NULL;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	push_each_header(&state, head);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
 /* ---- cookies and query ---- */

@@ -28,4 +28,7 @@ typedef struct RtLoginRequest
  */
 extern Jsonb *rt_login_request_write(const RtLoginRequest *request);
 
+/* The headers of a head alone, as they are told there. */
+extern Jsonb *rt_headers_write(const RtHttpHead *head);
+
 #endif							/* RT_EXECUTOR_REQUEST_LOGIN_REQUEST_H */

@@ -18,6 +18,7 @@
 #include "src/gateway/page_load.h"
 #include "src/gateway/preflight.h"
 #include "src/gateway/scrape.h"
+#include "src/gateway/webhook.h"
 #include "src/guc.h"
 #include "src/ipc/breaker.h"
 #include "src/ipc/pressure.h"
@@ -34,9 +35,11 @@ typedef struct Route
 	bool		below;			/* and all that begins with it */
 	bool		any_host;		/* whatever the client says that we are */
 	int			methods;		/* RtHttpMethod, bits */
-	uint32		max_body;		/* bytes that it takes; 0 = none */
+	uint32		max_body;		/* bytes that it takes; 0 = none, or BODY_AS_MESSAGE */
 	void		(*answer) (RtHttp *http, const char *path);
 } Route;
+
+#define BODY_AS_MESSAGE PG_UINT32_MAX	/* realtime.max_payload */
 
 static void answer_health(RtHttp *http, const char *path);
 static void answer_ready(RtHttp *http, const char *path);
@@ -56,6 +59,7 @@ static const Route routes[] = {
 	{NULL, RT_LIVE_TYPES_PATH, NULL, false, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_live_module_answer},
 	{NULL, RT_LIVE_MODULE_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_live_module_answer},
 	{&realtime_serve_client, RT_CLIENT_FILE_PATH, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_client_file_answer},
+	{NULL, RT_WEBHOOK_PATH, NULL, true, false, RT_HTTP_POST, BODY_AS_MESSAGE, rt_webhook},
 };
 
 static const Route files = {NULL, NULL, NULL, true, false, RT_HTTP_GET | RT_HTTP_HEAD, 0, rt_file_answer};
@@ -176,7 +180,7 @@ rt_route_body_max(const RtHttp *http)
 	if (route == NULL || (route->methods & http->head.method) == 0 ||
 		(!route->any_host && judge_host(http) != RT_HOST_ALLOWED))
 		return 0;
-	return route->max_body;
+	return route->max_body == BODY_AS_MESSAGE ? realtime_max_payload : route->max_body;
 }
 
 void

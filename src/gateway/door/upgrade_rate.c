@@ -1,6 +1,6 @@
 /*
  * upgrade_rate.c
- *		How fast one address may connect, and ask who it is.
+ *		How fast one address may connect, ask who it is, and send webhooks.
  *
  * What counts as one address is known by its hash (address.h).
  */
@@ -14,7 +14,8 @@
 bool
 rt_rate_allows(const unsigned char address[RT_HOST_ADDRESS_SIZE], RtRate rate)
 {
-	return realtime_upgrade_rate == 0 ||
-		rt_address_rate_take(rt_address_hash(address), rate, realtime_upgrade_rate,
-							 rt_gateway.now_ms);
+	int			most = rate == RT_RATE_WEBHOOK ? realtime_webhook_rate : realtime_upgrade_rate;
+
+	return most == 0 ||
+		rt_address_rate_take(rt_address_hash(address), rate, most, rt_gateway.now_ms);
 }
