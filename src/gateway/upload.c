@@ -17,7 +17,9 @@
 #include "src/gateway/ask.h"
 #include "src/gateway/dispatch.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/door/event_loop.h"
 #include "src/gateway/door/inbox.h"
+#include "src/gateway/door/tcp.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/upload.h"
 #include "src/guc.h"
@@ -426,9 +428,28 @@ rt_uploads_continue(void)
 	}
 }
 
-/* One of which nothing has come for too long, though we would read it; or NULL. */
+/* One of which nothing has come for too long, though we would read it. */
+static bool
+is_idle(RtUpload *upload)
+{
+	if (upload->connection->held != 0)
+		upload->moved_ms = rt_gateway.now_ms;
+	return realtime_upload_idle_timeout > 0 && !upload->whole &&
+		rt_gateway.now_ms - upload->moved_ms > realtime_upload_idle_timeout;
+}
+
+/* Its socket is not read, so nobody would notice. */
+static bool
+is_left(RtUpload *upload)
+{
+	RtSocket   *socket = upload->connection->socket;
+
+	return upload->waits && socket != NULL && !socket->dropped &&
+		rt_tcp_is_ended(rt_event_loop_descriptor(socket->wsi));
+}
+
 static RtUpload *
-find_idle(void)
+find(bool (*is_wanted) (RtUpload *upload))
 {
 	dlist_iter	iter;
 
@@ -436,24 +457,21 @@ find_idle(void)
 	{
 		RtUpload   *upload = dlist_container(RtUpload, all_node, iter.cur);
 
-		if (upload->connection->held != 0)
-			upload->moved_ms = rt_gateway.now_ms;
-		if (!upload->whole &&
-			rt_gateway.now_ms - upload->moved_ms > realtime_upload_idle_timeout)
+		if (is_wanted(upload))
 			return upload;
 	}
 	return NULL;
 }
 
-/* To tell somebody may end his connection, and so others. */
+/* What is done about one may end others. */
 void
 rt_uploads_sweep(void)
 {
 	RtUpload   *upload;
 
-	if (realtime_upload_idle_timeout == 0)
-		return;
-	while ((upload = find_idle()) != NULL)
+	while ((upload = find(is_left)) != NULL)
+		rt_connection_kill(upload->connection);
+	while ((upload = find(is_idle)) != NULL)
 	{
 		upload->moved_ms = rt_gateway.now_ms;
 		rt_limit_hit(RT_LIMIT_UPLOAD_IDLE_TIMEOUT);

@@ -228,6 +228,15 @@ begin_upload($other, 'app/keep', '[]', 0, 'abc');
 wait_sql("SELECT count(*) FROM pg_stat_activity WHERE ($waits OR wait_event = 'PgSleep')", '2', 'two uploads of a client');
 close $other->{socket};
 no_uploads('end with its connection');
+# One that is held up: others go on, and its end is noticed though nobody reads it.
+$other = ws_connect($node);
+$stream = begin_upload($other, 'app/stuck', '[]', 0, 'abc');
+wait_sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", '1', 'a handler does not read');
+frame($other, chunk($stream, $_, 0, 'x' x 60_000)) for 1 .. 3;
+is_code(ws_call($ws, 'app/echo', ['x']), 'ok', 'calls of others go on');
+ws_send($other, { rpc => 'app/echo', id => 'held', args => ['x'] });
+close $other->{socket};
+no_uploads('it ends with its connection, too');
 is(kept('stuck') + kept('deaf'), 0, 'nothing of all these is kept');
 is_code(upload('app/short', '[]', 'x'), 'TIMEOUT', 'one that takes too long');
 

@@ -384,7 +384,7 @@ rt_connections_sweep(void)
 		if (connection == NULL || connection->state != RT_CONNECTION_OPEN)
 			continue;
 		rt_client_note_subscriptions(rt_gateway.index, i, connection->subscription_count);
-		silence = now - connection->last_received_ms;
+		silence = connection->held != 0 ? 0 : now - connection->last_received_ms;
 		if (realtime_idle_timeout > 0 && silence > realtime_idle_timeout)
 		{
 			rt_limit_hit(RT_LIMIT_IDLE_TIMEOUT);

@@ -78,6 +78,7 @@ rt_inbox_release(RtConnection *connection, RtInboxHold reason)
 	connection->held &= ~reason;
 	if (connection->held != 0)
 		return;
+	connection->last_received_ms = rt_gateway.now_ms;	/* nobody has listened */
 	rt_socket_resume(connection->socket, RT_SOCKET_HELD);
 	mark_ready(connection);
 }

@@ -9,6 +9,7 @@
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "src/gateway/door/tcp.h"
@@ -37,6 +38,14 @@ rt_tcp_taken(int fd)
 		len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked))
 		return RT_TCP_UNKNOWN;
 	return info.tcpi_bytes_acked;
+}
+
+bool
+rt_tcp_is_ended(int fd)
+{
+	struct pollfd look = {.fd = fd,.events = POLLRDHUP};
+
+	return poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 void

@@ -19,6 +19,9 @@ extern void rt_tcp_configure(int fd);
 extern uint64 rt_tcp_taken(int fd);
 #define RT_TCP_UNKNOWN PG_UINT64_MAX
 
+/* Whether the peer has ended it, also behind bytes that nobody has read. */
+extern bool rt_tcp_is_ended(int fd);
+
 /* Ends a connection: the peer sees a reset, what it has not taken is gone. */
 extern void rt_tcp_break(int fd);
 
