@@ -506,6 +506,24 @@ Calls of 4 clients: alone p50 ${show(alone?.p50)} µs, p99 ${show(alone?.p99)} �
 p50 ${show(beside?.p50)} µs (${ratio(beside?.p50, alone?.p50)}), p99 ${show(beside?.p99)} µs (${ratio(beside?.p99, alone?.p99)}).`;
 }
 
+// ---- uploads ----
+
+function uploads() {
+  const groups = summary('uploads', [0], 1, ['rate', 'grown', 'cpu']);
+  const rows = [];
+  for (const [target, systems] of groups) {
+    for (const [system, { rate, grown, cpu }] of systems) {
+      rows.push([`${target === 'table' ? 'into a table, 64 kB a row' : 'read and forgotten'}: ${system}`, show(rate), ratio(rate, systems.get('node').rate), show(grown / 1024), show(cpu)]);
+    }
+  }
+  return `## Uploads
+
+${show(Number(facts.upload_megabytes))} MB of random bytes in frames of ${show(Number(facts.upload_frame) / 1024)} kB, over one WebSocket, in one transaction. The Node server has up to 8 statements under
+way and pauses the socket beyond them. Memory is what the processes have grown meanwhile and share with nobody: gateway and executors, or the Node server.
+
+${table(['', 'MB/s', 'to the Node server', 'grown (MB)', 'CPU of the servers (ms/MB)'], rows)}`;
+}
+
 // ---- roles ----
 
 function roles() {
@@ -567,12 +585,12 @@ ${table(['', 'main thread, each change (µs)', 'of the client', 'frames not draw
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, presence, push, jobs, cursors, roles, compression, browser, memory };
+  queries, logins, guarded, 'half-open': halfOpen, presence, push, uploads, jobs, cursors, roles, compression, browser, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
   'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence', 'push': 'Questions to clients',
-  'jobs': 'Jobs', 'cursors': 'Cursors', 'roles': 'Roles in turn',
+  'uploads': 'Uploads', 'jobs': 'Jobs', 'cursors': 'Cursors', 'roles': 'Roles in turn',
   'compression': 'Compression', 'browser': 'A page with many rows', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));

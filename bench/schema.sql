@@ -156,6 +156,47 @@ BEGIN
 END
 $$;
 
+-- Uploads, in pieces of 64 kB.
+CREATE TABLE bench.chunk (
+	number integer NOT NULL,
+	bytes bytea NOT NULL
+);
+
+CREATE FUNCTION bench.upload_discard() RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	piece bytea;
+	size bigint := 0;
+BEGIN
+	LOOP
+		piece := realtime.upload_next();
+		EXIT WHEN piece IS NULL;
+		size := size + length(piece);
+	END LOOP;
+	RETURN size;
+END
+$$;
+
+CREATE FUNCTION bench.upload_table() RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+	piece bytea;
+	count integer := 0;
+	size bigint := 0;
+BEGIN
+	LOOP
+		piece := realtime.upload_next();
+		EXIT WHEN piece IS NULL;
+		count := count + 1;
+		size := size + length(piece);
+		INSERT INTO bench.chunk VALUES (count, piece);
+	END LOOP;
+	RETURN size;
+END
+$$;
+
 SELECT realtime.rpc('bench/echo', 'bench.echo(jsonb)');
 SELECT realtime.rpc('bench/nap', 'bench.nap(float8)');
 SELECT realtime.rpc('bench/lookup_sql', 'bench.lookup_sql(integer)');
@@ -164,6 +205,8 @@ SELECT realtime.rpc('bench/insert_sql', 'bench.insert_sql(integer, text)');
 SELECT realtime.rpc('bench/insert_plpgsql', 'bench.insert_plpgsql(integer, text)');
 SELECT realtime.rpc('bench/transfer_sql', 'bench.transfer_sql(integer, integer, integer)');
 SELECT realtime.rpc('bench/transfer_plpgsql', 'bench.transfer_plpgsql(integer, integer, integer)');
+SELECT realtime.upload('bench/upload_discard', 'bench.upload_discard()', max_size => 1073741824);
+SELECT realtime.upload('bench/upload_table', 'bench.upload_table()', max_size => 1073741824);
 SELECT realtime.topic('bench', open => true);
 
 -- pgbench, the Node server and the publisher log in as bench.
@@ -173,6 +216,7 @@ GRANT USAGE ON SCHEMA bench TO realtime_anonymous, bench;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA bench TO realtime_anonymous, bench;
 GRANT SELECT, UPDATE ON bench.account TO realtime_anonymous, bench;
 GRANT SELECT, INSERT ON bench.item TO realtime_anonymous, bench;
+GRANT INSERT ON bench.chunk TO realtime_anonymous, bench;
 GRANT SELECT ON bench.listed TO bench;
 
 VACUUM ANALYZE;
