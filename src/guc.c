@@ -67,6 +67,7 @@ int			realtime_max_calls_in_flight = 64;
 int			realtime_max_connections = 10000;
 int			realtime_max_connections_per_address = 0;
 int			realtime_max_connections_per_user = 1000;
+int			realtime_max_calls_in_flight_per_user = 1000;
 int			realtime_max_depth = 64;
 int			realtime_max_executors = -1;
 int			realtime_max_lock_waiters = 256;
@@ -493,6 +494,9 @@ define_limits(void)
 	define_int("realtime.max_calls_in_flight",
 			   "Requests of one connection that executors have at a time.",
 			   &realtime_max_calls_in_flight, 1, 1000000, PGC_SIGHUP, 0);
+	define_int("realtime.max_calls_in_flight_per_user",
+			   "Calls of one user that executors have at a time; 0 is no limit.",
+			   &realtime_max_calls_in_flight_per_user, 0, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.max_depth", "Nesting of a frame's JSON.",
 			   &realtime_max_depth, 4, 1000, PGC_SIGHUP, 0);
 	define_int("realtime.max_lock_waiters",

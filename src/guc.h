@@ -49,6 +49,7 @@ extern bool realtime_early_release;
 extern int	realtime_max_connections;
 extern int	realtime_max_connections_per_address;	/* 0 = any number */
 extern int	realtime_max_connections_per_user;	/* likewise */
+extern int	realtime_max_calls_in_flight_per_user;	/* likewise */
 extern int	realtime_upgrade_rate;
 extern int	realtime_webhook_rate;
 extern int	realtime_handshake_timeout; /* ms */

@@ -35,6 +35,7 @@ static const struct
 	[RT_LIMIT_BATCH] = {"refuse", "INVALID_REQUEST"},
 	[RT_LIMIT_SUBSCRIPTIONS] = {"refuse", "RATE_LIMITED"},
 	[RT_LIMIT_CALLS_IN_FLIGHT] = {"wait", NULL},
+	[RT_LIMIT_CALLS_IN_FLIGHT_PER_USER] = {"refuse", "RATE_LIMITED"},
 	[RT_LIMIT_CONNECTION_MEMORY] = {"refuse", "RATE_LIMITED"},
 	[RT_LIMIT_GATEWAY_MEMORY] = {"refuse", "OVERLOADED, 1013"},
 	[RT_LIMIT_BACKPRESSURE] = {"drop", "truncated"},

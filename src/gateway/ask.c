@@ -24,6 +24,7 @@
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
+#include "src/ipc/user_calls.h"
 
 #define TURN_MAX 256			/* requests handed over at once */
 #define RESERVE_MIN 4096		/* bytes of events in an answer */
@@ -225,6 +226,15 @@ rt_ask_for_nobody(RtFlow *flow, const RtQuestion *question,
 	return true;
 }
 
+/* Whose calls it counts among; 0 = nobody's. */
+static uint64
+user_of(const RtConnection *connection, const RtQuestion *question)
+{
+	if (question->kind != RT_REQUEST_CALL && question->kind != RT_REQUEST_STREAM)
+		return 0;
+	return rt_client_user(rt_gateway.index, connection->index);
+}
+
 /*
  * Makes a request of it and counts it; the caller queues it, or answers it
  * himself.
@@ -241,6 +251,8 @@ make_request(RtConnection *connection, const RtQuestion *question,
 	request->flow = connection->serial;
 	request->behind = connection->last_request;
 	request->alone = connection->in_flight == 0;
+	request->user = user_of(connection, question);
+	rt_user_calls_add(rt_gateway.index, request->user, 1);
 	connection->last_request = rt_request_number(request);
 	connection->in_flight++;
 	connection->in_flight_bytes += request->text.len;
@@ -430,6 +442,8 @@ rt_ask_settle(RtRequest *request)
 												  request->asked.connection_serial);
 
 	rt_spin_note_answered(request);
+	rt_user_calls_add(rt_gateway.index, request->user, -1);
+	request->user = 0;
 	if (connection != NULL)
 	{
 		connection->in_flight--;

@@ -32,8 +32,10 @@
 #include "src/gateway/upload.h"
 #include "src/gateway/withheld.h"
 #include "src/guc.h"
+#include "src/ipc/client.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/service.h"
+#include "src/ipc/user_calls.h"
 #include "src/protocol/binary.h"
 #include "src/protocol/frame.h"
 
@@ -133,6 +135,12 @@ dispatch_call(RtConnection *connection, const char *text, const RtCall *call,
 	const char *message = NULL;
 	RtCode		code = rt_dispatch_check_call(call, &message);
 
+	if (code == RT_CODE_CUSTOM &&
+		!rt_user_calls_allow(rt_client_user(rt_gateway.index, connection->index)))
+	{
+		code = RT_CODE_RATE_LIMITED;
+		message = rt_code_message(code);
+	}
 	if (code == RT_CODE_CUSTOM && !ask_call(connection, text, call, sequence, payload))
 	{
 		code = RT_CODE_OVERLOADED;

@@ -351,6 +351,12 @@ rt_client_latest(const char *user_id, uint16 len, int *gateway, uint32 *connecti
 }
 
 uint64
+rt_client_user(int gateway, uint32 connection)
+{
+	return pg_atomic_read_u64(&users[at(gateway, connection)]);
+}
+
+uint64
 rt_clients_of_users(void)
 {
 	uint64		count = 0;

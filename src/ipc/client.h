@@ -135,6 +135,9 @@ extern bool rt_orders_concern(uint64 number, const RtSession *session, RtWish *w
 extern int	rt_clients_of_address(uint64 address_hash);
 extern int	rt_clients_of_user(const char *user_id, uint16 len);
 
+/* A hash of whose a connection is; 0 = nobody's. */
+extern uint64 rt_client_user(int gateway, uint32 connection);
+
 /* Connections of all users. */
 extern uint64 rt_clients_of_users(void);
 

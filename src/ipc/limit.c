@@ -25,6 +25,7 @@ static const char *const names[RT_LIMITS] = {
 	[RT_LIMIT_BATCH] = "max_batch",
 	[RT_LIMIT_SUBSCRIPTIONS] = "max_subscriptions",
 	[RT_LIMIT_CALLS_IN_FLIGHT] = "max_calls_in_flight",
+	[RT_LIMIT_CALLS_IN_FLIGHT_PER_USER] = "max_calls_in_flight_per_user",
 	[RT_LIMIT_CONNECTION_MEMORY] = "connection_memory",
 	[RT_LIMIT_GATEWAY_MEMORY] = "gateway_memory",
 	[RT_LIMIT_BACKPRESSURE] = "max_backpressure",

@@ -187,6 +187,7 @@ typedef struct RtRequest
 	int			behind;			/* slot of what the same flow asked last;
 								 * RT_REQUEST_NONE; may be gone */
 	bool		alone;			/* it has nothing else in flight */
+	uint64		user;			/* for whom it is counted (user_calls.h) */
 	RtQuestion	asked;
 	RtSharedText text;
 

@@ -54,6 +54,7 @@
 #include "src/ipc/timer.h"
 #include "src/ipc/unflushed.h"
 #include "src/ipc/upload.h"
+#include "src/ipc/user_calls.h"
 #include "src/ipc/vacate.h"
 #include "src/ipc/worker_slot.h"
 
@@ -81,6 +82,7 @@ static const SharedArea areas[] = {
 	{rt_log_limits_size, rt_log_limits_init},
 	{rt_assertions_size, rt_assertions_init},
 	{rt_clients_size, rt_clients_init},
+	{rt_user_calls_size, rt_user_calls_init},
 	{rt_command_boxes_size, rt_command_boxes_init},
 	{rt_pushes_size, rt_pushes_init},
 	{rt_uploads_size, rt_uploads_init},

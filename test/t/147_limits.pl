@@ -17,7 +17,7 @@ my $node = new_node('realtime.executors' => 4, 'realtime.jwt_secret' => $secret,
 	'realtime.max_members' => 2, 'realtime.max_timers' => 1, 'realtime.max_query_groups' => 16, 'realtime.rate_identities' => 1,
 	'realtime.queue_depth' => 16, 'realtime.max_payload' => '8kB', 'realtime.max_subscriptions' => 3, 'realtime.max_depth' => 6,
 	'realtime.max_batch' => 3, 'realtime.max_calls_in_flight' => 4, 'realtime.connection_memory' => '64kB', 'realtime.max_lock_waiters' => 4,
-	'realtime.handshake_timeout' => '1s', 'realtime.max_connections_per_user' => 2, 'realtime.payload_memory' => '8MB', 'realtime.ring_size' => '256kB', 'realtime.query_memory' => '1MB');
+	'realtime.handshake_timeout' => '1s', 'realtime.max_connections_per_user' => 2, 'realtime.max_calls_in_flight_per_user' => 3, 'realtime.payload_memory' => '8MB', 'realtime.ring_size' => '256kB', 'realtime.query_memory' => '1MB');
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
@@ -153,6 +153,18 @@ ws_close($ws);
 my @ann = map { be('ann') } 1 .. 2;
 is(call($_, 'app/echo', 'x')->{data}, 'x', 'a user may have two connections') for @ann;
 reaches('max_connections_per_user', 4429, sub { return ws_close_code(be('ann')) });
+$held->query_safe('SELECT pg_advisory_lock(1)');
+reaches('max_calls_in_flight_per_user', 'RATE_LIMITED', sub {
+	ws_send($ann[ $_ % 2 ], { rpc => 'app/locked', id => "u$_", args => [] }) for 1 .. 2;
+	is(call($ann[0], 'app/echo', 'x')->{data}, 'x', 'a user may have so many calls');
+	ws_send($ann[1], { rpc => 'app/locked', id => 'u3', args => [] });
+	$node->poll_query_until('postgres', q{SELECT sum(in_flight) >= 3 FROM realtime.stat_gateway});
+	return call($ann[0], 'app/echo', 'x')->{code} });
+is(call($ws = ws_connect($node), 'app/echo', 'x')->{data}, 'x', 'which does not keep others from theirs');
+ws_close($ws);
+$held->query_safe('SELECT pg_advisory_unlock(1)');
+for my $n (1 .. 3) { ws_wait($ann[ $n % 2 ], sub { ($_->{event} // '') eq "u$n" }); }
+is(call($ann[0], 'app/echo', 'x')->{data}, 'x', 'and is over with them');
 is(call($ann[0], 'app/limited', 'x')->{data}, 'x', 'one user is counted');
 my $bob = be('bob');
 reaches('rate_identities', 'RATE_LIMITED', sub { return call($bob, 'app/limited', 'x')->{code} });

@@ -39,6 +39,7 @@
 #include "src/ipc/limit.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
+#include "src/ipc/user_calls.h"
 #include "src/protocol/close_code.h"
 #include "src/protocol/frame.h"
 
@@ -81,6 +82,7 @@ rt_connections_init(void)
 	/* what is said of a connection of before is of none that there is now */
 	last_serial = (uint64) (rt_gateway.generation % LIVES) << SERIAL_BITS;
 	rt_clients_reset(rt_gateway.index);
+	rt_user_calls_reset(rt_gateway.index);
 }
 
 int
