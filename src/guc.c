@@ -116,7 +116,7 @@ int			realtime_presence_memory = 16 * 1024;
 int			realtime_replay_memory = 4 * 1024;
 int			realtime_ring_size = 64 * 1024;
 bool		realtime_serve_client = true;
-int			realtime_serve_modules = RT_SERVE_DEVELOPMENT;
+int			realtime_serve_modules = RT_SERVE_ON;
 int			realtime_shutdown_timeout = 5000;
 char	   *realtime_silent_topic_suppress = NULL;
 int			realtime_silent_topic_warning = 30000;
@@ -430,7 +430,7 @@ define_switches(void)
 				  &realtime_serve_client);
 	DefineCustomEnumVariable("realtime.serve_modules",
 							 "Serves modules of what is declared, and their types, over HTTP.",
-							 NULL, &realtime_serve_modules, RT_SERVE_DEVELOPMENT,
+							 NULL, &realtime_serve_modules, RT_SERVE_ON,
 							 serve_options, PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 

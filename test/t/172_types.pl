@@ -94,6 +94,10 @@ like(sql('SELECT realtime.typescript()'), qr{\A// Types of all modules[^\n]*\s*\
 # Who learns of it
 my ($rc, undef, $err) = $node->psql('postgres', 'SET ROLE realtime_authenticated; SELECT realtime.typescript()');
 like($err, qr/permission denied/, 'clients may not ask');
+$node->append_conf('postgresql.conf', "realtime.serve_modules = 'development'\n");
+is((http_request($node, 'GET /realtime/live.d.ts'))[0], 200, 'they are served');
+$node->reload;
+ok(poll_until(sub { (http_request($node, 'GET /realtime/live.d.ts'))[0] == 404 }), 'unless a setting says that they come from a build');
 for (qw(/realtime/live/todo.js /realtime/live/todo.d.ts /realtime/live.d.ts))
 {
 	my ($status, undef, $body) = http_request($node, "GET $_");
