@@ -557,7 +557,7 @@ static void
 define_bytes(void)
 {
 	define_int("realtime.max_uploads",
-			   "Uploads at a time; -1 is as many as executors may wait.",
+			   "Uploads at a time; -1 is three in four of the executors that may wait.",
 			   &realtime_max_uploads, -1, RT_EXECUTORS_MAX, PGC_POSTMASTER, 0);
 	define_int("realtime.max_uploads_per_connection",
 			   "Uploads of one connection at a time.",

@@ -76,7 +76,7 @@ extern int	realtime_max_backpressure;	/* bytes */
 extern int	realtime_max_subscriptions;
 extern int	realtime_max_batch;
 extern int	realtime_max_depth;
-extern int	realtime_max_uploads;	/* -1 = as many as executors may wait */
+extern int	realtime_max_uploads;	/* -1 = most of those that executors may wait for */
 extern int	realtime_max_uploads_per_connection;
 extern int	realtime_upload_buffer; /* kB */
 extern int	realtime_upload_idle_timeout;	/* ms, 0 = never */

@@ -354,7 +354,8 @@ take_chunk(RtUpload *upload, const RtBinary *chunk)
 	upload->next++;
 	upload->whole = chunk->last;
 	upload->received += payload.len;
-	upload->moved_ms = rt_gateway.now_ms;
+	if (payload.len > 0)
+		upload->moved_ms = rt_gateway.now_ms;
 	if (done < payload.len &&
 		!keep_rest(upload, (RtText) {payload.ptr + done, payload.len - done}))
 	{

@@ -61,13 +61,19 @@ typedef struct Area
 static Area *area = NULL;
 static char *rings = NULL;
 
-/* As many as executors may wait, if that is not less. */
+/*
+ * As many as executors may wait, if that is not less.  Unless it is said how many,
+ * a fourth of them, but one at least, is left to those who wait for clients' replies
+ * and for jobs.
+ */
 int
 rt_uploads_max(void)
 {
 	int			most = Max(0, rt_worker_count(RT_WORKER_EXECUTOR) - NEVER_UPLOADING);
 
-	return realtime_max_uploads < 0 ? most : Min(most, realtime_max_uploads);
+	if (realtime_max_uploads >= 0)
+		return Min(most, realtime_max_uploads);
+	return most <= 1 ? most : most - Max(1, most / 4);
 }
 
 static Size
