@@ -91,12 +91,27 @@ before(async () => {
 		CREATE FUNCTION app.never() RETURNS boolean STABLE LANGUAGE sql AS 'SELECT false';
 		CREATE FUNCTION app.flaky(fails boolean) RETURNS boolean LANGUAGE plpgsql AS $$
 			BEGIN IF fails THEN RAISE EXCEPTION 'gone' USING ERRCODE = '08006'; END IF; RETURN true; END $$;
+		CREATE FUNCTION app.digest(bytes bytea, name text DEFAULT NULL) RETURNS text LANGUAGE sql AS
+			$$ SELECT concat_ws(' ', name, md5(bytes)) $$;
+		CREATE FUNCTION app.keep(name text) RETURNS text LANGUAGE plpgsql AS $$
+			DECLARE piece bytea; size bigint := 0; sum bigint := 0;
+			BEGIN
+				LOOP
+					piece := realtime.upload_next();
+					EXIT WHEN piece IS NULL;
+					size := size + length(piece);
+					sum := sum + get_byte(piece, 0);
+					IF name = 'refuse' THEN PERFORM realtime.raise('NO_ROOM', 'The shelf is full'); END IF;
+				END LOOP;
+				RETURN name || ' ' || size;
+			END $$;
 		CREATE FUNCTION app.who(room text) RETURNS jsonb STABLE LANGUAGE sql AS
 			$$ SELECT jsonb_build_object('name', realtime.user_id()) $$;
 		CREATE FUNCTION app.state(room text) RETURNS jsonb STABLE LANGUAGE sql AS $$ SELECT '[{"id": 1}]'::jsonb $$;
 		SELECT realtime.rpc('app/add', 'app.add(int,int)'), realtime.rpc('app/refuse', 'app.refuse()'),
 			realtime.rpc('app/countUp', 'app.count_up()', idempotent => true),
 			realtime.rpc('app/rename', 'app.rename(int,text)'),
+			realtime.binary('app/digest', 'app.digest(bytea,text)', max_size => 1000), realtime.upload('app/keep', 'app.keep(text)', max_size => 3000000),
 			realtime.breaker('behind', 1, '100 ms'), realtime.rpc('app/flaky', 'app.flaky(boolean)', breaker => 'behind'),
 			realtime.query('app/cards', loader => 'app.cards(text)'),
 			realtime.stream('app/pages', 'pages', 'app.pages()'),
@@ -146,6 +161,36 @@ describe('calls', () => {
 		const countUp = client.__rpc('app/countUp').with({ idempotencyKey: crypto.randomUUID() });
 		const first = await countUp();
 		assert.equal(await countUp(), first);
+	});
+});
+
+describe('bytes', () => {
+	let client;
+	before(async () => { client = await page('carl'); });
+
+	it('are the payload of a call', async () => {
+		const bytes = crypto.randomBytes(900);
+		const md5 = crypto.createHash('md5').update(bytes).digest('hex');
+		assert.equal(await client.__binaryRpc('app/digest')(bytes), md5);
+		assert.equal(await client.__binaryRpc('app/digest')(bytes, 'named'), `named ${md5}`);
+		await assert.rejects(client.__binaryRpc('app/digest')(crypto.randomBytes(1001)), { code: 'PAYLOAD_TOO_LARGE' });
+		await assert.rejects(client.__binaryRpc('app/add')(bytes), { code: 'INVALID_REQUEST' });
+	});
+
+	it('are uploaded, of any length, and refused or taken back', async () => {
+		const keep = client.__upload('app/keep');
+		const seen = [];
+		const handle = keep(crypto.randomBytes(2500000), 'large');
+		handle.on('progress', ({ sent }) => seen.push(sent));
+		assert.equal(await handle, 'large 2500000');
+		assert.ok(seen.length > 1 && seen.at(-1) === 2500000, `progress ${seen}`);
+		assert.equal(await keep(new Blob(['abc', 'de']), 'blob'), 'blob 5');
+		await assert.rejects(keep(crypto.randomBytes(3500000), 'long'), { code: 'PAYLOAD_TOO_LARGE' });
+		await assert.rejects(keep(crypto.randomBytes(100000), 'refuse'), { code: 'NO_ROOM' });
+		const cancelled = keep(new ReadableStream({ start(stream) { stream.enqueue(crypto.randomBytes(100000)); } }), 'cancelled');
+		await until(() => server.psql(`SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%app/keep%' AND state = 'active'`).then((is) => is === 't'));
+		cancelled.cancel();
+		await assert.rejects(cancelled, ({ code }) => code === 'CANCELLED' || assert.fail(code));
 	});
 });
 
