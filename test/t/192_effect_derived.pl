@@ -6,7 +6,9 @@ use Test::More;
 
 use RealtimeTest;
 
-my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 4, 'max_connections' => 30);
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 4, 'max_connections' => 30, 'restart_after_crash' => 'on', 'wal_writer_delay' => '10s');
+
+my $ran = $node->basedir . '/ran';
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
@@ -133,5 +135,19 @@ sql(q{SELECT realtime.aggregate('shop/bad', 'orders', NULL, realtime.reducer('n'
 wait_sql(q{SELECT problem FROM realtime.check() WHERE object = 'aggregate "shop/bad"'}, '1 events are not counted, because it failed with them', 'realtime.check() finds an aggregate that fails');
 sql(q{SELECT realtime.drop('shop/bad')});
 wait_sql(q{SELECT value - 'total' FROM realtime.aggregates WHERE path = 'shop/sales' AND "window" = ''}, '{"mean": 3.5, "count": 2}', 'they do what it says');
+
+# ---- a function that ends the server ----
+
+$node->safe_psql('postgres', qq{CREATE FUNCTION app.crash(topic text, event text, data jsonb) RETURNS void LANGUAGE plpgsql AS \$\$
+BEGIN
+	IF event = 'crash' THEN
+		COPY (SELECT pg_backend_pid()) TO PROGRAM 'read p; echo ran >> "$ran"; kill -9 \$p; sleep 1';
+	END IF;
+	INSERT INTO app.done (what) VALUES ('after ' || event);
+END \$\$;
+SELECT realtime.effect('app/crash', '{crash}', 'app.crash(text,text,jsonb)');
+SELECT realtime.publish('crash', 'crash', NULL), realtime.publish('crash', 'next', NULL)});
+wait_sql(q{SELECT string_agg(what, ', ') FROM app.done WHERE what LIKE 'after%'}, 'after next', 'the server is back, and what comes after an event that ended it is done');
+is(PostgreSQL::Test::Utils::slurp_file($ran), "ran\n", 'that has been done once, and its deletion was not lost');
 
 done_testing();

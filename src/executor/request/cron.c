@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -132,6 +133,14 @@ find_owner(CronWork *cron)
 	cron->work.as_executor = true;
 	rt_work_run(&cron->work);
 	return cron->work.fault.code == NULL && !cron->answer.stale;
+}
+
+/* A crash that the run causes must not make it the first one again. */
+static void
+keep_attempt(const CronWork *cron)
+{
+	if (cron->work.durability.lsn != InvalidXLogRecPtr)
+		XLogFlush(cron->work.durability.lsn);
 }
 
 /* ---- the run ---- */
@@ -303,7 +312,10 @@ rt_cron_run(RtRequest *request)
 	wanted = find_owner(&cron);
 	result = rt_work_result(&cron.work);
 	if (wanted)
+	{
+		keep_attempt(&cron);
 		run_as_owner(&cron, &result);
+	}
 	count_run(&cron);
 	if (has_failed(&cron))
 	{

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -120,6 +121,14 @@ take_events(RtWork *work)
 		enqueue(effect, lfirst(cell));
 }
 
+/* A crash that the function causes must not bring its event back. */
+static void
+keep_taking(const EffectWork *effect)
+{
+	if (effect->work.durability.lsn != InvalidXLogRecPtr)
+		XLogFlush(effect->work.durability.lsn);
+}
+
 /* ---- running ---- */
 
 static bool
@@ -210,7 +219,10 @@ rt_effect_run(RtRequest *request)
 		run_as_executor(&effect, &result);
 		taken = effect.work.fault.code == NULL && !effect.answer.stale;
 		if (taken && effect.event != NULL)
+		{
+			keep_taking(&effect);
 			run_as_owner(&effect, &result);
+		}
 	} while (taken && goes_on(&effect, began));
 	rt_reply_reset(request);
 	if (!taken && effect.work.fault.code != NULL)
