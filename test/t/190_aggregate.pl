@@ -178,4 +178,21 @@ wait_sql(q{SELECT value->>'most' FROM realtime.aggregates WHERE path = 'shop/ste
 sql(q{SELECT realtime.drop('shop/cities'), realtime.drop('shop/steps'), realtime.drop('shop/all'), realtime.drop('shop/sales')});
 wait_sql(q{SELECT (SELECT count(*) FROM realtime.aggregate_value) + (SELECT count(*) FROM realtime.aggregate_state) + (SELECT count(*) FROM realtime.intake)}, '0', 'what is dropped is forgotten');
 
+# ---- a function that goes on after its time-out, every other time ----
+
+sql(q{CREATE SEQUENCE app.runs; CREATE FUNCTION app.slow(n bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	IF nextval('app.runs') % 2 = 0 THEN RETURN n + 1; END IF;
+	FOR i IN 1 .. 2 LOOP
+		BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END;
+	END LOOP;
+	RETURN n + 1;
+END $$;
+CREATE AGGREGATE app.slow(*) (SFUNC = app.slow, STYPE = bigint, INITCOND = '0')});
+$node->append_conf('postgresql.conf', "realtime.handler_timeout = '200ms'\n");
+$node->reload;
+sql(q{SELECT realtime.aggregate('shop/slow', 'slow', NULL, realtime.reducer('n', 'app.slow(*)')); SELECT realtime.publish('slow', 'x', NULL)});
+wait_sql(q{SELECT value->>'n' FROM realtime.aggregates WHERE path = 'shop/slow'}, '1', 'the second run can commit although the first was too late');
+is(sql('SELECT last_value FROM app.runs'), '2', 'at once');
+
 done_testing();

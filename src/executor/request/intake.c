@@ -310,6 +310,7 @@ rt_intake_run(RtRequest *request)
 	if (wanted && has_failed(&intake))
 	{
 		intake.careful = true;
+		intake.work.request = rt_work_copy_request(request);	/* that one may be overdue */
 		run_as_owner(&intake, &result);
 	}
 	rt_reply_reset(request);
