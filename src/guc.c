@@ -30,6 +30,7 @@ bool		realtime_cron_enabled = true;
 int			realtime_cron_grace = 60000;
 int			realtime_cron_history = 100;
 char	   *realtime_cron_clock = NULL;
+bool		realtime_intake_enabled = true;
 bool		realtime_jobs_enabled = true;
 int			realtime_job_executors = -1;
 int			realtime_max_aggregate_buckets = 1000;
@@ -418,6 +419,8 @@ define_switches(void)
 	define_switch("realtime.early_release",
 				  "Lets go of topics that several sessions want before the flush of the commit.",
 				  &realtime_early_release);
+	define_switch("realtime.intake", "Has aggregates and effects take events.",
+				  &realtime_intake_enabled);
 	define_switch("realtime.jobs", "Runs jobs of queues.", &realtime_jobs_enabled);
 	define_switch("realtime.pipelined_commits",
 				  "Lets calls that wait together share one flush of the write-ahead log.",

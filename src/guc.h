@@ -123,6 +123,7 @@ extern int	realtime_cron_history;	/* runs of each job */
 extern int	realtime_max_aggregate_buckets;	/* of a sliding window */
 extern char *realtime_cron_clock;	/* "" = the system's, or seconds since 1970 */
 
+extern bool realtime_intake_enabled;	/* whether aggregates and effects take events */
 extern bool realtime_jobs_enabled;		/* whether jobs of queues are run */
 extern int	realtime_job_executors; /* -1 = half of them */
 

@@ -6,6 +6,9 @@
  * It only says when: if there are events, or if a window of an aggregate is over.
  * Each path has one request at a time.  Nothing here has to be kept: who begins
  * asks all of them, which also finds what was there before a crash.
+ *
+ * With realtime.intake = off nobody is asked and nothing is forgotten, so a dump
+ * can be restored: its tables are filled one after the other.
  */
 #include "postgres.h"
 
@@ -160,6 +163,11 @@ rt_intake_task_due(void)
 	int64		due = RT_NEVER;
 	ListCell   *cell;
 
+	if (!realtime_intake_enabled)
+	{
+		is_known = false;		/* rows may come without marks meanwhile */
+		return RT_NEVER;
+	}
 	if (!is_synced())
 		return 0;
 	if (in_flight >= in_flight_max())
@@ -230,6 +238,8 @@ rt_intake_task_run(void)
 {
 	ListCell   *cell;
 
+	if (!realtime_intake_enabled)
+		return;
 	if (!is_synced())
 		sync_sinks();
 	foreach(cell, sinks)

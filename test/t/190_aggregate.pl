@@ -7,7 +7,7 @@ use Test::More;
 use RealtimeLife;
 use RealtimeTest;
 
-my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 6, 'restart_after_crash' => 'on', 'max_connections' => 40);
+my $node = new_node('realtime.jobs' => 'off', 'realtime.executors' => 2, 'realtime.max_executors' => 6, 'restart_after_crash' => 'on', 'max_connections' => 40);
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
@@ -177,6 +177,32 @@ wait_sql(q{SELECT value->>'n' FROM realtime.aggregates WHERE path = 'shop/cities
 wait_sql(q{SELECT value->>'most' FROM realtime.aggregates WHERE path = 'shop/steps'}, '2', 'values of an aggregate are events for another');
 sql(q{SELECT realtime.drop('shop/cities'), realtime.drop('shop/steps'), realtime.drop('shop/all'), realtime.drop('shop/sales')});
 wait_sql(q{SELECT (SELECT count(*) FROM realtime.aggregate_value) + (SELECT count(*) FROM realtime.aggregate_state) + (SELECT count(*) FROM realtime.intake)}, '0', 'what is dropped is forgotten');
+
+# ---- switched off; what comes is restored without anybody being told ----
+
+sub switch
+{
+	my ($intake) = @_;
+	sql("ALTER SYSTEM SET realtime.intake = $intake");
+	sql('ALTER SYSTEM SET realtime.jobs = on');
+	$node->reload;
+	return;
+}
+
+sql(q{SELECT realtime.aggregate('shop/off', 'off', NULL, realtime.reducer('n', 'count(*)')), realtime.aggregate('shop/other', 'off', NULL, realtime.reducer('n', 'count(*)'))});
+sql(q{SELECT realtime.queue('seen', 'app.told(jsonb)'), realtime.enqueue('seen', '{"path": "off"}'), realtime.publish('off', 'x', NULL)});
+wait_sql(q{SELECT string_agg(value->>'n', ' ') FROM realtime.aggregates}, '1 1', 'they count');
+switch('off');
+wait_sql(q{SELECT count(*) FROM app.log WHERE name = 'off'}, '1', 'the scheduler has read its settings');
+sql(q{SELECT realtime.publish('off', 'x', NULL) FROM generate_series(1, 3);
+	INSERT INTO realtime.aggregate_value SELECT (v).* FROM (SELECT jsonb_populate_record(v, '{"path": "shop/late"}') AS v FROM realtime.aggregate_value v WHERE path = 'shop/off') x;
+	INSERT INTO realtime.intake SELECT path, id, n + 1000, topic, event, data, published_at FROM realtime.intake WHERE path = 'shop/other'});
+sql(q{SELECT realtime.queue('seen_too', 'app.told(jsonb)'); SELECT realtime.enqueue('seen_too', '{"path": "anew"}')});
+wait_sql(q{SELECT count(*) FROM app.log WHERE name = 'anew'}, '1', 'it has seen that there are other declarations');
+is(sql(q{SELECT count(*) || ' ' || (SELECT count(*) FROM realtime.aggregate_value WHERE path = 'shop/late') FROM realtime.intake}), '9 1', 'nothing is taken or forgotten while it is off');
+switch('on');
+wait_sql(q{SELECT string_agg(path || ' ' || (value->>'n'), ' ' ORDER BY path) FROM realtime.aggregates}, 'shop/off 4 shop/other 7', 'all of it is, when it is on again');
+wait_sql(q{SELECT count(*) FROM realtime.aggregate_value WHERE path = 'shop/late'}, '0', 'and what nobody has declared is forgotten');
 
 # ---- a function that goes on after its time-out, every other time ----
 
