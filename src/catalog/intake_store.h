@@ -33,9 +33,10 @@ typedef struct RtIntakeEvent
 
 /*
  * Takes events of a path away, from the first on and at most so many, of those
- * published before a time: a list of RtIntakeEvent in the current context.
+ * published before a time: a list of RtIntakeEvent in the current context.  They
+ * are fewer if they are long.  Says whether there may be more of them.
  */
-extern List *rt_intake_take(const char *path, TimestampTz before, int most);
+extern List *rt_intake_take(const char *path, TimestampTz before, int most, bool *more);
 
 /* Removes what nobody takes any more. */
 extern void rt_intake_forget_undeclared(void);

@@ -190,8 +190,10 @@ sub switch
 }
 
 sql(q{SELECT realtime.aggregate('shop/off', 'off', NULL, realtime.reducer('n', 'count(*)')), realtime.aggregate('shop/other', 'off', NULL, realtime.reducer('n', 'count(*)'))});
-sql(q{SELECT realtime.queue('seen', 'app.told(jsonb)'), realtime.enqueue('seen', '{"path": "off"}'), realtime.publish('off', 'x', NULL)});
-wait_sql(q{SELECT string_agg(value->>'n', ' ') FROM realtime.aggregates}, '1 1', 'they count');
+sql(q{SELECT realtime.queue('seen', 'app.told(jsonb)'), realtime.aggregate('shop/long', 'long', 'lengths', realtime.reducer('n', 'count(*)')), realtime.enqueue('seen', '{"path": "off"}'), realtime.publish('off', 'x', NULL)});
+wait_sql(q{SELECT string_agg(value->>'n', ' ') FROM realtime.aggregates WHERE path <> 'shop/long'}, '1 1', 'they count');
+$ws = ws_connect($node);
+is(ws_call($ws, 'shop/long', [], stream => JSON::PP::true)->{data}{n}, 0, 'long events are followed');
 switch('off');
 wait_sql(q{SELECT count(*) FROM app.log WHERE name = 'off'}, '1', 'the scheduler has read its settings');
 sql(q{SELECT realtime.publish('off', 'x', NULL) FROM generate_series(1, 3);
@@ -200,9 +202,11 @@ sql(q{SELECT realtime.publish('off', 'x', NULL) FROM generate_series(1, 3);
 sql(q{SELECT realtime.queue('seen_too', 'app.told(jsonb)'); SELECT realtime.enqueue('seen_too', '{"path": "anew"}')});
 wait_sql(q{SELECT count(*) FROM app.log WHERE name = 'anew'}, '1', 'it has seen that there are other declarations');
 is(sql(q{SELECT count(*) || ' ' || (SELECT count(*) FROM realtime.aggregate_value WHERE path = 'shop/late') FROM realtime.intake}), '9 1', 'nothing is taken or forgotten while it is off');
+sql(q{SELECT realtime.publish('long', 'x', to_jsonb(repeat('x', 1000000))) FROM generate_series(1, 20)});
 switch('on');
-wait_sql(q{SELECT string_agg(path || ' ' || (value->>'n'), ' ' ORDER BY path) FROM realtime.aggregates}, 'shop/off 4 shop/other 7', 'all of it is, when it is on again');
+wait_sql(q{SELECT string_agg(path || ' ' || (value->>'n'), ' ' ORDER BY path) FROM realtime.aggregates WHERE path <> 'shop/long'}, 'shop/off 4 shop/other 7', 'all of it is, when it is on again');
 wait_sql(q{SELECT count(*) FROM realtime.aggregate_value WHERE path = 'shop/late'}, '0', 'and what nobody has declared is forgotten');
+is_deeply([ map { of_topic($ws, 'lengths', sub { 1 })->{data}{n} } 1 .. 3 ], [ 9, 18, 20 ], 'long events are taken a few at a time');
 
 # ---- a function that goes on after its time-out, every other time ----
 

@@ -107,11 +107,11 @@ take_events(RtWork *work)
 {
 	EffectWork *effect = (EffectWork *) work;
 	bool		durable = effect->effect->queue != NULL;
-	List	   *events = rt_intake_take(effect->path, DT_NOEND, durable ? JOBS_MAX : 1);
+	List	   *events = rt_intake_take(effect->path, DT_NOEND, durable ? JOBS_MAX : 1,
+										&effect->answer.more);
 	ListCell   *cell;
 
 	effect->answer.stale = false;
-	effect->answer.more = list_length(events) == (durable ? JOBS_MAX : 1);
 	effect->event = NULL;
 	if (!durable && events != NIL)
 		effect->event = linitial(events);

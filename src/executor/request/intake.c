@@ -227,13 +227,14 @@ prepare_run(RtWork *work)
 }
 
 static List *
-take_events(const IntakeWork *intake, const RtFold *fold, int most)
+take_events(IntakeWork *intake, const RtFold *fold)
 {
+	int			most = intake->careful ? CAREFUL_MAX : EVENTS_MAX;
 	List	   *events;
 
 	if (fold->closes)
 		lock_sources(intake->aggregate);
-	events = rt_intake_take(intake->path, fold->cut, most);
+	events = rt_intake_take(intake->path, fold->cut, most, &intake->answer.more);
 	if (fold->closes)
 		unlock_sources(intake->aggregate);
 	return events;
@@ -243,7 +244,6 @@ static void
 run_fold(RtWork *work)
 {
 	IntakeWork *intake = (IntakeWork *) work;
-	int			most = intake->careful ? CAREFUL_MAX : EVENTS_MAX;
 	RtFold		fold = {.fills = intake->fills};
 	List	   *events;
 	ListCell   *cell;
@@ -252,12 +252,11 @@ run_fold(RtWork *work)
 		return;
 	rt_fold_begin(&fold, intake->aggregate, rt_schedule_now());
 	work->stage = RT_STAGE_ACCESS;	/* nobody's arguments: what goes wrong is our owner's */
-	events = take_events(intake, &fold, most);
+	events = take_events(intake, &fold);
 	if (intake->fills)
 		fill(&fold);
 	foreach(cell, events)
 		rt_fold_event(&fold, lfirst(cell), intake->careful);
-	intake->answer.more = list_length(events) == most;
 	intake->answer.next = rt_fold_end(&fold, !intake->answer.more);
 	intake->answer.stale = false;
 }
