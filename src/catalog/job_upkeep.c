@@ -60,16 +60,13 @@ TimestampTz
 rt_jobs_next_due(void)
 {
 	RtStatement statement = {
-		.sql = "SELECT (EXTRACT(epoch FROM run_at) OPERATOR(pg_catalog.*) 1000000)::pg_catalog.int8"
-		" FROM realtime.job WHERE NOT ready ORDER BY run_at LIMIT 1"
+		.sql = "SELECT run_at FROM realtime.job WHERE NOT ready ORDER BY run_at LIMIT 1"
 	};
-	List	   *rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_SELECT);
-	const char *us;
+	List	   *rows = rt_statement_run_values(&statement, rt_job_table(), SPI_OK_SELECT);
 
 	if (rows == NIL)
 		return DT_NOEND;
-	us = ((char **) linitial(rows))[0];
-	return pg_strtoint64(us) - ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE)) * USECS_PER_DAY;
+	return DatumGetTimestampTz(((RtStatementRow *) linitial(rows))->values[0]);
 }
 
 bool

@@ -181,12 +181,13 @@ note_ready(const char *name, int64 place)
 static int64
 clock_of(TimestampTz at)
 {
-	int64		until_ms;
+	TimestampTz now = GetCurrentTimestamp();
 
 	if (at == DT_NOEND)
 		return RT_NEVER;
-	until_ms = (at - GetCurrentTimestamp() + 999) / 1000;
-	return until_ms <= 0 ? 0 : rt_clock_ms() + Min(until_ms, LOOK_MS);
+	if (at <= now)
+		return 0;
+	return rt_clock_ms() + Min((at - now + 999) / 1000, LOOK_MS);
 }
 
 static int64

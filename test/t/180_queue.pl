@@ -99,8 +99,9 @@ wait_sql(q{SELECT count(*) FROM app.done WHERE what = 'order'}, '4', 'a queue th
 is(sql(q{SELECT string_agg(priority::text, ' ' ORDER BY d.n) FROM app.done d JOIN realtime.jobs j ON j.id = d.job WHERE what = 'order'}), '7 0 0 -5', 'they are run by priority');
 is(sql(q{SELECT bool_and(before) FROM (SELECT lag(job, 1, 0::bigint) OVER (ORDER BY d.n) < job AS before FROM app.done d JOIN realtime.jobs j ON j.id = d.job WHERE what = 'order' AND priority = 0) x}), 't', 'then by age');
 is(sql("SELECT state FROM realtime.jobs WHERE id = $later"), 'waiting', 'one that is to be run later waits');
+sql("UPDATE realtime.job SET run_at = 'infinity' WHERE id = $later");
 $id = sql(q{SELECT realtime.enqueue('note', '{"what": "soon"}', run_at => clock_timestamp() + interval '100 ms')});
-wait_state($id, 'done', 'until its time comes');
+wait_state($id, 'done', 'until its time comes, and keeps no other one, though its own be infinity');
 is(sql("SELECT started_at >= run_at FROM realtime.jobs WHERE id = $id"), 't', 'not before');
 
 # ---- unique keys ----

@@ -60,6 +60,7 @@ my $id = sql(q{SET ROLE sender; SELECT realtime.enqueue('note')});
 wait_sql("SELECT who FROM app.done WHERE job = $id", 'boss', 'who may has it run as the owner of the queue');
 fails("SET ROLE other; SELECT * FROM realtime.take_jobs('hand')", qr/must be owner of queue "hand"/, 'jobs are taken by the owner');
 fails(q{SELECT realtime.enqueue('hand', run_at => NULL)}, qr/run_at must not be null/, 'NULL is no time');
+fails(qq{SELECT realtime.enqueue('hand', run_at => '$_')}, qr/run_at is not valid.*not infinity/s, "nor is $_") for qw(infinity -infinity);
 fails(q{SELECT realtime.enqueue('hand', priority => 200000)}, qr/priority must be between/, 'there is a range of priorities');
 fails(q{SELECT realtime.queue('ha nd')}, qr/name of a queue is not valid/, 'names have rules');
 fails(q{SELECT realtime.queue('hand', 'app.note(jsonb, bigint)', jitter => 2)}, qr/jitter must be between/, 'so have options');
@@ -94,6 +95,7 @@ is(sql(q{SELECT attempt FROM realtime.take_jobs('hand')}), '2', 'it is taken aga
 is(sql("SELECT realtime.finish_job($third, attempt => 1)"), 'f', 'it is another attempt');
 is(sql("SELECT realtime.fail_job($third, 'no', attempt => 2)"), 'dead', 'the last one has failed');
 is(sql("SELECT message FROM realtime.jobs WHERE id = $third"), 'no', 'which is noted');
+fails("SELECT realtime.fail_job($fourth, 'not yet', retry_at => '$_')", qr/retry_at is not valid.*not infinity/s, "$_ is no time for the next attempt") for qw(infinity -infinity);
 is(sql("SELECT realtime.fail_job($fourth, 'not yet', retry_at => now() + interval '1 hour')"), 'waiting', 'another one is to be tried later');
 is(sql("SELECT state || ' ' || (run_at > now() + interval '50 min') FROM realtime.jobs WHERE id = $fourth"), 'waiting true', 'when it was said');
 is(sql("SELECT realtime.cancel_job($fourth)"), 't', 'or not at all');

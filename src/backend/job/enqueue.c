@@ -77,6 +77,16 @@ rt_job_enqueue(RtJobNew *job)
 	return job->id;
 }
 
+void
+rt_job_check_time(const char *name, TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is not valid", name),
+				 errdetail("It is a time, and not infinity.")));
+}
+
 /* ---- the function ---- */
 
 static void
@@ -144,6 +154,7 @@ realtime_enqueue(PG_FUNCTION_ARGS)
 	(void) rt_job_queue_for_user(job.queue);
 	job.payload = PG_ARGISNULL(ENQUEUE_PAYLOAD) ? NULL : PG_GETARG_JSONB_P(ENQUEUE_PAYLOAD);
 	job.run_at = PG_GETARG_TIMESTAMPTZ(ENQUEUE_RUN_AT);
+	rt_job_check_time("run_at", job.run_at);
 	job.priority = priority_argument(fcinfo);
 	job.unique_key = unique_key_argument(fcinfo);
 	job.max_attempts = max_attempts_argument(fcinfo);

@@ -21,6 +21,9 @@ extern int64 rt_job_enqueue(RtJobNew *job);
  */
 extern const RtJobQueue *rt_job_queue_for_user(const char *name);
 
+/* An ERROR for infinity: nobody would ever look at such a job. */
+extern void rt_job_check_time(const char *name, TimestampTz at);
+
 /* Whoever runs calls says for which user; NULL = nobody's. */
 typedef char *(*RtJobUser) (void);
 extern void rt_job_set_user(RtJobUser user);

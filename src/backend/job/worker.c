@@ -252,6 +252,7 @@ realtime_fail_job(PG_FUNCTION_ARGS)
 	if (!found)
 		PG_RETURN_NULL();
 	retry_at = PG_ARGISNULL(3) ? next_attempt(&job, queue) : PG_GETARG_TIMESTAMPTZ(3);
+	rt_job_check_time("retry_at", retry_at);
 	PG_RETURN_TEXT_P(cstring_to_text(
 		give_up_or_put_off(&job, queue, retry_at,
 						   PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)))));
