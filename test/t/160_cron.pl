@@ -54,6 +54,12 @@ CREATE FUNCTION app.fail() RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO 
 CREATE FUNCTION app.refuse() RETURNS void LANGUAGE plpgsql AS $$BEGIN PERFORM realtime.raise('TOO_EARLY', 'come back'); END$$;
 CREATE FUNCTION app.wait() RETURNS void LANGUAGE sql AS $$SELECT pg_advisory_xact_lock(7); INSERT INTO app.done (what) VALUES ('wait')$$;
 CREATE FUNCTION app.endless() RETURNS void LANGUAGE sql AS $$SELECT pg_sleep(3600)$$;
+CREATE FUNCTION app.late() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 2 LOOP
+		BEGIN PERFORM pg_sleep(3600); EXCEPTION WHEN query_canceled THEN NULL; END;
+	END LOOP;
+END $$;
 CREATE FUNCTION app.errors(e jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$INSERT INTO app.done (what, who) VALUES ('hook', e->>'path')$$;
 GRANT EXECUTE ON FUNCTION app.errors(jsonb) TO PUBLIC;
 SELECT realtime.topic('jobs', open => true);
@@ -100,14 +106,17 @@ wait_sql(q{SELECT string_agg(who, ' ') FROM app.done WHERE what = 'hook'}, 'cron
 like(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/it cannot be done.*?realtime call "cron app\/fail", request of the scheduler/s, 'and the log');
 sql(q{SELECT realtime.drop('app/fail'), realtime.drop('app/refuse')});
 
-sql(q{SELECT realtime.cron('app/endless', '0 * * * *', 'app.endless()', timeout => '50 ms')});
+sql(q{SELECT realtime.cron('app/endless', '0 * * * *', 'app.endless()', timeout => '50 ms'), realtime.cron('app/late', '0 * * * *', 'app.late()', timeout => '50 ms')});
 wait_next('app/endless', 3600, 'a job without end');
+wait_next('app/late', 3600, 'one that does not listen when its time is up');
 sql(q{SELECT realtime.alter_cron('app/work', active => false)});
 wait_next('app/work', undef, 'one that is not active has no next time');
 clock(3600);
 wait_next('app/endless', 7200, 'has one by its time-out');
 is(sql(q{SELECT code FROM realtime.cron_run WHERE path = 'app/endless'}), 'TIMEOUT', 'which its row says');
-sql(q{SELECT realtime.drop('app/endless')});
+wait_next('app/late', 7200, 'so has the other one');
+is(sql(q{SELECT count(*) || code FROM realtime.cron_run WHERE path = 'app/late' GROUP BY code}), '1TIMEOUT', 'of which it is said once');
+sql(q{SELECT realtime.drop('app/endless'), realtime.drop('app/late')});
 sql(q{SELECT realtime.alter_cron('app/work', active => true)});
 wait_next('app/work', 3900, 'active again it begins with now');
 

@@ -29,6 +29,12 @@ CREATE FUNCTION app.quick() RETURNS integer LANGUAGE sql AS $$SELECT 1$$;
 CREATE FUNCTION app.note(payload jsonb, job bigint) RETURNS void LANGUAGE sql AS $$INSERT INTO app.done (job) VALUES (job)$$;
 CREATE FUNCTION app.wait(payload jsonb) RETURNS void LANGUAGE sql AS $$SELECT pg_advisory_xact_lock_shared(7)$$;
 CREATE FUNCTION app.endless(payload jsonb) RETURNS void LANGUAGE sql AS $$SELECT pg_sleep(3600)$$;
+CREATE FUNCTION app.late(payload jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 2 LOOP
+		BEGIN PERFORM pg_sleep(3600); EXCEPTION WHEN query_canceled THEN NULL; END;
+	END LOOP;
+END $$;
 CREATE FUNCTION app.kill(payload jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'kill -9 ' || pg_backend_pid());
@@ -38,6 +44,7 @@ SELECT realtime.rpc('app/quick', 'app.quick()');
 SELECT realtime.queue('note', 'app.note(jsonb, bigint)'), realtime.queue('wait', 'app.wait(jsonb)'),
 	realtime.queue('two', 'app.wait(jsonb)', concurrency => 2),
 	realtime.queue('endless', 'app.endless(jsonb)', timeout => '50 ms', max_attempts => 1),
+	realtime.queue('late', 'app.late(jsonb)', timeout => '50 ms', max_attempts => 2, backoff => '10 ms'),
 	realtime.queue('kill', 'app.kill(jsonb)');
 });
 wait_for_call($node, 'app/quick', []);
@@ -65,6 +72,9 @@ sql(q{ALTER SYSTEM RESET realtime.job_executors});
 $node->reload;
 my $id = sql(q{SELECT realtime.enqueue('endless')});
 wait_sql("SELECT state || ' ' || code FROM realtime.jobs WHERE id = $id", 'dead TIMEOUT', 'one that takes too long is ended');
+
+$id = sql(q{SELECT realtime.enqueue('late')});
+wait_sql("SELECT state || ' ' || code || ' ' || attempts FROM realtime.jobs WHERE id = $id", 'dead TIMEOUT 2', 'so is one that does not listen at first, and that is counted');
 
 # ---- rows that are gone, in front of a queue ----
 

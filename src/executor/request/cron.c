@@ -257,7 +257,7 @@ run_failure(CronWork *failure, const CronWork *cron, RtWorkResult *result)
 {
 	*failure = *cron;
 	memset(&failure->work, 0, sizeof(failure->work));
-	failure->work.request = cron->work.request;
+	failure->work.request = rt_work_copy_request(cron->work.request);	/* not overdue */
 	failure->work.activity = cron->work.activity;
 	failure->work.prepare = prepare_failure;
 	failure->work.run = note_failure;

@@ -282,7 +282,7 @@ run_failure(const JobWork *failed, const RtFault *fault, RtWorkResult *result)
 	JobWork		job = *failed;
 
 	memset(&job.work, 0, sizeof(job.work));
-	job.work.request = failed->work.request;
+	job.work.request = rt_work_copy_request(failed->work.request);
 	job.work.activity = failed->work.activity;
 	job.work.prepare = prepare_failure;
 	job.work.run = note_failure;
@@ -366,7 +366,7 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 	job.run_at = 0;
 	job.locked = job.stale = false;
 	job.began = 0;
-	job.work.request = run->request;
+	job.work.request = rt_work_copy_request(run->request);	/* overdue for itself */
 	job.work.activity = run->activity;
 	job.run = run;
 	job.found = *found;
