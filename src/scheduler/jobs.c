@@ -43,13 +43,14 @@ typedef struct Queue
 	int			place;
 	int			concurrency;	/* 0 = as many as there may be */
 	int			priority;
+	bool		runs;			/* it is declared, active and has a handler */
 	bool		wanted;			/* it may have something that nobody has taken */
 	int			in_flight;
 	int64		not_before;
 } Queue;
 
 static MemoryContext context = NULL;	/* of all queues */
-static List *queues = NIL;		/* active ones, by priority */
+static List *queues = NIL;		/* all that are declared or in flight, by priority */
 static int	in_flight = 0;		/* requests; also for queues that are gone */
 static uint32 synced_with = 0;	/* generation of declarations */
 static int64 look_at = 0;		/* on our own clock */
@@ -94,10 +95,28 @@ make_queue(const RtJobQueue *declared)
 	queue->place = rt_job_place(queue->name);
 	queue->concurrency = declared->concurrency;
 	queue->priority = declared->priority;
+	queue->runs = declared->active && declared->handler_text != NULL;
 	queue->in_flight = before != NULL ? before->in_flight : 0;
 	queue->wanted = true;
 	rt_job_start_lower(queue->place, RT_JOB_FIRST);
 	return queue;
+}
+
+/* What is gone may still be worked for, and may come back meanwhile. */
+static List *
+keep_in_flight(List *made)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		const Queue *queue = lfirst(cell);
+		RtJobQueue	gone = {.name = queue->name};
+
+		if (queue->in_flight > 0 && rt_declaration_job_queue(queue->name) == NULL)
+			made = lappend(made, make_queue(&gone));
+	}
+	return made;
 }
 
 static void
@@ -114,12 +133,8 @@ sync_queues(void)
 	making = AllocSetContextCreate(TopTransactionContext, "realtime queues", ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(making);
 	foreach(cell, rt_declaration_job_queues())
-	{
-		const RtJobQueue *declared = lfirst(cell);
-
-		if (declared->active && declared->handler_text != NULL)
-			made = lappend(made, make_queue(declared));
-	}
+		made = lappend(made, make_queue(lfirst(cell)));
+	made = keep_in_flight(made);
 	list_sort(made, compare_queues);
 	MemoryContextSwitchTo(old);
 	rt_jobs_task_forget();
@@ -290,6 +305,8 @@ look(void)
 	{
 		Queue	   *queue = lfirst(cell);
 
+		if (!queue->runs)
+			continue;
 		rt_job_start_lower(queue->place, RT_JOB_FIRST);
 		queue->wanted |= rt_job_queue_is_ready(queue->name);
 	}
@@ -337,7 +354,7 @@ send(Queue *queue)
 static int64
 queue_due(const Queue *queue)
 {
-	return queue->wanted && may_have_more(queue) ? queue->not_before : RT_NEVER;
+	return queue->runs && queue->wanted && may_have_more(queue) ? queue->not_before : RT_NEVER;
 }
 
 static void
@@ -365,8 +382,8 @@ rt_jobs_task_answered(RtRequest *request)
 	RtJobsAnswer answer;
 
 	in_flight--;
-	if (queue == NULL)
-		return;
+	if (queue == NULL || queue->in_flight == 0)
+		return;					/* all have been forgotten meanwhile */
 	queue->in_flight--;
 	if (request->answer_kind == RT_ANSWER_NONE && request->answer.len == sizeof(answer))
 	{

@@ -41,7 +41,7 @@ BEGIN
 	PERFORM pg_sleep(3600);
 END $$;
 SELECT realtime.rpc('app/quick', 'app.quick()');
-SELECT realtime.queue('note', 'app.note(jsonb, bigint)'), realtime.queue('wait', 'app.wait(jsonb)'),
+SELECT realtime.queue('note', 'app.note(jsonb, bigint)'), realtime.queue('quick', 'app.quick()'), realtime.queue('wait', 'app.wait(jsonb)'),
 	realtime.queue('two', 'app.wait(jsonb)', concurrency => 2),
 	realtime.queue('endless', 'app.endless(jsonb)', timeout => '50 ms', max_attempts => 1),
 	realtime.queue('late', 'app.late(jsonb)', timeout => '50 ms', max_attempts => 2, backoff => '10 ms'),
@@ -55,6 +55,14 @@ my $holder = $node->background_psql('postgres');
 $holder->query_safe('SELECT pg_advisory_lock(7)');
 sql(q{SELECT realtime.enqueue('two') FROM generate_series(1, 10)});
 wait_sql('SELECT count(*) FROM realtime.stat_get_jobs()', '2', 'a queue has as many executors as it says');
+for my $ended (q{realtime.queue('two', 'app.wait(jsonb)', concurrency => 2, active => false)}, q{realtime.drop('two')})
+{
+	sql("SELECT $ended");
+	is(sql(q{SELECT realtime.run_task('quick')}), '1', 'it ends while they work for it');
+	sql(q{SELECT realtime.queue('two', 'app.wait(jsonb)', concurrency => 2)});
+	is(sql(q{SELECT realtime.run_task('quick')}), '1', 'and is there again');
+	is(sql(q{SELECT count(*) FROM realtime.stat_get_jobs()}), '2', 'it has as many as before');
+}
 sql(q{SELECT realtime.enqueue('wait') FROM generate_series(1, 50)});
 wait_sql('SELECT count(*) FROM realtime.stat_get_jobs()', '3', 'all queues together have half of them');
 my $ws = ws_connect($node);
