@@ -362,6 +362,20 @@ rt_jobs_count_crash(const RtJobFound *found, int count)
 	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
 }
 
+void
+rt_jobs_uncount_crash(const RtJobFound *found, int count)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.job SET crashes = crashes OPERATOR(pg_catalog.-) 1"
+		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ctid FROM realtime.job"
+		" WHERE id OPERATOR(pg_catalog.=) ANY ($1) AND crashes OPERATOR(pg_catalog.>) 0"
+		" FOR UPDATE SKIP LOCKED))"
+	};
+
+	rt_statement_put(&statement, INT8ARRAYOID, PointerGetDatum(array_of_ids(found, count)), false);
+	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
+}
+
 /* ---- the one that is run ---- */
 
 /* Where it is now. */

@@ -124,6 +124,9 @@ extern void rt_jobs_find(RtJobSearch *search);
 /* Counts an attempt of these that may end its process. */
 extern void rt_jobs_count_crash(const RtJobFound *found, int count);
 
+/* Takes that back: their process has not ended. */
+extern void rt_jobs_uncount_crash(const RtJobFound *found, int count);
+
 /* ---- the one that is run ---- */
 
 typedef struct RtJob

@@ -9,7 +9,7 @@ use Test::More;
 use RealtimeLife;
 use RealtimeTest;
 
-my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 6, 'restart_after_crash' => 'on', wal_level => 'replica', max_wal_senders => 4, hot_standby => 'on');
+my $node = new_node('realtime.shutdown_timeout' => '200ms', 'realtime.executors' => 2, 'realtime.max_executors' => 6, 'restart_after_crash' => 'on', wal_level => 'replica', max_wal_senders => 4, hot_standby => 'on');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
@@ -108,6 +108,24 @@ $node->psql('postgres', q{SELECT realtime.enqueue('kill')}, on_error_die => 0);
 wait_sql("SELECT state || ' ' || message FROM realtime.jobs WHERE queue = 'kill'", 'dead each of 5 attempts has ended its process', 'after five times it is dead');
 is(count_in_log($node, qr/terminated by signal 9/), 6, 'the first one was not known to be one');
 wait_for_call($node, 'app/quick', []);
+
+# ---- one that was there before the server's start, and whose executor is stopped ----
+
+$holder = $node->background_psql('postgres');
+$holder->query_safe('SELECT pg_advisory_lock(7)');
+$id = sql(q{SELECT realtime.queue('old', 'app.wait(jsonb)', active => false); SELECT realtime.enqueue('old')});
+sql("UPDATE realtime.job SET created_at = created_at - interval '1 day' WHERE id = $id; SELECT realtime.queue('old', 'app.wait(jsonb)')");
+my $pid = 0;
+for (1, 2)
+{
+	wait_sql("SELECT count(*) FROM realtime.stat_get_jobs() WHERE id = $id AND pid <> $pid", '1', 'an old job is run');
+	is(sql("SELECT crashes FROM realtime.job WHERE id = $id"), '1', 'and may end its process, once');
+	$pid = sql("SELECT pid FROM realtime.stat_get_jobs() WHERE id = $id");
+	sql("SELECT pg_terminate_backend($pid)") if $_ == 1;
+}
+$holder->query_safe('SELECT pg_advisory_unlock(7)');
+wait_sql("SELECT state FROM realtime.jobs WHERE id = $id", 'done', 'it is done in the end');
+$holder->quit;
 
 # ---- a standby, an immediate stop ----
 

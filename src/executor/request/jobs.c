@@ -9,7 +9,8 @@
  *
  * A job that was there before the server's start, or whose executor has ended, may be
  * one that ends its process: before it is run again that is counted, and written
- * to the disk.
+ * to the disk.  What has then not been run, or in vain because the server is
+ * stopped, is not counted.
  */
 #include "postgres.h"
 
@@ -47,6 +48,7 @@ typedef struct Jobs
 	RtJobFound	found[RT_JOB_BATCH_MAX];
 	int64		claimed[CLAIMED_MAX];
 	int			count;			/* claimed */
+	int			left;			/* from here on they are given back */
 	bool		more;
 	bool		wished;			/* for others to help */
 	int64		began_ms;
@@ -170,16 +172,14 @@ keep_counts(Jobs *jobs)
 }
 
 static void
-begin_look(Jobs *jobs)
+begin_work(Jobs *jobs, bool (*prepare) (RtWork *work), void (*run) (RtWork *work))
 {
 	memset(&jobs->work, 0, sizeof(jobs->work));
 	jobs->work.request = jobs->run.request;
 	jobs->work.activity = jobs->run.activity;
-	jobs->work.prepare = prepare_look;
-	jobs->work.run = look;
+	jobs->work.prepare = prepare;
+	jobs->work.run = run;
 	jobs->work.as_executor = true;
-	jobs->moves_start = false;
-	jobs->search.more = false;
 }
 
 /* Returns whether there is anything to be run. */
@@ -188,7 +188,9 @@ take_batch(Jobs *jobs)
 {
 	bool		failed;
 
-	begin_look(jobs);
+	begin_work(jobs, prepare_look, look);
+	jobs->moves_start = false;
+	jobs->search.more = false;
 	rt_work_run(&jobs->work);
 	rt_work_add_result(&jobs->result, &jobs->work);
 	failed = jobs->work.fault.code != NULL;
@@ -227,12 +229,33 @@ may_go_on(const Jobs *jobs)
 }
 
 static void
-give_back(Jobs *jobs, int from)
+uncount(RtWork *work)
 {
+	Jobs	   *jobs = (Jobs *) work;
+
+	rt_jobs_uncount_crash(&jobs->found[jobs->left], jobs->count - jobs->left);
+}
+
+/* Nobody else has them yet. */
+static void
+take_counts_back(Jobs *jobs)
+{
+	begin_work(jobs, rt_work_refresh_declarations, uncount);
+	rt_work_run(&jobs->work);
+	rt_work_add_result(&jobs->result, &jobs->work);
+}
+
+static void
+give_back(Jobs *jobs)
+{
+	bool		any = jobs->left < jobs->count;
+
+	if (any && jobs->counted && !jobs->result.session_is_spoiled)
+		take_counts_back(jobs);
 	rt_jobs_unclaim(jobs->run.executor);
-	if (from >= jobs->count)
+	if (!any)
 		return;
-	rt_job_start_lower(jobs->place, jobs->found[from].place);
+	rt_job_start_lower(jobs->place, jobs->found[jobs->left].place);
 	jobs->more = true;
 }
 
@@ -259,7 +282,8 @@ run_batch(Jobs *jobs)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
-	give_back(jobs, was_in_vain(jobs) ? 0 : i);
+	jobs->left = was_in_vain(jobs) ? 0 : i;
+	give_back(jobs);
 }
 
 /* Each one who comes finds out whether one more could help. */
