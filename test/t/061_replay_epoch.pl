@@ -163,10 +163,11 @@ CREATE EXTENSION realtime;
 SELECT realtime.topic('log:{name}', class => 'replay')});
 is(kept($primary, 'log:a'), '', 'what is published with a drop of the extension is forgotten');
 
+$primary->safe_psql('postgres', 'CREATE TABLE written (n integer)');
 my $publisher = $primary->background_psql('postgres');
 my $dropper = $primary->background_psql('postgres');
 my $pid = $publisher->query_safe('SELECT pg_backend_pid()');
-$publisher->query_safe(q{BEGIN; SELECT realtime.publish('log:a', 'late'); CREATE TABLE written ()});
+$publisher->query_safe(q{BEGIN; SELECT realtime.publish('log:a', 'late'); INSERT INTO written VALUES (1)});
 $dropper->query_safe('BEGIN; DROP EXTENSION realtime');
 $publisher->query_until(qr/committing/, "\\echo committing\nCOMMIT;\n\\echo committed\n");
 ok(poll_until(sub { $primary->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = $pid") == 1 }),
@@ -174,7 +175,7 @@ ok(poll_until(sub { $primary->safe_psql('postgres', "SELECT count(*) FROM pg_loc
 $dropper->query_safe('COMMIT');
 $publisher->query_until(qr/committed/, '');
 $_->quit for $publisher, $dropper;
-is($primary->safe_psql('postgres', q{SELECT to_regclass('written'), to_regclass('realtime.replay_message')}), 'written|',
+is($primary->safe_psql('postgres', q{SELECT (SELECT count(*) FROM written), to_regclass('realtime.replay_message')}), '1|',
 	'and both commit');
 
 $primary->stop('fast');
