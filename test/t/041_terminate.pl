@@ -212,6 +212,7 @@ set_shutdown_timeout($timeout);
 			WHERE backend_type = 'realtime executor' AND state = 'active'}) == 0 }),
 		'the calls end');
 }
+wait_for_gateway($node);
 ok(slots_are_free($node, $depth), 'all request slots are free');
 
 # Every executor again and again under load

@@ -168,9 +168,11 @@ my ($status) = http_request($node, 'GET /__webhook/any/thing');
 is($status, 405, 'another method');
 like(http_raw($node, "POST /__webhook/any/thing HTTP/1.1\r\nHost: 127.0.0.1:" . gateway_port($node) . "\r\nContent-Length: 10\r\n\r\n{"), qr/ 408 /, 'a body that does not come');
 sql("ALTER SYSTEM SET realtime.handler_timeout = '100ms'");
+sql('ALTER SYSTEM SET realtime.webhook_rate = 0'); # it may take some attempts
 $node->reload;
 ok(poll_until(sub { (post('any/thing', '{"type":"slow"}'))[0] == 504 }), 'one that takes too long');
 sql('ALTER SYSTEM RESET realtime.handler_timeout');
+sql('ALTER SYSTEM RESET realtime.webhook_rate');
 $node->reload;
 is_silent('nothing of all these is published');
 
