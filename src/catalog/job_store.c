@@ -27,6 +27,7 @@
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/job_store.h"
 #include "src/catalog/statement.h"
+#include "src/ipc/job.h"
 #include "src/ipc/unflushed.h"
 
 #define MESSAGE_MAX 1000		/* bytes of an error's that are kept */
@@ -229,20 +230,11 @@ rt_job_put(RtJobNew *job)
 
 /* ---- what is ready ---- */
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
-
 static bool
 is_claimed(const RtJobSearch *search, int64 id)
 {
 	return search->claimed_count > 0 &&
-		bsearch(&id, search->claimed, search->claimed_count, sizeof(int64), compare_ids) != NULL;
+		bsearch(&id, search->claimed, search->claimed_count, sizeof(int64), rt_job_compare_ids) != NULL;
 }
 
 static int64

@@ -91,7 +91,7 @@ rt_statement_run(RtStatement *statement, Oid table, int expected)
 }
 
 /* In the memory of the caller of the statement. */
-static char **
+static void *
 copy_row(MemoryContext context, HeapTuple row, TupleDesc type)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -103,7 +103,7 @@ copy_row(MemoryContext context, HeapTuple row, TupleDesc type)
 	return texts;
 }
 
-static RtStatementRow *
+static void *
 copy_values(MemoryContext context, HeapTuple row, TupleDesc type)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -127,8 +127,10 @@ copy_values(MemoryContext context, HeapTuple row, TupleDesc type)
 	return copy;
 }
 
-List *
-rt_statement_run_values(RtStatement *statement, Oid table, int expected)
+/* All rows, as copy() makes them in the caller's context. */
+static List *
+run_copying(RtStatement *statement, Oid table, int expected,
+			void *(*copy) (MemoryContext context, HeapTuple row, TupleDesc type))
 {
 	MemoryContext context = CurrentMemoryContext;
 	Identity	before = become_owner(table);
@@ -138,7 +140,7 @@ rt_statement_run_values(RtStatement *statement, Oid table, int expected)
 	execute(statement, expected);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		RtStatementRow *row = copy_values(context, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+		void	   *row = copy(context, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		rows = lappend(rows, row);
@@ -150,25 +152,15 @@ rt_statement_run_values(RtStatement *statement, Oid table, int expected)
 }
 
 List *
+rt_statement_run_values(RtStatement *statement, Oid table, int expected)
+{
+	return run_copying(statement, table, expected, copy_values);
+}
+
+List *
 rt_statement_run_rows(RtStatement *statement, Oid table, int expected)
 {
-	MemoryContext context = CurrentMemoryContext;
-	Identity	before = become_owner(table);
-	List	   *rows = NIL;
-
-	SPI_connect();
-	execute(statement, expected);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	  **row = copy_row(context, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		rows = lappend(rows, row);
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	SetUserIdAndSecContext(before.user, before.security);
-	return rows;
+	return run_copying(statement, table, expected, copy_row);
 }
 
 void

@@ -226,8 +226,8 @@ rt_job_start_lower(int number, int64 start)
 
 /* ---- claims ---- */
 
-static int
-compare_ids(const void *a, const void *b)
+int
+rt_job_compare_ids(const void *a, const void *b)
 {
 	int64		left = *(const int64 *) a;
 	int64		right = *(const int64 *) b;
@@ -270,7 +270,7 @@ rt_jobs_claimed(int executor, int64 *ids, int max)
 		}
 	}
 	LWLockRelease(area->lock);
-	qsort(ids, count, sizeof(int64), compare_ids);
+	qsort(ids, count, sizeof(int64), rt_job_compare_ids);
 	return count;
 }
 

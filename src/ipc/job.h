@@ -70,6 +70,9 @@ extern void rt_job_start_lower(int place, int64 start);
 
 /* ---- claims ---- */
 
+/* For qsort() and bsearch() of ids. */
+extern int	rt_job_compare_ids(const void *a, const void *b);
+
 /* All of others but those that only wait for a job that takes long; in order. */
 extern int	rt_jobs_claimed(int executor, int64 *ids, int max);
 

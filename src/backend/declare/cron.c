@@ -61,25 +61,11 @@ read_schedule(const char *text, RtSchedule *schedule)
 			 errhint("A schedule has the fields minute, hour, day of month, month and day of week, or is @hourly or @every 10s, for example.")));
 }
 
-/* As SET TimeZone takes it, but for offsets that are no names. */
-static pg_tz *
-read_zone(const char *name)
-{
-	pg_tz	   *zone = pg_tzset(name);
-
-	if (zone == NULL || !pg_tz_acceptable(zone))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" does not exist", name),
-				 errhint("pg_timezone_names has those that do.")));
-	return zone;
-}
-
 static void
 check_schedule(const char *text, const char *time_zone)
 {
 	RtSchedule	schedule;
-	pg_tz	   *zone = time_zone != NULL ? read_zone(time_zone) : session_timezone;
+	pg_tz	   *zone = time_zone != NULL ? rt_parameter_zone(time_zone) : session_timezone;
 
 	read_schedule(text, &schedule);
 	if (rt_occurrence_after(&schedule, zone,
@@ -263,7 +249,7 @@ realtime_cron_next(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	read_schedule(rt_parameter_text(fcinfo, NEXT_SCHEDULE, "schedule"), &schedule);
 	if (!PG_ARGISNULL(NEXT_TIME_ZONE))
-		zone = read_zone(rt_parameter_text(fcinfo, NEXT_TIME_ZONE, "time_zone"));
+		zone = rt_parameter_zone(rt_parameter_text(fcinfo, NEXT_TIME_ZONE, "time_zone"));
 	after = PG_GETARG_TIMESTAMPTZ(NEXT_AFTER);
 	if (TIMESTAMP_NOT_FINITE(after) || after > END_TIMESTAMP - USECS_PER_DAY * 366 * (RT_OCCURRENCE_YEARS + 1))
 		PG_RETURN_NULL();

@@ -50,17 +50,9 @@ realtime_function_columns(PG_FUNCTION_ARGS)
 Datum
 realtime_query_columns(PG_FUNCTION_ARGS)
 {
-	char	   *path = rt_parameter_path(fcinfo, 0);
-	const RtStreamDeclaration *stream = NULL;
+	const RtStreamDeclaration *stream = rt_parameter_query(fcinfo, 0);
 	RtDescription description;
 
-	if (rt_declarations_refresh())
-		stream = rt_declaration_stream(path, strlen(path));
-	if (stream == NULL || stream->query == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no live query \"%s\"", path),
-				 errhint("Live queries are in realtime.query_declaration.")));
 	description = rt_describe_query(stream->query->sql, stream->query->parameter_types,
 									stream->query->parameter_count);
 	return put(fcinfo, &description);

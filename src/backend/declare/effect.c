@@ -38,17 +38,10 @@ checked_handler(FunctionCallInfo fcinfo)
 {
 	static const Oid given[] = {TEXTOID, TEXTOID, JSONBOID};
 	RtCheckedFunction *handler = rt_function_check_any(PG_GETARG_OID(EFFECT_HANDLER), "a handler");
-	bool		fits;
 
 	rt_function_check_handler(handler);
-	fits = handler->parameter_count <= lengthof(given) && !OidIsValid(handler->variadic);
-	for (int i = 0; fits && i < handler->parameter_count; i++)
-		fits = handler->parameter_types[i] == given[i];
-	if (!fits)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-				 errmsg("function %s cannot be a handler of realtime.effect()", handler->signature),
-				 errdetail("A handler takes (topic text, event text, data jsonb), or less from the end.")));
+	rt_function_check_given(handler, given, lengthof(given), "realtime.effect()",
+							_("A handler takes (topic text, event text, data jsonb), or less from the end."));
 	return handler->signature;
 }
 

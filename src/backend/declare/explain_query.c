@@ -31,18 +31,8 @@ analyze(const RtStreamDeclaration *stream)
 Datum
 realtime_explain_query(PG_FUNCTION_ARGS)
 {
-	char	   *path = rt_parameter_path(fcinfo, 0);
-	const RtStreamDeclaration *stream = NULL;
-	RtQuery    *query;
+	RtQuery    *query = analyze(rt_parameter_query(fcinfo, 0));
 
-	if (rt_declarations_refresh())
-		stream = rt_declaration_stream(path, strlen(path));
-	if (stream == NULL || stream->query == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no live query \"%s\"", path),
-				 errhint("Live queries are in realtime.query_declaration.")));
-	query = analyze(stream);
 	rt_query_explain(query, fcinfo);
 	rt_query_free(query);
 	return (Datum) 0;

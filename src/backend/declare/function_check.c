@@ -104,6 +104,21 @@ rt_function_check_handler(const RtCheckedFunction *function)
 		   _("A handler returns void, or a type that has a JSON form."));
 }
 
+void
+rt_function_check_given(const RtCheckedFunction *function, const Oid *given, int count,
+						const char *of, const char *detail)
+{
+	bool		fits = function->parameter_count <= count && !OidIsValid(function->variadic);
+
+	for (int i = 0; fits && i < function->parameter_count; i++)
+		fits = function->parameter_types[i] == given[i];
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("function %s cannot be a handler of %s", function->signature, of),
+				 errdetail_internal("%s", detail)));
+}
+
 /* "handler" of "a handler" */
 static const char *
 bare_purpose(const RtCheckedFunction *function)

@@ -37,6 +37,10 @@ extern RtCheckedFunction *rt_function_check_any(Oid function, const char *purpos
 /* Returns anything that has a JSON form, or nothing. */
 extern void rt_function_check_handler(const RtCheckedFunction *function);
 
+/* That it takes what is given to it by position, or less from the end. */
+extern void rt_function_check_given(const RtCheckedFunction *function, const Oid *given,
+									int count, const char *of, const char *detail);
+
 /*
  * Takes nothing, "path text", or the parameters of what it guards, NULL = of a
  * module; boolean or void.

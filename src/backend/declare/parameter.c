@@ -10,26 +10,30 @@
 #include "utils/builtins.h"
 
 #include "src/backend/declare/parameter.h"
-#include "src/catalog/declaration.h"
 #include "src/catalog/interval.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/topic.h"
 
 #define QUOTED_MAX 100			/* bytes of a bad text in a message */
 
-char *
-rt_parameter_text(FunctionCallInfo fcinfo, int number, const char *name)
+void
+rt_parameter_require(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	if (PG_ARGISNULL(number))
 		rt_parameter_refuse_null(name);
+}
+
+char *
+rt_parameter_text(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	rt_parameter_require(fcinfo, number, name);
 	return text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
 bool
 rt_parameter_bool(FunctionCallInfo fcinfo, int number, const char *name)
 {
-	if (PG_ARGISNULL(number))
-		rt_parameter_refuse_null(name);
+	rt_parameter_require(fcinfo, number, name);
 	return PG_GETARG_BOOL(number);
 }
 
@@ -261,6 +265,35 @@ rt_parameter_texts(FunctionCallInfo fcinfo, int number, const char *name)
 	for (int i = 0; i < count; i++)
 		texts = lappend(texts, TextDatumGetCString(elements[i]));
 	return texts;
+}
+
+pg_tz *
+rt_parameter_zone(const char *name)
+{
+	pg_tz	   *zone = pg_tzset(name);
+
+	if (zone == NULL || !pg_tz_acceptable(zone))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("time zone \"%s\" does not exist", name),
+				 errhint("pg_timezone_names has those that do.")));
+	return zone;
+}
+
+const RtStreamDeclaration *
+rt_parameter_query(FunctionCallInfo fcinfo, int number)
+{
+	char	   *path = rt_parameter_path(fcinfo, number);
+	const RtStreamDeclaration *stream = NULL;
+
+	if (rt_declarations_refresh())
+		stream = rt_declaration_stream(path, strlen(path));
+	if (stream == NULL || stream->query == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("there is no live query \"%s\"", path),
+				 errhint("Live queries are in realtime.query_declaration.")));
+	return stream;
 }
 
 void

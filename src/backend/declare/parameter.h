@@ -12,11 +12,17 @@
 
 #include "fmgr.h"
 #include "nodes/pg_list.h"
+#include "pgtime.h"
 #include "utils/timestamp.h"
 
 #include "src/backend/declare/function_check.h"
+#include "src/catalog/declaration.h"
 
 /* Not NULL. */
+/* Refuses NULL. */
+extern void rt_parameter_require(FunctionCallInfo fcinfo, int number,
+								 const char *name);
+
 extern char *rt_parameter_text(FunctionCallInfo fcinfo, int number,
 							   const char *name);
 extern bool rt_parameter_bool(FunctionCallInfo fcinfo, int number,
@@ -62,6 +68,12 @@ extern List *rt_parameter_functions(FunctionCallInfo fcinfo, int number,
 /* Texts, none NULL. */
 extern List *rt_parameter_texts(FunctionCallInfo fcinfo, int number,
 								const char *name);
+
+/* A time zone, as SET TimeZone takes it, but for offsets that are no names. */
+extern pg_tz *rt_parameter_zone(const char *name);
+
+/* The live query whose path is given, as it is declared. */
+extern const RtStreamDeclaration *rt_parameter_query(FunctionCallInfo fcinfo, int number);
 
 pg_noreturn extern void rt_parameter_refuse_null(const char *name);
 

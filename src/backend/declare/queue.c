@@ -4,17 +4,16 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "src/backend/declare/function_check.h"
 #include "src/backend/declare/parameter.h"
+#include "src/backend/declare/store.h"
 #include "src/backend/publish/publish.h"
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/interval.h"
@@ -84,20 +83,13 @@ checked_handler(FunctionCallInfo fcinfo)
 {
 	static const Oid given[] = {JSONBOID, INT8OID, INT4OID};
 	RtCheckedFunction *handler;
-	bool		fits;
 
 	if (PG_ARGISNULL(QUEUE_HANDLER))
 		return NULL;
 	handler = rt_function_check_any(PG_GETARG_OID(QUEUE_HANDLER), "a handler");
 	rt_function_check_handler(handler);
-	fits = handler->parameter_count <= lengthof(given) && !OidIsValid(handler->variadic);
-	for (int i = 0; fits && i < handler->parameter_count; i++)
-		fits = handler->parameter_types[i] == given[i];
-	if (!fits)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-				 errmsg("function %s cannot be a handler of realtime.queue()", handler->signature),
-				 errdetail("A handler takes (payload jsonb, job bigint, attempt integer), or less from the end.")));
+	rt_function_check_given(handler, given, lengthof(given), "realtime.queue()",
+							_("A handler takes (payload jsonb, job bigint, attempt integer), or less from the end."));
 	return handler->signature;
 }
 
@@ -197,12 +189,6 @@ put_share(RtStatement *statement, FunctionCallInfo fcinfo)
 				Int32GetDatum(int_parameter(fcinfo, QUEUE_PRIORITY, "priority", -RT_JOB_PRIORITY_MAX, RT_JOB_PRIORITY_MAX)));
 }
 
-static Oid
-queue_table(void)
-{
-	return get_relname_relid(RT_QUEUE_TABLE, get_namespace_oid(RT_SCHEMA, false));
-}
-
 Datum
 realtime_queue(PG_FUNCTION_ARGS)
 {
@@ -219,7 +205,7 @@ realtime_queue(PG_FUNCTION_ARGS)
 	};
 
 	rt_parameter_lock_functions(fcinfo);
-	LockRelationOid(queue_table(), ShareRowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_QUEUE_TABLE), ShareRowExclusiveLock);
 	rt_statement_put_text(&statement, checked_name(fcinfo));
 	rt_statement_put_text(&statement, checked_handler(fcinfo));
 	put_attempts(&statement, fcinfo);
@@ -229,6 +215,6 @@ realtime_queue(PG_FUNCTION_ARGS)
 	rt_statement_put_text(&statement, checked_topic(fcinfo));
 	put_checked(&statement, BOOLOID, BoolGetDatum(rt_parameter_bool(fcinfo, QUEUE_ACTIVE, "active")));
 	put_checked(&statement, REGROLEOID, ObjectIdGetDatum(GetUserId()));
-	(void) rt_statement_run(&statement, queue_table(), SPI_OK_INSERT);
+	(void) rt_statement_run(&statement, rt_store_table(RT_QUEUE_TABLE), SPI_OK_INSERT);
 	PG_RETURN_VOID();
 }

@@ -29,7 +29,6 @@
 static void lock_path(const char *path);
 static bool delete_from(const RtDeclarationTable *table, const char *name);
 static uint64 run(RtStatement *statement, int expected);
-static Oid	table_oid(const char *name);
 
 /* The two tables of paths have no constraint in common. */
 static void
@@ -46,23 +45,23 @@ lock_path(const char *path)
 void
 rt_store_begin_rpc(const char *path)
 {
-	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_RPC_TABLE), RowExclusiveLock);
 	lock_path(path);
 }
 
 void
 rt_store_begin_topic(void)
 {
-	LockRelationOid(table_oid(RT_TOPIC_TABLE), ShareRowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_TOPIC_TABLE), ShareRowExclusiveLock);
 }
 
 /* Streams declare topics, too.  In the order of rt_store_lock(). */
 void
 rt_store_begin_stream(const char *path)
 {
-	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_RPC_TABLE), RowExclusiveLock);
 	rt_store_begin_topic();
-	LockRelationOid(table_oid(RT_STREAM_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_STREAM_TABLE), RowExclusiveLock);
 	lock_path(path);
 }
 
@@ -70,15 +69,15 @@ rt_store_begin_stream(const char *path)
 static void
 lock_queries(void)
 {
-	LockRelationOid(table_oid(RT_QUERY_TABLE), ShareRowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_QUERY_TABLE), ShareRowExclusiveLock);
 }
 
 /* Who replaces a query by something else has the path, too, and then this. */
 void
 rt_store_begin_query(const char *path)
 {
-	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
-	LockRelationOid(table_oid(RT_STREAM_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_RPC_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_STREAM_TABLE), RowExclusiveLock);
 	lock_path(path);
 	lock_queries();
 }
@@ -86,55 +85,55 @@ rt_store_begin_query(const char *path)
 void
 rt_store_begin_bridge(void)
 {
-	LockRelationOid(table_oid(RT_BRIDGE_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_BRIDGE_TABLE), RowExclusiveLock);
 }
 
 void
 rt_store_begin_cron(void)
 {
-	LockRelationOid(table_oid(RT_CRON_TABLE), ShareRowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_CRON_TABLE), ShareRowExclusiveLock);
 }
 
 void
 rt_store_begin_hook(void)
 {
-	LockRelationOid(table_oid(RT_HOOK_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_HOOK_TABLE), RowExclusiveLock);
 }
 
 void
 rt_store_begin_admission(void)
 {
-	LockRelationOid(table_oid(RT_ADMISSION_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_ADMISSION_TABLE), RowExclusiveLock);
 }
 
 void
 rt_store_begin_rate_limit(void)
 {
-	LockRelationOid(table_oid(RT_RATE_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_RATE_TABLE), RowExclusiveLock);
 }
 
 void
 rt_store_begin_breaker(void)
 {
-	LockRelationOid(table_oid(RT_BREAKER_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_BREAKER_TABLE), RowExclusiveLock);
 }
 
 void
 rt_store_begin_guard(void)
 {
-	LockRelationOid(table_oid(RT_GUARD_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_GUARD_TABLE), RowExclusiveLock);
 }
 
 void
 rt_store_begin_middleware(void)
 {
-	LockRelationOid(table_oid(RT_MIDDLEWARE_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_MIDDLEWARE_TABLE), RowExclusiveLock);
 }
 
 void
 rt_store_begin_club(void)
 {
-	LockRelationOid(table_oid(RT_CLUB_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_CLUB_TABLE), RowExclusiveLock);
 }
 
 /*
@@ -144,7 +143,7 @@ rt_store_begin_club(void)
 static void
 begin_drop(void)
 {
-	LockRelationOid(table_oid(RT_RPC_TABLE), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_RPC_TABLE), RowExclusiveLock);
 	rt_store_begin_topic();
 	lock_queries();
 }
@@ -159,7 +158,7 @@ replace_query(const char *path)
 	};
 
 	rt_statement_put_text(&statement, path);
-	if (rt_statement_run_int64(&statement, table_oid(RT_RPC_TABLE)) == 0)
+	if (rt_statement_run_int64(&statement, rt_store_table(RT_RPC_TABLE)) == 0)
 		return;
 	lock_queries();
 	delete_from(rt_declaration_table(RT_QUERY_TABLE), path);
@@ -344,7 +343,7 @@ new_query_id(void)
 		};
 
 		rt_statement_put(&statement, INT8OID, Int64GetDatum(id), false);
-		if (rt_statement_run_int64(&statement, table_oid(RT_RPC_TABLE)) == 0)
+		if (rt_statement_run_int64(&statement, rt_store_table(RT_RPC_TABLE)) == 0)
 			return id;
 	}
 }
@@ -590,7 +589,7 @@ void
 rt_store_lock(void)
 {
 	for (int i = 0; i < RT_DECLARATION_TABLES; i++)
-		LockRelationOid(table_oid(rt_declaration_tables[i].name),
+		LockRelationOid(rt_store_table(rt_declaration_tables[i].name),
 						ShareRowExclusiveLock);
 }
 
@@ -677,11 +676,11 @@ rt_store_rename_function(const char *old_signature, const char *new_signature)
 static uint64
 run(RtStatement *statement, int expected)
 {
-	return rt_statement_run(statement, table_oid(RT_RPC_TABLE), expected);
+	return rt_statement_run(statement, rt_store_table(RT_RPC_TABLE), expected);
 }
 
-static Oid
-table_oid(const char *name)
+Oid
+rt_store_table(const char *name)
 {
 	Oid			namespace = get_namespace_oid(RT_SCHEMA, false);
 	Oid			table = get_relname_relid(name, namespace);

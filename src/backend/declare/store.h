@@ -158,6 +158,9 @@ typedef struct RtBridgeRow
  * a stream, and a job, also nobody else declares one, and for an rpc, a stream or a query
  * nobody else declares anything of that path.
  */
+/* A table of the extension, by its name. */
+extern Oid	rt_store_table(const char *name);
+
 extern void rt_store_begin_rpc(const char *path);
 extern void rt_store_begin_topic(void);
 extern void rt_store_begin_stream(const char *path);

@@ -4,28 +4,20 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 
 #include "src/backend/declare/store.h"
 #include "src/backend/declare/store_aggregate.h"
 #include "src/catalog/statement.h"
-
-static Oid
-aggregate_table(void)
-{
-	return get_relname_relid(RT_AGGREGATE_TABLE, get_namespace_oid(RT_SCHEMA, false));
-}
 
 /* An aggregate declares streams; the last lock, as in rt_store_lock(). */
 void
 rt_store_begin_aggregate(const char *path)
 {
 	rt_store_begin_stream(path);
-	LockRelationOid(aggregate_table(), ShareRowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_AGGREGATE_TABLE), ShareRowExclusiveLock);
 }
 
 /* Updated if it is there: its id stays, and so does what it has come to. */
@@ -60,7 +52,7 @@ rt_store_aggregate(const RtAggregateRow *row)
 	rt_statement_put_text(&statement, row->class_of_service);
 	rt_statement_put(&statement, REGROLEOID, ObjectIdGetDatum(row->owner), false);
 	rt_statement_put_text(&statement, row->initial);
-	(void) rt_statement_run(&statement, aggregate_table(), SPI_OK_INSERT);
+	(void) rt_statement_run(&statement, rt_store_table(RT_AGGREGATE_TABLE), SPI_OK_INSERT);
 }
 
 void
@@ -83,7 +75,7 @@ rt_store_window(const RtWindowRow *row)
 	rt_statement_put_interval(&statement, row->duration);
 	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(row->anchor), !row->has_anchor);
 	rt_statement_put_interval(&statement, row->slide);
-	(void) rt_statement_run(&statement, aggregate_table(), SPI_OK_INSERT);
+	(void) rt_statement_run(&statement, rt_store_table(RT_AGGREGATE_TABLE), SPI_OK_INSERT);
 }
 
 bool
@@ -96,7 +88,7 @@ rt_store_drop_window(const char *path, const char *name)
 
 	rt_statement_put_text(&statement, path);
 	rt_statement_put_text(&statement, name);
-	return rt_statement_run(&statement, aggregate_table(), SPI_OK_DELETE) > 0;
+	return rt_statement_run(&statement, rt_store_table(RT_AGGREGATE_TABLE), SPI_OK_DELETE) > 0;
 }
 
 /* ---- effects ---- */
@@ -119,5 +111,5 @@ rt_store_effect(const RtEffectRow *row)
 	rt_statement_put_text(&statement, row->handler);
 	rt_statement_put_text(&statement, row->queue);
 	rt_statement_put(&statement, REGROLEOID, ObjectIdGetDatum(row->owner), false);
-	(void) rt_statement_run(&statement, aggregate_table(), SPI_OK_INSERT);
+	(void) rt_statement_run(&statement, rt_store_table(RT_AGGREGATE_TABLE), SPI_OK_INSERT);
 }

@@ -4,15 +4,14 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 
 #include "src/backend/declare/function_check.h"
 #include "src/backend/declare/parameter.h"
+#include "src/backend/declare/store.h"
 #include "src/backend/publish/publish.h"
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/statement.h"
@@ -83,12 +82,6 @@ checked_max_body(FunctionCallInfo fcinfo)
 	return max_body;
 }
 
-static Oid
-webhook_table(void)
-{
-	return get_relname_relid(RT_WEBHOOK_TABLE, get_namespace_oid(RT_SCHEMA, false));
-}
-
 Datum
 realtime_webhook(PG_FUNCTION_ARGS)
 {
@@ -99,7 +92,7 @@ realtime_webhook(PG_FUNCTION_ARGS)
 	};
 
 	rt_parameter_lock_functions(fcinfo);
-	LockRelationOid(webhook_table(), RowExclusiveLock);
+	LockRelationOid(rt_store_table(RT_WEBHOOK_TABLE), RowExclusiveLock);
 	rt_statement_put_text(&statement, rt_parameter_path(fcinfo, WEBHOOK_PATH));
 	rt_statement_put_text(&statement, checked_topic(fcinfo));
 	rt_statement_put_text(&statement, checked_function(fcinfo, WEBHOOK_VERIFY, "verify",
@@ -107,6 +100,6 @@ realtime_webhook(PG_FUNCTION_ARGS)
 	rt_statement_put_text(&statement, checked_function(fcinfo, WEBHOOK_TRANSFORM, "transform",
 													   &transform_shape));
 	rt_statement_put(&statement, INT4OID, Int32GetDatum(checked_max_body(fcinfo)), false);
-	(void) rt_statement_run(&statement, webhook_table(), SPI_OK_INSERT);
+	(void) rt_statement_run(&statement, rt_store_table(RT_WEBHOOK_TABLE), SPI_OK_INSERT);
 	PG_RETURN_VOID();
 }

@@ -7,7 +7,6 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "pgtime.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -164,18 +163,12 @@ checked_period(FunctionCallInfo fcinfo, const RtWindowRow *row)
 	return NULL;
 }
 
-/* As realtime.cron() has it. */
 static const char *
 checked_zone(FunctionCallInfo fcinfo)
 {
 	char	   *name = rt_parameter_text(fcinfo, WINDOW_TIME_ZONE, "time_zone");
-	pg_tz	   *zone = pg_tzset(name);
 
-	if (zone == NULL || !pg_tz_acceptable(zone))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("time zone \"%s\" does not exist", name),
-				 errhint("pg_timezone_names has those that do.")));
+	(void) rt_parameter_zone(name);
 	return name;
 }
 

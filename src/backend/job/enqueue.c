@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "src/backend/declare/parameter.h"
 #include "src/backend/after_commit.h"
 #include "src/backend/job/enqueue.h"
 #include "src/ipc/job.h"
@@ -89,15 +90,6 @@ rt_job_check_time(const char *name, TimestampTz at)
 
 /* ---- the function ---- */
 
-static void
-require(FunctionCallInfo fcinfo, int number, const char *name)
-{
-	if (PG_ARGISNULL(number))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-}
-
 static int
 priority_argument(FunctionCallInfo fcinfo)
 {
@@ -145,9 +137,9 @@ realtime_enqueue(PG_FUNCTION_ARGS)
 {
 	RtJobNew	job = {0};
 
-	require(fcinfo, ENQUEUE_QUEUE, "queue");
-	require(fcinfo, ENQUEUE_RUN_AT, "run_at");
-	require(fcinfo, ENQUEUE_PRIORITY, "priority");
+	rt_parameter_require(fcinfo, ENQUEUE_QUEUE, "queue");
+	rt_parameter_require(fcinfo, ENQUEUE_RUN_AT, "run_at");
+	rt_parameter_require(fcinfo, ENQUEUE_PRIORITY, "priority");
 	PreventCommandIfReadOnly("realtime.enqueue()");
 	PreventCommandIfParallelMode("realtime.enqueue()");
 	job.queue = text_to_cstring(PG_GETARG_TEXT_PP(ENQUEUE_QUEUE));

@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "src/backend/declare/parameter.h"
 #include "src/backend/after_commit.h"
 #include "src/backend/job/enqueue.h"
 #include "src/backend/job/worker.h"
@@ -113,21 +114,12 @@ visible_again(FunctionCallInfo fcinfo, int number, const RtJobQueue *queue)
 	return GetCurrentTimestamp() + ms * 1000;
 }
 
-static void
-require(FunctionCallInfo fcinfo, int number, const char *name)
-{
-	if (PG_ARGISNULL(number))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-}
-
 static int
 count_argument(FunctionCallInfo fcinfo, int number)
 {
 	int			count;
 
-	require(fcinfo, number, "n");
+	rt_parameter_require(fcinfo, number, "n");
 	count = PG_GETARG_INT32(number);
 	if (count < 1 || count > TAKEN_MAX)
 		ereport(ERROR,
@@ -152,7 +144,7 @@ realtime_take_jobs(PG_FUNCTION_ARGS)
 	const RtJobQueue *queue;
 	TimestampTz until;
 
-	require(fcinfo, 0, "queue");
+	rt_parameter_require(fcinfo, 0, "queue");
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	queue = rt_job_queue_of_owner(name);
 	if (queue == NULL)
@@ -179,7 +171,7 @@ lock_taken(FunctionCallInfo fcinfo, int attempt_number, RtJob *job, bool *found)
 {
 	const RtJobQueue *queue = NULL;
 
-	require(fcinfo, 0, "id");
+	rt_parameter_require(fcinfo, 0, "id");
 	*found = rt_job_grasp(PG_GETARG_INT64(0), RT_JOB_READ, job);
 	if (!*found)
 		return NULL;

@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 
 #include "src/aggregate/window.h"
+#include "src/attempt.h"
 #include "src/executor/aggregate/fold.h"
 #include "src/executor/errors.h"
 #include "src/executor/stale_plan.h"
@@ -332,34 +333,21 @@ counts(const RtFold *fold)
 	return events;
 }
 
-/* In a subtransaction.  Returns the error, or NULL. */
-static ErrorData *
-count_apart(RtFold *fold, const RtIntakeEvent *event)
+/* What is counted apart, so that its error fails nothing else. */
+typedef struct Attempt
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
+	RtFold	   *fold;
+	const RtIntakeEvent *event;
+} Attempt;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		PushActiveSnapshot(GetTransactionSnapshot());
-		count_event(fold, event);
-		PopActiveSnapshot();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
+static void
+count_apart(void *arg)
+{
+	Attempt    *attempt = arg;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	count_event(attempt->fold, attempt->event);
+	PopActiveSnapshot();
 }
 
 /* The states are not of the subtransaction: they are brought back. */
@@ -368,7 +356,8 @@ try_event(RtFold *fold, const RtIntakeEvent *event)
 {
 	List	   *saved = save_states(fold, event->published_at);
 	int64	   *events = counts(fold);
-	ErrorData  *error = count_apart(fold, event);
+	Attempt		attempt = {fold, event};
+	ErrorData  *error = rt_attempt(count_apart, &attempt);
 
 	if (error == NULL)
 		return;

@@ -13,10 +13,13 @@
 
 #include "access/htup_details.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
@@ -192,4 +195,22 @@ rt_function_invoke_json(RtFunction *function, RtArguments *arguments,
 		rt_result_write_value(function, out, result.value, result.isnull);
 		rt_result_check_size(out, limit);
 	}
+}
+
+Jsonb *
+rt_function_invoke_jsonb(RtFunction *function, RtArguments *arguments, int limit)
+{
+	StringInfoData json;
+
+	if (function->result_type == JSONBOID && !function->returns_set)
+	{
+		NullableDatum result = rt_function_invoke(function, arguments);
+
+		return result.isnull ? NULL : DatumGetJsonbP(result.value);
+	}
+	initStringInfo(&json);
+	rt_function_invoke_json(function, arguments, &json, limit);
+	if (json.len == 0 || strcmp(json.data, "null") == 0)
+		return NULL;
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }

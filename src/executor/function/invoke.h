@@ -7,6 +7,8 @@
 
 #include "src/compat.h"
 
+#include "utils/jsonb.h"
+
 #include "src/executor/function/arguments.h"
 #include "src/executor/function/function.h"
 
@@ -27,5 +29,9 @@ extern NullableDatum rt_function_invoke(RtFunction *function,
  */
 extern void rt_function_invoke_json(RtFunction *function, RtArguments *arguments,
 									StringInfo out, int limit);
+
+/* The same, as jsonb; NULL for void, NULL and null. */
+extern Jsonb *rt_function_invoke_jsonb(RtFunction *function, RtArguments *arguments,
+									   int limit);
 
 #endif							/* RT_EXECUTOR_FUNCTION_INVOKE_H */

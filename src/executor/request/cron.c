@@ -178,19 +178,8 @@ static Jsonb *
 call_handler(RtFunction *handler)
 {
 	RtArguments arguments = {.count = 0};
-	StringInfoData json;
 
-	if (handler->result_type == JSONBOID && !handler->returns_set)
-	{
-		NullableDatum result = rt_function_invoke(handler, &arguments);
-
-		return result.isnull ? NULL : DatumGetJsonbP(result.value);
-	}
-	initStringInfo(&json);
-	rt_function_invoke_json(handler, &arguments, &json, RESULT_MAX);
-	if (json.len == 0 || strcmp(json.data, "null") == 0)
-		return NULL;
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+	return rt_function_invoke_jsonb(handler, &arguments, RESULT_MAX);
 }
 
 static void

@@ -156,24 +156,10 @@ fill_arguments(const JobWork *job, RtArguments *arguments)
 static Jsonb *
 call_handler(JobWork *job)
 {
-	RtFunction *handler = job->handler;
 	RtArguments arguments;
-	StringInfoData json;
 
 	fill_arguments(job, &arguments);
-	if (!handler->returns_set &&
-		(handler->result_type == JSONBOID || handler->result == RT_RESULT_VOID))
-	{
-		NullableDatum result = rt_function_invoke(handler, &arguments);
-
-		return result.isnull || handler->result == RT_RESULT_VOID ? NULL :
-			DatumGetJsonbP(result.value);
-	}
-	initStringInfo(&json);
-	rt_function_invoke_json(handler, &arguments, &json, RESULT_MAX);
-	if (json.len == 0 || strcmp(json.data, "null") == 0)
-		return NULL;
-	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+	return rt_function_invoke_jsonb(job->handler, &arguments, RESULT_MAX);
 }
 
 /* A signal that has come before the transaction began is forgotten; later ones are not. */
