@@ -2,20 +2,11 @@
 // refused for good, expired, renewed, throttled.  Client below keeps its rules: which
 // close codes end it, which have it wait, and when it asks.
 import assert from 'node:assert/strict';
-import crypto from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { sleep, startServer, until, WebSocket } from './lib.mjs';
+import { secret, sleep, startServer, token, until, WebSocket } from './lib.mjs';
 
-const secret = 'a secret of more than thirty-two bytes, as it should be';
 const page = 'https://app.example';
 const limit = { timeout: 300000 };
-
-function token(claims) {
-	const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-	const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
-
-	return `${text}.${crypto.createHmac('sha256', secret).update(text).digest('base64url')}`;
-}
 
 const now = () => Math.floor(Date.now() / 1000);
 

@@ -2,23 +2,14 @@
 // client's frames alone and shares nothing with ours, against the checklist of what a
 // server has to do for it.  Uploads and binary calls have tests of their own.
 import assert from 'node:assert/strict';
-import crypto from 'node:crypto';
 import { after, afterEach, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
-import { startServer, until } from './lib.mjs';
+import { secret, startServer, token, until } from './lib.mjs';
 
-const secret = 'a secret of more than thirty-two bytes, as it should be';
 const origin = 'https://app.example';
 const mebi = 1048576;
 let server;
 let readers = [];
-
-function token(claims) {
-	const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-	const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
-
-	return `${text}.${crypto.createHmac('sha256', secret).update(text).digest('base64url')}`;
-}
 
 // ---- the reader ------------------------------------------------------------
 

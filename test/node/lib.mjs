@@ -15,6 +15,7 @@
 // Nothing here sleeps in the hope that something has happened meanwhile: what
 // is waited for has a deadline.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -51,6 +52,20 @@ export async function until(condition, what = 'a condition', ms = patience) {
 			throw new Error(`waited ${ms} ms for ${what}`);
 		await sleep(25);
 	}
+}
+
+// ---------------------------------------------------------------------------
+// Tokens
+
+// For 'realtime.jwt_secret'.
+export const secret = 'a secret of more than thirty-two bytes, as it should be';
+
+// A JSON Web Token with these claims (RFC 7519), signed with the secret.
+export function token(claims) {
+	const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+	const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
+
+	return `${text}.${crypto.createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
 
 // ---------------------------------------------------------------------------

@@ -7,20 +7,12 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { register } from 'node:module';
-import { patience, startServer, until } from './lib.mjs';
+import { patience, secret, startServer, token, until } from './lib.mjs';
 
 register('./published/hook.mjs', import.meta.url);
 
-const secret = 'a secret of more than thirty-two bytes, as it should be';
 let server;
 const clients = [];
-
-// A JSON Web Token of a user (RFC 7519).
-function tokenOf(user) {
-	const part = (what) => Buffer.from(what).toString('base64url');
-	const signed = `${part('{"alg":"HS256","typ":"JWT"}')}.${part(JSON.stringify({ sub: user }))}`;
-	return `${signed}.${crypto.createHmac('sha256', secret).update(signed).digest('base64url')}`;
-}
 
 // A page of a user, or of somebody: modules of its own.
 async function page(user) {
@@ -28,7 +20,7 @@ async function page(user) {
 	const client = { ...realtime, testing, transport };
 
 	clients.push(client);
-	realtime.configure({ url: server.url + (user ? `?token=${tokenOf(user)}` : ''), timeout: 20000, resumeGraceMs: 0 });
+	realtime.configure({ url: server.url + (user ? `?token=${token({ sub: user })}` : ''), timeout: 20000, resumeGraceMs: 0 });
 	await settled(client.transport.status, (state) => state === 'open');
 	return client;
 }

@@ -1,16 +1,6 @@
 // guest.mjs - a client that goes in and out of rooms, and knows who it has been
 // told is there.
-import crypto from 'node:crypto';
-import { until } from '../node/lib.mjs';
-
-export const secret = 'a secret of more than thirty-two bytes, as it should be';
-
-function token(claims) {
-	const part = (object) => Buffer.from(JSON.stringify(object)).toString('base64url');
-	const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
-
-	return `${text}.${crypto.createHmac('sha256', secret).update(text).digest('base64url')}`;
-}
+import { token, until } from '../node/lib.mjs';
 
 export class Guest {
 	constructor(round, number, user) {

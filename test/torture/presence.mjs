@@ -6,9 +6,9 @@
 // After each kill, when all that guests have asked for is done, the presence of
 // every room must be the connections that exist, within two seconds; and so what
 // each guest has been told.
-import { sleep, startServer } from '../node/lib.mjs';
+import { secret, sleep, startServer } from '../node/lib.mjs';
 import { Chaos } from './chaos.mjs';
-import { Guest, secret } from './guest.mjs';
+import { Guest } from './guest.mjs';
 import { failuresShown, ServerRound } from './server_round.mjs';
 
 const users = 20;
