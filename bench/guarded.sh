@@ -54,18 +54,22 @@ measure_handshakes()
         "$(awk "BEGIN {print ($cpu1 - $cpu0) / $guarded_count}")"
 }
 
-# All that is said without TLS, by taking turns.
+# All that is said without TLS. Each round begins with another case, so that none of
+# them always comes first, on a machine that has just been idle, or last.
 guarded_plain()
 {
-    local connections in_flight url
+    local turn case path token connections in_flight url
+    local cases=("nobody:echo" "a user:echo" "a user, limits:limited" "a user, limits, a guard:all")
     url=$(realtime_url)
 
     for pair in "1 1" "32 16"; do
         read -r connections in_flight <<<"$pair"
-        measure_guarded nobody "$1" "$url" - guarded/echo "$connections" "$in_flight"
-        measure_guarded "a user" "$1" "$url" "$(cat "$2/token")" guarded/echo "$connections" "$in_flight"
-        measure_guarded "a user, limits" "$1" "$url" "$(cat "$2/token")" guarded/limited "$connections" "$in_flight"
-        measure_guarded "a user, limits, a guard" "$1" "$url" "$(cat "$2/token")" guarded/all "$connections" "$in_flight"
+        for ((turn = 0; turn < 4; turn++)); do
+            IFS=: read -r case path <<<"${cases[($1 + turn) % 4]}"
+            token=-
+            [ "$case" = nobody ] || token=$(cat "$2/token")
+            measure_guarded "$case" "$1" "$url" "$token" "guarded/$path" "$connections" "$in_flight"
+        done
     done
     measure_handshakes "without TLS" "$1" "$url" -
 }

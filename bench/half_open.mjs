@@ -4,25 +4,29 @@
 //     opens so many connections, half of which say nothing and half of which send
 //     a head byte by byte, prints "there" and goes on until its input ends; one
 //     that the server ends is opened again
+//   node half_open.mjs sink
+//     listens on a port of 127.0.0.1, which it prints as "port <n>", reads whatever
+//     comes and says nothing, until its input ends: the crowd's control, which costs
+//     the machine as much and our server nothing
 //   node half_open.mjs good <url> <connections> <seconds>
 //     so many clients call bench/echo once a second each, spread over it; prints
 //     one line of name=value words
 //
-// Two programs, so that the crowd takes none of the good ones' time but what it
+// Programs of their own, so that the crowd takes none of the good ones' time but what it
 // takes of the machine.
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { randomBytes } from 'node:crypto';
 
 const [verb, address, count, seconds] = process.argv.slice(2);
-const url = new URL(address);
+const url = address && new URL(address);
 const dial = () => {
   const socket = connect(Number(url.port), url.hostname);
   socket.setNoDelay(true);
   return socket;
 };
 
-const slowHead = `GET ${url.pathname} HTTP/1.1\r\nHost: localhost\r\nX-Endless: ${'y'.repeat(8000)}`;
+const slowHead = `GET ${url?.pathname} HTTP/1.1\r\nHost: localhost\r\nX-Endless: ${'y'.repeat(8000)}`;
 
 // One of the crowd: silent, or a byte in a second.
 function guest(slow, arrived) {
@@ -44,6 +48,16 @@ async function crowd() {
     if (i % 100 === 99) await arrival;
   }
   console.log('there');
+  process.stdin.resume();
+  await once(process.stdin, 'end');
+  process.exit(0);
+}
+
+async function sink() {
+  const server = createServer((socket) => { socket.on('error', () => {}); socket.resume(); });
+  server.listen({ host: '127.0.0.1', port: 0, backlog: 4096 });
+  await once(server, 'listening');
+  console.log(`port ${server.address().port}`);
   process.stdin.resume();
   await once(process.stdin, 'end');
   process.exit(0);
@@ -102,4 +116,4 @@ async function good() {
   process.exit(0);
 }
 
-await (verb === 'crowd' ? crowd() : good());
+await { crowd, sink, good }[verb]();

@@ -26,20 +26,35 @@ measure_half_open()
     note half-open clients "$1" "$2" "$(value p50_us "$result")" "$(value p99_us "$result")" "$cpu"
 }
 
+# measure_beside <case> <round> <url>
+#
+# With the crowd at <url>, which is the server that is measured or a sink.
+measure_beside()
+{
+    local line
+
+    coproc CROWD { nice -n 19 node "$RT_TOP/bench/half_open.mjs" crowd "$3" "$half_open_count"; }
+    read -r line <&"${CROWD[0]}" && [ "$line" = there ] || problem "half-open: the crowd has not come"
+    measure_half_open "$1" "$2"
+    eval "exec ${CROWD[1]}>&-"
+    wait "$CROWD_PID" 2>/dev/null || true
+    sleep 1
+}
+
 part_half_open()
 {
-    local round line
+    local round sink port
 
+    : >"$RT_RUN/sink"
+    exec {sink}> >(exec node "$RT_TOP/bench/half_open.mjs" sink >"$RT_RUN/sink")
+    until port=$(awk '$1 == "port" {print $2}' "$RT_RUN/sink") && [ -n "$port" ]; do sleep 0.05; done
     postgres_set realtime.handshake_timeout "'60s'"
     for ((round = 1; round <= rounds; round++)); do
         say "half-open, round $round of $rounds"
         measure_half_open alone $round
-        coproc CROWD { nice -n 19 node "$RT_TOP/bench/half_open.mjs" crowd "$(realtime_url)" "$half_open_count"; }
-        read -r line <&"${CROWD[0]}" && [ "$line" = there ] || problem "half-open: the crowd has not come"
-        measure_half_open "beside half-open ones" $round
-        eval "exec ${CROWD[1]}>&-"
-        wait "$CROWD_PID" 2>/dev/null || true
-        sleep 1
+        measure_beside "beside as many at a sink" $round "ws://127.0.0.1:$port/"
+        measure_beside "beside half-open ones" $round "$(realtime_url)"
     done
     postgres_set realtime.handshake_timeout "'10s'"
+    exec {sink}>&-
 }
