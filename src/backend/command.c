@@ -11,8 +11,10 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "catalog/dependency.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 
@@ -162,4 +164,14 @@ tell_after(WatchedCommand *watched)
 		if (watchers[i]->after != NULL)
 			watchers[i]->after(&watched->command, &watched->notes[i]);
 	}
+}
+
+Relation
+rt_command_open_truncated(Oid oid)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, oid);
+	return rt_lock_is_held(&tag, AccessExclusiveLock) ?
+		try_relation_open(oid, NoLock) : NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "catalog/objectaccess.h"
 #include "nodes/nodes.h"
+#include "utils/rel.h"
 
 typedef struct RtCommand
 {
@@ -52,5 +53,12 @@ extern void rt_command_install(void);
 
 /* Where notes live that are to last until the command is done. */
 extern MemoryContext rt_command_memory(RtCommand *command);
+
+/*
+ * Once the command is done, opens a relation that it has truncated, which is
+ * locked; NULL if it has not.  A hook is told of one before TRUNCATE has its
+ * lock, and perhaps of another that had its name.
+ */
+extern Relation rt_command_open_truncated(Oid oid);
 
 #endif							/* RT_BACKEND_COMMAND_H */

@@ -136,7 +136,7 @@ after_command(RtCommand *command, void **notes)
 static List *
 settle_truncated(const Note *entry, List *told)
 {
-	Relation	relation = try_relation_open(entry->relation, NoLock);
+	Relation	relation = rt_command_open_truncated(entry->relation);
 	const Trigger *trigger;
 	char	   *tpl = NULL;
 	ListCell   *cell;

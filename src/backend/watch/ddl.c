@@ -44,8 +44,9 @@ typedef struct Renamed
 /* What a command has done. */
 typedef struct Notes
 {
-	bool		matters;		/* to queries */
+	bool		matters;		/* to what queries mean */
 	List	   *renamed;
+	List	   *truncated;		/* relations */
 } Notes;
 
 static void before_command(RtCommand *command, void **notes);
@@ -156,19 +157,13 @@ note_renamed(RtCommand *command, Notes *notes, const RtObjectAccess *access)
 	MemoryContextSwitchTo(old_context);
 }
 
-/* If it is watched; a partition with the table that it is part of. */
 static void
-truncated(Oid oid)
+note_truncated(RtCommand *command, Notes *notes, Oid relation)
 {
-	Relation	relation = try_relation_open(oid, NoLock);
-	const Trigger *trigger;
+	MemoryContext old_context = MemoryContextSwitchTo(rt_command_memory(command));
 
-	if (relation == NULL)
-		return;
-	trigger = rt_watch_row_trigger(relation);
-	if (trigger != NULL && rt_publish_is_possible())
-		rt_watch_add_any(&rt_watch_plan(relation, trigger)->table);
-	relation_close(relation, NoLock);
+	notes->truncated = lappend_oid(notes->truncated, relation);
+	MemoryContextSwitchTo(old_context);
 }
 
 static void
@@ -177,7 +172,7 @@ on_object(RtCommand *command, void **notes, const RtObjectAccess *access)
 	if (command == NULL)
 		return;
 	if (access->type == OAT_TRUNCATE)
-		truncated(access->object_id);
+		note_truncated(command, begin_notes(command, notes), access->object_id);
 	else if (object_matters(access))
 	{
 		Notes	   *mine = begin_notes(command, notes);
@@ -244,6 +239,21 @@ changes_rows(const Node *statement)
 {
 	return IsA(statement, RefreshMatViewStmt) || IsA(statement, GrantStmt) ||
 		changes_roles(statement);
+}
+
+/* If it is watched; a partition with the table that it is part of. */
+static void
+settle_truncated(Oid oid)
+{
+	Relation	relation = rt_command_open_truncated(oid);
+	const Trigger *trigger;
+
+	if (relation == NULL)
+		return;
+	trigger = rt_watch_row_trigger(relation);
+	if (trigger != NULL && rt_publish_is_possible())
+		rt_watch_add_any(&rt_watch_plan(relation, trigger)->table);
+	relation_close(relation, NoLock);
 }
 
 static List *
@@ -343,7 +353,11 @@ static void
 after_command(RtCommand *command, void **notes)
 {
 	const Node *statement = command->statement;
+	const Notes *mine = *notes;
+	ListCell   *cell;
 
+	foreach(cell, mine != NULL ? mine->truncated : NIL)
+		settle_truncated(lfirst_oid(cell));
 	if (IsA(statement, TransactionStmt))
 	{
 		/* somebody's, who has told nobody what it has changed */
@@ -352,7 +366,7 @@ after_command(RtCommand *command, void **notes)
 	}
 	else if (IsA(statement, AlterRoleSetStmt) || IsA(statement, AlterDatabaseSetStmt))
 		rt_after_commit_queries_changed();	/* executors read them later */
-	else if (*notes != NULL || changes_what_is_read(statement) ||
+	else if ((mine != NULL && mine->matters) || changes_what_is_read(statement) ||
 			 changes_rows(statement))
-		settle(*notes, statement);
+		settle(mine, statement);
 }

@@ -67,11 +67,14 @@ static ItemChanger
 changer_of(RtStreamWork *stream, bool migrates)
 {
 	const RtStreamDeclaration *declaration = stream->declaration;
-	int			version = stream->work.request->asked.schema_version;
 	ItemChanger changer = {.stream = stream};
+	int			version;
 
 	changer.transform = rt_stream_function(stream, RT_STREAM_TRANSFORM);
-	if (migrates && version > 0 && version < declaration->schema_version)
+	if (!migrates)				/* there may be no request */
+		return changer;
+	version = stream->work.request->asked.schema_version;
+	if (version > 0 && version < declaration->schema_version)
 	{
 		changer.first_step = version - 1;
 		changer.last_step = declaration->migrate_count;
