@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -147,12 +149,19 @@ take_prefix(RtText *text, const char *prefix)
 	return true;
 }
 
+/* In seconds, infinity included. */
+static double
+seconds_of(const Interval *interval)
+{
+	return (double) interval->time / USECS_PER_SEC +
+		(interval->day + interval->month * (double) DAYS_PER_MONTH) * SECS_PER_DAY;
+}
+
 /* Seconds since 1970, within the tolerance; raises if it is no number. */
 static bool
 is_recent(RtText timestamp, const Interval *tolerance)
 {
 	int64		seconds = 0;
-	int64		age;
 
 	if (timestamp.len == 0 || timestamp.len > 15)
 		refuse("Webhook timestamp is not valid");
@@ -162,11 +171,8 @@ is_recent(RtText timestamp, const Interval *tolerance)
 			refuse("Webhook timestamp is not valid");
 		seconds = seconds * 10 + (timestamp.ptr[i] - '0');
 	}
-	if (tolerance == NULL)
-		return true;
-	age = (int64) time(NULL) - seconds;
-	return (age < 0 ? -age : age) * USECS_PER_SEC <=
-		tolerance->time + (tolerance->day + tolerance->month * INT64CONST(30)) * USECS_PER_DAY;
+	return tolerance == NULL ||
+		fabs((double) time(NULL) - (double) seconds) <= seconds_of(tolerance);
 }
 
 /* ---- what it tells ---- */

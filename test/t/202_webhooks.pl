@@ -120,6 +120,8 @@ is(verify('verify_stripe', '{"id":"evt_1"}', { 'stripe-signature' => "t=$now,v0=
 my $old = $now - 400;
 is(verify('verify_stripe', '{}', { 'stripe-signature' => "t=$old,v1=" . $stripe->($old, '{}', 'whsec_x') }, 'whsec_x'), '', 'nor an old time');
 is(verify('verify_stripe', '{}', { 'stripe-signature' => "t=$old,v1=" . $stripe->($old, '{}', 'whsec_x') }, 'whsec_x', '10 minutes'), '{}', 'unless it may be');
+my $far = $now + 18_446_744_073_710;	# 2^64 microseconds
+is(verify('verify_stripe', '{}', { 'stripe-signature' => "t=$far,v1=" . $stripe->($far, '{}', 'whsec_x') }, 'whsec_x'), '', 'nor one that is far ahead');
 for my $bad ([ {}, 'no header' ], [ { 'stripe-signature' => 'v1=x' }, 'no time' ], [ { 'stripe-signature' => 't=x,v1=x' }, 'no number' ])
 {
 	my (undef, undef, $error) = $node->psql('postgres', "SELECT realtime.verify_stripe('{}', '" . JSON::PP->new->encode($bad->[0]) . "', 'x')",
