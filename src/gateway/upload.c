@@ -237,6 +237,7 @@ make_upload(RtConnection *connection, const RtBinary *chunk, const RtCall *call,
 	upload->stream = chunk->stream;
 	upload->place = place;
 	upload->serial = rt_upload_serial(place);
+	upload->moved_ms = rt_gateway.now_ms;
 	upload->size = size;
 	upload->path_len = call->path_len;
 	upload->args_len = call->args.len;

@@ -11,7 +11,7 @@ use RealtimeTest;
 
 my $node = life_node(
 	'realtime.executors' => 2, 'realtime.max_executors' => 8,
-	'realtime.upload_buffer' => '128kB', 'realtime.upload_idle_timeout' => 0,
+	'realtime.upload_buffer' => '128kB', 'realtime.upload_idle_timeout' => '1h',
 	'realtime.upgrade_rate' => 0, 'work_mem' => '1MB');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
@@ -228,7 +228,9 @@ begin_upload($other, 'app/keep', '[]', 0, 'abc');
 wait_sql("SELECT count(*) FROM pg_stat_activity WHERE ($waits OR wait_event = 'PgSleep')", '2', 'two uploads of a client');
 close $other->{socket};
 no_uploads('end with its connection');
-# One that is held up: others go on, and its end is noticed though nobody reads it.
+# One that is held up: others go on, and its end is noticed though nobody reads it, by a look that
+# takes none for idle whose first chunk had no bytes.
+my $empty = begin_upload($ws, 'app/keep', '[]', 0, '');
 $other = ws_connect($node);
 $stream = begin_upload($other, 'app/stuck', '[]', 0, 'abc');
 wait_sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", '1', 'a handler does not read');
@@ -236,7 +238,9 @@ frame($other, chunk($stream, $_, 0, 'x' x 60_000)) for 1 .. 3;
 is_code(ws_call($ws, 'app/echo', ['x']), 'ok', 'calls of others go on');
 ws_send($other, { rpc => 'app/echo', id => 'held', args => ['x'] });
 close $other->{socket};
-no_uploads('it ends with its connection, too');
+wait_sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", '0', 'it ends with its connection, too');
+frame($ws, chunk($empty, 1, 1, 'abc'));
+is(result($ws, $empty)->{data}{size}, 3, 'nothing happens to one that begins without bytes');
 is(kept('stuck') + kept('deaf'), 0, 'nothing of all these is kept');
 is_code(upload('app/short', '[]', 'x'), 'TIMEOUT', 'one that takes too long');
 
