@@ -20,6 +20,7 @@
 #define RT_JOB_FINISHED_TABLE "job_finished"
 #define RT_JOB_PRIORITY_MAX 100000
 #define RT_JOB_CRASHES_MAX 5	/* attempts that may end their process */
+#define RT_JOB_LOST_CODE "TIMEOUT"	/* of one that who has taken it has left */
 
 /* Columns of realtime.job */
 enum
@@ -201,10 +202,18 @@ extern bool rt_job_revive(int64 id, char **queue, int64 *place);
 /* ---- the scheduler's ---- */
 
 /*
- * Makes those ready that are due, at most max; those that sessions have taken for
- * the last time are dead.  Returns queues and places: an array of two texts each.
+ * Makes those ready that are due, at most max, but for those that are lost.  Returns
+ * queues and places: an array of two texts each.
  */
 extern List *rt_jobs_make_ready(TimestampTz now, int max);
+
+/*
+ * A job is lost that a session has taken for the last time, and not finished in its
+ * time.  Whether there is any; and makes some dead, at most max, and returns their
+ * ids, queues and attempts: an array of three texts each.
+ */
+extern bool rt_jobs_are_lost(TimestampTz now);
+extern List *rt_jobs_bury_lost(TimestampTz now, int max);
 
 /* When the next one is due; DT_NOEND = none. */
 extern TimestampTz rt_jobs_next_due(void);

@@ -18,42 +18,60 @@ put_now(RtStatement *statement, TimestampTz now, int max)
 	rt_statement_put(statement, INT8OID, Int64GetDatum(max), false);
 }
 
-/* Whoever had taken it for the last time has not said how it ended. */
-static void
-bury_taken(TimestampTz now, int max)
-{
-	RtStatement statement = {
-		.sql = "WITH gone AS (DELETE FROM realtime.job AS j USING realtime.queue_declaration AS q"
-		" WHERE j.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ctid FROM realtime.job"
-		" WHERE NOT ready AND taken AND run_at OPERATOR(pg_catalog.<=) $1"
-		" ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
-		" AND q.name OPERATOR(pg_catalog.=) j.queue"
-		" AND j.attempts OPERATOR(pg_catalog.>=) coalesce(j.max_attempts, q.max_attempts)"
-		" RETURNING j.*)"
-		" INSERT INTO realtime.job_finished (id, queue, state, finished_at, created_at, run_at,"
-		" priority, attempts, max_attempts, unique_key, user_id, code, message, payload)"
-		" SELECT id, queue, 'dead', pg_catalog.clock_timestamp(), created_at, run_at,"
-		" priority, attempts, max_attempts, unique_key, user_id, 'TIMEOUT',"
-		" 'who has taken it has not finished it in time', payload FROM gone"
-	};
+/* A session has had its last attempt, and has not said how it ended. */
+#define IS_LOST \
+	"(j.taken AND j.attempts OPERATOR(pg_catalog.>=) coalesce(j.max_attempts, q.max_attempts)" \
+	" AND q.name IS NOT NULL)"
 
-	put_now(&statement, now, max);
-	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_INSERT);
-}
+/* Those whose time has come, by their time; $1 is now. */
+#define DUE \
+	" FROM realtime.job AS j LEFT JOIN realtime.queue_declaration AS q" \
+	" ON q.name OPERATOR(pg_catalog.=) j.queue" \
+	" WHERE NOT j.ready AND j.run_at OPERATOR(pg_catalog.<=) $1"
+
+#define SOME " ORDER BY j.run_at LIMIT $2 FOR UPDATE OF j SKIP LOCKED"
 
 List *
 rt_jobs_make_ready(TimestampTz now, int max)
 {
 	RtStatement statement = {
 		.sql = "UPDATE realtime.job SET ready = true, taken = false"
-		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT ctid FROM realtime.job"
-		" WHERE NOT ready AND run_at OPERATOR(pg_catalog.<=) $1"
-		" ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING queue, place"
+		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT j.ctid" DUE
+		" AND " IS_LOST " IS NOT TRUE" SOME ")) RETURNING queue, place"
 	};
 
-	bury_taken(now, max);
 	put_now(&statement, now, max);
 	return rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_UPDATE_RETURNING);
+}
+
+bool
+rt_jobs_are_lost(TimestampTz now)
+{
+	RtStatement statement = {
+		.sql = "SELECT true" DUE " AND " IS_LOST " ORDER BY j.run_at LIMIT 1"
+	};
+
+	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(now), false);
+	return rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_SELECT) != NIL;
+}
+
+List *
+rt_jobs_bury_lost(TimestampTz now, int max)
+{
+	RtStatement statement = {
+		.sql = "WITH gone AS (DELETE FROM realtime.job"
+		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT j.ctid" DUE
+		" AND " IS_LOST SOME ")) RETURNING *),"
+		" put AS (INSERT INTO realtime.job_finished (id, queue, state, finished_at, created_at, run_at,"
+		" priority, attempts, max_attempts, unique_key, user_id, code, message, payload)"
+		" SELECT id, queue, 'dead', pg_catalog.clock_timestamp(), created_at, run_at,"
+		" priority, attempts, max_attempts, unique_key, user_id, '" RT_JOB_LOST_CODE "',"
+		" 'who has taken it has not finished it in time', payload FROM gone)"
+		" SELECT id, queue, attempts FROM gone"
+	};
+
+	put_now(&statement, now, max);
+	return rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_SELECT);
 }
 
 TimestampTz

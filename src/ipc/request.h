@@ -64,7 +64,8 @@ typedef enum RtRequestKind
 								 * "js", or "ts" for types; subject: of a request over HTTP;
 								 * answer: CONTENT */
 	RT_REQUEST_CRON,			/* path: of the job, args: see below */
-	RT_REQUEST_JOBS,			/* path: name of the queue; answer: see below */
+	RT_REQUEST_JOBS,			/* path: name of the queue, or none: those that are
+								 * lost are to be buried; answer: see below */
 	RT_REQUEST_INTAKE,			/* path: of an aggregate, see below */
 	RT_REQUEST_EFFECT,			/* path: of an effect; as INTAKE */
 	RT_REQUEST_WEBHOOK,			/* path; args: head of the HTTP request, version: its

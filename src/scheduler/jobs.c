@@ -57,6 +57,8 @@ static int64 look_at = 0;		/* on our own clock */
 static int64 due_not_before = 0;
 static bool making_ready = false;	/* or it has failed, as the next */
 static bool putting_tasks = false;
+static bool burying = false;	/* an executor is asked to bury those that are lost */
+static int64 bury_not_before = 0;
 
 /* ---- which queues there are ---- */
 
@@ -211,16 +213,35 @@ next_due(void)
 	return making_ready ? due_not_before : Max(clock_of(rt_jobs_due()), due_not_before);
 }
 
-/* What comes after the look at the table is noted by who brings it. */
+/*
+ * What comes after the look at the table is noted by who brings it.  Of those that
+ * are lost an executor has to tell.
+ */
 static List *
-make_ready(TimestampTz now)
+make_ready(TimestampTz now, bool *any_lost)
 {
 	List	   *ready;
 
 	rt_jobs_forget_due();
 	ready = rt_jobs_make_ready(now, READY_MAX);
+	*any_lost = rt_jobs_are_lost(now);
 	rt_jobs_note_due(rt_jobs_next_due());
 	return ready;
+}
+
+/* It is due until it is done. */
+static void
+ask_to_bury(void)
+{
+	RtRequest  *request;
+
+	if (burying || rt_clock_ms() < bury_not_before)
+		return;
+	request = rt_scheduler_request(RT_REQUEST_JOBS);
+	if (request == NULL)
+		return;
+	rt_scheduler_submit(request);
+	burying = true;
 }
 
 static void
@@ -230,13 +251,14 @@ run_due(void)
 	MemoryContext old;
 	List	   *ready;
 	ListCell   *cell;
+	bool		any_lost;
 
 	due_not_before = rt_clock_ms() + FAILED_MS; /* if it fails */
 	making_ready = true;
 	if (!rt_scheduler_begin())
 		return;
 	old = MemoryContextSwitchTo(memory);
-	ready = make_ready(GetCurrentTimestamp());
+	ready = make_ready(GetCurrentTimestamp(), &any_lost);
 	MemoryContextSwitchTo(old);
 	rt_scheduler_end();
 	making_ready = false;
@@ -246,7 +268,8 @@ run_due(void)
 
 		note_ready(row[0], pg_strtoint64(row[1]));
 	}
-	rt_tasks_look();
+	if (any_lost)
+		ask_to_bury();
 	due_not_before = ready == NIL ? rt_clock_ms() + LOCKED_MS : 0;
 }
 
@@ -374,8 +397,16 @@ send_wanted(void)
 	}
 }
 
-void
-rt_jobs_task_answered(RtRequest *request)
+static void
+buried(const RtRequest *request)
+{
+	burying = false;
+	if (request->answer_kind != RT_ANSWER_NONE)
+		bury_not_before = rt_clock_ms() + FAILED_MS;
+}
+
+static void
+worked(RtRequest *request)
 {
 	char	   *name = pnstrdup(rt_shared_text_get(&request->text), request->asked.path.len);
 	Queue	   *queue = find_queue(name);
@@ -393,6 +424,15 @@ rt_jobs_task_answered(RtRequest *request)
 	}
 	queue->wanted = true;
 	queue->not_before = rt_clock_ms() + FAILED_MS;
+}
+
+void
+rt_jobs_task_answered(RtRequest *request)
+{
+	if (request->asked.path.len == 0)
+		buried(request);
+	else
+		worked(request);
 }
 
 /* ---- the task ---- */

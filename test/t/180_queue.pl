@@ -52,6 +52,8 @@ SELECT realtime.queue('note', 'app.note(jsonb, bigint, integer)', max_attempts =
 SELECT realtime.queue('nothing', 'app.nothing(jsonb)', retention => '0');
 SELECT realtime.queue('wait', 'app.wait(jsonb)', topic => 'job');
 SELECT realtime.queue('refuse', 'app.refuse(jsonb)', max_attempts => 1);
+CREATE FUNCTION app.long(payload jsonb) RETURNS jsonb LANGUAGE sql AS $$SELECT to_jsonb(repeat('x', 2000000))$$;
+SELECT realtime.queue('long', 'app.long(jsonb)', max_attempts => 1, topic => 'job', active => false);
 SELECT realtime.queue('by/hand', visibility => '1 h', max_attempts => 2, backoff => '0');
 SELECT realtime.topic('job:{id}', open => true);
 });
@@ -88,6 +90,14 @@ is(sql("SELECT realtime.retry_job($id)"), 'f', 'what is done cannot');
 $id = sql(q{SELECT realtime.enqueue('note', '{"what": "once", "fails": 9}', max_attempts => 1)});
 wait_state($id, 'dead', 'a job may have attempts of its own');
 is(sql("SELECT attempts FROM realtime.jobs WHERE id = $id"), '1', 'one');
+
+# ---- results that are long ----
+
+$id = sql(q{SELECT realtime.enqueue('long')});
+ws_subscribe($ws, "job:$id");
+sql(q{SELECT realtime.queue('long', 'app.long(jsonb)', max_attempts => 1, topic => 'job')});
+is_deeply(ws_wait($ws, sub { ($_->{topic} // '') eq "job:$id" })->{data}, { id => $id, queue => 'long', state => 'done', attempts => 1 }, 'an event has no result that is too long for it');
+is(sql("SELECT length(result::text) FROM realtime.jobs WHERE id = $id"), '2000002', 'the job has');
 
 # ---- order, delays ----
 

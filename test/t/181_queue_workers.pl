@@ -49,6 +49,7 @@ SELECT realtime.queue('note', 'app.note(jsonb, bigint)');
 SELECT realtime.queue('hand', visibility => '1 h', max_attempts => 2, backoff => '0', topic => 'hand');
 RESET ROLE;
 SELECT realtime.queue('wait', 'app.wait(jsonb, bigint)');
+SELECT realtime.topic('hand:{id}', open => true);
 });
 
 # ---- who may do what ----
@@ -99,8 +100,12 @@ fails("SELECT realtime.fail_job($fourth, 'not yet', retry_at => '$_')", qr/retry
 is(sql("SELECT realtime.fail_job($fourth, 'not yet', retry_at => now() + interval '1 hour')"), 'waiting', 'another one is to be tried later');
 is(sql("SELECT state || ' ' || (run_at > now() + interval '50 min') FROM realtime.jobs WHERE id = $fourth"), 'waiting true', 'when it was said');
 is(sql("SELECT realtime.cancel_job($fourth)"), 't', 'or not at all');
-sql(q{SELECT realtime.enqueue('hand', '5', max_attempts => 1); SELECT * FROM realtime.take_jobs('hand', visibility => '1 ms')});
-wait_sql(q{SELECT state FROM realtime.jobs WHERE payload = '5'}, 'dead', 'one that was taken for the last time and not finished is dead');
+$id = sql(q{SELECT realtime.enqueue('hand', '5', max_attempts => 1)});
+my $ws = ws_connect($node);
+ws_subscribe($ws, "hand:$id");
+sql(q{SELECT * FROM realtime.take_jobs('hand', visibility => '1 ms')});
+wait_sql("SELECT state || ' ' || code || ' ' || attempts FROM realtime.jobs WHERE id = $id", 'dead TIMEOUT 1', 'one that was taken for the last time and not finished is dead');
+is_deeply(ws_wait($ws, sub { ($_->{topic} // '') eq "hand:$id" })->{data}, { id => $id, queue => 'hand', state => 'dead', attempts => 1, code => 'TIMEOUT' }, 'which its topic says');
 sql(q{SELECT realtime.enqueue('note')});
 sql(q{BEGIN; SET ROLE worker; SELECT realtime.finish_job(id) FROM realtime.take_jobs('note'); COMMIT});
 wait_sql(q{SELECT count(*) FROM realtime.job WHERE queue = 'note'}, '0', 'executors and sessions can work for the same queue');

@@ -28,10 +28,9 @@
 #include "src/backend/declare/parameter.h"
 #include "src/backend/after_commit.h"
 #include "src/backend/job/enqueue.h"
+#include "src/backend/job/tell.h"
 #include "src/backend/job/worker.h"
-#include "src/backend/publish/publish.h"
 #include "src/catalog/interval.h"
-#include "src/catalog/job_event.h"
 #include "src/catalog/statement.h"
 #include "src/ipc/job.h"
 
@@ -67,24 +66,17 @@ rt_job_queue_of_owner(const char *name)
 	return rt_declaration_job_queue(name);
 }
 
-/* ---- what is told ---- */
+/* ---- what becomes of them ---- */
 
-void
-rt_job_tell(const RtJob *job, const RtJobQueue *queue, const char *state, int attempts,
-			Jsonb *result, const char *code)
+static void
+tell(const RtJob *job, const RtJobQueue *queue, const char *state, const RtJobEnd *end)
 {
 	RtJobEvent	event = {
-		.id = job->id,.queue = job->queue,.state = state,.attempts = attempts,
-		.result = result,.code = code
+		.id = job->id,.queue = job->queue,.state = state,.attempts = end->attempts,
+		.result = end->result,.code = end->code
 	};
-	char	   *json;
 
-	if (queue == NULL || queue->topic == NULL)
-		return;
-	json = rt_job_event_json(&event);
-	rt_publish(cstring_to_text(rt_job_topic(queue->topic, job->id)),
-			   cstring_to_text(RT_JOB_EVENT),
-			   DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json))));
+	rt_job_tell(queue, &event);
 }
 
 void
@@ -93,7 +85,7 @@ rt_job_end_locked(const RtJob *job, const RtJobQueue *queue, RtJobEnd *end)
 	end->is_kept = job->awaited || end->code != NULL ||
 		queue == NULL || queue->retention_ms > 0;
 	(void) rt_job_finish(job, end);
-	rt_job_tell(job, queue, end->state, end->attempts, end->result, end->code);
+	tell(job, queue, end->state, end);
 	if (job->awaited)
 		rt_after_commit_task_over();
 }
@@ -228,7 +220,7 @@ give_up_or_put_off(const RtJob *job, const RtJobQueue *queue, TimestampTz retry_
 		return "dead";
 	}
 	rt_job_put_off(job->id, job->attempts, retry_at, end.code, message);
-	rt_job_tell(job, queue, "waiting", job->attempts, NULL, end.code);
+	tell(job, queue, "waiting", &end);
 	rt_after_commit_job_due(retry_at);
 	return "waiting";
 }

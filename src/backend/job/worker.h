@@ -18,8 +18,4 @@ extern bool rt_job_user_owns(const char *queue);
 /* Ends a job that is locked, and tells who wants to know. */
 extern void rt_job_end_locked(const RtJob *job, const RtJobQueue *queue, RtJobEnd *end);
 
-/* Tells on its topic what has become of one. */
-extern void rt_job_tell(const RtJob *job, const RtJobQueue *queue, const char *state,
-						int attempts, Jsonb *result, const char *code);
-
 #endif							/* RT_BACKEND_JOB_WORKER_H */

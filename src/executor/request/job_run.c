@@ -20,9 +20,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "src/backend/publish/publish.h"
+#include "src/backend/job/tell.h"
 #include "src/catalog/declaration.h"
-#include "src/catalog/job_event.h"
 #include "src/executor/function/function.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/interrupt.h"
@@ -73,14 +72,8 @@ tell(const JobWork *job, const char *state, Jsonb *result, const char *code)
 		.id = job->job.id,.queue = job->run->queue,.state = state,
 		.attempts = job->job.attempts + 1,.result = result,.code = code
 	};
-	char	   *json;
 
-	if (job->queue->topic == NULL)
-		return;
-	json = rt_job_event_json(&event);
-	rt_publish(cstring_to_text(rt_job_topic(job->queue->topic, event.id)),
-			   cstring_to_text(RT_JOB_EVENT),
-			   DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json))));
+	rt_job_tell(job->queue, &event);
 }
 
 static void

@@ -23,6 +23,7 @@
 #include "src/catalog/declaration.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/reply.h"
+#include "src/executor/request/job_bury.h"
 #include "src/executor/request/job_run.h"
 #include "src/executor/request/jobs.h"
 #include "src/ipc/clock.h"
@@ -180,6 +181,7 @@ begin_work(Jobs *jobs, bool (*prepare) (RtWork *work), void (*run) (RtWork *work
 	jobs->work.prepare = prepare;
 	jobs->work.run = run;
 	jobs->work.as_executor = true;
+	jobs->work.sees_latest = true;
 }
 
 /* Returns whether there is anything to be run. */
@@ -334,8 +336,11 @@ answer(Jobs *jobs)
 RtWorkResult
 rt_jobs_run(RtRequest *request)
 {
-	Jobs	   *jobs = begin_jobs(request);
+	Jobs	   *jobs;
 
+	if (request->asked.path.len == 0)
+		return rt_jobs_bury(request);
+	jobs = begin_jobs(request);
 	rt_executor_begin_jobs();
 	while (take_batch(jobs))
 	{
