@@ -137,6 +137,7 @@ fill_job(TupleTableSlot *slot, const RtJobNew *job)
 	if (job->max_attempts > 0)
 		set_value(slot, Anum_job_max_attempts, Int32GetDatum(job->max_attempts));
 	set_text(slot, Anum_job_user_id, job->user_id);
+	set_text(slot, Anum_job_request_id, job->request_id);
 	if (job->payload != NULL)
 		set_value(slot, Anum_job_payload, JsonbPGetDatum(job->payload));
 }
@@ -160,8 +161,8 @@ insert_unique(RtJobNew *job)
 {
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.job"
-		" (queue, priority, ready, awaited, run_at, max_attempts, unique_key, user_id, payload)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+		" (queue, priority, ready, awaited, run_at, max_attempts, unique_key, user_id, request_id, payload)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 		" ON CONFLICT (queue, unique_key) WHERE unique_key IS NOT NULL DO NOTHING"
 		" RETURNING id"
 	};
@@ -175,6 +176,7 @@ insert_unique(RtJobNew *job)
 	rt_statement_put(&statement, INT4OID, Int32GetDatum(job->max_attempts), job->max_attempts == 0);
 	rt_statement_put_text(&statement, job->unique_key);
 	rt_statement_put_text(&statement, job->user_id);
+	rt_statement_put_text(&statement, job->request_id);
 	rt_statement_put(&statement, JSONBOID, JsonbPGetDatum(job->payload), job->payload == NULL);
 	rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_INSERT_RETURNING);
 	if (rows == NIL)
@@ -391,6 +393,12 @@ find_tid(Relation table, int64 id, ItemPointer tid)
 	return found;
 }
 
+static char *
+job_text(const RtJob *job, int anum)
+{
+	return job->nulls[anum - 1] ? NULL : TextDatumGetCString(job->values[anum - 1]);
+}
+
 /* Values stay where the copy of the row is. */
 static void
 read_job(RtJob *job, TupleTableSlot *slot)
@@ -405,8 +413,8 @@ read_job(RtJob *job, TupleTableSlot *slot)
 	job->awaited = DatumGetBool(job->values[Anum_job_awaited - 1]);
 	job->payload = job->nulls[Anum_job_payload - 1] ? NULL :
 		DatumGetJsonbP(job->values[Anum_job_payload - 1]);
-	job->user_id = job->nulls[Anum_job_user_id - 1] ? NULL :
-		TextDatumGetCString(job->values[Anum_job_user_id - 1]);
+	job->user_id = job_text(job, Anum_job_user_id);
+	job->request_id = job_text(job, Anum_job_request_id);
 	job->queue = TextDatumGetCString(job->values[Anum_job_queue - 1]);
 	job->place = DatumGetInt64(job->values[Anum_job_place - 1]);
 	job->is_ready = DatumGetBool(job->values[Anum_job_ready - 1]);
@@ -535,6 +543,7 @@ static const int common_columns[][2] = {
 	{Anum_job_max_attempts, Anum_finished_max_attempts},
 	{Anum_job_unique_key, Anum_finished_unique_key},
 	{Anum_job_user_id, Anum_finished_user_id},
+	{Anum_job_request_id, Anum_finished_request_id},
 	{Anum_job_payload, Anum_finished_payload}
 };
 

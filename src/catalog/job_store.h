@@ -39,6 +39,7 @@ enum
 	Anum_job_max_attempts,
 	Anum_job_unique_key,
 	Anum_job_user_id,
+	Anum_job_request_id,
 	Anum_job_code,
 	Anum_job_message,
 	Anum_job_payload,
@@ -60,6 +61,7 @@ enum
 	Anum_finished_max_attempts,
 	Anum_finished_unique_key,
 	Anum_finished_user_id,
+	Anum_finished_request_id,
 	Anum_finished_code,
 	Anum_finished_message,
 	Anum_finished_payload,
@@ -82,6 +84,7 @@ typedef struct RtJobNew
 	const char *unique_key;		/* NULL = none */
 	int			max_attempts;	/* 0 = as the queue says */
 	const char *user_id;		/* NULL = nobody's */
+	const char *request_id;		/* NULL = no call's */
 	bool		awaited;
 
 	/* set by put */
@@ -139,6 +142,7 @@ typedef struct RtJob
 	bool		awaited;
 	Jsonb	   *payload;		/* NULL = NULL */
 	const char *user_id;
+	const char *request_id;		/* NULL = no call's */
 	int64		place;
 	bool		is_ready;
 	bool		is_taken;

@@ -63,9 +63,9 @@ rt_jobs_bury_lost(TimestampTz now, int max)
 		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT j.ctid" DUE
 		" AND " IS_LOST SOME ")) RETURNING *),"
 		" put AS (INSERT INTO realtime.job_finished (id, queue, state, finished_at, created_at, run_at,"
-		" priority, attempts, max_attempts, unique_key, user_id, code, message, payload)"
+		" priority, attempts, max_attempts, unique_key, user_id, request_id, code, message, payload)"
 		" SELECT id, queue, 'dead', pg_catalog.clock_timestamp(), created_at, run_at,"
-		" priority, attempts, max_attempts, unique_key, user_id, '" RT_JOB_LOST_CODE "',"
+		" priority, attempts, max_attempts, unique_key, user_id, request_id, '" RT_JOB_LOST_CODE "',"
 		" 'who has taken it has not finished it in time', payload FROM gone)"
 		" SELECT id, queue, attempts FROM gone"
 	};
@@ -135,8 +135,8 @@ rt_job_revive(int64 id, char **queue, int64 *place)
 	RtStatement statement = {
 		.sql = "WITH gone AS (DELETE FROM realtime.job_finished"
 		" WHERE id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.<>) 'done' RETURNING *)"
-		" INSERT INTO realtime.job (id, queue, priority, run_at, max_attempts, unique_key, user_id, payload)"
-		" SELECT id, queue, priority, pg_catalog.now(), max_attempts, unique_key, user_id, payload"
+		" INSERT INTO realtime.job (id, queue, priority, run_at, max_attempts, unique_key, user_id, request_id, payload)"
+		" SELECT id, queue, priority, pg_catalog.now(), max_attempts, unique_key, user_id, request_id, payload"
 		" FROM gone RETURNING queue, place"
 	};
 	List	   *rows;

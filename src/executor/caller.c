@@ -104,12 +104,12 @@ realtime_remote_address(PG_FUNCTION_ARGS)
 Datum
 realtime_request_id(PG_FUNCTION_ARGS)
 {
-	const RtCaller *caller = rt_caller();
+	char	   *id = rt_caller_request();
 
-	if (caller == NULL || caller->request->asked.connection_id[0] == '\0')
+	if (id == NULL)
 		PG_RETURN_NULL();
-	caller->request->answer_alike = false;
-	PG_RETURN_TEXT_P(cstring_to_text(rt_caller_request_id()));
+	rt_caller()->request->answer_alike = false;
+	PG_RETURN_TEXT_P(cstring_to_text(id));
 }
 
 Datum

@@ -124,15 +124,6 @@ watch_privileges(void)
 	CacheRegisterSyscacheCallback(PARAMETERACLOID, on_privilege_change, (Datum) 0);
 }
 
-/* Of events that a call publishes. */
-static char *
-origin_of_events(void)
-{
-	const RtCaller *by = rt_caller();
-
-	return by != NULL && by->request->asked.connection_id[0] != '\0' ?
-		rt_caller_request_id() : NULL;
-}
 
 /* Of jobs that a call enqueues. */
 static char *
@@ -150,8 +141,8 @@ rt_identity_init(void)
 	HASHCTL		ctl;
 
 	executor_role = GetUserId();
-	rt_publish_set_origin(origin_of_events);
-	rt_job_set_user(user_of_jobs);
+	rt_publish_set_origin(rt_caller_request);
+	rt_job_set_caller(user_of_jobs, rt_caller_request);
 
 	ctl.keysize = sizeof(NameData);
 	ctl.entrysize = sizeof(Role);
@@ -264,6 +255,13 @@ set_caller(RtRequest *request, const RtSession *session, const char *user_data,
 	caller.anonymous = session->user_id_len == 0;
 	caller.user_data = user_data;
 	caller.user_data_len = user_data_len;
+	caller.because_of = NULL;
+}
+
+void
+rt_identity_set_request(const char *request_id)
+{
+	caller.because_of = request_id;
 }
 
 void
@@ -282,18 +280,6 @@ rt_identity_begin(RtRequest *request)
 	claims_set_for = session->serial;
 }
 
-void
-rt_identity_begin_as(RtRequest *request, const RtSession *session,
-					 const char *user_data)
-{
-	char	   *text;
-
-	set_caller(request, session, user_data, strlen(user_data));
-	text = compose_claims();
-	claims_set_for = NO_SERIAL;
-	SetConfigOption(CLAIMS_SETTING, text, PGC_USERSET, PGC_S_SESSION);
-	pfree(text);
-}
 
 /* ---- role ---- */
 
@@ -415,7 +401,7 @@ rt_identity_end(void)
 	memset(&caller, 0, sizeof(caller));
 }
 
-/* ---- a session's own ---- */
+/* ---- who is in no table ---- */
 
 static Oid
 role_to_borrow(void)
@@ -467,6 +453,20 @@ claims_to_lend(void)
 		remember_claims(&who);
 	pfree(who.data);
 	return lent.text;
+}
+
+/* Jobs of one queue are of the same caller, one after the other. */
+void
+rt_identity_begin_as(RtRequest *request, const RtSession *session,
+					 const char *user_data)
+{
+	const char *text;
+
+	set_caller(request, session, user_data, strlen(user_data));
+	text = claims_to_lend();
+	claims_set_for = NO_SERIAL;
+	if (strcmp(claims_setting, text) != 0)
+		SetConfigOption(CLAIMS_SETTING, text, PGC_USERSET, PGC_S_SESSION);
 }
 
 void
@@ -522,6 +522,8 @@ rt_caller_request_id(void)
 
 	if (request == NULL)
 		return pstrdup("");
+	if (caller.because_of != NULL)
+		return pstrdup(caller.because_of);
 	if (request->asked.connection_id[0] == '\0')
 		return pstrdup("of the scheduler");
 	if ((request->asked.kind != RT_REQUEST_CALL &&
@@ -535,4 +537,12 @@ rt_caller_request_id(void)
 	return psprintf("%s/%.*s", opening_id(request),
 					(int) request->asked.id.len - 2,
 					text + request->asked.id.off + 1);
+}
+
+char *
+rt_caller_request(void)
+{
+	return caller.request == NULL ||
+		(caller.because_of == NULL && caller.request->asked.connection_id[0] == '\0') ?
+		NULL : rt_caller_request_id();
 }

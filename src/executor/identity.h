@@ -20,6 +20,8 @@ typedef struct RtCaller
 	bool		anonymous;
 	const char *user_data;		/* JSON text, user_data_len of it */
 	uint32		user_data_len;
+	const char *because_of;		/* the request that has had this one made, as logs
+								 * name it; NULL = none */
 } RtCaller;
 
 /* Once per executor, connected to its database. */
@@ -37,6 +39,9 @@ extern void rt_identity_begin(RtRequest *request);
 /* The same for a session that is in no table, with its user data, terminated. */
 extern void rt_identity_begin_as(RtRequest *request, const RtSession *session,
 								 const char *user_data);
+
+/* What runs does so because of a request before, whose id this is, or NULL. */
+extern void rt_identity_set_request(const char *request_id);
 
 /*
  * Finds the caller's role; in a transaction.  Returns false if it does not exist
@@ -92,6 +97,9 @@ extern const RtCaller *rt_caller(void);
 
 /* The request's id as in logs: connection id and, if there is one, frame id. */
 extern char *rt_caller_request_id(void);
+
+/* The same for functions: NULL if no client has asked for what is run. */
+extern char *rt_caller_request(void);
 
 /*
  * Counts changes of roles, memberships, schemas and databases: what was found

@@ -22,8 +22,9 @@ typedef struct Place
 	uint64		count;			/* of what has been asked */
 	int64		job;			/* PUT */
 	bool		has_user;
+	bool		has_request;
 	bool		has_input;
-	RtSharedText text;			/* queue, user and input, each with its end */
+	RtSharedText text;			/* queue, user, request and input, each with its end */
 } Place;
 
 typedef struct Area
@@ -92,15 +93,19 @@ size_of(const char *text)
 }
 
 static bool
-fill_place(Place *place, const char *queue, const char *user_id, const char *input)
+fill_place(Place *place, const char *queue, const char *user_id, const char *request_id,
+		   const char *input)
 {
-	Size		size = size_of(queue) + size_of(user_id) + size_of(input);
+	Size		size = size_of(queue) + size_of(user_id) + size_of(request_id) + size_of(input);
 	char	   *text = size <= PG_INT32_MAX ? rt_shared_text_reserve(&place->text, size) : NULL;
+	Size		at;
 
 	if (text == NULL)
 		return false;
-	(void) append(text, append(text, append(text, 0, queue), user_id), input);
+	at = append(text, append(text, 0, queue), user_id);
+	(void) append(text, append(text, at, request_id), input);
 	place->has_user = user_id != NULL;
+	place->has_request = request_id != NULL;
 	place->has_input = input != NULL;
 	place->count++;
 	place->state = RT_TASK_ASKED;
@@ -108,13 +113,14 @@ fill_place(Place *place, const char *queue, const char *user_id, const char *inp
 }
 
 bool
-rt_task_ask(const char *queue, const char *user_id, const char *input)
+rt_task_ask(const char *queue, const char *user_id, const char *request_id,
+			const char *input)
 {
 	bool		done;
 
 	rt_payload_attach();
 	LWLockAcquire(area->lock, LW_EXCLUSIVE);
-	done = fill_place(my_place(), queue, user_id, input);
+	done = fill_place(my_place(), queue, user_id, request_id, input);
 	LWLockRelease(area->lock);
 	if (!done)
 		return false;
@@ -160,17 +166,26 @@ rt_tasks_are_asked(void)
 	return pg_atomic_read_u32(&area->asked) != 0;
 }
 
+/* The next text, or NULL if it has not been given. */
+static char *
+take_text(const char **text, bool is_given)
+{
+	char	   *copy = is_given ? pstrdup(*text) : NULL;
+
+	*text += is_given ? strlen(*text) + 1 : 0;
+	return copy;
+}
+
 static void
 copy_place(Place *place, RtTaskAsked *asked)
 {
 	const char *text = rt_shared_text_get(&place->text);
 
 	asked->count = place->count;
-	asked->queue = pstrdup(text);
-	text += strlen(text) + 1;
-	asked->user_id = place->has_user ? pstrdup(text) : NULL;
-	text += place->has_user ? strlen(text) + 1 : 0;
-	asked->input = place->has_input ? pstrdup(text) : NULL;
+	asked->queue = take_text(&text, true);
+	asked->user_id = take_text(&text, place->has_user);
+	asked->request_id = take_text(&text, place->has_request);
+	asked->input = take_text(&text, place->has_input);
 }
 
 /* The mark is taken away before the look: who asks then is seen, or sets it again. */

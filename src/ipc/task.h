@@ -26,10 +26,11 @@ extern void rt_tasks_init(void);
 /* ---- of a session ---- */
 
 /*
- * Texts are terminated; user_id and input may be NULL.  Returns false if the payload
+ * Texts are terminated; all but the first may be NULL.  Returns false if the payload
  * memory is used up.  What is asked must be ended.
  */
-extern bool rt_task_ask(const char *queue, const char *user_id, const char *input);
+extern bool rt_task_ask(const char *queue, const char *user_id,
+						const char *request_id, const char *input);
 extern RtTaskState rt_task_state(int64 *job);
 extern void rt_task_end(void);
 
@@ -40,7 +41,8 @@ typedef struct RtTaskAsked
 	int			place;
 	uint64		count;			/* which one of that place */
 	char	   *queue;			/* palloc'd, as the next */
-	char	   *user_id;		/* NULL = none */
+	char	   *user_id;		/* NULL = none, as the next */
+	char	   *request_id;
 	char	   *input;			/* JSON; NULL = NULL */
 } RtTaskAsked;
 

@@ -280,6 +280,7 @@ put_task(const RtTaskAsked *asked, RtJobNew *job)
 {
 	job->queue = asked->queue;
 	job->user_id = asked->user_id;
+	job->request_id = asked->request_id;
 	job->run_at = GetCurrentTimestamp();
 	job->awaited = true;
 	if (asked->input != NULL)

@@ -106,6 +106,7 @@ CREATE TABLE realtime.job (
 		CONSTRAINT max_attempts_is_positive CHECK (max_attempts > 0),
 	unique_key text COLLATE pg_catalog."C",
 	user_id text,
+	request_id text,
 	code text,
 	message text,
 	payload jsonb
@@ -145,6 +146,8 @@ COMMENT ON COLUMN realtime.job.unique_key IS
 	'The queue has one job that is not over with this key; NULL: without a key';
 COMMENT ON COLUMN realtime.job.user_id IS
 	'User of the call that has enqueued it; NULL: nobody''s';
+COMMENT ON COLUMN realtime.job.request_id IS
+	'That call, as logs name it; NULL: none has';
 COMMENT ON COLUMN realtime.job.code IS
 	'Why the last attempt failed, as clients are told of calls';
 COMMENT ON COLUMN realtime.job.message IS
@@ -177,6 +180,7 @@ CREATE TABLE realtime.job_finished (
 	max_attempts integer,
 	unique_key text COLLATE pg_catalog."C",
 	user_id text,
+	request_id text,
 	code text,
 	message text,
 	payload jsonb,
@@ -209,6 +213,8 @@ COMMENT ON COLUMN realtime.job_finished.unique_key IS
 	'The key that it had';
 COMMENT ON COLUMN realtime.job_finished.user_id IS
 	'User of the call that has enqueued it; NULL: nobody''s';
+COMMENT ON COLUMN realtime.job_finished.request_id IS
+	'That call, as logs name it; NULL: none has';
 COMMENT ON COLUMN realtime.job_finished.code IS
 	'Why the last attempt failed, as clients are told of calls';
 COMMENT ON COLUMN realtime.job_finished.message IS

@@ -134,13 +134,13 @@ COMMENT ON FUNCTION realtime.stat_get_jobs() IS
 CREATE VIEW realtime.jobs AS
 SELECT j.id, j.queue,
 	CASE WHEN r.id IS NOT NULL OR j.taken AND j.run_at > clock_timestamp() THEN 'running' ELSE 'waiting' END AS state,
-	j.priority, j.run_at, j.attempts, j.max_attempts, j.unique_key, j.user_id, j.payload,
+	j.priority, j.run_at, j.attempts, j.max_attempts, j.unique_key, j.user_id, j.request_id, j.payload,
 	r.progress, NULL::jsonb AS result, j.code, j.message, j.created_at, r.started_at,
 	NULL::timestamptz AS finished_at
 FROM realtime.job j
 	LEFT JOIN realtime.stat_get_jobs() r ON r.id = j.id
 UNION ALL
-SELECT id, queue, state, priority, run_at, attempts, max_attempts, unique_key, user_id, payload,
+SELECT id, queue, state, priority, run_at, attempts, max_attempts, unique_key, user_id, request_id, payload,
 	NULL, result, code, message, created_at, started_at, finished_at
 FROM realtime.job_finished;
 COMMENT ON VIEW realtime.jobs IS
@@ -154,6 +154,7 @@ COMMENT ON COLUMN realtime.jobs.attempts IS 'How many attempts have failed or, i
 COMMENT ON COLUMN realtime.jobs.max_attempts IS 'How many there may be; NULL: as many as the queue says';
 COMMENT ON COLUMN realtime.jobs.unique_key IS 'Its unique key';
 COMMENT ON COLUMN realtime.jobs.user_id IS 'User of the call that has enqueued it';
+COMMENT ON COLUMN realtime.jobs.request_id IS 'That call, as realtime.request_id() names it, in the job as well';
 COMMENT ON COLUMN realtime.jobs.payload IS 'What the handler is given';
 COMMENT ON COLUMN realtime.jobs.progress IS 'What it has said of itself with realtime.job_progress(), while it runs';
 COMMENT ON COLUMN realtime.jobs.result IS 'What the handler has returned';

@@ -29,7 +29,7 @@ CREATE FUNCTION realtime.request_id() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'realtime_request_id';
 COMMENT ON FUNCTION realtime.request_id() IS
-'Identity of this call for logs: what a trusted proxy has called the request that has opened the connection (X-Request-ID), or else the id of the connection; behind a slash the id that the client has given to the call, if it has. NULL outside of a call.';
+'Identity of this call for logs: what a trusted proxy has called the request that has opened the connection (X-Request-ID), or else the id of the connection; behind a slash the id that the client has given to the call, if it has. In a job, that of the call that has enqueued it. NULL elsewhere.';
 
 CREATE FUNCTION realtime.cursor() RETURNS jsonb
 LANGUAGE c STABLE PARALLEL RESTRICTED

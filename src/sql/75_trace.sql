@@ -10,6 +10,16 @@ CREATE VIEW realtime.trace AS
 	SELECT request_id, created_at, 'answer', path,
 		pg_catalog.jsonb_build_object('user_id', user_id, 'key', key)
 	FROM realtime.idempotency
+	WHERE request_id IS NOT NULL
+	UNION ALL
+	SELECT request_id, created_at, 'job', queue,
+		pg_catalog.jsonb_build_object('id', id, 'attempts', attempts)
+	FROM realtime.job
+	WHERE request_id IS NOT NULL
+	UNION ALL
+	SELECT request_id, created_at, 'job', queue,
+		pg_catalog.jsonb_build_object('id', id, 'attempts', attempts, 'state', state, 'finished_at', finished_at)
+	FROM realtime.job_finished
 	WHERE request_id IS NOT NULL;
 COMMENT ON VIEW realtime.trace IS
 	'What is kept of what calls have done, by the ids of their requests';
@@ -18,8 +28,8 @@ COMMENT ON COLUMN realtime.trace.request_id IS
 COMMENT ON COLUMN realtime.trace.at IS
 	'When it was done';
 COMMENT ON COLUMN realtime.trace.kind IS
-	'event: one of a topic of class replay; answer: that of a call which happens once';
+	'event: one of a topic of class replay; answer: that of a call which happens once; job: one of a queue';
 COMMENT ON COLUMN realtime.trace.name IS
-	'The topic, or the path';
+	'The topic, the path, or the queue';
 COMMENT ON COLUMN realtime.trace.detail IS
-	'Of an event its name and number; of an answer its user and key';
+	'Of an event its name and number; of an answer its user and key; of a job its id and, if it is over, how';

@@ -11,7 +11,7 @@ use RealtimeLife;
 use RealtimeTest;
 
 my $uuid = qr/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
-my $node = new_node('realtime.executors' => 2, 'realtime.trusted_proxies' => '127.0.0.2', 'realtime.listen_addresses' => '127.0.0.1');
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 6, 'realtime.trusted_proxies' => '127.0.0.2', 'realtime.listen_addresses' => '127.0.0.1');
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
@@ -31,10 +31,14 @@ BEGIN
 	END IF;
 	RETURN realtime.request_id();
 END $$;
+CREATE FUNCTION app.later(what text) RETURNS bigint LANGUAGE sql AS $$ SELECT realtime.enqueue('work', to_jsonb(what)) $$;
+CREATE FUNCTION app.wait(what text) RETURNS jsonb LANGUAGE sql AS $$ SELECT realtime.run_task('work', to_jsonb(what)) $$;
+CREATE FUNCTION app.work(payload jsonb) RETURNS text LANGUAGE sql AS $$ SELECT app.tell(payload #>> '{}') $$;
 CREATE FUNCTION app.list() RETURNS SETOF jsonb STABLE LANGUAGE sql AS $$ SELECT jsonb_build_object('id', realtime.request_id()) $$;
 SELECT realtime.rpc('app/ids', 'app.ids()'), realtime.rpc('app/add', 'app.add(text)'), realtime.rpc('app/bug', 'app.bug()'),
 	realtime.rpc('app/user', 'app.user()'), realtime.stream('app/list', 'list', 'app.list()'),
 	realtime.rpc('app/once', 'app.add(text)', idempotent => true),
+	realtime.rpc('app/later', 'app.later(text)'), realtime.rpc('app/wait', 'app.wait(text)'), realtime.queue('work', 'app.work(jsonb)', max_attempts => 1),
 	realtime.topic('log:{n}', class => 'replay', open => true), realtime.rpc('app/tell', 'app.tell(text)');
 });
 wait_for_call($node, 'app/ids', []);
@@ -79,9 +83,25 @@ my $mark = -s $node->logfile;
 is(ws_call($ws, 'app/tell', ['late'])->{code}, 'INTERNAL_ERROR', 'one that fails');
 like(slurp_file($node->logfile, $mark), qr{ERROR:  too late.*realtime call "app/tell", request edge-7/t\d+}s, 'is in the log');
 is(sql(q{SELECT count(*) FROM realtime.trace WHERE request_id LIKE 'edge-7/%'}), 2, 'and has left nothing else');
+
+# and to a job that it enqueues, and to what that does
+my $job = ws_call($ws, 'app/later', ['worked'])->{data};
+ok($node->poll_query_until('postgres', "SELECT state FROM realtime.jobs WHERE id = $job", 'done'), 'a job that a call enqueues');
+like(sql("SELECT request_id FROM realtime.jobs WHERE id = $job"), qr{^edge-7/t\d+$}, 'is because of its request');
+is(sql("SELECT result #>> '{}' = request_id FROM realtime.jobs WHERE id = $job"), 't', 'which its handler knows');
+is(sql(q{SELECT string_agg(kind || ' ' || name, ', ' ORDER BY kind) FROM realtime.trace WHERE request_id = (SELECT request_id FROM realtime.jobs WHERE id = } . "$job)"),
+	'event log:1, job work', 'and what that publishes says');
+like(ws_call($ws, 'app/wait', ['waited'])->{data}, qr{^edge-7/t\d+$}, 'so does a task');
+$mark = -s $node->logfile;
+$job = ws_call($ws, 'app/later', ['late'])->{data};
+ok($node->poll_query_until('postgres', "SELECT state FROM realtime.jobs WHERE id = $job", 'dead'), 'one that fails');
+like(slurp_file($node->logfile, $mark), qr{ERROR:  too late.*realtime call "job work", request edge-7/t\d+}s, 'is in the log');
+$job = sql(q{SELECT realtime.enqueue('work', '"mine"')});
+ok($node->poll_query_until('postgres', "SELECT state FROM realtime.jobs WHERE id = $job", 'done'), 'one of a session');
+is(sql("SELECT result IS NULL AND request_id IS NULL FROM realtime.jobs WHERE id = $job"), 't', 'is of no request');
 sql(q{SELECT realtime.publish('log:2', 'by a session')});
 is(sql(q{SELECT event, request_id IS NULL FROM realtime.replay_message WHERE topic = 'log:2'}), 'by a session|t', 'what sessions publish is of no request');
-is(sql(q{SELECT event FROM realtime.replay('log:1', 0)}), 'hello', 'who reads events is not told of requests');
+is(sql(q{SELECT string_agg(event, ' ' ORDER BY seq) FROM realtime.replay('log:1', 0)}), 'hello worked waited mine', 'who reads events is not told of requests');
 
 # what is no id
 for my $bad ('a b', 'x' x 129, "caf\xe9", '')

@@ -32,18 +32,26 @@ enum
 
 PG_FUNCTION_INFO_V1(realtime_enqueue);
 
-static RtJobUser user_of_call = NULL;
+static RtJobCaller user_of_call = NULL;
+static RtJobCaller request_of_call = NULL;
 
 void
-rt_job_set_user(RtJobUser user)
+rt_job_set_caller(RtJobCaller user, RtJobCaller request)
 {
 	user_of_call = user;
+	request_of_call = request;
 }
 
 char *
 rt_job_user(void)
 {
 	return user_of_call != NULL ? user_of_call() : NULL;
+}
+
+char *
+rt_job_request(void)
+{
+	return request_of_call != NULL ? request_of_call() : NULL;
 }
 
 /* As for calls: who may execute the handler may have it run. */
@@ -151,5 +159,6 @@ realtime_enqueue(PG_FUNCTION_ARGS)
 	job.unique_key = unique_key_argument(fcinfo);
 	job.max_attempts = max_attempts_argument(fcinfo);
 	job.user_id = rt_job_user();
+	job.request_id = rt_job_request();
 	PG_RETURN_INT64(rt_job_enqueue(&job));
 }

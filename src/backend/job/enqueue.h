@@ -24,9 +24,10 @@ extern const RtJobQueue *rt_job_queue_for_user(const char *name);
 /* An ERROR for infinity: nobody would ever look at such a job. */
 extern void rt_job_check_time(const char *name, TimestampTz at);
 
-/* Whoever runs calls says for which user; NULL = nobody's. */
-typedef char *(*RtJobUser) (void);
-extern void rt_job_set_user(RtJobUser user);
+/* Whoever runs calls says for which user, and for which request; NULL = none. */
+typedef char *(*RtJobCaller) (void);
+extern void rt_job_set_caller(RtJobCaller user, RtJobCaller request);
 extern char *rt_job_user(void);
+extern char *rt_job_request(void);
 
 #endif							/* RT_BACKEND_JOB_ENQUEUE_H */

@@ -114,7 +114,7 @@ run(const char *queue, const char *input, int64 timeout_ms, RtJobOver *over)
 	ensure_end_at_exit();
 	PG_TRY();
 	{
-		if (!rt_task_ask(queue, rt_job_user(), input))
+		if (!rt_task_ask(queue, rt_job_user(), rt_job_request(), input))
 			fail(RT_CODE_OVERLOADED, "there is no memory for what is asked", NULL);
 		wait_for_end(over, deadline_ms);
 	}

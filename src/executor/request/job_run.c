@@ -24,6 +24,7 @@
 #include "src/catalog/declaration.h"
 #include "src/executor/function/function.h"
 #include "src/executor/function/invoke.h"
+#include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/request/job_run.h"
 #include "src/ipc/expected_time.h"
@@ -173,6 +174,7 @@ run_job(RtWork *work)
 	job->locked = rt_job_lock(&job->found, &job->job);
 	if (!job->locked)
 		return;
+	rt_identity_set_request(job->job.request_id);
 	work->stage = RT_STAGE_HANDLER;
 	check_cancelled(job);
 	check_handler(job);
