@@ -41,7 +41,7 @@ typedef struct JobNews
 	int			places[RT_JOB_PLACES];
 	bool		known[RT_JOB_PLACES];
 	int64		ready[RT_JOB_PLACES];	/* first in order; PG_INT64_MAX = none */
-	bool		released[RT_JOB_PLACES];
+	int64		released[RT_JOB_PLACES];	/* the same */
 	TimestampTz due;			/* 0 = none */
 	bool		task_over;
 } JobNews;
@@ -63,13 +63,11 @@ recheck_everybody(RtRecheck what)
 static void
 tell_of_queue(int place, bool is_commit)
 {
-	int64		start = PG_INT64_MAX;
+	int64		start = jobs.released[place];
 
 	if (is_commit)
-		start = jobs.ready[place];
-	if (jobs.released[place])
-		start = RT_JOB_FIRST;
-	jobs.known[place] = jobs.released[place] = false;
+		start = Min(start, jobs.ready[place]);
+	jobs.known[place] = false;
 	if (start == PG_INT64_MAX)
 		return;
 	rt_job_start_lower(place, start);
@@ -210,7 +208,7 @@ note_queue(int place)
 		return;
 	jobs.places[jobs.count++] = place;
 	jobs.known[place] = true;
-	jobs.ready[place] = PG_INT64_MAX;
+	jobs.ready[place] = jobs.released[place] = PG_INT64_MAX;
 }
 
 void
@@ -233,10 +231,10 @@ rt_after_commit_task_over(void)
 }
 
 void
-rt_after_end_job_released(int queue_place)
+rt_after_end_job_released(int queue_place, int64 place)
 {
 	note_queue(queue_place);
-	jobs.released[queue_place] = true;
+	jobs.released[queue_place] = Min(jobs.released[queue_place], place);
 }
 
 void

@@ -40,8 +40,8 @@ extern void rt_after_commit_job_ready(int queue_place, int64 place);
 extern void rt_after_commit_job_due(TimestampTz at);
 extern void rt_after_commit_task_over(void);
 
-/* Once this ends, jobs of a queue may be ready that it has had in its hands. */
-extern void rt_after_end_job_released(int queue_place);
+/* Once this ends, a job of a queue may be ready that it has had in its hands. */
+extern void rt_after_end_job_released(int queue_place, int64 place);
 
 /* Once this ends, the vacated database may be connected to again. */
 extern void rt_after_end_vacate_end(void);

@@ -333,8 +333,8 @@ rt_jobs_find(RtJobSearch *search)
 	table_close(table, AccessShareLock);
 }
 
-static ArrayType *
-array_of_ids(const RtJobFound *found, int count)
+ArrayType *
+rt_job_ids(const RtJobFound *found, int count)
 {
 	Datum	   *ids = palloc(sizeof(Datum) * Max(count, 1));
 
@@ -352,7 +352,7 @@ rt_jobs_count_crash(const RtJobFound *found, int count)
 		" WHERE id OPERATOR(pg_catalog.=) ANY ($1) AND ready FOR UPDATE SKIP LOCKED))"
 	};
 
-	rt_statement_put(&statement, INT8ARRAYOID, PointerGetDatum(array_of_ids(found, count)), false);
+	rt_statement_put(&statement, INT8ARRAYOID, PointerGetDatum(rt_job_ids(found, count)), false);
 	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
 }
 
@@ -366,7 +366,7 @@ rt_jobs_uncount_crash(const RtJobFound *found, int count)
 		" FOR UPDATE SKIP LOCKED))"
 	};
 
-	rt_statement_put(&statement, INT8ARRAYOID, PointerGetDatum(array_of_ids(found, count)), false);
+	rt_statement_put(&statement, INT8ARRAYOID, PointerGetDatum(rt_job_ids(found, count)), false);
 	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
 }
 
@@ -451,6 +451,19 @@ rt_job_lock(const RtJobFound *found, RtJob *job)
 		lock_row(table, slot, &tid, found->id);
 	if (locked)
 		read_job(job, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(table, NoLock);
+	return locked;
+}
+
+bool
+rt_job_lock_found(const RtJobFound *found)
+{
+	Relation	table = table_open(rt_job_table(), RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	ItemPointerData tid = found->tid;
+	bool		locked = lock_row(table, slot, &tid, found->id);
+
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, NoLock);
 	return locked;

@@ -13,6 +13,7 @@
 
 #include "nodes/pg_list.h"
 #include "storage/itemptr.h"
+#include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -125,6 +126,9 @@ typedef struct RtJobSearch
 /* At the active snapshot. */
 extern void rt_jobs_find(RtJobSearch *search);
 
+/* Their ids, as an array of bigint. */
+extern ArrayType *rt_job_ids(const RtJobFound *found, int count);
+
 /* Counts an attempt of these that may end its process. */
 extern void rt_jobs_count_crash(const RtJobFound *found, int count);
 
@@ -156,6 +160,9 @@ typedef struct RtJob
  * its id.  Returns false if another has it, or it is gone or not ready any more.
  */
 extern bool rt_job_lock(const RtJobFound *found, RtJob *job);
+
+/* Only locks it, likewise. */
+extern bool rt_job_lock_found(const RtJobFound *found);
 
 /* Reads any one that is not over; locks it, and waits for who has it, or does not. */
 typedef enum RtJobGrasp

@@ -163,19 +163,6 @@ rt_statement_run_rows(RtStatement *statement, Oid table, int expected)
 	return run_copying(statement, table, expected, copy_row);
 }
 
-void
-rt_statement_run_set(RtStatement *statement, Oid table, int expected, ReturnSetInfo *info)
-{
-	Identity	before = become_owner(table);
-
-	SPI_connect();
-	execute(statement, expected);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(info->setResult, SPI_tuptable->vals[i]);
-	SPI_finish();
-	SetUserIdAndSecContext(before.user, before.security);
-}
-
 int64
 rt_statement_run_int64(RtStatement *statement, Oid table)
 {

@@ -13,7 +13,6 @@
 
 #include "src/compat.h"
 
-#include "nodes/execnodes.h"
 #include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
@@ -51,9 +50,6 @@ extern uint64 rt_statement_run(RtStatement *statement, Oid table,
  */
 extern List *rt_statement_run_rows(RtStatement *statement, Oid table, int expected);
 
-/* The same for what gives the rows of a function that returns a set. */
-extern void rt_statement_run_set(RtStatement *statement, Oid table, int expected,
-								 ReturnSetInfo *info);
 /* A row of values, of the types that the statement gives. */
 typedef struct RtStatementRow
 {

@@ -10,6 +10,9 @@
  * honours.  A call that standbys must confirm takes this way always: it is its
  * gateway that waits for them, and the executor goes on.
  *
+ * What takes long and nobody waits for flushes at its commit: others, who would have
+ * to wait for that if they saw it before, do not see it.
+ *
  * An answer tells what its transaction has seen, too: commits of others that
  * are not durable yet.  It waits for them, whether it has written or not, and
  * if it has failed as well.  Who asks for synchronous_commit = off has chosen
@@ -35,6 +38,7 @@
 #include "src/ipc/unflushed.h"
 
 /* The transaction that ends. */
+static bool flushes = false;	/* itself, if no standby is asked */
 static bool overridden = false; /* synchronous_commit is not its setting */
 static int	base_level;			/* to put back, if overridden */
 static int	wanted_level;
@@ -96,7 +100,7 @@ prepare_commit(void)
 	base_level = synchronous_commit;
 
 	mode = rt_standby_mode(wanted_level);
-	if (realtime_pipelined_commits || wanted_level == SYNCHRONOUS_COMMIT_OFF ||
+	if ((realtime_pipelined_commits && !flushes) || wanted_level == SYNCHRONOUS_COMMIT_OFF ||
 		mode != SYNC_REP_NO_WAIT)
 	{
 		overridden = true;
@@ -141,6 +145,12 @@ on_transaction_event(XactEvent event, void *arg)
 }
 
 void
+rt_commit_flushes(bool itself)
+{
+	flushes = itself;
+}
+
+void
 rt_commit_init(void)
 {
 	RegisterXactCallback(on_transaction_event, NULL);
@@ -170,6 +180,7 @@ rt_commit_end(void)
 	RtDurability wanted = wanted_durability();
 
 	seen = RT_DURABLE;
+	flushes = false;
 	commit_lsn = InvalidXLogRecPtr;
 	rt_own_flush.waits = false;
 	rt_own_flush.mode = SYNC_REP_NO_WAIT;

@@ -117,6 +117,12 @@ rt_outgoing_before(double mean_us)
 	return true;
 }
 
+bool
+rt_outgoing_is_long(double mean_us)
+{
+	return mean_us < 0 || mean_us >= FLUSH_WAIT_FACTOR * flush_mean_us;
+}
+
 /* Bounded on both sides: one slow disk moment must not change the rhythm. */
 static void
 note_flush(instr_time began)

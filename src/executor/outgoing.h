@@ -32,6 +32,9 @@ extern bool rt_outgoing_is_due(instr_time now);
  */
 extern bool rt_outgoing_before(double mean_us);
 
+/* Whether something takes so long (< 0 = unknown) that a flush of its own is little. */
+extern bool rt_outgoing_is_long(double mean_us);
+
 /* Flushes what must be, then says that there are answers. */
 extern void rt_outgoing_push(void);
 

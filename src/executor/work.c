@@ -160,7 +160,7 @@ prepare_work(RtWork *work)
 	bool		pushed;
 
 	work->unavailable = false;
-	work->read_only = false;
+	work->read_only = work->flushes = false;
 	work->mean_us = -1;
 	work->timeout_ms = realtime_handler_timeout;
 
@@ -169,6 +169,7 @@ prepare_work(RtWork *work)
 		return false;
 
 	limit_timeout(work);
+	rt_commit_flushes(work->flushes);
 	pushed = rt_outgoing_before(work->mean_us);
 	if (pushed || work->timeout_ms != realtime_handler_timeout)
 		arm_deadline(work);

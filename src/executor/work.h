@@ -72,6 +72,7 @@ struct RtWork
 	int			timeout_ms;		/* 0 = none; realtime.handler_timeout unless set */
 	double		mean_us;		/* expected run time; < 0 = not known */
 	bool		read_only;
+	bool		flushes;		/* its commit waits for the disk, before others see it */
 	bool		unavailable;	/* the extension is not there */
 
 	/* kept up to date by run */

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 
@@ -28,7 +29,7 @@ typedef struct Place
 {
 	pg_atomic_uint32 wanted;
 	slock_t		lock;			/* protects what follows */
-	int			moved_by;		/* the executor between begin and end; -1 = none */
+	int			moved_by;		/* the mover between begin and end; -1 = none */
 	uint64		queue_hash;		/* whose start it is */
 	int64		start;
 	int64		lowest;			/* that has come since begin */
@@ -181,19 +182,25 @@ rt_jobs_forget_due(void)
 
 /* ---- the start of a queue ---- */
 
+int
+rt_job_mover_of_session(void)
+{
+	return RT_EXECUTORS_MAX + RT_MY_PROC_NUMBER;
+}
+
 int64
-rt_job_start_begin(int executor, int number, uint64 queue_hash, bool *is_mine)
+rt_job_start_begin(int mover, int number, uint64 queue_hash, bool *is_mine)
 {
 	Place	   *place = &area->places[number];
 	int64		start = RT_JOB_FIRST;
 
 	SpinLockAcquire(&place->lock);
-	*is_mine = place->moved_by < 0 || place->moved_by == executor;
+	*is_mine = place->moved_by < 0 || place->moved_by == mover;
 	if (place->queue_hash == queue_hash)
 		start = place->start;
 	if (*is_mine)
 	{
-		place->moved_by = executor;
+		place->moved_by = mover;
 		place->queue_hash = queue_hash;
 		place->start = start;
 		place->lowest = PG_INT64_MAX;
@@ -222,6 +229,20 @@ rt_job_start_lower(int number, int64 start)
 	place->start = Min(place->start, start);
 	place->lowest = Min(place->lowest, start);
 	SpinLockRelease(&place->lock);
+}
+
+void
+rt_job_start_leave(int mover)
+{
+	for (int i = 0; i < RT_JOB_PLACES; i++)
+	{
+		Place	   *place = &area->places[i];
+
+		SpinLockAcquire(&place->lock);
+		if (place->moved_by == mover)
+			place->moved_by = -1;
+		SpinLockRelease(&place->lock);
+	}
 }
 
 /* ---- claims ---- */
@@ -372,14 +393,11 @@ rt_job_running(int executor)
 
 /* What was claimed comes before any start. */
 static void
-leave_place(Place *place, int executor, bool had_any)
+begin_anew(void)
 {
-	SpinLockAcquire(&place->lock);
-	if (place->moved_by == executor)
-		place->moved_by = -1;
-	if (had_any)
-		place->start = place->lowest = RT_JOB_FIRST;
-	SpinLockRelease(&place->lock);
+	for (int i = 0; i < RT_JOB_PLACES; i++)
+		rt_job_start_lower(i, RT_JOB_FIRST);
+	rt_jobs_want_all();
 }
 
 void
@@ -399,10 +417,9 @@ rt_jobs_leave(int executor)
 	claims->count = 0;
 	claims->running = 0;
 	LWLockRelease(area->lock);
-	for (int i = 0; i < RT_JOB_PLACES; i++)
-		leave_place(&area->places[i], executor, had_any);
+	rt_job_start_leave(executor);
 	if (had_any)
-		rt_jobs_want_all();
+		begin_anew();
 }
 
 bool

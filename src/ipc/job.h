@@ -57,13 +57,18 @@ extern void rt_jobs_forget_due(void);
 /* ---- the start of a queue ---- */
 
 /*
- * One at a time may move it.  begin returns where to begin to look, and whether
- * end is to be called (a snapshot is taken in between); end moves the start to
- * a place before which nothing was left, unless something has come meanwhile.
+ * One at a time may move it: a mover, which is an executor's number or that of a
+ * session.  begin returns where to begin to look, and whether end is to be called (a
+ * snapshot is taken in between); end moves the start to a place before which nothing
+ * was left, unless something has come meanwhile.
  */
-extern int64 rt_job_start_begin(int executor, int place, uint64 queue_hash,
+extern int	rt_job_mover_of_session(void);
+extern int64 rt_job_start_begin(int mover, int place, uint64 queue_hash,
 								bool *is_mine);
 extern void rt_job_start_end(int place, int64 start);
+
+/* This mover ends, perhaps in between. */
+extern void rt_job_start_leave(int mover);
 
 /* A job at this place of the order is ready, or may be. */
 extern void rt_job_start_lower(int place, int64 start);

@@ -93,7 +93,7 @@ realtime_cancel_job(PG_FUNCTION_ARGS)
 	if (!rt_job_grasp(PG_GETARG_INT64(0), RT_JOB_READ, &job))
 		PG_RETURN_BOOL(false);
 	check_concerned(&job);
-	rt_after_end_job_released(rt_job_place(job.queue));
+	rt_after_end_job_released(rt_job_place(job.queue), job.place);
 	PG_RETURN_BOOL(cancel(job.id, &job));
 }
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -25,6 +26,7 @@
 #include "src/ipc/job.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/task.h"
+#include "src/ipc/unflushed.h"
 
 #define LONGEST_MS (24 * 60 * 60 * 1000)
 #define LOOK_MS 1000			/* between looks that nobody has asked for */
@@ -142,6 +144,19 @@ timeout_argument(FunctionCallInfo fcinfo, int number)
 	return ms;
 }
 
+/*
+ * What a session goes by must not be taken back by a crash; an executor waits for
+ * that before it answers.
+ */
+static void
+keep_result(void)
+{
+	RtDurability seen = rt_executor_self() >= 0 ? RT_DURABLE : rt_unflushed_seen();
+
+	if (seen.lsn != InvalidXLogRecPtr)
+		XLogFlush(seen.lsn);
+}
+
 static void
 refuse_in_job(void)
 {
@@ -174,6 +189,7 @@ realtime_run_task(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 		input = JsonbToCString(NULL, &PG_GETARG_JSONB_P(1)->root, VARSIZE(PG_GETARG_JSONB_P(1)));
 	run(queue, input, timeout_ms, &over);
+	keep_result();
 	if (strcmp(over.state, "done") != 0)
 		fail_as(&over);
 	if (over.result == NULL)

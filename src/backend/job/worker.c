@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -35,6 +36,7 @@
 #include "src/ipc/job.h"
 
 #define TAKEN_MAX 10000			/* at once */
+#define TAKEN_COLUMNS 6			/* of realtime.take_jobs() */
 #define DOUBLINGS_MAX 40
 
 PG_FUNCTION_INFO_V1(realtime_take_jobs);
@@ -120,21 +122,140 @@ count_argument(FunctionCallInfo fcinfo, int number)
 	return count;
 }
 
+typedef struct Taking
+{
+	const char *queue;
+	int			place;			/* of the queue */
+	int			count;			/* at most */
+	TimestampTz until;
+	int64		start;			/* places of jobs: where to begin */
+	int64		end;			/* nothing before it was left */
+	ReturnSetInfo *info;
+} Taking;
+
+/* The row has what the function returns, and the job's place. */
+static void
+put_taken(Taking *taking, const RtStatementRow *row)
+{
+	tuplestore_putvalues(taking->info->setResult, taking->info->setDesc, row->values, row->nulls);
+	rt_after_end_job_released(taking->place, DatumGetInt64(row->values[TAKEN_COLUMNS]));
+}
+
+static void
+take_locked(Taking *taking, const RtJobFound *found, int count)
+{
+	RtStatement statement = {
+		.sql = "WITH took AS (UPDATE realtime.job SET ready = false, taken = true, run_at = $2,"
+		" attempts = attempts OPERATOR(pg_catalog.+) 1"
+		" WHERE id OPERATOR(pg_catalog.=) ANY ($1) RETURNING *)"
+		" SELECT id, payload, attempts, priority, created_at, user_id, place FROM took ORDER BY place"
+	};
+	ListCell   *cell;
+	List	   *rows;
+
+	rt_statement_put(&statement, INT8ARRAYOID, PointerGetDatum(rt_job_ids(found, count)), false);
+	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(taking->until), false);
+	rows = rt_statement_run_values(&statement, rt_job_table(), SPI_OK_SELECT);
+	foreach(cell, rows)
+		put_taken(taking, lfirst(cell));
+}
+
+/* Puts what it has locked in place of what is found. */
+static int
+lock_found(RtJobFound *found, int count)
+{
+	int			locked = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (rt_job_lock_found(&found[i]))
+			found[locked++] = found[i];
+	}
+	return locked;
+}
+
+/* Until there are enough, or no more; what others have is left out. */
+static void
+take(Taking *taking)
+{
+	RtJobFound *found = palloc(sizeof(RtJobFound) * taking->count);
+	RtJobSearch search = {.queue = taking->queue,.end = taking->start,.more = true};
+	int			count = 0;
+
+	while (search.more && count < taking->count)
+	{
+		search.from = search.end;
+		search.found = &found[count];
+		search.max = taking->count - count;
+		rt_jobs_find(&search);
+		count += lock_found(search.found, search.count);
+	}
+	taking->end = search.end;
+	if (count > 0)
+		take_locked(taking, found, count);
+}
+
+/* Not the snapshot of the statement that calls: the start has been read after it. */
+static void
+take_now(Taking *taking)
+{
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+	take(taking);
+	PopActiveSnapshot();
+}
+
+static void
+leave_at_exit(int code, Datum arg)
+{
+	rt_job_start_leave(rt_job_mover_of_session());
+}
+
+static void
+ensure_leave_at_exit(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(leave_at_exit, 0);
+	registered = true;
+}
+
+/*
+ * As executors do: what is before the start of the queue is gone or in others'
+ * hands.  A snapshot from before does not show what has come since.
+ */
+static void
+take_from_start(Taking *taking)
+{
+	bool		moves;
+
+	ensure_leave_at_exit();
+	taking->start = taking->end =
+		rt_job_start_begin(rt_job_mover_of_session(), taking->place,
+						   rt_job_queue_hash(taking->queue), &moves);
+	PG_TRY();
+	{
+		take_now(taking);
+	}
+	PG_CATCH();
+	{
+		rt_after_end_job_released(taking->place, taking->start);
+		rt_job_start_leave(rt_job_mover_of_session());
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (moves)
+		rt_job_start_end(taking->place, IsolationUsesXactSnapshot() ? taking->start : taking->end);
+}
+
 Datum
 realtime_take_jobs(PG_FUNCTION_ARGS)
 {
-	RtStatement statement = {
-		.sql = "WITH next AS (SELECT id FROM realtime.job"
-		" WHERE ready AND queue OPERATOR(pg_catalog.=) $1"
-		" ORDER BY queue, place LIMIT $2 FOR UPDATE SKIP LOCKED),"
-		" took AS (UPDATE realtime.job AS j SET ready = false, taken = true, run_at = $3,"
-		" attempts = attempts OPERATOR(pg_catalog.+) 1 FROM next"
-		" WHERE j.id OPERATOR(pg_catalog.=) next.id RETURNING j.*)"
-		" SELECT id, payload, attempts, priority, created_at, user_id FROM took ORDER BY place"
-	};
 	char	   *name;
 	const RtJobQueue *queue;
-	TimestampTz until;
+	Taking		taking;
 
 	rt_parameter_require(fcinfo, 0, "queue");
 	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
@@ -144,14 +265,13 @@ realtime_take_jobs(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no queue \"%s\"", name)));
 	PreventCommandIfReadOnly("realtime.take_jobs()");
-	until = visible_again(fcinfo, 2, queue);
-	rt_statement_put_text(&statement, name);
-	rt_statement_put(&statement, INT8OID, Int64GetDatum(count_argument(fcinfo, 1)), false);
-	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(until), false);
 	InitMaterializedSRF(fcinfo, 0);
-	rt_after_end_job_released(rt_job_place(name));
-	rt_after_commit_job_due(until);
-	rt_statement_run_set(&statement, rt_job_table(), SPI_OK_SELECT, (ReturnSetInfo *) fcinfo->resultinfo);
+	taking = (Taking) {
+		.queue = name,.place = rt_job_place(name),.count = count_argument(fcinfo, 1),
+		.until = visible_again(fcinfo, 2, queue),.info = (ReturnSetInfo *) fcinfo->resultinfo
+	};
+	take_from_start(&taking);
+	rt_after_commit_job_due(taking.until);
 	return (Datum) 0;
 }
 
@@ -168,7 +288,7 @@ lock_taken(FunctionCallInfo fcinfo, int attempt_number, RtJob *job, bool *found)
 	if (!*found)
 		return NULL;
 	queue = rt_job_queue_of_owner(job->queue);
-	rt_after_end_job_released(rt_job_place(job->queue));
+	rt_after_end_job_released(rt_job_place(job->queue), job->place);
 	*found = rt_job_grasp(PG_GETARG_INT64(0), RT_JOB_LOCK, job) && job->is_taken &&
 		(PG_ARGISNULL(attempt_number) || PG_GETARG_INT32(attempt_number) == job->attempts);
 	return queue;

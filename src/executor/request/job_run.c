@@ -26,6 +26,7 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
+#include "src/executor/outgoing.h"
 #include "src/executor/request/job_run.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/job.h"
@@ -112,6 +113,7 @@ prepare_run(RtWork *work)
 	work->mean_us = rt_expected_us(job->run->time_key);
 	if (work->mean_us == RT_EXPECTED_UNKNOWN)
 		work->mean_us = -1;
+	work->flushes = rt_outgoing_is_long(work->mean_us);
 	work->owner = job->run->owner;
 	return true;
 }

@@ -1,0 +1,75 @@
+# Queues: what they spare others.  Nobody waits for the flush of a job that has taken long, short ones share
+# one, and who takes jobs does not go through those that are gone.
+use strict;
+use warnings;
+
+use Test::More;
+
+use RealtimeLife;
+use RealtimeTest;
+
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 4, 'autovacuum' => 'off');
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+sub flushes { return sql('SELECT sum(flushes) FROM realtime.stat_executor'); }
+
+sub run_jobs
+{
+	my ($queue, $count) = @_;
+	sql("SELECT realtime.enqueue('$queue') FROM generate_series(1, $count)");
+	ok($node->poll_query_until('postgres', 'SELECT count(*) FROM realtime.job', '0'), "$count jobs are run");
+	return;
+}
+
+sql(q{
+CREATE SCHEMA app;
+CREATE TABLE app.done (job bigint);
+CREATE FUNCTION app.note(payload jsonb, job bigint) RETURNS void LANGUAGE sql AS 'INSERT INTO app.done VALUES (job)';
+CREATE FUNCTION app.nap(payload jsonb, job bigint) RETURNS void LANGUAGE sql AS 'INSERT INTO app.done VALUES (job); SELECT pg_sleep(0.02)';
+SELECT realtime.queue('note', 'app.note(jsonb, bigint)'), realtime.queue('nap', 'app.nap(jsonb, bigint)'), realtime.queue('hand');
+});
+
+# ---- flushes ----
+
+run_jobs('nap', 6);
+is(flushes(), '0', 'jobs that take long are flushed before others see them');
+run_jobs('note', 500);
+ok($node->poll_query_until('postgres', 'SELECT sum(flushes) BETWEEN 1 AND 250 FROM realtime.stat_executor', 't'), 'short ones share a flush')
+  or diag(flushes());
+
+# ---- the start of a queue that sessions take jobs of ----
+
+my $reader = $node->background_psql('postgres');
+$reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM realtime.job');
+sql(q{SELECT realtime.enqueue('hand') FROM generate_series(1, 300)});
+my $read = q{SELECT idx_tup_read FROM pg_stat_all_indexes WHERE indexrelname = 'job_ready'};
+my $before = sql($read);
+my $take = q{BEGIN; SELECT realtime.finish_job(id) FROM realtime.take_jobs('hand', 20); COMMIT;};
+sql(join ' ', ($take) x 15);
+is(sql('SELECT count(*) FROM realtime.job'), '0', 'sessions take jobs that an old transaction may still see');
+ok($node->poll_query_until('postgres', "SELECT ($read) >= $before + 300"), 'which is counted when the session has ended');
+cmp_ok(sql($read) - $before, '<', 1000, 'without going through those that are gone');
+my $one = $node->background_psql('postgres');
+my ($first, $second) = split /\n/, sql(q{SELECT realtime.enqueue('hand') FROM generate_series(1, 2)});
+my $taken = q{SELECT string_agg(id::text, ' ') FROM realtime.take_jobs('hand')};
+$one->query_safe('BEGIN');
+is($one->query_safe($taken), $first, 'what one has taken');
+is(sql("BEGIN; $taken; COMMIT"), $second, 'is left out by another');
+is(sql(q{SELECT count(*) FROM realtime.take_jobs('hand')}), '0', 'then there is none');
+$one->query_safe('ROLLBACK');
+is(sql($taken), $first, 'but that one is there again when it is given back');
+my $old = $node->background_psql('postgres');
+$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM realtime.job');
+my $third = sql(q{SELECT realtime.enqueue('hand')});
+is($old->query_safe(q{SELECT count(*) FROM realtime.take_jobs('hand')}), '0', 'who looks with an old snapshot does not see a new one');
+$old->query_safe('COMMIT');
+is(sql($taken), $third, 'nor keep it from others');
+$one->query_safe('BEGIN; SAVEPOINT s');
+$third = sql(q{SELECT realtime.enqueue('hand')});
+is($one->query_safe($taken), $third, 'one that is taken');
+is(sql($taken), '', 'while it is');
+$one->query_safe('ROLLBACK TO s; COMMIT');
+is(sql($taken), $third, 'and given back by a savepoint is there after the transaction');
+$_->quit for $reader, $one, $old;
+$node->stop('fast');
+done_testing();
