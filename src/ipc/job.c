@@ -19,6 +19,7 @@
 
 #include "src/ipc/clock.h"
 #include "src/ipc/job.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
 
 #define INTERRUPTED_MAX 64		/* jobs whose executors have ended */
@@ -28,6 +29,7 @@
 typedef struct Place
 {
 	pg_atomic_uint32 wanted;
+	pg_atomic_uint32 armed;		/* number of a request and one; 0 = none */
 	slock_t		lock;			/* protects what follows */
 	int			moved_by;		/* the mover between begin and end; -1 = none */
 	uint64		queue_hash;		/* whose start it is */
@@ -73,6 +75,7 @@ static void
 init_place(Place *place)
 {
 	pg_atomic_init_u32(&place->wanted, 0);
+	pg_atomic_init_u32(&place->armed, 0);
 	SpinLockInit(&place->lock);
 	place->moved_by = -1;
 	place->queue_hash = 0;
@@ -118,11 +121,41 @@ wake_scheduler(void)
 		rt_worker_wake(RT_WORKER_SCHEDULER, 0);
 }
 
+/*
+ * What is submitted begins to look afterwards, and so sees what is wished for.  If
+ * the scheduler arms the place just now, it finds the wish.
+ */
 void
 rt_jobs_want(int place)
 {
+	RtRequest  *request = rt_jobs_disarm(place);
+
+	if (request != NULL)
+	{
+		rt_requests_submit(&request, 1);
+		return;
+	}
 	pg_atomic_exchange_u32(&area->places[place].wanted, 1);
 	wake_scheduler();
+}
+
+/* Nothing of its owner's is behind it, wherever it is queued then. */
+void
+rt_jobs_arm(int place, RtRequest *request)
+{
+	request->behind = RT_REQUEST_NONE;
+	rt_request_set_armed(request);
+	pg_atomic_exchange_u32(&area->places[place].armed, rt_request_number(request) + 1);
+}
+
+RtRequest *
+rt_jobs_disarm(int place)
+{
+	uint32		armed = 0;
+
+	if (pg_atomic_read_u32(&area->places[place].armed) != 0)
+		armed = pg_atomic_exchange_u32(&area->places[place].armed, 0);
+	return armed == 0 ? NULL : rt_request_at(armed - 1);
 }
 
 void

@@ -10,6 +10,9 @@
  * a job leaves it, and the scheduler takes it.  Queues share places by the hash of
  * their names, so one may be looked at in vain.
  *
+ * The scheduler can arm a place with a request for an executor to work for its queue.
+ * Who wishes first submits that, and so wakes an executor without any detour.
+ *
  * A claim is a job that an executor is about to run, or runs: others leave it
  * alone.  It may be taken back at any moment.
  *
@@ -22,6 +25,8 @@
 #include "src/compat.h"
 
 #include "utils/timestamp.h"
+
+#include "src/ipc/request.h"
 
 #define RT_JOB_PLACES 256		/* of wishes */
 #define RT_JOB_BATCH_MAX 64		/* claims of an executor */
@@ -37,9 +42,16 @@ extern uint64 rt_job_queue_hash(const char *queue);
 
 /* ---- wishes; none of these fails, waits or allocates ---- */
 
-/* One for a queue, or for all; wakes the scheduler. */
+/* One for a queue, or for all; wakes an executor, or the scheduler. */
 extern void rt_jobs_want(int place);
 extern void rt_jobs_want_all(void);
+
+/*
+ * Scheduler: arms a place with a request that is filled, and takes it back; NULL if
+ * it has been submitted.
+ */
+extern void rt_jobs_arm(int place, RtRequest *request);
+extern RtRequest *rt_jobs_disarm(int place);
 
 /* Scheduler: whether there is any; takes that of a place. */
 extern bool rt_jobs_are_wanted(void);

@@ -219,6 +219,12 @@ rt_request_cancel(RtRequest *request)
 	rt_requests_free(&request, 1);
 }
 
+void
+rt_request_set_armed(RtRequest *request)
+{
+	set_owned_state(request, RT_REQUEST_ARMED);
+}
+
 /* ---- answers ---- */
 
 int

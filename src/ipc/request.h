@@ -3,8 +3,9 @@
  *		Requests of gateways and the scheduler to executors, and the answers:
  *		one slot in shared memory carries both.
  *
- * FREE -> FILLING -> QUEUED -> RUNNING -> ANSWERED -> READING -> FREE, and from
- * RUNNING to PARKED and to QUEUED again, what waits for another call.  The
+ * FREE -> FILLING -> QUEUED -> RUNNING -> ANSWERED -> READING -> FREE; from
+ * RUNNING to PARKED and to QUEUED again, what waits for another call; and from
+ * FILLING to ARMED, what somebody else is to queue (job.h), or its owner takes back.  The
  * owner, a gateway or the scheduler, takes a free slot, fills it and queues it;
  * an executor takes it from the queue, runs it, puts the answer into the same
  * slot and the slot on its owner's list of answers; the owner reads the answer
@@ -93,6 +94,7 @@ typedef enum RtRequestState
 {
 	RT_REQUEST_FREE,
 	RT_REQUEST_FILLING,			/* taken by its owner, not queued yet */
+	RT_REQUEST_ARMED,			/* filled; who takes it from job.h has it */
 	RT_REQUEST_QUEUED,
 	RT_REQUEST_RUNNING,
 	RT_REQUEST_PARKED,			/* it waits for a key, see parking.h */
@@ -374,6 +376,7 @@ extern void rt_answers_open(int owner, uint32 owner_generation);
  */
 extern RtRequest *rt_request_begin(int owner, uint32 owner_generation);
 extern void rt_request_cancel(RtRequest *request);
+extern void rt_request_set_armed(RtRequest *request);
 
 /*
  * Takes the list of answers to an owner; the slots are READING until

@@ -7,6 +7,10 @@
  * wait for it, and says whether there are more.  So nothing is kept here but which
  * queues may have something to do, and how many executors work for each.
  *
+ * A queue that has been worked for and has nothing more is armed with the next request,
+ * so that whoever commits a job wakes an executor at once.  It counts as one that
+ * works for the queue, and is taken back if another queue needs its share.
+ *
  * Jobs that are to be run later, or again, and those that sessions have taken, are
  * not ready; when their time comes they are made so here.
  *
@@ -46,6 +50,7 @@ typedef struct Queue
 	bool		runs;			/* it is declared, active and has a handler */
 	bool		wanted;			/* it may have something that nobody has taken */
 	int			in_flight;
+	int			armed;			/* request among these; RT_REQUEST_NONE */
 	int64		not_before;
 } Queue;
 
@@ -99,6 +104,7 @@ make_queue(const RtJobQueue *declared)
 	queue->priority = declared->priority;
 	queue->runs = declared->active && declared->handler_text != NULL;
 	queue->in_flight = before != NULL ? before->in_flight : 0;
+	queue->armed = RT_REQUEST_NONE;
 	queue->wanted = true;
 	rt_job_start_lower(queue->place, RT_JOB_FIRST);
 	return queue;
@@ -121,6 +127,8 @@ keep_in_flight(List *made)
 	return made;
 }
 
+static void disarm_all(void);
+
 static void
 sync_queues(void)
 {
@@ -130,6 +138,7 @@ sync_queues(void)
 	List	   *made = NIL;
 	const ListCell *cell;
 
+	disarm_all();
 	if (!rt_scheduler_begin())
 		return;
 	making = AllocSetContextCreate(TopTransactionContext, "realtime queues", ALLOCSET_SMALL_SIZES);
@@ -150,6 +159,7 @@ sync_queues(void)
 void
 rt_jobs_task_forget(void)
 {
+	disarm_all();
 	if (context != NULL)
 		MemoryContextDelete(context);
 	context = NULL;
@@ -348,37 +358,155 @@ in_flight_max(void)
 	return share >= 0 ? share : Max(1, rt_worker_count(RT_WORKER_EXECUTOR) / 2);
 }
 
-static bool
-may_have_more(const Queue *queue)
+static void
+count_out(Queue *queue)
 {
-	return in_flight < in_flight_max() &&
-		(queue->concurrency == 0 || queue->in_flight < queue->concurrency);
+	queue->in_flight--;
+	in_flight--;
+}
+
+/* Returns whether its request has not been submitted yet. */
+static bool
+disarm(Queue *queue)
+{
+	RtRequest  *request = queue->armed == RT_REQUEST_NONE ? NULL : rt_jobs_disarm(queue->place);
+
+	queue->armed = RT_REQUEST_NONE;
+	if (request == NULL)
+		return false;
+	rt_request_cancel(request);
+	count_out(queue);
+	return true;
+}
+
+static void
+disarm_all(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+		(void) disarm(lfirst(cell));
 }
 
 static bool
-send(Queue *queue)
+any_armed(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		if (((Queue *) lfirst(cell))->armed != RT_REQUEST_NONE)
+			return true;
+	}
+	return false;
+}
+
+/* Of the lowest priority first. */
+static bool
+disarm_any(void)
+{
+	for (int i = list_length(queues) - 1; i >= 0; i--)
+	{
+		if (disarm(list_nth(queues, i)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+may_have_more(const Queue *queue)
+{
+	return queue->concurrency == 0 || queue->in_flight < queue->concurrency;
+}
+
+/* NULL if there is no slot, or no room. */
+static RtRequest *
+make_request(const Queue *queue)
 {
 	RtRequest  *request = rt_scheduler_request(RT_REQUEST_JOBS);
 	uint32		len = strlen(queue->name);
 
 	if (request == NULL)
-		return false;
+		return NULL;
 	if (!rt_shared_text_set(&request->text, queue->name, len))
 	{
 		rt_request_cancel(request);
-		return false;
+		return NULL;
 	}
 	request->asked.path.len = len;
-	rt_scheduler_submit(request);
+	return request;
+}
+
+static void
+count_in(Queue *queue)
+{
 	queue->in_flight++;
 	in_flight++;
+}
+
+static bool
+send(Queue *queue)
+{
+	RtRequest  *request = make_request(queue);
+
+	if (request == NULL)
+		return false;
+	rt_scheduler_submit(request);
+	count_in(queue);
 	return true;
+}
+
+/* Of queues with one place nobody could say which is wished for. */
+static bool
+has_place_alone(const Queue *queue)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		const Queue *other = lfirst(cell);
+
+		if (other != queue && other->place == queue->place)
+			return false;
+	}
+	return true;
+}
+
+static void
+arm(Queue *queue)
+{
+	RtRequest  *request;
+
+	if (!queue->runs || queue->wanted || queue->in_flight > 0 ||
+		in_flight >= in_flight_max() || !realtime_jobs_enabled || !has_place_alone(queue))
+		return;
+	request = make_request(queue);
+	if (request == NULL)
+		return;
+	queue->armed = rt_request_number(request);
+	count_in(queue);
+	rt_jobs_arm(queue->place, request);
 }
 
 static int64
 queue_due(const Queue *queue)
 {
-	return queue->runs && queue->wanted && may_have_more(queue) ? queue->not_before : RT_NEVER;
+	bool		has_room = in_flight < in_flight_max() || any_armed();
+
+	if (!queue->runs || !queue->wanted)
+		return RT_NEVER;
+	return has_room && (may_have_more(queue) || queue->armed != RT_REQUEST_NONE) ?
+		queue->not_before : RT_NEVER;
+}
+
+/* What it has armed itself is in the way, or has been submitted. */
+static bool
+serve(Queue *queue)
+{
+	(void) disarm(queue);
+	if (!may_have_more(queue) || (in_flight >= in_flight_max() && !disarm_any()))
+		return false;
+	return send(queue);
 }
 
 static void
@@ -392,7 +520,7 @@ send_wanted(void)
 
 		if (queue_due(queue) > rt_clock_ms())
 			continue;
-		queue->wanted = !send(queue);
+		queue->wanted = !serve(queue);
 		if (queue->wanted)
 			queue->not_before = rt_clock_ms() + NO_SLOT_MS;
 	}
@@ -413,14 +541,19 @@ worked(RtRequest *request)
 	Queue	   *queue = find_queue(name);
 	RtJobsAnswer answer;
 
-	in_flight--;
 	if (queue == NULL || queue->in_flight == 0)
-		return;					/* all have been forgotten meanwhile */
-	queue->in_flight--;
+	{
+		in_flight--;			/* all have been forgotten meanwhile */
+		return;
+	}
+	count_out(queue);
+	if (queue->armed == rt_request_number(request))
+		queue->armed = RT_REQUEST_NONE;
 	if (request->answer_kind == RT_ANSWER_NONE && request->answer.len == sizeof(answer))
 	{
 		memcpy(&answer, rt_shared_text_get(&request->answer), sizeof(answer));
 		queue->wanted |= answer.more;
+		arm(queue);
 		return;
 	}
 	queue->wanted = true;
@@ -434,6 +567,13 @@ rt_jobs_task_answered(RtRequest *request)
 		buried(request);
 	else
 		worked(request);
+}
+
+/* The scheduler ends. */
+void
+rt_jobs_task_leave(void)
+{
+	disarm_all();
 }
 
 /* ---- the task ---- */

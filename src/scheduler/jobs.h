@@ -11,6 +11,7 @@
 extern int64 rt_jobs_task_due(void);
 extern void rt_jobs_task_run(void);
 extern void rt_jobs_task_forget(void);
+extern void rt_jobs_task_leave(void);
 extern void rt_jobs_task_answered(RtRequest *request);
 
 extern int64 rt_jobs_cleanup_due(void);

@@ -175,6 +175,7 @@ rt_scheduler_end(void)
 static void
 abandon_requests(int code, Datum arg)
 {
+	rt_jobs_task_leave();
 	rt_requests_abandon(RT_OWNER_SCHEDULER, my_generation);
 }
 

@@ -26,6 +26,7 @@
 #include "src/executor/request/job_bury.h"
 #include "src/executor/request/job_run.h"
 #include "src/executor/request/jobs.h"
+#include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/job.h"
@@ -91,7 +92,8 @@ prepare_look(RtWork *work)
 
 	jobs->search.count = jobs->count = 0;
 	jobs->counted = false;
-	if (!rt_work_refresh_declarations(work))
+	jobs->search.more = !realtime_jobs_enabled; /* when they are on again */
+	if (!realtime_jobs_enabled || !rt_work_refresh_declarations(work))
 		return false;
 	queue = rt_declaration_job_queue(jobs->run.queue);
 	if (queue == NULL || !queue->active || queue->handler_text == NULL)
