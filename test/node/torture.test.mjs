@@ -1,6 +1,7 @@
 // Short runs of test/torture: clients and processes are killed, nothing is lost.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { tortureCrashes } from '../torture/crashes.mjs';
 import { torture } from '../torture/round.mjs';
 
 const seed = Number(process.env.RT_SEED || 1);
@@ -23,4 +24,14 @@ describe(`every committed event is seen once, in order (RT_SEED=${seed})`, () =>
 			settings: { 'realtime.ring_size': '256kB', 'realtime.max_backpressure': '64kB' },
 		});
 	});
+});
+
+// A lie that is not found would mean that nothing is.
+it('a job that is done twice and half an upload are found, and nothing else', { timeout: 600000 }, async (t) => {
+	const { failures } = await tortureCrashes({ seed, rounds: 1, kills: 1, liar: true, log: (text) => t.diagnostic(text) });
+
+	assert.deepEqual(failures.sort(), [
+		`round ${seed}: jobs that nobody has wanted: (0)`, `round ${seed}: jobs that were done twice: (0)`,
+		`round ${seed}: pieces of no upload: (liar)`,
+	]);
 });

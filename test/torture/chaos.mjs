@@ -39,7 +39,7 @@ export class Chaos {
 		if (this.actions.length === 0)
 			this.actions = this.random.shuffle(this.all);
 		const action = this.actions.pop();
-		this.round.log(`${this.round.committed} events: ${action}`);
+		this.round.log(`${this.round.progress}: ${action}`);
 		this.round.count(action);
 		try {
 			await this[action]();

@@ -30,6 +30,11 @@ export class ServerRound {
 		this.counts.set(what, (this.counts.get(what) ?? 0) + n);
 	}
 
+	// How far it is, for who reads what it says
+	get progress() {
+		return `${this.committed} events`;
+	}
+
 	get url() {
 		return this.server.url;
 	}

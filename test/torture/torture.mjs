@@ -1,8 +1,8 @@
 // torture.mjs - runs rounds until somebody is content; see run.
 import { parseArgs } from 'node:util';
+import { tortureCrashes } from './crashes.mjs';
 import { tortureCrowd } from './crowd.mjs';
 import { tortureHandoff } from './handoff.mjs';
-import { tortureJobs } from './jobs.mjs';
 import { tortureLive } from './live.mjs';
 import { torturePresence } from './presence.mjs';
 import { torture } from './round.mjs';
@@ -62,12 +62,12 @@ do {
 	if (Number(values.presence) > 0)
 		await run('presence', (options) => torturePresence({ kills: Number(values.presence), crashes: 20, ...options }));
 	if (Number(values.jobs) > 0)
-		await run('jobs', (options) => tortureJobs({ kills: Number(values.jobs), ...options }));
+		await run('jobs, times, aggregates, uploads', (options) => tortureCrashes({ rounds: Number(values.jobs), ...options }));
 	if (Number(values.events) > 0)
 		await run('replay topics', (options) => torture({
 			events: Number(values.events), every: Number(values.every), ...options,
 		}));
-	seed++;
+	seed += Math.max(1, Number(values.jobs));	// each of these rounds has one
 	// Not another one for the last seconds
 } while (Date.now() - began < milliseconds - 20000);
 

@@ -1,0 +1,114 @@
+// crashes.mjs - jobs, times, aggregates and uploads go on while a process or the server
+// ends, and afterwards nothing is missing, half or twice.
+//
+//	const { failures, counts } = await tortureCrashes({ seed: 1, rounds: 20 });
+//
+// All rounds have one server, and each a seed of its own, the next number, so one that
+// has failed can be repeated alone.
+import { sleep, startServer, until } from '../node/lib.mjs';
+import { Chaos } from './chaos.mjs';
+import { Jobs } from './jobs.mjs';
+import { failuresShown, ServerRound } from './server_round.mjs';
+import { Sums } from './sums.mjs';
+import { Ticks } from './ticks.mjs';
+import { Uploads } from './uploads.mjs';
+
+const actions = ['endExecutor', 'endExecutor', 'killExecutor', 'endScheduler', 'killScheduler', 'endLauncher', 'endGateway',
+	'endGateway', 'killGateway', 'endBackends', 'endBackends', 'crashServer', 'crashServer'];
+
+class CrashChaos extends Chaos {
+	// The postmaster ends and starts all the others.
+	async kill(kind) {
+		const before = await this.gateways();
+
+		this.signal(await this.worker(kind), 'SIGKILL');
+		await until(async () => !(await this.gateways()).some((pid) => before.includes(pid)), 'the server to restart');
+		await this.server.ready();
+	}
+
+	killExecutor() {
+		return this.kill('executor');
+	}
+
+	killScheduler() {
+		return this.kill('scheduler');
+	}
+}
+
+class CrashRounds extends ServerRound {
+	constructor({ rounds, kills, liar, milliseconds, ...base }) {
+		super(base);
+		this.first = this.seed;
+		this.rounds = rounds;
+		this.kills = kills;
+		this.liar = liar;
+		this.deadline = Date.now() + (milliseconds ?? Infinity);
+		this.trades = [Jobs, Ticks, Sums, Uploads].map((Made) => new Made(this));
+	}
+
+	get progress() {
+		return `round ${this.seed}`;
+	}
+
+	fail(text) {
+		super.fail(`${this.progress}: ${text}`);
+	}
+
+	async start() {
+		this.server = await startServer({
+			settings: {
+				'realtime.gateways': 2, 'realtime.executors': 3, 'realtime.max_executors': 9, 'realtime.cron_grace': '1h',
+				'realtime.upload_buffer': '128kB', 'realtime.max_uploads': 5,
+			},
+		});
+		await this.server.psql(`CREATE ROLE torture LOGIN SUPERUSER; CREATE SCHEMA torture; ${this.trades.map((trade) => trade.schema()).join(';\n')}`);
+		await this.server.declared('torture/keep', ['x']);
+	}
+
+	async run() {
+		await this.start();
+		for (let n = 0; n < this.rounds && this.failures.length < failuresShown && Date.now() < this.deadline; n++) {
+			await this.round(this.first + n);
+			if ((n + 1) % 10 === 0)
+				this.log(`${n + 1} rounds`);
+		}
+		this.checkLog();
+	}
+
+	async round(seed) {
+		this.seed = seed;
+		this.over = false;
+		const began = Date.now();
+		const random = this.random('kills');
+		const chaos = new CrashChaos(this, actions);
+		const busy = this.trades.flatMap((trade) => trade.begin());
+
+		for (let left = random.between(1, this.kills); left > 0; left--) {
+			await sleep(random.between(0, 300));
+			await chaos.act();
+		}
+		this.over = true;
+		await Promise.all(busy);
+		await this.look();
+		this.count('rounds');
+		this.count('milliseconds of rounds', Date.now() - began);
+	}
+
+	// One who waits is as good as all: they rest together.
+	async look() {
+		await Promise.all(this.trades.map((trade) => trade.rest()));
+		await Promise.all(this.trades.map((trade) => trade.compare()));
+		await Promise.all(this.trades.map((trade) => trade.clear()));
+	}
+
+	end() {
+		this.over = true;
+	}
+}
+
+// Options: seed, of the first round; rounds, kills (in a round, at most), liar (in each
+// round a job is said to be done twice, and half of an upload is there), milliseconds
+// after which no round begins, log.
+export function tortureCrashes({ seed, rounds, kills = 2, liar = false, milliseconds, log = () => {} }) {
+	return new CrashRounds({ seed, rounds, kills, liar, milliseconds, log }).complete();
+}
