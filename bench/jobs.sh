@@ -17,13 +17,15 @@ GRANT CREATE ON DATABASE postgres TO bench;
 GRANT pg_checkpoint TO bench;
 CREATE TABLE bench.job_effect (n integer);
 GRANT INSERT ON bench.job_effect TO bench;
-CREATE TABLE bench.job_start (us float8);
+CREATE TABLE bench.job_start (n integer, ms float8);
+GRANT ALL ON bench.job_start TO bench;
 CREATE FUNCTION bench.job_nothing(payload jsonb) RETURNS void LANGUAGE sql AS \$\$SELECT\$\$;
 CREATE FUNCTION bench.job_insert(payload jsonb) RETURNS void LANGUAGE sql AS
     \$\$INSERT INTO bench.job_effect VALUES ((payload->>'n')::integer)\$\$;
 CREATE FUNCTION bench.job_late(payload jsonb) RETURNS void LANGUAGE sql AS
-    \$\$INSERT INTO bench.job_start VALUES (extract(epoch FROM clock_timestamp()) * 1e6 - (payload->>'at')::float8)\$\$;
+    \$\$INSERT INTO bench.job_start VALUES ((payload->>'n')::integer, extract(epoch FROM clock_timestamp()) * 1e3)\$\$;
 CREATE FUNCTION bench.job_slow(payload jsonb) RETURNS void LANGUAGE sql AS \$\$SELECT pg_sleep(0.3)\$\$;
+GRANT EXECUTE ON FUNCTION realtime.enqueue(text, jsonb, timestamptz, integer, text, integer) TO bench;
 SELECT realtime.queue('late', 'bench.job_late(jsonb)'), realtime.queue('slow', 'bench.job_slow(jsonb)')" >/dev/null
 }
 
@@ -65,31 +67,21 @@ measure_job_rate()
     note jobs rate "$2" "$1" "$3" "$(value per_second "$result")" 0 0
 }
 
-# From the statement that enqueues, its commit included, to the begin of the job.
-job_latency()
-{
-    mkdir -p "$RT_RUN/pgbench"
-    echo "SELECT realtime.enqueue('late', jsonb_build_object('at', extract(epoch FROM clock_timestamp()) * 1e6));" >"$RT_RUN/pgbench/late.sql"
-    sql 'TRUNCATE bench.job_start'
-    "$PG_BINDIR/pgbench" -n -M prepared -R 40 -t "$job_latency_count" -f "$RT_RUN/pgbench/late.sql" postgres >"$RT_RUN/pgbench/out" 2>&1 ||
-        problem "jobs: $(tail -n 1 "$RT_RUN/pgbench/out")"
-    until [ "$(sql 'SELECT NOT EXISTS (SELECT FROM realtime.job)')" = t ]; do sleep 0.1; done
-    result=" $(sql "SELECT format('p50_us=%s p99_us=%s missing=%s', round(percentile_disc(0.5) WITHIN GROUP (ORDER BY us)),
-        round(percentile_disc(0.99) WITHIN GROUP (ORDER BY us)), $job_latency_count - count(*)) FROM bench.job_start")"
-}
-
-# measure_job_latency <system> <round>
+# measure_job_latency <system> <round>: until the job begins, from the statement that
+# enqueues it and from the moment when whoever did so knows that it is committed.
 measure_job_latency()
 {
     local result
 
-    if [ "$1" = realtime ]; then job_latency; else job_rival "$1" latency "$job_latency_count" || return; fi
+    job_rival "$1" latency "$job_latency_count" || return
     [ "$(value missing "$result")" = 0 ] || problem "$1: $(value missing "$result") jobs have not begun"
-    printf '    begin    %-22s p50 %8.0f us  p99 %8.0f us\n' "$1" "$(value p50_us "$result")" "$(value p99_us "$result")"
+    printf '    begin    %-22s p50 %8.0f us  p99 %8.0f us  enqueueing %8.0f us  after it %8.0f us\n' "$1" "$(value p50_us "$result")" \
+        "$(value p99_us "$result")" "$(value enqueue_us "$result")" "$(value after_us "$result")"
     note jobs latency begin "$1" "$2" 0 "$(value p50_us "$result")" "$(value p99_us "$result")"
+    note jobs latency commit "$1" "$2" 0 "$(value enqueue_us "$result")" "$(value after_us "$result")"
 }
 
-# measure_job_calls <alone|beside> <round>
+# measure_job_calls <alone|sleepers|beside> <round>
 measure_job_calls()
 {
     local result
@@ -103,7 +95,7 @@ measure_job_calls()
 
 jobs_round()
 {
-    local work system
+    local work system sleepers
 
     for work in nothing insert; do
         for system in "${job_systems[@]}"; do measure_job_rate "$system" $work "$1"; done
@@ -112,6 +104,14 @@ jobs_round()
         [[ $system = *-batch ]] || measure_job_latency "$system" "$1"
     done
     measure_job_calls alone "$1"
+    # as many sessions that do nothing but sleep, as slow jobs do
+    mkdir -p "$RT_RUN/pgbench"
+    echo 'SELECT pg_sleep(0.3);' >"$RT_RUN/pgbench/sleep.sql"
+    "$PG_BINDIR/pgbench" -n -c 8 -T 600 -f "$RT_RUN/pgbench/sleep.sql" postgres >/dev/null 2>&1 &
+    sleepers=$!
+    measure_job_calls sleepers "$1"
+    kill $sleepers
+    wait $sleepers 2>/dev/null
     sql "SELECT count(realtime.enqueue('slow')) FROM generate_series(1, 10000)" >/dev/null
     until [ "$(sql 'SELECT count(*) >= 4 FROM realtime.stat_get_jobs()')" = t ]; do sleep 0.1; done
     measure_job_calls beside "$1"

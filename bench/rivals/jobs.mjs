@@ -1,9 +1,10 @@
-// jobs.mjs - graphile-worker and pg-boss, for the part "jobs" of bench/run.
+// jobs.mjs - graphile-worker, pg-boss and, for latencies, realtime, for the part "jobs"
+// of bench/run.
 //
 //   node jobs.mjs <system> throughput <jobs> <nothing|insert>
 //   node jobs.mjs <system> latency <jobs>
 //
-// The database is that of PGHOST and its kin.  Systems: graphile-worker and
+// The database is that of PGHOST and its kin.  Systems: realtime, and graphile-worker and
 // pg-boss as their documentation has them for most, and each with what it has for
 // many short jobs (-batch): local queues and batches of completions, and batches of
 // jobs.  The last line is for machines.
@@ -20,7 +21,9 @@ const pool = new pg.Pool({ connectionString, max: 10 });
 
 const now = () => performance.timeOrigin + performance.now();
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const latencies = [];
+const asked = [];		// when job n was enqueued, in ms,
+const told = [];		// its commit was known,
+const begun = [];		// and it began
 let began = 0;
 
 const insert = 'INSERT INTO bench.job_effect (n) VALUES ($1)';
@@ -28,7 +31,7 @@ const insert = 'INSERT INTO bench.job_effect (n) VALUES ($1)';
 // What a job does; query runs a statement.
 async function handle(payload, query) {
   if (began === 0) began = now();
-  if (mode === 'latency') latencies.push(now() - payload.at);
+  if (mode === 'latency') begun[payload.n] = now();
   if (work === 'insert') await query(insert, [payload.n]);
 }
 
@@ -52,7 +55,7 @@ async function graphile() {
           json_build_object('identifier', 'bench', 'payload', json_build_object('n', n))) FROM generate_series($1::integer + 1, least($1 + 1000, $2::integer)) n))`, [n, count]);
       }
     },
-    enqueueOne: (n) => pool.query(`SELECT graphile_worker.add_job('bench', json_build_object('n', $1::integer, 'at', extract(epoch FROM clock_timestamp()) * 1000))`, [n]),
+    enqueueOne: (n) => pool.query(`SELECT graphile_worker.add_job('bench', json_build_object('n', $1::integer))`, [n]),
     start: async () => {
       runner = await run({ preset, taskList: {
         bench: (payload, helpers) => handle(payload, helpers.query) } });
@@ -77,12 +80,27 @@ async function boss() {
         await instance.insert('bench', Array.from({ length: Math.min(1000, count - n) }, (_, i) => ({ data: { n: n + i } })));
       }
     },
-    enqueueOne: async (n) => instance.send('bench', { n, at: now() }),
+    enqueueOne: async (n) => instance.send('bench', { n }),
     start: () => instance.work('bench', { pollingIntervalSeconds: 0.5, burstWhenBatchFull: true,
       ...(batch ? { batchSize: 1000 } : { batchSize: 20, localConcurrency: 2 }) },
       (jobs) => Promise.all(jobs.map((job) => handle(job.data, (sql, values) => pool.query(sql, values))))),
     left: "SELECT count(*)::integer AS n FROM pgboss.job WHERE name = 'bench' AND state < 'completed'",
     stop: () => instance.stop({ graceful: false }),
+  };
+}
+
+// ---- realtime ----
+
+// Its jobs note themselves when they begin; nobody works here.
+async function realtime() {
+  await pool.query('TRUNCATE bench.job_start');
+  return {
+    enqueueOne: (n) => pool.query(`SELECT realtime.enqueue('late', jsonb_build_object('n', $1::integer))`, [n]),
+    start: async () => {},
+    stop: async () => {
+      const { rows } = await pool.query('SELECT n, ms FROM bench.job_start');
+      for (const { n, ms } of rows) begun[n] = ms;
+    },
   };
 }
 
@@ -105,21 +123,35 @@ async function throughput(queue) {
   console.log(`result per_second=${Math.round(count / seconds)}`);
 }
 
+function percentile(values, part) {
+  const sorted = values.sort((a, b) => a - b);
+
+  return Math.round(1000 * sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]);
+}
+
 async function latency(queue) {
   await queue.start();
   await sleep(1000);
   for (let n = 0; n < count; n++) {
+    asked[n] = now();
     await queue.enqueueOne(n);
+    told[n] = now();
     await sleep(20 + Math.random() * 10);
   }
   await sleep(3000);
-  const sorted = latencies.sort((a, b) => a - b);
-  const at = (part) => Math.round(1000 * sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]);
-  console.log(`result p50_us=${at(0.5)} p99_us=${at(0.99)} missing=${count - sorted.length}`);
+  await queue.stop();
+  const all = asked.map((unused, n) => n).filter((n) => begun[n] !== undefined);
+  const begin = all.map((n) => begun[n] - asked[n]);
+  console.log(`result p50_us=${percentile(begin, 0.5)} p99_us=${percentile(begin, 0.99)} enqueue_us=${percentile(told.map((at, n) => at - asked[n]), 0.5)
+    } after_us=${percentile(all.map((n) => begun[n] - told[n]), 0.5)} missing=${count - all.length}`);
 }
 
-const queue = await (system.startsWith('graphile') ? graphile() : boss());
-await (mode === 'throughput' ? throughput(queue) : latency(queue));
-await queue.stop();
+const queue = await (system === 'realtime' ? realtime() : system.startsWith('graphile') ? graphile() : boss());
+if (mode === 'throughput') {
+  await throughput(queue);
+  await queue.stop();
+} else {
+  await latency(queue);
+}
 await pool.end();
 process.exit(0);

@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -20,9 +21,11 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/job_store.h"
@@ -34,24 +37,60 @@
 #define PUT_TRIES 20			/* while others put and finish one of the key */
 #define PRIORITY_STEP (INT64CONST(1) << 44) /* ids for each priority */
 
+/* ---- relations ---- */
+
+typedef enum Known
+{
+	JOB_TABLE,
+	FINISHED_TABLE,
+	ID_SEQUENCE,
+	READY_INDEX
+} Known;
+
+static const char *const known_names[] = {
+	RT_JOB_TABLE, RT_JOB_FINISHED_TABLE, "job_id_seq", "job_ready"
+};
+
+static Oid	known[lengthof(known_names)];	/* InvalidOid = nobody has looked */
+
+static void
+forget_known(Datum arg, int cacheid, uint32 hashvalue)
+{
+	memset(known, 0, sizeof(known));
+}
+
 static Oid
-relation_oid(const char *name)
+look_up(const char *name)
 {
 	Oid			namespace = get_namespace_oid(RT_SCHEMA, true);
 
 	return OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
 }
 
+/* Each job asks for several; what is there stays until some relation changes. */
+static Oid
+relation_oid(Known which)
+{
+	static bool watching = false;
+
+	if (!watching)
+		CacheRegisterSyscacheCallback(RELNAMENSP, forget_known, (Datum) 0);
+	watching = true;
+	if (!OidIsValid(known[which]))
+		known[which] = look_up(known_names[which]);
+	return known[which];
+}
+
 Oid
 rt_job_table(void)
 {
-	return relation_oid(RT_JOB_TABLE);
+	return relation_oid(JOB_TABLE);
 }
 
 Oid
 rt_job_finished_table(void)
 {
-	return relation_oid(RT_JOB_FINISHED_TABLE);
+	return relation_oid(FINISHED_TABLE);
 }
 
 static const char *
@@ -64,8 +103,9 @@ short_message(const char *message)
 
 /* ---- rows ---- */
 
+/* Some of its indexes have conditions. */
 static void
-insert_row(Relation table, TupleTableSlot *slot)
+insert_job(Relation table, TupleTableSlot *slot)
 {
 	ResultRelInfo *target = makeNode(ResultRelInfo);
 	EState	   *estate = CreateExecutorState();
@@ -103,11 +143,22 @@ begin_row(Relation table)
 	return slot;
 }
 
+/* None of its indexes has. */
 static void
-end_row(Relation table, TupleTableSlot *slot)
+insert_finished(Relation table, TupleTableSlot *slot)
+{
+	CatalogIndexState indexes = CatalogOpenIndexes(table);
+
+	CatalogTupleInsertWithInfo(table, ExecFetchSlotHeapTuple(slot, true, NULL), indexes);
+	CatalogCloseIndexes(indexes);
+}
+
+static void
+end_row(Relation table, TupleTableSlot *slot,
+		void (*insert) (Relation table, TupleTableSlot *slot))
 {
 	ExecStoreVirtualTuple(slot);
-	insert_row(table, slot);
+	insert(table, slot);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
@@ -148,11 +199,11 @@ put_plain(RtJobNew *job)
 	Relation	table = table_open(rt_job_table(), RowExclusiveLock);
 	TupleTableSlot *slot = begin_row(table);
 
-	job->id = nextval_internal(relation_oid("job_id_seq"), false);
+	job->id = nextval_internal(relation_oid(ID_SEQUENCE), false);
 	job->place = place_of(job->id, job->priority);
 	job->is_new = true;
 	fill_job(slot, job);
-	end_row(table, slot);
+	end_row(table, slot, insert_job);
 	table_close(table, NoLock);
 }
 
@@ -311,7 +362,7 @@ void
 rt_jobs_find(RtJobSearch *search)
 {
 	Relation	table = table_open(rt_job_table(), AccessShareLock);
-	Relation	index = index_open(relation_oid("job_ready"), AccessShareLock);
+	Relation	index = index_open(relation_oid(READY_INDEX), AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	IndexScanDesc scan = rt_index_beginscan(table, index, GetActiveSnapshot(), 2);
 	ScanKeyData keys[2];
@@ -582,7 +633,7 @@ keep_finished(const RtJob *job, const RtJobEnd *end)
 	set_text(slot, Anum_finished_message, short_message(end->message));
 	if (end->result != NULL)
 		set_value(slot, Anum_finished_result, JsonbPGetDatum(end->result));
-	end_row(table, slot);
+	end_row(table, slot, insert_finished);
 	table_close(table, NoLock);
 }
 

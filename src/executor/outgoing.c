@@ -26,6 +26,7 @@
 #define PLAIN_WAIT_US 30.0
 #define SLOW_CALL_US 100.0
 #define FLUSH_WAIT_FACTOR 4.0	/* work done per flush, in flushes */
+#define LONG_MIN_US 1000.0		/* what takes less shares a flush */
 #define FLUSH_MEAN_MIN_US 50.0
 #define FLUSH_MEAN_MAX_US 2000.0
 
@@ -120,7 +121,7 @@ rt_outgoing_before(double mean_us)
 bool
 rt_outgoing_is_long(double mean_us)
 {
-	return mean_us < 0 || mean_us >= FLUSH_WAIT_FACTOR * flush_mean_us;
+	return mean_us < 0 || mean_us >= Max(LONG_MIN_US, FLUSH_WAIT_FACTOR * flush_mean_us);
 }
 
 /* Bounded on both sides: one slow disk moment must not change the rhythm. */

@@ -2,8 +2,9 @@
  * job.c
  *		What processes tell each other of jobs.
  *
- * One LWLock protects claims; a spinlock each the start of a queue.  Wishes are
- * atomics.  Nothing else is locked meanwhile.
+ * One LWLock protects claims, and one for each executor the job that it runs; a
+ * spinlock each the start of a queue.  Wishes are atomics.  Nothing else is locked
+ * meanwhile.
  */
 #include "postgres.h"
 
@@ -37,15 +38,21 @@ typedef struct Place
 	int64		lowest;			/* that has come since begin */
 } Place;
 
-/* Of an executor; protected by the area's lock. */
+/*
+ * Of an executor.  What it runs it alone writes, with its lock, which is nobody's but for
+ * a moment; without it others may find it to be what it was before.
+ */
 typedef struct Claims
 {
-	int			pid;
+	/* protected by the area's lock */
 	int			count;
 	int64		ids[RT_JOB_BATCH_MAX];
-	int64		running;		/* one of them, or 0 */
-	int64		running_since;	/* rt_clock_ms() */
-	bool		is_cancelled;	/* that one */
+
+	LWLock	   *lock;			/* protects the rest */
+	int			pid;
+	volatile int64 running;		/* one of them, or 0 */
+	volatile int64 running_since;	/* rt_clock_ms() */
+	volatile bool is_cancelled; /* that one */
 	TimestampTz started_at;		/* that one */
 	uint32		progress_len;
 	char		progress[RT_JOB_PROGRESS_MAX];
@@ -71,6 +78,12 @@ rt_jobs_size(void)
 	return sizeof(Area);
 }
 
+int
+rt_jobs_locks(void)
+{
+	return 1 + RT_EXECUTORS_MAX;
+}
+
 static void
 init_place(Place *place)
 {
@@ -86,12 +99,16 @@ void
 rt_jobs_init(void)
 {
 	bool		found;
+	LWLockPadded *locks;
 
 	area = ShmemInitStruct("realtime jobs", sizeof(Area), &found);
 	if (found)
 		return;
 	memset(area, 0, sizeof(Area));
-	area->lock = &GetNamedLWLockTranche("RealtimeJob")->lock;
+	locks = GetNamedLWLockTranche("RealtimeJob");
+	area->lock = &locks[0].lock;
+	for (int i = 0; i < RT_EXECUTORS_MAX; i++)
+		area->claims[i].lock = &locks[1 + i].lock;
 	pg_atomic_init_u32(&area->wanted, 0);
 	pg_atomic_init_u32(&area->any_interrupted, 0);
 	pg_atomic_init_u64(&area->due, (uint64) DT_NOEND);
@@ -109,6 +126,12 @@ int
 rt_job_place(const char *queue)
 {
 	return rt_job_queue_hash(queue) % RT_JOB_PLACES;
+}
+
+uint32
+rt_job_time_key(const char *queue)
+{
+	return (uint32) (rt_job_queue_hash(queue) >> 32);
 }
 
 /* ---- wishes ---- */
@@ -291,19 +314,36 @@ rt_job_compare_ids(const void *a, const void *b)
 
 /* What waits behind a job that takes long is anybody's. */
 static bool
+keeps_others_off(const Claims *claims, int64 now_ms)
+{
+	return claims->count > 0 &&
+		(claims->running == 0 || now_ms - claims->running_since <= LONG_MS);
+}
+
+static bool
 has_claim(const Claims *claims, int64 id, int64 now_ms)
 {
 	if (claims->running == id)
 		return true;
-	if (claims->count == 0 ||
-		(claims->running != 0 && now_ms - claims->running_since > LONG_MS))
-		return false;
-	for (int i = 0; i < claims->count; i++)
+	for (int i = 0; i < claims->count && keeps_others_off(claims, now_ms); i++)
 	{
 		if (claims->ids[i] == id)
 			return true;
 	}
 	return false;
+}
+
+/* Returns how many ids it has put. */
+static int
+copy_claims(const Claims *claims, int64 now_ms, int64 *ids, int max)
+{
+	int64		running = claims->running;
+	int			count = keeps_others_off(claims, now_ms) ? Min(claims->count, max) : 0;
+
+	memcpy(ids, claims->ids, sizeof(int64) * count);
+	if (count == 0 && running != 0 && max > 0)
+		ids[count++] = running;
+	return count;
 }
 
 int
@@ -315,13 +355,8 @@ rt_jobs_claimed(int executor, int64 *ids, int max)
 	LWLockAcquire(area->lock, LW_SHARED);
 	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
 	{
-		const Claims *claims = &area->claims[i];
-
-		for (int n = 0; i != executor && n < claims->count && count < max; n++)
-		{
-			if (has_claim(claims, claims->ids[n], now_ms))
-				ids[count++] = claims->ids[n];
-		}
+		if (i != executor)
+			count += copy_claims(&area->claims[i], now_ms, ids + count, max - count);
 	}
 	LWLockRelease(area->lock);
 	qsort(ids, count, sizeof(int64), rt_job_compare_ids);
@@ -355,43 +390,30 @@ rt_jobs_claim(int executor, int64 *ids, int count)
 	}
 	memcpy(claims->ids, ids, sizeof(int64) * left);
 	claims->count = left;
-	claims->running = 0;
-	claims->pid = MyProcPid;
 	LWLockRelease(area->lock);
 	return left;
 }
 
-/* Somebody else may have taken what waited behind a long one, and be at it. */
-bool
+void
 rt_job_begin(int executor, int64 id, TimestampTz now)
 {
 	Claims	   *claims = &area->claims[executor];
-	bool		is_free = true;
 
-	LWLockAcquire(area->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
-		is_free &= area->claims[i].running != id;
-	if (is_free)
-	{
-		claims->running = id;
-		claims->running_since = rt_clock_ms();
-		claims->started_at = now;
-		claims->is_cancelled = false;
-		claims->progress_len = 0;
-	}
-	LWLockRelease(area->lock);
-	return is_free;
+	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
+	claims->pid = MyProcPid;
+	claims->running = id;
+	claims->running_since = rt_clock_ms();
+	claims->started_at = now;
+	claims->is_cancelled = false;
+	claims->progress_len = 0;
+	LWLockRelease(claims->lock);
 }
 
+/* Whoever cancels it sends a signal afterwards. */
 bool
 rt_job_is_cancelled(int executor)
 {
-	bool		is_cancelled;
-
-	LWLockAcquire(area->lock, LW_SHARED);
-	is_cancelled = area->claims[executor].is_cancelled;
-	LWLockRelease(area->lock);
-	return is_cancelled;
+	return area->claims[executor].is_cancelled;
 }
 
 bool
@@ -400,21 +422,18 @@ rt_job_end(int executor)
 	Claims	   *claims = &area->claims[executor];
 	bool		is_cancelled;
 
-	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
 	is_cancelled = claims->is_cancelled;
 	claims->running = 0;
-	LWLockRelease(area->lock);
+	LWLockRelease(claims->lock);
 	return is_cancelled;
 }
 
 void
 rt_jobs_unclaim(int executor)
 {
-	Claims	   *claims = &area->claims[executor];
-
 	LWLockAcquire(area->lock, LW_EXCLUSIVE);
-	claims->count = 0;
-	claims->running = 0;
+	area->claims[executor].count = 0;
 	LWLockRelease(area->lock);
 }
 
@@ -433,23 +452,26 @@ begin_anew(void)
 	rt_jobs_want_all();
 }
 
+static void
+note_interrupted(int64 id)
+{
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	area->interrupted[area->interrupted_next] = id;
+	area->interrupted_next = (area->interrupted_next + 1) % INTERRUPTED_MAX;
+	LWLockRelease(area->lock);
+	pg_atomic_write_u32(&area->any_interrupted, 1);
+}
+
 void
 rt_jobs_leave(int executor)
 {
-	Claims	   *claims = &area->claims[executor];
-	bool		had_any;
+	bool		had_any = area->claims[executor].count > 0;
+	int64		running = area->claims[executor].running;
 
-	LWLockAcquire(area->lock, LW_EXCLUSIVE);
-	had_any = claims->count > 0;
-	if (claims->running != 0)
-	{
-		area->interrupted[area->interrupted_next] = claims->running;
-		area->interrupted_next = (area->interrupted_next + 1) % INTERRUPTED_MAX;
-		pg_atomic_write_u32(&area->any_interrupted, 1);
-	}
-	claims->count = 0;
-	claims->running = 0;
-	LWLockRelease(area->lock);
+	if (running != 0)
+		note_interrupted(running);
+	(void) rt_job_end(executor);
+	rt_jobs_unclaim(executor);
 	rt_job_start_leave(executor);
 	if (had_any)
 		begin_anew();
@@ -479,24 +501,33 @@ rt_job_take_interrupted(int64 id)
 }
 
 /* Under the lock, so that the signal is for that job. */
-bool
-rt_job_cancel(int64 id)
+static bool
+cancel_of(Claims *claims, int64 id)
 {
-	bool		found = false;
+	bool		found;
 
-	LWLockAcquire(area->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR) && !found; i++)
+	if (claims->running != id)
+		return false;
+	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
+	found = claims->running == id;
+	if (found)
 	{
-		Claims	   *claims = &area->claims[i];
-
-		if (claims->running != id)
-			continue;
-		found = true;
 		claims->is_cancelled = true;
 		(void) kill(claims->pid, SIGINT);
 	}
-	LWLockRelease(area->lock);
+	LWLockRelease(claims->lock);
 	return found;
+}
+
+bool
+rt_job_cancel(int64 id)
+{
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+	{
+		if (cancel_of(&area->claims[i], id))
+			return true;
+	}
+	return false;
 }
 
 /* ---- progress ---- */
@@ -507,10 +538,10 @@ rt_job_set_progress(int executor, const char *json, Size len)
 	Claims	   *claims = &area->claims[executor];
 
 	Assert(len <= RT_JOB_PROGRESS_MAX);
-	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
 	memcpy(claims->progress, json, len);
 	claims->progress_len = len;
-	LWLockRelease(area->lock);
+	LWLockRelease(claims->lock);
 }
 
 bool
@@ -518,13 +549,13 @@ rt_job_read(int executor, RtJobRunning *running)
 {
 	const Claims *claims = &area->claims[executor];
 
-	LWLockAcquire(area->lock, LW_SHARED);
+	LWLockAcquire(claims->lock, LW_SHARED);
 	running->id = claims->running;
 	running->executor = executor;
 	running->pid = claims->pid;
 	running->started_at = claims->started_at;
 	running->progress_len = claims->progress_len;
 	memcpy(running->progress, claims->progress, claims->progress_len);
-	LWLockRelease(area->lock);
+	LWLockRelease(claims->lock);
 	return running->id != 0;
 }

@@ -34,11 +34,16 @@
 #define RT_JOB_FIRST PG_INT64_MIN	/* the start of a queue of which nothing is known */
 
 extern Size rt_jobs_size(void);
+extern int	rt_jobs_locks(void);
 extern void rt_jobs_init(void);
 
-/* The place of a queue, and another hash that tells queues of a place apart. */
+/*
+ * The place of a queue, another hash that tells queues of a place apart, and the key
+ * of the time that its jobs are expected to take (expected_time.h).
+ */
 extern int	rt_job_place(const char *queue);
 extern uint64 rt_job_queue_hash(const char *queue);
+extern uint32 rt_job_time_key(const char *queue);
 
 /* ---- wishes; none of these fails, waits or allocates ---- */
 
@@ -96,10 +101,10 @@ extern int	rt_jobs_claimed(int executor, int64 *ids, int max);
 /*
  * An executor's own: sets them (those that others have claimed meanwhile are
  * taken out of ids; returns how many are left), begins with one, ends with it,
- * and gives up what is left.  begin returns whether it still has the claim.
+ * and gives up what is left.
  */
 extern int	rt_jobs_claim(int executor, int64 *ids, int count);
-extern bool rt_job_begin(int executor, int64 id, TimestampTz now);
+extern void rt_job_begin(int executor, int64 id, TimestampTz now);
 extern bool rt_job_is_cancelled(int executor);
 extern bool rt_job_end(int executor);	/* whether it is to be cancelled */
 extern void rt_jobs_unclaim(int executor);

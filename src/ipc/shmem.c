@@ -142,7 +142,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeChangeRing", 1);
 	RequestNamedLWLockTranche("RealtimeQueryGroup", 1);
 	RequestNamedLWLockTranche("RealtimeQueryMemory", 1);
-	RequestNamedLWLockTranche("RealtimeJob", 1);
+	RequestNamedLWLockTranche("RealtimeJob", rt_jobs_locks());
 	RequestNamedLWLockTranche("RealtimeTask", 1);
 }
 

@@ -19,6 +19,8 @@
  */
 #include "postgres.h"
 
+#include <unistd.h>
+
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -28,6 +30,7 @@
 #include "src/catalog/job_store.h"
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/expected_time.h"
 #include "src/ipc/job.h"
 #include "src/ipc/service.h"
 #include "src/ipc/task.h"
@@ -40,11 +43,14 @@
 #define NO_SLOT_MS 20			/* until the next try for a request slot */
 #define FAILED_MS 1000			/* until what nobody knows of is asked again */
 #define LOCKED_MS 200			/* until what is due and locked is looked at again */
+#define SHORT_US 1000			/* jobs up to there are hardly waiting for anything */
+#define PER_PROCESSOR 2			/* executors for those of a queue */
 
 typedef struct Queue
 {
 	char	   *name;
 	int			place;
+	uint32		time_key;
 	int			concurrency;	/* 0 = as many as there may be */
 	int			priority;
 	bool		runs;			/* it is declared, active and has a handler */
@@ -57,6 +63,7 @@ typedef struct Queue
 static MemoryContext context = NULL;	/* of all queues */
 static List *queues = NIL;		/* all that are declared or in flight, by priority */
 static int	in_flight = 0;		/* requests; also for queues that are gone */
+static int	processors = 0;		/* 0 = nobody has looked */
 static uint32 synced_with = 0;	/* generation of declarations */
 static int64 look_at = 0;		/* on our own clock */
 static int64 due_not_before = 0;
@@ -100,6 +107,7 @@ make_queue(const RtJobQueue *declared)
 
 	queue->name = pstrdup(declared->name);
 	queue->place = rt_job_place(queue->name);
+	queue->time_key = rt_job_time_key(queue->name);
 	queue->concurrency = declared->concurrency;
 	queue->priority = declared->priority;
 	queue->runs = declared->active && declared->handler_text != NULL;
@@ -138,6 +146,7 @@ sync_queues(void)
 	List	   *made = NIL;
 	const ListCell *cell;
 
+	processors = Max(1, (int) sysconf(_SC_NPROCESSORS_ONLN));
 	disarm_all();
 	if (!rt_scheduler_begin())
 		return;
@@ -413,9 +422,14 @@ disarm_any(void)
 	return false;
 }
 
+/* Jobs that wait for nothing but a flush have no use for many executors. */
 static bool
 may_have_more(const Queue *queue)
 {
+	uint32		us = rt_expected_us(queue->time_key);
+
+	if (us != RT_EXPECTED_UNKNOWN && us <= SHORT_US && queue->in_flight >= processors * PER_PROCESSOR)
+		return false;
 	return queue->concurrency == 0 || queue->in_flight < queue->concurrency;
 }
 

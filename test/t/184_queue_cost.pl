@@ -1,5 +1,5 @@
 # Queues: what they spare others.  Nobody waits for the flush of a job that has taken long, short ones share
-# one, and who takes jobs does not go through those that are gone.
+# one, and have two executors for each processor; who takes jobs does not go through those that are gone.
 use strict;
 use warnings;
 
@@ -8,7 +8,10 @@ use Test::More;
 use RealtimeLife;
 use RealtimeTest;
 
-my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 4, 'autovacuum' => 'off');
+chomp(my $processors = `getconf _NPROCESSORS_ONLN`);
+my $most = 2 * $processors;	# executors for short jobs
+my $executors = 2 * ($most + 2);
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => $executors, 'max_worker_processes' => $executors + 16, 'autovacuum' => 'off');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub flushes { return sql('SELECT sum(flushes) FROM realtime.stat_executor'); }
@@ -26,6 +29,15 @@ CREATE SCHEMA app;
 CREATE TABLE app.done (job bigint);
 CREATE FUNCTION app.note(payload jsonb, job bigint) RETURNS void LANGUAGE sql AS 'INSERT INTO app.done VALUES (job)';
 CREATE FUNCTION app.nap(payload jsonb, job bigint) RETURNS void LANGUAGE sql AS 'INSERT INTO app.done VALUES (job); SELECT pg_sleep(0.02)';
+CREATE FUNCTION app.most() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	most bigint := 0;
+BEGIN
+	WHILE EXISTS (SELECT FROM realtime.job) LOOP
+		most := greatest(most, (SELECT count(*) FROM realtime.stat_get_jobs()));
+	END LOOP;
+	RETURN most;
+END $$;
 SELECT realtime.queue('note', 'app.note(jsonb, bigint)'), realtime.queue('nap', 'app.nap(jsonb, bigint)'), realtime.queue('hand');
 });
 
@@ -36,6 +48,14 @@ is(flushes(), '0', 'jobs that take long are flushed before others see them');
 run_jobs('note', 500);
 ok($node->poll_query_until('postgres', 'SELECT sum(flushes) BETWEEN 1 AND 250 FROM realtime.stat_executor', 't'), 'short ones share a flush')
   or diag(flushes());
+
+# ---- executors ----
+
+sql(q{SELECT realtime.queue('note', 'app.note(jsonb, bigint)', active => false); SELECT realtime.enqueue('note') FROM generate_series(1, 5000)});
+sql(q{SELECT realtime.queue('note', 'app.note(jsonb, bigint)')});
+cmp_ok(sql('SELECT app.most()'), '<=', $most, 'short ones have two executors for each processor');
+sql('SELECT realtime.enqueue($$nap$$) FROM generate_series(1, 100)');
+cmp_ok(sql('SELECT app.most()'), '>', $most, 'those that wait have more');
 
 # ---- the start of a queue that sessions take jobs of ----
 

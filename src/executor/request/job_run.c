@@ -47,6 +47,7 @@ typedef struct JobWork
 	bool		locked;			/* it is ours */
 	bool		stale;			/* the queue is not what it was */
 	TimestampTz began;			/* the run */
+	instr_time	handled;		/* its handler has returned; zero = it has not */
 
 	/* of a run that has failed */
 	const RtFault *failed;
@@ -103,6 +104,7 @@ prepare_run(RtWork *work)
 	JobWork    *job = (JobWork *) work;
 
 	job->locked = false;
+	INSTR_TIME_SET_ZERO(job->handled);
 	job->stale = !find_queue(job) || !job->queue->active ||
 		job->queue->owner != job->run->owner;
 	if (job->stale)
@@ -182,6 +184,7 @@ run_job(RtWork *work)
 	check_handler(job);
 	job->began = GetCurrentStatementStartTimestamp();
 	finish(job, "done", call_handler(job));
+	INSTR_TIME_SET_CURRENT(job->handled);
 }
 
 /* ---- if it has failed ---- */
@@ -288,6 +291,21 @@ has_failed(const JobWork *job)
 
 /* ---- both ---- */
 
+/*
+ * Without the commit, which may wait for the disk: that a job takes long would else be
+ * a reason for that, and that for the job to take long.
+ */
+static double
+time_of_work(const JobWork *job)
+{
+	instr_time	time = job->handled;
+
+	if (INSTR_TIME_IS_ZERO(time))
+		return rt_work_run_time(&job->work);
+	INSTR_TIME_SUBTRACT(time, job->work.began);
+	return INSTR_TIME_GET_MICROSEC(time);
+}
+
 static void
 count_run(const JobWork *job)
 {
@@ -302,7 +320,7 @@ count_run(const JobWork *job)
 	else if (job->work.fault.code != NULL || !job->locked)
 		return;
 	rt_path_stat_count(&run);
-	rt_expected_note(job->run->time_key, run.us);
+	rt_expected_note(job->run->time_key, time_of_work(job));
 }
 
 static void
@@ -341,14 +359,14 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 {
 	JobWork		job;
 
-	if (!rt_job_begin(run->executor, found->id, GetCurrentTimestamp()))
-		return true;
+	rt_job_begin(run->executor, found->id, GetCurrentTimestamp());
 	memset(&job, 0, offsetof(JobWork, job));
 	job.failed = NULL;
 	job.cancelled = job.given_up = false;
 	job.run_at = 0;
 	job.locked = job.stale = false;
 	job.began = 0;
+	INSTR_TIME_SET_ZERO(job.handled);
 	job.work.request = rt_work_copy_request(run->request);	/* overdue for itself */
 	job.work.activity = run->activity;
 	job.run = run;

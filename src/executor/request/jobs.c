@@ -15,7 +15,6 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
-#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -312,8 +311,7 @@ begin_jobs(RtRequest *request)
 	jobs->run.activity = psprintf("job %s", queue);
 	jobs->run.session = &jobs->session;
 	jobs->run.executor = rt_executor_self();
-	jobs->run.time_key = hash_bytes((const unsigned char *) jobs->run.activity,
-									(int) strlen(jobs->run.activity));
+	jobs->run.time_key = rt_job_time_key(queue);
 	jobs->place = rt_job_place(queue);
 	jobs->began_ms = rt_clock_ms();
 	jobs->result.durability = RT_DURABLE;
