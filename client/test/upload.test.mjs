@@ -149,6 +149,12 @@ it('is cancelled', limit, async () => {
 	assert.deepEqual(seen, [['cancel', 'enough'], ['error', 'CANCELLED']]);
 	await until(async () => await running() === 0, 'its end');
 	await until(() => closed, 'the end of the source');
+	let stopped = false;
+	const silent = uploads.upload('app/slow')(new ReadableStream({ pull: () => new Promise(() => {}), cancel() { stopped = true; } }));
+	await turn();
+	silent.cancel();
+	await fails(silent, 'CANCELLED');
+	await until(() => stopped, 'the end of a stream that gives nothing');
 	const control = new AbortController();
 	const aborted = uploads.upload('app/slow').with({ signal: control.signal })(endless());
 	await until(async () => await running() === 1, 'the handler');

@@ -34,14 +34,15 @@ export function isSource(source) {
 		typeof source?.[Symbol.asyncIterator] === 'function' || typeof source?.[Symbol.iterator] === 'function';
 }
 
-// Pieces of at most size() bytes, which may change.
-export async function* piecesOf(source, size) {
+// Pieces of at most size() bytes, which may change.  whenStopped is given a function that
+// ends a source for which somebody waits.
+export async function* piecesOf(source, size, whenStopped) {
 	if (isBlob(source))
 		yield* piecesOfBlob(source, size);
 	else if (bytesOf(source))
 		yield* cut(bytesOf(source), size);
 	else {
-		for await (const part of partsOf(source)) {
+		for await (const part of partsOf(source, whenStopped)) {
 			const bytes = isBlob(part) ? new Uint8Array(await part.arrayBuffer()) : bytesOf(part);
 
 			if (!bytes)
@@ -70,7 +71,7 @@ function* cut(bytes, size) {
 }
 
 // Not all browsers can iterate over a stream.
-async function* partsOf(source) {
+async function* partsOf(source, whenStopped) {
 	if (typeof source.getReader !== 'function') {
 		yield* source;
 		return;
@@ -78,6 +79,7 @@ async function* partsOf(source) {
 	const reader = source.getReader();
 	let isOver = false;
 
+	whenStopped(() => reader.cancel().catch(() => {}));
 	try {
 		for (;;) {
 			const { done, value } = await reader.read();

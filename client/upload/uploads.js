@@ -113,6 +113,7 @@ export class UploadHandle {
 	#isOpen = new Promise((resolve) => { this.#open = resolve; });
 	#disarm;
 	#stopListening;
+	#stopSource;
 
 	sent = 0;						// bytes
 	chunks = 0;
@@ -179,6 +180,7 @@ export class UploadHandle {
 		this.isOver = true;
 		this.#disarm?.();
 		this.#stopListening?.();
+		this.#stopSource?.();
 		this.#open();
 		this.#job.over();
 	}
@@ -263,7 +265,7 @@ export class UploadHandle {
 	async #send() {
 		await this.#isOpen;
 		this.#began = Date.now();
-		for await (const piece of piecesOf(this.#job.source, () => this.#pieceMax())) {
+		for await (const piece of piecesOf(this.#job.source, () => this.#pieceMax(), (stop) => { this.#stopSource = stop; })) {
 			await this.#room();
 			if (this.isOver)
 				return;
