@@ -255,14 +255,18 @@ find_unique(RtJobNew *job)
 	return true;
 }
 
-/* The one that was there may be over before it is found. */
+/*
+ * One that can be seen is there, whoever has it in his hands: to insert would wait for
+ * a session that has taken it.  The one that was in the way may be over before it is
+ * found.
+ */
 static void
 put_unique(RtJobNew *job)
 {
 	for (int i = 0; i < PUT_TRIES; i++)
 	{
-		job->is_new = insert_unique(job);
-		if (job->is_new || find_unique(job))
+		job->is_new = !find_unique(job) && insert_unique(job);
+		if (job->is_new || job->id != 0)
 			return;
 	}
 	ereport(ERROR,

@@ -120,6 +120,10 @@ $senders[0]->query_safe('COMMIT');
 $_->query_until(qr/done/, '') for @senders[1 .. 3];
 is(sql(q{SELECT count(*) || ' ' || min(id) FROM realtime.jobs WHERE unique_key = 'u'}), "1 $unique", 'of those who enqueue together with one key one does');
 $_->quit for @senders;
+$one->query_safe('BEGIN');
+is($one->query_safe(q{SELECT id FROM realtime.take_jobs('hand')}), $unique, 'a session has one in its hands');
+is(sql(q{SET statement_timeout = '30 s'; SELECT realtime.enqueue('hand', '6', unique_key => 'u')}), $unique, 'nobody waits for it to get to know that it is there');
+$one->query_safe('COMMIT');
 
 # ---- a crash ----
 
