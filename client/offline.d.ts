@@ -7,6 +7,8 @@ export interface OfflineStoreOptions {
 	name?: string;
 	/** Milliseconds after which calls that a page has left behind are forgotten: 30 days. */
 	keep?: number;
+	/** Milliseconds for what the browser has to do, 5000. */
+	patience?: number;
 	indexedDB?: IDBFactory;
 	locks?: LockManager;
 }

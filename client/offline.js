@@ -11,7 +11,6 @@
 // a time.  So no two pages make the same call.
 import { parse, readable, Store, stringify } from './index.js';
 
-const patience = 5000;			// milliseconds for what the browser has to do
 const table = 'calls';
 
 export function createOfflineStore(options) {
@@ -21,6 +20,7 @@ export function createOfflineStore(options) {
 class OfflineStore {
 	#name;
 	#keep;
+	#patience;
 	#indexedDB;
 	#locks;
 	#page = newId();
@@ -33,18 +33,21 @@ class OfflineStore {
 	#leave = () => {};			// lets its lock go
 	#database;
 	#settled = Promise.resolve();
+	#releases = 0;
 
 	// Told that there may be calls to take over.
 	onOrphans = () => {};
 
 	// user: whose calls they are, a text or null for nobody, or a function that
 	// returns it.  There is no default: a call must not be made by somebody else.
-	constructor({ user, name = 'realtime', keep = 30 * 86400000, indexedDB = globalThis.indexedDB, locks = globalThis.navigator?.locks } = {}) {
+	// patience: milliseconds for what the browser has to do.
+	constructor({ user, name = 'realtime', keep = 30 * 86400000, patience = 5000, indexedDB = globalThis.indexedDB, locks = globalThis.navigator?.locks } = {}) {
 		if (user === undefined)
 			throw new TypeError('createOfflineStore: say whose calls these are: user, a text, null for nobody, or a function');
 		this.user = user;
 		this.#name = `${name}-offline`;
 		this.#keep = keep;
+		this.#patience = patience;
 		this.#indexedDB = indexedDB;
 		this.#locks = locks;
 		this.kept = readable(this.#kept);
@@ -70,7 +73,7 @@ class OfflineStore {
 		};
 
 		this.#held.set(row.id, row);
-		await this.#write([row]);
+		await this.#change((rows) => rows.put(row));
 		if (this.#held.has(row.id))
 			this.#tell(() => this.#written.add(row.id));
 	}
@@ -83,9 +86,10 @@ class OfflineStore {
 
 	// The client is closed: another one may take them, when all is written.
 	release() {
+		this.#releases++;
 		this.#held.clear();
 		this.#tell(() => this.#written.clear());
-		this.#settled = this.#settled.then(() => {
+		this.#settled = this.#settled.then(() => this.#alive).catch(() => {}).then(() => {
 			this.#leave();
 			this.#alive = undefined;
 		});
@@ -95,11 +99,27 @@ class OfflineStore {
 	async claim(user) {
 		if (!this.isPossible)
 			return [];
+		const releases = this.#releases;
+		const isWanted = () => releases === this.#releases;
+
 		await this.#live();
-		return this.#locks.request(`${this.#name}:claim`, { signal: AbortSignal.timeout(patience) }, () => this.#claim(user ?? null));
+		return this.#alone(() => isWanted() ? this.#claim(user ?? null, isWanted) : []);
 	}
 
-	async #claim(user) {
+	// One page at a time.  Who does not come to it in time looks again later.
+	async #alone(run) {
+		try {
+			return await this.#locks.request(`${this.#name}:claim`, { signal: AbortSignal.timeout(this.#patience) }, run);
+		} catch (error) {
+			if (error.name !== 'TimeoutError' && error.name !== 'AbortError')
+				throw error;
+			setTimeout(() => this.onOrphans(), this.#patience).unref?.();
+			return [];
+		}
+	}
+
+	// If they are not wanted any more they are nobody's again.
+	async #claim(user, isWanted) {
 		const rows = await this.#all();
 		const gone = await this.#gone(rows);
 		const isFree = ({ id, page }) => page === this.#page ? !this.#held.has(id) : gone.has(page);
@@ -108,8 +128,14 @@ class OfflineStore {
 		const mine = free.filter((row) => row.user === user && !isOld(row)).sort(inOrder)
 			.map((row) => ({ ...row, page: this.#page, number: ++this.#last }));
 
-		await this.#change((all) => free.filter(isOld).forEach(({ id }) => all.delete(id)));
-		await this.#write(mine);
+		if (free.length > 0 && isWanted()) {
+			await this.#change((all) => {
+				free.filter(isOld).forEach(({ id }) => all.delete(id));
+				mine.forEach((row) => all.put(row));
+			});
+		}
+		if (!isWanted())
+			return [];
 		for (const row of mine)
 			this.#held.set(row.id, row);
 		this.#tell(() => mine.forEach(({ id }) => this.#written.add(id)));
@@ -149,13 +175,14 @@ class OfflineStore {
 	}
 
 	// A page that has calls and lives may end before it has made them.
-	async #watch(page) {
+	#watch(page) {
 		if (this.#watched.has(page))
 			return;
 		this.#watched.add(page);
-		await this.#locks.request(this.#lockOf(page), () => {});
-		this.#watched.delete(page);
-		this.onOrphans();
+		this.#locks.request(this.#lockOf(page), () => {}).then(() => {
+			this.#watched.delete(page);
+			this.onOrphans();
+		}, () => {});		// it is this one that ends
 	}
 
 	#tell(change) {
@@ -169,7 +196,7 @@ class OfflineStore {
 	// ---- the database ----------------------------------------------------
 
 	#open() {
-		this.#database ??= within(patience, new Promise((resolve, reject) => {
+		this.#database ??= this.#within(new Promise((resolve, reject) => {
 			const request = this.#indexedDB.open(this.#name, 1);
 
 			request.onupgradeneeded = () => request.result.createObjectStore(table, { keyPath: 'id' });
@@ -187,15 +214,11 @@ class OfflineStore {
 		return this.#database;
 	}
 
-	#write(rows) {
-		return this.#change((all) => rows.forEach((row) => all.put(row)));
-	}
-
 	async #all() {
 		const database = await this.#open();
 		const request = database.transaction(table).objectStore(table).getAll();
 
-		return done(request, () => request.result, 'onsuccess');
+		return this.#done(request, () => request.result, 'onsuccess');
 	}
 
 	// One after the other, and it is there when it has ended.
@@ -206,11 +229,27 @@ class OfflineStore {
 			const transaction = database.transaction(table, 'readwrite', { durability: 'strict' });
 
 			fn(transaction.objectStore(table));
-			return done(transaction, () => undefined, 'oncomplete');
+			return this.#done(transaction, () => undefined, 'oncomplete');
 		});
 
 		this.#settled = changed.catch(() => {});
 		return changed;
+	}
+
+	#done(request, value, event) {
+		return this.#within(new Promise((resolve, reject) => {
+			request[event] = () => resolve(value());
+			request.onerror = request.onabort = () => reject(request.error ?? new Error('It could not be kept.'));
+		}));
+	}
+
+	#within(promise) {
+		let timer;
+		const late = new Promise((resolve, reject) => {
+			timer = setTimeout(() => reject(new Error('The browser\'s database does not answer.')), this.#patience);
+		});
+
+		return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 	}
 }
 
@@ -227,18 +266,3 @@ function callOf({ id, number, members, queuedAt, user, sent }) {
 	return { id, number, members: parse(members, true), queuedAt, user, sent };
 }
 
-function done(request, value, event) {
-	return within(patience, new Promise((resolve, reject) => {
-		request[event] = () => resolve(value());
-		request.onerror = request.onabort = () => reject(request.error ?? new Error('It could not be kept.'));
-	}));
-}
-
-function within(ms, promise) {
-	let timer;
-	const late = new Promise((resolve, reject) => {
-		timer = setTimeout(() => reject(new Error('The browser\'s database does not answer.')), ms);
-	});
-
-	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}

@@ -8,6 +8,7 @@ export class Auth {
 	#connection;
 	#asked = [];				// who waits for an answer, in order
 	#refreshedAt = -Infinity;
+	#refreshing;				// what was asked for on this connection
 
 	constructor(connection) {
 		this.#connection = connection;
@@ -20,11 +21,13 @@ export class Auth {
 	// A new token of the same user.  Resolves to its end in seconds since 1970,
 	// null if it has none; without a connection it is used for the next one.
 	renew(token) {
-		if (typeof this.#connection.token !== 'function')
+		const before = this.#connection.token;
+
+		if (typeof before !== 'function')
 			this.#connection.token = token;
 		if (!this.#connection.send({ type: 'auth', token }))
 			return Promise.resolve(null);
-		return new Promise((resolve, reject) => this.#asked.push({ resolve, reject }));
+		return new Promise((resolve, reject) => this.#asked.push({ token, before, resolve, reject }));
 	}
 
 	#received(frame) {
@@ -46,10 +49,13 @@ export class Auth {
 	}
 
 	async #refresh() {
+		const asked = this.#refreshing = {};
+
 		this.#refreshedAt = this.#connection.clock.time;
 		const token = await this.#connection.token();
 
-		if (token)
+		// another connection has asked for its own, and may be somebody else's
+		if (token && this.#refreshing === asked)
 			await this.renew(token);
 	}
 
@@ -58,12 +64,22 @@ export class Auth {
 
 		if (frame.ok)
 			waiting?.resolve(frame.exp ?? null);
-		else
-			waiting?.reject(RealtimeError.from(frame));
+		else if (waiting)
+			this.#refused(waiting, frame);
+	}
+
+	// It would be refused on the next connection, too, and for good.
+	#refused({ token, before, reject }, frame) {
+		if (this.#connection.token === token)
+			this.#connection.token = before;
+		for (const one of this.#asked.filter((later) => later.before === token))
+			one.before = before;
+		reject(RealtimeError.from(frame));
 	}
 
 	#lost() {
 		this.#refreshedAt = -Infinity;
+		this.#refreshing = undefined;
 		for (const { reject } of this.#asked.splice(0))
 			reject(new RealtimeError('DISCONNECTED', 'The connection was lost.'));
 	}

@@ -4,6 +4,7 @@ import { reconnectDelay } from './backoff.js';
 import { Calls } from './calls.js';
 import { Connection } from './connection.js';
 import { createCursors, createPresence } from './crowd.js';
+import { combine } from './derive.js';
 import { Frame } from './frame.js';
 import { Hub } from './hub.js';
 import { Membership } from './membership.js';
@@ -23,6 +24,13 @@ const defaults = {
 
 export function createClient(options = {}) {
 	return new Client({ ...defaults, ...options });
+}
+
+// What has a member for each name, made when it is asked for.
+function namespace(make, members = {}) {
+	return new Proxy(members, {
+		get: (known, name) => typeof name === 'symbol' || name === 'then' ? undefined : known[name] ??= make(name),
+	});
 }
 
 class Client {
@@ -51,7 +59,7 @@ class Client {
 		this.#rpcs = new Rpcs(connection, calls, options);
 		this.#people = new People(connection);
 		this.#auth = new Auth(connection);
-		this.#streams = new Streams(this.#hub, this.#frame);
+		this.#streams = new Streams(connection, this.#hub, this.#frame);
 		this.status = connection.status;
 		this.failure = connection.failure;
 		this.quiescent = this.#hub.quiescent;
@@ -105,13 +113,19 @@ class Client {
 	room(path) {
 		const streams = { data: '__data', presence: '__presence', cursors: '__cursors' };
 
-		return new Proxy({}, {
-			get: (room, name) => {
-				if (typeof name === 'symbol' || name === 'then')
-					return undefined;
-				return room[name] ??= Object.hasOwn(streams, name)
-					? this.stream(`${path}/${streams[name]}`) : this.rpc(`${path}/__action/${name}`);
-			},
+		return namespace((name) => Object.hasOwn(streams, name)
+			? this.stream(`${path}/${streams[name]}`) : this.rpc(`${path}/__action/${name}`));
+	}
+
+	// The windows of an aggregate, each a store, and all that are named as one: it has
+	// a member for each of them.
+	aggregate(path, windows = ['all']) {
+		const of = (name) => this.stream(name === 'all' ? path : `${path}/__window/${name}`, { merge: 'set' });
+		const together = combine(...windows.map(of), (...values) => Object.fromEntries(windows.map((name, i) => [name, values[i]])));
+
+		return namespace(of, {
+			subscribe: (run) => together.subscribe(run),
+			get current() { return together.current; },
 		});
 	}
 
@@ -140,10 +154,7 @@ class Client {
 	// As somebody else, or nobody: what was seen before is forgotten.
 	become(token) {
 		this.#connection.token = token;
-		this.#rpcs.forgetAll();
 		this.#connection.restart();
-		this.#hub.forgetAll();
-		this.#streams.forgetAll();
 	}
 
 	connect() {

@@ -3,12 +3,13 @@
 // It opens when somebody needs it.  What is said on it is not its business: who
 // listens is told that it has opened, what has come, and that it has been lost.
 import { Clock } from './clock.js';
-import { guarded, report } from './errors.js';
+import { Cuts } from './cuts.js';
+import { guarded } from './errors.js';
 import { parse, stringify } from './json.js';
-import { preflight } from './preflight.js';
+import { prepare } from './preflight.js';
 import { watchPage } from './page.js';
 import { drop, openSocket, ownAddress } from './socket.js';
-import { readable, Store } from './store.js';
+import { State } from './state.js';
 
 const finalCodes = new Set([1008, 4401, 4403]);
 const steady = 10000;			// a connection that lives so long was a good one
@@ -17,8 +18,8 @@ const answerTime = 5000;		// for who seems to be gone, after a sleep
 export class Connection {
 	#options;
 	#listeners = [];
-	#status = new Store('disconnected');
-	#failure = new Store(null);
+	#state = new State();
+	#cuts = new Cuts();
 	#attempt = null;			// the one under way, or whose socket is open
 	#failed = 0;				// attempts in a row
 	#throttled = false;
@@ -28,20 +29,21 @@ export class Connection {
 	#frames = 0;				// so many have come
 	#sessionId;
 	#wasOpen = false;
+	#isOver = false;
 	#unwatchPage;
 
 	constructor(options) {
 		this.#options = options;
 		this.clock = new Clock(() => this.probe());
-		this.status = readable(this.#status);
-		this.failure = readable(this.#failure);
+		this.status = this.#state.status;
+		this.failure = this.#state.failure;
 	}
 
-	// {opened(), received(frame), lost(isFinal)}, each of them if wanted.  Returns
-	// how to stop.
+	// {opened(), received(frame), lost(isFinal), forgotten()}, each of them if wanted:
+	// forgotten, because somebody else comes.  Returns how to stop.
 	listen(listener) {
 		this.#listeners.push(listener);
-		return () => this.#listeners.splice(this.#listeners.indexOf(listener), 1);
+		return () => { this.#listeners = this.#listeners.filter((one) => one !== listener); };
 	}
 
 	get isOpen() {
@@ -49,7 +51,7 @@ export class Connection {
 	}
 
 	get isOver() {
-		return this.#status.current === 'failed';
+		return this.#isOver;
 	}
 
 	get bufferedAmount() {
@@ -114,10 +116,12 @@ export class Connection {
 		this.#end('failed', null);
 	}
 
-	// Leaves, and comes back as whoever it is then, also if it was over.
+	// Leaves, and comes back as whoever it is then, also if it was over: all that is
+	// known is somebody else's.
 	restart() {
 		this.#failed = 0;
 		this.#end('disconnected', null);
+		this.#tell('forgotten');
 		this.connect();
 	}
 
@@ -136,7 +140,7 @@ export class Connection {
 
 	showHidden(hidden) {
 		if (this.isOpen)
-			this.#status.set(hidden ? 'suspended' : 'open');
+			this.#state.show(hidden ? 'suspended' : 'open');
 		if (hidden)
 			return;
 		this.probe();
@@ -150,32 +154,20 @@ export class Connection {
 		this.#timer = undefined;
 		const attempt = this.#attempt = { open: false };
 
-		this.#status.set('connecting');
-		this.#prepare(attempt).catch((error) => ({ kind: 'prepare', class: 'AUTH', reason: String(error?.message ?? error) }))
-			.then((failure) => {
-				if (this.#attempt !== attempt)
-					return;
-				if (failure)
-					this.#over(failure, failure.final);
-				else
-					this.#open(attempt);
-			});
+		this.#state.show('connecting');
+		prepare(this.#options, this.url, this.#wasOpen).then(({ token, failure }) => {
+			if (this.#attempt !== attempt)
+				return;
+			if (failure)
+				this.#over(failure, failure.final);
+			else
+				this.#open(attempt, token);
+		});
 	}
 
-	// What has to be known before: resolves to a failure, or nothing.
-	async #prepare(attempt) {
-		const { auth, beforeReconnect } = this.#options;
-		const { token } = this;
-
-		if (this.#wasOpen)
-			await beforeReconnect?.();
-		attempt.token = typeof token === 'function' ? await token() : token;
-		return auth ? preflight(this.url, auth) : undefined;
-	}
-
-	#open(attempt) {
+	#open(attempt, token) {
 		try {
-			attempt.socket = openSocket(this.#socketClass, this.url, attempt.token, {
+			attempt.socket = openSocket(this.#socketClass, this.url, token, {
 				opened: () => this.#opened(attempt),
 				received: (data) => this.#received(attempt, data),
 				closed: (code, reason) => this.#lose(attempt, code, reason),
@@ -190,13 +182,15 @@ export class Connection {
 
 		attempt.open = this.#wasOpen = true;
 		this.#openedAt = this.#heardAt = this.clock.time;
+		attempt.frames = this.#frames;
 		this.#throttled = false;
 		this.#watch(attempt);
 		this.send({ type: 'hello', caps: ['parts', 'pos', 'batch'] });
+		const tell = this.#state.assign(globalThis.document?.hidden ? 'suspended' : 'open', null);
+
 		this.#tell('opened');
-		this.#failure.set(null);
-		this.#status.set(globalThis.document?.hidden ? 'suspended' : 'open');
-		if (isBack)
+		tell();
+		if (isBack && this.#attempt === attempt)
 			this.#call('onConnect');
 	}
 
@@ -205,21 +199,13 @@ export class Connection {
 			return;
 		this.#heardAt = this.clock.time;
 		this.#frames++;
-		const frame = this.#read(data);
+		// what nobody can read is told, and is nothing
+		const frame = Object(guarded(() => parse(data, this.#options.bigint)));
 
 		if (frame.type === 'welcome')
 			this.#sessionId = frame.sessionId;
 		for (const one of frame.type === 'batch' ? frame.events : [frame])
 			this.#tell('received', one);
-	}
-
-	#read(data) {
-		try {
-			return Object(parse(data, this.#options.bigint));
-		} catch (error) {
-			report(error);
-			return {};
-		}
 	}
 
 	// The server says something every minute.
@@ -239,13 +225,19 @@ export class Connection {
 	#lose(attempt, code, reason) {
 		if (this.#attempt !== attempt)
 			return;
-		if (attempt.open && this.clock.time - this.#openedAt > steady)
-			this.#failed = 0;
+		if (attempt.open)
+			this.#lived(attempt, code, this.clock.time - this.#openedAt);
 		this.#throttled = code === 4429;
 		const isFinal = finalCodes.has(code);
 		const kind = isFinal ? 'TERMINAL' : this.#throttled ? 'THROTTLE' : 'RETRY';
 
 		this.#over({ kind: 'ws-close', class: kind, code, reason: String(reason ?? '') }, isFinal);
+	}
+
+	#lived({ frames }, code, ms) {
+		if (ms > steady)
+			this.#failed = 0;
+		this.#cuts.note(code, ms, this.#frames - frames);
 	}
 
 	// An attempt or a connection is over: try again, if that may help.
@@ -255,9 +247,10 @@ export class Connection {
 			isFinal = true;
 			failure.class = 'EXHAUSTED';
 		}
-		this.#end(isFinal ? 'failed' : 'disconnected', failure);
-		if (!isFinal)
-			this.#beginIn(this.#options.delay(this.#failed - 1, this.#throttled));
+		if (isFinal)
+			this.#end('failed', failure);
+		else
+			this.#end('disconnected', failure, this.#options.delay(this.#failed - 1, this.#throttled));
 	}
 
 	#beginIn(ms) {
@@ -265,18 +258,24 @@ export class Connection {
 		this.#timer = { due: Date.now() + ms, handle: setTimeout(() => this.#begin(), ms) };
 	}
 
-	#end(status, failure) {
+	// Who is told may call, close or become somebody else, so before that all is as it
+	// will be; wait: until the next attempt.
+	#end(status, failure, wait) {
 		const attempt = this.#attempt;
 
 		clearTimeout(this.#timer?.handle);
 		this.#timer = undefined;
 		this.#attempt = null;
+		this.#isOver = status === 'failed';
 		drop(attempt?.socket);
-		if (status === 'failed')
+		if (this.#isOver)
 			this.#rest();
-		this.#failure.set(failure);
-		this.#tell('lost', status === 'failed');
-		this.#status.set(status);
+		else if (wait !== undefined)
+			this.#beginIn(wait);
+		const tell = this.#state.assign(status, failure);
+
+		this.#tell('lost');
+		tell();
 		if (attempt?.open)
 			this.#call('onDisconnect');
 	}
@@ -287,9 +286,9 @@ export class Connection {
 		this.#unwatchPage = undefined;
 	}
 
-	#tell(what, detail) {
+	#tell(what, frame) {
 		for (const listener of [...this.#listeners])
-			guarded(() => listener[what]?.(detail));
+			guarded(() => listener[what]?.(what === 'lost' ? this.#isOver : frame));
 	}
 
 	#call(hook) {

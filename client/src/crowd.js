@@ -33,6 +33,7 @@ export class Crowd extends Store {
 		const unlisten = this.#connection.listen({
 			opened: () => this.#enter(),
 			received: (frame) => this.#received(frame),
+			forgotten: () => this.#empty(),
 		});
 
 		this.#connection.connect();
@@ -40,8 +41,15 @@ export class Crowd extends Store {
 			this.#enter();
 		return () => {
 			unlisten();
+			this.#empty();
 			this.#leave();
 		};
+	}
+
+	// Who is there is not known any more.
+	#empty() {
+		this.#members.clear();
+		this.#frame.changed(this);
 	}
 
 	async #enter() {

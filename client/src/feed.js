@@ -29,7 +29,7 @@ export class Feed {
 	#failures = 0;
 	#disarm = () => {};
 
-	// tell(what, event) hears of each change: 'loaded', 'event', 'more', 'lost'.
+	// tell(what, event) hears of each change: 'loaded', 'event', 'more', 'lost', 'forgotten'.
 	constructor(hub, path, args, options, tell) {
 		this.#hub = hub;
 		this.#path = path;
@@ -64,8 +64,8 @@ export class Feed {
 		if (this.#active)
 			return;
 		this.#active = true;
-		this.#hub.add(this);
 		this.#wait();
+		this.#hub.add(this);
 		this.ask();
 	}
 
@@ -79,9 +79,11 @@ export class Feed {
 
 	// Nothing is known any more.
 	forget() {
-		this.value = this.#how = this.#seq = this.#version = undefined;
+		this.value = this.#how = this.#seq = this.#version = this.#schemaVersion = undefined;
 		this.pages.set({});
-		this.#tell('loaded');
+		this.#tell('forgotten');
+		if (this.#active && this.#hub.isOpen)
+			this.reload();
 	}
 
 	// ---- asking ----------------------------------------------------------
@@ -108,6 +110,8 @@ export class Feed {
 	// Again, as if nothing were known; what is shown stays until then.
 	reload() {
 		this.#isStale = true;
+		if (!this.#active)
+			return;
 		this.#wait();
 		this.ask();
 	}
@@ -257,13 +261,10 @@ export class Feed {
 			this.#refuse(RealtimeError.from(data));
 		else if (event === 'degraded')
 			this.error.set(new RealtimeError('DEGRADED', data?.reason ?? 'What is shown may be out of date.'));
-		else if (event === 'recovered')
-			this.#recover();
-	}
-
-	#recover() {
-		this.error.set(null);
-		this.status.set('connected');
+		else if (event === 'recovered') {
+			this.error.set(null);
+			this.status.set('connected');
+		}
 	}
 
 	// A round is complete.

@@ -20,6 +20,11 @@ export class History {
 		this.#at = this.#list.length - 1;
 	}
 
+	clear() {
+		this.#list = [];
+		this.#at = -1;
+	}
+
 	get canUndo() {
 		return this.#at > 0;
 	}

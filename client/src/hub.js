@@ -27,7 +27,8 @@ export class Hub {
 		connection.listen({
 			opened: () => this.#opened(),
 			received: (frame) => this.#received(frame),
-			lost: (isFinal) => this.#lost(isFinal),
+			lost: () => this.#lost(),
+			forgotten: () => this.#feeds.forEach((feed) => feed.forget()),
 		});
 	}
 
@@ -71,11 +72,6 @@ export class Hub {
 		else
 			this.#unsettled.delete(feed);
 		this.#quiescent.set(this.#unsettled.size === 0);
-	}
-
-	forgetAll() {
-		for (const feed of this.#feeds)
-			feed.forget();
 	}
 
 	// Sends a request with all others of this turn.  done(error, reply, isLeft):
@@ -177,12 +173,12 @@ export class Hub {
 		}
 	}
 
-	#lost(isFinal) {
+	#lost() {
 		this.#topics.clear();
 		this.rounds.reset();
 		for (const { done } of this.#asked.splice(0))
 			done(new RealtimeError('DISCONNECTED', 'The connection was lost.'));
 		for (const feed of this.#feeds)
-			feed.lost(isFinal);
+			feed.lost(this.#connection.isOver);
 	}
 }

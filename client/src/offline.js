@@ -16,6 +16,9 @@ export class OfflineQueue {
 	#senders = 0;				// at work
 	#claims = 0;				// likewise
 
+	// How often somebody else has come.
+	era = 0;
+
 	constructor(connection, calls, options) {
 		this.#connection = connection;
 		this.#calls = calls;
@@ -26,6 +29,7 @@ export class OfflineQueue {
 				this.claim();
 			},
 			lost: (isFinal) => isFinal && this.#refuseAll(),
+			forgotten: () => this.#forgetAll(),
 		});
 		this.claim();
 	}
@@ -61,7 +65,7 @@ export class OfflineQueue {
 		return new Promise((resolve, reject) => {
 			const call = {
 				members, timeout, resolve, reject, path: members.rpc, args: members.args,
-				queuedAt: Date.now(), user: this.#user, restored: false,
+				queuedAt: Date.now(), user: this.#user, era: this.era, restored: false,
 			};
 
 			this.#queue.push(call);
@@ -83,9 +87,10 @@ export class OfflineQueue {
 	}
 
 	// For who is somebody else now.  What is kept waits for its user.
-	forgetAll() {
+	#forgetAll() {
 		const calls = this.#queue.splice(0);
 
+		this.era++;
 		for (const call of calls.filter(({ kept }) => !kept))
 			call.reject(new RealtimeError('STALE', 'Somebody else has made the call.'));
 		this.#queue.push(...calls.filter(({ kept }) => kept));
@@ -106,10 +111,10 @@ export class OfflineQueue {
 		});
 	}
 
-	// It is over.
+	// It is over.  What could not be kept in time may be on the disk all the same.
 	#forget(call) {
-		if (call.kept)
-			this.#store?.remove(call).catch(report);
+		if (call.id !== undefined)
+			this.#store?.remove(call).catch((error) => call.kept && report(error));
 	}
 
 	#drop(call, error) {
@@ -127,7 +132,12 @@ export class OfflineQueue {
 		this.#claims++;
 		store.onOrphans = () => this.claim();
 		try {
-			this.#take(await store.claim(this.#user));
+			const calls = await store.claim(this.#user);
+
+			if (this.#connection.isOver)
+				store.release();		// it was closed meanwhile
+			else
+				this.#take(calls);
 		} catch (error) {
 			report(error);
 		}
@@ -158,8 +168,12 @@ export class OfflineQueue {
 
 	async #send() {
 		this.#senders++;
-		for (let call; this.#connection.isOpen && (call = this.#next());)
-			await this.#repeat(call);
+		try {
+			for (let call; this.#connection.isOpen && (call = this.#next());)
+				await this.#repeat(call);
+		} catch (error) {
+			report(error);
+		}
 		this.#senders--;
 	}
 
@@ -187,7 +201,9 @@ export class OfflineQueue {
 	async #failed(call, error) {
 		const isPassing = passing.has(error.code) && (call.refusals = (call.refusals ?? 0) + 1) < refusals;
 
-		if (!isPassing && !this.mayRepeat(call.members, error))
+		const isOthers = !call.kept && call.era !== this.era;
+
+		if (isOthers || (!isPassing && !this.mayRepeat(call.members, error)))
 			return this.#refuse(call, error);
 		call.sent = false;
 		this.#queue.unshift(call);

@@ -7,10 +7,14 @@ export class People {
 	#connection;
 	#signals = new Set();
 	#pushes = new Map();		// event -> handler
+	#here = {};					// the connection, whose questions have numbers of its own
 
 	constructor(connection) {
 		this.#connection = connection;
-		connection.listen({ received: (frame) => this.#received(frame) });
+		connection.listen({
+			received: (frame) => this.#received(frame),
+			lost: () => { this.#here = {}; },
+		});
 	}
 
 	// (user, (event, data) => ...), or without the user.  Returns how to stop.
@@ -44,13 +48,16 @@ export class People {
 	}
 
 	async #answer({ ref, event, data }) {
+		const here = this.#here;
+		const reply = (members) => here === this.#here && this.#connection.send({ type: 'reply', ref, ...members });
+
 		try {
 			const handler = this.#pushes.get(event);
 			if (!handler)
 				throw new Error(`no handler for '${event}'`);
-			this.#connection.send({ type: 'reply', ref, data: await handler(data) ?? null });
+			reply({ data: await handler(data) ?? null });
 		} catch (error) {
-			this.#connection.send({ type: 'reply', ref, error: String(error?.message ?? error) });
+			reply({ error: String(error?.message ?? error) });
 		}
 	}
 }

@@ -21,13 +21,9 @@ export class Rpcs {
 		this.#queue = new OfflineQueue(connection, calls, options);
 	}
 
-	// Others than before, or somebody else from now on.
+	// Others than before.
 	configured() {
 		this.#queue.claim();
-	}
-
-	forgetAll() {
-		this.#queue.forgetAll();
 	}
 
 	// A function that calls what is declared under the path; idempotent: and what
@@ -46,12 +42,13 @@ export class Rpcs {
 
 	// What is called while fn runs goes in one frame.
 	batch(fn, { sequential = false } = {}) {
+		const before = this.#collected;
 		const collected = this.#collected = { entries: [], results: [] };
 
 		try {
 			fn();
 		} finally {
-			this.#collected = undefined;
+			this.#collected = before;
 		}
 		const replies = this.#calls.askTogether(collected.entries, sequential);
 
@@ -81,8 +78,10 @@ export class Rpcs {
 			return this.#collect(members, timeout);
 		if (this.#queue.wants())
 			return this.#queue.add(members, timeout);
+		const { era } = this.#queue;
+
 		return this.#calls.ask(members, timeout).catch((error) => {
-			if (this.#queue.mayRepeat(members, error))
+			if (this.#queue.era === era && this.#queue.mayRepeat(members, error))
 				return this.#queue.add(members, timeout);
 			throw error;
 		});

@@ -70,7 +70,12 @@ export class Store {
 		if (this.#watchers.size === 0)
 			this.#stop = this.#start?.(this);
 		this.#watchers.add(watcher);
-		run(this.#value);
+		try {
+			run(this.#value);
+		} catch (error) {
+			this.#leave(watcher);		// nobody else could
+			throw error;
+		}
 		return () => this.#leave(watcher);
 	}
 

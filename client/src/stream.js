@@ -48,18 +48,24 @@ export class Stream extends Store {
 	// Who leaves a page and comes back at once has not been away.
 	#end() {
 		this.watchers?.(false);
-		this.#leaving = setTimeout(() => this.#feed.stop(), this.#options.linger ?? 0);
+		this.#leaving = setTimeout(() => this.#feed.stop(), this.linger);
+	}
+
+	get linger() {
+		return this.#options.linger ?? 0;
 	}
 
 	#changed(what, event) {
 		if (what === 'lost')
 			this.#isBack = true;
-		else if (what === 'loaded')
+		else if (what === 'loaded' || what === 'forgotten')
 			this.#loaded();
 		else if (what === 'reached')
 			return this.#reached();
 		else if (event)
 			this.#layers.absorb((change) => this.#feed.value.concerns(change, event));
+		if (what === 'forgotten')
+			this.#history?.clear();
 		if (what === 'lost')
 			return;
 		// It may be what somebody waits for, under another key.

@@ -11,9 +11,10 @@ export class Streams {
 	#known = new Map();
 	#idle = new Map();			// key -> the timer that forgets it
 
-	constructor(hub, frame) {
+	constructor(connection, hub, frame) {
 		this.#hub = hub;
 		this.#frame = frame;
+		connection.listen({ forgotten: () => this.#known.forEach((stream) => stream.forget()) });
 	}
 
 	// A function that returns the store for its arguments, and is the store for
@@ -42,20 +43,31 @@ export class Streams {
 		let stream = this.#known.get(key);
 
 		if (!stream) {
-			stream = new Stream(this.#hub, this.#frame, path, args, options);
-			stream.watchers = (are) => this.#watched(key, are);
+			const made = stream = new Stream(this.#hub, this.#frame, path, args, options);
+
+			stream.watchers = (are) => this.#watched(key, made, are);
 			this.#known.set(key, stream);
-			this.#watched(key, false);
+			this.#keep(key, false);
 		}
 		return stream;
 	}
 
-	#watched(key, isWatched) {
+	// Somebody may have kept one for longer than it was kept here.
+	#watched(key, stream, isWatched) {
+		if (isWatched && !this.#known.has(key))
+			this.#known.set(key, stream);
+		if (this.#known.get(key) === stream)
+			this.#keep(key, isWatched, stream.linger);
+		else if (!isWatched)
+			stream.forget();
+	}
+
+	#keep(key, isWatched, linger = 0) {
 		clearTimeout(this.#idle.get(key));
 		this.#idle.delete(key);
 		if (isWatched)
 			return;
-		const timer = setTimeout(() => this.#forget(key), grace);
+		const timer = setTimeout(() => this.#forget(key), grace + linger);
 
 		timer.unref?.();
 		this.#idle.set(key, timer);
@@ -66,18 +78,14 @@ export class Streams {
 	#forget(key) {
 		clearTimeout(this.#idle.get(key));
 		this.#idle.delete(key);
+		this.#known.get(key).forget();
 		this.#known.delete(key);
 	}
 
-	// For who is somebody else now.
-	forgetAll() {
-		for (const stream of this.#known.values())
-			stream.forget();
-	}
-
 	stop() {
-		for (const key of [...this.#idle.keys()])
-			this.#forget(key);
+		for (const timer of this.#idle.values())
+			clearTimeout(timer);
+		this.#idle.clear();
 	}
 }
 

@@ -13,9 +13,10 @@ class Topic extends Store {
 	#seq;						// of the last event
 	#reqId;						// of the replay that is on its way
 
-	constructor(name, start) {
+	constructor(name, era, start) {
 		super(undefined, start);
 		this.name = name;
+		this.era = era;
 		this.error = readable(this.#error);
 	}
 
@@ -29,6 +30,12 @@ class Topic extends Store {
 
 	lost() {
 		this.#reqId = undefined;
+	}
+
+	// What was seen was somebody else's.
+	forget() {
+		this.#seq = undefined;
+		this.set(undefined);
 	}
 
 	deny(reason) {
@@ -72,6 +79,7 @@ export class Topics {
 	#topics = new Map();		// that are watched
 	#lastRef = Math.floor(Math.random() * 2 ** 40);	// others in each tab
 	#asked = [];				// names, in this turn
+	#era = 0;					// how often somebody else has come
 
 	constructor(connection, membership) {
 		this.#connection = connection;
@@ -80,11 +88,12 @@ export class Topics {
 			opened: () => this.#opened(),
 			received: (frame) => this.#received(frame),
 			lost: () => this.#topics.forEach((topic) => topic.lost()),
+			forgotten: () => this.#forgetAll(),
 		});
 	}
 
 	get(name) {
-		return this.#topics.get(name) ?? new Topic(name, (topic) => this.#begin(topic));
+		return this.#topics.get(name) ?? new Topic(name, this.#era, (topic) => this.#begin(topic));
 	}
 
 	#begin(topic) {
@@ -94,10 +103,23 @@ export class Topics {
 		if (other)
 			return other.subscribe((frame) => frame && topic.set(frame));
 		this.#topics.set(topic.name, topic);
+		this.#bring(topic);
 		this.#connection.connect();
 		if (this.#connection.isOpen)
 			this.#ask([topic.name]);
 		return () => this.#end(topic);
+	}
+
+	// Into this time.
+	#bring(topic) {
+		if (topic.era !== this.#era)
+			topic.forget();
+		topic.era = this.#era;
+	}
+
+	#forgetAll() {
+		this.#era++;
+		this.#topics.forEach((topic) => this.#bring(topic));
 	}
 
 	#end({ name }) {

@@ -86,6 +86,40 @@ describe('calls that wait', () => {
 		assert.deepEqual(texts(), []);
 	});
 
+	it('under way are not made by who comes behind their user', async () => {
+		begin();
+		client.connect();
+		await until(() => client.status.current === 'open', 'a connection');
+		const direct = client.rpc('a/b').with({ idempotencyKey: 'k1' })('direct');
+		await until(() => texts().length === 1, 'the call');
+		client.become('bob');
+		await assert.rejects(direct, { code: 'DISCONNECTED' });
+		const queued = client.rpc('a/b').with({ idempotencyKey: 'k2' })('queued');
+		await until(() => texts().length === 2, 'the other call');
+		client.become('carl');
+		await assert.rejects(queued, { code: 'DISCONNECTED' });
+		await until(() => client.status.current === 'open', 'a connection');
+		await turn();
+		assert.deepEqual(texts(), ['direct', 'queued']);
+	});
+
+	it('go on when the application does not know whose they are', async () => {
+		const { reportError } = globalThis;
+		const reported = [];
+		let fails = false;
+
+		globalThis.reportError = (error) => reported.push(error.message);
+		begin({ user: () => { if (fails) throw new Error('no session'); return 'ann'; } });
+		const call = client.rpc('a/b')('x');
+		fails = true;
+		await until(() => reported.length > 0, 'the error');
+		fails = false;
+		script.break();
+		await answerAll(1);
+		assert.equal(await call, 0);
+		globalThis.reportError = reportError;
+	});
+
 	it('of a path that keeps its answers get keys, and are made again', async () => {
 		begin();
 		const pay = client.rpc('a/b', { idempotent: true });
@@ -184,6 +218,43 @@ describe('a store', () => {
 		assert.equal(await call, 0);
 		globalThis.reportError = reportError;
 		assert.ok(reported.includes('full') && reported.includes('locked'));
+	});
+
+	it('that says too late that it has a call does not give it to the next page', async () => {
+		const { reportError } = globalThis;
+		const store = new Kept();
+		const { put } = Kept.prototype;
+
+		globalThis.reportError = () => {};
+		store.put = async (call) => { await put.call(store, call); throw new Error('slow'); };
+		begin({ store });
+		const call = client.rpc('a/b')('x');
+		await answerAll(1);
+		assert.equal(await call, 0);
+		await turn();
+		globalThis.reportError = reportError;
+		assert.deepEqual(store.list, []);
+	});
+
+	it('of a browser that is busy looks again later', async () => {
+		const asked = [];
+		const alive = setInterval(() => {}, 1000);		// its timers keep no process from its end
+		const locks = {
+			request(name, options, run = options) {
+				asked.push(name);
+				if (options.signal === undefined)
+					return Promise.resolve(run({}));
+				return new Promise((resolve, reject) => options.signal.addEventListener('abort', () => reject(options.signal.reason)));
+			},
+		};
+		const store = createOfflineStore({ user: 'ann', patience: 5, indexedDB: {}, locks });
+		let again = 0;
+
+		store.onOrphans = () => { again++; };
+		assert.deepEqual(await store.claim('ann'), []);
+		await until(() => again === 1, 'another look');
+		clearInterval(alive);
+		assert.equal(asked.at(-1), 'realtime-offline:claim');
 	});
 
 	it('has to know whose calls it keeps, and does without a browser what it can', async () => {

@@ -339,6 +339,14 @@ describe('stores', () => {
 		assert.deepEqual([seen, life, store.current], [[1, 2], ['start', 'stop'], 3]);
 	});
 
+	it('are not watched by who fails at once', () => {
+		const stops = [];
+		const store = new Store(1, () => () => stops.push(1));
+
+		assert.throws(() => store.subscribe(() => { throw new Error('no'); }), /no/);
+		assert.deepEqual([store.watched, stops], [false, [1]]);
+	});
+
 	it('tell the others when one fails', () => {
 		const reported = [];
 		const store = new Store(1);

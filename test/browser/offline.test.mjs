@@ -244,4 +244,23 @@ describe('calls that are kept', { skip }, () => {
 		await first.until('store.kept.current.length === 0');
 		await first.close();
 	});
+
+	it('and one that is closed while it looks for others', limit, async () => {
+		const name = newName();
+
+		way.shut();
+		const first = await open(name);
+		await first.value(`navigator.locks.request('${name}-offline:claim', () => new Promise((resolve) => { window.letGo = resolve; })) && 1`);
+		await first.until('window.letGo');
+		await first.value('begin()');
+		await call(first, 'app/once', ['looking00']);
+		await first.value('client.close()');
+		await first.value('letGo()');
+		await first.until(`navigator.locks.query().then(({ held, pending }) => [...held, ...pending].every((lock) => lock.name !== '${name}-offline:claim'))`);
+		way.open();
+		await first.value('begin()');
+		await has(['looking00']);
+		await first.until('store.kept.current.length === 0');
+		await first.close();
+	});
 });

@@ -27,7 +27,7 @@ describe('the client\'s tests in a browser', { skip, concurrency: 3 }, () => {
 		await host?.stop();
 	});
 
-	for (const name of ['connection', 'streams', 'optimistic', 'calls', 'people', 'orders', 'parts']) {
+	for (const name of ['connection', 'streams', 'optimistic', 'calls', 'people', 'orders', 'told', 'parts']) {
 		it(name, { timeout: 300000 }, async (t) => {
 			const results = host.results(name);
 			const page = await browser.open(await host.page(name, others));
