@@ -7,7 +7,7 @@
 //	await until(todos, (rows) => rows.length === 1);
 //	network.cut();
 import { createHmac } from 'node:crypto';
-import { createClient, RealtimeError } from './index.js';
+import { createClient, parse, RealtimeError, stringify } from './index.js';
 
 // A token that realtime.jwt_secret has signed.
 export function signToken(claims, secret) {
@@ -69,14 +69,8 @@ function random(seed) {
 }
 
 // What events are, and answers are not.
-function isEvent(data) {
-	try {
-		const { topic } = JSON.parse(data);
-
-		return typeof topic === 'string' && !topic.startsWith('__');
-	} catch {
-		return false;
-	}
+function isEvent({ topic }) {
+	return typeof topic === 'string' && !topic.startsWith('__');
 }
 
 // What goes one way, in order, whatever the delay is meanwhile.
@@ -133,7 +127,12 @@ class Socket {
 	#open(socket) {
 		this.socket = socket;
 		socket.onopen = () => this.down.pass(() => this.onopen?.());
-		socket.onmessage = ({ data }) => this.network.loses(data) || this.down.pass(() => this.onmessage?.({ data }));
+		socket.onmessage = (message) => {
+			const data = this.network.lets(message.data);
+
+			if (data !== undefined)
+				this.down.pass(() => this.onmessage?.({ data }));
+		};
 		socket.onerror = () => {};
 		socket.onclose = ({ code, reason }) => this.down.pass(() => this.#over(code, reason));
 	}
@@ -234,10 +233,19 @@ export class Network {
 		this.#chance = random(seed);
 	}
 
-	loses(data) {
+	// What of a frame comes through; undefined: nothing.
+	lets(data) {
 		if (this.#next <= 0 && this.#rate <= 0)
-			return false;
-		if (!isEvent(data) || (this.#next > 0 ? this.#next-- <= 0 : this.#chance() >= this.#rate))
+			return data;
+		const frame = parse(data, true);
+
+		if (Array.isArray(frame.events))
+			return stringify({ ...frame, events: frame.events.filter((event) => !this.#loses(event)) });
+		return this.#loses(frame) ? undefined : data;
+	}
+
+	#loses(frame) {
+		if (!isEvent(frame) || (this.#next > 0 ? this.#next-- <= 0 : this.#chance() >= this.#rate))
 			return false;
 		this.lost++;
 		return true;

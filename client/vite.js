@@ -14,22 +14,28 @@ const prefix = '$live/';
 const virtual = `\0${prefix}`;
 const typesEvery = 5;			// looks at the modules, to one at the types
 
+// A module imports what it is made of from the client, and from entries beside it.
+const imports = /^import \{ (.*) \} from "\/realtime\/client(\/\w+)?\.js";$/gm;
+
 // Stores have the values that they are given, and calls fail.
-const nowhere = `import { createClient, empty } from 'realtime-client';
-const client = createClient({ enabled: false });
-const __rpc = (path) => client.rpc(path), __room = (path) => client.room(path), __stream = (path, options) => client.stream(path, options);
-`;
+const nowhere = {
+	empty: "import { createClient as __create, empty } from 'realtime-client';\nconst __client = __create({ enabled: false });",
+	__rpc: 'const __rpc = (...how) => __client.rpc(...how);',
+	__stream: 'const __stream = (...how) => __client.stream(...how);',
+	__aggregate: 'const __aggregate = (...how) => __client.aggregate(...how);',
+	__binaryRpc: 'const __binaryRpc = (path) => __createUploads(__client).binary(path);',
+	__upload: 'const __upload = (path) => __createUploads(__client).upload(path);',
+};
 
 function forPages(text) {
-	return text.replace('"/realtime/client.js"', '"realtime-client"');
+	return text.replace(imports, (line, names, entry = '') => `import { ${names} } from "realtime-client${entry}";`);
 }
 
 function forServers(text) {
-	return text.replace(/^import \{ (.*) \} from "\/realtime\/client\.js";$/m, (line, names) => {
-		const others = names.split(', ').filter((name) => !['__rpc', '__stream', 'empty'].includes(name));
-
-		return nowhere + (others.length > 0 ? `import { ${others.join(', ')} } from 'realtime-client';\n` : '');
-	});
+	return text.replace(imports, (line, names, entry) => [
+		...entry === '/upload' ? ["import { createUploads as __createUploads } from 'realtime-client/upload';"] : [],
+		...names.split(', ').sort().reverse().map((name) => nowhere[name]),
+	].join('\n'));
 }
 
 // Its own address is the server's, for what pages connect to.
@@ -54,7 +60,7 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 	let typesTag;
 	let root = process.cwd();
 	let isBuild = false;
-	let stop;
+	let stop = () => {};
 
 	const fromFolder = (name) => readModule(path.resolve(root, modules, `${name}.js`));
 
@@ -107,11 +113,14 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 	function watch(server) {
 		let looks = 0;
 		let timer;
+		let isOver = false;
 
 		const look = async () => {
 			try {
 				const names = await changed();
 
+				if (isOver)
+					return;
 				if (names.length > 0)
 					reload(server, names);
 				if (names.length > 0 || looks++ % typesEvery === 0)
@@ -121,13 +130,17 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 				server.config.logger.info(`realtime: ${error.message}`, { timestamp: true });
 				looks = 1;
 			}
-			timer = setTimeout(look, poll);
-			timer.unref();
+			if (!isOver)
+				timer = setTimeout(look, poll).unref();
+		};
+		const end = () => {
+			isOver = true;
+			clearTimeout(timer);
 		};
 
 		look();
-		server.httpServer?.once('close', () => clearTimeout(timer));
-		return () => clearTimeout(timer);
+		server.httpServer?.once('close', end);
+		return end;
 	}
 
 	return {
@@ -165,7 +178,7 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 		},
 
 		buildEnd() {
-			stop?.();
+			stop();
 		},
 	};
 }

@@ -4,7 +4,11 @@
 // belongs to one tab goes to it, all else to all of them, which ignore what they
 // have not asked for.  For the server they are one connection, so a topic is left
 // when the last of them leaves it.
+import { readBytes } from './bytes.js';
+
 const most = 1000;				// questions that have not been answered
+const low = 1024 * 1024;		// bytes that may wait in the socket
+const look = 10;				// milliseconds
 
 export class Hub {
 	#own;
@@ -22,6 +26,9 @@ export class Hub {
 	#leaving = new Set();		// topics that nobody wants
 	#auths = [];				// who has sent a token, in order
 	#questions = new Map();		// ref -> the frame, and members that have not been asked
+	#uploads = new Map();		// name of the stream -> { member, cancel }
+	#taken = [];				// bytes of members whose frames wait in the socket
+	#timer;
 
 	// post(message): to one member or to all; ended(member, signal): resolves when
 	// that tab has ended.
@@ -65,6 +72,7 @@ export class Hub {
 		if (this.#over)
 			return;
 		this.#over = true;
+		clearTimeout(this.#timer);
 		for (const { gone } of this.#members.values())
 			gone.abort();
 		if (!socket)
@@ -103,15 +111,46 @@ export class Hub {
 		this.#members.delete(member);
 		for (const topic of [...this.#topics.keys()])
 			this.#leave(topic, member);
+		for (const [upload, { member: whose, cancel }] of this.#uploads) {
+			if (whose === member && this.#uploads.delete(upload))
+				this.#socket.send(cancel);
+		}
 	}
 
 	// ---- to the server ---------------------------------------------------
 
-	send(member, text) {
+	send(member, data) {
 		if (!this.#isOpen || !this.#members.has(member))
 			return;
-		if (this.#note(member, JSON.parse(text)))
-			this.#socket.send(text);
+		if (typeof data !== 'string')
+			this.#sendBytes(member, data);
+		else if (this.#note(member, JSON.parse(data)))
+			this.#socket.send(data);
+	}
+
+	#sendBytes(member, bytes) {
+		const { call, upload, cancel, isOver } = readBytes(bytes);
+
+		if (call !== undefined)
+			this.#noteCall(member, call);
+		if (isOver)
+			this.#uploads.delete(upload);
+		else if (upload !== undefined)
+			this.#uploads.set(upload, { member, cancel });
+		this.#socket.send(bytes);
+		this.#taken.push({ to: member, taken: bytes.byteLength });
+		this.#tellTaken();
+	}
+
+	// Who sends has to know how much of it waits: it has another socket's eyes.
+	#tellTaken() {
+		clearTimeout(this.#timer);
+		if (this.bufferedAmount > low) {
+			this.#timer = setTimeout(() => this.#tellTaken(), look);
+			return;
+		}
+		for (const message of this.#taken.splice(0))
+			this.#post(message);
 	}
 
 	// What is to be known of a frame; false if it is not for the server.
@@ -190,6 +229,9 @@ export class Hub {
 	#addressees(frame, data) {
 		if (frame.topic === '__rpc')
 			return this.#replied(frame.event === '__batch' ? frame.data.batch : [{ ...frame.data, id: frame.event }]);
+		// the first of them says to all how long frames may be
+		if (frame.topic === '__upload')
+			this.#uploads.delete(frame.event);
 		if (frame.topic === '__parts')
 			return this.#ofCall(frame.event, frame.data.more, frame.data);
 		switch (frame.type) {

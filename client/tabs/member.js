@@ -3,7 +3,7 @@
 //
 // On the channel go
 //	{ from, join, seen }		I want to come in; whether I am looked at
-//	{ from, send }				a frame for the server
+//	{ from, send }				a frame for the server, a text or bytes
 //	{ from, seen }				I am looked at
 //	{ from, leave }				I have gone
 // to the one that leads, and from it, to one or to all,
@@ -11,6 +11,7 @@
 //	{ from, to, wait }			you are in; it is being connected
 //	{ from, to, open, welcome }	it is connected
 //	{ from, to, frame }			a frame of the server
+//	{ from, to, taken }			so many bytes are on their way
 //	{ from, to, close: [code, reason] }
 import { Hub } from './hub.js';
 
@@ -29,6 +30,7 @@ export class Member {
 	#hub;						// if it is ours
 	#isOpen = false;
 	#over = false;
+	#untaken = 0;				// bytes for the one that leads
 	#timer;
 	#ends = new AbortController();
 	#release = () => {};		// lets the locks go
@@ -45,14 +47,14 @@ export class Member {
 	}
 
 	get bufferedAmount() {
-		return this.#hub?.bufferedAmount ?? 0;
+		return this.#hub?.bufferedAmount ?? this.#untaken;
 	}
 
-	send(text) {
+	send(data) {
 		if (this.#hub)
-			this.#hub.send(this.#id, text);
-		else
-			this.#post({ send: text });
+			return this.#hub.send(this.#id, data);
+		this.#untaken += typeof data === 'string' ? 0 : data.byteLength;
+		this.#post({ send: data });
 	}
 
 	close() {
@@ -158,9 +160,10 @@ export class Member {
 			this.#join();
 	}
 
-	#told({ from, open, welcome, frame, close }) {
+	#told({ from, open, welcome, frame, taken = 0, close }) {
 		clearTimeout(this.#timer);
 		this.#leader = from;
+		this.#untaken -= taken;
 		if (close)
 			this.#close(...close);
 		else if (open && !this.#isOpen)

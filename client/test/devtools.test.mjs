@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Log } from '../devtools/log.js';
 import { redact, redactKeys } from '../devtools/redact.js';
+import { watched } from '../devtools/watched.js';
 
 let now = 0;
 
@@ -91,4 +92,45 @@ it('is not confused by frames that are none, nor by the end of a socket of befor
 	log.opened();
 	log.closed(before, 1001, 'old');
 	assert.equal(log.connection.status, 'open');
+});
+
+it('sees what goes over a socket, of whichever kind that is', () => {
+	class Bare {
+		onopen = null;
+		onmessage = null;
+		onclose = null;
+		onerror = null;
+		sent = [];
+
+		send(data) { this.sent.push(data); }
+		tell(name, event) { this[`on${name}`]?.(event); }
+	}
+	class Full extends EventTarget {
+		sent = [];
+
+		send(data) { this.sent.push(data); }
+		tell(name, event) { this.dispatchEvent(Object.assign(new Event(name), event)); }
+	}
+
+	for (const Base of [Bare, Full]) {
+		const log = new Log();
+		const Watched = watched(Base, log);
+		const socket = new Watched('ws://here');
+		const heard = [];
+
+		socket.onopen = () => heard.push('open');
+		socket.onmessage = ({ data }) => heard.push(data);
+		socket.onclose = ({ code }) => heard.push(code);
+		assert.equal(log.connection.status, 'connecting');
+		socket.tell('open', {});
+		socket.send('{"rpc":"a/b","id":"1","args":[]}');
+		assert.deepEqual([log.connection.status, log.pending.size, socket.sent.length], ['open', 1, 1]);
+		socket.tell('message', { data: '{"topic":"__rpc","event":"1","data":{"id":"1","ok":true}}' });
+		socket.send(new Uint8Array(5));
+		assert.deepEqual([log.done.length, log.connection.bytesOut], [1, 37]);
+		socket.tell('close', { code: 1006, reason: '' });
+		socket.onmessage = null;
+		socket.tell('message', { data: '{}' });
+		assert.deepEqual([log.connection.status, heard.length], ['disconnected', 3]);
+	}
 });

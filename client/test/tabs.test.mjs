@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Hub } from '../tabs/hub.js';
 import { sharedSocket } from '../tabs.js';
+import { callFrame, cancelFrame, chunkFrame, headerOf } from '../upload/wire.js';
 import { turn, until } from './lib.mjs';
 
 let sent;
@@ -18,7 +19,7 @@ beforeEach(async () => {
 	ends = new Map();
 	hub = new Hub({
 		own: 'a',
-		connect: () => (socket = { bufferedAmount: 7, send: (text) => sent.push(JSON.parse(text)), close: () => { socket.isClosed = true; } }),
+		connect: () => (socket = { bufferedAmount: 7, send: (data) => sent.push(typeof data === 'string' ? JSON.parse(data) : data), close: () => { socket.isClosed = true; } }),
 		post: (message) => told.push(message),
 		ended: (member) => new Promise((resolve) => ends.set(member, resolve)),
 	});
@@ -117,6 +118,35 @@ describe('the tab that leads', () => {
 		for (let n = 0; n < 3; n++)
 			send(told.at(-1).to, { type: 'reply', ref: 6, error: `no handler for 'y'` });
 		assert.deepEqual(sent, [{ type: 'reply', ref: 6, error: `no handler for 'y'` }]);
+	});
+
+	it('passes bytes on, and their answers to who has sent them', async () => {
+		const call = callFrame(headerOf({ rpc: 'x/y', id: 'b1' }), new Uint8Array(3));
+		const first = chunkFrame(0x1a, 0, headerOf({ rpc: 'x/z', args: [] }), new Uint8Array(5), false);
+		const next = chunkFrame(0x1a, 1, headerOf({ rpc: 'x/z', args: [] }), new Uint8Array(5), false);
+		const other = chunkFrame(0x1b, 0, headerOf({ rpc: 'x/z', args: [] }), new Uint8Array(5), false);
+
+		hub.heard({ from: 'b', send: call });
+		reply('b1');
+		assert.deepEqual([sent, to()], [[call], 'b,b']);
+		assert.equal(told[0].taken, call.length);
+		told.length = 0;
+		socket.bufferedAmount = 2 ** 30;
+		hub.heard({ from: 'b', send: first });
+		hub.heard({ from: 'b', send: next });
+		hub.heard({ from: 'c', send: other });
+		await turn();
+		assert.equal(told.length, 0, 'who sends waits while much waits in the socket');
+		socket.bufferedAmount = 0;
+		await until(() => told.length === 3, 'it to be told');
+		assert.deepEqual(told.map(({ to: member, taken }) => [member, taken]), [['b', first.length], ['b', next.length], ['c', other.length]]);
+		sent.length = 0;
+		say({ topic: '__upload', event: '0000001b', data: { ok: true, __cap: 5 } });
+		hub.heard({ from: 'c', leave: true });
+		assert.deepEqual(sent, [], 'what has been answered is over');
+		ends.get('b')();
+		await until(() => sent.length === 1, 'what it was about to be taken back');
+		assert.deepEqual(sent[0], cancelFrame(0x1a));
 	});
 
 	it('does not round what it passes on, and ends with its socket', () => {

@@ -18,6 +18,7 @@ const html = '<!doctype html><title>tabs</title><link rel="icon" href="data:,"><
 const script = `
 import { createClient } from './client/index.js';
 import { sharedSocket } from './client/tabs.js';
+import { createUploads } from './client/upload.js';
 
 const given = new URL(location).searchParams;
 const asked = window.asked = [];
@@ -42,6 +43,9 @@ const todos = window.todos = window.client.stream('app/todos');
 window.pushes = [];
 if (given.get('handler'))
 	window.client.onPush('ask', (data) => { window.pushes.push(data); return given.get('handler'); });
+const bytes = createUploads(window.client);
+window.measure = (n) => bytes.binary('app/size')(new Uint8Array(n));
+window.send = (n) => bytes.upload('app/long')(new Blob([new Uint8Array(n)])).then((size) => size);
 window.heard = [];
 window.client.onSignal((event, data) => window.heard.push(data));
 window.stop = todos.subscribe((rows) => { window.rows = rows; });
@@ -59,9 +63,9 @@ describe('tabs that share a socket', { skip }, () => {
 		const port = await reservePort();
 
 		folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rt-page-'));
-		for (const name of ['src', 'tabs'])
+		for (const name of ['src', 'tabs', 'upload'])
 			fs.cpSync(`${source}/${name}`, `${folder}/client/${name}`, { recursive: true });
-		for (const name of ['index.js', 'tabs.js'])
+		for (const name of ['index.js', 'tabs.js', 'upload.js'])
 			fs.copyFileSync(`${source}/${name}`, `${folder}/client/${name}`);
 		fs.writeFileSync(`${folder}/index.html`, html);
 		fs.writeFileSync(`${folder}/page.js`, script);
@@ -76,6 +80,9 @@ describe('tabs that share a socket', { skip }, () => {
 			CREATE TABLE app.todo (id integer PRIMARY KEY, text text);
 			GRANT ALL ON app.todo TO PUBLIC;
 			CREATE FUNCTION app.todos() RETURNS SETOF app.todo STABLE LANGUAGE sql AS 'SELECT * FROM app.todo ORDER BY id';
+			CREATE FUNCTION app.size(payload bytea) RETURNS integer LANGUAGE sql AS 'SELECT length(payload)';
+			CREATE FUNCTION app.long() RETURNS bigint LANGUAGE sql AS 'SELECT coalesce(sum(length(chunk)), 0) FROM realtime.upload_chunks() chunk';
+			SELECT realtime.binary('app/size', 'app.size(bytea)'), realtime.upload('app/long', 'app.long()');
 			CREATE FUNCTION app.me() RETURNS text LANGUAGE sql AS $$SELECT coalesce(realtime.user_id(), 'nobody')$$;
 			SELECT realtime.stream('app/todos', 'todos', 'app.todos()', replay => true);
 			SELECT realtime.live_table('app.todo', 'todos'), realtime.rpc('app/me', 'app.me()')`);
@@ -132,6 +139,12 @@ describe('tabs that share a socket', { skip }, () => {
 		await tabs[0].value('stop()');
 		await tabs[2].value('stop()');
 		await until(async () => await followers() === '0', 'the last one to leave');
+	});
+
+	it('send bytes, each its own, and no more than the socket takes', limit, async () => {
+		await openAll(2);
+		assert.deepEqual(await Promise.all(tabs.map((tab, i) => tab.value(`measure(${1000 * (i + 1)})`))), [1000, 2000]);
+		assert.deepEqual(await Promise.all(tabs.map((tab, i) => tab.value(`send(${6000000 + i})`))), [6000000, 6000001]);
 	});
 
 	it('go on when the one that leads dies, is closed or sleeps', limit, async () => {
