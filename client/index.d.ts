@@ -1,5 +1,7 @@
 import type { OfflineStore } from './offline.js';
 
+export type { BinaryCall, Upload } from './upload.js';
+
 // The types of the package.  Arguments and results of calls are what the
 // database says; name them where you make the function or the store:
 //
@@ -203,6 +205,9 @@ export interface Room {
 	[action: string]: any;
 }
 
+/** A store for each window, "all" is the whole; and one of all that are named. */
+export type Aggregate<T = any, Window extends string = string> = Readable<{ [Name in Window]: T | undefined }> & { readonly [Name in Window]: StreamFactory<T, []> };
+
 // What modules of the server are typed with (docs/types.md).
 
 /** Augment it to say what integers and numerics are: `interface TypeOptions { int8: number; numeric: number }`. */
@@ -235,6 +240,8 @@ export interface Client {
 	query<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
 	topic(name: string): Topic;
 	room(path: string): Room;
+	/** windows: names of those that its own value has; without them the whole, "all". */
+	aggregate<T = any, Window extends string = string>(path: string, windows?: Window[]): Aggregate<T, Window>;
 	presence(topic: string, entrance?: Entrance): Presence;
 	cursors(topic: string, entrance?: Entrance): Cursors;
 	onSignal(user: string | number, run: SignalHandler): () => void;
@@ -268,6 +275,9 @@ export declare const health: Client['health'];
 export declare function configure(options: Options): void;
 export declare function __rpc<Args extends unknown[] = any[], Result = any>(path: string, options?: { idempotent?: boolean }): Rpc<Args, Result>;
 export declare function __stream<T = any, Args extends unknown[] = any[]>(path: string, options?: StreamOptions): StreamFactory<T, Args>;
+export declare function __aggregate<T = any, Window extends string = string>(path: string, windows?: Window[]): Aggregate<T, Window>;
+/** That client. */
+export declare const __client: Client;
 export declare function batch<T extends unknown[] = any[]>(fn: () => unknown, options?: { sequential?: boolean }): Promise<T>;
 export declare function on(topic: string): Topic;
 export declare function onDerived<A>(name: (value: A) => string, source: Readable<A>): Store<TopicEvent | undefined>;

@@ -56,4 +56,8 @@ export interface Uploads {
 	upload<A extends unknown[] = unknown[], T = unknown>(path: string): Upload<A, T>;
 }
 
+/** Of the page's own client. */
+export declare function __binaryRpc<A extends unknown[] = unknown[], T = unknown>(path: string): BinaryCall<A, T>;
+export declare function __upload<A extends unknown[] = unknown[], T = unknown>(path: string): Upload<A, T>;
+
 export declare function createUploads(client: Client, options?: Pick<UploadOptions, 'frameSize'>): Uploads;

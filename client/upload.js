@@ -4,6 +4,7 @@
 //	const handle = upload('files/add')(file, { name: file.name });
 //	handle.on('progress', ({ percent }) => show(percent));
 //	const id = await handle;
+import { __client } from './index.js';
 import { BinaryCalls } from './upload/binary.js';
 import { Uploads } from './upload/uploads.js';
 
@@ -29,4 +30,14 @@ export function createUploads(client, options = {}) {
 		// A function that uploads a source to what is declared under the path.
 		upload: (path) => parts.uploads.of(path, options),
 	};
+}
+
+// For modules that the server makes, and code for the published client: of the page's
+// own one.
+export function __binaryRpc(path) {
+	return createUploads(__client).binary(path);
+}
+
+export function __upload(path) {
+	return createUploads(__client).upload(path);
 }

@@ -5,6 +5,7 @@ import { switched } from './derive.js';
 
 const shared = /* @__PURE__ */ createClient();
 
+export { shared as __client };
 export const { status, failure, quiescent, health } = shared;
 
 // Before the first call or stream, as a rule.
@@ -18,6 +19,10 @@ export function __rpc(path, options) {
 
 export function __stream(path, options) {
 	return shared.stream(path, options);
+}
+
+export function __aggregate(path, windows) {
+	return shared.aggregate(path, windows);
 }
 
 export function batch(fn, options) {

@@ -8,8 +8,10 @@ import ts from 'typescript';
 import { createClient, limit, startServer, until, WebSocket } from './lib.mjs';
 import { schema } from './types_schema.mjs';
 import * as all from '../index.js';
+import { createUploads } from '../upload.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+let loaded = 0;
 let server;
 
 before(async () => {
@@ -45,7 +47,7 @@ function compile(files) {
 	};
 	host.resolveModuleNameLiterals = (literals) => literals.map(({ text }) => ({
 		resolvedModule: {
-			resolvedFileName: text === 'realtime-client' ? `${root}index.d.ts`
+			resolvedFileName: text === 'realtime-client' ? `${root}index.d.ts` : text === 'realtime-client/upload' ? `${root}upload.d.ts`
 				: text.startsWith('./') ? root + text.slice(2).replace(/\.js$/, '.d.ts') : `/made/${text.replace('$live/', '')}.d.ts`,
 			extension: '.d.ts',
 		},
@@ -63,8 +65,10 @@ const uses = `
 import * as todo from '$live/todo';
 import * as board from '$live/board';
 import * as shop from '$live/shop';
+import * as film from '$live/film';
 import { purge } from '$live/todo/admin';
-import type { Int8, Numeric, Cursor, Person, Rpc, StreamFactory } from 'realtime-client';
+import type { Bytes } from 'realtime-client/upload';
+import type { Int8, Numeric, Cursor, Person, Rpc, StreamFactory, Upload } from 'realtime-client';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function same<A, B>(...equal: Equal<A, B> extends true ? [] : [never]): void;
@@ -126,6 +130,18 @@ todo.nothing();
 // @ts-expect-error it is in another module
 todo.purge(3);
 
+// bytes
+same<Args<typeof todo.picture>, [bytes: Bytes | Blob, name: string | null, at?: number | null]>();
+same<Result<typeof todo.picture>, Int8 | null>();
+todo.film(new Blob([]), 'a').on('progress', ({ percent }) => percent?.toFixed());
+same<typeof todo.film, Upload<[name: string | null], string>>();
+todo.film.with({ frameSize: 5 })('x', 'a').then((title) => title.trim());
+film.add('x', null);
+// @ts-expect-error bytes come first
+todo.picture('a', 7);
+// @ts-expect-error the name is missing
+todo.film('x');
+
 // streams
 same<Args<typeof todo.list>, [list: number | null]>();
 same<Value<typeof todo.list>, todo.Todo[]>();
@@ -153,6 +169,10 @@ same<Value<typeof shop.visits>, { n: Int8 }>();
 same<Value<typeof shop.sales.all>, { n: Int8; total: Numeric | null; 'latest day': string | null }>();
 same<Value<typeof shop.sales.last10min>, Value<typeof shop.sales.all>>();
 same<Args<typeof shop.sales.all>, []>();
+same<keyof typeof shop.sales.current, 'all' | 'last10min'>();
+shop.sales.subscribe(({ last10min }) => last10min?.total);
+// @ts-expect-error there is no such window
+shop.sales.today;
 
 // rooms
 same<Value<typeof board.room.data>, board.Todo[]>();
@@ -168,7 +188,7 @@ todo.empty.subscribe(() => {});
 it('has types that the compiler takes, and that say what comes', limit, async () => {
 	const files = { 'uses.ts': uses };
 
-	for (const name of ['todo', 'board', 'shop', 'todo/admin'])
+	for (const name of ['todo', 'board', 'shop', 'film', 'todo/admin'])
 		files[`${name}.d.ts`] = (await get(`${name}.d.ts`)).body;
 	assert.deepEqual(compile(files), []);
 	// the compiler is asked, indeed
@@ -179,7 +199,7 @@ it('has all of them in one file, too', limit, async () => {
 	const all = await server.psql('SELECT realtime.typescript()');
 
 	assert.equal((await server.request('/realtime/live.d.ts')).body, `${all}\n`);
-	assert.deepEqual(all.match(/^declare module .*$/gm), ['todo', 'board', 'shop', 'todo/admin'].sort().map((name) => `declare module "$live/${name}" {`));
+	assert.deepEqual(all.match(/^declare module .*$/gm), ['todo', 'board', 'shop', 'film', 'pay', 'todo/admin'].sort().map((name) => `declare module "$live/${name}" {`));
 	assert.deepEqual(compile({ 'live.d.ts': all, 'uses.ts': uses.replaceAll("'$live/", "'$live/") }).filter((line) => !/\$live/.test(line)), []);
 });
 
@@ -204,19 +224,25 @@ function imported(text) {
 // has no end.
 async function load(name) {
 	const { body, status } = await get(`${name}.js`);
-	const [, names] = /import \{ (.*) \} from "\/realtime\/client\.js";/.exec(body);
-	const own = 'const { client } = globalThis;\n' +
-		'export const __rpc = (path) => client.rpc(path), __stream = (...how) => client.stream(...how), empty = client.empty;';
+	// another one each time: a module is made once
+	const own = `const { client, bytes } = globalThis;	// ${++loaded}
+		export const __rpc = (...how) => client.rpc(...how), __stream = (...how) => client.stream(...how), empty = client.empty;
+		export const __aggregate = (...how) => client.aggregate(...how), __binaryRpc = (path) => bytes.binary(path), __upload = (path) => bytes.upload(path);`;
+	const lines = [...body.matchAll(/^import \{ (.*) \} from "(.*)";$/gm)];
 
 	assert.equal(status, 200);
-	assert.ok(names.split(', ').every((made) => made in all), `${names} are there`);
-	return import(imported(body.replace('"/realtime/client.js"', JSON.stringify(imported(own)))));
+	for (const [, names, from] of lines) {
+		const entry = await import(`..${from.replace('/realtime/client.js', '/index.js').replace('/realtime/client/', '/')}`);
+		assert.ok(names.split(', ').every((made) => made in entry), `${names} are in ${from}`);
+	}
+	return import(imported(body.replace(/from "\/realtime\/.*"/g, `from ${JSON.stringify(imported(own))}`)));
 }
 
 it('has modules that work', limit, async (t) => {
 	const client = globalThis.client = createClient({ url: server.url, WebSocket });
 
 	client.empty = all.empty;
+	globalThis.bytes = createUploads(client);
 	t.after(() => client.close());
 	const todo = await load('todo');
 	const board = await load('board');
@@ -233,12 +259,50 @@ it('has modules that work', limit, async (t) => {
 	assert.equal(await todo.delete_(row.id), true);
 	assert.equal(await todo.odd_name(3), 3);
 	assert.equal(await board.room.pin(1, 2), 7);
+	assert.equal(await todo.picture(new Uint8Array(5), 'a'), 5);
+	assert.equal(await todo.film(new Blob(['abc']), 'film '), 'film 3');
+	assert.equal(await (await load('film')).add('abcd', 'film '), 'film 4');
 	const people = [];
 	const go = board.room.presence(1).subscribe((list) => people.push(list));
 	await until(() => people.at(-1)?.length === 1, 'somebody in the room');
 	assert.equal(todo.empty.current, undefined);
 	go();
 	leave();
+});
+
+it('has the windows of an aggregate, each by itself and all together', limit, async (t) => {
+	const client = globalThis.client = createClient({ url: server.url, WebSocket });
+
+	t.after(() => client.close());
+	const { sales, visits } = await load('shop');
+	const seen = { together: [], one: [] };
+	const stops = [sales.subscribe((value) => seen.together.push(value)), sales.last10min.subscribe((value) => seen.one.push(value)), visits.subscribe(() => {})];
+
+	await until(() => seen.together.at(-1).all?.n === 0 && visits.current?.n === 0, 'the values of nothing');
+	await server.psql(`SELECT realtime.publish('orders', 'sold', '{"amount": 7}')`);
+	await until(() => seen.together.at(-1).last10min?.n === 1 && seen.together.at(-1).all?.n === 1, 'both windows');
+	assert.deepEqual([seen.one.at(-1).total, sales.current.all.total, sales.all.current.total], [7, 7, 7]);
+	stops.forEach((stop) => stop());
+	const named = client.aggregate('shop/sales');
+	stops[0] = named.subscribe(() => {});
+	await until(() => named.current.all?.n === 1, 'the whole, which needs no names');
+	stops[0]();
+});
+
+it('has keys for calls whose answers are kept', limit, async () => {
+	const { body } = await get('pay.js');
+
+	assert.match(body, /export const once = .*__rpc\("pay\/once", \{"idempotent": true\}\);/);
+	assert.match(body, /export const keyed = .*__rpc\("pay\/keyed", \{"idempotent": true\}\);/);
+	assert.match(body, /export const shared = .*__rpc\("pay\/shared"\);/, 'not for who keeps none');
+});
+
+it('imports the client and what is beside it from wherever that is', limit, async () => {
+	const from = async (client) => [...(await server.psql(`SELECT realtime.client_module('todo', '${client}')`)).matchAll(/ from (.*);/g)].map(([, name]) => name);
+
+	assert.deepEqual(await from('/realtime/client.js'), ['"/realtime/client.js"', '"/realtime/client/upload.js"']);
+	assert.deepEqual(await from('realtime-client'), ['"realtime-client"', '"realtime-client/upload"']);
+	assert.match(await server.psql("SELECT realtime.client_module('film')"), /^import \{ empty \} from "\/realtime\/client\.js";\nimport \{ __upload \} from /m);
 });
 
 it('is told apart by what it says', limit, async () => {

@@ -50,6 +50,11 @@ CREATE FUNCTION app.upper(data jsonb) RETURNS jsonb IMMUTABLE LANGUAGE sql AS 'S
 CREATE FUNCTION app.seen(list integer) RETURNS jsonb STABLE LANGUAGE sql AS $$ SELECT '{"name":"x"}'::jsonb $$;
 CREATE FUNCTION app.pin(list integer, id bigint, "at" integer DEFAULT 0) RETURNS integer LANGUAGE sql AS 'SELECT 7';
 COMMENT ON FUNCTION app.pin IS 'Pins it.';
+CREATE FUNCTION app.picture(payload bytea, name text, "at" integer DEFAULT 0) RETURNS bigint LANGUAGE sql AS 'SELECT length(payload)::bigint';
+COMMENT ON FUNCTION app.picture IS 'Keeps a picture.';
+CREATE FUNCTION app.film(name text) RETURNS app.title LANGUAGE sql AS
+	'SELECT (name || coalesce(sum(length(chunk)), 0))::app.title FROM realtime.upload_chunks() chunk';
+CREATE FUNCTION app.key(jsonb) RETURNS text LANGUAGE sql AS 'SELECT $1::text';
 
 SELECT realtime.rpc('todo/add', 'app.add'::regproc), realtime.rpc('todo/count', 'app.count_of'::regproc), realtime.rpc('todo/title', 'app.title_of'::regproc),
 	realtime.rpc('todo/clear', 'app.clear'::regproc), realtime.rpc('todo/delete', 'app.remove'::regproc), realtime.rpc('todo/stats', 'app.stats'::regproc),
@@ -59,6 +64,9 @@ SELECT realtime.rpc('todo/add', 'app.add'::regproc), realtime.rpc('todo/count', 
 	realtime.rpc('todo/odd-name', 'app.echo'::regproc), realtime.rpc('todo/odd_name', 'app.echo'::regproc), realtime.rpc('todo/1st', 'app.echo'::regproc),
 	realtime.rpc('todo/realtime', 'app.echo'::regproc), realtime.rpc('todo/empty', 'app.echo'::regproc), realtime.rpc('todo/__rpc', 'app.echo'::regproc),
 	realtime.rpc('todo/admin/purge', 'app.clear'::regproc);
+SELECT realtime.rpc('pay/once', 'app.echo'::regproc, idempotent => true), realtime.rpc('pay/keyed', 'app.echo'::regproc, idempotency_key => 'app.key(jsonb)'),
+	realtime.rpc('pay/shared', 'app.echo'::regproc, idempotent => true, idempotency_ttl => '0');
+SELECT realtime.binary('todo/picture', 'app.picture'::regproc), realtime.upload('todo/film', 'app.film'::regproc), realtime.upload('film/add', 'app.film'::regproc);
 SELECT realtime.live_table('app.todo', 'todos:{list}');
 SELECT realtime.stream('todo/list', 'todos:{list}', 'app.list(integer)'),
 	realtime.stream('todo/latest', 'latest', 'app.page()', merge => 'latest', max => 5),

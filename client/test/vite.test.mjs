@@ -9,7 +9,7 @@ import { after, before, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build, createServer } from 'vite';
 import realtime from '../vite.js';
-import { createClient, limit, patience, startServer, until, WebSocket } from './lib.mjs';
+import { createClient, limit, patience, startServer, turn, until, WebSocket } from './lib.mjs';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'rt-vite-'));
@@ -26,6 +26,9 @@ before(async () => {
 		GRANT ALL ON note TO realtime_anonymous;
 		CREATE FUNCTION add_note(id integer, text text) RETURNS void LANGUAGE sql AS $$ INSERT INTO note VALUES (id, text) $$;
 		SELECT realtime.rpc('note/add', 'add_note(integer,text)'), realtime.query('note/all', 'SELECT * FROM note ORDER BY id');
+		CREATE FUNCTION length_of(payload bytea) RETURNS integer LANGUAGE sql AS $$ SELECT length(payload) $$;
+		SELECT realtime.binary('note/scan', 'length_of(bytea)'), realtime.aggregate('note/count', 'notes', 'notes-count', realtime.reducer('n', 'count(*)'));
+		SELECT realtime.aggregate_window('note/count', 'today', 'tumbling', period => 'day');
 		SELECT realtime.rpc('shop/admin/add', 'add_note(integer,text)')`);
 	url = `http://127.0.0.1:${server.port}`;
 	fs.mkdirSync(file('src'));
@@ -33,7 +36,7 @@ before(async () => {
 	fs.symlinkSync(here, file('node_modules/realtime-client'));
 	fs.writeFileSync(file('index.html'), '<script type="module" src="/src/main.js"></script>');
 	fs.writeFileSync(file('src/main.js'), "import { add, all } from '$live/note';\nimport { add as order } from '$live/shop/admin';\nadd(1, 'x');\norder(1, 'x');\nall.subscribe(console.log);\n");
-	fs.writeFileSync(file('src/render.js'), "import { add, all, empty } from '$live/note';\nexport { add, all, empty };\n");
+	fs.writeFileSync(file('src/render.js'), "import { add, all, count, empty, scan } from '$live/note';\nexport { add, all, count, empty, scan };\n");
 	dev = await createServer(config({ url, poll: 50 }));
 	await dev.listen();
 }, limit);
@@ -55,17 +58,20 @@ it('has modules for pages', limit, async () => {
 
 	assert.match(name, /\$live\/note/);
 	assert.match(module, /export const add = .*__rpc\("note\/add"\)/);
+	assert.match(module, /__binaryRpc.*client\/upload\.js"/);
 	assert.match(module, /from "\/@fs\/.*client\/index\.js"|from "\/node_modules\/realtime-client\/index\.js"/);
 	await assert.rejects(dev.transformRequest('\0$live/nothing'), /nothing is declared in module "nothing"/);
 });
 
 it('has the same on servers, where it connects to nothing', limit, async () => {
-	const { add, all, empty } = await dev.ssrLoadModule('/src/render.js');
+	const { add, all, count, empty, scan } = await dev.ssrLoadModule('/src/render.js');
 
 	assert.equal(all.current, undefined);
 	assert.deepEqual(all.hydrate([{ id: 1, text: 'x' }]).current, [{ id: 1, text: 'x' }]);
 	assert.equal(empty.current, undefined);
 	await assert.rejects(add(1, 'x'), { code: 'DISCONNECTED' });
+	await assert.rejects(scan('x'), { code: 'DISCONNECTED' });
+	assert.deepEqual(count.current, { all: undefined, today: undefined });
 });
 
 it('writes types for editors', limit, async () => {
@@ -103,6 +109,24 @@ it('reloads pages when what is declared changes', limit, async () => {
 	await server.psql("SELECT realtime.drop('note/another')");
 });
 
+it('looks no more when the dev server is closed', limit, async () => {
+	const asked = [];
+	const { fetch } = globalThis;
+	const plugin = realtime({ url: 'http://slow.example', poll: 1 });
+
+	globalThis.fetch = (address, ...how) => String(address).startsWith('http://slow.example')
+		? new Promise((resolve, reject) => { asked.push(reject); }) : fetch(address, ...how);
+	plugin.configResolved({ root, command: 'serve' });
+	plugin.configureServer({ config: { logger: { info() {} } } });
+	await until(() => asked.length === 1, 'it to look', patience);
+	plugin.buildEnd();
+	asked[0](new Error('late'));
+	for (let i = 0; i < 10; i++)
+		await turn();
+	globalThis.fetch = fetch;
+	assert.equal(asked.length, 1);
+});
+
 it('is built, from the server or from files that it has written', limit, async () => {
 	const text = async (options) => {
 		const { output: [chunk] } = await build({ ...config(options), build: { write: false, minify: false } });
@@ -112,7 +136,7 @@ it('is built, from the server or from files that it has written', limit, async (
 	const online = await text({ url, types: false });
 
 	assert.match(online, /__rpc\("note\/add"\)/);
-	assert.doesNotMatch(online, /\$live|\/realtime\/client\.js/);
+	assert.doesNotMatch(online, /\$live|\/realtime\/client[./]/);
 	await assert.rejects(text({ url: 'http://127.0.0.1:1', types: false }), /there is no server at/);
 	assert.equal(run('--url', url, '--modules', 'src/live').status, 0);
 	assert.equal(await text({ url: 'http://127.0.0.1:1', modules: 'src/live' }), online);

@@ -7,7 +7,7 @@ export class BinaryCalls {
 	#connection;
 	#options;
 	#open = new Map();			// by id
-	#prefix = `b${Math.random().toString(36).slice(2, 6)}`;
+	#prefix = `b${Math.random().toString(36).slice(2, 10)}`;	// another one in each tab
 	#lastId = 0;
 
 	constructor(connection, options) {
@@ -40,6 +40,8 @@ export class BinaryCalls {
 			throw new RealtimeError('PAYLOAD_TOO_LARGE', 'The arguments are too long.');
 		if (this.#connection.isOver)
 			throw new RealtimeError('CONNECTION_CLOSED', 'The connection is closed for good.');
+		if (!this.#connection.isPossible)
+			throw new RealtimeError('DISCONNECTED', 'There is no address to connect to, or no WebSocket.');
 		return new Promise((resolve, reject) => this.#ask(id, callFrame(header, bytes), timeout, resolve, reject));
 	}
 

@@ -231,6 +231,8 @@ export class UploadHandle {
 			this.#fail(new RealtimeError('PAYLOAD_TOO_LARGE', 'The arguments are too long.'));
 		else if (job.connection.isOver)
 			this.#fail(closedError());
+		else if (!job.connection.isPossible)
+			this.#fail(new RealtimeError('DISCONNECTED', 'There is no address to connect to, or no WebSocket.'));
 		else if (signal?.aborted)
 			queueMicrotask(() => this.cancel(signal.reason));
 		else

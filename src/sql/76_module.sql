@@ -4,10 +4,11 @@
 -- realtime.module_entries() says what there is, a row for each thing that can be called
 -- or followed, and realtime.entry_kind() how each kind of them is written: format()
 -- puts the path and the options into js, the types of the arguments and of the value
--- into ts.  A new kind of declaration is a row of the one and an arm of the other.
+-- into ts; entry is where the maker is, behind the client's own name.  A new kind of declaration is a row of the one and an arm of the other.
 --
 CREATE FUNCTION realtime.entry_kind(
 	OUT kind text,
+	OUT entry text,
 	OUT maker text,
 	OUT js text,
 	OUT ts text)
@@ -15,11 +16,14 @@ RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
 AS $$
 VALUES
-	('rpc', '__rpc', '__rpc(%1$s)', 'realtime.Rpc<%1$s, %2$s>'),
-	('stream', '__stream', '__stream(%1$s%2$s)', 'realtime.StreamFactory<%2$s, %1$s>')
+	('rpc', '', '__rpc', '__rpc(%1$s%2$s)', 'realtime.Rpc<%1$s, %2$s>'),
+	('stream', '', '__stream', '__stream(%1$s%2$s)', 'realtime.StreamFactory<%2$s, %1$s>'),
+	('aggregate', '', '__aggregate', '__aggregate(%1$s%2$s)', 'realtime.Aggregate<%2$s>'),
+	('binary', '/upload', '__binaryRpc', '__binaryRpc(%1$s)', 'realtime.BinaryCall<%1$s, %2$s>'),
+	('upload', '/upload', '__upload', '__upload(%1$s)', 'realtime.Upload<%1$s, %2$s>')
 $$;
 COMMENT ON FUNCTION realtime.entry_kind() IS
-'How each kind of realtime.module_entries() is written in a module: the function of the client that makes it, a call of that with the path and options, the type with those of the arguments and of the value.';
+'How each kind of realtime.module_entries() is written in a module: the function of the client that makes it and the entry of the client where that is, a call of it with the path and options, the type with those of the arguments and of the value.';
 
 CREATE FUNCTION realtime.entry_topic_arguments(template text) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -51,7 +55,8 @@ CREATE TYPE realtime.module_entry AS (
 	value text,
 	key text,
 	is_transformed boolean,
-	options jsonb
+	options jsonb,
+	has_payload boolean
 );
 COMMENT ON TYPE realtime.module_entry IS
 	'What can be called or followed, as modules of JavaScript have it';
@@ -78,7 +83,9 @@ COMMENT ON COLUMN realtime.module_entry.key IS
 COMMENT ON COLUMN realtime.module_entry.is_transformed IS
 	'Whether a function changes the rows';
 COMMENT ON COLUMN realtime.module_entry.options IS
-	'Of the stream, for the client';
+	'Of the function or store, for the client';
+COMMENT ON COLUMN realtime.module_entry.has_payload IS
+	'Whether bytes are what the function is given first, before the arguments';
 
 CREATE FUNCTION realtime.module_entries() RETURNS SETOF realtime.module_entry
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
@@ -108,19 +115,21 @@ aggregate AS (
 	SELECT path, '{ ' || string_agg(format('%s: %s', realtime.typescript_key(name), coalesce(
 			realtime.typescript_or_null(realtime.typescript_type(p.prorettype, '{}', false), p.oid = 'count()'::regprocedure), 'any')),
 			'; ' ORDER BY n) || ' }' AS value,
-		EXISTS (SELECT FROM realtime.aggregate_window_declaration AS w WHERE w.path = a.path) AS has_windows
+		(SELECT jsonb_agg(name ORDER BY name)
+			FROM (SELECT 'all' COLLATE "C" AS name UNION SELECT w.name FROM realtime.aggregate_window_declaration AS w WHERE w.path = a.path) AS w) AS windows
 	FROM realtime.aggregate_declaration AS a,
 		unnest(names, aggregates) WITH ORDINALITY AS reducers (name, signature, n)
 		LEFT JOIN pg_proc p ON p.oid = to_regprocedure(replace(signature, '(*)', '()'))
 	GROUP BY path
 )
-	SELECT path::text AS path, NULL::text AS member, path::text AS called, 'rpc'::text AS kind,
+	SELECT path::text AS path, NULL::text AS member, path::text AS called, kind,
 		to_regprocedure(handler)::oid AS arguments, NULL::oid[] AS parameters, NULL::text[] AS names,
 		to_regprocedure(handler)::oid AS result, NULL::text AS value, NULL::text AS key,
-		false AS is_transformed, '{}'::jsonb AS options
+		false AS is_transformed,
+		-- may be made again, because its answer is kept
+		CASE WHEN (idempotent OR idempotency_key IS NOT NULL) AND idempotency_ttl > '0' THEN '{"idempotent": true}'::jsonb ELSE '{}' END AS options,
+		kind = 'binary' AS has_payload
 	FROM realtime.rpc_declaration
-	-- what takes bytes is made by an entry of the client of its own
-	WHERE rpc_declaration.kind = 'rpc'
 UNION ALL
 	SELECT path, CASE WHEN is_room THEN 'data' END, CASE WHEN is_room THEN path || '/__data' ELSE path END, 'stream',
 		coalesce(loader_oid, access_oid), NULL,
@@ -128,16 +137,16 @@ UNION ALL
 		loader_oid,
 		CASE WHEN loader IS NOT NULL THEN NULL WHEN merge = 'presence' THEN 'realtime.Person[]' WHEN merge = 'cursor' THEN 'realtime.Cursor[]'
 			WHEN merge = 'set' THEN 'any' ELSE 'any[]' END,
-		CASE WHEN merge = 'crud' THEN key END, transform IS NOT NULL, options
+		CASE WHEN merge = 'crud' THEN key END, transform IS NOT NULL, options, false
 	FROM stream
 UNION ALL
 	SELECT path, what, path || '/__' || what, 'stream', room.arguments, NULL, room.names, NULL, value, NULL, false,
-		jsonb_build_object('merge', merge_of)
+		jsonb_build_object('merge', merge_of), false
 	FROM room JOIN realtime.stream_declaration AS declared USING (path),
 		(VALUES ('presence', 'realtime.Person[]', 'presence'), ('cursors', 'realtime.Cursor[]', 'cursor')) AS kept (what, value, merge_of)
 	WHERE CASE what WHEN 'presence' THEN declared.presence IS NOT NULL ELSE declared.cursors END
 UNION ALL
-	SELECT path, p.proname::text, path || '/__action/' || p.proname, 'rpc', p.oid, NULL, NULL, p.oid, NULL, NULL, false, '{}'
+	SELECT path, p.proname::text, path || '/__action/' || p.proname, 'rpc', p.oid, NULL, NULL, p.oid, NULL, NULL, false, '{}', false
 	FROM realtime.stream_declaration, unnest(actions) AS action
 		JOIN pg_proc p ON p.oid = to_regprocedure(action)
 	WHERE is_room
@@ -147,15 +156,19 @@ UNION ALL
 		jsonb_strip_nulls(jsonb_build_object(
 			'key', CASE WHEN key = 'id' THEN NULL WHEN strpos(key, ',') > 0 THEN '_key' ELSE key END,
 			'prepend', nullif(prepend, false),
-			'max', max))
+			'max', max)), false
 	FROM realtime.query_declaration
 UNION ALL
-	SELECT path, CASE WHEN has_windows THEN 'all' END, path, 'stream', NULL, NULL, NULL, NULL, value, NULL, false, '{"merge": "set"}'
+	SELECT path, NULL, path, 'stream', NULL, NULL, NULL, NULL, value, NULL, false, '{"merge": "set"}', false
 	FROM aggregate
+	WHERE jsonb_array_length(windows) = 1
 UNION ALL
-	SELECT path, w.name, path || '/__window/' || w.name, 'stream', NULL, NULL, NULL, NULL, value, NULL, false, '{"merge": "set"}'
-	FROM aggregate JOIN realtime.aggregate_window_declaration AS w USING (path)
-	WHERE w.name <> 'all'
+	-- its type has two parameters: the value, and the names of windows
+	SELECT path, NULL, path, 'aggregate', NULL, NULL, NULL, NULL,
+		format('%s, %s', value, (SELECT string_agg(name::text, ' | ' ORDER BY n) FROM jsonb_array_elements(windows) WITH ORDINALITY AS w (name, n))),
+		NULL, false, windows, false
+	FROM aggregate
+	WHERE jsonb_array_length(windows) > 1
 $$;
 COMMENT ON FUNCTION realtime.module_entries() IS
 'What modules of JavaScript have, from all declarations.';
@@ -213,7 +226,7 @@ LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 WITH part AS (
-	SELECT x.name, e.path, e.member, k.maker,
+	SELECT x.name, e.path, e.member, k.entry, k.maker,
 		'/* @__PURE__ */ ' || format(k.js, to_json(e.called),
 			CASE WHEN e.options <> '{}' THEN ', ' || e.options::text ELSE '' END) AS js
 	FROM realtime.entry_exports(module) AS x JOIN realtime.module_entries() AS e USING (path)
@@ -225,17 +238,22 @@ export AS (
 			ELSE format('{%s%s}', chr(10), string_agg(format('	%s: %s,%s', to_json(member), js, chr(10)), '' ORDER BY member COLLATE "C")) END) AS js
 	FROM part
 	GROUP BY path, name
+),
+import AS (
+	SELECT entry, format('import { %s } from %s;%s', string_agg(maker, ', ' ORDER BY maker COLLATE "C"),
+		to_json(CASE WHEN right(client, 3) = '.js' THEN left(client, -3) || entry || '.js' ELSE client || entry END), chr(10)) AS js
+	FROM (SELECT entry, maker FROM part UNION SELECT '', 'empty') AS makers
+	GROUP BY entry
 )
 SELECT format($f$// Module "%s" of realtime, made from what the database declares.
-import { %s, empty } from %s;
-
+%s
 %s
 export { empty };
-$f$, module, (SELECT string_agg(DISTINCT maker, ', ') FROM part), to_json(client),
+$f$, module, (SELECT string_agg(js, '' ORDER BY entry) FROM import),
 	string_agg(js || chr(10), '' ORDER BY path COLLATE "C"))
 FROM export
 HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION realtime.client_module(text, text) IS
-'A module of JavaScript with a function or store for each path that is declared right below module; NULL if there is none. client: where it imports the client from.
+'A module of JavaScript with a function or store for each path that is declared right below module; NULL if there is none. client: where it imports the client from; further entries of the client are beside it, as "/realtime/client/upload.js".
 The same text for the same declarations. Gateways serve it as /realtime/live/MODULE.js, see realtime.serve_modules.';

@@ -185,6 +185,7 @@ CREATE FUNCTION realtime.entry_arguments(
 	function oid,
 	parameters oid[],
 	names text[],
+	has_payload boolean,
 	OUT name text,
 	OUT type oid,
 	OUT is_required boolean,
@@ -205,7 +206,7 @@ argument AS (
 )
 	SELECT coalesce(nullif(name, ''), 'arg' || n), type, proisstrict OR realtime.typescript_is_required(type),
 		n > pronargs - pronargdefaults AND mode <> 'v', mode = 'v'
-	FROM (SELECT * FROM argument ORDER BY n) AS ordered
+	FROM (SELECT * FROM argument WHERE n > 1 OR NOT has_payload ORDER BY n) AS ordered
 UNION ALL
 	SELECT 'arg' || n, type, false, false, false
 	FROM unnest(parameters) WITH ORDINALITY AS given (type, n)
@@ -215,13 +216,14 @@ UNION ALL
 	FROM unnest(names) AS given (name)
 	WHERE function IS NULL AND parameters IS NULL
 $$;
-COMMENT ON FUNCTION realtime.entry_arguments(oid, oid[], text[]) IS
+COMMENT ON FUNCTION realtime.entry_arguments(oid, oid[], text[], boolean) IS
 'Arguments of an entry of a module, in order; those without a type are texts or numbers.';
 
 CREATE FUNCTION realtime.typescript_arguments(
 	function oid,
 	parameters oid[],
 	argument_names text[],
+	has_payload boolean,
 	names jsonb)
 RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -231,13 +233,13 @@ WITH argument AS (
 	SELECT *, row_number() OVER () AS n,
 		regexp_replace(regexp_replace(name, '[^A-Za-z0-9_$]', '_', 'g'), '^(?=[0-9])', '_') AS label,
 		coalesce(realtime.typescript_or_null(realtime.typescript_type(type, names, true), is_required OR is_rest), 'string | number') AS ts
-	FROM realtime.entry_arguments(function, parameters, argument_names)
+	FROM realtime.entry_arguments(function, parameters, argument_names, has_payload)
 )
 SELECT '[' || coalesce(string_agg(CASE WHEN is_rest THEN '...' ELSE '' END || label
 	|| CASE WHEN is_optional THEN '?' ELSE '' END || ': ' || ts, ', ' ORDER BY n), '') || ']'
 FROM argument
 $$;
-COMMENT ON FUNCTION realtime.typescript_arguments(oid, oid[], text[], jsonb) IS
+COMMENT ON FUNCTION realtime.typescript_arguments(oid, oid[], text[], boolean, jsonb) IS
 'The arguments of an entry of a module as a tuple of TypeScript.';
 
 --
@@ -364,7 +366,7 @@ WITH entry AS MATERIALIZED (
 ),
 known AS MATERIALIZED (
 	SELECT realtime.typescript_names(ARRAY(
-		SELECT a.type FROM entry, realtime.entry_arguments((e).arguments, (e).parameters, (e).names) AS a WHERE a.type IS NOT NULL
+		SELECT a.type FROM entry, realtime.entry_arguments((e).arguments, (e).parameters, (e).names, (e).has_payload) AS a WHERE a.type IS NOT NULL
 	UNION
 		SELECT type FROM entry WHERE column_names IS NULL AND type IS NOT NULL AND NOT (e).is_transformed
 			AND ((e).kind <> 'stream' OR type <> 'realtime.page'::regtype)
@@ -381,7 +383,7 @@ written AS (
 	SELECT export, (e).path, (e).member,
 		realtime.typescript_row(row_name, column_names, column_types, column_required, names) AS row,
 		obj_description((e).result, 'pg_proc') AS comment,
-		format(ts, realtime.typescript_arguments((e).arguments, (e).parameters, (e).names, names),
+		format(ts, realtime.typescript_arguments((e).arguments, (e).parameters, (e).names, (e).has_payload, names),
 			realtime.typescript_value(e, type, is_set, is_required, row_name, names)) AS ts
 	FROM part
 ),
