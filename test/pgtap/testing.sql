@@ -20,6 +20,7 @@ BEGIN
 END $$;
 CREATE FUNCTION app.list(list integer) RETURNS SETOF app.todo STABLE LANGUAGE sql AS $$ SELECT * FROM app.todo t WHERE t.list = list.list ORDER BY id $$;
 CREATE FUNCTION app.number() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM app.todo';
+CREATE FUNCTION app.measure(payload bytea, name text) RETURNS text LANGUAGE sql AS $$ SELECT name || ' ' || length(payload) $$;
 CREATE FUNCTION app.role_of() RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
 SELECT realtime.rpc('todo/add', 'app.add(integer,integer,text)'),
 	realtime.rpc('todo/guarded', 'app.role_of()', guard => '{app.is_known()}'),
@@ -36,6 +37,7 @@ SELECT realtime_test.act_as('{"id":"ann"}');
 SELECT is(realtime_test.call('todo/add', '[1, 1, "milk"]'), '"ann"', 'or as who has been said before');
 SELECT is(realtime_test.run('app.is_known()'), 'true', 'and so is a function that is not declared');
 SELECT is(realtime_test.run('app.is_own(integer)', '[7]', '{"id":"user7"}'), 'true', 'with arguments');
+SELECT is(realtime_test.run('app.measure(bytea,text)', '["\\x616200", "a"]'), '"a 3"', 'or bytes, as text');
 SELECT realtime_test.act_as();
 SELECT is(realtime_test.run('app.is_known()'), 'false', 'or nobody');
 SELECT is((SELECT count(*) FROM realtime.rpc_declaration WHERE path ~ '^realtime_test/'), 0::bigint, 'it is not declared then');
