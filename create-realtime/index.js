@@ -33,7 +33,7 @@ function create(folder) {
 
 	copy(path.join(here, 'template'), folder);
 	fs.renameSync(path.join(folder, 'gitignore'), path.join(folder, '.gitignore'));	// npm leaves the other name out
-	for (const name of ['index.js', 'index.d.ts', 'src'])
+	for (const name of ['index.js', 'index.d.ts', 'offline.d.ts', 'upload.d.ts', 'src'])
 		copy(path.join(client, name), path.join(folder, 'public/client', name));
 	const file = path.join(folder, 'package.json');
 	fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('"app"', JSON.stringify(nameOf(folder))));
