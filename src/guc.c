@@ -78,6 +78,7 @@ int			realtime_max_retries = 3;
 int			realtime_max_sessions = 10000;
 int			realtime_max_subscriptions = 1000000;
 int			realtime_max_timers = 5000;
+int			realtime_max_watched_topics = 10000;
 bool		realtime_metrics = true;
 bool		realtime_assert_error = false;
 char	   *realtime_metrics_addresses = NULL;
@@ -123,6 +124,7 @@ char	   *realtime_silent_topic_suppress = NULL;
 int			realtime_silent_topic_warning = 30000;
 int			realtime_stall_timeout = 60000;
 int			realtime_stat_paths = 1000;
+int			realtime_topic_count_warning = 1000000;
 int			realtime_upgrade_rate = 10;
 int			realtime_max_uploads = -1;
 int			realtime_max_uploads_per_connection = 4;
@@ -590,6 +592,9 @@ define_development(void)
 							 "Whether each restricted run of a live query is compared with all of the query, at the same snapshot.",
 							 NULL, &realtime_query_check, RT_QUERY_CHECK_OFF,
 							 check_options, PGC_SIGHUP, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	define_int("realtime.max_watched_topics",
+			   "Topics that each gateway watches (mode development).",
+			   &realtime_max_watched_topics, 10, 10000000, PGC_SIGHUP, 0);
 	define_int("realtime.publish_rate_interval",
 			   "Time over which the events of a topic are counted (mode development).",
 			   &realtime_publish_rate_interval, 1000, 3600000,
@@ -606,6 +611,9 @@ define_development(void)
 			   "Time without any event on a subscribed topic that is warned of (mode development); 0 is never.",
 			   &realtime_silent_topic_warning, 0, INT_MAX,
 			   PGC_SIGHUP, GUC_UNIT_MS);
+	define_int("realtime.topic_count_warning",
+			   "Topics with subscribers of one gateway that are warned of; 0 is never.",
+			   &realtime_topic_count_warning, 0, INT_MAX, PGC_SIGHUP, 0);
 }
 
 void

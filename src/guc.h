@@ -163,6 +163,8 @@ extern int	realtime_pressure_subscribers;
 extern int	realtime_publish_rate_interval; /* ms */
 extern int	realtime_silent_topic_warning;	/* ms, 0 = off */
 extern char *realtime_silent_topic_suppress;	/* list of templates */
+extern int	realtime_topic_count_warning;	/* 0 = never */
+extern int	realtime_max_watched_topics;
 
 #define RT_GATEWAYS_MAX 16
 #define RT_EXECUTORS_MAX 64

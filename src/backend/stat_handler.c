@@ -71,6 +71,7 @@ milliseconds(double us)
 	return Float8GetDatum(us / 1000);
 }
 
+/* What else is counted is in metrics alone. */
 static const char *const kinds[] = {
 	[RT_PATH_CALL] = "call",
 	[RT_PATH_STREAM] = "stream",
@@ -107,7 +108,10 @@ realtime_stat_get_handler(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; rt_path_stat_read(i, &stat); i++)
-		put_row((ReturnSetInfo *) fcinfo->resultinfo, &stat);
+	{
+		if (stat.kind < lengthof(kinds))
+			put_row((ReturnSetInfo *) fcinfo->resultinfo, &stat);
+	}
 	return (Datum) 0;
 }
 

@@ -10,75 +10,51 @@
 #include "utils/tuplestore.h"
 
 #include "src/ipc/limit.h"
+#include "src/ipc/limit_use.h"
 
-#define COLUMNS 4
+#define COLUMNS 9
 
 PG_FUNCTION_INFO_V1(realtime_stat_get_limits);
 
-/* What each does when it is reached, and how whoever has reached it learns of it. */
-static const struct
+/* -1 is none. */
+static Datum
+number(int64 value, bool *isnull)
 {
-	const char *action;
-	const char *answer;			/* NULL = nothing */
-}			rows[RT_LIMITS] =
+	*isnull = value < 0;
+	return Int64GetDatum(value);
+}
+
+static void
+put_row(ReturnSetInfo *info, RtLimitKind limit)
 {
-	[RT_LIMIT_CONNECTIONS] = {"refuse", "503"},
-	[RT_LIMIT_CONNECTIONS_PER_ADDRESS] = {"refuse", "429"},
-	[RT_LIMIT_CONNECTIONS_PER_USER] = {"close", "4429"},
-	[RT_LIMIT_UPGRADE_RATE] = {"refuse", "429"},
-	[RT_LIMIT_HANDSHAKE_TIMEOUT] = {"close", "408"},
-	[RT_LIMIT_IDLE_TIMEOUT] = {"close", "1001"},
-	[RT_LIMIT_STALL_TIMEOUT] = {"close", NULL},
-	[RT_LIMIT_HEAD] = {"refuse", "414, 431"},
-	[RT_LIMIT_PAYLOAD] = {"close", "1009"},
-	[RT_LIMIT_DEPTH] = {"refuse", "INVALID_REQUEST"},
-	[RT_LIMIT_BATCH] = {"refuse", "INVALID_REQUEST"},
-	[RT_LIMIT_SUBSCRIPTIONS] = {"refuse", "RATE_LIMITED"},
-	[RT_LIMIT_CALLS_IN_FLIGHT] = {"wait", NULL},
-	[RT_LIMIT_CALLS_IN_FLIGHT_PER_USER] = {"refuse", "RATE_LIMITED"},
-	[RT_LIMIT_CONNECTION_MEMORY] = {"refuse", "RATE_LIMITED"},
-	[RT_LIMIT_GATEWAY_MEMORY] = {"refuse", "OVERLOADED, 1013"},
-	[RT_LIMIT_BACKPRESSURE] = {"drop", "truncated"},
-	[RT_LIMIT_QUEUE_DEPTH] = {"wait", NULL},
-	[RT_LIMIT_PAYLOAD_MEMORY] = {"wait", "OVERLOADED"},
-	[RT_LIMIT_RATE_IDENTITIES] = {"refuse", "RATE_LIMITED"},
-	[RT_LIMIT_LOCK_WAITERS] = {"refuse", "OVERLOADED"},
-	[RT_LIMIT_SESSIONS] = {"close", "1013"},
-	[RT_LIMIT_MEMBERS] = {"refuse", "OVERLOADED"},
-	[RT_LIMIT_PRESENCE_MEMORY] = {"refuse", NULL},
-	[RT_LIMIT_TIMERS] = {"bypass", NULL},
-	[RT_LIMIT_RING_SIZE] = {"drop", "truncated"},
-	[RT_LIMIT_BRIDGE_QUEUE] = {"drop", "truncated"},
-	[RT_LIMIT_QUERY_GROUPS] = {"refuse", "OVERLOADED"},
-	[RT_LIMIT_QUERY_MEMORY] = {"refuse", "OVERLOADED"},
-	[RT_LIMIT_QUERY_TIMEOUT] = {"cancel", "TIMEOUT"},
-	[RT_LIMIT_HANDLER_TIMEOUT] = {"cancel", "TIMEOUT"},
-	[RT_LIMIT_UPLOADS] = {"refuse", "TOO_MANY_UPLOADS"},
-	[RT_LIMIT_UPLOADS_PER_CONNECTION] = {"refuse", "TOO_MANY_UPLOADS"},
-	[RT_LIMIT_UPLOAD_IDLE_TIMEOUT] = {"cancel", "TIMEOUT"},
-	[RT_LIMIT_WEBHOOK_RATE] = {"refuse", "429"}
-};
+	const RtLimitRow *row = rt_limit_row(limit);
+	RtLimitUse	use = rt_limit_use(limit);
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS] = {0};
+	int			count = 0;
+
+	values[count++] = CStringGetTextDatum(row->name);
+	values[count++] = CStringGetTextDatum(rt_limit_policy_name(row->policy));
+	values[count++] = CStringGetTextDatum(row->action);
+	nulls[count] = row->answer == NULL;
+	values[count++] = row->answer == NULL ? (Datum) 0 : CStringGetTextDatum(row->answer);
+	values[count++] = CStringGetTextDatum(row->per);
+	values[count] = number(use.current, &nulls[count]);
+	count++;
+	values[count] = number(use.peak, &nulls[count]);
+	count++;
+	values[count] = number(use.maximum, &nulls[count]);
+	count++;
+	values[count++] = Int64GetDatum((int64) rt_limit_hits(limit));
+	Assert(count == COLUMNS);
+	tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+}
 
 Datum
 realtime_stat_get_limits(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
-
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < RT_LIMITS; i++)
-	{
-		Datum		values[COLUMNS] = {
-			CStringGetTextDatum(rt_limit_name((RtLimitKind) i)),
-			CStringGetTextDatum(rows[i].action),
-			(Datum) 0,
-			Int64GetDatum((int64) rt_limit_hits(i))
-		};
-		bool		nulls[COLUMNS] = {0};
-
-		nulls[2] = rows[i].answer == NULL;
-		if (!nulls[2])
-			values[2] = CStringGetTextDatum(rows[i].answer);
-		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
-	}
+		put_row((ReturnSetInfo *) fcinfo->resultinfo, (RtLimitKind) i);
 	return (Datum) 0;
 }

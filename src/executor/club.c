@@ -29,6 +29,7 @@
 #include "src/executor/identity.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
+#include "src/ipc/score.h"
 #include "src/protocol/topic.h"
 
 #define MEMBER_COLUMNS 4
@@ -225,6 +226,7 @@ rt_club_leave(const RtClub *group, const RtClubMember *member)
 
 	if (count == before)
 		return false;
+	rt_score(RT_SCORE_GROUP_LEAVES);
 	subscribe(member, RT_CLUB_PART, RT_TEXT_NONE);	/* first: he is not told himself */
 	publish_change(group->name, "leave", member->role, count);
 	return true;
@@ -297,14 +299,19 @@ realtime_group_join(PG_FUNCTION_ARGS)
 	group = locked_group_argument(fcinfo, &members);
 	member = member_of_caller(group->name, role);
 	if (group->closed)
+	{
+		rt_score(RT_SCORE_GROUP_REJECTED);
 		PG_RETURN_BOOL(false);
+	}
 	if (rt_club_member_find(group->name, member.connection_id) != NULL)
 		PG_RETURN_BOOL(true);
 	if (is_full(group, members))
 	{
+		rt_score(RT_SCORE_GROUP_REJECTED);
 		rt_club_call(group->on_full, group->name, role);
 		PG_RETURN_BOOL(false);
 	}
+	rt_score(RT_SCORE_GROUP_JOINS);
 	members = rt_club_member_add(&member);
 	publish_change(group->name, "join", role, members);
 	subscribe(&member, RT_CLUB_FOLLOW, rt_club_roll(group->name));
@@ -350,6 +357,7 @@ realtime_group_publish(PG_FUNCTION_ARGS)
 	char	   *role;
 	ListCell   *cell;
 
+	rt_score(RT_SCORE_GROUP_PUBLISHES);
 	if (PG_ARGISNULL(3))
 	{
 		publish(group->name, event, data);

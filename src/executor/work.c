@@ -72,6 +72,14 @@ rt_work_count_value(RtStreamTier tier)
 	count(&counters->tiers[tier]);
 }
 
+/* Sessions run functions as well, and show nothing. */
+void
+rt_work_show_plans(uint64 bytes)
+{
+	if (counters != NULL)
+		pg_atomic_write_u64(&counters->plan_bytes, bytes);
+}
+
 RtRequest *
 rt_work_copy_request(const RtRequest *request)
 {

@@ -99,6 +99,9 @@ extern void rt_work_init(RtExecutorCounters *counters);
 /* Counts a value of a stream. */
 extern void rt_work_count_value(RtStreamTier tier);
 
+/* Bytes of plans that are kept (function/role_plan.h). */
+extern void rt_work_show_plans(uint64 bytes);
+
 /*
  * The request as if it were another one, for what is run because of it: what has
  * become of it is not that one's.

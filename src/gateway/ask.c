@@ -254,7 +254,7 @@ make_request(RtConnection *connection, const RtQuestion *question,
 	request->user = user_of(connection, question);
 	rt_user_calls_add(rt_gateway.index, request->user, 1);
 	connection->last_request = rt_request_number(request);
-	connection->in_flight++;
+	rt_limit_note(RT_LIMIT_CALLS_IN_FLIGHT, ++connection->in_flight);
 	connection->in_flight_bytes += request->text.len;
 	if (brings_events(question->kind))
 		request->asked.limit = rt_ask_events_limit(connection);

@@ -23,7 +23,8 @@ static size_t buffered = 0;
 static void
 show_memory(void)
 {
-	pg_atomic_write_u64(&rt_gateway.counters->memory, kept + buffered);
+	rt_show(memory, kept + buffered);
+	rt_limit_note(RT_LIMIT_GATEWAY_MEMORY, kept + buffered);
 }
 
 static size_t
@@ -66,6 +67,7 @@ charge(RtBudget *budget, size_t bytes)
 	budget->kept += bytes;
 	kept += bytes;
 	show_memory();
+	rt_limit_note(RT_LIMIT_CONNECTION_MEMORY, budget->kept);
 	return RT_BUDGET_GRANTED;
 }
 

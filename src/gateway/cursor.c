@@ -166,6 +166,7 @@ complain(void)
 {
 	static int64 complained_ms = -LOG_MS;
 
+	rt_limit_hit(RT_LIMIT_CURSOR_MEMORY);
 	if (rt_gateway.now_ms - complained_ms < LOG_MS)
 		return;
 	complained_ms = rt_gateway.now_ms;

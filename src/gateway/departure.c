@@ -20,6 +20,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/ticket.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/session.h"
 #include "src/protocol/close_code.h"
 
@@ -78,11 +79,19 @@ rt_departure_expect(RtConnection *connection)
 }
 
 static void
+note_ended(int change)
+{
+	ended_count += change;
+	rt_show(departures, ended_count);
+	rt_limit_note(RT_LIMIT_DEPARTURES, ended_count);
+}
+
+static void
 forget(RtDeparture *departure)
 {
 	if (departure->ended)
 	{
-		ended_count--;
+		note_ended(-1);
 		rt_session_release(departure->session, RT_SESSION_GATEWAY);
 	}
 	rt_ticket_remove(&departures, &departure->ticket);
@@ -143,7 +152,7 @@ rt_departure_of_missed(RtText connection_id)
 	departure->code = RT_CLOSE_ABNORMAL;
 	departure->session = RT_SESSION_ANONYMOUS;
 	rt_session_acquire(departure->session, RT_SESSION_GATEWAY);
-	ended_count++;
+	note_ended(1);
 	rt_ticket_add(&departures, &departure->ticket, ++last_number);
 	take_leave(departure);
 }
@@ -160,7 +169,7 @@ rt_departure_begin(RtConnection *connection, int code)
 	departure->owed += connection->in_flight;
 	departure->session = connection->session;
 	rt_session_acquire(departure->session, RT_SESSION_GATEWAY);
-	ended_count++;
+	note_ended(1);
 	if (departure->owed == 0)
 		take_leave(departure);
 }

@@ -177,7 +177,10 @@ find_batch_fault(const char *text, const RtEnvelope *envelope)
 	while (calls <= realtime_max_batch && streams <= RT_BATCH_STREAMS_MAX)
 	{
 		if (!rt_json_walk_element(&walk, &value))
+		{
+			rt_limit_note(RT_LIMIT_BATCH, calls);
 			return NULL;
+		}
 		if (rt_envelope_parse_call(text, value, &call) && call.stream)
 			streams++;
 		else

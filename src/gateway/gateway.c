@@ -61,6 +61,7 @@
 #include "src/gateway/topic/round_frame.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/tail.h"
+#include "src/gateway/topic/topic_table.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/gateway/upload.h"
 #include "src/gateway/withheld.h"
@@ -70,6 +71,7 @@
 #include "src/ipc/clock.h"
 #include "src/ipc/cursor.h"
 #include "src/ipc/flush_request.h"
+#include "src/ipc/path_stat.h"
 #include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/push.h"
@@ -164,6 +166,7 @@ sweep_connections(void)
 	rt_uploads_sweep();
 	rt_connections_sweep();
 	rt_dispatch_drop_orphans();
+	rt_topics_sweep();
 	rt_topic_watch_sweep();
 	rt_fanout_sweep();
 	rt_groups_sweep();
@@ -462,6 +465,7 @@ leave(int code, Datum arg)
 	rt_sessions_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_ring_interest_reset(rt_gateway.index);
 	rt_subscriber_counts_reset(rt_gateway.index);
+	rt_path_stats_forget_followers(rt_gateway.index);
 	rt_busy_topics_tell(rt_gateway.index, NULL, 0);
 	rt_query_groups_release_all(rt_gateway.index);
 	rt_flush_set_waiting(rt_gateway.index, false);
@@ -521,6 +525,7 @@ init_gateway(int index)
 		pg_atomic_read_u32(&rt_worker_slot(RT_WORKER_GATEWAY, index)->generation);
 	rt_gateway.counters = &rt_worker_slot(RT_WORKER_GATEWAY, index)->gateway;
 	memset(rt_gateway.counters, 0, sizeof(*rt_gateway.counters));
+	rt_path_stats_forget_followers(index);
 
 	max_sockets = socket_allowance(&descriptors);
 	rt_payload_attach();

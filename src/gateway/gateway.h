@@ -23,6 +23,9 @@ typedef struct RtGateway
 
 extern RtGateway rt_gateway;
 
+/* What there is now of something. */
+#define rt_show(counter, n) pg_atomic_write_u64(&rt_gateway.counters->counter, (n))
+
 #define rt_count(counter) \
 	pg_atomic_write_u64(&rt_gateway.counters->counter, \
 						pg_atomic_read_u64(&rt_gateway.counters->counter) + 1)

@@ -1,9 +1,9 @@
 /*
  * health.c
- *		Tells clients that something behind the database is out of order: an
- *		event "degraded" on the topic "__realtime", which nobody has to
- *		subscribe to, when the first circuit breaker breaks, and "recovered"
- *		when all are healthy again.
+ *		Tells clients that something is out of order, though they are connected and
+ *		events come: an event "degraded" on the topic "__realtime", which nobody
+ *		has to subscribe to, when the first circuit breaker breaks or no executor
+ *		can be started, and "recovered" when all is as it should be again.
  */
 #include "postgres.h"
 
@@ -12,11 +12,13 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/health.h"
 #include "src/ipc/breaker.h"
+#include "src/ipc/service.h"
 #include "src/protocol/frame.h"
 
 #define PAYLOAD_MAX 256
 
 static uint32 version_seen = 0;
+static bool any_broken = false;
 static bool degraded = false;	/* as clients have been told */
 
 static void
@@ -42,10 +44,10 @@ rt_health_look(void)
 	uint32		version = rt_breakers_version();
 	bool		now_degraded;
 
-	if (version == version_seen)
-		return;
+	if (version != version_seen)
+		any_broken = rt_breakers_any_broken();
 	version_seen = version;
-	now_degraded = rt_breakers_any_broken();
+	now_degraded = any_broken || rt_service_state() == RT_SERVICE_NO_EXECUTOR;
 	if (now_degraded == degraded)
 		return;
 	degraded = now_degraded;

@@ -31,12 +31,12 @@
 #include "src/gateway/visitor.h"
 #include "src/guc.h"
 #include "src/ipc/assertion.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/service.h"
 #include "src/ipc/session.h"
 #include "src/protocol/frame.h"
 
-#define WAITING_MAX 512			/* requests that are not asked yet */
-#define WAITING_PART 2			/* this part of them for one address */
+#define WAITING_PART 2			/* this part of RT_HTTP_WAITING_MAX for one address */
 
 typedef struct HttpAsk
 {
@@ -95,14 +95,15 @@ wait_for_turn(HttpAsk *ask)
 {
 	rt_turns_add(&turns, &ask->visitor->taker, &ask->node);
 	ask->visitor->waiting++;
-	waiting++;
+	rt_show(http_waiting, ++waiting);
+	rt_limit_note(RT_LIMIT_HTTP_WAITING, waiting);
 }
 
 static void
 stop_waiting(HttpAsk *ask)
 {
 	ask->visitor->waiting--;
-	waiting--;
+	rt_show(http_waiting, --waiting);
 }
 
 /* What is neither waiting nor asked. */
@@ -142,12 +143,12 @@ static bool
 begin(RtHttp *http, const RtHttpService *service, const RtQuestionTexts *texts,
 	  const unsigned char *address)
 {
-	RtVisitor  *visitor = waiting < WAITING_MAX ? rt_visitor_of(rt_address_hash(address)) : NULL;
+	RtVisitor  *visitor = waiting < RT_HTTP_WAITING_MAX ? rt_visitor_of(rt_address_hash(address)) : NULL;
 	HttpAsk    *ask;
 
 	if (visitor == NULL)
 		return false;
-	ask = visitor->waiting < WAITING_MAX / WAITING_PART ? make_ask(service, texts) : NULL;
+	ask = visitor->waiting < RT_HTTP_WAITING_MAX / WAITING_PART ? make_ask(service, texts) : NULL;
 	if (ask == NULL)
 	{
 		rt_visitor_leave(visitor);
@@ -192,7 +193,10 @@ rt_http_ask_from(RtHttp *http, const RtHttpService *service,
 	if (!rt_service_takes_requests())
 		refuse_as(http, service, RT_CODE_SERVICE_UNAVAILABLE);
 	else if (!begin(http, service, texts, address))
+	{
+		rt_limit_hit(RT_LIMIT_HTTP_WAITING);
 		refuse_as(http, service, RT_CODE_OVERLOADED);
+	}
 }
 
 /* ---- what is shared ---- */

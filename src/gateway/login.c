@@ -186,11 +186,16 @@ static bool
 is_one_too_many(const RtConnection *connection, const RtSession *now)
 {
 	const RtSession *before = rt_session_get(connection->session);
+	int			count;
 
-	return realtime_max_connections_per_user > 0 && now->user_id_len > 0 &&
-		before->user_id_len == 0 &&
-		rt_clients_of_user(now->user_id, now->user_id_len) >=
-		realtime_max_connections_per_user;
+	if (realtime_max_connections_per_user == 0 || now->user_id_len == 0 ||
+		before->user_id_len > 0)
+		return false;
+	count = rt_clients_of_user(now->user_id, now->user_id_len);
+	if (count >= realtime_max_connections_per_user)
+		return true;
+	rt_limit_note(RT_LIMIT_CONNECTIONS_PER_USER, count + 1);
+	return false;
 }
 
 /* Returns false if the connection may not be who it would be. */

@@ -10,6 +10,7 @@
 
 #include "src/gateway/budget.h"
 #include "src/gateway/sequential.h"
+#include "src/ipc/limit.h"
 
 static size_t
 size_of(uint32 len)
@@ -26,8 +27,11 @@ rt_sequential_make(RtConnection *connection, const char *text, RtSpan batch,
 	RtBudgetVerdict verdict;
 
 	*refusal = RT_CODE_OVERLOADED;
-	if (connection->sequence_count >= RT_SEQUENTIAL_MAX)
+	if (connection->sequence_count >= RT_SEQUENTIAL_BATCHES_MAX)
+	{
+		rt_limit_hit(RT_LIMIT_SEQUENTIAL_BATCHES);
 		return NULL;
+	}
 	sequence = rt_budget_alloc(&connection->budget, size_of(batch.len), &verdict);
 	if (sequence == NULL)
 	{
@@ -41,7 +45,7 @@ rt_sequential_make(RtConnection *connection, const char *text, RtSpan batch,
 	sequence->ticket = ++last_ticket;
 	sequence->next = connection->sequences;
 	connection->sequences = sequence;
-	connection->sequence_count++;
+	rt_limit_note(RT_LIMIT_SEQUENTIAL_BATCHES, ++connection->sequence_count);
 	return sequence;
 }
 

@@ -9,8 +9,6 @@
 #include "src/gateway/door/connection.h"
 #include "src/protocol/json.h"
 
-#define RT_SEQUENTIAL_MAX 16		/* of one connection at a time */
-
 typedef struct RtSequentialBatch
 {
 	uint64		ticket;			/* names it in requests */

@@ -246,7 +246,7 @@ make_upload(RtConnection *connection, const RtBinary *chunk, const RtCall *call,
 		   call->args.len);
 	dlist_push_tail(&connection->uploads, &upload->node);
 	dlist_push_tail(&all, &upload->all_node);
-	connection->upload_count++;
+	rt_limit_note(RT_LIMIT_UPLOADS_PER_CONNECTION, ++connection->upload_count);
 	return upload;
 }
 

@@ -16,6 +16,7 @@
 #include "storage/shmem.h"
 
 #include "src/ipc/address_rate.h"
+#include "src/ipc/limit.h"
 
 #define SLOTS 8192				/* addresses remembered */
 #define PROBES 8				/* slots looked at for one address */
@@ -40,6 +41,7 @@ typedef struct Slot
 typedef struct AddressRates
 {
 	uint64		seed;
+	pg_atomic_uint32 used;		/* slots that an address has had */
 	Slot		slots[SLOTS];
 } AddressRates;
 
@@ -61,6 +63,7 @@ rt_address_rates_init(void)
 		return;
 	if (!pg_strong_random(&rates->seed, sizeof(rates->seed)))
 		rates->seed = pg_prng_uint64(&pg_global_prng_state);
+	pg_atomic_init_u32(&rates->used, 0);
 	for (int i = 0; i < SLOTS; i++)
 	{
 		pg_atomic_init_u64(&rates->slots[i].address, 0);
@@ -131,8 +134,18 @@ look(uint64 address)
 	return oldest;
 }
 
+/* What is forgotten of another address has a say until its window is over. */
+static void
+note_taken(Slot *slot, uint64 before, uint64 window)
+{
+	if (before == 0)
+		rt_limit_note(RT_LIMIT_ADDRESSES, pg_atomic_add_fetch_u32(&rates->used, 1));
+	else if (last_window(slot) + 1 >= window)
+		rt_limit_hit(RT_LIMIT_ADDRESSES);
+}
+
 static Slot *
-find_slot(uint64 address)
+find_slot(uint64 address, uint64 window)
 {
 	for (;;)
 	{
@@ -143,17 +156,30 @@ find_slot(uint64 address)
 			return slot;
 		if (!pg_atomic_compare_exchange_u64(&slot->address, &owner, address))
 			continue;			/* somebody was faster: perhaps for the same */
+		note_taken(slot, owner, window);
 		for (int rate = 0; rate < RT_RATES; rate++)
 			pg_atomic_write_u64(&slot->counts[rate], 0);
 		return slot;
 	}
 }
 
+int64
+rt_address_rates_max(void)
+{
+	return SLOTS;
+}
+
+int64
+rt_address_rates_used(void)
+{
+	return pg_atomic_read_u32(&rates->used);
+}
+
 bool
 rt_address_rate_take(uint64 address, RtRate rate, int limit, int64 now_ms)
 {
-	pg_atomic_uint64 *word = &find_slot(address)->counts[rate];
 	uint64		window = 1 + (uint64) now_ms / RT_RATE_WINDOW_MS;
+	pg_atomic_uint64 *word = &find_slot(address, window)->counts[rate];
 	double		left = 1.0 - (double) (now_ms % RT_RATE_WINDOW_MS) / RT_RATE_WINDOW_MS;
 	uint64		seen = pg_atomic_read_u64(word);
 

@@ -21,6 +21,10 @@ typedef enum RtRate
 extern Size rt_address_rates_size(void);
 extern void rt_address_rates_init(void);
 
+/* How many addresses are remembered, and can be. */
+extern int64 rt_address_rates_used(void);
+extern int64 rt_address_rates_max(void);
+
 /*
  * Counts one of an address, by its hash, which is not 0.  Returns false, and counts
  * nothing, if there have been as many in a window as the limit says.

@@ -12,6 +12,7 @@
 #include "storage/spin.h"
 
 #include "src/ipc/assertion.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/log_limit.h"
 
 #define OTHERS "other"
@@ -93,6 +94,18 @@ find_own(const char *name)
 	return &counters->own[i];
 }
 
+int64
+rt_assertions_own_max(void)
+{
+	return RT_ASSERTION_OWN_MAX;
+}
+
+int64
+rt_assertions_own_used(void)
+{
+	return counters->own_count;
+}
+
 bool
 rt_assertion_count_own(const char *category)
 {
@@ -105,6 +118,9 @@ rt_assertion_count_own(const char *category)
 	else
 		counters->others++;
 	SpinLockRelease(&counters->lock);
+	rt_limit_note(RT_LIMIT_ASSERTION_CATEGORIES, counters->own_count);
+	if (own == NULL)
+		rt_limit_hit(RT_LIMIT_ASSERTION_CATEGORIES);
 	return rt_log_limit_allows(category, ERRCODE_ASSERT_FAILURE);
 }
 

@@ -33,6 +33,10 @@ typedef enum RtAssertion
 extern Size rt_assertions_size(void);
 extern void rt_assertions_init(void);
 
+/* How many categories of functions have a counter of their own, and can have. */
+extern int64 rt_assertions_own_used(void);
+extern int64 rt_assertions_own_max(void);
+
 /* Counts a violation, and logs it with its DETAIL. */
 extern void rt_assertion_violated(RtAssertion category, const char *detail);
 

@@ -15,6 +15,7 @@
 
 #include "src/ipc/breaker.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/worker_slot.h"
 
 typedef struct Breakers
@@ -76,7 +77,19 @@ find_unused(void)
 	return NULL;
 }
 
-/* NULL if all are broken: then there is one breaker less. */
+/* Those that do not make room for another name. */
+static int
+count_used(void)
+{
+	int			used = 0;
+
+	for (int i = 0; i < table->count; i++)
+		used += table->breakers[i].state != RT_BREAKER_HEALTHY ||
+			table->breakers[i].failures > 0;
+	return used;
+}
+
+/* NULL if all are in use: then there is one breaker less. */
 static RtBreaker *
 find_or_make(const char *name, uint32 hash)
 {
@@ -166,6 +179,7 @@ rt_breaker_tell(const char *name, RtBreakerTurn turn, bool failed,
 	int64		until_ms = rt_clock_ms() + reset_ms;
 	RtBreaker  *breaker;
 	bool		changed = false;
+	int			used;
 
 	SpinLockAcquire(&table->lock);
 	breaker = failed ? find_or_make(name, hash) : find(name, hash);
@@ -174,7 +188,11 @@ rt_breaker_tell(const char *name, RtBreakerTurn turn, bool failed,
 			note_success(breaker);
 	if (changed)
 		pg_atomic_fetch_add_u32(&table->version, 1);
+	used = failed ? count_used() : 0;
 	SpinLockRelease(&table->lock);
+	rt_limit_note(RT_LIMIT_BREAKERS, used);
+	if (failed && breaker == NULL)
+		rt_limit_hit(RT_LIMIT_BREAKERS);
 	if (changed)
 		rt_worker_wake_all(RT_WORKER_GATEWAY);
 }
@@ -229,6 +247,23 @@ rt_breaker_read(int i, RtBreaker *breaker)
 		*breaker = table->breakers[i];
 	SpinLockRelease(&table->lock);
 	return is_there;
+}
+
+int64
+rt_breakers_max(void)
+{
+	return RT_BREAKERS_MAX;
+}
+
+int64
+rt_breakers_used(void)
+{
+	int			used;
+
+	SpinLockAcquire(&table->lock);
+	used = count_used();
+	SpinLockRelease(&table->lock);
+	return used;
 }
 
 uint32

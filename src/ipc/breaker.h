@@ -61,6 +61,10 @@ extern void rt_breaker_forget(const char *name);
 /* A copy of number i; returns false if there are fewer. */
 extern bool rt_breaker_read(int i, RtBreaker *breaker);
 
+/* How many have failed of late, of how many that there is room for. */
+extern int64 rt_breakers_used(void);
+extern int64 rt_breakers_max(void);
+
 /* Counts changes between healthy and not; and whether any is not healthy. */
 extern uint32 rt_breakers_version(void);
 extern bool rt_breakers_any_broken(void);

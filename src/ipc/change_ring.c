@@ -39,6 +39,7 @@
 #include "src/guc.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/commit_slot.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/request_queue.h"
 
 #define LEFT_MAX 64
@@ -168,6 +169,14 @@ rt_changes_are_wanted(void)
 	return pg_atomic_read_u32(&state->listeners) > 0;
 }
 
+int64
+rt_changes_waiting(void)
+{
+	uint64		position = pg_atomic_read_u64(&state->position);
+
+	return rt_changes_are_wanted() ? (int64) (rt_byte_ring_position(ring) - position) : 0;
+}
+
 bool
 rt_changes_append(const char *changes, Size size)
 {
@@ -178,6 +187,7 @@ rt_changes_append(const char *changes, Size size)
 		return false;
 	position = rt_byte_ring_begin(ring, changes, size);
 	rt_byte_ring_end(ring, position + size);
+	rt_limit_note(RT_LIMIT_QUERY_RING_SIZE, position + size - pg_atomic_read_u64(&state->position));
 	rt_changes_own_end = position + size;
 	return true;
 }
@@ -414,7 +424,10 @@ rt_changes_next(const RtChange **change)
 			return RT_RING_ENTRY;
 	}
 	if (result == RT_RING_OVERRUN)
+	{
+		rt_limit_hit(RT_LIMIT_QUERY_RING_SIZE);
 		recover_from_overrun();
+	}
 	return result;
 }
 

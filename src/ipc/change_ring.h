@@ -76,6 +76,9 @@ extern void rt_change_listener_add(void);
 extern void rt_change_listener_remove(void);
 extern bool rt_changes_are_wanted(void);
 
+/* Bytes of changes that no round has looked at. */
+extern int64 rt_changes_waiting(void);
+
 /*
  * Appends whole changes.  At commit, when the transaction can be seen: neither
  * fails, waits long nor allocates.  Returns whether somebody wants to know: then a

@@ -61,7 +61,7 @@ rt_command_boxes_init(void)
 static RtBoxedCommand *
 at(dsa_pointer pointer)
 {
-	return DsaPointerIsValid(pointer) ? dsa_get_address(rt_payload_area(), pointer) : NULL;
+	return DsaPointerIsValid(pointer) ? rt_fixed_area_at(rt_payload_area(), pointer) : NULL;
 }
 
 /* ---- memory ---- */
@@ -80,7 +80,7 @@ allocate(Size size)
 	rt_payload_attach();
 	if (pg_atomic_add_fetch_u64(&area->bytes, size) <=
 		(uint64) realtime_payload_memory * 1024 / MEMORY_PART)
-		pointer = dsa_allocate_extended(rt_payload_area(), size, DSA_ALLOC_NO_OOM);
+		pointer = rt_fixed_area_allocate(rt_payload_area(), size);
 	if (!DsaPointerIsValid(pointer))
 	{
 		pg_atomic_fetch_sub_u64(&area->bytes, size);
@@ -111,7 +111,7 @@ void
 rt_boxed_command_free(RtBoxedCommand *command)
 {
 	pg_atomic_fetch_sub_u64(&area->bytes, size_of(command->len));
-	dsa_free(rt_payload_area(), command->self);
+	rt_fixed_area_free(rt_payload_area(), command->self);
 }
 
 /* ---- boxes ---- */

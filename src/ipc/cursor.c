@@ -33,7 +33,7 @@ set_row(RtCursorEntry *cursor, const RtCursorRow *row)
 		if (!DsaPointerIsValid(made))
 			return false;
 		if (DsaPointerIsValid(cursor->row))
-			dsa_free(rt_cursor_memory, cursor->row);
+			rt_fixed_area_free(&rt_cursor_memory, cursor->row);
 		cursor->row = made;
 		cursor->row_size = size;
 	}

@@ -50,6 +50,9 @@ typedef struct RtCursorRow
 extern Size rt_cursors_size(void);
 extern void rt_cursors_init(void);
 
+/* Bytes of realtime.cursor_memory that are taken. */
+extern int64 rt_cursor_memory_used(void);
+
 /* Every process that calls what is below attaches once. */
 extern void rt_cursors_attach(void);
 

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "src/ipc/cursor_table.h"
+#include "src/ipc/limit.h"
 
 /* ---- telling ---- */
 
@@ -25,6 +26,8 @@ rt_cursor_board_open(int gateway, const char *name, Size len)
 		topic->watches[gateway].open = true;
 		topic->watched++;
 	}
+	else
+		rt_limit_hit(RT_LIMIT_CURSOR_MEMORY);
 	LWLockRelease(rt_cursor_area->lock);
 	return pointer;
 }

@@ -22,7 +22,7 @@
 #include "src/ipc/publish_ring.h"
 
 RtCursorArea *rt_cursor_area = NULL;
-dsa_area   *rt_cursor_memory = NULL;	/* this process's attachment */
+RtFixedArea rt_cursor_memory = {0};	/* this process's attachment */
 static void *place_of_memory = NULL;
 
 static Size
@@ -34,7 +34,7 @@ memory_size(void)
 Size
 rt_cursors_size(void)
 {
-	return add_size(MAXALIGN(sizeof(RtCursorArea)), memory_size());
+	return add_size(MAXALIGN(sizeof(RtCursorArea)), rt_fixed_area_size(memory_size()));
 }
 
 void
@@ -59,14 +59,19 @@ rt_cursors_init(void)
 void
 rt_cursors_attach(void)
 {
-	if (rt_cursor_memory == NULL)
-		rt_cursor_memory = rt_fixed_area_attach(place_of_memory);
+	rt_fixed_area_attach(&rt_cursor_memory, place_of_memory, RT_LIMIT_CURSOR_MEMORY);
 }
 
 dsa_pointer
 rt_cursor_allocate(Size size)
 {
-	return dsa_allocate_extended(rt_cursor_memory, size, DSA_ALLOC_NO_OOM);
+	return rt_fixed_area_allocate(&rt_cursor_memory, size);
+}
+
+int64
+rt_cursor_memory_used(void)
+{
+	return (int64) rt_fixed_area_used(place_of_memory);
 }
 
 RtChainLink *
@@ -174,7 +179,7 @@ rt_cursor_topic_free_if_unused(dsa_pointer pointer)
 	while (*link != pointer)
 		link = &((RtCursorTopic *) rt_cursor_at(*link))->next;
 	*link = topic->next;
-	dsa_free(rt_cursor_memory, pointer);
+	rt_fixed_area_free(&rt_cursor_memory, pointer);
 }
 
 void
@@ -233,8 +238,8 @@ free_cursor(dsa_pointer pointer)
 		link = &((RtCursorEntry *) rt_cursor_at(*link))->next;
 	*link = cursor->next;
 	if (DsaPointerIsValid(cursor->row))
-		dsa_free(rt_cursor_memory, cursor->row);
-	dsa_free(rt_cursor_memory, pointer);
+		rt_fixed_area_free(&rt_cursor_memory, cursor->row);
+	rt_fixed_area_free(&rt_cursor_memory, pointer);
 }
 
 /* Those that went before a time; who has not been told of them yet is told all anew. */

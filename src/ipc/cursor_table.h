@@ -14,6 +14,7 @@
 #include "src/guc.h"
 #include "src/ipc/cursor.h"
 #include "src/ipc/dsa_chain.h"
+#include "src/ipc/fixed_area.h"
 
 #define RT_CURSOR_TOPIC_BUCKETS 4096	/* powers of two */
 #define RT_CURSOR_BUCKETS 16384
@@ -80,12 +81,12 @@ typedef struct RtCursorArea
 } RtCursorArea;
 
 extern RtCursorArea *rt_cursor_area;
-extern dsa_area *rt_cursor_memory;
+extern RtFixedArea rt_cursor_memory;
 
 static inline void *
 rt_cursor_at(dsa_pointer pointer)
 {
-	return dsa_get_address(rt_cursor_memory, pointer);
+	return rt_fixed_area_at(&rt_cursor_memory, pointer);
 }
 
 static inline RtCursorTopic *

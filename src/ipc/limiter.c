@@ -14,8 +14,10 @@
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/limiter.h"
 #include "src/ipc/rate.h"
+#include "src/ipc/score.h"
 
 #define LIMITERS_FULL 8			/* for so many there is room to have
 								 * realtime.rate_identities keys each */
@@ -107,13 +109,17 @@ find_or_make(RtLimiterKey key, TimestampTz now)
 	if (hash_get_num_entries(buckets) >= buckets_max())
 		sweep(now);
 	if (hash_get_num_entries(buckets) >= buckets_max())
+	{
+		rt_limit_hit(RT_LIMIT_LIMITER_KEYS);
 		return NULL;
+	}
 	bucket = hash_search(buckets, &key, HASH_ENTER_NULL, NULL);
 	if (bucket == NULL)
 		return NULL;
 	bucket->ends = 0;
 	bucket->banned_until = 0;
 	bucket->used = 0;
+	rt_limit_note(RT_LIMIT_LIMITER_KEYS, hash_get_num_entries(buckets));
 	return bucket;
 }
 
@@ -142,13 +148,28 @@ take(Bucket *bucket, const RtLimit *limit, int cost, TimestampTz now)
 	if (consumed.allowed)
 		bucket->used += cost;
 	else if (limit->block_ms > 0)
+	{
 		bucket->banned_until = now + limit->block_ms * 1000;
+		rt_score(RT_SCORE_LIMITER_BANS);
+	}
 	consumed.remaining = Max(0, limit->points - bucket->used);
 	consumed.reset_ms = ms_until(Max(bucket->ends, bucket->banned_until), now);
 	return consumed;
 }
 
 /* ---- around it ---- */
+
+int64
+rt_limiter_keys_max(void)
+{
+	return buckets_max();
+}
+
+int64
+rt_limiter_keys(void)
+{
+	return hash_get_num_entries(buckets);
+}
 
 RtConsumed
 rt_limiter_consume(RtLimiterKey key, const RtLimit *limit, int cost)
@@ -162,6 +183,7 @@ rt_limiter_consume(RtLimiterKey key, const RtLimit *limit, int cost)
 	if (bucket != NULL)
 		consumed = take(bucket, limit, cost, now);
 	LWLockRelease(lock);
+	rt_score(consumed.allowed ? RT_SCORE_LIMITER_ALLOWED : RT_SCORE_LIMITER_DENIED);
 	return consumed;
 }
 
@@ -174,7 +196,10 @@ rt_limiter_ban(RtLimiterKey key, int64 ms)
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	bucket = find_or_make(key, now);
 	if (bucket != NULL)
+	{
 		bucket->banned_until = now + ms * 1000;
+		rt_score(RT_SCORE_LIMITER_BANS);
+	}
 	LWLockRelease(lock);
 	return bucket != NULL;
 }

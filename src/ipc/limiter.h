@@ -35,6 +35,10 @@ typedef struct RtConsumed
 extern Size rt_limiters_size(void);
 extern void rt_limiters_init(void);
 
+/* How many keys are counted, of all limiters, and how many can be. */
+extern int64 rt_limiter_keys(void);
+extern int64 rt_limiter_keys_max(void);
+
 extern RtLimiterKey rt_limiter_key(const char *limiter, const char *key);
 
 /* Takes cost points, or none.  Without room for another key it is not allowed. */

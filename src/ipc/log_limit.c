@@ -14,6 +14,7 @@
 
 #include "src/guc.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/log_limit.h"
 
 #define KINDS_MAX 128
@@ -83,6 +84,16 @@ begin(Kind *kind, int64 now_ms)
 	kind->rest = 0;
 }
 
+static int
+count_used(int64 now_ms)
+{
+	int			used = 0;
+
+	for (int i = OTHERS + 1; i < KINDS_MAX; i++)
+		used += !is_unused(&limits->kinds[i], now_ms);
+	return used;
+}
+
 /* Its entry, or one that nobody needs, or that of all others. */
 static Kind *
 find_or_make(const char *name, int sqlstate, uint64 key, int64 now_ms)
@@ -99,11 +110,15 @@ find_or_make(const char *name, int sqlstate, uint64 key, int64 now_ms)
 			unused = kind;
 	}
 	if (unused == NULL)
+	{
+		rt_limit_hit(RT_LIMIT_LOG_KINDS);
 		return &limits->kinds[OTHERS];
+	}
 	unused->key = key;
 	unused->sqlstate = sqlstate;
 	strlcpy(unused->name, name, sizeof(unused->name));
 	begin(unused, now_ms);
+	rt_limit_note(RT_LIMIT_LOG_KINDS, count_used(now_ms));
 	return unused;
 }
 
@@ -187,6 +202,23 @@ rt_log_limit_due_in(void)
 
 	return since_ms == 0 ? -1 :
 		(long) Max(0, since_ms + realtime_log_repeat_interval - rt_clock_ms());
+}
+
+int64
+rt_log_kinds_max(void)
+{
+	return KINDS_MAX - 1;
+}
+
+int64
+rt_log_kinds(void)
+{
+	int			used;
+
+	LWLockAcquire(lock, LW_SHARED);
+	used = count_used(rt_clock_ms());
+	LWLockRelease(lock);
+	return used;
 }
 
 uint64

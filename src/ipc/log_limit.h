@@ -34,6 +34,10 @@ extern bool rt_log_limit_take_rest(RtLogRest *rest);
 /* Milliseconds until there may be some; -1 = none are waited for. */
 extern long rt_log_limit_due_in(void);
 
+/* How many kinds are counted, of how many that there is room for; others are one. */
+extern int64 rt_log_kinds(void);
+extern int64 rt_log_kinds_max(void);
+
 /* All that were not logged since the server's start. */
 extern uint64 rt_log_limit_total(void);
 

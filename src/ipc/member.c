@@ -22,6 +22,7 @@ typedef struct MemberTable
 {
 	LWLock	   *lock;			/* of the free list, and of the counts */
 	int			free;			/* RT_MEMBER_NONE = full */
+	int			used;
 	uint64		last_serial;
 	RtMember	members[FLEXIBLE_ARRAY_MEMBER];
 } MemberTable;
@@ -118,6 +119,12 @@ count_out(const char *topic)
 
 /* ---- verbs ---- */
 
+int64
+rt_members_used(void)
+{
+	return table->used;
+}
+
 static void
 fill_member(RtMember *member, int gateway, uint32 gateway_generation, int session,
 			const char *connection_id)
@@ -154,6 +161,7 @@ rt_member_join(int gateway, uint32 gateway_generation, int session,
 	}
 	member = &table->members[index];
 	table->free = member->next_free;
+	rt_limit_note(RT_LIMIT_MEMBERS, ++table->used);
 	member->serial = ++table->last_serial;
 	memcpy(member->path, path, path_len);
 	member->path[path_len] = '\0';
@@ -192,6 +200,7 @@ rt_member_free(int index)
 	member->used = false;
 	member->next_free = table->free;
 	table->free = index;
+	table->used--;
 	LWLockRelease(table->lock);
 	rt_session_release(session, RT_SESSION_REQUEST);
 }

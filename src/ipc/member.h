@@ -57,6 +57,9 @@ typedef struct RtMember
 extern Size rt_members_size(void);
 extern void rt_members_init(void);
 
+/* How many places are taken. */
+extern int64 rt_members_used(void);
+
 /* Makes one; RT_MEMBER_NONE if the table is full. */
 extern int	rt_member_join(int gateway, uint32 gateway_generation, int session,
 						   const char *connection_id,

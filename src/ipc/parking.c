@@ -145,7 +145,7 @@ step_in(RtRequest *request, RtCallKey key)
 	place->parked = false;
 	dlist_push_tail(&parking->line, &place->node);
 	request->in_line = true;
-	pg_atomic_fetch_add_u32(&parking->count, 1);
+	rt_limit_note(RT_LIMIT_LOCK_WAITERS, pg_atomic_add_fetch_u32(&parking->count, 1));
 }
 
 /* All of them, or those of one connection, of whom each may have its share. */
@@ -376,6 +376,12 @@ rt_parking_park(RtRequest *request, int wait_ms)
 		tell_launcher(until_ms);
 	else
 		queue_again(&request, 1);
+}
+
+int64
+rt_parking_count(void)
+{
+	return pg_atomic_read_u32(&parking->count);
 }
 
 TimestampTz

@@ -65,6 +65,9 @@ extern void rt_key_share(RtCallKey key);
  */
 extern void rt_parking_park(RtRequest *request, int wait_ms);
 
+/* How many requests stand in line. */
+extern int64 rt_parking_count(void);
+
 /* When it was parked first (0 = never), and whether its time is up. */
 extern TimestampTz rt_parking_since(const RtRequest *request);
 extern bool rt_parking_is_over(const RtRequest *request);

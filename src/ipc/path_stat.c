@@ -17,6 +17,7 @@
 #include "storage/shmem.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/path_stat.h"
 
 #define UNKNOWN 0				/* entries that are there from the start */
@@ -35,8 +36,10 @@ typedef struct Entry
 	pg_atomic_uint64 total_us;
 	pg_atomic_uint64 max_us;
 	pg_atomic_uint64 skipped;
+	pg_atomic_uint64 events;
 	pg_atomic_uint64 buckets[RT_STAT_BUCKETS];
 	pg_atomic_uint64 codes[RT_CODE_COUNT];
+	pg_atomic_uint32 followers[RT_GATEWAYS_MAX];	/* each is written by one */
 } Entry;
 
 typedef struct PathStats
@@ -110,6 +113,7 @@ clear_counters(Entry *entry)
 	pg_atomic_write_u64(&entry->total_us, 0);
 	pg_atomic_write_u64(&entry->max_us, 0);
 	pg_atomic_write_u64(&entry->skipped, 0);
+	pg_atomic_write_u64(&entry->events, 0);
 	for (int i = 0; i < RT_STAT_BUCKETS; i++)
 		pg_atomic_write_u64(&entry->buckets[i], 0);
 	for (int i = 0; i < RT_CODE_COUNT; i++)
@@ -125,10 +129,13 @@ init_entry(Entry *entry)
 	pg_atomic_init_u64(&entry->total_us, 0);
 	pg_atomic_init_u64(&entry->max_us, 0);
 	pg_atomic_init_u64(&entry->skipped, 0);
+	pg_atomic_init_u64(&entry->events, 0);
 	for (int i = 0; i < RT_STAT_BUCKETS; i++)
 		pg_atomic_init_u64(&entry->buckets[i], 0);
 	for (int i = 0; i < RT_CODE_COUNT; i++)
 		pg_atomic_init_u64(&entry->codes[i], 0);
+	for (int i = 0; i < RT_GATEWAYS_MAX; i++)
+		pg_atomic_init_u32(&entry->followers[i], 0);
 }
 
 /* Jobs, and queues, have entries of their own. */
@@ -210,6 +217,12 @@ rt_path_stats_init(void)
 	add_reserved(RT_STAT_OTHER);
 }
 
+int64
+rt_path_stats_used(void)
+{
+	return pg_atomic_read_u32(&stats->count) - RESERVED;
+}
+
 /* ---- counting ---- */
 
 /* A path that runs for the first time. */
@@ -220,13 +233,17 @@ make(const char *path, Size len, uint64 hash)
 	uint32		place;
 
 	if (pg_atomic_read_u32(&stats->count) >= entries_max() || len > RT_STAT_PATH_MAX)
+	{
+		rt_limit_hit(RT_LIMIT_STAT_PATHS);
 		return &entries[OTHER];
+	}
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	entry = find(path, len, hash, &place);
 	if (entry == NULL)
 		entry = pg_atomic_read_u32(&stats->count) >= entries_max() ?
 			&entries[OTHER] : add(path, len, hash, place);
 	LWLockRelease(lock);
+	rt_limit_note(RT_LIMIT_STAT_PATHS, rt_path_stats_used());
 	return entry;
 }
 
@@ -280,6 +297,8 @@ rt_path_stat_count(const RtPathRun *run)
 	raise_max(entry, us);
 	if (run->failed)
 		pg_atomic_fetch_add_u64(&entry->codes[run->code], 1);
+	if (run->events > 0)
+		pg_atomic_fetch_add_u64(&entry->events, (int64) run->events);
 	set_kind(entry, run->kind);
 }
 
@@ -291,6 +310,31 @@ rt_path_stat_count_skipped(const char *path, Size len)
 
 	pg_atomic_fetch_add_u64(&entry->skipped, 1);
 	set_kind(entry, RT_PATH_CRON);
+}
+
+/* ---- who follows ---- */
+
+int
+rt_path_stat_number(const char *path, Size len)
+{
+	RtPathRun	run = {.path = path,.path_len = len,.is_known = true,.kind = RT_PATH_STREAM};
+
+	return (int) (entry_of(&run) - entries);
+}
+
+void
+rt_path_stat_follow(int gateway, int number, int change)
+{
+	pg_atomic_uint32 *count = &entries[number].followers[gateway];
+
+	pg_atomic_write_u32(count, pg_atomic_read_u32(count) + change);
+}
+
+void
+rt_path_stats_forget_followers(int gateway)
+{
+	for (uint32 i = 0; i < pg_atomic_read_u32(&stats->count); i++)
+		pg_atomic_write_u32(&entries[i].followers[gateway], 0);
 }
 
 /* ---- reading ---- */
@@ -309,7 +353,10 @@ rt_path_stat_read(int number, RtPathStat *stat)
 	stat->total_us = pg_atomic_read_u64(&entry->total_us);
 	stat->max_us = pg_atomic_read_u64(&entry->max_us);
 	stat->skipped = pg_atomic_read_u64(&entry->skipped);
-	stat->calls = stat->errors = 0;
+	stat->events = pg_atomic_read_u64(&entry->events);
+	stat->calls = stat->errors = stat->followers = 0;
+	for (int i = 0; i < realtime_gateways; i++)
+		stat->followers += pg_atomic_read_u32(&entry->followers[i]);
 	for (int i = 0; i < RT_STAT_BUCKETS; i++)
 		stat->calls += stat->buckets[i] = pg_atomic_read_u64(&entry->buckets[i]);
 	for (int i = 0; i < RT_CODE_COUNT; i++)
@@ -333,10 +380,12 @@ bool
 rt_path_stats_reset(const char *path)
 {
 	int			count = (int) pg_atomic_read_u32(&stats->count);
+	bool		found = false;
 
+	for (int kind = RT_PATH_CALL; path != NULL && kind < RT_PATH_CLASS; kind++)
+		found |= kind != RT_PATH_STREAM && reset_one(path, (RtPathKind) kind);
 	if (path != NULL)
-		return (int) reset_one(path, RT_PATH_CALL) | (int) reset_one(path, RT_PATH_CRON) |
-			(int) reset_one(path, RT_PATH_JOB);
+		return found;
 	pg_read_barrier();
 	for (int i = 0; i < count; i++)
 		clear_counters(&entries[i]);

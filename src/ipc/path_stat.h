@@ -29,7 +29,11 @@ typedef enum RtPathKind
 	RT_PATH_CALL,
 	RT_PATH_STREAM,
 	RT_PATH_CRON,				/* a job, whose path may be a call's, too */
-	RT_PATH_JOB					/* jobs of a queue */
+	RT_PATH_JOB,				/* jobs of a queue */
+	RT_PATH_RELOAD,				/* a stream is loaded anew for who follows it */
+	RT_PATH_AGGREGATE,			/* takes events */
+	RT_PATH_EFFECT,
+	RT_PATH_CLASS				/* of service: errors are what is refused */
 } RtPathKind;
 
 /* A copy of the counters of a path. */
@@ -43,12 +47,17 @@ typedef struct RtPathStat
 	uint64		total_us;
 	uint64		max_us;
 	uint64		skipped;		/* times of a job at which it was not run */
+	uint64		events;			/* taken */
 	uint64		buckets[RT_STAT_BUCKETS];	/* not cumulative */
 	uint64		codes[RT_CODE_COUNT];	/* CUSTOM: all that are not ours */
+	uint64		followers;		/* subscriptions now, of all gateways */
 } RtPathStat;
 
 extern Size rt_path_stats_size(void);
 extern void rt_path_stats_init(void);
+
+/* How many paths have counters of their own. */
+extern int64 rt_path_stats_used(void);
 
 /* The upper bounds of the buckets but the last one, as seconds in decimal. */
 extern const char *rt_stat_bucket_bound(int bucket);
@@ -62,11 +71,20 @@ typedef struct RtPathRun
 	bool		failed;
 	RtCode		code;			/* if it has */
 	double		us;
+	uint64		events;			/* that it has taken */
 } RtPathRun;
 
 /* Counts a run, or that there was none. */
 extern void rt_path_stat_count(const RtPathRun *run);
 extern void rt_path_stat_count_skipped(const char *path, Size len);
+
+/*
+ * Gateways say who follows a stream: the number of its path, which is made if it is
+ * not there; one more or less; and none any more, of the gateway.
+ */
+extern int	rt_path_stat_number(const char *path, Size len);
+extern void rt_path_stat_follow(int gateway, int number, int change);
+extern void rt_path_stats_forget_followers(int gateway);
 
 /*
  * Copies of one after the other, from number 0 on; false behind the last one.

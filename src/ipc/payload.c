@@ -7,10 +7,8 @@
  */
 #include "postgres.h"
 
-#include "port/atomics.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "utils/dsa.h"
 
 #include "src/guc.h"
 #include "src/ipc/fixed_area.h"
@@ -20,8 +18,7 @@
 #define SCARCE_PART 4			/* with less than this part left */
 
 static void *place = NULL;
-static pg_atomic_uint64 *used = NULL;	/* bytes of texts */
-static dsa_area *payload = NULL;	/* this process's attachment */
+static RtFixedArea payload = {0};	/* this process's attachment */
 
 static Size
 area_size(void)
@@ -32,7 +29,7 @@ area_size(void)
 Size
 rt_payload_size(void)
 {
-	return add_size(area_size(), CACHELINEALIGN(sizeof(*used)));
+	return rt_fixed_area_size(area_size());
 }
 
 void
@@ -40,11 +37,8 @@ rt_payload_init(void)
 {
 	bool		found;
 
-	payload = NULL;
-	used = ShmemInitStruct("realtime payload use", sizeof(*used), &found);
-	if (!found)
-		pg_atomic_init_u64(used, 0);
-	place = ShmemInitStruct("realtime payload", area_size(), &found);
+	payload.dsa = NULL;
+	place = ShmemInitStruct("realtime payload", rt_payload_size(), &found);
 	if (!found)
 		rt_fixed_area_create(place, area_size(), "RealtimePayload");
 }
@@ -52,26 +46,31 @@ rt_payload_init(void)
 void
 rt_payload_attach(void)
 {
-	if (payload == NULL)
-		payload = rt_fixed_area_attach(place);
+	rt_fixed_area_attach(&payload, place, RT_LIMIT_PAYLOAD_MEMORY);
 }
 
-dsa_area *
+const RtFixedArea *
 rt_payload_area(void)
 {
-	return payload;
+	return &payload;
+}
+
+int64
+rt_payload_used(void)
+{
+	return (int64) rt_fixed_area_used(place);
 }
 
 bool
 rt_payload_is_scarce(void)
 {
-	return pg_atomic_read_u64(used) > area_size() - area_size() / SCARCE_PART;
+	return (Size) rt_payload_used() > area_size() - area_size() / SCARCE_PART;
 }
 
 double
 rt_payload_part_used(void)
 {
-	return (double) pg_atomic_read_u64(used) / area_size();
+	return (double) rt_payload_used() / area_size();
 }
 
 void
@@ -91,16 +90,14 @@ rt_shared_text_reserve(RtSharedText *shared, uint32 len)
 		shared->len = len;
 		return shared->in_place;
 	}
-	shared->dsa = dsa_allocate_extended(payload, len,
-										DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
+	shared->dsa = rt_fixed_area_allocate(&payload, len);
 	if (!DsaPointerIsValid(shared->dsa))
 	{
 		rt_limit_hit(RT_LIMIT_PAYLOAD_MEMORY);
 		return NULL;
 	}
-	pg_atomic_fetch_add_u64(used, len);
 	shared->len = len;
-	return dsa_get_address(payload, shared->dsa);
+	return rt_fixed_area_at(&payload, shared->dsa);
 }
 
 bool
@@ -118,7 +115,7 @@ const char *
 rt_shared_text_get(RtSharedText *shared)
 {
 	if (DsaPointerIsValid(shared->dsa))
-		return dsa_get_address(payload, shared->dsa);
+		return rt_fixed_area_at(&payload, shared->dsa);
 	return shared->in_place;
 }
 
@@ -126,10 +123,7 @@ void
 rt_shared_text_free(RtSharedText *shared)
 {
 	if (DsaPointerIsValid(shared->dsa))
-	{
-		dsa_free(payload, shared->dsa);
-		pg_atomic_fetch_sub_u64(used, shared->len);
-	}
+		rt_fixed_area_free(&payload, shared->dsa);
 	shared->dsa = InvalidDsaPointer;
 	shared->len = 0;
 }

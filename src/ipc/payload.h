@@ -7,7 +7,7 @@
 
 #include "src/compat.h"
 
-#include "utils/dsa.h"
+#include "src/ipc/fixed_area.h"
 
 #define RT_TEXT_IN_PLACE 1024	/* bytes of a text kept in the slot itself */
 
@@ -24,10 +24,13 @@ extern void rt_payload_init(void);
 
 /* Every process that touches texts attaches once. */
 extern void rt_payload_attach(void);
-extern dsa_area *rt_payload_area(void);
+extern const RtFixedArea *rt_payload_area(void);
 
 /* Whether little of it is left, so that who has some should not take more. */
 extern bool rt_payload_is_scarce(void);
+
+/* Bytes of it that are taken, by texts and by what else lies in it. */
+extern int64 rt_payload_used(void);
 
 /* The part of it that is taken, 0 to 1. */
 extern double rt_payload_part_used(void);

@@ -79,7 +79,7 @@ set_data(dsa_pointer pointer, const char *data, Size len)
 	if (!DsaPointerIsValid(copy))
 		return false;
 	if (DsaPointerIsValid(member->data))
-		dsa_free(rt_presence_memory, member->data);
+		rt_fixed_area_free(&rt_presence_memory, member->data);
 	member->data = copy;
 	member->data_len = len;
 	member->data_is_new = true;

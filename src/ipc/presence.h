@@ -41,6 +41,9 @@ typedef void (*RtPresenceVisit) (const RtPresent *present, void *arg);
 extern Size rt_presence_size(void);
 extern void rt_presence_init(void);
 
+/* Bytes of realtime.presence_memory that are taken. */
+extern int64 rt_presence_memory_used(void);
+
 /* Every process that calls what is below attaches once. */
 extern void rt_presence_attach(void);
 

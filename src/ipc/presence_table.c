@@ -15,7 +15,7 @@
 #include "src/ipc/publish_ring.h"
 
 RtPresenceArea *rt_presence_area = NULL;
-dsa_area   *rt_presence_memory = NULL;	/* this process's attachment */
+RtFixedArea rt_presence_memory = {0};	/* this process's attachment */
 static void *place = NULL;
 
 static Size
@@ -27,7 +27,7 @@ memory_size(void)
 Size
 rt_presence_size(void)
 {
-	return add_size(MAXALIGN(sizeof(RtPresenceArea)), memory_size());
+	return add_size(MAXALIGN(sizeof(RtPresenceArea)), rt_fixed_area_size(memory_size()));
 }
 
 void
@@ -51,8 +51,7 @@ rt_presence_init(void)
 void
 rt_presence_attach(void)
 {
-	if (rt_presence_memory == NULL)
-		rt_presence_memory = rt_fixed_area_attach(place);
+	rt_fixed_area_attach(&rt_presence_memory, place, RT_LIMIT_PRESENCE_MEMORY);
 }
 
 /* ---- memory ---- */
@@ -60,7 +59,13 @@ rt_presence_attach(void)
 static dsa_pointer
 allocate(Size size)
 {
-	return dsa_allocate_extended(rt_presence_memory, size, DSA_ALLOC_NO_OOM);
+	return rt_fixed_area_allocate(&rt_presence_memory, size);
+}
+
+int64
+rt_presence_memory_used(void)
+{
+	return (int64) rt_fixed_area_used(place);
 }
 
 dsa_pointer
@@ -186,7 +191,7 @@ rt_presence_topic_free_if_unused(dsa_pointer pointer)
 	while (*link != pointer)
 		link = &((RtPresenceTopic *) rt_presence_at(*link))->next;
 	*link = topic->next;
-	dsa_free(rt_presence_memory, pointer);
+	rt_fixed_area_free(&rt_presence_memory, pointer);
 }
 
 /* ---- members ---- */
@@ -249,6 +254,6 @@ rt_presence_member_free(dsa_pointer pointer)
 		link = &((RtPresenceMember *) rt_presence_at(*link))->next;
 	*link = member->next;
 	if (DsaPointerIsValid(member->data))
-		dsa_free(rt_presence_memory, member->data);
-	dsa_free(rt_presence_memory, pointer);
+		rt_fixed_area_free(&rt_presence_memory, member->data);
+	rt_fixed_area_free(&rt_presence_memory, pointer);
 }

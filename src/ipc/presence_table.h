@@ -15,10 +15,10 @@
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
 #include "storage/lwlock.h"
-#include "utils/dsa.h"
 
 #include "src/guc.h"
 #include "src/ipc/dsa_chain.h"
+#include "src/ipc/fixed_area.h"
 #include "src/ipc/presence.h"
 
 #define RT_PRESENCE_TOPIC_BUCKETS 4096	/* powers of two */
@@ -78,12 +78,12 @@ typedef struct RtPresenceArea
 } RtPresenceArea;
 
 extern RtPresenceArea *rt_presence_area;
-extern dsa_area *rt_presence_memory;
+extern RtFixedArea rt_presence_memory;
 
 static inline void *
 rt_presence_at(dsa_pointer pointer)
 {
-	return dsa_get_address(rt_presence_memory, pointer);
+	return rt_fixed_area_at(&rt_presence_memory, pointer);
 }
 
 static inline char *

@@ -29,6 +29,7 @@ typedef struct GroupTable
 	uint64		last_serial;	/* protected by lock, as all below */
 	int			free;
 	int			used;			/* no place from here on was ever used */
+	int			count;			/* of groups */
 	RtQueryGroup groups[FLEXIBLE_ARRAY_MEMBER];
 	/* heads of the chains, as many as there can be groups */
 } GroupTable;
@@ -36,7 +37,7 @@ typedef struct GroupTable
 static GroupTable *table = NULL;
 static int *chains = NULL;
 static void *place = NULL;
-static dsa_area *area = NULL;	/* this process's attachment */
+static RtFixedArea area = {0};	/* this process's attachment */
 
 /* ---- setting up ---- */
 
@@ -58,7 +59,7 @@ area_size(void)
 Size
 rt_query_groups_size(void)
 {
-	return add_size(MAXALIGN(table_size()), area_size());
+	return add_size(MAXALIGN(table_size()), rt_fixed_area_size(area_size()));
 }
 
 static void
@@ -88,8 +89,8 @@ init_area(void)
 {
 	bool		found;
 
-	area = NULL;
-	place = ShmemInitStruct("realtime query memory", area_size(), &found);
+	area.dsa = NULL;
+	place = ShmemInitStruct("realtime query memory", rt_fixed_area_size(area_size()), &found);
 	if (!found)
 		rt_fixed_area_create(place, area_size(), "RealtimeQueryMemory");
 }
@@ -109,8 +110,13 @@ rt_query_groups_init(void)
 void
 rt_query_groups_attach(void)
 {
-	if (area == NULL)
-		area = rt_fixed_area_attach(place);
+	rt_fixed_area_attach(&area, place, RT_LIMIT_QUERY_MEMORY);
+}
+
+int64
+rt_query_memory_used(void)
+{
+	return (int64) rt_fixed_area_used(place);
 }
 
 /* ---- finding ---- */
@@ -183,20 +189,20 @@ rt_query_groups_made_by(uint64 maker)
 const char *
 rt_query_group_key(const RtQueryGroup *group)
 {
-	return dsa_get_address(area, group->key);
+	return rt_fixed_area_at(&area, group->key);
 }
 
 const RtQueryState *
 rt_query_group_state(const RtQueryGroup *group)
 {
 	return DsaPointerIsValid(group->state) ?
-		dsa_get_address(area, group->state) : NULL;
+		rt_fixed_area_at(&area, group->state) : NULL;
 }
 
 RtQueryState *
 rt_query_group_state_changed(RtQueryGroup *group)
 {
-	return dsa_get_address(area, group->state);
+	return rt_fixed_area_at(&area, group->state);
 }
 
 /* ---- making and removing ---- */
@@ -204,11 +210,10 @@ rt_query_group_state_changed(RtQueryGroup *group)
 static dsa_pointer
 allocate_copy(const void *bytes, Size size)
 {
-	dsa_pointer copy = dsa_allocate_extended(area, size,
-											 DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
+	dsa_pointer copy = rt_fixed_area_allocate(&area, size);
 
 	if (DsaPointerIsValid(copy))
-		memcpy(dsa_get_address(area, copy), bytes, size);
+		memcpy(rt_fixed_area_at(&area, copy), bytes, size);
 	return copy;
 }
 
@@ -230,6 +235,7 @@ fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
 
 	table->free = group->next;
 	table->used = Max(table->used, (int) (group - table->groups) + 1);
+	rt_limit_note(RT_LIMIT_QUERY_GROUPS, ++table->count);
 	memset(group, 0, offsetof(RtQueryGroup, loader));
 	pg_atomic_write_u32(&group->loader, 0);
 	pg_atomic_write_u32(&group->gateways, 0);
@@ -265,7 +271,7 @@ rt_query_group_make(const RtQueryGroupHash *hash, const RtQueryGroupMarks *marks
 	}
 	LWLockRelease(table->lock);
 	if (group == NULL)
-		dsa_free(area, copy);
+		rt_fixed_area_free(&area, copy);
 	else
 		rt_change_listener_add();
 	return group;
@@ -289,6 +295,7 @@ take_out(RtQueryGroup *group)
 	group->serial = 0;
 	group->next = table->free;
 	table->free = number;
+	table->count--;
 }
 
 bool
@@ -301,9 +308,9 @@ rt_query_group_remove(RtQueryGroup *group)
 	if (removed)
 	{
 		take_out(group);
-		dsa_free(area, group->key);
+		rt_fixed_area_free(&area, group->key);
 		if (DsaPointerIsValid(group->state))
-			dsa_free(area, group->state);
+			rt_fixed_area_free(&area, group->state);
 	}
 	LWLockRelease(table->lock);
 	if (removed)
@@ -329,7 +336,7 @@ rt_query_group_set_state(RtQueryGroup *group, const RtQueryState *state)
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
 	group->state = copy;
 	if (DsaPointerIsValid(before))
-		dsa_free(area, before);
+		rt_fixed_area_free(&area, before);
 	LWLockRelease(table->lock);
 	return true;
 }
@@ -439,11 +446,7 @@ rt_query_group_count(void)
 int
 rt_query_groups_in_use(void)
 {
-	int			count = 0;
-
-	for (int i = 0; i < realtime_max_query_groups; i++)
-		count += table->groups[i].serial != 0;
-	return count;
+	return table->count;
 }
 
 bool

@@ -226,4 +226,7 @@ extern bool rt_query_group_look(int place, RtQueryGroupView *view);
 /* How many there are; without a lock. */
 extern int	rt_query_groups_in_use(void);
 
+/* Bytes of realtime.query_memory that are taken. */
+extern int64 rt_query_memory_used(void);
+
 #endif							/* RT_IPC_QUERY_GROUP_H */

@@ -165,7 +165,7 @@ find_path(const char *name, TimestampTz now)
 		forget_paths(now);
 	if (hash_get_num_entries(paths) >= PATHS_MAX)
 	{
-		rt_limit_hit(RT_LIMIT_RATE_IDENTITIES);
+		rt_limit_hit(RT_LIMIT_RATE_PATHS);
 		return NULL;
 	}
 	path = hash_search(paths, &digest, HASH_ENTER_NULL, &found);
@@ -175,14 +175,26 @@ find_path(const char *name, TimestampTz now)
 	path->identities = 0;
 	path->passed = 0;
 	path->refused = 0;
+	rt_limit_note(RT_LIMIT_RATE_PATHS, hash_get_num_entries(paths));
 	return path;
+}
+
+static bool
+is_full(const RtRatePath *path)
+{
+	return path->identities >= (uint32) realtime_rate_identities;
+}
+
+static bool
+are_all_full(void)
+{
+	return hash_get_num_entries(windows) >= windows_max();
 }
 
 static bool
 is_crowded(const RtRatePath *path)
 {
-	return path->identities >= (uint32) realtime_rate_identities ||
-		hash_get_num_entries(windows) >= windows_max();
+	return is_full(path) || are_all_full();
 }
 
 /* Who is counted already is so, however many others come. */
@@ -199,14 +211,15 @@ find_window(RtRatePath *path, uint64 identity, TimestampTz now)
 		sweep(now);
 	if (is_crowded(path))
 	{
-		rt_limit_hit(RT_LIMIT_RATE_IDENTITIES);
+		rt_limit_hit(is_full(path) ? RT_LIMIT_RATE_IDENTITIES : RT_LIMIT_RATE_WINDOWS);
 		return NULL;
 	}
 	window = hash_search(windows, &key, HASH_ENTER_NULL, &found);
 	if (window == NULL)
 		return NULL;
 	window->length_us = 0;
-	path->identities++;
+	rt_limit_note(RT_LIMIT_RATE_IDENTITIES, ++path->identities);
+	rt_limit_note(RT_LIMIT_RATE_WINDOWS, hash_get_num_entries(windows));
 	return window;
 }
 
@@ -299,6 +312,47 @@ rt_rate_take(const char *name, uint64 identity, int limit, int window_ms,
 	}
 	LWLockRelease(lock);
 	return verdict;
+}
+
+/* ---- how much there is ---- */
+
+int64
+rt_rate_windows_max(void)
+{
+	return windows_max();
+}
+
+int64
+rt_rate_windows(void)
+{
+	return hash_get_num_entries(windows);
+}
+
+int64
+rt_rate_paths_max(void)
+{
+	return PATHS_MAX;
+}
+
+int64
+rt_rate_paths_used(void)
+{
+	return hash_get_num_entries(paths);
+}
+
+int64
+rt_rate_most_identities(void)
+{
+	HASH_SEQ_STATUS scan;
+	RtRatePath *path;
+	uint32		most = 0;
+
+	LWLockAcquire(lock, LW_SHARED);
+	hash_seq_init(&scan, paths);
+	while ((path = hash_seq_search(&scan)) != NULL)
+		most = Max(most, path->identities);
+	LWLockRelease(lock);
+	return most;
 }
 
 int

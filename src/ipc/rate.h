@@ -42,6 +42,16 @@ extern RtRateVerdict rt_rate_take(const char *path, uint64 identity, int limit,
 /* A digest that nobody outside can foresee. */
 extern uint64 rt_rate_digest(const void *data, Size len, uint64 salt);
 
+/*
+ * How much is counted: who calls what, paths, and who calls the path that most
+ * call; and how much of these there is room for.
+ */
+extern int64 rt_rate_windows(void);
+extern int64 rt_rate_windows_max(void);
+extern int64 rt_rate_paths_used(void);
+extern int64 rt_rate_paths_max(void);
+extern int64 rt_rate_most_identities(void);
+
 /* Copies of all paths, in the current memory context.  Returns how many. */
 extern int	rt_rate_paths(RtRatePath **paths);
 

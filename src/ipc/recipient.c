@@ -92,6 +92,12 @@ rt_recipient_is_connection(const char *text, Size len, int *gateway, uint32 *con
 	return true;
 }
 
+bool
+rt_recipient_is_attribute(const char *text, Size len)
+{
+	return len > 0 && text[0] == KIND_ATTRIBUTE;
+}
+
 Size
 rt_recipients_pack(char *dst, const RtRecipient *recipients, int count)
 {

@@ -41,6 +41,9 @@ extern uint32 rt_recipient_connections_hash(int gateway);
 extern bool rt_recipient_is_connection(const char *text, Size len, int *gateway,
 									   uint32 *connection, uint64 *serial);
 
+/* Whether it is all who have an attribute. */
+extern bool rt_recipient_is_attribute(const char *text, Size len);
+
 /* Several, one behind the other, as they lie in an entry; returns the length. */
 extern Size rt_recipients_pack(char *dst, const RtRecipient *recipients, int count);
 #define RT_RECIPIENTS_SIZE_MAX (RT_RECIPIENTS_MAX * sizeof(RtRecipient))

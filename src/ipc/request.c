@@ -14,6 +14,7 @@
 #include "storage/spin.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/parking.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
@@ -208,7 +209,7 @@ rt_request_begin(int owner, uint32 owner_generation)
 	request->awaits_standbys = false;
 	request->overdue = request->told = false;
 	rt_parking_forget(request);
-	pg_atomic_fetch_add_u32(&pool->in_use, 1);
+	rt_limit_note(RT_LIMIT_QUEUE_DEPTH, pg_atomic_add_fetch_u32(&pool->in_use, 1));
 	pg_atomic_fetch_add_u32(&pool->owners[owner].in_flight, 1);
 	return request;
 }

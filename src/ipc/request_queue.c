@@ -18,6 +18,7 @@
 #include "src/ipc/crew.h"
 #include "src/ipc/expected_time.h"
 #include "src/ipc/fair_queue.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/query_round.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
@@ -316,6 +317,7 @@ rt_executor_join(int executor)
 	SpinLockAcquire(&area->lock);
 	rt_crew_join(&area->crew, executor);
 	SpinLockRelease(&area->lock);
+	rt_limit_note(RT_LIMIT_EXECUTORS, rt_executors_present());
 }
 
 int
@@ -324,7 +326,25 @@ rt_executor_self(void)
 	return my_executor;
 }
 
-/* Without the lock: it may change at any moment. */
+/* Without the lock, all of these: it may change at any moment. */
+int64
+rt_executors_present(void)
+{
+	return rt_crew_members(area->crew.present);
+}
+
+int64
+rt_executors_waiting(void)
+{
+	return rt_crew_members(area->crew.waiting);
+}
+
+int64
+rt_executors_waiting_max(void)
+{
+	return Max(0, rt_worker_count(RT_WORKER_EXECUTOR) - NEVER_WAITING);
+}
+
 bool
 rt_executor_is_present(int executor)
 {
@@ -407,11 +427,14 @@ rt_executor_begin_wait(void)
 		return true;
 	}
 	SpinLockAcquire(&area->lock);
-	may_wait = rt_crew_wait(&area->crew, my_executor,
-							rt_worker_count(RT_WORKER_EXECUTOR) - NEVER_WAITING);
+	may_wait = rt_crew_wait(&area->crew, my_executor, rt_executors_waiting_max());
 	is_short = rt_crew_is_short(&area->crew, realtime_executors);
 	SpinLockRelease(&area->lock);
 	my_waits = may_wait;
+	if (may_wait)
+		rt_limit_note(RT_LIMIT_WAITING_EXECUTORS, rt_executors_waiting());
+	else
+		rt_limit_hit(RT_LIMIT_WAITING_EXECUTORS);
 	if (may_wait && is_short)
 		rt_worker_wake(RT_WORKER_LAUNCHER, 0);
 	return may_wait;

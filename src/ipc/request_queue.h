@@ -43,6 +43,11 @@ extern int64 rt_request_queued_since(const RtRequest *request);
 extern void rt_executor_join(int executor);
 extern int	rt_executor_self(void); /* that this process is; -1 = none */
 extern bool rt_executor_is_present(int executor);	/* has joined */
+
+/* How many have joined; how many wait for clients, and may. */
+extern int64 rt_executors_present(void);
+extern int64 rt_executors_waiting(void);
+extern int64 rt_executors_waiting_max(void);
 extern bool rt_executor_is_busy(int executor);	/* has, and is not idle */
 extern RtRequest *rt_request_take(int executor, bool mark_idle);
 extern void rt_executor_not_idle(int executor);

@@ -94,6 +94,7 @@ static int
 take_free_session(bool passing)
 {
 	int			index;
+	int			used;
 
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
 	index = passing || table->used < realtime_max_sessions ? table->free : RT_SESSION_NONE;
@@ -103,7 +104,9 @@ take_free_session(bool passing)
 		table->free = table->sessions[index].next_free;
 		table->sessions[index].serial = ++table->last_serial;
 	}
+	used = table->used;
 	LWLockRelease(table->lock);
+	rt_limit_note(RT_LIMIT_SESSIONS, used);
 	return index;
 }
 
@@ -121,18 +124,17 @@ rt_session_create(int gateway, uint32 gateway_generation,
 		return RT_SESSION_NONE;
 	if (user_data_len > 0)
 	{
-		data = dsa_allocate_extended(rt_payload_area(), user_data_len,
-									 DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
+		data = rt_fixed_area_allocate(rt_payload_area(), user_data_len);
 		if (!DsaPointerIsValid(data))
 			return RT_SESSION_NONE;
-		memcpy(dsa_get_address(rt_payload_area(), data), user_data, user_data_len);
+		memcpy(rt_fixed_area_at(rt_payload_area(), data), user_data, user_data_len);
 	}
 	index = take_free_session(passing);
 	if (index == RT_SESSION_NONE)
 	{
 		rt_limit_hit(RT_LIMIT_SESSIONS);
 		if (DsaPointerIsValid(data))
-			dsa_free(rt_payload_area(), data);
+			rt_fixed_area_free(rt_payload_area(), data);
 		return RT_SESSION_NONE;
 	}
 
@@ -169,7 +171,7 @@ free_session(int index)
 	LWLockRelease(table->lock);
 
 	if (DsaPointerIsValid(data))
-		dsa_free(rt_payload_area(), data);
+		rt_fixed_area_free(rt_payload_area(), data);
 }
 
 void
@@ -215,6 +217,12 @@ rt_sessions_abandon(int gateway, uint32 gateway_generation)
 	}
 }
 
+int64
+rt_sessions_used(void)
+{
+	return table->used;
+}
+
 bool
 rt_sessions_are_alike(int a, int b)
 {
@@ -231,5 +239,5 @@ rt_session_get(int session)
 const char *
 rt_session_user_data(const RtSession *session)
 {
-	return dsa_get_address(rt_payload_area(), session->user_data);
+	return rt_fixed_area_at(rt_payload_area(), session->user_data);
 }

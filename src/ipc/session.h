@@ -62,6 +62,9 @@ extern int	rt_session_create(int gateway, uint32 gateway_generation,
 							  const char *user_data, uint32 user_data_len,
 							  int64 expires, uint64 rights, bool passing);
 
+/* How many there are, but for the anonymous one. */
+extern int64 rt_sessions_used(void);
+
 /* Whether what is allowed to one is allowed to the other; both referenced. */
 extern bool rt_sessions_are_alike(int a, int b);
 

@@ -50,12 +50,14 @@
 #include "src/ipc/shmem.h"
 #include "src/ipc/subscriber_count.h"
 #include "src/ipc/tail_hint.h"
+#include "src/ipc/score.h"
 #include "src/ipc/task.h"
 #include "src/ipc/timer.h"
 #include "src/ipc/unflushed.h"
 #include "src/ipc/upload.h"
 #include "src/ipc/user_calls.h"
 #include "src/ipc/vacate.h"
+#include "src/ipc/waiting.h"
 #include "src/ipc/worker_slot.h"
 
 typedef struct SharedArea
@@ -80,6 +82,7 @@ static const SharedArea areas[] = {
 	{rt_limits_size, rt_limits_init},
 	{rt_limiters_size, rt_limiters_init},
 	{rt_log_limits_size, rt_log_limits_init},
+	{rt_scores_size, rt_scores_init},
 	{rt_assertions_size, rt_assertions_init},
 	{rt_clients_size, rt_clients_init},
 	{rt_user_calls_size, rt_user_calls_init},
@@ -108,6 +111,7 @@ static const SharedArea areas[] = {
 	{rt_query_round_size, rt_query_round_init},
 	{rt_jobs_size, rt_jobs_init},
 	{rt_tasks_size, rt_tasks_init},
+	{rt_waiting_size, rt_waiting_init},
 };
 
 static shmem_request_hook_type previous_request_hook = NULL;
@@ -144,6 +148,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimeQueryMemory", 1);
 	RequestNamedLWLockTranche("RealtimeJob", rt_jobs_locks());
 	RequestNamedLWLockTranche("RealtimeTask", 1);
+	RequestNamedLWLockTranche("RealtimeWaiting", 1);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "storage/shmem.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/subscriber_count.h"
 
 #define TOPICS_PER_CONNECTION 4 /* on an average that has room */
@@ -81,6 +82,12 @@ rt_subscriber_counts_init(void)
 			pg_atomic_init_u64(&counts->places[i].count, 0);
 		}
 	}
+}
+
+int64
+rt_subscriber_counts_max(void)
+{
+	return place_count();
 }
 
 void
@@ -153,6 +160,8 @@ rt_subscriber_note_come(int gateway, const char *topic, Size len)
 
 	if (place == NULL)
 		place = take_place(counts, hash);
+	if (place == NULL)
+		rt_limit_hit(RT_LIMIT_COUNTED_TOPICS);
 	add(place != NULL ? &place->count : &counts->homeless, 1);
 }
 

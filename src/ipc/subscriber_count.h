@@ -15,6 +15,9 @@
 extern Size rt_subscriber_counts_size(void);
 extern void rt_subscriber_counts_init(void);
 
+/* Topics of a gateway that there is room to count, if they do not meet in one place. */
+extern int64 rt_subscriber_counts_max(void);
+
 /* A gateway begins, with no subscribers. */
 extern void rt_subscriber_counts_reset(int gateway);
 

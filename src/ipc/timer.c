@@ -117,15 +117,14 @@ rt_timer_message_make(const char *data, uint32 len)
 
 	rt_payload_attach();
 	if (pg_atomic_add_fetch_u64(&rt_timer_table->bytes, size) <= bytes_max())
-		message = dsa_allocate_extended(rt_payload_area(), size,
-										DSA_ALLOC_NO_OOM | DSA_ALLOC_HUGE);
+		message = rt_fixed_area_allocate(rt_payload_area(), size);
 	if (!DsaPointerIsValid(message))
 	{
 		pg_atomic_fetch_sub_u64(&rt_timer_table->bytes, size);
 		return InvalidDsaPointer;
 	}
 	pg_atomic_fetch_add_u64(&rt_timer_table->messages, 1);
-	header = dsa_get_address(rt_payload_area(), message);
+	header = rt_fixed_area_at(rt_payload_area(), message);
 	header->len = len;
 	memcpy(header + 1, data, len);
 	return message;
@@ -138,10 +137,10 @@ rt_timer_message_free(dsa_pointer message)
 
 	if (!DsaPointerIsValid(message))
 		return;
-	header = dsa_get_address(rt_payload_area(), message);
+	header = rt_fixed_area_at(rt_payload_area(), message);
 	pg_atomic_fetch_sub_u64(&rt_timer_table->messages, 1);
 	pg_atomic_fetch_sub_u64(&rt_timer_table->bytes, sizeof(MessageHeader) + header->len);
-	dsa_free(rt_payload_area(), message);
+	rt_fixed_area_free(rt_payload_area(), message);
 }
 
 /* ---- timers ---- */
@@ -245,7 +244,7 @@ make_timer(const RtTimerKey *key, uint32 hash, Oid database)
 
 	timer = &rt_timer_table->timers[rt_timer_table->free];
 	rt_timer_table->free = timer->next;
-	rt_timer_table->used++;
+	rt_limit_note(RT_LIMIT_TIMERS, ++rt_timer_table->used);
 	memset(timer, 0, offsetof(RtTimer, hash));
 	timer->place = RT_TIMER_NONE;
 	timer->message = timer->publishing = InvalidDsaPointer;
@@ -420,7 +419,7 @@ rt_timers_next_due(void)
 static void
 describe_message(RtTimer *timer, RtTimerMessage *out)
 {
-	MessageHeader *header = dsa_get_address(rt_payload_area(), timer->publishing);
+	MessageHeader *header = rt_fixed_area_at(rt_payload_area(), timer->publishing);
 
 	out->timer = (int) (timer - rt_timer_table->timers);
 	out->topic = timer->topic;
@@ -434,7 +433,7 @@ describe_message(RtTimer *timer, RtTimerMessage *out)
 static Size
 published_size(const RtTimer *timer)
 {
-	MessageHeader *header = dsa_get_address(rt_payload_area(), timer->message);
+	MessageHeader *header = rt_fixed_area_at(rt_payload_area(), timer->message);
 
 	return PUBLISHED_OVERHEAD + 2 * timer->topic_len + timer->event_len + header->len;
 }

@@ -18,6 +18,8 @@
 #include "storage/shmem.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
+#include "src/ipc/score.h"
 #include "src/ipc/upload.h"
 #include "src/ipc/worker_slot.h"
 
@@ -224,6 +226,7 @@ rt_upload_begin(int gateway, uint64 connection_serial)
 	if (found != RT_UPLOAD_NONE)
 		open_place(&area->places[found], gateway, connection_serial);
 	LWLockRelease(area->lock);
+	rt_limit_note(RT_LIMIT_UPLOADS, rt_uploads_open());
 	return found;
 }
 
@@ -276,6 +279,7 @@ rt_upload_abort(int number)
 
 	if (!pg_atomic_compare_exchange_u32(&place->state, &expected, ABORTED))
 		return expected == ABORTED;
+	rt_score(RT_SCORE_UPLOADS_ABORTED);
 	wake_reader(place);
 	return true;
 }
@@ -423,6 +427,7 @@ rt_upload_take(int number, char *dst)
 
 	copy_out(place, read, &len, sizeof(len));
 	copy_out(place, read + sizeof(len), dst, len);
+	rt_score_add(RT_SCORE_UPLOAD_BYTES, len);
 	pg_memory_barrier();
 	pg_atomic_write_u64(&place->read, read + sizeof(len) + len);
 	wake_writer(place);
@@ -433,8 +438,10 @@ rt_upload_finish(int number)
 {
 	uint32		expected = OPEN;
 
-	return pg_atomic_compare_exchange_u32(&area->places[number].state, &expected,
-										  FINISHING) || expected == FINISHING;
+	if (!pg_atomic_compare_exchange_u32(&area->places[number].state, &expected, FINISHING))
+		return expected == FINISHING;
+	rt_score(RT_SCORE_UPLOADS_DONE);
+	return true;
 }
 
 bool

@@ -79,13 +79,16 @@ bool
 rt_user_calls_allow(uint64 user)
 {
 	uint32		most = (uint32) realtime_max_calls_in_flight_per_user;
+	uint32		calls = PG_UINT32_MAX;
 
 	if (user == 0 || most == 0)
 		return true;
 	for (int row = 0; row < ROWS; row++)
+		calls = Min(calls, calls_in_row(row, user));
+	if (calls < most)
 	{
-		if (calls_in_row(row, user) < most)
-			return true;
+		rt_limit_note(RT_LIMIT_CALLS_IN_FLIGHT_PER_USER, calls + 1);
+		return true;
 	}
 	rt_limit_hit(RT_LIMIT_CALLS_IN_FLIGHT_PER_USER);
 	return false;

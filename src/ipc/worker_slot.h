@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/close_kind.h"
 #include "src/ipc/wait_bucket.h"
 
 typedef enum RtWorkerKind
@@ -34,20 +35,25 @@ typedef struct RtGatewayCounters
 	pg_atomic_uint64 connections;	/* open now */
 	pg_atomic_uint64 accepted;	/* since the worker started, as all below */
 	pg_atomic_uint64 refused;	/* upgrades refused */
+	pg_atomic_uint64 closed[RT_CLOSE_KINDS];	/* connections, by their code */
 	pg_atomic_uint64 frames_in;
 	pg_atomic_uint64 frames_ignored;
 	pg_atomic_uint64 calls;
 	pg_atomic_uint64 overloaded;	/* calls refused for want of a slot */
 	pg_atomic_uint64 deliveries;	/* events appended to a connection */
 	pg_atomic_uint64 dropped;	/* events not delivered: slow reader */
-	pg_atomic_uint64 sends;		/* to users, of deliveries */
-	pg_atomic_uint64 sends_coalesced;	/* in the place of one that waited */
+	pg_atomic_uint64 replies_dropped;	/* the same of replies: it was ended */
 	pg_atomic_uint64 markers;	/* "you lost events" markers sent */
 	pg_atomic_uint64 repairs;	/* pieces of lost events sent instead */
 	pg_atomic_uint64 remembered;	/* the same, and replies, from its memory */
 	pg_atomic_uint64 bytes_out;
 	pg_atomic_uint64 subscriptions; /* held now */
+	pg_atomic_uint64 topics;	/* that these are of */
+	pg_atomic_uint64 watched_topics;	/* while an application is developed */
 	pg_atomic_uint64 memory;	/* bytes kept for clients now */
+	pg_atomic_uint64 remembered_bytes;	/* of events of class replay */
+	pg_atomic_uint64 http_waiting;	/* requests that no executor has yet */
+	pg_atomic_uint64 departures;	/* ends of connections that are to be told */
 	pg_atomic_uint64 stalled;	/* connections ended for not reading */
 	pg_atomic_uint64 waiting;	/* requests, in its memory */
 	pg_atomic_uint64 ring_lag;	/* bytes of events that it has not read */
@@ -80,6 +86,7 @@ typedef struct RtExecutorCounters
 	pg_atomic_uint64 tiers[RT_STREAM_TIERS];	/* values of streams */
 	pg_atomic_uint64 waits[RT_WAIT_BUCKETS];	/* of requests, before */
 	pg_atomic_uint64 waited_ms; /* the sum of these times */
+	pg_atomic_uint64 plan_bytes;	/* of SQL functions, kept now */
 } RtExecutorCounters;
 
 typedef struct RtSchedulerCounters
@@ -87,6 +94,7 @@ typedef struct RtSchedulerCounters
 	pg_atomic_uint64 bridges;	/* channels listened to now */
 	pg_atomic_uint64 notifications; /* received */
 	pg_atomic_uint64 waiting;	/* of them: waiting for an executor now */
+	pg_atomic_uint64 waiting_bytes; /* of these */
 	pg_atomic_uint64 skipped;	/* left out by a parse function */
 	pg_atomic_uint64 failed;	/* could not be published */
 	pg_atomic_uint64 dropped;	/* lost for want of room or to a dead executor */

@@ -56,6 +56,8 @@ look_at_queue(void)
 	if (look.late && (stands_still || any_waits()) &&
 		rt_service_state() == RT_SERVICE_READY)
 		rt_keeper_add_executor();
+	else
+		rt_keeper_has_enough();
 	return !look.empty;
 }
 

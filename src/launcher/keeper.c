@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
 #include "src/launcher/keeper.h"
@@ -50,6 +51,7 @@ static int	worker_count = 0;
 static TimestampTz no_place_since = 0;	/* 0 = the last one got a place */
 static bool told_no_place = false;
 static bool told_no_place_to_grow = false;
+static bool told_too_few = false;	/* all are there, and not enough */
 static TimestampTz grow_not_before = 0;
 
 void
@@ -254,6 +256,23 @@ rt_keeper_start_workers(void)
 
 /* ---- one more ---- */
 
+/* Once, until there are enough again. */
+static void
+note_too_few(void)
+{
+	if (!told_too_few && rt_executors_present() == rt_worker_count(RT_WORKER_EXECUTOR))
+	{
+		told_too_few = true;
+		rt_limit_hit(RT_LIMIT_EXECUTORS);
+	}
+}
+
+void
+rt_keeper_has_enough(void)
+{
+	told_too_few = false;
+}
+
 /* The first executor that is not there; NULL if one is on its way. */
 static KeptWorker *
 find_place_to_grow(void)
@@ -281,6 +300,8 @@ rt_keeper_add_executor(void)
 	TimestampTz now = GetCurrentTimestamp();
 	KeptWorker *kept = find_place_to_grow();
 
+	if (kept == NULL)
+		note_too_few();
 	if (kept == NULL || now < grow_not_before)
 		return;
 	hold_back(kept, now);

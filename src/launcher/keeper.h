@@ -23,6 +23,9 @@ extern long rt_keeper_start_workers(void);
  */
 extern void rt_keeper_add_executor(void);
 
+/* No more are needed than there are. */
+extern void rt_keeper_has_enough(void);
+
 /*
  * Who had to leave because the database or the role is going away has not
  * failed, and is started again at once when it is back.

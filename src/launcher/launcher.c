@@ -52,6 +52,7 @@
 #include "src/launcher/growth.h"
 #include "src/launcher/keeper.h"
 #include "src/launcher/launcher.h"
+#include "src/launcher/limits.h"
 #include "src/realtime.h"
 
 #define BUSY_LOOK_MS 50			/* while it flushes, or watches the queue, all
@@ -60,6 +61,7 @@
 #define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
 
 static TimestampTz rest_until = 0;	/* after an error */
+static bool told_none = false;	/* the log has it */
 static TimestampTz none_since = 0;	/* that no executor runs; 0 = some do */
 
 /* ---- what is there ---- */
@@ -209,6 +211,9 @@ watch_executors(long sleep)
 	if (any_is_connected())
 	{
 		none_since = 0;
+		if (told_none)
+			ereport(LOG, (errmsg("realtime has executors again")));
+		told_none = false;
 		if (rt_service_state() == RT_SERVICE_NO_EXECUTOR)
 			ask_executors();
 		return sleep;
@@ -217,7 +222,15 @@ watch_executors(long sleep)
 		none_since = now;
 	if (!TimestampDifferenceExceeds(none_since, now, NO_EXECUTOR_MS))
 		return Min(sleep, NO_EXECUTOR_MS);
-	rt_service_set_state(RT_SERVICE_NO_EXECUTOR);
+	(void) rt_service_set_state(RT_SERVICE_NO_EXECUTOR);
+	if (!told_none)
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("realtime has no executor: calls and new connections are refused"),
+				 errdetail("None could be started for %d seconds.  Events are delivered to those who are connected.",
+						   NO_EXECUTOR_MS / 1000),
+				 errhint("What the log says before this is the cause.  It is tried again.")));
+	told_none = true;
 	rt_requests_refuse_queued(RT_ANSWER_UNAVAILABLE);
 	return Min(sleep, RT_LAUNCHER_LOOK_MS);
 }
@@ -325,6 +338,7 @@ do_what_is_due(void)
 
 	if (now < rest_until)
 		return AFTER_ERROR_MS / 10;
+	rt_limits_tell();
 	busy = flush_commits() || rt_request_queue_is_watched();
 	growth_timeout = Min(rt_growth_look(), rt_parking_look());
 	/* what happens all the time must not make us look at catalogs all the time */

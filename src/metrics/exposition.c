@@ -1,6 +1,6 @@
 /*
  * exposition.c
- *		The text formats of Prometheus.
+ *		Tells metrics, and the text formats of Prometheus.
  *
  * A scrape may have some ten thousand lines, and is written by a gateway between
  * two turns: samples are put together from pieces, without format strings.
@@ -13,11 +13,17 @@
 
 #include "src/metrics/exposition.h"
 
-static const char *const kind_names[] = {
-	[RT_METRIC_COUNTER] = "counter",
-	[RT_METRIC_GAUGE] = "gauge",
-	[RT_METRIC_HISTOGRAM] = "histogram"
-};
+const char *
+rt_metric_kind_name(RtMetricKind kind)
+{
+	static const char *const names[] = {
+		[RT_METRIC_COUNTER] = "counter",
+		[RT_METRIC_GAUGE] = "gauge",
+		[RT_METRIC_HISTOGRAM] = "histogram"
+	};
+
+	return names[kind];
+}
 
 /* What samples of a metric have behind its name. */
 static const char *
@@ -25,6 +31,67 @@ suffix_of(const RtMetric *metric)
 {
 	return metric->kind == RT_METRIC_COUNTER ? "_total" : "";
 }
+
+/* ---- samples ---- */
+
+void
+rt_exposition_begin(RtExposition *exposition, const RtMetric *metric)
+{
+	exposition->metric = metric;
+	if (exposition->begin != NULL)
+		exposition->begin(exposition);
+}
+
+void
+rt_exposition_count(RtExposition *exposition, const RtLabel *labels, uint64 value)
+{
+	RtSample	sample = {suffix_of(exposition->metric), labels, NULL, RT_SAMPLE_COUNT, value, 0};
+
+	exposition->sample(exposition, &sample);
+}
+
+void
+rt_exposition_value(RtExposition *exposition, const RtLabel *labels, double value)
+{
+	RtSample	sample = {suffix_of(exposition->metric), labels, NULL, RT_SAMPLE_VALUE, 0, value};
+
+	exposition->sample(exposition, &sample);
+}
+
+void
+rt_exposition_seconds(RtExposition *exposition, const RtLabel *labels, uint64 us)
+{
+	RtSample	sample = {suffix_of(exposition->metric), labels, NULL, RT_SAMPLE_MICROSECONDS, us, 0};
+
+	exposition->sample(exposition, &sample);
+}
+
+void
+rt_exposition_histogram(RtExposition *exposition, const RtLabel *labels,
+						const RtHistogram *histogram)
+{
+	RtSample	sample = {"_bucket", labels, NULL, RT_SAMPLE_COUNT, 0, 0};
+
+	for (int i = 0; i < histogram->bucket_count; i++)
+	{
+		sample.count += histogram->buckets[i];
+		sample.bound = i < histogram->bucket_count - 1 ? histogram->bound(i) : "+Inf";
+		exposition->sample(exposition, &sample);
+	}
+	sample.bound = NULL;
+	exposition->sample(exposition, &(RtSample) {"_sum", labels, NULL, RT_SAMPLE_MICROSECONDS, histogram->sum_us, 0});
+	sample.suffix = "_count";
+	exposition->sample(exposition, &sample);
+}
+
+void
+rt_exposition_one(RtExposition *exposition, const RtMetric *metric, uint64 value)
+{
+	rt_exposition_begin(exposition, metric);
+	rt_exposition_count(exposition, NULL, value);
+}
+
+/* ---- text ---- */
 
 /* A backslash, an end of line and, where they would end the text, quotes. */
 static void
@@ -43,51 +110,61 @@ append_escaped(StringInfo text, const char *value, bool quotes)
 	}
 }
 
-/* ---- a metric ---- */
-
 /* OpenMetrics gives what it says to the metric, the other one to its samples. */
 static void
 append_head(RtExposition *exposition, const char *word)
 {
 	const RtMetric *metric = exposition->metric;
 
-	appendStringInfo(exposition->text, "# %s %s%s ", word, metric->name,
+	appendStringInfo(exposition->taker, "# %s %s%s ", word, metric->name,
 					 exposition->format == RT_METRICS_TEXT ? suffix_of(metric) : "");
 }
 
-void
-rt_exposition_begin(RtExposition *exposition, const RtMetric *metric)
+static void
+begin_text(RtExposition *exposition)
 {
-	StringInfo	text = exposition->text;
+	StringInfo	text = exposition->taker;
+	const RtMetric *metric = exposition->metric;
 
-	exposition->metric = metric;
 	append_head(exposition, "HELP");
 	append_escaped(text, metric->help, exposition->format == RT_METRICS_OPEN);
 	appendStringInfoChar(text, '\n');
 	append_head(exposition, "TYPE");
-	appendStringInfo(text, "%s\n", kind_names[metric->kind]);
+	appendStringInfo(text, "%s\n", rt_metric_kind_name(metric->kind));
 	if (exposition->format != RT_METRICS_OPEN || metric->unit == NULL)
 		return;
 	append_head(exposition, "UNIT");
 	appendStringInfo(text, "%s\n", metric->unit);
 }
 
-/* ---- samples ---- */
-
 static void
-append_name(RtExposition *exposition, const char *suffix, const char *labels)
+append_label(StringInfo text, const char *name, const char *value, bool first)
 {
-	StringInfo	text = exposition->text;
+	appendStringInfoChar(text, first ? '{' : ',');
+	appendStringInfoString(text, name);
+	appendStringInfoString(text, "=\"");
+	append_escaped(text, value, true);
+	appendStringInfoChar(text, '"');
+}
 
-	appendStringInfoString(text, exposition->metric->name);
-	appendStringInfoString(text, suffix);
-	if (labels != NULL)
+/* The bound of a bucket is a label behind the others. */
+static void
+append_labels(StringInfo text, const RtSample *sample)
+{
+	bool		first = true;
+
+	for (const RtLabel *label = sample->labels; label != NULL && label->name != NULL; label++)
 	{
-		appendStringInfoChar(text, '{');
-		appendStringInfoString(text, labels);
-		appendStringInfoChar(text, '}');
+		append_label(text, label->name, label->value, first);
+		first = false;
 	}
-	appendStringInfoChar(text, ' ');
+	if (sample->bound != NULL)
+	{
+		append_label(text, "le", sample->bound, first);
+		first = false;
+	}
+	if (!first)
+		appendStringInfoChar(text, '}');
 }
 
 static void
@@ -105,88 +182,53 @@ append_seconds(StringInfo text, uint64 us)
 	appendStringInfo(text, UINT64_FORMAT ".%06d", us / 1000000, (int) (us % 1000000));
 }
 
-void
-rt_exposition_count(RtExposition *exposition, const char *labels, uint64 value)
-{
-	append_name(exposition, suffix_of(exposition->metric), labels);
-	append_count(exposition->text, value);
-	appendStringInfoChar(exposition->text, '\n');
-}
-
-void
-rt_exposition_value(RtExposition *exposition, const char *labels, double value)
-{
-	append_name(exposition, suffix_of(exposition->metric), labels);
-	if (isfinite(value))
-		appendStringInfo(exposition->text, "%.6g\n", value);
-	else
-		appendStringInfoString(exposition->text, "NaN\n");
-}
-
-void
-rt_exposition_seconds(RtExposition *exposition, const char *labels, uint64 us)
-{
-	append_name(exposition, suffix_of(exposition->metric), labels);
-	append_seconds(exposition->text, us);
-	appendStringInfoChar(exposition->text, '\n');
-}
-
-/* Its bound is a label behind the others. */
 static void
-append_bucket(RtExposition *exposition, const char *labels, const char *bound,
-			  uint64 count)
+append_value(StringInfo text, double value)
 {
-	StringInfo	text = exposition->text;
+	if (isfinite(value))
+		appendStringInfo(text, "%.6g", value);
+	else
+		appendStringInfoString(text, "NaN");
+}
+
+static void
+append_sample(RtExposition *exposition, const RtSample *sample)
+{
+	StringInfo	text = exposition->taker;
 
 	appendStringInfoString(text, exposition->metric->name);
-	appendStringInfoString(text, "_bucket{");
-	if (labels != NULL)
+	appendStringInfoString(text, sample->suffix);
+	append_labels(text, sample);
+	appendStringInfoChar(text, ' ');
+	switch (sample->unit)
 	{
-		appendStringInfoString(text, labels);
-		appendStringInfoChar(text, ',');
+		case RT_SAMPLE_COUNT:
+			append_count(text, sample->count);
+			break;
+		case RT_SAMPLE_MICROSECONDS:
+			append_seconds(text, sample->count);
+			break;
+		case RT_SAMPLE_VALUE:
+			append_value(text, sample->value);
+			break;
 	}
-	appendStringInfoString(text, "le=\"");
-	appendStringInfoString(text, bound);
-	appendStringInfoString(text, "\"} ");
-	append_count(text, count);
 	appendStringInfoChar(text, '\n');
 }
 
-void
-rt_exposition_histogram(RtExposition *exposition, const char *labels,
-						const RtHistogram *histogram)
+RtExposition
+rt_exposition_text(StringInfo text, RtMetricsFormat format)
 {
-	uint64		count = 0;
-
-	for (int i = 0; i < histogram->bucket_count; i++)
-	{
-		count += histogram->buckets[i];
-		append_bucket(exposition, labels,
-					  i < histogram->bucket_count - 1 ? histogram->bound(i) : "+Inf",
-					  count);
-	}
-	append_name(exposition, "_sum", labels);
-	append_seconds(exposition->text, histogram->sum_us);
-	appendStringInfoChar(exposition->text, '\n');
-	append_name(exposition, "_count", labels);
-	append_count(exposition->text, count);
-	appendStringInfoChar(exposition->text, '\n');
+	return (RtExposition) {
+		.begin = begin_text,
+		.sample = append_sample,
+		.taker = text,
+		.format = format
+	};
 }
 
 void
-rt_exposition_end(RtExposition *exposition)
+rt_exposition_end_text(RtExposition *exposition)
 {
 	if (exposition->format == RT_METRICS_OPEN)
-		appendStringInfoString(exposition->text, "# EOF\n");
-}
-
-void
-rt_label_append(StringInfo labels, const char *name, const char *value)
-{
-	if (labels->len > 0)
-		appendStringInfoChar(labels, ',');
-	appendStringInfoString(labels, name);
-	appendStringInfoString(labels, "=\"");
-	append_escaped(labels, value, true);
-	appendStringInfoChar(labels, '"');
+		appendStringInfoString(exposition->taker, "# EOF\n");
 }

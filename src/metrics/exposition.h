@@ -1,7 +1,7 @@
 /*
  * exposition.h
- *		Writes metrics as Prometheus reads them: its text format, version 0.0.4,
- *		or OpenMetrics 1.0.
+ *		Tells metrics, sample by sample: as Prometheus reads them, in its text
+ *		format, version 0.0.4, or as OpenMetrics 1.0; or to whoever takes samples.
  */
 #ifndef RT_METRICS_EXPOSITION_H
 #define RT_METRICS_EXPOSITION_H
@@ -28,6 +28,8 @@ typedef enum RtMetricKind
 	RT_METRIC_HISTOGRAM
 } RtMetricKind;
 
+extern const char *rt_metric_kind_name(RtMetricKind kind);
+
 typedef struct RtMetric
 {
 	const char *name;			/* ends with the unit, if there is one */
@@ -36,27 +38,56 @@ typedef struct RtMetric
 	const char *help;
 } RtMetric;
 
+typedef struct RtLabel
+{
+	const char *name;			/* NULL = the end of several */
+	const char *value;
+} RtLabel;
+
+#define RT_LABELS(...) ((const RtLabel[]) {__VA_ARGS__, {NULL, NULL}})
+
+typedef enum RtSampleUnit
+{
+	RT_SAMPLE_COUNT,			/* count */
+	RT_SAMPLE_MICROSECONDS,		/* count, told in seconds */
+	RT_SAMPLE_VALUE				/* value */
+} RtSampleUnit;
+
+typedef struct RtSample
+{
+	const char *suffix;			/* of its name, behind that of the metric */
+	const RtLabel *labels;		/* NULL = none */
+	const char *bound;			/* of a bucket, one label more; NULL = it is none */
+	RtSampleUnit unit;
+	uint64		count;
+	double		value;
+} RtSample;
+
+/* Whom they are told to, and what he needs. */
 typedef struct RtExposition
 {
-	StringInfo	text;
-	RtMetricsFormat format;
+	void		(*begin) (struct RtExposition *exposition);	/* a metric; NULL = nothing */
+	void		(*sample) (struct RtExposition *exposition, const RtSample *sample);
+	void	   *taker;			/* his own */
+	RtMetricsFormat format;		/* of text */
 	const RtMetric *metric;		/* the last one that was begun */
 } RtExposition;
+
+/* For metrics as text, to be appended; what comes behind all of them. */
+extern RtExposition rt_exposition_text(StringInfo text, RtMetricsFormat format);
+extern void rt_exposition_end_text(RtExposition *exposition);
 
 /* What comes before the samples of a metric, which all follow. */
 extern void rt_exposition_begin(RtExposition *exposition, const RtMetric *metric);
 
-/*
- * Samples.  Labels are what stands between the braces, as rt_label_append() has
- * written it; NULL = none.
- */
-extern void rt_exposition_count(RtExposition *exposition, const char *labels,
+/* Samples, labels as RT_LABELS({"name", value}, ...); NULL = none. */
+extern void rt_exposition_count(RtExposition *exposition, const RtLabel *labels,
 								uint64 value);
-extern void rt_exposition_value(RtExposition *exposition, const char *labels,
+extern void rt_exposition_value(RtExposition *exposition, const RtLabel *labels,
 								double value);
 
 /* Microseconds, told in seconds. */
-extern void rt_exposition_seconds(RtExposition *exposition, const char *labels,
+extern void rt_exposition_seconds(RtExposition *exposition, const RtLabel *labels,
 								  uint64 us);
 
 /*
@@ -71,13 +102,11 @@ typedef struct RtHistogram
 	uint64		sum_us;
 } RtHistogram;
 
-extern void rt_exposition_histogram(RtExposition *exposition, const char *labels,
+extern void rt_exposition_histogram(RtExposition *exposition, const RtLabel *labels,
 									const RtHistogram *histogram);
 
-/* What comes behind all metrics. */
-extern void rt_exposition_end(RtExposition *exposition);
-
-/* Adds a label to others, if there are any. */
-extern void rt_label_append(StringInfo labels, const char *name, const char *value);
+/* A metric with one sample, without labels. */
+extern void rt_exposition_one(RtExposition *exposition, const RtMetric *metric,
+							  uint64 value);
 
 #endif							/* RT_METRICS_EXPOSITION_H */

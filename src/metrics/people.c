@@ -31,13 +31,6 @@ static const RtMetric push_registry = {
 };
 
 static void
-write_one(RtExposition *exposition, const RtMetric *metric, uint64 value)
-{
-	rt_exposition_begin(exposition, metric);
-	rt_exposition_count(exposition, NULL, value);
-}
-
-static void
 write_latency(RtExposition *exposition, const RtPushStats *pushes)
 {
 	RtHistogram histogram = {
@@ -56,17 +49,13 @@ write_pushes(RtExposition *exposition)
 	rt_push_stats(&pushes);
 	rt_exposition_begin(exposition, &push_requests);
 	for (int i = 0; i < RT_PUSH_RESULTS; i++)
-	{
-		char		label[32];
-
-		snprintf(label, sizeof(label), "result=\"%s\"",
-				 rt_push_result_name((RtPushResult) i));
-		rt_exposition_count(exposition, label, pushes.results[i]);
-	}
-	write_one(exposition, &push_waiting, pushes.waiting);
+		rt_exposition_count(exposition,
+							RT_LABELS({"result", rt_push_result_name((RtPushResult) i)}),
+							pushes.results[i]);
+	rt_exposition_one(exposition, &push_waiting, pushes.waiting);
 	write_latency(exposition, &pushes);
-	write_one(exposition, &push_late, pushes.late);
-	write_one(exposition, &push_registry, rt_clients_of_users());
+	rt_exposition_one(exposition, &push_late, pushes.late);
+	rt_exposition_one(exposition, &push_registry, rt_clients_of_users());
 }
 
 void

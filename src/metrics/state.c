@@ -8,7 +8,6 @@
 #include "src/guc.h"
 #include "src/ipc/assertion.h"
 #include "src/ipc/breaker.h"
-#include "src/ipc/limit.h"
 #include "src/ipc/log_limit.h"
 #include "src/ipc/payload.h"
 #include "src/ipc/presence.h"
@@ -51,7 +50,6 @@ COUNTER(breaker_trips, "realtime_breaker_trips", "Times that a circuit breaker b
 GAUGE(query_groups, "realtime_query_groups", "Groups of clients of live queries.");
 GAUGE(query_groups_limit, "realtime_query_groups_limit", "Groups of clients of live queries that there can be.");
 
-COUNTER(limit_hits, "realtime_limit_hits", "Times that a limit has refused, closed, dropped or held up something.");
 COUNTER(log_suppressed, "realtime_log_suppressed", "Errors that were not logged because others of their kind had been.");
 GAUGE(timers_active, "realtime_timers", "Timers of realtime.throttle() and realtime.debounce() in use.");
 GAUGE(timers_limit, "realtime_timers_limit", "Timers that there can be.");
@@ -70,13 +68,6 @@ static const RtMetric assertion_violations = {
 };
 
 static void
-write_one(RtExposition *exposition, const RtMetric *metric, uint64 value)
-{
-	rt_exposition_begin(exposition, metric);
-	rt_exposition_count(exposition, NULL, value);
-}
-
-static void
 write_ratio(RtExposition *exposition, const RtMetric *metric, double value)
 {
 	rt_exposition_begin(exposition, metric);
@@ -88,25 +79,25 @@ write_info(RtExposition *exposition)
 {
 	rt_exposition_begin(exposition, &build_info);
 	rt_exposition_count(exposition,
-						"version=\"" RT_VERSION "\",postgresql=\"" PG_VERSION "\"", 1);
-	write_one(exposition, &ready, rt_ready_reason() == NULL);
+						RT_LABELS({"version", RT_VERSION}, {"postgresql", PG_VERSION}), 1);
+	rt_exposition_one(exposition, &ready, rt_ready_reason() == NULL);
 }
 
 /* What is used, and what it is used up at. */
 static void
 write_saturation(RtExposition *exposition)
 {
-	write_one(exposition, &connections_limit, realtime_max_connections);
-	write_one(exposition, &memory_limit, (uint64) realtime_gateway_memory * 1024);
-	write_one(exposition, &executors_limit, rt_worker_count(RT_WORKER_EXECUTOR));
-	write_one(exposition, &queued, rt_requests_queued_count());
-	write_one(exposition, &slots, rt_requests_in_use());
-	write_one(exposition, &slots_limit, realtime_queue_depth);
-	write_one(exposition, &ring_size, (uint64) realtime_ring_size * 1024);
-	write_one(exposition, &ring_written, rt_ring_position());
-	write_one(exposition, &log_suppressed, rt_log_limit_total());
-	write_one(exposition, &query_groups, rt_query_groups_in_use());
-	write_one(exposition, &query_groups_limit, realtime_max_query_groups);
+	rt_exposition_one(exposition, &connections_limit, realtime_max_connections);
+	rt_exposition_one(exposition, &memory_limit, (uint64) realtime_gateway_memory * 1024);
+	rt_exposition_one(exposition, &executors_limit, rt_worker_count(RT_WORKER_EXECUTOR));
+	rt_exposition_one(exposition, &queued, rt_requests_queued_count());
+	rt_exposition_one(exposition, &slots, rt_requests_in_use());
+	rt_exposition_one(exposition, &slots_limit, realtime_queue_depth);
+	rt_exposition_one(exposition, &ring_size, (uint64) realtime_ring_size * 1024);
+	rt_exposition_one(exposition, &ring_written, rt_ring_position());
+	rt_exposition_one(exposition, &log_suppressed, rt_log_limit_total());
+	rt_exposition_one(exposition, &query_groups, rt_query_groups_in_use());
+	rt_exposition_one(exposition, &query_groups_limit, realtime_max_query_groups);
 }
 
 static void
@@ -117,69 +108,35 @@ write_pressure(RtExposition *exposition)
 	rt_pressure_measure(&pressure);
 	rt_exposition_begin(exposition, &pressure_reason);
 	for (int i = RT_PRESSURE_NONE + 1; i < RT_PRESSURE_REASONS; i++)
-	{
-		char		label[64];
-
-		snprintf(label, sizeof(label), "reason=\"%s\"", rt_pressure_name(i));
-		rt_exposition_count(exposition, label, pressure.reason == (RtPressureReason) i);
-	}
+		rt_exposition_count(exposition, RT_LABELS({"reason", rt_pressure_name(i)}),
+							pressure.reason == (RtPressureReason) i);
 	write_ratio(exposition, &subscribers, pressure.subscribers);
 	write_ratio(exposition, &payload, rt_payload_part_used());
-}
-
-/* Names are those of settings: nothing has to be escaped. */
-static void
-write_limits(RtExposition *exposition)
-{
-	rt_exposition_begin(exposition, &limit_hits);
-	for (int i = 0; i < RT_LIMITS; i++)
-	{
-		char		label[64];
-
-		snprintf(label, sizeof(label), "limit=\"%s\"", rt_limit_name((RtLimitKind) i));
-		rt_exposition_count(exposition, label, rt_limit_hits((RtLimitKind) i));
-	}
 }
 
 static void
 write_assertions(RtExposition *exposition)
 {
-	StringInfoData label;
 	char		name[RT_ASSERTION_NAME_MAX + 1];
 	uint64		violations;
 
-	initStringInfo(&label);
 	rt_exposition_begin(exposition, &assertion_violations);
 	for (int i = 0; rt_assertion_read(i, name, &violations); i++)
-	{
-		resetStringInfo(&label);
-		rt_label_append(&label, "category", name);
-		rt_exposition_count(exposition, label.data, violations);
-	}
+		rt_exposition_count(exposition, RT_LABELS({"category", name}), violations);
 }
 
 static void
 write_breakers(RtExposition *exposition)
 {
-	StringInfoData label;
 	RtBreaker	breaker;
 
-	initStringInfo(&label);
 	rt_exposition_begin(exposition, &breaker_broken);
 	for (int i = 0; rt_breaker_read(i, &breaker); i++)
-	{
-		resetStringInfo(&label);
-		rt_label_append(&label, "breaker", breaker.name);
-		rt_exposition_count(exposition, label.data, breaker.state != RT_BREAKER_HEALTHY);
-	}
+		rt_exposition_count(exposition, RT_LABELS({"breaker", breaker.name}),
+							breaker.state != RT_BREAKER_HEALTHY);
 	rt_exposition_begin(exposition, &breaker_trips);
 	for (int i = 0; rt_breaker_read(i, &breaker); i++)
-	{
-		resetStringInfo(&label);
-		rt_label_append(&label, "breaker", breaker.name);
-		rt_exposition_count(exposition, label.data, breaker.trips);
-	}
-	pfree(label.data);
+		rt_exposition_count(exposition, RT_LABELS({"breaker", breaker.name}), breaker.trips);
 }
 
 static void
@@ -188,10 +145,10 @@ write_timers(RtExposition *exposition)
 	RtTimerStats timers;
 
 	rt_timers_stats(&timers);
-	write_one(exposition, &timers_active, timers.active);
-	write_one(exposition, &timers_limit, realtime_max_timers);
-	write_one(exposition, &timers_published, timers.published);
-	write_one(exposition, &timers_overflowed, timers.overflowed);
+	rt_exposition_one(exposition, &timers_active, timers.active);
+	rt_exposition_one(exposition, &timers_limit, realtime_max_timers);
+	rt_exposition_one(exposition, &timers_published, timers.published);
+	rt_exposition_one(exposition, &timers_overflowed, timers.overflowed);
 }
 
 static void
@@ -200,11 +157,11 @@ write_presence(RtExposition *exposition)
 	RtPresenceCounts counts;
 
 	rt_presence_count(&counts);
-	write_one(exposition, &presence_total_online, counts.present);
-	write_one(exposition, &presence_joins, counts.joins);
-	write_one(exposition, &presence_leaves, counts.leaves);
-	write_one(exposition, &presence_evicted, counts.evicted);
-	write_one(exposition, &presence_refused, counts.refused);
+	rt_exposition_one(exposition, &presence_total_online, counts.present);
+	rt_exposition_one(exposition, &presence_joins, counts.joins);
+	rt_exposition_one(exposition, &presence_leaves, counts.leaves);
+	rt_exposition_one(exposition, &presence_evicted, counts.evicted);
+	rt_exposition_one(exposition, &presence_refused, counts.refused);
 }
 
 void
@@ -213,7 +170,6 @@ rt_metrics_write_state(RtExposition *exposition)
 	write_info(exposition);
 	write_saturation(exposition);
 	write_pressure(exposition);
-	write_limits(exposition);
 	write_assertions(exposition);
 	write_breakers(exposition);
 	write_timers(exposition);

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "src/guc.h"
 #include "src/ipc/request.h"
 #include "src/ipc/request_queue.h"
@@ -33,7 +35,7 @@ static const Counter gateway_counters[] = {
 	"Attempts to open a WebSocket that were refused."}, GATEWAY(refused)},
 	{{"realtime_connections_stalled", RT_METRIC_COUNTER, NULL,
 	"Connections ended because they did not read."}, GATEWAY(stalled)},
-	{{"realtime_stream_subscriptions", RT_METRIC_GAUGE, NULL,
+	{{"realtime_subscriptions", RT_METRIC_GAUGE, NULL,
 	"Subscriptions to topics, of streams and by name, that are held."}, GATEWAY(subscriptions)},
 	{{"realtime_frames_received", RT_METRIC_COUNTER, NULL,
 	"Messages received from clients."}, GATEWAY(frames_in)},
@@ -47,10 +49,8 @@ static const Counter gateway_counters[] = {
 	"Events sent, counted for each subscriber."}, GATEWAY(deliveries)},
 	{{"realtime_events_dropped", RT_METRIC_COUNTER, NULL,
 	"Events not sent because a subscriber read too slowly."}, GATEWAY(dropped)},
-	{{"realtime_push_sends", RT_METRIC_COUNTER, NULL,
-	"Of the events sent, those of realtime.signal(), notify(), send() and send_to()."}, GATEWAY(sends)},
-	{{"realtime_push_coalesced", RT_METRIC_COUNTER, NULL,
-	"Events of realtime.send_coalesced() that took the place of one that waited."}, GATEWAY(sends_coalesced)},
+	{{"realtime_reply_dropped", RT_METRIC_COUNTER, NULL,
+	"Replies that could not be delivered to who does not read; the connection is ended."}, GATEWAY(replies_dropped)},
 	{{"realtime_event_markers", RT_METRIC_COUNTER, NULL,
 	"Times that a subscriber was told to load again because events were lost."}, GATEWAY(markers)},
 	{{"realtime_event_repairs", RT_METRIC_COUNTER, NULL,
@@ -109,6 +109,10 @@ static const RtMetric gateway_up = {
 	"realtime_gateway_up", RT_METRIC_GAUGE, NULL,
 	"Whether the gateway runs and clients can connect to it."
 };
+static const RtMetric closed = {
+	"realtime_connections_closed", RT_METRIC_COUNTER, NULL,
+	"Connections that have ended, by the code of the end: 1006 is without a close frame."
+};
 static const RtMetric in_flight = {
 	"realtime_requests_in_flight", RT_METRIC_GAUGE, NULL,
 	"Requests of the gateway that executors have, or whose answers wait to be told."
@@ -157,13 +161,33 @@ gateway_listens(int number)
 		pg_atomic_read_u32(&slot->listening) != 0;
 }
 
-static const char *
+/* To be written over soon. */
+static const RtLabel *
 label_gateway(int number)
 {
-	static char label[32];
+	static char text[16];
+	static const RtLabel labels[] = {{"gateway", text}, {NULL, NULL}};
 
-	snprintf(label, sizeof(label), "gateway=\"%d\"", number);
-	return label;
+	pg_ltoa(number, text);
+	return labels;
+}
+
+/* Codes that have occurred. */
+static void
+write_closed(RtExposition *exposition, int number)
+{
+	char		text[16];
+
+	pg_ltoa(number, text);
+	for (int kind = 0; kind < RT_CLOSE_KINDS; kind++)
+	{
+		uint64		count = pg_atomic_read_u64(&counters_of_gateway(number)->closed[kind]);
+
+		if (count > 0)
+			rt_exposition_count(exposition,
+								RT_LABELS({"gateway", text}, {"code", rt_close_kind_name(kind)}),
+								count);
+	}
 }
 
 static void
@@ -182,6 +206,9 @@ write_gateways(RtExposition *exposition)
 	rt_exposition_begin(exposition, &gateway_up);
 	for (int number = 0; number < n; number++)
 		rt_exposition_count(exposition, label_gateway(number), gateway_listens(number));
+	rt_exposition_begin(exposition, &closed);
+	for (int number = 0; number < n; number++)
+		write_closed(exposition, number);
 	rt_exposition_begin(exposition, &in_flight);
 	for (int number = 0; number < n; number++)
 		rt_exposition_count(exposition, label_gateway(number), rt_requests_in_flight(number));
@@ -211,8 +238,8 @@ write_crew(RtExposition *exposition)
 		busy += rt_executor_is_busy(i);
 	}
 	rt_exposition_begin(exposition, &executors);
-	rt_exposition_count(exposition, "state=\"busy\"", busy);
-	rt_exposition_count(exposition, "state=\"idle\"", Max(0, present - busy));
+	rt_exposition_count(exposition, RT_LABELS({"state", "busy"}), busy);
+	rt_exposition_count(exposition, RT_LABELS({"state", "idle"}), Max(0, present - busy));
 }
 
 static void
@@ -220,13 +247,8 @@ write_values(RtExposition *exposition)
 {
 	rt_exposition_begin(exposition, &values);
 	for (int tier = 0; tier < RT_STREAM_TIERS; tier++)
-	{
-		char		label[32];
-
-		snprintf(label, sizeof(label), "way=\"%s\"", tier_names[tier]);
-		rt_exposition_count(exposition, label,
+		rt_exposition_count(exposition, RT_LABELS({"way", tier_names[tier]}),
 							sum_of_executors(EXECUTOR(tiers) + tier * sizeof(pg_atomic_uint64)));
-	}
 }
 
 static void

@@ -9,8 +9,10 @@
 
 #include "utils/memutils.h"
 
+#include "src/ipc/limit.h"
 #include "src/ipc/request.h"
 #include "src/scheduler/payload_queue.h"
+#include "src/scheduler/scheduler.h"
 
 struct RtPayload
 {
@@ -55,6 +57,14 @@ make_payload(const char *text, uint32 len)
 	return payload;
 }
 
+static void
+note_size(RtPayloadQueue *queue, int64 change)
+{
+	queue->size += change;
+	rt_scheduler_count(waiting_bytes, change);
+	rt_limit_note(RT_LIMIT_BRIDGE_QUEUE, pg_atomic_read_u64(&rt_scheduler_counters->waiting_bytes));
+}
+
 /* Behind a payload, or before the first if that is NULL. */
 static void
 insert(RtPayloadQueue *queue, RtPayload *payload, RtPayload *behind)
@@ -65,7 +75,7 @@ insert(RtPayloadQueue *queue, RtPayload *payload, RtPayload *behind)
 	*link = payload;
 	if (payload->next == NULL)
 		queue->last = payload;
-	queue->size += PAYLOAD_COST + text_bytes(payload);
+	note_size(queue, PAYLOAD_COST + text_bytes(payload));
 }
 
 bool
@@ -119,7 +129,7 @@ rt_payload_queue_remove(RtPayloadQueue *queue)
 		queue->last = NULL;
 	if (queue->last_written == payload)
 		queue->last_written = NULL;
-	queue->size -= PAYLOAD_COST + text_bytes(payload);
+	note_size(queue, -(int64) (PAYLOAD_COST + text_bytes(payload)));
 	pfree(payload);
 	return !is_gap;
 }

@@ -16,6 +16,7 @@
  *		jobs cleanup	removes those that are over
  *		intake			has events counted by aggregates
  *		answers			removes old answers of calls that happen once
+ *		waiting			counts what waits, for metrics
  *
  * The loop reads notifications before anything else, because a listener that
  * does not read keeps the notification queue of the whole server from being
@@ -64,6 +65,7 @@
 #include "src/scheduler/retention.h"
 #include "src/scheduler/scheduler.h"
 #include "src/scheduler/timers.h"
+#include "src/scheduler/waiting.h"
 
 #define LOCK_TIMEOUT "200ms"
 #define EXTENSION_LOOK_MS 5000	/* between looks for a missing extension */
@@ -87,6 +89,8 @@ static const RtSchedulerTask tasks[] = {
 	RT_REQUEST_INTAKE, rt_intake_task_answered},
 	{"effects", NULL, NULL, NULL,	/* the same task asks for them */
 	RT_REQUEST_EFFECT, rt_intake_task_answered},
+	{"waiting", rt_waiting_due, rt_waiting_run, rt_waiting_forget,
+	RT_REQUEST_CALL, NULL},
 	{"retention", rt_retention_due, rt_retention_run, NULL,
 	RT_REQUEST_CALL, NULL},
 	{"answers", rt_answers_due, rt_answers_run, NULL,

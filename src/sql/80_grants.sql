@@ -254,6 +254,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.stat_get_jobs(),
 	realtime.lookup(text),
 	realtime.stat_get_breakers(),
+	realtime.metrics(),
 	realtime.metrics_text(boolean),
 	realtime.assertion_counters(),
 	realtime.service_state(),

@@ -70,7 +70,7 @@ for my $format (qw(text open))
 	ok(metric($m, 'realtime_rpc_duration_seconds_sum', path => 'app/echo') > 0, "$format: with their sum");
 	is(metric($m, 'realtime_connections'), 6, "$format: connections of all gateways");
 	is(metric($m, 'realtime_connections_limit'), 50, "$format: and how many there can be");
-	is(metric($m, 'realtime_stream_subscriptions'), 6, "$format: subscriptions");
+	is(metric($m, 'realtime_subscriptions'), 6, "$format: subscriptions");
 	is(metric($m, 'realtime_events_delivered_total'), 6, "$format: events delivered");
 	is(metric($m, 'realtime_gateway_up', gateway => $_), 1, "$format: gateway $_ is there") for 0, 1;
 	is(metric($m, 'realtime_ratelimit_denied_total', path => 'app/limited'), 2, "$format: calls over a limit");
@@ -139,6 +139,18 @@ ws_wait($_, sub { ($_->{event} // '') eq 'w' }) for @ws[0 .. 4];
 sub names { my ($m) = @_; return join ' ', sort map { $_->[0] } @{ $m->{samples} }; }
 is(names(parse_metrics(sql('SELECT realtime.metrics_text()'), 'text')), names(scrape('text')), 'SQL has the same');
 is(names(parse_metrics(sql('SELECT realtime.metrics_text(open_metrics => true)'), 'open')), names(scrape('open')), 'in both formats');
+
+# and as rows
+is(sql(q{SELECT string_agg(DISTINCT name, ' ' ORDER BY name) FROM (SELECT name COLLATE "C" FROM realtime.metrics()) AS m}),
+	join(' ', sort keys %{ { map { $_->[0] => 1 } @{ scrape('text')->{samples} } } }), 'as rows, too');
+is(sql(q{SELECT name || ' ' || type || ' ' || value FROM realtime.metrics() WHERE labels = '{"path": "app/echo", "status": "ok"}'}),
+	'realtime_rpc_total counter 6', 'with their labels');
+is(sql(q{SELECT value FROM realtime.metrics() WHERE name = 'realtime_rpc_duration_seconds_bucket' AND labels = '{"path": "app/echo", "le": "+Inf"}'}), 6,
+	'buckets, too');
+is(sql(q{SELECT count(*) FROM realtime.metrics() WHERE name = 'realtime_breaker_broken' AND labels->>'breaker' = E'a"b\\\\c'}), 1, 'nothing is escaped');
+is(sql(q{SELECT value > 0 AND value < 1 FROM realtime.metrics() WHERE name = 'realtime_payload_memory_ratio'}), 't', 'what is no count');
+$node->psql('postgres', q{CREATE ROLE nobody; SET ROLE nobody; SELECT * FROM realtime.metrics()}, stderr => \my $refused);
+like($refused, qr/permission denied/, 'and not for everybody');
 
 # formats
 sub type_for { my ($accept) = @_; return (http_request($node, 'GET /metrics', defined $accept ? (Accept => $accept) : ()))[1]{'content-type'}; }

@@ -56,10 +56,12 @@ sub set
 }
 
 # Each is a setting, and says what it does
-is(psql(q{SELECT count(*) FROM realtime.limits WHERE value IS NULL OR action NOT IN ('refuse', 'close', 'wait', 'drop', 'bypass', 'cancel')}), 0,
-	'each limit has a value and does something');
-is(psql(q{SELECT string_agg(name, ',') FROM realtime.limits WHERE name <> 'head' AND NOT EXISTS (SELECT FROM pg_settings s WHERE s.name = 'realtime.' || limits.name)}), '',
-	'all but one are settings');
+is(psql(q{SELECT count(*) FROM realtime.limits WHERE value IS NULL OR action NOT IN ('refuse', 'close', 'wait', 'drop', 'forget', 'bypass', 'warn', 'cancel')
+	OR policy NOT IN ('REJECT', 'EVICT', 'WARN') OR per IS NULL}), 0, 'each limit has a value, is of something and does something');
+is(psql(q{SELECT string_agg(name, ',' ORDER BY name) FROM realtime.limits WHERE NOT EXISTS (SELECT FROM pg_settings s WHERE s.name = 'realtime.' || limits.name)}),
+	'addresses,assertion_categories,breakers,counted_topics,departures,head,http_waiting,limiter_keys,log_kinds,rate_identities_of_all,rate_paths,sequential_batches,waiting_executors',
+	'which are settings');
+is(psql(q{SELECT count(*) FROM realtime.limits WHERE current > peak OR current IS NOT NULL AND peak IS NULL}), 0, 'nothing has been less than it is');
 is(psql("SELECT value FROM realtime.limits WHERE name = 'max_connections'"), 12, 'as they are set');
 
 # What was done so often that it must be counted: at least once more than before
@@ -209,6 +211,24 @@ set(upgrade_rate => 1);
 reaches('upgrade_rate', 429, sub {
 	my @all = eval { map { ws_connect($node) } 1 .. 3 };
 	return $@ =~ /answered with (\d+)/ ? $1 : $@ });
+
+# What was reached has been there, as far as it can be counted
+my $full = q{'max_connections', 'max_calls_in_flight', 'max_members', 'max_timers', 'rate_identities', 'max_query_groups', 'max_connections_per_user'};
+is(psql("SELECT string_agg(name || ':' || peak, ' ' ORDER BY name) FROM realtime.limits WHERE name IN ($full) AND peak <> maximum"), '',
+	'peaks are maxima where there was no room');
+is(psql(q{SELECT string_agg(name, ' ') FROM realtime.limits WHERE name IN ('queue_depth', 'connection_memory', 'ring_size', 'bridge_queue')
+	AND (peak IS NULL OR peak < maximum / 8)}), '', 'or near to it');
+is(psql(q{SELECT string_agg(name, ' ') FROM realtime.limits WHERE maximum IS NOT NULL AND peak > maximum AND name <> 'max_sessions'}), '', 'and nothing was more, but for tokens that are renewed') or
+	diag psql(q{SELECT name, peak, maximum FROM realtime.limits WHERE peak > maximum});
+
+# The log has those that concern everybody, once however often they act
+my $log = slurp_file($node->logfile);
+for my $name (qw(max_connections max_sessions max_members rate_identities max_lock_waiters max_query_groups ring_size))
+{
+	is(() = $log =~ /limit "$name" of realtime has acted/g, 1, "the log has $name once");
+}
+unlike($log, qr/limit "(max_depth|max_batch|max_payload|idle_timeout|handler_timeout|max_subscriptions)" of realtime/, 'and none that a client runs into by himself');
+like($log, qr/WARNING: .*limit "max_timers" of realtime has acted/, 'what goes on without is a warning');
 
 unlike(slurp_file($node->logfile), qr/PANIC: |TRAP:|was terminated by signal/, 'nothing has crashed');
 done_testing();

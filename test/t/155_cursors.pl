@@ -298,16 +298,19 @@ for my $n (1 .. 20)
 ws_quiet($greedy);
 is(sql(q{SELECT count(*) FROM realtime.stat_cursor WHERE topic LIKE 'greedy%'}), 9, 'a connection has a sixteenth of the memory');
 ok(count_in_log($node, qr/has no room for a cursor/) > 0, 'and the log says so');
+ok(sql(q{SELECT hits FROM realtime.limits WHERE name = 'cursor_memory'}) >= 11, 'it is counted');
 my @many = map { my $ws = client("many$_"); ws_call($ws, 'app/put', [ 'full', 0 ]); move($ws, 'full', 'x' x 7000); $ws } 1 .. 150;
 ws_quiet($_) for @many;
 my $full = sql(q{SELECT count(*) FROM realtime.cursor_list('full') WHERE length(data::text) > 7000});
 cmp_ok($full, '>', 50, "many have room ($full)");
 cmp_ok($full, '<', 150, 'not all');
+cmp_ok(sql(q{SELECT current::float8 / maximum FROM realtime.limits WHERE name = 'cursor_memory'}), '>', 0.7, 'the memory is taken');
 ws_close($_) for @many;
 ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.cursor_list('full')}) == 0 }), 'they go');
 @many = map { my $ws = client("more$_"); ws_call($ws, 'app/put', [ 'full', 0 ]); move($ws, 'full', 'x' x 7000); $ws } 1 .. 50;
 ws_quiet($_) for @many;
 is(sql(q{SELECT count(*) FROM realtime.cursor_list('full')}), 50, 'and at once there is room for others');
+ok(sql(q{SELECT current < peak FROM realtime.limits WHERE name = 'cursor_memory'}) eq 't', 'which is seen');
 ws_close($_) for @many;
 
 # more than a frame has, for who comes

@@ -42,7 +42,7 @@ ok(eval { ws_close(ws_connect($node, headers => { from('10.0.0.3') })); 1 }, 'ot
 
 # Functions with limits beyond those that are counted
 my $ws = ws_connect($node, headers => { from('10.0.0.4') });
-my $hits = sql(q{SELECT hits FROM realtime.limits WHERE name = 'rate_identities'});
+my $hits = sql(q{SELECT hits FROM realtime.limits WHERE name = 'rate_paths'});
 my $refused = 0;
 for my $first (map { $_ * 25 } 0 .. 40)
 {
@@ -54,7 +54,8 @@ for my $first (map { $_ * 25 } 0 .. 40)
 	}
 }
 is($refused, 1, 'one function more than can be counted is refused');
-is(sql(q{SELECT hits FROM realtime.limits WHERE name = 'rate_identities'}), $hits + 1, 'which is counted');
+is(sql(q{SELECT hits FROM realtime.limits WHERE name = 'rate_paths'}), $hits + 1, 'which is counted');
+is(sql(q{SELECT current || ' ' || peak || ' ' || maximum FROM realtime.limits WHERE name = 'rate_paths'}), '1024 1024 1024', 'all are in use');
 
 # Who somebody is, on a connection and for a session
 for my $who ('{"id":7.10,"kind":"tenant"}', '{"user_id":12345678901234567890.0,"role":"tenant"}', '{"sub":"ann","kind":"tenant","role":"postgres"}')

@@ -26,9 +26,14 @@ rt_assertion_violated(RtAssertion category, const char *detail)
 	violations++;
 }
 
-/* Nobody looks at how often limits have acted. */
+/* Nobody looks at how often limits have acted, nor how near they came to it. */
 void
 rt_limit_hit(RtLimitKind limit)
+{
+}
+
+void
+rt_limit_note(RtLimitKind limit, uint64 size)
 {
 }
 

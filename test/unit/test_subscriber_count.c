@@ -20,6 +20,12 @@
 int			realtime_gateways = 2;
 int			realtime_max_connections = 1;
 
+/* Nobody looks at how often limits have acted. */
+void
+rt_limit_hit(RtLimitKind limit)
+{
+}
+
 /* The server's hash, played: FNV-1a. */
 uint64
 hash_bytes_extended(const unsigned char *bytes, int len, uint64 seed)

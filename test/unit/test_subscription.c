@@ -29,9 +29,14 @@ rt_assertion_violated(RtAssertion category, const char *detail)
 	violations++;
 }
 
-/* Nobody looks at how often limits have acted. */
+/* Nobody looks at how often limits have acted, nor how near they came to it. */
 void
 rt_limit_hit(RtLimitKind limit)
+{
+}
+
+void
+rt_limit_note(RtLimitKind limit, uint64 size)
 {
 }
 
@@ -39,6 +44,7 @@ rt_limit_hit(RtLimitKind limit)
 #define LOST 10
 
 int			realtime_connection_memory = 1024 * 1024;
+int			realtime_topic_count_warning = 0;
 int			realtime_gateway_memory = 1024 * 1024 * 64;
 RtGateway	rt_gateway;
 
@@ -61,6 +67,12 @@ errfinish(const char *file, int line, const char *function)
 	abort();
 }
 
+bool
+errstart(int level, const char *domain)
+{
+	return false;
+}
+
 int
 errcode(int code)
 {
@@ -71,6 +83,39 @@ int
 errmsg(const char *format,...)
 {
 	return 0;
+}
+
+int
+errdetail(const char *format,...)
+{
+	return 0;
+}
+
+int
+errhint(const char *format,...)
+{
+	return 0;
+}
+
+/* Who follows a path, of which there are two. */
+static int	followers[2];
+
+int
+rt_path_stat_number(const char *path, Size len)
+{
+	return path[0] - 'a';
+}
+
+void
+rt_path_stat_follow(int gateway, int number, int change)
+{
+	followers[number] += change;
+}
+
+uint32
+rt_recheck_path_hash(const char *path, Size len)
+{
+	return path[0];
 }
 
 bool
@@ -408,14 +453,17 @@ static void
 a_stream_that_ends_is_told_and_goes(void)
 {
 	begin();
-	rt_subscription_follow(all[0], 7, true);
+	rt_subscription_follow(all[0], RT_TEXT("a"), true);
 	rt_subscription_begin_repair(all[0], 1);
 	rt_subscription_note_named(all[1]);
-	rt_subscription_follow(all[1], 7, true);
-	rt_subscription_follow(all[1], 8, false);
+	rt_subscription_follow(all[1], RT_TEXT("a"), true);
+	CHECK(followers[0] == 2 && followers[1] == 0);
+	rt_subscription_follow(all[1], RT_TEXT("b"), false);
+	CHECK(followers[0] == 1 && followers[1] == 1);
 	CHECK(all[1]->followed.several && all[1]->followed.judged);
 	rt_subscription_end_stream(all[0]);
 	rt_subscription_end_stream(all[1]);
+	CHECK(followers[0] == 0 && followers[1] == 0);
 	CHECK(all[0]->lost && all[1]->lost && !rt_subscription_end_repair(all[0], 1));
 	CHECK(rt_subscription_to_repair(&connection) == NULL);
 	CHECK(!rt_subscriptions_send_markers(&connection) && markers == 2);

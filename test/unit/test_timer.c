@@ -21,9 +21,14 @@ static int64 now_us = 1000000000;
 #include "test/unit/shmem.h"
 #include "test/unit/unit.h"
 
-/* Nobody looks at how often limits have acted. */
+/* Nobody looks at how often limits have acted, nor how near they came to it. */
 void
 rt_limit_hit(RtLimitKind limit)
+{
+}
+
+void
+rt_limit_note(RtLimitKind limit, uint64 size)
 {
 }
 
@@ -86,14 +91,16 @@ rt_payload_attach(void)
 {
 }
 
-dsa_area *
+const RtFixedArea *
 rt_payload_area(void)
 {
-	return NULL;
+	static RtFixedArea area;
+
+	return &area;
 }
 
 dsa_pointer
-dsa_allocate_extended(dsa_area *area, size_t size, int flags)
+rt_fixed_area_allocate(const RtFixedArea *area, Size size)
 {
 	if (locks != 0)
 		abort();
@@ -110,7 +117,7 @@ dsa_get_address(dsa_area *area, dsa_pointer p)
 }
 
 void
-dsa_free(dsa_area *area, dsa_pointer p)
+rt_fixed_area_free(const RtFixedArea *area, dsa_pointer p)
 {
 	if (locks != 0)
 		abort();

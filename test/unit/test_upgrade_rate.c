@@ -22,6 +22,17 @@ int			realtime_upgrade_rate = RATE;
 int			realtime_webhook_rate = RATE;
 RtGateway	rt_gateway;
 
+/* Nobody looks at how often limits have acted, nor how near they came to it. */
+void
+rt_limit_hit(RtLimitKind limit)
+{
+}
+
+void
+rt_limit_note(RtLimitKind limit, uint64 size)
+{
+}
+
 uint64
 hash_bytes_extended(const unsigned char *bytes, int len, uint64 seed)
 {

@@ -22,6 +22,7 @@
 #include "src/catalog/interval.h"
 #include "src/catalog/signature.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/protocol/envelope.h"
 
 #define LONGEST_MS (INT64CONST(100) * 366 * 86400 * 1000)
@@ -223,10 +224,14 @@ check_sliding(FunctionCallInfo fcinfo, RtWindowRow *row)
 		refuse(row->name, _("It slides by more than its duration, so events would be in none."), NULL);
 	buckets = rt_window_buckets(duration, slide);
 	if (buckets > realtime_max_aggregate_buckets)
+	{
+		rt_limit_hit(RT_LIMIT_AGGREGATE_BUCKETS);
 		refuse(row->name,
 			   psprintf(_("It would have %lld parts, the most are %d."), (long long) buckets,
 						realtime_max_aggregate_buckets),
 			   _("Let it slide by more, or raise realtime.max_aggregate_buckets."));
+	}
+	rt_limit_note(RT_LIMIT_AGGREGATE_BUCKETS, buckets);
 	take_anchor(fcinfo, row);
 }
 

@@ -16,6 +16,7 @@
 #include "src/backend/after_commit.h"
 #include "src/backend/job/enqueue.h"
 #include "src/ipc/job.h"
+#include "src/ipc/score.h"
 
 #define UNIQUE_KEY_MAX 1024		/* bytes */
 
@@ -79,6 +80,8 @@ int64
 rt_job_enqueue(RtJobNew *job)
 {
 	rt_job_put(job);
+	if (job->is_new)
+		rt_score(RT_SCORE_JOBS_ENQUEUED);
 	if (job->is_new && job->is_ready)
 		rt_after_commit_job_ready(rt_job_place(job->queue), job->place);
 	else if (job->is_new)

@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "src/backend/declare/parameter.h"
 #include "src/backend/after_commit.h"
@@ -34,6 +35,7 @@
 #include "src/catalog/interval.h"
 #include "src/catalog/statement.h"
 #include "src/ipc/job.h"
+#include "src/ipc/score.h"
 
 #define TAKEN_MAX 10000			/* at once */
 #define TAKEN_COLUMNS 6			/* of realtime.take_jobs() */
@@ -272,6 +274,7 @@ realtime_take_jobs(PG_FUNCTION_ARGS)
 	};
 	take_from_start(&taking);
 	rt_after_commit_job_due(taking.until);
+	rt_score_add(RT_SCORE_JOBS_TAKEN, tuplestore_tuple_count(taking.info->setResult));
 	return (Datum) 0;
 }
 
@@ -307,6 +310,7 @@ realtime_finish_job(PG_FUNCTION_ARGS)
 	end.attempts = job.attempts;
 	end.result = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
 	rt_job_end_locked(&job, queue, &end);
+	rt_score(RT_SCORE_JOBS_FINISHED);
 	PG_RETURN_BOOL(true);
 }
 
@@ -334,8 +338,10 @@ give_up_or_put_off(const RtJob *job, const RtJobQueue *queue, TimestampTz retry_
 		.state = "dead",.attempts = job->attempts,.code = "FAILED",.message = message
 	};
 
+	rt_score(RT_SCORE_JOBS_FAILED);
 	if (job->attempts >= most)
 	{
+		rt_score(RT_SCORE_JOBS_DEAD);
 		rt_job_end_locked(job, queue, &end);
 		return "dead";
 	}

@@ -29,6 +29,7 @@
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/protocol/frame.h"
 
 /* A change of a row, as the trigger is told of it. */
@@ -336,8 +337,15 @@ note_unseen(const Row *row, const RtRowChange *change)
 static bool
 fits(Size more)
 {
-	return rt_pending_size() + rt_settle_size() + more <
-		(Size) realtime_live_table_memory * 1024;
+	Size		size = rt_pending_size() + rt_settle_size() + more;
+
+	if (size >= (Size) realtime_live_table_memory * 1024)
+	{
+		rt_limit_hit(RT_LIMIT_LIVE_TABLE_MEMORY);
+		return false;
+	}
+	rt_limit_note(RT_LIMIT_LIVE_TABLE_MEMORY, size);
+	return true;
 }
 
 /* ---- words ---- */

@@ -34,6 +34,7 @@
 #include "src/catalog/message_store.h"
 #include "src/ipc/newest_hint.h"
 #include "src/ipc/number_mark.h"
+#include "src/ipc/score.h"
 #include "src/ipc/unflushed.h"
 
 /* The last number of a topic. */
@@ -147,6 +148,7 @@ rt_numbering_run(RtNumbering *numbering, char *buffer,
 		add_row(numbering, entry, unnumbered[i].event_len);
 	}
 	rt_inserter_flush(numbering->inserter);
+	rt_score_add(RT_SCORE_REPLAY_PUBLISHES, count);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(old_context);
 }

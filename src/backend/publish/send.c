@@ -18,6 +18,7 @@
 #include "src/backend/publish/send.h"
 #include "src/errcodes.h"
 #include "src/ipc/client.h"
+#include "src/ipc/score.h"
 #include "src/protocol/topic.h"
 
 #define NO_REPLY 0				/* the number of a request whose answer nobody awaits */
@@ -235,6 +236,8 @@ add_to_latest(text *user_id, const char *frame, Size len)
 
 	if (find_latest(user_id, &connection))
 		rt_pending_add_sent(&connection, 1, frame, len);
+	else
+		rt_score(RT_SCORE_SEND_NOT_FOUND);
 }
 
 Datum
@@ -286,6 +289,8 @@ realtime_send_coalesced(PG_FUNCTION_ARGS)
 
 	if (find_latest(user_id, &connection))
 		rt_pending_add_coalesced(&connection, key, frame, len);
+	else
+		rt_score(RT_SCORE_COALESCED_NOT_FOUND);
 	PG_RETURN_VOID();
 }
 
@@ -354,8 +359,8 @@ read_criteria(Jsonb *criteria, RtRecipient *recipients)
 	return count;
 }
 
-Datum
-realtime_send_to(PG_FUNCTION_ARGS)
+static void
+send_to(FunctionCallInfo fcinfo)
 {
 	RtRecipient recipients[RT_RECIPIENTS_MAX];
 	int			count;
@@ -366,7 +371,24 @@ realtime_send_to(PG_FUNCTION_ARGS)
 		refuse_null("criteria");
 	count = read_criteria(PG_GETARG_JSONB_P(TOPIC_WHOM), recipients);
 	frame = topic_frame(fcinfo, TOPIC_NAME, &len);
-	if (rt_publish_begin())
-		rt_pending_add_sent(recipients, count, frame, len);
+	if (!rt_publish_begin())
+		return;
+	rt_pending_add_sent(recipients, count, frame, len);
+	rt_score_send_to();
+}
+
+Datum
+realtime_send_to(PG_FUNCTION_ARGS)
+{
+	PG_TRY();
+	{
+		send_to(fcinfo);
+	}
+	PG_CATCH();
+	{
+		rt_score(RT_SCORE_SEND_TO_ERROR);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	PG_RETURN_VOID();
 }

@@ -12,6 +12,7 @@
 #include "src/executor/function/guard.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
+#include "src/ipc/path_stat.h"
 #include "src/ipc/pressure.h"
 
 /* As the view realtime.pressure has it. */
@@ -55,9 +56,26 @@ rt_class_gives_way(const char *name)
 		predicate_says_so(&admission->predicate, &pressure);
 }
 
+static void
+count(const char *name, bool refused)
+{
+	RtPathRun	run = {
+		.path = name,.path_len = strlen(name),.is_known = true,.kind = RT_PATH_CLASS,
+		.failed = refused,.code = RT_CODE_OVERLOADED
+	};
+
+	rt_path_stat_count(&run);
+}
+
 void
 rt_class_admit(const char *name)
 {
-	if (name != NULL && rt_class_gives_way(name))
+	bool		refused;
+
+	if (name == NULL)
+		return;
+	refused = rt_class_gives_way(name);
+	count(name, refused);
+	if (refused)
 		rt_reply_refuse_overload();
 }

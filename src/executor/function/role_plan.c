@@ -22,7 +22,9 @@
 
 #include "src/executor/function/function.h"
 #include "src/executor/function/role_plan.h"
+#include "src/executor/work.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 
 #define KEY_SIZE (offsetof(RtRolePlan, of) + sizeof(int))
 #define PLACE_BYTES 2048		/* what there is beside the plans themselves */
@@ -128,14 +130,17 @@ make_room(void)
 {
 	TimestampTz transaction = GetCurrentTransactionStartTimestamp();
 
+	rt_limit_note(RT_LIMIT_PLAN_MEMORY, total_bytes);
 	while (total_bytes > (Size) realtime_plan_memory * 1024)
 	{
 		RtRolePlan *oldest = dlist_container(RtRolePlan, node, dlist_tail_node(&recent));
 
 		if (oldest->transaction == transaction)
-			return;
+			break;
+		rt_limit_hit(RT_LIMIT_PLAN_MEMORY);
 		drop(oldest);
 	}
+	rt_work_show_plans(total_bytes);
 }
 
 void

@@ -19,6 +19,7 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/call_key.h"
 #include "src/guc.h"
+#include "src/ipc/score.h"
 
 struct RtKeyDigest
 {
@@ -116,6 +117,7 @@ hold_or_park(RtWork *work, RtCallKey key, int wait_ms, RtCode late, const char *
 	switch (rt_key_try(key, work->request))
 	{
 		case RT_KEY_HELD:
+			rt_score(RT_SCORE_LOCK_ACQUIRED);
 			return;
 		case RT_KEY_CROWDED:
 			rt_reply_refuse_overload();
@@ -123,7 +125,12 @@ hold_or_park(RtWork *work, RtCallKey key, int wait_ms, RtCode late, const char *
 			break;
 	}
 	if (rt_parking_is_over(work->request))
+	{
+		rt_score(RT_SCORE_LOCK_LATE);
 		refuse_late(late, detail);
+	}
+	if (rt_parking_since(work->request) == 0)
+		rt_score(RT_SCORE_LOCK_AWAITED);
 	work->waits_ms = wait_ms;
 	rt_work_give_up();
 }

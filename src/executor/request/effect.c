@@ -25,6 +25,7 @@
 #include "src/executor/reply.h"
 #include "src/executor/request/effect.h"
 #include "src/ipc/clock.h"
+#include "src/ipc/path_stat.h"
 
 #define TIME_MS 10				/* after which others may have the executor */
 #define JOBS_MAX 200			/* enqueued in one transaction */
@@ -38,6 +39,7 @@ typedef struct EffectWork
 	Oid			owner;
 	RtSession	session;		/* has the owner's name as role, and nothing else */
 	const RtIntakeEvent *event; /* to be handled; NULL = none */
+	int			taken;			/* made jobs of */
 	RtIntakeAnswer answer;
 } EffectWork;
 
@@ -119,6 +121,7 @@ take_events(RtWork *work)
 		return;
 	foreach(cell, events)
 		enqueue(effect, lfirst(cell));
+	effect->taken = list_length(events);
 }
 
 /* A crash that the function causes must not bring its event back. */
@@ -196,6 +199,22 @@ run_as_owner(EffectWork *effect, RtWorkResult *result)
 	rt_work_add_result(result, &effect->work);
 }
 
+/* Each event, also one that could not be taken. */
+static void
+count_run(EffectWork *effect, int events)
+{
+	RtPathRun	run = {
+		.path = effect->path,.path_len = strlen(effect->path),.is_known = true,
+		.kind = RT_PATH_EFFECT,.failed = effect->work.fault.code != NULL,.events = events,
+		.us = rt_work_run_time(&effect->work)
+	};
+
+	if (run.failed)
+		run.code = rt_code_from_wire(effect->work.fault.code);
+	if (run.failed || events > 0)
+		rt_path_stat_count(&run);
+}
+
 /* What goes wrong in the function is told, and over. */
 static bool
 goes_on(const EffectWork *effect, int64 began)
@@ -216,13 +235,17 @@ rt_effect_run(RtRequest *request)
 	effect.work.activity = psprintf("effect %s", effect.path);
 	do
 	{
+		effect.taken = 0;
 		run_as_executor(&effect, &result);
 		taken = effect.work.fault.code == NULL && !effect.answer.stale;
 		if (taken && effect.event != NULL)
 		{
 			keep_taking(&effect);
 			run_as_owner(&effect, &result);
+			effect.taken = 1;
 		}
+		if (!effect.work.unavailable)
+			count_run(&effect, effect.taken);
 	} while (taken && goes_on(&effect, began));
 	rt_reply_reset(request);
 	if (!taken && effect.work.fault.code != NULL)

@@ -23,6 +23,7 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/intake.h"
+#include "src/ipc/path_stat.h"
 #include "src/ipc/topic_lock.h"
 #include "src/schedule/occurrence.h"
 
@@ -40,6 +41,7 @@ typedef struct IntakeWork
 	const RtAggregateDeclaration *aggregate;
 	bool		fills;			/* what came before the first event is counted */
 	bool		careful;
+	int			taken;			/* events, by this run */
 	RtIntakeAnswer answer;
 } IntakeWork;
 
@@ -257,6 +259,7 @@ run_fold(RtWork *work)
 		fill(&fold);
 	foreach(cell, events)
 		rt_fold_event(&fold, lfirst(cell), intake->careful);
+	intake->taken = list_length(events);
 	intake->answer.next = rt_fold_end(&fold, !intake->answer.more);
 	intake->answer.stale = false;
 }
@@ -286,6 +289,24 @@ has_failed(const IntakeWork *intake)
 /* ---- the request ---- */
 
 static void
+count_run(IntakeWork *intake)
+{
+	RtPathRun	run = {
+		.path = intake->path,.path_len = strlen(intake->path),.is_known = true,
+		.kind = RT_PATH_AGGREGATE,.failed = has_failed(intake),
+		.us = rt_work_run_time(&intake->work)
+	};
+
+	if (run.failed)
+		run.code = rt_code_from_wire(intake->work.fault.code);
+	else if (intake->work.fault.code != NULL)
+		return;
+	else
+		run.events = intake->taken;
+	rt_path_stat_count(&run);
+}
+
+static void
 begin(IntakeWork *intake, RtRequest *request)
 {
 	memset(intake, 0, sizeof(*intake));
@@ -312,6 +333,8 @@ rt_intake_run(RtRequest *request)
 		intake.work.request = rt_work_copy_request(request);	/* that one may be overdue */
 		run_as_owner(&intake, &result);
 	}
+	if (wanted)
+		count_run(&intake);
 	rt_reply_reset(request);
 	if (intake.work.fault.code != NULL)
 		rt_reply_rolled_back(request, &intake.work.fault);

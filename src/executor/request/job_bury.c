@@ -15,6 +15,7 @@
 #include "src/catalog/job_store.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/job_bury.h"
+#include "src/ipc/score.h"
 #include "src/ipc/task.h"
 
 #define BURIED_MAX 500			/* in one transaction */
@@ -39,6 +40,7 @@ bury(RtWork *work)
 
 	foreach(cell, rows)
 		tell(lfirst(cell));
+	rt_score_add(RT_SCORE_JOBS_DEAD, list_length(rows));
 }
 
 RtWorkResult

@@ -31,6 +31,7 @@
 #include "src/ipc/expected_time.h"
 #include "src/ipc/job.h"
 #include "src/ipc/path_stat.h"
+#include "src/ipc/score.h"
 #include "src/ipc/task.h"
 
 #define RESULT_MAX (16 * 1024 * 1024)	/* bytes of JSON */
@@ -241,7 +242,10 @@ note_failure(RtWork *work)
 	if (job->cancelled)
 		finish(job, "cancelled", NULL);
 	else if (job->given_up || was_last_attempt(job))
+	{
+		rt_score(RT_SCORE_JOBS_DEAD);
 		finish(job, "dead", NULL);
+	}
 	else
 		put_off(job);
 }

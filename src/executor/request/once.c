@@ -26,6 +26,7 @@
 #include "src/guc.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/score.h"
 #include "src/protocol/json.h"
 
 #define TWINS_MAX 16			/* answered at once */
@@ -143,7 +144,13 @@ rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
 	share.key = digest(once);
 	rt_call_key_hold(guarded, share.key, 0, RT_CODE_CONFLICT,
 					 "A call with this idempotency key is still running");
-	return find_answer(once, result);
+	if (!find_answer(once, result))
+	{
+		rt_score(RT_SCORE_ONCE_ACQUIRED);
+		return false;
+	}
+	rt_score(RT_SCORE_ONCE_HITS);
+	return true;
 }
 
 void
@@ -151,6 +158,8 @@ rt_once_end(const RtOnce *once, const StringInfoData *result)
 {
 	if (once->key == NULL)
 		return;
+	if (once->ttl_ms > 0 && !XactReadOnly)
+		rt_score(RT_SCORE_ONCE_KEPT);
 	if (once->ttl_ms > 0 && !XactReadOnly)
 		rt_answer_keep(once->path, once->user, once->key,
 					   result->len > 0 ? result->data : NULL,
@@ -182,6 +191,7 @@ answer_twin(RtRequest *twin, const RtWorkResult *result)
 		rt_fault_set(&fault, RT_CODE_OVERLOADED, NULL);
 		rt_reply_failure(twin, &fault);
 	}
+	rt_score(RT_SCORE_ONCE_SHARED);
 	twin->answer_position = rt_ring_own_end;
 	rt_reply_say_changes(twin, rt_changes_own_end);
 	rt_outgoing_add(twin, result->durability, result->ended);

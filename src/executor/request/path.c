@@ -46,13 +46,15 @@ static void
 count(RtRequest *request, const RtWorkResult *result, bool stream, instr_time began)
 {
 	instr_time	time = result->ended;
-	RtPathRun	run;
+	RtPathRun	run = {0};
 
 	INSTR_TIME_SUBTRACT(time, began);
 	run.path = rt_shared_text_get(&request->text) + request->asked.path.off;
 	run.path_len = request->asked.path.len;
 	run.is_known = result->ran;
 	run.kind = stream ? RT_PATH_STREAM : RT_PATH_CALL;
+	if (request->asked.kind == RT_REQUEST_RELOAD)
+		run.kind = RT_PATH_RELOAD;
 	run.failed = result->failed;
 	run.code = result->code;
 	run.us = INSTR_TIME_GET_MICROSEC(time);
@@ -66,8 +68,7 @@ rt_path_run(RtRequest *request, instr_time began)
 	bool		stream;
 
 	result = run(request, &stream);
-	if (result.waits_ms == 0 && request->asked.kind != RT_REQUEST_RELOAD &&
-		request->asked.kind != RT_REQUEST_REAUTH)
+	if (result.waits_ms == 0 && request->asked.kind != RT_REQUEST_REAUTH)
 		count(request, &result, stream, began);
 	return result;
 }

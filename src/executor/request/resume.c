@@ -22,6 +22,7 @@
 #include "src/executor/request/access.h"
 #include "src/executor/request/resume.h"
 #include "src/ipc/publish_ring.h"
+#include "src/ipc/score.h"
 #include "src/protocol/envelope.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/topic.h"
@@ -152,7 +153,10 @@ add_events(Replay *replay, Reading *reading, int64 since, Snapshot snapshot)
 		if (!repair && cap > RT_FRAME_PAYLOAD_MAX)
 			reading->flags |= RT_TOPIC_TRUNCATED;
 		else
+		{
 			add_event(replay, reading, &row, cap);
+			rt_score(RT_SCORE_REPLAY_MESSAGES);
+		}
 	}
 	rt_replay_end(scan);
 	if (repair && (reading->flags & RT_TOPIC_MORE) == 0 && reading->seq != newest)
@@ -195,6 +199,7 @@ read_topic(Replay *replay, Reading *reading, Snapshot snapshot)
 	if (is_truncated(reading, &numbers, repair, snapshot))
 	{
 		reading->flags = RT_TOPIC_TRUNCATED;
+		rt_score(RT_SCORE_REPLAY_TRUNCATIONS);
 		if (repair)
 			return;
 		add_truncated(replay, reading);

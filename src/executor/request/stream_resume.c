@@ -22,6 +22,7 @@
 #include "src/executor/request/stream.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/service.h"
+#include "src/ipc/score.h"
 #include "src/protocol/json.h"
 
 /* ---- events that are kept ---- */
@@ -66,6 +67,7 @@ list_missed(RtStreamWork *stream, const RtReplayNumbers *numbers,
 		if (more)
 			break;
 		append_missed(stream, out, &row, cap);
+		rt_score(RT_SCORE_REPLAY_MESSAGES);
 		last = row.seq;
 	}
 	rt_replay_end(scan);
@@ -85,7 +87,10 @@ replay_missed(RtStreamWork *stream, const RtReplayNumbers *numbers,
 	StringInfoData data;
 
 	if (since < numbers->floor || since > numbers->newest)
+	{
+		rt_score(RT_SCORE_REPLAY_TRUNCATIONS);
 		return false;
+	}
 	initStringInfo(&data);
 	if (!list_missed(stream, numbers, snapshot, &data))
 	{

@@ -149,6 +149,7 @@ rt_connection_open(RtSocket *socket, const unsigned char address[RT_HOST_ADDRESS
 	note_open(connection);
 	rt_count(accepted);
 	rt_count_add(connections, 1);
+	rt_limit_note(RT_LIMIT_CONNECTIONS, pg_atomic_read_u64(&rt_gateway.counters->connections));
 	return connection;
 }
 
@@ -206,6 +207,7 @@ set_ended(RtConnection *connection, RtConnectionState state, int code)
 	connection->state = state;
 	if (!was_open)
 		return;
+	rt_count(closed[rt_close_kind(code)]);
 	rt_client_note_gone(rt_gateway.index, connection->index);
 	rt_push_forget(connection);
 	rt_presence_forget(connection);

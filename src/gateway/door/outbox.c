@@ -12,6 +12,7 @@
 #include "src/gateway/topic/flight.h"
 #include "src/guc.h"
 #include "src/ipc/limit.h"
+#include "src/ipc/log_limit.h"
 #include "src/protocol/frame.h"
 
 #define SMALL_FRAME_MAX (64 * 1024)	/* what we build ourselves: parts of control
@@ -56,10 +57,28 @@ rt_outbox_limit(void)
 	return (size_t) realtime_max_backpressure + 2 * RT_FRAME_PAYLOAD_MAX;
 }
 
+/* Anybody may be able to cause it, so the log has only some of these. */
+static void
+tell_dropped(const RtConnection *connection)
+{
+	if (!rt_log_limit_allows("", ERRCODE_CONFIGURATION_LIMIT_EXCEEDED))
+		return;
+	ereport(LOG,
+			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+			 errmsg("a reply to realtime connection %s could not be delivered", connection->id),
+			 errdetail("%zu bytes wait for its client, which does not read them; the connection is ended.",
+					   rt_outbox_pending(connection)),
+			 errhint("\"realtime.max_backpressure\" and one long reply may wait.")));
+}
+
 void
 rt_outbox_overflow(RtConnection *connection)
 {
+	if (connection->state != RT_CONNECTION_OPEN)
+		return;
 	rt_limit_hit(RT_LIMIT_BACKPRESSURE);
+	rt_count(replies_dropped);
+	tell_dropped(connection);
 	rt_connection_kill(connection);
 	rt_count(stalled);
 }
@@ -80,6 +99,21 @@ rt_connection_send(RtConnection *connection, const char *frames, size_t len)
 		rt_socket_append(connection->socket, frames, len);
 }
 
+/* A single frame may always wait, however small the limit is. */
+static bool
+may_wait(const RtConnection *connection, size_t len)
+{
+	size_t		pending = rt_outbox_pending(connection);
+
+	if (pending > 0 && pending + len > (size_t) realtime_max_backpressure)
+	{
+		rt_limit_hit(RT_LIMIT_BACKPRESSURE);
+		return false;
+	}
+	rt_limit_note(RT_LIMIT_BACKPRESSURE, pending);
+	return true;
+}
+
 bool
 rt_connection_deliver(RtConnection *connection, RtEventFrame *event)
 {
@@ -89,13 +123,8 @@ rt_connection_deliver(RtConnection *connection, RtEventFrame *event)
 		return true;
 	if (rt_connection_compresses(connection))
 		frame = rt_compress_event(event);
-	/* a single frame may always wait, however small the limit is */
-	if (rt_outbox_pending(connection) > 0 &&
-		rt_outbox_pending(connection) + frame.len > (size_t) realtime_max_backpressure)
-	{
-		rt_limit_hit(RT_LIMIT_BACKPRESSURE);
+	if (!may_wait(connection, frame.len))
 		return false;
-	}
 	if (!rt_socket_make_room(connection->socket, frame.len))
 		return false;
 	rt_socket_append(connection->socket, frame.ptr, frame.len);

@@ -63,18 +63,27 @@ service_is_up(RtServiceState state)
 static bool
 address_is_full(const unsigned char *address)
 {
-	return realtime_max_connections_per_address > 0 &&
-		rt_clients_of_address(rt_address_hash(address)) >=
-		realtime_max_connections_per_address;
+	int			count;
+
+	if (realtime_max_connections_per_address == 0)
+		return false;
+	count = rt_clients_of_address(rt_address_hash(address));
+	if (count >= realtime_max_connections_per_address)
+		return true;
+	rt_limit_note(RT_LIMIT_CONNECTIONS_PER_ADDRESS, count + 1);
+	return false;
 }
 
 /* Whether there is a place for one more; if not, that is answered. */
 static bool
 has_room(RtHttp *http, const unsigned char *address)
 {
-	if (rt_connection_count() >= realtime_max_connections || rt_departures_are_many())
+	if (rt_connection_count() >= realtime_max_connections)
 		refuse_for(RT_LIMIT_CONNECTIONS, http, 503,
 				   "There are too many connections; please try again later.");
+	else if (rt_departures_are_many())
+		refuse_for(RT_LIMIT_DEPARTURES, http, 503,
+				   "Too many connections have ended; please try again later.");
 	else if (address_is_full(address))
 		refuse_for(RT_LIMIT_CONNECTIONS_PER_ADDRESS, http, 429,
 				   "This address has too many connections.");

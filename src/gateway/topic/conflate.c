@@ -23,6 +23,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/guc.h"
+#include "src/ipc/score.h"
 #include "src/protocol/frame.h"
 
 #define CREATED "created"
@@ -299,10 +300,13 @@ rt_conflate_keep_sent(RtConnection *connection, const RtRingEntry *entry)
 {
 	Waiting    *waiting = find(connection, NULL, entry);
 
-	if (waiting != NULL)
-		rt_count(sends_coalesced);
-	if (!(waiting != NULL ? replace(waiting, entry) : append(connection, NULL, entry)))
-		rt_outbox_overflow(connection);
+	if (waiting != NULL ? replace(waiting, entry) : append(connection, NULL, entry))
+	{
+		rt_score(waiting != NULL ? RT_SCORE_COALESCED_REPLACED : RT_SCORE_COALESCED_SENT);
+		return;
+	}
+	rt_score(RT_SCORE_COALESCED_DROPPED);
+	rt_outbox_overflow(connection);
 }
 
 /* ---- sending ---- */

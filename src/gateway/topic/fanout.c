@@ -297,13 +297,22 @@ concerns_tails(const RtRingEntry *entry)
 }
 
 static void
+note_lag(void)
+{
+	uint64		lag = rt_ring_position() - reader.position;
+
+	rt_show(ring_lag, lag);
+	rt_limit_note(RT_LIMIT_RING_SIZE, lag);
+}
+
+static void
 deliver_entry(const RtRingEntry *entry)
 {
 	RtTopic    *topic;
 
 	if (entry->topic_class == RT_TOPIC_SENT)
 	{
-		rt_recipients_deliver(entry, entry_is_durable(entry));
+		rt_recipients_deliver(entry, reader.position, entry_is_durable(entry));
 		return;
 	}
 	if (entry->topic_class == RT_TOPIC_COMMAND)
@@ -318,7 +327,7 @@ deliver_entry(const RtRingEntry *entry)
 		collect_partition(entry);
 		return;
 	}
-	pg_atomic_write_u64(&rt_gateway.counters->ring_lag, rt_ring_position() - reader.position);
+	note_lag();
 	mark_collected_partitions();
 	if (rt_ring_is_round_end(entry))
 	{

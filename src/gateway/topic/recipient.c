@@ -15,6 +15,7 @@
 #include "src/guc.h"
 #include "src/ipc/recipient.h"
 #include "src/ipc/session.h"
+#include "src/ipc/score.h"
 #include "src/protocol/json.h"
 
 typedef struct Role
@@ -228,17 +229,19 @@ rt_recipient_enroll(RtConnection *connection)
 static void
 send_to(RtConnection *connection, const RtRingEntry *entry, RtEventFrame *frame)
 {
+	bool		coalesces = rt_ring_entry_key_len(entry) > 0;
+
 	if (connection->state != RT_CONNECTION_OPEN)
 		return;
 	if (!rt_conflate_wants_sent(connection, entry) &&
 		rt_connection_deliver(connection, frame))
-		rt_count(sends);
-	else if (rt_ring_entry_key_len(entry) == 0)
-		rt_count(dropped);
+		rt_score(coalesces ? RT_SCORE_COALESCED_SENT : RT_SCORE_SEND_OK);
+	else if (coalesces)
+		rt_conflate_keep_sent(connection, entry);
 	else
 	{
-		rt_conflate_keep_sent(connection, entry);
-		rt_count(sends);
+		rt_count(dropped);
+		rt_score(RT_SCORE_SEND_DROPPED);
 	}
 }
 
@@ -265,22 +268,37 @@ is_all(const RtConnection *connection, const RtRingEntry *entry, Size at)
 	return true;
 }
 
-static void
+/* Returns whether there is one. */
+static bool
 deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFrame *frame)
 {
 	dlist_iter	iter;
+	bool		found = false;
 
 	dlist_foreach(iter, unconstify(dlist_head *, &role->parts))
 	{
 		RtConnection *connection = dlist_container(Part, role_node, iter.cur)->connection;
 
-		if (is_all(connection, entry, rest))
-			send_to(connection, entry, frame);
+		if (!is_all(connection, entry, rest))
+			continue;
+		send_to(connection, entry, frame);
+		found = true;
 	}
+	return found;
+}
+
+static void
+deliver_to_connection(RtConnection *connection, const RtRingEntry *entry, RtEventFrame *frame)
+{
+	if (connection != NULL)
+		send_to(connection, entry, frame);
+	else
+		rt_score(rt_ring_entry_key_len(entry) > 0 ? RT_SCORE_COALESCED_NOT_FOUND :
+				 RT_SCORE_SEND_NOT_FOUND);
 }
 
 void
-rt_recipients_deliver(const RtRingEntry *entry, bool durable)
+rt_recipients_deliver(const RtRingEntry *entry, uint64 position, bool durable)
 {
 	RtEventFrame frame = rt_event_frame(rt_ring_entry_frame(entry), entry->frame_len);
 	Size		at = 0;
@@ -290,18 +308,19 @@ rt_recipients_deliver(const RtRingEntry *entry, bool durable)
 	uint32		index;
 	uint64		serial;
 	Role	   *role;
+	bool		found;
 
 	if (!durable ||
 		!rt_recipients_next(rt_ring_entry_topic(entry), entry->topic_len, &at, &text, &len))
 		return;
 	if (rt_recipient_is_connection(text, len, &gateway, &index, &serial))
 	{
-		RtConnection *connection = gateway == rt_gateway.index ?
-			find_connection(index, serial) : NULL;
-
-		if (connection != NULL)
-			send_to(connection, entry, &frame);
+		if (gateway == rt_gateway.index)
+			deliver_to_connection(find_connection(index, serial), entry, &frame);
+		return;
 	}
-	else if ((role = find_role(text, len)) != NULL)
-		deliver_to_role(role, entry, at, &frame);
+	role = find_role(text, len);
+	found = role != NULL && deliver_to_role(role, entry, at, &frame);
+	if (rt_recipient_is_attribute(text, len))
+		rt_score_sent_to(position, found);
 }

@@ -23,6 +23,6 @@ extern void rt_recipient_leave(RtConnection *connection);
 extern bool rt_recipients_any(void);
 
 /* Delivers an entry of class RT_TOPIC_SENT; what is not durable is left out. */
-extern void rt_recipients_deliver(const RtRingEntry *entry, bool durable);
+extern void rt_recipients_deliver(const RtRingEntry *entry, uint64 position, bool durable);
 
 #endif							/* RT_GATEWAY_TOPIC_RECIPIENT_H */

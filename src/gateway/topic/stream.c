@@ -355,8 +355,7 @@ rt_stream_grant_last(RtConnection *connection, const RtStreamAnswer *answer,
 	}
 	if (subscription != NULL && connection->state == RT_CONNECTION_OPEN)
 	{
-		rt_subscription_follow(subscription,
-							   rt_recheck_path_hash(answer->path.ptr, answer->path.len),
+		rt_subscription_follow(subscription, answer->path,
 							   (answer->flags & RT_TOPIC_JUDGED) != 0);
 		go_on(subscription, answer, asker);
 	}

@@ -25,6 +25,9 @@
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/subscription.h"
+#include "src/ipc/client.h"
+#include "src/ipc/limit.h"
+#include "src/ipc/path_stat.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/subscriber_count.h"
 #include "src/protocol/frame.h"
@@ -127,9 +130,23 @@ rt_subscription_make(RtConnection *connection, const char *name, size_t len,
 				pair_hash(connection, subscription->topic));
 	dlist_push_tail(&connection->subscriptions,
 					&subscription->connection_node);
-	connection->subscription_count++;
+	rt_limit_note(RT_LIMIT_SUBSCRIPTIONS, ++connection->subscription_count);
 	rt_count_add(subscriptions, 1);
 	return subscription;
+}
+
+static void
+set_stat(RtSubscription *subscription, int stat)
+{
+	int before = subscription->followed.stat;
+
+	if (before == stat)
+		return;
+	if (before > 0)
+		rt_path_stat_follow(rt_gateway.index, before - 1, -1);
+	if (stat > 0)
+		rt_path_stat_follow(rt_gateway.index, stat - 1, 1);
+	subscription->followed.stat = stat;
 }
 
 static void
@@ -146,6 +163,7 @@ rt_subscription_drop(RtSubscription *subscription)
 {
 	RtConnection *connection = subscription->connection;
 
+	set_stat(subscription, 0);
 	rt_presence_follow_no_more(subscription);
 	rt_presence_forget_state(subscription);
 	rt_member_exit(subscription);
@@ -183,9 +201,12 @@ rt_subscriptions_drop_some(RtConnection *connection, int *quota)
 /* ---- streams ---- */
 
 void
-rt_subscription_follow(RtSubscription *subscription, uint32 hash, bool judged)
+rt_subscription_follow(RtSubscription *subscription, RtText path, bool judged)
 {
 	RtFollowedPath *followed = &subscription->followed;
+	uint32 hash = rt_recheck_path_hash(path.ptr, path.len);
+
+	set_stat(subscription, rt_path_stat_number(path.ptr, path.len) + 1);
 
 	followed->several |= followed->hash != 0 && followed->hash != hash;
 	followed->judged |= judged;
@@ -210,6 +231,7 @@ rt_subscription_end_stream(RtSubscription *subscription)
 	rt_cursor_leave(subscription);
 	rt_cursor_unfollow(subscription);
 	subscription->repair_ticket = 0;
+	set_stat(subscription, 0);
 	subscription->followed = (RtFollowedPath){.ended = true, .named = named};
 	rt_subscription_lose_for_good(subscription);
 }

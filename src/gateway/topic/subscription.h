@@ -27,6 +27,7 @@ typedef struct RtFollowedPath
 	bool judged;  /* functions have decided that it may */
 	bool ended;   /* it is to ask anew, and has not been told yet */
 	bool named;   /* it may have the topic by its name as well */
+	int stat;     /* number of its path in statistics + 1; 0 = none */
 } RtFollowedPath;
 
 typedef struct RtSubscription
@@ -114,11 +115,8 @@ extern void rt_subscription_restart(RtSubscription *subscription,
 extern bool rt_subscription_expects(RtSubscription *subscription, int64 seq);
 extern void rt_subscription_note_sent(RtSubscription *subscription, int64 seq);
 
-/*
- * A stream brings it, whose path has that rt_recheck_path_hash(); judged: functions
- * have decided so.
- */
-extern void rt_subscription_follow(RtSubscription *subscription, uint32 hash,
+/* The stream of a path brings it; judged: functions have decided so. */
+extern void rt_subscription_follow(RtSubscription *subscription, RtText path,
 								   bool judged);
 
 /* It may have the topic by its name. */

@@ -16,6 +16,7 @@
 #include "src/gateway/topic/tail.h"
 #include "src/gateway/topic/topic_table.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/tail_hint.h"
 
 #define TAIL_PART 8				/* this part of the memory for one topic */
@@ -168,6 +169,7 @@ rt_tails_forget(void)
 {
 	while (!dlist_is_empty(&by_age))
 		drop_oldest();
+	rt_show(remembered_bytes, size);
 }
 
 static size_t
@@ -230,10 +232,18 @@ keep(const RtRingEntry *entry)
 		return;
 	}
 	while (tail->size > memory() / TAIL_PART)
+	{
+		rt_limit_hit(RT_LIMIT_REPLAY_MEMORY);
 		drop_event(first_of(tail));
+	}
 	tell_hint(tail);
+	rt_limit_note(RT_LIMIT_REPLAY_MEMORY, size);
 	while (size > memory())
+	{
+		rt_limit_hit(RT_LIMIT_REPLAY_MEMORY);
 		drop_oldest();
+	}
+	rt_show(remembered_bytes, size);
 }
 
 void

@@ -17,6 +17,8 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/subscription.h"
 #include "src/gateway/topic/topic_table.h"
+#include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/subscriber_count.h"
 
@@ -85,6 +87,35 @@ rt_topics_visit(void (*visit)(RtTopic *topic, void *argument), void *argument)
 	}
 }
 
+static void
+show_count(void)
+{
+	rt_show(topics, table.members);
+	rt_limit_note(RT_LIMIT_TOPICS, table.members);
+	rt_limit_note(RT_LIMIT_COUNTED_TOPICS, table.members);
+}
+
+/* Nobody is refused: who is subscribed would miss what he counts on. */
+void
+rt_topics_sweep(void)
+{
+	static bool told = false;
+	uint32 most = (uint32) realtime_topic_count_warning;
+
+	if (table.members <= most / 2 || most == 0)
+		told = false;
+	if (told || most == 0 || table.members <= most)
+		return;
+	told = true;
+	rt_limit_hit(RT_LIMIT_TOPICS);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("clients of realtime gateway %d are subscribed to %u topics",
+					rt_gateway.index, table.members),
+			 errdetail("\"realtime.topic_count_warning\" is %u.  All of them are served.", most),
+			 errhint("Each topic takes memory of the gateway: \"realtime.max_subscriptions\" and \"realtime.connection_memory\" say how much one connection may have.")));
+}
+
 static RtTopic *
 make_topic(const char *name, size_t len, uint32 hash)
 {
@@ -96,6 +127,7 @@ make_topic(const char *name, size_t len, uint32 hash)
 	topic->name_len = len;
 	memcpy(topic->name, name, len);
 	rt_hash_add(&table, &topic->node, hash);
+	show_count();
 	return topic;
 }
 
@@ -105,6 +137,7 @@ free_topic(RtTopic *topic)
 	if (topic->query_late_node.next != NULL)
 		dlist_delete(&topic->query_late_node);
 	rt_hash_remove(&table, &topic->node);
+	show_count();
 	free(topic->subscribers);
 	free(topic);
 }

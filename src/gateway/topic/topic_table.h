@@ -44,6 +44,9 @@ extern bool rt_topics_any(void);
 /* How many topics that are. */
 extern uint32 rt_topics_count(void);
 
+/* Looks whether there are more than realtime.topic_count_warning. */
+extern void rt_topics_sweep(void);
+
 /* Calls visit() for each topic that somebody is subscribed to. */
 extern void
 rt_topics_visit(void (*visit)(RtTopic *topic, void *argument), void *argument);

@@ -5,13 +5,16 @@
  * A table of its own, by name, remembers what has been seen of a topic also
  * when its last subscriber has left, so that it is warned about once in the
  * life of the gateway, and never for silence once it has been live.  It holds
- * WATCHED_MAX topics; others are not watched.
+ * realtime.max_watched_topics: if there are more, those are forgotten that nobody
+ * has been subscribed to for the longest time, and if somebody is to all of them,
+ * others are not watched.
  *
  * Each gateway sees the events of the topics that it has subscribers for, all
  * of them, however many subscribers there are.
  */
 #include "postgres.h"
 
+#include "lib/ilist.h"
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
 #include "utils/varlena.h"
@@ -19,13 +22,13 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/topic_watch.h"
 #include "src/guc.h"
+#include "src/ipc/limit.h"
 #include "src/protocol/topic.h"
-
-#define WATCHED_MAX 10000
 
 typedef struct Watched
 {
 	RtHashNode	node;			/* by name */
+	dlist_node	age_node;
 	uint16		name_len;
 	bool		live;			/* an event has been seen */
 	bool		is_volatile;	/* the last one was */
@@ -41,6 +44,7 @@ bool		rt_topics_are_watched = false;
 
 static MemoryContext context = NULL;
 static RtHashTable table;
+static dlist_head by_age;		/* whose last subscriber left first comes first */
 static MemoryContext suppress_context = NULL;
 static List *suppressed = NIL;	/* templates (char *), in suppress_context */
 static uint64 sweep_number = 1;	/* the first one is not next to 0 */
@@ -73,6 +77,7 @@ stop_watching(void)
 	rt_hash_destroy(&table);
 	MemoryContextDelete(context);
 	context = NULL;
+	rt_show(watched_topics, 0);
 }
 
 void
@@ -90,6 +95,7 @@ rt_topic_watch_configure(void)
 	if (context != NULL)
 		return;
 	rt_hash_init(&table);
+	dlist_init(&by_age);
 	context = AllocSetContextCreate(rt_gateway.context, "realtime watched topics",
 									ALLOCSET_DEFAULT_SIZES);
 	sampled_ms = rt_gateway.now_ms;
@@ -127,6 +133,37 @@ find_watched(const char *name, uint16 len, uint32 hash)
 	return NULL;
 }
 
+static bool
+is_subscribed(const Watched *watched)
+{
+	return watched->sweep + 1 >= sweep_number;
+}
+
+static void
+forget_first(void)
+{
+	Watched    *first = dlist_head_element(Watched, age_node, &by_age);
+
+	dlist_delete(&first->age_node);
+	rt_hash_remove(&table, &first->node);
+	pfree(first);
+}
+
+/* Whether there is room for one more, which costs others their place. */
+static bool
+make_room(void)
+{
+	uint32		most = (uint32) realtime_max_watched_topics;
+
+	if (table.members < most)
+		return true;
+	rt_limit_hit(RT_LIMIT_WATCHED_TOPICS);
+	while (table.members >= most &&
+		   !is_subscribed(dlist_head_element(Watched, age_node, &by_age)))
+		forget_first();
+	return table.members < most;
+}
+
 /* Returns NULL if the topic is not to be watched. */
 static Watched *
 watch(const RtTopic *topic)
@@ -135,8 +172,7 @@ watch(const RtTopic *topic)
 
 	if (watched != NULL)
 		return watched;
-	if (table.members >= WATCHED_MAX ||
-		rt_topic_is_system(topic->name, topic->name_len))
+	if (rt_topic_is_system(topic->name, topic->name_len) || !make_room())
 		return NULL;
 
 	watched = MemoryContextAllocExtended(context, sizeof(Watched),
@@ -145,7 +181,12 @@ watch(const RtTopic *topic)
 		return NULL;
 	watched->name_len = topic->name_len;
 	memcpy(watched->name, topic->name, topic->name_len);
+	watched->sweep = sweep_number;
+	watched->since_ms = rt_gateway.now_ms;
 	rt_hash_add(&table, &watched->node, topic->node.hash);
+	dlist_push_tail(&by_age, &watched->age_node);
+	rt_show(watched_topics, table.members);
+	rt_limit_note(RT_LIMIT_WATCHED_TOPICS, table.members);
 	return watched;
 }
 
@@ -211,6 +252,7 @@ look_at_topic(RtTopic *topic, void *argument)
 	if (watched->sweep + 1 != sweep_number)
 		watched->since_ms = rt_gateway.now_ms;
 	watched->sweep = sweep_number;
+	dlist_move_tail(&by_age, &watched->age_node);
 	warn_of_silence(watched);
 }
 
