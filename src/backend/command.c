@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -146,9 +147,12 @@ end_command(WatchedCommand *watched)
 		MemoryContextDelete(watched->command.memory);
 }
 
+/* All that can happen in a transaction that has failed is its end. */
 static void
 tell_before(WatchedCommand *watched)
 {
+	if (!IsTransactionState())
+		return;
 	for (int i = 0; i < WATCHERS; i++)
 	{
 		if (watchers[i]->before != NULL)
@@ -159,6 +163,8 @@ tell_before(WatchedCommand *watched)
 static void
 tell_after(WatchedCommand *watched)
 {
+	if (!IsTransactionState())
+		return;
 	for (int i = 0; i < WATCHERS; i++)
 	{
 		if (watchers[i]->after != NULL)

@@ -192,7 +192,7 @@ replaced_function(Node *statement)
 static void
 note_function(const char *name)
 {
-	if (name != NULL)
+	if (name != NULL && is_our_database())
 		rt_after_commit_recheck(rt_verdict_change_of_function(name));
 }
 
@@ -278,6 +278,6 @@ note_command(RtCommand *command, void **notes)
 		ask_again(RT_RECHECK_ALL);
 	else if (changes_settings(statement) || (hides_rows(statement) && is_our_database()))
 		ask_again(RT_RECHECK_JUDGED);
-	else if (is_our_database())
+	else
 		note_function(replaced_function(statement));
 }

@@ -1,7 +1,7 @@
 -- What is declared takes effect, however it came into the tables.
 BEGIN;
 SET LOCAL client_min_messages = warning;
-SELECT plan(33);
+SELECT plan(34);
 
 CREATE SCHEMA app;
 CREATE FUNCTION app.hello(name text) RETURNS text LANGUAGE sql AS 'SELECT $1';
@@ -48,6 +48,12 @@ SELECT is(handler, 'app.hi(text)', 'and the declaration follows') FROM realtime.
 SELECT is(realtime.drop('app/hello'), true, 'drop says that there was something');
 SELECT is(realtime.drop('app/hello'), false, 'and that there is nothing');
 SELECT lives_ok('DROP FUNCTION app.hi(text)', 'the function is free then');
+
+-- what commands cost that declare nothing
+SELECT pg_stat_get_xact_numscans('pg_database_datname_index'::regclass) AS scans \gset
+SAVEPOINT here;
+RELEASE here;
+SELECT is(pg_stat_get_xact_numscans('pg_database_datname_index'::regclass), :scans::bigint, 'other commands read no catalog for us');
 
 -- written by hand
 INSERT INTO realtime.topic_declaration (template, access) VALUES ('chat:{room}', 'app.may(text)');
