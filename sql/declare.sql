@@ -98,6 +98,7 @@ SELECT o, t.* FROM unnest(ARRAY[
 		$$rate_limit => 0$$, $$rate_limit => 5$$, $$rate_window => '0'$$, $$rate_window => '10 s'$$, $$rate_window => '1 min'$$,
 		$$idempotency_key => 'app.key()'$$, $$idempotency_key => 'app.yes()'$$, $$idempotency_key => 'app.check_path(text)'$$, $$idempotency_ttl => '-1 h'$$, $$idempotency_ttl => '2 days'$$,
 		$$lock_key => 'app.key()'$$, $$lock_key => 'app.proc()'$$, $$lock_wait => '1 s'$$, $$lock_wait => '0'$$, $$lock_key => 'app.key()', lock_wait => '1 s'$$, $$idempotent => true$$, $$idempotent => NULL$$, $$idempotent => true, idempotency_ttl => '0'$$, $$idempotent => true, idempotency_ttl => NULL$$,
+		$$share_result => true$$, $$share_result => NULL$$, $$lock_key => 'app.key()', share_result => true$$, $$lock_key => 'app.key()', share_result => true, idempotent => true$$,
 		$$class_of_service => 'low'$$]) o,
 	try(format('SELECT realtime.rpc(%L, %L, %s)', 'a/b', 'app.yes()', o)) t;
 

@@ -131,6 +131,22 @@ rt_answer_keep(const char *path, const char *user, const char *key,
 	(void) rt_statement_run(&statement, answer_table(), SPI_OK_INSERT);
 }
 
+void
+rt_answer_set(const char *path, const char *user, const char *key, const char *answer)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.idempotency SET answer = $4"
+		" WHERE path OPERATOR(pg_catalog.=) $1 AND user_id OPERATOR(pg_catalog.=) $2"
+		" AND key OPERATOR(pg_catalog.=) $3"
+	};
+
+	rt_statement_put_text(&statement, path);
+	rt_statement_put_text(&statement, user != NULL ? user : "");
+	rt_statement_put_text(&statement, key);
+	rt_statement_put_text(&statement, answer);
+	(void) rt_statement_run(&statement, answer_table(), SPI_OK_UPDATE);
+}
+
 /* One that is kept anew meanwhile is looked at again, and stays. */
 uint64
 rt_answers_remove_expired(int max)

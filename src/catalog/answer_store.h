@@ -35,6 +35,10 @@ extern void rt_answer_keep(const char *path, const char *user, const char *key,
 						   const char *answer, const char *request_id,
 						   int64 ttl_ms);
 
+/* Another answer of one that is kept. */
+extern void rt_answer_set(const char *path, const char *user, const char *key,
+						  const char *answer);
+
 /* Removes at most max that have expired; returns how many. */
 extern uint64 rt_answers_remove_expired(int max);
 

@@ -59,6 +59,7 @@ typedef struct RtRpcDeclaration
 	int64		idempotency_ttl_ms; /* 0 = answers are not kept */
 	RtNamedFunction lock_key;
 	int			lock_wait_ms;	/* -1 = as long as the call may take */
+	bool		share_result;	/* with those that wait for it */
 	char	   *class_of_service;	/* NULL = none */
 	char	   *breaker;		/* its name; NULL = none */
 	char	   *fallback;		/* JSON; NULL = none */

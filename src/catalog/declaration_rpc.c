@@ -65,6 +65,7 @@ rt_read_rpc(RtDeclarations *declarations, const RtRow *row)
 	rpc->lock_key = rt_read_function(declarations, row, Anum_rpc_lock_key, "rpc",
 								  rpc->path, "lock key");
 	rpc->lock_wait_ms = rt_row_ms_int(row, Anum_rpc_lock_wait, -1);
+	rpc->share_result = DatumGetBool(rt_row_value(row, Anum_rpc_share_result));
 	rpc->class_of_service = rt_row_text(row, Anum_rpc_class_of_service);
 	rpc->breaker = rt_row_text(row, Anum_rpc_breaker);
 	rpc->fallback = rt_row_jsonb(row, Anum_rpc_fallback);

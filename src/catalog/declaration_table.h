@@ -35,7 +35,8 @@ enum
 	Anum_rpc_max_per_session,
 	Anum_rpc_max_total,
 	Anum_rpc_reauth_every,
-	Natts_rpc = Anum_rpc_reauth_every
+	Anum_rpc_share_result,
+	Natts_rpc = Anum_rpc_share_result
 };
 
 #define RT_TOPIC_TABLE "topic_declaration"

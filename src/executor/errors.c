@@ -31,8 +31,10 @@ rt_fault_set(RtFault *fault, RtCode code, const char *message)
 	fault->message = message != NULL ? message : rt_code_message(code);
 	fault->issues = NULL;
 	fault->retry_after_ms = 0;
+	fault->lock_key = NULL;
+	fault->max_wait_ms = 0;
 	fault->sqlstate = 0;
-	fault->unexpected = false;
+	fault->unexpected = fault->logged = false;
 	fault->cause = NULL;
 }
 
@@ -72,22 +74,29 @@ rt_error_is_retryable(const ErrorData *error)
 }
 
 /*
- * A message of unknown origin, fit for a frame: cut to a bounded length at a
- * character's end, and valid UTF-8 whatever the database's encoding is.
+ * A text of unknown origin, fit for a frame: cut to a bounded length at a
+ * character's end, and valid UTF-8 whatever the database's encoding is.  NULL
+ * if there is none.
  */
 static const char *
-wire_message(const char *message, RtCode code)
+wire_text(const char *text)
 {
 	int			len;
 	char	   *copy;
 
-	if (message == NULL || message[0] == '\0')
-		return rt_code_message(code);
-	len = pg_mbcliplen(message, strlen(message), RT_MESSAGE_MAX);
-	copy = pnstrdup(message, len);
-	if (!pg_verify_mbstr(PG_UTF8, copy, len, true))
-		return rt_code_message(code);
-	return copy;
+	if (text == NULL || text[0] == '\0')
+		return NULL;
+	len = pg_mbcliplen(text, strlen(text), RT_MESSAGE_MAX);
+	copy = pnstrdup(text, len);
+	return pg_verify_mbstr(PG_UTF8, copy, len, true) ? copy : NULL;
+}
+
+static const char *
+wire_message(const char *message, RtCode code)
+{
+	const char *text = wire_text(message);
+
+	return text != NULL ? text : rt_code_message(code);
 }
 
 /* Issues come from an error's field that anybody may fill with anything. */
@@ -123,6 +132,21 @@ set_issue(RtFault *fault, const char *path, const char *message)
 	fault->issues = issues.data;
 }
 
+/* As rt_key_refuse() says it. */
+static void
+set_wait(RtFault *fault, const ErrorData *error)
+{
+	char	   *end;
+	long		ms;
+
+	fault->lock_key = wire_text(error->schema_name);
+	if (fault->lock_key == NULL || error->table_name == NULL)
+		return;
+	ms = strtol(error->table_name, &end, 10);
+	if (*end == '\0' && ms > 0 && ms <= PG_INT32_MAX)
+		fault->max_wait_ms = (int) ms;
+}
+
 /* An error of class RT; false if it is none of our codes after all. */
 static bool
 set_raised(RtFault *fault, const ErrorData *error)
@@ -144,6 +168,8 @@ set_raised(RtFault *fault, const ErrorData *error)
 	if (fault->message[0] == '\0')
 		fault->message = fault->code;
 	fault->issues = wire_issues(error->datatype_name);
+	if (code == RT_CODE_LOCK_TIMEOUT)
+		set_wait(fault, error);
 	return true;
 }
 

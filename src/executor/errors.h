@@ -32,8 +32,11 @@ typedef struct RtFault
 	const char *message;
 	const char *issues;			/* JSON array, or NULL */
 	int			retry_after_ms; /* when it is worth trying; 0 = not known */
+	const char *lock_key;		/* of LOCK_TIMEOUT: what was waited for ... */
+	int			max_wait_ms;	/* ... for so long; NULL and 0 = not known */
 	int			sqlstate;		/* of the error; 0 = there was none */
 	bool		unexpected;		/* nobody has meant to refuse */
+	bool		logged;			/* the error is in the server's log */
 	const char *cause;			/* what the error itself says, which clients are
 								 * not told; NULL = the message */
 	bool		outage;			/* something that was needed is not there */

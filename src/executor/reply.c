@@ -203,17 +203,16 @@ is_over_http(const RtRequest *request)
 }
 
 static size_t
-write_failure(RtRequest *request, char *buffer, size_t cap, RtText code,
-			  RtText message, RtText issues, int retry_after_ms)
+write_failure(RtRequest *request, char *buffer, size_t cap, const RtFailureText *failure)
 {
 	char	   *payload = buffer + RT_FRAME_HEADROOM;
 
 	if (is_over_http(request))
-		return rt_content_failure(payload, cap, code, message, issues);
+		return rt_content_failure(payload, cap, failure->code, failure->message,
+								  failure->issues_json);
 	if (is_of_upload(request))
-		return rt_content_upload_failure(payload, cap, code, message, issues);
-	return rt_payload_failure(payload, cap, request_id(request), code, message,
-							  issues, retry_after_ms > 0 ? retry_after_ms : -1);
+		return rt_content_upload_failure(payload, cap, failure);
+	return rt_payload_failure(payload, cap, request_id(request), failure);
 }
 
 static bool
@@ -233,11 +232,13 @@ set_bare_failure(RtRequest *request, const RtFault *fault)
 	RtCode		code = rt_code_from_wire(fault->code);
 	size_t		cap = BARE_FAILURE_MAX - RT_FRAME_HEADROOM;
 	size_t		len;
+	RtFailureText failure = {
+		.code = RT_TEXT(fault->code),
+		.message = RT_TEXT(code == RT_CODE_CUSTOM ? fault->code : rt_code_message(code)),
+		.retry_after_ms = fault->retry_after_ms
+	};
 
-	len = write_failure(request, buffer, cap, RT_TEXT(fault->code),
-						RT_TEXT(code == RT_CODE_CUSTOM ? fault->code :
-								rt_code_message(code)),
-						RT_TEXT_NONE, fault->retry_after_ms);
+	len = write_failure(request, buffer, cap, &failure);
 	Assert(len > 0);
 	(void) set_failure(request, fault, buffer, len);
 }
@@ -245,9 +246,10 @@ set_bare_failure(RtRequest *request, const RtFault *fault)
 void
 rt_reply_failure(RtRequest *request, const RtFault *fault)
 {
-	RtText		code = RT_TEXT(fault->code);
-	RtText		message = RT_TEXT(fault->message);
-	RtText		issues = RT_TEXT_NONE;
+	RtFailureText failure = {
+		.code = RT_TEXT(fault->code),.message = RT_TEXT(fault->message),
+		.retry_after_ms = fault->retry_after_ms,.max_wait_ms = fault->max_wait_ms
+	};
 	char	   *buffer;
 	size_t		cap;
 	size_t		len;
@@ -257,12 +259,13 @@ rt_reply_failure(RtRequest *request, const RtFault *fault)
 		return;
 
 	if (fault->issues != NULL)
-		issues = RT_TEXT(fault->issues);
-	cap = RT_FRAME_OVERHEAD + 2 * request->asked.id.len + code.len +
-		6 * message.len + issues.len;
+		failure.issues_json = RT_TEXT(fault->issues);
+	if (fault->lock_key != NULL)
+		failure.lock_key = RT_TEXT(fault->lock_key);
+	cap = RT_FRAME_OVERHEAD + 2 * request->asked.id.len + failure.code.len +
+		6 * failure.message.len + failure.issues_json.len + 6 * failure.lock_key.len;
 	buffer = palloc(RT_FRAME_HEADROOM + cap);
-	len = write_failure(request, buffer, cap, code, message, issues,
-						fault->retry_after_ms);
+	len = write_failure(request, buffer, cap, &failure);
 	if (len == 0 || len > RT_FRAME_PAYLOAD_MAX ||
 		!set_failure(request, fault, buffer, len))
 		set_bare_failure(request, fault);

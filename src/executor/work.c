@@ -53,11 +53,18 @@ typedef enum Outcome
 } Outcome;
 
 static RtExecutorCounters *counters = NULL;
+static RtWork *current = NULL;	/* in its transaction */
 
 void
 rt_work_init(RtExecutorCounters *executor_counters)
 {
 	counters = executor_counters;
+}
+
+RtWork *
+rt_work_current(void)
+{
+	return current;
 }
 
 static void
@@ -287,10 +294,22 @@ rt_work_log_rest(void)
 	}
 }
 
-/*
- * In the catch block, the error still on the stack.  What is internal goes to
- * the log now, with its context; the client only learns the code.
- */
+/* What is internal goes to the log now, with its context. */
+static void
+log_error(RtWork *work, const ErrorData *error, const RtErrorScene *scene)
+{
+	bool		is_for_operator = rt_fault_from_error(&work->fault, error, scene);
+
+	if (work->is_unattended && !scene->shutting_down && !rt_error_is_retryable(error))
+		is_for_operator = work->fault.unexpected = true;
+	if (!is_for_operator && !rt_error_is_about_inner_data(error, scene))
+		return;
+	work->fault.logged = may_log(work, error);
+	if (work->fault.logged)
+		EmitErrorReport();
+}
+
+/* In the catch block, the error still on the stack.  The client only learns the code. */
 static Outcome
 translate_error(RtWork *work)
 {
@@ -305,10 +324,7 @@ translate_error(RtWork *work)
 		GetCurrentTimestamp() >= work->deadline;
 	scene.shutting_down = rt_grace_is_over();
 
-	if ((rt_fault_from_error(&work->fault, error, &scene) ||
-		 rt_error_is_about_inner_data(error, &scene)) &&
-		may_log(work, error))
-		EmitErrorReport();
+	log_error(work, error, &scene);
 	FlushErrorState();
 	if (scene.deadline_passed &&
 		rt_code_from_wire(work->fault.code) == RT_CODE_TIMEOUT)
@@ -365,6 +381,7 @@ attempt(RtWork *work)
 	callback.arg = work;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
+	current = work;
 
 	PG_TRY();
 	{
@@ -376,6 +393,7 @@ attempt(RtWork *work)
 	}
 	PG_END_TRY();
 
+	current = NULL;
 	error_context_stack = callback.previous;
 	INSTR_TIME_SET_CURRENT(work->ended);
 	rt_identity_end();

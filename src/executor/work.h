@@ -65,6 +65,8 @@ struct RtWork
 	bool		keeps_context;	/* of the work before, see context.h */
 	bool		as_executor;	/* run is, too: it runs nobody's code */
 	bool		is_error_hook;	/* what goes wrong in it is told to nobody */
+	bool		is_unattended;	/* no client waits for it, so any error is one of the
+								 * operator's */
 	bool		may_park;		/* run may give up, see rt_work_give_up() */
 	bool		is_unrepeatable;	/* what run has read is gone: no retries */
 
@@ -95,6 +97,9 @@ struct RtWork
 };
 
 extern void rt_work_init(RtExecutorCounters *counters);
+
+/* What is run at the moment; NULL = nothing, or not by an executor. */
+extern RtWork *rt_work_current(void);
 
 /* Counts a value of a stream. */
 extern void rt_work_count_value(RtStreamTier tier);

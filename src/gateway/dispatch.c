@@ -50,14 +50,15 @@ rt_send_failure(RtConnection *connection, const char *text, RtSpan id,
 {
 	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + 6 * strlen(message) + 32;
 	RtText		id_json = {text + id.off, id.len};
+	RtFailureText failure = {
+		.code = RT_TEXT(rt_code_wire(code)),.message = RT_TEXT(message)
+	};
 
 	if (id.len == 0)
 		return;
 	rt_connection_send_payload(connection,
 							   rt_payload_failure(rt_frame_buffer(cap), cap, id_json,
-												  RT_TEXT(rt_code_wire(code)),
-												  RT_TEXT(message),
-												  RT_TEXT_NONE, -1));
+												  &failure));
 }
 
 RtCode

@@ -73,13 +73,13 @@ static void
 tell_failure(RtConnection *connection, uint32 stream, RtCode code, const char *message)
 {
 	char		result[512];
+	RtFailureText failure = {.code = RT_TEXT(rt_code_wire(code))};
 
 	if (message == NULL)
 		message = rt_code_message(code);
+	failure.message = RT_TEXT(message);
 	tell(connection, stream,
-		 (RtText) {result, rt_content_upload_failure(result, sizeof(result),
-													 RT_TEXT(rt_code_wire(code)),
-													 RT_TEXT(message), RT_TEXT_NONE)});
+		 (RtText) {result, rt_content_upload_failure(result, sizeof(result), &failure)});
 }
 
 /* ---- life ---- */

@@ -11,6 +11,11 @@
  * (unless nobody is in line, then it tries first).  Who releases a lock looks
  * at the line afterwards.  If the first in it for that key is not parked yet it
  * is told that it has missed something, and is queued instead of parked.
+ *
+ * A call may need two keys, one after the other, each time it is run.  It stands
+ * in line for one: for that of the second while it can have the first without a
+ * line.  If it leaves a line the next one there is woken, because its own turn may
+ * have come.
  */
 #include "postgres.h"
 
@@ -40,9 +45,10 @@
 typedef struct Place
 {
 	dlist_node	node;
-	RtCallKey		key;
+	RtCallKey	key;
+	RtCallKey	twins;			/* with whom it may share an answer; none = nobody */
 	TimestampTz since;			/* 0 = it was never parked */
-	int64		until_ms;		/* of rt_clock_ms() */
+	int64		until_ms;		/* of rt_clock_ms(); 0 = not parked for this key yet */
 	bool		parked;			/* nobody runs it */
 	bool		missed;			/* its turn came while somebody ran it */
 	bool		over;			/* its time is up */
@@ -131,18 +137,20 @@ step_out(RtRequest *request)
 	pg_atomic_fetch_sub_u32(&parking->count, 1);
 }
 
-/* Another key is another wait, but its time goes on. */
+/* Another key is another wait. */
 static void
-step_in(RtRequest *request, RtCallKey key)
+step_in(RtRequest *request, RtCallKey key, RtCallKey twins)
 {
 	Place	   *place = place_of(request);
 
+	place->twins = twins;
 	if (request->in_line && same_key(place->key, key))
 		return;
 	if (request->in_line)
 		step_out(request);
 	place->key = key;
-	place->parked = false;
+	place->until_ms = 0;
+	place->parked = place->over = false;
 	dlist_push_tail(&parking->line, &place->node);
 	request->in_line = true;
 	rt_limit_note(RT_LIMIT_LOCK_WAITERS, pg_atomic_add_fetch_u32(&parking->count, 1));
@@ -286,27 +294,54 @@ rt_key_share(RtCallKey key)
 	shared_key = key;
 }
 
-RtKeyTry
-rt_key_try(RtCallKey key, RtRequest *request)
+/* Whether nobody is in line for a key; who asks may be, for another one. */
+static bool
+has_no_line(RtCallKey key)
+{
+	bool		none;
+
+	if (pg_atomic_read_u32(&parking->count) == 0)
+		return true;
+	LWLockAcquire(parking->lock, LW_SHARED);
+	none = first_for(key) == NULL;
+	LWLockRelease(parking->lock);
+	return none;
+}
+
+/* Returns false if too many are; *first is whether nobody is before it. */
+static bool
+stand_in_line(RtRequest *request, RtCallKey key, RtCallKey twins, bool *first)
 {
 	Place	   *place = place_of(request);
+	RtCallKey	left;
+	bool		leaves;
 	bool		crowded;
-	bool		first;
-
-	if (pg_atomic_read_u32(&parking->count) == 0 && lock(key, true))
-		return RT_KEY_HELD;
 
 	LWLockAcquire(parking->lock, LW_EXCLUSIVE);
+	left = place->key;
+	leaves = request->in_line && !same_key(left, key);
 	crowded = !request->in_line && is_crowded(request);
-	if (crowded)
-		rt_limit_hit(RT_LIMIT_LOCK_WAITERS);
 	if (!crowded)
-		step_in(request, key);
+		step_in(request, key, twins);
 	place->missed = false;
-	first = first_for(key) == place;
+	*first = first_for(key) == place;
 	LWLockRelease(parking->lock);
 
 	if (crowded)
+		rt_limit_hit(RT_LIMIT_LOCK_WAITERS);
+	if (leaves)
+		wake_next(left);
+	return !crowded;
+}
+
+RtKeyTry
+rt_key_try(RtCallKey key, RtCallKey twins, RtRequest *request)
+{
+	bool		first;
+
+	if (has_no_line(key) && lock(key, true))
+		return RT_KEY_HELD;
+	if (!stand_in_line(request, key, twins, &first))
 		return RT_KEY_CROWDED;
 	if (!first || !lock(key, true))
 		return RT_KEY_AWAITED;
@@ -314,6 +349,20 @@ rt_key_try(RtCallKey key, RtRequest *request)
 	step_out(request);
 	LWLockRelease(parking->lock);
 	return RT_KEY_HELD;
+}
+
+bool
+rt_key_is_held(RtCallKey key)
+{
+	LOCKTAG		tag = tag_of(key);
+
+	return rt_lock_is_held(&tag, ExclusiveLock);
+}
+
+bool
+rt_key_take(RtCallKey key)
+{
+	return lock(key, true);
 }
 
 void
@@ -361,10 +410,9 @@ rt_parking_park(RtRequest *request, int wait_ms)
 
 	LWLockAcquire(parking->lock, LW_EXCLUSIVE);
 	if (place->since == 0)
-	{
 		place->since = GetCurrentTimestamp();
+	if (place->until_ms == 0)
 		place->until_ms = rt_clock_ms() + wait_ms;
-	}
 	until_ms = place->until_ms;
 	parks = !place->missed;
 	place->parked = parks;
@@ -421,7 +469,7 @@ rt_parking_forget(RtRequest *request)
 }
 
 int
-rt_parking_take(RtCallKey key, int executor, RtRequest **out, int max)
+rt_parking_take(RtCallKey key, RtCallKey twins, int executor, RtRequest **out, int max)
 {
 	dlist_mutable_iter iter;
 	int			count = 0;
@@ -433,14 +481,15 @@ rt_parking_take(RtCallKey key, int executor, RtRequest **out, int max)
 	{
 		Place	   *place = dlist_container(Place, node, iter.cur);
 
-		if (!same_key(place->key, key) || !place->parked || count == max)
+		if (!same_key(place->key, key) || !same_key(place->twins, twins) ||
+			!place->parked || count == max)
 			continue;
 		out[count] = request_of(place);
 		step_out(out[count]);
 		rt_request_start(out[count++], executor);
 	}
 	LWLockRelease(parking->lock);
-	/* who was not parked yet tries for itself */
+	/* who was not parked yet, or shares nothing, tries for itself */
 	if (count < max)
 		wake_next(key);
 	return count;

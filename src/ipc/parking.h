@@ -43,13 +43,21 @@ extern void rt_parking_init(void);
 /* The callback that wakes who waits; once per process, from _PG_init. */
 extern void rt_parking_install(void);
 
-/* Tries to get a key for a RUNNING request; in a transaction. */
-extern RtKeyTry rt_key_try(RtCallKey key, RtRequest *request);
+/*
+ * Tries to get a key for a RUNNING request; in a transaction.  If it has to wait,
+ * it may be answered as others that name the same twins; RT_NO_TWINS = it is not.
+ */
+#define RT_NO_TWINS ((RtCallKey) {{0, 0}})
+extern RtKeyTry rt_key_try(RtCallKey key, RtCallKey twins, RtRequest *request);
+
+/* Whether the transaction holds a key. */
+extern bool rt_key_is_held(RtCallKey key);
 
 /*
- * The same for any session: waits, with interrupts, at most wait_ms (-1 = as
- * lock_timeout says) before it raises.
+ * The same for any session: at once, or it waits, with interrupts, at most wait_ms
+ * (-1 = as lock_timeout says) before it raises.
  */
+extern bool rt_key_take(RtCallKey key);
 extern void rt_key_wait(RtCallKey key, int wait_ms);
 
 /*
@@ -60,8 +68,8 @@ extern void rt_key_share(RtCallKey key);
 
 /*
  * Once the transaction of an awaited key has been rolled back: the request is
- * parked, for wait_ms since it was parked first, and nobody's who calls this
- * any more.
+ * parked, for wait_ms since it was parked for that key first, and nobody's who
+ * calls this any more.
  */
 extern void rt_parking_park(RtRequest *request, int wait_ms);
 
@@ -79,10 +87,12 @@ extern void rt_parking_leave(RtRequest *request);
 extern void rt_parking_forget(RtRequest *request);
 
 /*
- * Of the requests that are parked for a key, at most max, which are RUNNING
- * from then on, as the executor's.  Go on until there are fewer.
+ * Of the requests that are parked for a key and have named these twins, at most
+ * max, which are RUNNING from then on, as the executor's.  Go on until there are
+ * fewer.
  */
-extern int	rt_parking_take(RtCallKey key, int executor, RtRequest **out, int max);
+extern int	rt_parking_take(RtCallKey key, RtCallKey twins, int executor,
+							RtRequest **out, int max);
 
 /* Launcher's side: queues those whose time is up; when to look again, in ms. */
 extern long rt_parking_look(void);

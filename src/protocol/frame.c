@@ -538,28 +538,56 @@ rt_payload_replay_end(char *dst, size_t cap, RtText topic_json, RtText req_id_js
 	return rt_writing_end(&w);
 }
 
+/* From "ok" to the last of its members. */
+static void
+put_failure(RtWriter *w, const RtFailureText *failure)
+{
+	rt_put_literal(w, "\"ok\":false,\"code\":");
+	rt_put_string(w, failure->code);
+	rt_put_literal(w, ",\"error\":");
+	rt_put_string(w, failure->message);
+	if (failure->issues_json.len > 0)
+	{
+		rt_put_literal(w, ",\"issues\":");
+		rt_put_json(w, failure->issues_json);
+	}
+	if (failure->retry_after_ms > 0)
+	{
+		rt_put_literal(w, ",\"retryAfter\":");
+		rt_put_number(w, (uint64_t) failure->retry_after_ms);
+	}
+	if (failure->lock_key.len > 0)
+	{
+		rt_put_literal(w, ",\"key\":");
+		rt_put_string(w, failure->lock_key);
+	}
+	if (failure->max_wait_ms > 0)
+	{
+		rt_put_literal(w, ",\"maxWaitMs\":");
+		rt_put_number(w, (uint64_t) failure->max_wait_ms);
+	}
+}
+
 size_t
-rt_payload_failure(char *dst, size_t cap, RtText id_json, RtText code,
-				   RtText message, RtText issues_json, int64_t retry_after_ms)
+rt_payload_failure(char *dst, size_t cap, RtText id_json, const RtFailureText *failure)
 {
 	RtWriter	w = rt_writing_begin(dst, cap);
 
 	put_reply_head(&w, id_json);
-	rt_put_literal(&w, ",\"ok\":false,\"code\":");
-	rt_put_string(&w, code);
-	rt_put_literal(&w, ",\"error\":");
-	rt_put_string(&w, message);
-	if (issues_json.len > 0)
-	{
-		rt_put_literal(&w, ",\"issues\":");
-		rt_put_json(&w, issues_json);
-	}
-	if (retry_after_ms >= 0)
-	{
-		rt_put_literal(&w, ",\"retryAfter\":");
-		rt_put_number(&w, (uint64_t) retry_after_ms);
-	}
+	rt_put_literal(&w, ",");
+	put_failure(&w, failure);
 	rt_put_literal(&w, "}}");
+	return rt_writing_end(&w);
+}
+
+size_t
+rt_content_upload_failure(char *dst, size_t cap, const RtFailureText *failure)
+{
+	RtWriter	w = rt_writing_begin(dst, cap);
+
+	rt_put_literal(&w, "{");
+	put_failure(&w, failure);
+	rt_put_literal(&w, "}");
 	return rt_writing_end(&w);
 }
 

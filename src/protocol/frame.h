@@ -219,20 +219,29 @@ extern size_t rt_payload_replay_denied(char *dst, size_t cap,
 extern size_t rt_payload_replay_end(char *dst, size_t cap, RtText topic_json,
 									RtText req_id_json, bool truncated);
 
-/* issues_json absent and retry_after_ms < 0 = the member is left out. */
+/* Why something has failed.  Of the others, what is absent or 0 is left out. */
+typedef struct RtFailureText
+{
+	RtText		code;
+	RtText		message;
+	RtText		issues_json;
+	int64_t		retry_after_ms;
+	RtText		lock_key;		/* has been waited for in vain */
+	int64_t		max_wait_ms;	/* for so long */
+} RtFailureText;
+
 extern size_t rt_payload_failure(char *dst, size_t cap, RtText id_json,
-								 RtText code, RtText message,
-								 RtText issues_json, int64_t retry_after_ms);
+								 const RtFailureText *failure);
 
 /*
- * The result of an upload, which data_json and issues_json may be left out of; and
- * the frame around it.  frame_max 0 = the member is left out.
+ * The result of an upload, which data_json may be left out of; and the frame around
+ * it.  frame_max 0 = the member is left out.
  */
 #define RT_UPLOAD_STREAM_SIZE 9 /* of its name, with the end */
 extern void rt_upload_stream_text(uint32_t stream, char dst[RT_UPLOAD_STREAM_SIZE]);
 extern size_t rt_content_uploaded(char *dst, size_t cap, RtText data_json);
-extern size_t rt_content_upload_failure(char *dst, size_t cap, RtText code,
-								RtText message, RtText issues_json);
+extern size_t rt_content_upload_failure(char *dst, size_t cap,
+										const RtFailureText *failure);
 extern size_t rt_payload_upload(char *dst, size_t cap, uint32_t stream,
 								size_t frame_max, RtText result_json);
 

@@ -25,25 +25,6 @@ rt_content_uploaded(char *dst, size_t cap, RtText data_json)
 	return rt_writing_end(&w);
 }
 
-size_t
-rt_content_upload_failure(char *dst, size_t cap, RtText code, RtText message,
-				  RtText issues_json)
-{
-	RtWriter	w = rt_writing_begin(dst, cap);
-
-	rt_put_literal(&w, "{\"ok\":false,\"code\":");
-	rt_put_string(&w, code);
-	rt_put_literal(&w, ",\"error\":");
-	rt_put_string(&w, message);
-	if (issues_json.len > 0)
-	{
-		rt_put_literal(&w, ",\"issues\":");
-		rt_put_json(&w, issues_json);
-	}
-	rt_put_literal(&w, "}");
-	return rt_writing_end(&w);
-}
-
 void
 rt_upload_stream_text(uint32_t stream, char dst[RT_UPLOAD_STREAM_SIZE])
 {

@@ -40,6 +40,8 @@ CREATE TABLE realtime.rpc_declaration (
 		CONSTRAINT max_total_is_positive CHECK (max_total > 0),
 	reauth_every bigint
 		CONSTRAINT reauth_every_is_positive CHECK (reauth_every > 0),
+	share_result boolean NOT NULL DEFAULT false
+		CONSTRAINT share_result_needs_lock_key CHECK (NOT share_result OR lock_key IS NOT NULL),
 	CONSTRAINT limits_of_kind
 		CHECK ((kind = 'rpc') = (max_size IS NULL) AND (kind = 'upload') = (max_per_session IS NOT NULL))
 );
@@ -85,6 +87,8 @@ COMMENT ON COLUMN realtime.rpc_declaration.max_total IS
 	'Uploads of all at a time; NULL is any number';
 COMMENT ON COLUMN realtime.rpc_declaration.reauth_every IS
 	'Bytes of an upload after which its guards are run again; NULL is never';
+COMMENT ON COLUMN realtime.rpc_declaration.share_result IS
+	'Whether calls that wait for that get the result of the one that has it';
 COMMENT ON INDEX realtime.rpc_declaration_pkey IS
 	'One declaration for each path';
 

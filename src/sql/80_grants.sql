@@ -59,7 +59,7 @@ GRANT EXECUTE ON FUNCTION
 -- Whoever decides about the database decides what the world may call there.
 -- The declaring functions write the tables as their owner.
 GRANT EXECUTE ON FUNCTION
-	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb),
+	realtime.rpc(text, regprocedure, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb, boolean),
 	realtime.binary(text, regprocedure, integer, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb),
 	realtime.upload(text, regprocedure, bigint, integer, integer, bigint, regprocedure[], interval, boolean, integer, interval, regprocedure, interval, regprocedure, interval, text, boolean, text, jsonb),
 	realtime.topic(text, text, regprocedure, boolean, integer, interval),
@@ -212,7 +212,10 @@ GRANT EXECUTE ON FUNCTION
 	realtime.extend_job(bigint, interval, integer),
 	realtime.throttle(text, text, jsonb, interval),
 	realtime.debounce(text, text, jsonb, interval),
-	realtime.consume(text, integer, interval, text, integer, interval)
+	realtime.consume(text, integer, interval, text, integer, interval),
+	realtime.with_lock(text, regprocedure, jsonb, interval),
+	realtime.idempotency_acquire(text, text, interval),
+	realtime.idempotency_answer(text, text, jsonb)
 	TO realtime_publisher;
 GRANT USAGE ON TYPE realtime.envelope, realtime.message TO realtime_publisher;
 

@@ -64,8 +64,8 @@ check_answer(const RtBinary *binary)
 {
 	char		text[512];
 	char		payload[1024];
-	size_t		len = rt_content_upload_failure(text, sizeof(text), RT_TEXT("CODE"),
-												RT_TEXT("m"), RT_TEXT_NONE);
+	RtFailureText failure = {.code = RT_TEXT("CODE"),.message = RT_TEXT("m")};
+	size_t		len = rt_content_upload_failure(text, sizeof(text), &failure);
 
 	FUZZ_ASSERT(len > 0);
 	len = rt_payload_upload(payload, sizeof(payload), binary->stream, binary->number,

@@ -29,6 +29,10 @@ build_reply(const char *text, const RtCall *call)
 	RtText		args = text_of(text, call->args);
 	size_t		cap = RT_FRAME_OVERHEAD + 2 * id.len + args.len + 16;
 	char	   *dst = fuzz_alloc(cap);
+	RtFailureText failure = {
+		.code = RT_TEXT("CODE"),.message = RT_TEXT("m\n"),.issues_json = args,
+		.retry_after_ms = 5
+	};
 	size_t		len;
 
 	FUZZ_ASSERT(id.len == 0 || (id.len > 2 && id.len <= RT_ID_MAX));
@@ -40,8 +44,7 @@ build_reply(const char *text, const RtCall *call)
 			rt_payload_set_position(dst, len, call->id.off);
 		FUZZ_ASSERT(rt_json_check(dst, len, FUZZ_MAX_DEPTH + 2) == RT_JSON_OK);
 	}
-	len = rt_payload_failure(dst, cap, id, RT_TEXT("CODE"), RT_TEXT("m\n"),
-							 args, 5);
+	len = rt_payload_failure(dst, cap, id, &failure);
 	FUZZ_ASSERT(len > 0);
 	FUZZ_ASSERT(rt_json_check(dst, len, FUZZ_MAX_DEPTH + 2) == RT_JSON_OK);
 	free(dst);

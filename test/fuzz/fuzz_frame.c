@@ -57,8 +57,13 @@ write_success(char *dst, size_t cap, const Input *in)
 static size_t
 write_failure(char *dst, size_t cap, const Input *in)
 {
-	return rt_payload_failure(dst, cap, in->json[0], in->text[0], in->text[1],
-							  in->json[1], (int64_t) in->number);
+	RtFailureText failure = {
+		.code = in->text[0],.message = in->text[1],.issues_json = in->json[1],
+		.retry_after_ms = (int64_t) in->number,.lock_key = in->text[0],
+		.max_wait_ms = (int64_t) (in->number >> 1)
+	};
+
+	return rt_payload_failure(dst, cap, in->json[0], &failure);
 }
 
 static size_t

@@ -103,6 +103,8 @@ SELECT results_eq('signatures', $$VALUES
 	('handle_webhook', 'path text, payload bytea, headers jsonb, OUT status integer, OUT body text', 'record', 'v', 'u'),
 	('hmac_equals', 'message bytea, key bytea, signature bytea, algorithm text DEFAULT ''sha256''::text', 'boolean', 'i', 's'),
 	('hook', 'name text, function regprocedure', 'void', 'v', 'u'),
+	('idempotency_acquire', 'path text, key text, ttl interval DEFAULT ''48:00:00''::interval, OUT acquired boolean, OUT answer jsonb', 'record', 'v', 'u'),
+	('idempotency_answer', 'path text, key text, answer jsonb', 'void', 'v', 'u'),
 	('invalidate', 'pattern text', 'void', 'v', 'u'),
 	('job_progress', 'data jsonb', 'void', 'v', 'u'),
 	('job_state', 'id bigint', 'jsonb', 's', 'r'),
@@ -179,7 +181,7 @@ SELECT results_eq('signatures', $$VALUES
 		'rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, '
 		'idempotency_key regprocedure DEFAULT NULL::regprocedure, idempotency_ttl interval DEFAULT ''48:00:00''::interval, '
 		'lock_key regprocedure DEFAULT NULL::regprocedure, lock_wait interval DEFAULT NULL::interval, '
-		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+		'class_of_service text DEFAULT NULL::text, idempotent boolean DEFAULT false, breaker text DEFAULT NULL::text, fallback jsonb DEFAULT NULL::jsonb, share_result boolean DEFAULT false', 'void', 'v', 'u'),
 	('run_task', 'name text, input jsonb DEFAULT NULL::jsonb, timeout interval DEFAULT ''00:01:00''::interval', 'jsonb', 'v', 'u'),
 	('send', 'user_id text, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
 	('send_coalesced', 'user_id text, key text, topic text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
@@ -239,7 +241,8 @@ SELECT results_eq('signatures', $$VALUES
 	('watch_table', 'relation regclass, prefix text, watcher oid', 'boolean', 'v', 'u'),
 	('watch_tables', 'nsp regnamespace, prefix text, watcher oid', 'integer', 'v', 'u'),
 	('webhook', 'path text, topic text DEFAULT NULL::text, verify regprocedure DEFAULT NULL::regprocedure, transform regprocedure DEFAULT NULL::regprocedure, max_body integer DEFAULT 1048576', 'void', 'v', 'u'),
-	('webhook_once', 'id text, ttl interval DEFAULT ''3 days''::interval', 'boolean', 'v', 'u')
+	('webhook_once', 'id text, ttl interval DEFAULT ''3 days''::interval', 'boolean', 'v', 'u'),
+	('with_lock', 'key text, function regprocedure, args jsonb DEFAULT ''[]''::jsonb, max_wait interval DEFAULT NULL::interval', 'jsonb', 'v', 'u')
 	$$, 'functions have exactly these signatures');
 
 -- types
@@ -328,6 +331,7 @@ SELECT results_eq('rights', $$VALUES
 	('handle_webhook', 'pg_database_owner'), ('handle_webhook', 'realtime_admin'),
 	('hmac_equals', 'public'),
 	('hook', 'pg_database_owner'), ('hook', 'realtime_admin'),
+	('idempotency_acquire', 'realtime_publisher'), ('idempotency_answer', 'realtime_publisher'),
 	('invalidate', 'realtime_publisher'),
 	('job_progress', 'public'),
 	('job_state', 'public'),
@@ -415,7 +419,8 @@ SELECT results_eq('rights', $$VALUES
 	('user_id', 'public'),
 	('verify_github', 'public'), ('verify_standard_webhook', 'public'), ('verify_stripe', 'public'),
 	('watch_schema', 'pg_database_owner'), ('watch_schema', 'realtime_admin'),
-	('webhook', 'pg_database_owner'), ('webhook', 'realtime_admin'), ('webhook_once', 'public')
+	('webhook', 'pg_database_owner'), ('webhook', 'realtime_admin'), ('webhook_once', 'public'),
+	('with_lock', 'realtime_publisher')
 	$$, 'functions are granted to nobody else');
 SELECT schema_privs_are('realtime', 'public', ARRAY['USAGE'], 'anybody may use the schema');
 SELECT ok(pg_has_role('realtime_anonymous', 'realtime_publisher', 'USAGE'), 'anonymous calls may publish');

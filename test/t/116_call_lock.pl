@@ -174,7 +174,7 @@ is(reply($other, 'savepoint')->{ok}, JSON::PP::true, 'the end of a subtransactio
 $sql->quit;
 hold();
 my ($rc, $out, $error) = $node->psql('postgres', q{SELECT realtime.call('lock/brief', '["room", "sql"]')});
-like($error, qr/lock timeout/, 'a session waits no longer than lock_wait');
+like($error, qr/Could not obtain the lock in time/, 'a session waits no longer than lock_wait');
 unblock();
 reply($ws, 'slow');
 

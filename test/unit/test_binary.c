@@ -109,6 +109,9 @@ writes_results(void)
 {
 	char		result[256];
 	char		payload[512];
+	RtFailureText failure = {
+		.code = RT_TEXT("CODE"),.message = RT_TEXT("a \"b\""),.issues_json = RT_TEXT("[]")
+	};
 	size_t		len = rt_content_uploaded(result, sizeof(result), RT_TEXT("[1]"));
 
 	CHECK(text_is((RtText) {result, len}, "{\"ok\":true,\"data\":[1]}"));
@@ -119,8 +122,7 @@ writes_results(void)
 	len = rt_payload_upload(payload, sizeof(payload), 0xffffffff, 0, (RtText) {result, len});
 	CHECK(text_is((RtText) {payload, len},
 				  "{\"topic\":\"__upload\",\"event\":\"ffffffff\",\"data\":{\"ok\":true}}"));
-	len = rt_content_upload_failure(result, sizeof(result), RT_TEXT("CODE"), RT_TEXT("a \"b\""),
-									RT_TEXT("[]"));
+	len = rt_content_upload_failure(result, sizeof(result), &failure);
 	CHECK(text_is((RtText) {result, len},
 				  "{\"ok\":false,\"code\":\"CODE\",\"error\":\"a \\\"b\\\"\",\"issues\":[]}"));
 	CHECK(rt_content_uploaded(result, 8, RT_TEXT("[1]")) == 0);

@@ -178,25 +178,32 @@ write_round_end_bare(char *dst, size_t cap)
 static size_t
 write_failure(char *dst, size_t cap)
 {
-	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""),
-							  RT_TEXT("VALIDATION"),
-							  RT_TEXT("Validation failed"),
-							  RT_TEXT("[{\"path\":[],\"message\":\"m\"}]"),
-							  INT64_MAX);
+	RtFailureText failure = {
+		.code = RT_TEXT("VALIDATION"),.message = RT_TEXT("Validation failed"),
+		.issues_json = RT_TEXT("[{\"path\":[],\"message\":\"m\"}]"),
+		.retry_after_ms = INT64_MAX
+	};
+
+	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""), &failure);
 }
 
 static size_t
 write_failure_bare(char *dst, size_t cap)
 {
-	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""), RT_TEXT("TIMEOUT"),
-							  RT_TEXT_NONE, RT_TEXT_NONE, -1);
+	RtFailureText failure = {.code = RT_TEXT("TIMEOUT")};
+
+	return rt_payload_failure(dst, cap, RT_TEXT("\"j7\""), &failure);
 }
 
 static size_t
 write_failure_hostile(char *dst, size_t cap)
 {
-	return rt_payload_failure(dst, cap, RT_TEXT("\"\\\"\""), RT_TEXT("\"\\"),
-							  RT_TEXT(HOSTILE), RT_TEXT_NONE, 0);
+	RtFailureText failure = {
+		.code = RT_TEXT("\"\\"),.message = RT_TEXT(HOSTILE),
+		.lock_key = RT_TEXT("\"\\"),.max_wait_ms = 200
+	};
+
+	return rt_payload_failure(dst, cap, RT_TEXT("\"\\\"\""), &failure);
 }
 
 static size_t
@@ -401,7 +408,7 @@ static const struct
 	{write_failure_hostile,
 		"{\"topic\":\"__rpc\",\"event\":\"\\\"\",\"data\":{\"id\":\"\\\"\","
 		"\"ok\":false,\"code\":\"\\\"\\\\\",\"error\":" HOSTILE_JSON ","
-	"\"retryAfter\":0}}", true},
+	"\"key\":\"\\\"\\\\\",\"maxWaitMs\":200}}", true},
 	{write_stream,
 		"{\"topic\":\"__rpc\",\"event\":\"j7\",\"data\":{\"id\":\"j7\","
 		"\"ok\":true,\"data\":[],\"topic\":\"todos\",\"merge\":\"crud\","
@@ -512,9 +519,8 @@ escapes_every_byte(void)
 		RtText		text = {&c, 1};
 		char		dst[256] = {0};
 		char		decoded[8];
-		size_t		len = rt_payload_failure(dst, sizeof(dst), RT_TEXT("1"),
-											 text, RT_TEXT_NONE, RT_TEXT_NONE,
-											 -1);
+		RtFailureText failure = {.code = text};
+		size_t		len = rt_payload_failure(dst, sizeof(dst), RT_TEXT("1"), &failure);
 		const char *code = strstr(dst, "\"code\":") + 7;
 		RtSpan		span = {(uint32_t) (code - dst), 0};
 
@@ -536,7 +542,7 @@ fits_into_its_overhead(void)
 {
 	char		id[258];
 	char		name[256];
-	char		dst[4096];
+	char		dst[8192];
 	RtText		id_json = {id, 256};
 	RtText		text = {name, sizeof(name)};
 	RtText		json = RT_TEXT("null");
@@ -547,15 +553,18 @@ fits_into_its_overhead(void)
 		.version = RT_TEXT("\x01\x01\x01"),.schema_version = INT32_MAX,
 		.paged = true,.cursor_json = json
 	};
+	RtFailureText failure = {
+		.code = text,.message = text,.issues_json = json,.retry_after_ms = INT64_MAX,
+		.lock_key = text,.max_wait_ms = INT64_MAX
+	};
 	size_t		cap;
 
 	memset(id, 'x', sizeof(id));
 	id[0] = id[255] = '"';
 	memset(name, 'n', sizeof(name));
 
-	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 2 + json.len;
-	CHECK(rt_payload_failure(dst, cap, id_json, text, text, json,
-							 INT64_MAX) > 0);
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 3 + json.len;
+	CHECK(rt_payload_failure(dst, cap, id_json, &failure) > 0);
 	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + json.len;
 	CHECK(rt_payload_success(dst, cap, id_json, json, false) > 0);
 	cap = RT_FRAME_OVERHEAD + text.len * 2 + json.len;
@@ -570,9 +579,8 @@ fits_into_its_overhead(void)
 									id_json) > 0);
 
 	memset(name, '\x01', sizeof(name));
-	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 12 + json.len;
-	CHECK(rt_payload_failure(dst, cap, id_json, text, text, json,
-							 INT64_MAX) > 0);
+	cap = RT_FRAME_OVERHEAD + id_json.len * 2 + text.len * 18 + json.len;
+	CHECK(rt_payload_failure(dst, cap, id_json, &failure) > 0);
 }
 
 /* An event that gets its number later is the same as one that has it at once. */

@@ -25,8 +25,9 @@ write_success(char *dst, size_t cap, RtText id_json)
 static size_t
 write_failure(char *dst, size_t cap, RtText id_json)
 {
-	return rt_payload_failure(dst, cap, id_json, RT_TEXT("FORBIDDEN"),
-							  RT_TEXT("no"), RT_TEXT_NONE, -1);
+	RtFailureText failure = {.code = RT_TEXT("FORBIDDEN"),.message = RT_TEXT("no")};
+
+	return rt_payload_failure(dst, cap, id_json, &failure);
 }
 
 static size_t

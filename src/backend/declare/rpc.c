@@ -56,7 +56,13 @@ enum
 	CLASS_OF_SERVICE,
 	IDEMPOTENT,
 	BREAKER,
-	FALLBACK
+	FALLBACK,
+	OPTIONS						/* what follows is of realtime.rpc() alone */
+};
+
+enum
+{
+	RPC_SHARE_RESULT = RPC_OPTIONS + OPTIONS
 };
 
 /* One of the functions as it was called. */
@@ -207,13 +213,32 @@ end(Declaration *declaration)
 	rt_store_rpc(&declaration->row);
 }
 
+/* Answers that are kept belong to users, those that are shared do not. */
+static void
+check_sharing(const RtRpcRow *row)
+{
+	if (row->share_result && row->lock_key == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("share_result needs lock_key"),
+				 errdetail("It shares the result with calls that wait for the lock that lock_key names.")));
+	if (row->share_result && (row->idempotency_key != NULL || row->idempotent))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("share_result cannot be used with idempotency_key or idempotent"),
+				 errdetail("With these, calls of one user with the same key share their result already.")));
+}
+
 Datum
 realtime_rpc(PG_FUNCTION_ARGS)
 {
 	Declaration declaration;
 
 	begin(&declaration, fcinfo, "rpc", RPC_OPTIONS);
-	end(&declaration);
+	read_options(&declaration);
+	declaration.row.share_result = rt_parameter_bool(fcinfo, RPC_SHARE_RESULT, "share_result");
+	check_sharing(&declaration.row);
+	rt_store_rpc(&declaration.row);
 	PG_RETURN_VOID();
 }
 

@@ -181,9 +181,9 @@ rt_store_rpc(const RtRpcRow *row)
 		" (path, handler, guards, timeout, read_only, class_of_service,"
 		" idempotency_key, idempotency_ttl, lock_key, lock_wait, idempotent,"
 		" breaker, fallback, rate_limit, rate_window, kind, max_size, max_per_session,"
-		" max_total, reauth_every)"
+		" max_total, reauth_every, share_result)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, COALESCE($8, '48 h'), $9, $10, $11, $12, $13,"
-		" $14, COALESCE($15, '10 s'), $16, $17, $18, $19, $20)"
+		" $14, COALESCE($15, '10 s'), $16, $17, $18, $19, $20, $21)"
 		" ON CONFLICT (path) DO UPDATE SET"
 		" handler = EXCLUDED.handler, guards = EXCLUDED.guards,"
 		" timeout = EXCLUDED.timeout, read_only = EXCLUDED.read_only,"
@@ -197,7 +197,8 @@ rt_store_rpc(const RtRpcRow *row)
 		" breaker = EXCLUDED.breaker, fallback = EXCLUDED.fallback,"
 		" kind = EXCLUDED.kind, max_size = EXCLUDED.max_size,"
 		" max_per_session = EXCLUDED.max_per_session,"
-		" max_total = EXCLUDED.max_total, reauth_every = EXCLUDED.reauth_every"
+		" max_total = EXCLUDED.max_total, reauth_every = EXCLUDED.reauth_every,"
+		" share_result = EXCLUDED.share_result"
 	};
 
 	rt_statement_put_text(&statement, row->path);
@@ -223,6 +224,7 @@ rt_store_rpc(const RtRpcRow *row)
 	rt_statement_put_number(&statement, INT4OID, row->max_per_session);
 	rt_statement_put_number(&statement, INT4OID, row->max_total);
 	rt_statement_put_number(&statement, INT8OID, row->reauth_every);
+	rt_statement_put(&statement, BOOLOID, BoolGetDatum(row->share_result), false);
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	replace_query(row->path);

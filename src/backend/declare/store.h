@@ -29,6 +29,7 @@ typedef struct RtRpcRow
 	Interval   *idempotency_ttl;
 	const char *lock_key;
 	Interval   *lock_wait;
+	bool		share_result;
 	const char *class_of_service;
 	bool		idempotent;
 	const char *breaker;

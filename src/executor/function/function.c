@@ -467,11 +467,24 @@ clear(RtFunction *function)
 }
 
 static void
-rebuild(RtFunction *function)
+look_up(RtFunction *function)
 {
 	MemoryContext old;
-	HeapTuple	tuple;
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function->oid));
 
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function with OID %u does not exist", function->oid)));
+	old = MemoryContextSwitchTo(function->context);
+	describe(function, tuple);
+	MemoryContextSwitchTo(old);
+	ReleaseSysCache(tuple);
+}
+
+static void
+rebuild(RtFunction *function)
+{
 	clear(function);
 	function->syscache_hash = GetSysCacheHashValue1(PROCOID,
 													ObjectIdGetDatum(function->oid));
@@ -480,15 +493,7 @@ rebuild(RtFunction *function)
 	function->valid = true;
 	PG_TRY();
 	{
-		tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function->oid));
-		if (!HeapTupleIsValid(tuple))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_FUNCTION),
-					 errmsg("function with OID %u does not exist", function->oid)));
-		old = MemoryContextSwitchTo(function->context);
-		describe(function, tuple);
-		MemoryContextSwitchTo(old);
-		ReleaseSysCache(tuple);
+		look_up(function);
 	}
 	PG_CATCH();
 	{
@@ -527,6 +532,30 @@ rt_function_get(Oid oid)
 	}
 	rebuild(function);
 	return function;
+}
+
+/* Plans of its body would be kept by its OID, which is the other one's. */
+RtFunction *
+rt_function_make(Oid oid)
+{
+	RtFunction *function = palloc0(sizeof(RtFunction));
+
+	function->oid = oid;
+	function->mean_us = -1;
+	function->context = AllocSetContextCreate(CurrentMemoryContext, "realtime own function",
+											  ALLOCSET_SMALL_SIZES);
+	look_up(function);
+	function->sql_body = NULL;
+	function->inlinable = false;
+	return function;
+}
+
+void
+rt_function_free(RtFunction *function)
+{
+	forget_defaults(function);
+	MemoryContextDelete(function->context);
+	pfree(function);
 }
 
 uint64

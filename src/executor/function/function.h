@@ -120,6 +120,13 @@ extern void rt_functions_init(void);
  */
 extern RtFunction *rt_function_get(Oid oid);
 
+/*
+ * The same as one of its own, in the current context, for who may be within a call
+ * of that function.
+ */
+extern RtFunction *rt_function_make(Oid oid);
+extern void rt_function_free(RtFunction *function);
+
 /* Whether that would return it as it is; for who keeps the pointer. */
 extern bool rt_function_is_up_to_date(const RtFunction *function);
 

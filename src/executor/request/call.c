@@ -194,15 +194,14 @@ lock_out_others(RtCallWork *call)
 	const RtRpcDeclaration *declaration = call->declaration;
 	char	   *name = rt_call_key_text(&call->guarded, &declaration->lock_key,
 										"lock key");
-	RtKeyDigest *digest;
+	RtKeyWish	wish = {.lock = name,.wait_ms = declaration->lock_wait_ms};
 
 	if (name == NULL || name[0] == '\0')
 		return;
-	digest = rt_key_digest_begin("lock");
-	rt_key_digest_add(digest, name, strlen(name));
-	rt_call_key_hold(&call->guarded, rt_key_digest_end(digest),
-					 declaration->lock_wait_ms, RT_CODE_LOCK_TIMEOUT,
-					 psprintf("key \"%s\"", name));
+	wish.key = rt_lock_key(name);
+	wish.twins = rt_once_twins(declaration, name);
+	rt_call_key_hold(&call->guarded, &wish);
+	rt_once_share_lock(declaration, &wish);
 }
 
 static void

@@ -2,14 +2,16 @@
  * call_key.c
  *		What calls name so that they run one after the other, or once.
  *
- * SQL sessions (realtime.call()) wait for a key themselves.  A call of a client
- * gives its executor back and comes again: see src/ipc/parking.h.  Whoever
- * catches the error that this takes cannot make it go on.
+ * SQL sessions (realtime.call()) wait for a key themselves, and so do executors
+ * that run something else than a client's call.  That gives its executor back and
+ * comes again: see src/ipc/parking.h.  Whoever catches the error that this takes
+ * cannot make it go on.
  */
 #include "postgres.h"
 
 #include "common/cryptohash.h"
 #include "common/sha2.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/snapmgr.h"
@@ -18,7 +20,7 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/call_key.h"
-#include "src/guc.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/score.h"
 
 struct RtKeyDigest
@@ -84,7 +86,7 @@ RtCallKey
 rt_key_digest_end(RtKeyDigest *digest)
 {
 	uint8		bytes[PG_SHA256_DIGEST_LENGTH];
-	RtCallKey		key;
+	RtCallKey	key;
 
 	check_digest(pg_cryptohash_final(digest->context, bytes, sizeof(bytes)));
 	pg_cryptohash_free(digest->context);
@@ -93,28 +95,64 @@ rt_key_digest_end(RtKeyDigest *digest)
 	return key;
 }
 
+RtCallKey
+rt_lock_key(const char *name)
+{
+	RtKeyDigest *digest = rt_key_digest_begin("lock");
+
+	rt_key_digest_add(digest, name, strlen(name));
+	return rt_key_digest_end(digest);
+}
+
 /* ---- getting it ---- */
 
-/* As the issues of the error, which go to the client. */
-pg_noreturn static void
-refuse_late(RtCode code, const char *detail)
+static char *
+only_issue(const char *message)
 {
 	StringInfoData issues;
 
 	initStringInfo(&issues);
 	appendStringInfoString(&issues, "[{\"path\":[],\"message\":");
-	escape_json(&issues, detail);
+	escape_json(&issues, message);
 	appendStringInfoString(&issues, "}]");
+	return issues.data;
+}
+
+/* Its time is up: issues and fields of the error go to the client (errors.c). */
+pg_noreturn static void
+refuse_late(const RtKeyWish *wish, int wait_ms)
+{
+	RtCode		code = wish->lock != NULL ? RT_CODE_LOCK_TIMEOUT : RT_CODE_CONFLICT;
+	char	   *issues = only_issue(wish->lock != NULL ? psprintf("key \"%s\"", wish->lock) :
+									"A call with this idempotency key is still running");
+
 	ereport(ERROR,
 			(errcode(rt_code_errcode(code)),
 			 errmsg_internal("%s", rt_code_message(code)),
-			 err_generic_string(PG_DIAG_DATATYPE_NAME, issues.data)));
+			 err_generic_string(PG_DIAG_DATATYPE_NAME, issues),
+			 wish->lock != NULL && wish->lock[0] != '\0' ?
+			 err_generic_string(PG_DIAG_SCHEMA_NAME, wish->lock) : 0,
+			 wait_ms < PG_INT32_MAX ?
+			 err_generic_string(PG_DIAG_TABLE_NAME, psprintf("%d", wait_ms)) : 0));
 }
 
-static void
-hold_or_park(RtWork *work, RtCallKey key, int wait_ms, RtCode late, const char *detail)
+/* How long the call has waited for keys already, in all. */
+static int
+waited_ms(const RtWork *work)
 {
-	switch (rt_key_try(key, work->request))
+	TimestampTz since = rt_parking_since(work->request);
+
+	return since == 0 ? 0 :
+		(int) Min((GetCurrentTimestamp() - since) / 1000, PG_INT32_MAX);
+}
+
+/* A call that needs several of them waits no longer for all than it may take. */
+static void
+hold_or_park(const RtKeyWish *wish, RtWork *work, int wait_ms)
+{
+	int			left_ms = wait_ms;
+
+	switch (rt_key_try(wish->key, wish->twins, work->request))
 	{
 		case RT_KEY_HELD:
 			rt_score(RT_SCORE_LOCK_ACQUIRED);
@@ -124,29 +162,81 @@ hold_or_park(RtWork *work, RtCallKey key, int wait_ms, RtCode late, const char *
 		case RT_KEY_AWAITED:
 			break;
 	}
-	if (rt_parking_is_over(work->request))
+	if (work->timeout_ms > 0)
+		left_ms = Min(left_ms, work->timeout_ms - waited_ms(work));
+	if (left_ms <= 0 || rt_parking_is_over(work->request))
 	{
 		rt_score(RT_SCORE_LOCK_LATE);
-		refuse_late(late, detail);
+		refuse_late(wish, wait_ms);
 	}
 	if (rt_parking_since(work->request) == 0)
 		rt_score(RT_SCORE_LOCK_AWAITED);
-	work->waits_ms = wait_ms;
+	work->waits_ms = left_ms;
 	rt_work_give_up();
 }
 
-void
-rt_call_key_hold(RtGuarded *guarded, RtCallKey key, int wait_ms, RtCode late,
-				 const char *detail)
+static void
+wait_for_lock(const RtKeyWish *wish, int wait_ms)
 {
-	RtWork	   *work = guarded->work;
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		rt_key_wait(wish->key, wait_ms);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		rt_score(RT_SCORE_LOCK_LATE);
+		refuse_late(wish, LockTimeout > 0 ? Min(wait_ms, LockTimeout) : wait_ms);
+	}
+	PG_END_TRY();
+}
+
+/* An executor that waits is none meanwhile, as one that waits for a client. */
+static void
+hold_or_wait(const RtKeyWish *wish, int wait_ms)
+{
+	if (rt_key_take(wish->key))
+	{
+		rt_score(RT_SCORE_LOCK_ACQUIRED);
+		return;
+	}
+	if (!rt_executor_begin_wait())
+		rt_reply_refuse_overload();
+	rt_score(RT_SCORE_LOCK_AWAITED);
+	PG_TRY();
+	{
+		wait_for_lock(wish, wait_ms);
+		rt_score(RT_SCORE_LOCK_ACQUIRED);
+	}
+	PG_FINALLY();
+	{
+		rt_executor_end_wait();
+	}
+	PG_END_TRY();
+}
+
+void
+rt_key_hold(const RtKeyWish *wish, RtWork *work)
+{
+	int			wait_ms = wish->wait_ms;
 
 	if (wait_ms <= 0)
-		wait_ms = work->timeout_ms > 0 ? work->timeout_ms : PG_INT32_MAX;
-	if (work->may_park)
-		hold_or_park(work, key, wait_ms, late, detail);
+		wait_ms = work != NULL && work->timeout_ms > 0 ? work->timeout_ms : PG_INT32_MAX;
+	if (work != NULL && work->may_park)
+		hold_or_park(wish, work, wait_ms);
 	else
-		rt_key_wait(key, wait_ms);
+		hold_or_wait(wish, wait_ms);
+}
+
+void
+rt_call_key_hold(RtGuarded *guarded, const RtKeyWish *wish)
+{
+	rt_key_hold(wish, guarded->work);
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
 }

@@ -22,13 +22,28 @@ extern RtKeyDigest *rt_key_digest_begin(const char *purpose);
 extern void rt_key_digest_add(RtKeyDigest *digest, const char *text, Size len);
 extern RtCallKey rt_key_digest_end(RtKeyDigest *digest);
 
+/* The key of calls that name the same lock, by lock_key or realtime.with_lock(). */
+extern RtCallKey rt_lock_key(const char *name);
+
+/* A key that is wanted, and what is told if it cannot be had. */
+typedef struct RtKeyWish
+{
+	RtCallKey	key;
+	RtCallKey	twins;			/* as rt_key_try() has it */
+	int			wait_ms;		/* <= 0: as long as the call may take */
+	const char *lock;			/* its name: LOCK_TIMEOUT; NULL = it is of a call
+								 * that happens once: CONFLICT */
+} RtKeyWish;
+
 /*
- * Gets a key for the rest of the transaction, or raises: if others have it the
- * call gives up (RtWork.waits_ms), and once it has waited for wait_ms it fails
- * with the code late, and detail as the issues' message.  Afterwards what
- * others have committed is seen.
+ * Gets a key for the rest of the transaction, or raises: if others have it a
+ * client's call gives up (RtWork.waits_ms), anybody else waits.  Who has waited
+ * in vain fails.  Afterwards what others have committed is seen by snapshots that
+ * are taken from then on.  work NULL: a session that runs nobody's request.
  */
-extern void rt_call_key_hold(RtGuarded *guarded, RtCallKey key, int wait_ms,
-							 RtCode late, const char *detail);
+extern void rt_key_hold(const RtKeyWish *wish, RtWork *work);
+
+/* The same before a handler runs, whose snapshot is taken anew. */
+extern void rt_call_key_hold(RtGuarded *guarded, const RtKeyWish *wish);
 
 #endif							/* RT_EXECUTOR_REQUEST_CALL_KEY_H */

@@ -10,6 +10,9 @@
  *
  * The space of a key is path and user: nobody is given the answer of another
  * user.  Who is given one has passed the guards.
+ *
+ * Calls of a path that shares its result (share_result) are twins while they wait
+ * for the same lock, whoever they are of, and their answer is not kept.
  */
 #include "postgres.h"
 
@@ -34,9 +37,11 @@
 /* What twins are answered, in the memory of the request that is run. */
 static struct
 {
-	bool		done;			/* the call has happened, and holds the key */
+	bool		wanted;			/* the call is to be shared ... */
+	bool		done;			/* ... and has happened */
 	bool		pending;
-	RtCallKey	key;
+	RtCallKey	key;			/* that it holds, and its twins wait for */
+	RtCallKey	twins;
 	const char *data;
 	int			len;
 } share;
@@ -44,7 +49,15 @@ static struct
 void
 rt_once_reset(void)
 {
-	share.done = share.pending = false;
+	share.wanted = share.done = share.pending = false;
+}
+
+static void
+want_to_share(RtCallKey key, RtCallKey twins)
+{
+	share.wanted = true;
+	share.key = key;
+	share.twins = twins;
 }
 
 /* ---- its key ---- */
@@ -90,8 +103,8 @@ has_role_of_its_own(void)
 	return strcmp(rt_caller_role_name(), realtime_anonymous_role) != 0;
 }
 
-static RtCallKey
-digest(const RtOnce *once)
+RtCallKey
+rt_once_key(const RtOnce *once)
 {
 	RtKeyDigest *sum = rt_key_digest_begin(once->user != NULL ? "once" : "once anonymous");
 
@@ -116,10 +129,53 @@ find_answer(const RtOnce *once, StringInfo result)
 	return true;
 }
 
+static bool
+has_key(const RtRpcDeclaration *declaration)
+{
+	return declaration->idempotent || declaration->idempotency_key.declared;
+}
+
 bool
 rt_once_concerns(const RtRpcDeclaration *declaration)
 {
-	return declaration->idempotent || declaration->idempotency_key.declared;
+	return has_key(declaration) || declaration->share_result;
+}
+
+/* Whoever waits, with the same role: what it may see is a part of the answer. */
+RtCallKey
+rt_once_twins(const RtRpcDeclaration *declaration, const char *lock)
+{
+	RtKeyDigest *sum;
+	const char *role = rt_caller_role_name();
+
+	if (!declaration->share_result)
+		return RT_NO_TWINS;
+	sum = rt_key_digest_begin("twins");
+	rt_key_digest_add(sum, declaration->path, strlen(declaration->path));
+	rt_key_digest_add(sum, role, strlen(role));
+	rt_key_digest_add(sum, lock, strlen(lock));
+	return rt_key_digest_end(sum);
+}
+
+void
+rt_once_share_lock(const RtRpcDeclaration *declaration, const RtKeyWish *wish)
+{
+	if (declaration->share_result)
+		want_to_share(wish->key, wish->twins);
+}
+
+/* What no client calls, of the database's own, shares one space with those who are nobody. */
+void
+rt_once_set_user(RtOnce *once)
+{
+	const RtCaller *caller = rt_caller();
+
+	if (caller == NULL)
+		return;
+	if (!caller->anonymous)
+		once->user = pnstrdup(caller->session->user_id, caller->session->user_id_len);
+	else if (caller->request->asked.connection_id[0] != '\0' && has_role_of_its_own())
+		refuse_key("Idempotency keys belong to users, and this one has no id");
 }
 
 bool
@@ -127,9 +183,10 @@ rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
 			  RtOnce *once, StringInfo result)
 {
 	const RtSession *session = rt_caller()->session;
+	RtKeyWish	wish = {0};
 
 	memset(once, 0, sizeof(*once));
-	if (!rt_once_concerns(declaration))
+	if (!has_key(declaration))
 		return false;
 	once->key = find_key(guarded, declaration);
 	if (once->key == NULL)
@@ -141,9 +198,9 @@ rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
 	if (!rt_caller()->anonymous)
 		once->user = pnstrdup(session->user_id, session->user_id_len);
 
-	share.key = digest(once);
-	rt_call_key_hold(guarded, share.key, 0, RT_CODE_CONFLICT,
-					 "A call with this idempotency key is still running");
+	wish.key = wish.twins = rt_once_key(once);
+	rt_call_key_hold(guarded, &wish);
+	want_to_share(wish.key, wish.twins);
 	if (!find_answer(once, result))
 	{
 		rt_score(RT_SCORE_ONCE_ACQUIRED);
@@ -156,6 +213,7 @@ rt_once_begin(RtGuarded *guarded, const RtRpcDeclaration *declaration,
 void
 rt_once_end(const RtOnce *once, const StringInfoData *result)
 {
+	share.done = share.wanted;
 	if (once->key == NULL)
 		return;
 	if (once->ttl_ms > 0 && !XactReadOnly)
@@ -164,14 +222,16 @@ rt_once_end(const RtOnce *once, const StringInfoData *result)
 		rt_answer_keep(once->path, once->user, once->key,
 					   result->len > 0 ? result->data : NULL,
 					   rt_caller_request_id(), once->ttl_ms);
-	share.done = true;
 }
 
-/* What middlewares have made of it, as they were run for the twins as well. */
+/*
+ * What middlewares have made of it, as they were run for the twins as well.  If one
+ * has caught an error behind it, the key is gone with all that was done.
+ */
 void
 rt_once_share(const StringInfoData *result)
 {
-	if (!share.done)
+	if (!share.done || !rt_key_is_held(share.key))
 		return;
 	share.pending = true;
 	share.data = result->data;
@@ -210,7 +270,7 @@ rt_once_answer_twins(int executor, const RtWorkResult *result)
 	share.pending = false;
 	do
 	{
-		count = rt_parking_take(share.key, executor, twins, TWINS_MAX);
+		count = rt_parking_take(share.key, share.twins, executor, twins, TWINS_MAX);
 		for (int i = 0; i < count; i++)
 			answer_twin(twins[i], result);
 	} while (count == TWINS_MAX);

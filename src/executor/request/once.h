@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "src/executor/function/guard.h"
+#include "src/executor/request/call_key.h"
 #include "src/executor/work.h"
 
 #define RT_IDEMPOTENCY_KEY_MAX 256	/* bytes */
@@ -24,8 +25,19 @@ typedef struct RtOnce
 	int64		ttl_ms;			/* 0 = the answer is not kept */
 } RtOnce;
 
-/* Whether calls of a path may have a key: then their answers are wanted. */
+/* Whether calls of a path may be shared: then their answers are wanted. */
 extern bool rt_once_concerns(const RtRpcDeclaration *declaration);
+
+/* The key of one that has such a key, with its path and user; and whose it is. */
+extern RtCallKey rt_once_key(const RtOnce *once);
+extern void rt_once_set_user(RtOnce *once);
+
+/*
+ * Of a call that waits for a lock of that name: who may be answered like it; and once
+ * it has it, that it is to be shared with them.
+ */
+extern RtCallKey rt_once_twins(const RtRpcDeclaration *declaration, const char *lock);
+extern void rt_once_share_lock(const RtRpcDeclaration *declaration, const RtKeyWish *wish);
 
 /*
  * Before the handler: finds the key, and gets it.  Returns true, with the
