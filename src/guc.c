@@ -61,6 +61,7 @@ char	   *realtime_jwt_secret = NULL;
 char	   *realtime_listen_addresses = NULL;
 int			realtime_live_table_memory = 16 * 1024;
 int			realtime_log_repeat_interval = 60000;
+int			realtime_error_log = 0;
 int			realtime_log_repeats = 10;
 int			realtime_max_backpressure = 1024 * 1024;
 int			realtime_max_batch = 50;
@@ -479,6 +480,9 @@ define_limits(void)
 			   "Memory of a gateway that one connection may use for subscriptions and calls that wait.",
 			   &realtime_connection_memory, 64, 16 * 1024 * 1024,
 			   PGC_SIGHUP, GUC_UNIT_KB);
+	define_int("realtime.error_log",
+			   "Errors that realtime.error_log keeps; 0 is none.",
+			   &realtime_error_log, 0, 1000000, PGC_SIGHUP, 0);
 	define_int("realtime.executor_max_calls",
 			   "Calls after which an executor is replaced by another process; 0 is never.",
 			   &realtime_executor_max_calls, 0, INT_MAX, PGC_SIGHUP, 0);

@@ -35,6 +35,7 @@ extern char *realtime_tls_cert_file;	/* both or none */
 extern char *realtime_tls_key_file;
 extern bool realtime_metrics;
 extern bool realtime_assert_error;
+extern int	realtime_error_log;	/* 0 = none */
 extern int	realtime_log_repeats;	/* -1 = all */
 extern int	realtime_log_repeat_interval;	/* ms */
 extern char *realtime_metrics_addresses;	/* list */

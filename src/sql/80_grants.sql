@@ -113,7 +113,7 @@ GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 GRANT USAGE ON TYPE realtime.reducer TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
-GRANT SELECT ON realtime.replay_message, realtime.replay_epoch, realtime.trace
+GRANT SELECT ON realtime.replay_message, realtime.replay_epoch, realtime.trace, realtime.error_log
 	TO pg_database_owner, realtime_admin;
 
 -- Likewise, but only for tables of one's own: the triggers are made by the user.

@@ -1,6 +1,7 @@
 /*
  * observe.c
- *		Telling the on_error function of a live query that a run has failed.
+ *		Telling the on_error function of a live query, and the error hook, that a
+ *		run has failed.
  *
  * A round is read only, and may be a part of a client's transaction, in which all
  * others wait.  So what has failed is noted, and told by the executor before its
@@ -12,6 +13,7 @@
 
 #include "utils/memutils.h"
 
+#include "src/executor/error_hook.h"
 #include "src/executor/query/observe.h"
 #include "src/executor/request/stream.h"
 
@@ -28,11 +30,13 @@ static MemoryContext context = NULL;
 static List *failures = NIL;	/* of Failure, in context */
 static uint64 dropped = 0;		/* since there was room for all */
 
+/* The hook is told of what nobody has meant. */
 static bool
 has_observer(const RtGroupRun *run)
 {
 	return run->declaration != NULL &&
-		run->declaration->functions[RT_STREAM_ON_ERROR].declared;
+		(run->declaration->functions[RT_STREAM_ON_ERROR].declared ||
+		 rt_error_hook_concerns(&run->fault));
 }
 
 static Failure *
@@ -45,6 +49,9 @@ copy_failure(const RtGroupRun *run)
 	failure->key.user_id = pstrdup(run->key.user_id);
 	failure->key.user_data = pstrdup(run->key.user_data);
 	failure->topic = pstrdup(run->topic);
+	failure->fault.sqlstate = run->fault.sqlstate;
+	failure->fault.unexpected = run->fault.unexpected;
+	failure->fault.logged = run->fault.logged;
 	failure->fault.code = pstrdup(run->fault.code);
 	failure->fault.message = pstrdup(run->fault.message);
 	if (run->fault.cause != NULL)
@@ -86,31 +93,53 @@ forget(void)
 	MemoryContextReset(context);
 	if (dropped > 0)
 		ereport(LOG,
-				(errmsg("on_error of live queries has not been told of %llu failures",
+				(errmsg("on_error of live queries and the error hook have not been told of %llu failures",
 						(unsigned long long) dropped),
 				 errdetail("%d wait at most.", FAILURES_MAX)));
 	dropped = 0;
 }
 
+static RtRequest *
+make_nobodys_request(void)
+{
+	static RtRequest request;
+
+	memset(&request, 0, sizeof(request));
+	request.answer_session = RT_SESSION_NONE;
+	return &request;
+}
+
+/* The hook first, as it is of a stream that cannot be loaded. */
+static bool
+tell(const Failure *failure, const RtSession *session)
+{
+	const RtFault *fault = &failure->fault;
+	bool		spoiled = false;
+
+	if (rt_error_hook_concerns(fault))
+		spoiled = rt_error_hook_tell(make_nobodys_request(), session, failure->key.user_data,
+									 failure->key.path, fault).session_is_spoiled;
+	if (!spoiled)
+		spoiled = rt_observer_run(make_nobodys_request(), session, failure->key.user_data,
+								  failure->key.path, failure->topic, fault).session_is_spoiled;
+	return spoiled;
+}
+
 bool
 rt_query_observe_next(void)
 {
-	static RtRequest nobodys_request;
 	static int	told = 0;
 	const Failure *failure = list_nth(failures, told++);
 	RtSession	session;
-	RtWorkResult result;
+	bool		spoiled;
 
 	rt_query_group_key_session(&failure->key, &session);
 	session.user_data_len = strlen(failure->key.user_data);
-	memset(&nobodys_request, 0, sizeof(nobodys_request));
-	nobodys_request.answer_session = RT_SESSION_NONE;
-	result = rt_observer_run(&nobodys_request, &session, failure->key.user_data,
-							 failure->key.path, failure->topic, &failure->fault);
+	spoiled = tell(failure, &session);
 	if (told == list_length(failures))
 	{
 		told = 0;
 		forget();
 	}
-	return result.session_is_spoiled;
+	return spoiled;
 }

@@ -1,6 +1,7 @@
 /*
  * observe.h
- *		Telling the on_error function of a live query that a run has failed.
+ *		Telling the on_error function of a live query, and the error hook, that a
+ *		run has failed.
  */
 #ifndef RT_EXECUTOR_QUERY_OBSERVE_H
 #define RT_EXECUTOR_QUERY_OBSERVE_H

@@ -26,6 +26,7 @@
 #include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/limit.h"
+#include "src/ipc/log_limit.h"
 #include "src/query/run.h"
 
 #define TOGETHER_LEAST 4			/* groups; to ask for fewer one by one is as good */
@@ -206,7 +207,11 @@ note_fault(RtGroupRun *run, MemoryContext context)
 		return;
 	}
 	error = CopyErrorData();
-	if (rt_fault_from_error(&run->fault, error, &scene) && is_to_be_logged(run))
+	run->fault.unexpected = rt_fault_from_error(&run->fault, error, &scene) ||
+		rt_error_is_about_inner_data(error, &scene);
+	run->fault.logged = run->fault.unexpected && is_to_be_logged(run) &&
+		rt_log_limit_allows(run->key.path, error->sqlerrcode);
+	if (run->fault.logged)
 		EmitErrorReport();
 	if (rt_code_from_wire(run->fault.code) == RT_CODE_TIMEOUT)
 		rt_limit_hit(RT_LIMIT_QUERY_TIMEOUT);

@@ -229,6 +229,7 @@ run_as_owner(CronWork *cron, RtWorkResult *result)
 	cron->work.as_executor = false;
 	cron->work.session = &cron->session;
 	cron->work.user_data = "";
+	cron->work.is_unattended = true;
 	rt_work_run(&cron->work);
 	rt_work_add_result(result, &cron->work);
 }

@@ -195,6 +195,7 @@ run_as_owner(EffectWork *effect, RtWorkResult *result)
 	effect->work.as_executor = false;
 	effect->work.session = &effect->session;
 	effect->work.user_data = "";
+	effect->work.is_unattended = true;
 	rt_work_run(&effect->work);
 	rt_work_add_result(result, &effect->work);
 }

@@ -6,7 +6,7 @@
  * in and the load has failed, for whatever reason; not for a client that is
  * gone.  It runs as the caller, after everything has been rolled back, and has
  * not long: a client waits.  Unlike the client it learns what the error itself
- * says.
+ * says.  Its own errors are in the log, and told to nobody else.
  */
 #include "postgres.h"
 
@@ -102,6 +102,7 @@ rt_observer_run(RtRequest *request, const RtSession *session, const char *user_d
 	observer.work.activity = path;
 	observer.work.prepare = prepare_observer;
 	observer.work.run = run_observer;
+	observer.work.is_error_hook = true;
 	observer.topic = topic;
 	observer.fault = fault;
 	rt_work_run(&observer.work);
