@@ -44,12 +44,14 @@ CREATE FUNCTION app.code(topic text) RETURNS text LANGUAGE sql AS 'SELECT NULL::
 CREATE FUNCTION app.ended(topic text) RETURNS void LANGUAGE sql AS '';
 CREATE FUNCTION app.ended(topic text, remaining integer) RETURNS void LANGUAGE sql AS '';
 CREATE FUNCTION app.message(message bytea, is_text boolean) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb';
+CREATE FUNCTION app.begins() RETURNS void LANGUAGE sql AS '';
 CREATE FUNCTION app.may(request jsonb) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 SELECT realtime.hook(name, function::regprocedure) FROM (VALUES ('open', 'app.told(jsonb)'), ('close', 'app.told(jsonb)'), ('subscribe', 'app.code(text)'),
-	('unsubscribe', 'app.ended(text)'), ('unsubscribe', 'app.ended(text,integer)'), ('message', 'app.message(bytea,boolean)'), ('upgrade', 'app.may(jsonb)')) AS t (name, function);
+	('unsubscribe', 'app.ended(text)'), ('unsubscribe', 'app.ended(text,integer)'), ('message', 'app.message(bytea,boolean)'), ('upgrade', 'app.may(jsonb)'),
+	('init', 'app.begins()'), ('shutdown', 'app.begins()')) AS t (name, function);
 SELECT * FROM realtime.hook_declaration ORDER BY name;
 SELECT try(format('SELECT realtime.hook(%L, %L)', name, function)) FROM (VALUES ('open', 'app.code(text)'), ('close', 'app.may(jsonb)'), ('subscribe', 'app.ended(text)'),
-	('unsubscribe', 'app.code(text)'), ('message', 'app.told(jsonb)'), ('upgrade', 'app.told(jsonb)')) AS t (name, function);
+	('unsubscribe', 'app.code(text)'), ('message', 'app.told(jsonb)'), ('upgrade', 'app.told(jsonb)'), ('init', 'app.told(jsonb)'), ('shutdown', 'app.told(jsonb)')) AS t (name, function);
 SELECT count(realtime.hook(name, NULL)) FROM realtime.hook_declaration WHERE name <> 'authenticate';
 
 -- it is not lost by accident

@@ -43,6 +43,7 @@
 #include "src/executor/outgoing.h"
 #include "src/executor/query/observe.h"
 #include "src/executor/query/round.h"
+#include "src/executor/readiness.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/access.h"
 #include "src/executor/request/bridge.h"
@@ -62,6 +63,7 @@
 #include "src/executor/request/resume.h"
 #include "src/executor/request/webhook.h"
 #include "src/executor/role_settings.h"
+#include "src/executor/service_hook.h"
 #include "src/executor/stale_plan.h"
 #include "src/executor/token_keys.h"
 #include "src/executor/touched.h"
@@ -91,8 +93,6 @@ typedef struct Executor
 	int			index;
 	RtExecutorCounters *counters;
 	MemoryContext context;		/* of one request, reset after it */
-	RtServiceState found;		/* when we looked last; STARTING = not yet */
-	uint32		catalog_seen;	/* generation of declarations at that time */
 	bool		leaving;		/* the session must not be used again */
 	uint64		requests;		/* run so far */
 	bool		may_spin;		/* there is another processor */
@@ -105,71 +105,6 @@ typedef struct Executor
 static Executor executor;
 
 extern PGDLLEXPORT void rt_executor_main(Datum arg);
-
-/* ---- whether calls can be run ---- */
-
-/* Of several executors only the one that has changed the state says so. */
-static void
-report_state(RtServiceState state)
-{
-	if (state == RT_SERVICE_READY)
-		ereport(LOG,
-				(errmsg("realtime is ready to call functions of database \"%s\"",
-						realtime_database)));
-	else if (state == RT_SERVICE_NO_EXTENSION)
-		ereport(LOG,
-				(errmsg("realtime waits for its extension"),
-				 errdetail("It is not installed in database \"%s\".",
-						   realtime_database),
-				 errhint("Run CREATE EXTENSION realtime there.")));
-	else if (state == RT_SERVICE_NO_CLIENT_ROLE)
-		ereport(LOG,
-				(errmsg("realtime waits for role \"%s\"", realtime_anonymous_role),
-				 errdetail("\"realtime.anonymous_role\" names it, and it does not exist.")));
-}
-
-/*
- * Tells everybody when calls become possible or impossible.  READY replaces
- * what the launcher said while it waited for us, but not a vacating.  STARTING
- * may be its question to executors that never left.
- */
-static void
-note_state(RtServiceState found)
-{
-	RtServiceState state = rt_service_state();
-
-	if (found == executor.found && state != RT_SERVICE_STARTING)
-		return;
-	executor.found = found;
-	if (found == RT_SERVICE_READY && rt_database_is_vacated(MyDatabaseId))
-		return;
-	if (rt_service_set_state(found))
-		report_state(found);
-}
-
-/* Somebody may have locked the tables: to wait for that has an end. */
-static RtServiceState
-look(void)
-{
-	RtServiceState found = RT_SERVICE_READY;
-
-	executor.catalog_seen = rt_catalog_generation();
-	SetCurrentStatementStartTimestamp();
-	rt_deadline_arm(GetCurrentStatementStartTimestamp() +
-					(int64) realtime_handler_timeout * 1000);
-	StartTransactionCommand();
-	if (!rt_declarations_refresh())
-		found = RT_SERVICE_NO_EXTENSION;
-	else if (!rt_identity_has_anonymous())
-		found = RT_SERVICE_NO_CLIENT_ROLE;
-	if (found != RT_SERVICE_NO_EXTENSION)
-		rt_service_set_hooks(executor.catalog_seen, rt_declaration_hooks());
-	executor.leaving |= rt_identity_is_stale();
-	CommitTransactionCommand();
-	rt_deadline_disarm();
-	MemoryContextSwitchTo(executor.context);
-	return found;
-}
 
 /* ---- start ---- */
 
@@ -216,6 +151,12 @@ connect_executor(int index, uint32 generation)
 }
 
 static void
+look(void)
+{
+	executor.leaving |= rt_readiness_look();
+}
+
+static void
 look_at_first_settings(void)
 {
 	StartTransactionCommand();
@@ -248,8 +189,7 @@ init_executor(int index)
 	rt_leftover_init();
 	rt_round_init(index);
 	look_at_first_settings();
-	executor.found = RT_SERVICE_STARTING;
-	note_state(look());
+	look();
 	rt_executor_join(index);
 }
 
@@ -421,8 +361,8 @@ run_request(RtRequest *request)
 		count(&executor.counters->errors);
 	rt_work_log_rest();
 	executor.idle_since_ms = 0;
-	if (result.unavailable || executor.found != RT_SERVICE_READY)
-		note_state(look());
+	if (result.unavailable || !rt_is_ready())
+		look();
 	executor.leaving |= result.session_is_spoiled || is_used_up();
 	if (rt_outgoing_is_due(result.ended) || executor.leaving)
 		rt_outgoing_push();
@@ -436,7 +376,7 @@ run_request(RtRequest *request)
 static bool
 has_missed_round(void)
 {
-	return executor.found == RT_SERVICE_READY && rt_round_is_wanted() &&
+	return rt_is_ready() && rt_round_is_wanted() &&
 		rt_query_round_is_free();
 }
 
@@ -446,7 +386,7 @@ run_round(void)
 {
 	if (rt_query_round_is_due())
 		rt_round_want();
-	if (executor.found != RT_SERVICE_READY || !rt_round_is_wanted() ||
+	if (!rt_is_ready() || !rt_round_is_wanted() ||
 		!rt_round_run())
 		return false;
 	executor.idle_since_ms = 0;
@@ -458,7 +398,7 @@ run_round(void)
 static bool
 has_failures(void)
 {
-	return executor.found == RT_SERVICE_READY && rt_query_observe_is_due();
+	return rt_is_ready() && rt_query_observe_is_due();
 }
 
 /* One of them, before the next request. */
@@ -532,7 +472,7 @@ idle_time_left(void)
 static void
 wait_for_latch(void)
 {
-	long		timeout = executor.found == RT_SERVICE_READY ? -1 : LOOK_MS;
+	long		timeout = rt_is_ready() ? -1 : LOOK_MS;
 	long		stats_timeout = pgstat_report_stat(false);
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 
@@ -568,10 +508,8 @@ wait_for_request(void)
 	ResetLatch(MyLatch);
 	rt_executor_not_idle(executor.index);
 	rt_work_log_rest();
-	if (executor.found != RT_SERVICE_READY ||
-		executor.catalog_seen != rt_catalog_generation() ||
-		rt_service_state() == RT_SERVICE_STARTING)
-		note_state(look());
+	if (rt_readiness_may_differ())
+		look();
 }
 
 /* ---- the loop ---- */
@@ -587,7 +525,7 @@ handle_interrupts(void)
 		ProcessConfigFile(PGC_SIGHUP);
 		rt_identity_settings_changed();
 		rt_token_keys_settings_changed();
-		note_state(look());
+		look();
 	}
 }
 
@@ -634,6 +572,8 @@ leave_if_told(void)
 	if (stopping && rt_requests_queued() && !rt_grace_is_over())
 		return;
 	rt_outgoing_push();
+	if (stopping && rt_executor_leave_last(executor.index))
+		rt_service_hook_end();
 	proc_exit(stopping ? 0 : 1);
 }
 

@@ -157,6 +157,12 @@ rt_grace_is_over(void)
 }
 
 void
+rt_grace_renew(int ms)
+{
+	shutdown_deadline = GetCurrentTimestamp() + (int64) ms * 1000;
+}
+
+void
 rt_deadline_arm(TimestampTz deadline)
 {
 	EnableTimeoutParams timeouts[2];

@@ -24,6 +24,9 @@ extern void rt_interrupt_init_timer(void);
 extern bool rt_shutdown_is_requested(void);
 extern bool rt_grace_is_over(void);
 
+/* The server stops, and there is something to do yet: so long from now on. */
+extern void rt_grace_renew(int ms);
+
 /*
  * Between arm and disarm the running statement is cancelled when the deadline
  * passes (0 = never) or the grace is over; arming again moves the deadline.

@@ -503,6 +503,20 @@ rt_executor_leave(int executor)
 }
 
 bool
+rt_executor_leave_last(int executor)
+{
+	bool		is_last;
+
+	SpinLockAcquire(&area->lock);
+	rt_crew_leave(&area->crew, executor);
+	is_last = area->crew.present == 0;
+	SpinLockRelease(&area->lock);
+
+	wake_for_queue();
+	return is_last;
+}
+
+bool
 rt_executor_retire(int executor)
 {
 	bool		retires;

@@ -53,6 +53,7 @@ extern RtRequest *rt_request_take(int executor, bool mark_idle);
 extern void rt_executor_not_idle(int executor);
 extern bool rt_executor_retire(int executor);
 extern void rt_executor_leave(int executor);
+extern bool rt_executor_leave_last(int executor);	/* nobody else is there */
 
 /*
  * Of the process that calls: it is about to wait for a reply of a client.

@@ -24,6 +24,9 @@ typedef struct Service
 	pg_atomic_uint32 listening; /* gateways */
 	pg_atomic_uint64 settings_generation;
 	pg_atomic_uint64 hooks;		/* generation and, in the lower half, bits */
+	pg_atomic_uint64 begun;		/* a database, or 0, and in the lowest bit whether
+								 * its beginning is over */
+	pg_atomic_uint32 ended;
 } Service;
 
 static Service *service = NULL;
@@ -57,6 +60,8 @@ rt_service_init(void)
 	pg_atomic_init_u32(&service->listening, 0);
 	pg_atomic_init_u64(&service->settings_generation, 1);
 	pg_atomic_init_u64(&service->hooks, 0);
+	pg_atomic_init_u64(&service->begun, 0);
+	pg_atomic_init_u32(&service->ended, 0);
 }
 
 int64
@@ -103,6 +108,33 @@ rt_service_state_text(RtServiceState state)
 			return "no executor can be started";
 	}
 	return "unknown";
+}
+
+RtBegin
+rt_service_begin(Oid database)
+{
+	uint64		ours = (uint64) database << 1;
+	uint64		begun = pg_atomic_read_u64(&service->begun);
+
+	while ((begun & ~UINT64CONST(1)) != ours)
+	{
+		if (pg_atomic_compare_exchange_u64(&service->begun, &begun, ours))
+			return RT_BEGIN_OURS;
+	}
+	return (begun & 1) != 0 ? RT_BEGIN_DONE : RT_BEGIN_OTHERS;
+}
+
+void
+rt_service_has_begun(Oid database)
+{
+	pg_atomic_write_u64(&service->begun, (uint64) database << 1 | 1);
+	rt_worker_wake_all(RT_WORKER_EXECUTOR);
+}
+
+bool
+rt_service_claim_end(void)
+{
+	return pg_atomic_exchange_u32(&service->ended, 1) == 0;
 }
 
 uint32

@@ -40,6 +40,22 @@ extern bool rt_service_set_state(RtServiceState state);
 extern const char *rt_service_state_text(RtServiceState state);
 
 /*
+ * The beginning of the service in a database, since the server's start, is whose who
+ * asks first; the others wait for it to be over, when they are woken.  The end is
+ * claimed once.
+ */
+typedef enum RtBegin
+{
+	RT_BEGIN_OURS,
+	RT_BEGIN_OTHERS,
+	RT_BEGIN_DONE
+} RtBegin;
+
+extern RtBegin rt_service_begin(Oid database);
+extern void rt_service_has_begun(Oid database);
+extern bool rt_service_claim_end(void);
+
+/*
  * Counts committed changes of declarations and roles; gateways forget cached
  * verdicts when it moves.  Never 0.
  */

@@ -217,7 +217,7 @@ UNION ALL
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')
 				-- nobody calls these but realtime, as anonymous
-				AND (kind <> 'bridge' AND (kind, declaration) <> ('hook', 'authenticate') OR rolname = current_setting('realtime.anonymous_role')))
+				AND (kind <> 'bridge' AND (kind <> 'hook' OR declaration NOT IN ('authenticate', 'init', 'shutdown', 'upgrade')) OR rolname = current_setting('realtime.anonymous_role')))
 UNION ALL
 	SELECT 1, format('cron "%s"', path),
 		'the role that owns it does not exist',

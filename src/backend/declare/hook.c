@@ -40,6 +40,11 @@ static const RtFunctionShape shapes[] = {
 		.fixed = {JSONBOID},
 		.takes = gettext_noop("An error hook takes (error jsonb) and returns void.")
 	},
+	[RT_HOOK_INIT] = {
+		.purpose = "an init hook",
+		.result = VOIDOID,
+		.takes = gettext_noop("An init hook takes nothing and returns void.")
+	},
 	[RT_HOOK_MESSAGE] = {
 		.purpose = "a message hook",
 		.result = JSONBOID,
@@ -53,6 +58,11 @@ static const RtFunctionShape shapes[] = {
 		.fixed_count = 1,
 		.fixed = {JSONBOID},
 		.takes = gettext_noop("An open hook takes (connection jsonb) and returns void.")
+	},
+	[RT_HOOK_SHUTDOWN] = {
+		.purpose = "a shutdown hook",
+		.result = VOIDOID,
+		.takes = gettext_noop("A shutdown hook takes nothing and returns void.")
 	},
 	[RT_HOOK_SUBSCRIBE] = {
 		.purpose = "a subscribe hook",
@@ -90,7 +100,7 @@ checked_name(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("hook \"%.80s\" does not exist", name),
-				 errhint("Hooks are \"authenticate\", \"close\", \"error\", \"message\", \"open\", \"subscribe\", \"unsubscribe\" and \"upgrade\".")));
+				 errhint("Hooks are \"authenticate\", \"close\", \"error\", \"init\", \"message\", \"open\", \"shutdown\", \"subscribe\", \"unsubscribe\" and \"upgrade\".")));
 	return hook;
 }
 
