@@ -100,7 +100,7 @@ SELECT realtime.call('c/set', '["a", 1000000]');
 -- predicates
 CREATE FUNCTION app.predicates(org text) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('owner', realtime.access_owner(), 'mail', realtime.access_owner('mail'), 'team', realtime.access_team(),
-		'role', realtime.access_role('{"realtime_authenticated": true, "realtime_anonymous": false}'),
+		'member', realtime.access_pg_role('realtime_publisher'), 'role', realtime.access_role('{"realtime_authenticated": true, "realtime_anonymous": false}'),
 		'rank', realtime.access_role('{"admin": true, "guest": false, "odd": "true"}', 'rank'), 'org', realtime.access_org(org),
 		'org by', realtime.access_org(org, 'company'), 'user', realtime.access_user(org), 'user by', realtime.access_user(org, 'boss'),
 		'any', realtime.access_any(NULL, realtime.access_owner()), 'all', realtime.access_all(true, realtime.access_owner()),

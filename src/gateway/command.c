@@ -13,6 +13,7 @@
 #include "src/gateway/club.h"
 #include "src/gateway/command.h"
 #include "src/gateway/cursor.h"
+#include "src/gateway/door/inbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
 #include "src/guc.h"
@@ -36,6 +37,14 @@ find_connection(const RtBoxedCommand *boxed)
 	return rt_connection_find(boxed->connection, boxed->serial);
 }
 
+/* Its turn comes behind what the client has sent before. */
+static void
+put_frame(RtConnection *connection, RtText frame)
+{
+	if (!rt_inbox_put(connection, frame))
+		rt_count(frames_ignored);
+}
+
 static void
 carry_out(const RtBoxedCommand *boxed, bool late)
 {
@@ -51,6 +60,8 @@ carry_out(const RtBoxedCommand *boxed, bool late)
 		rt_club_command(connection, (RtCommandVerb) command.verb, topic, data, late);
 	else if (connection == NULL)
 		return;
+	else if (command.verb == RT_FRAME_SENT)
+		put_frame(connection, data);
 	else if (RT_COMMAND_IS_CURSOR(command.verb))
 		rt_cursor_command(connection, (RtCommandVerb) command.verb, topic, data);
 	else

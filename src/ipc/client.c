@@ -350,6 +350,28 @@ rt_client_latest(const char *user_id, uint16 len, int *gateway, uint32 *connecti
 	return *serial != 0;
 }
 
+bool
+rt_client_find(const char *id, int *gateway, uint32 *connection, uint64 *serial)
+{
+	RtClient	client;
+
+	for (int g = 0; g < realtime_gateways; g++)
+	{
+		uint32		end = rt_clients_end(g);
+
+		for (uint32 i = 0; i < end; i++)
+		{
+			if (!rt_client_read(g, i, &client) || strcmp(client.id, id) != 0)
+				continue;
+			*gateway = g;
+			*connection = i;
+			*serial = client.serial;
+			return true;
+		}
+	}
+	return false;
+}
+
 uint64
 rt_client_user(int gateway, uint32 connection)
 {

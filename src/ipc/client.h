@@ -151,6 +151,10 @@ extern bool rt_client_read(int gateway, uint32 connection, RtClient *client);
 extern bool rt_client_latest(const char *user_id, uint16 len, int *gateway,
 							 uint32 *connection, uint64 *serial);
 
+/* The connection with an id; false if there is none. */
+extern bool rt_client_find(const char *id, int *gateway, uint32 *connection,
+						   uint64 *serial);
+
 /* Whether a connection is there. */
 extern bool rt_client_is_there(int gateway, uint32 connection, uint64 serial);
 

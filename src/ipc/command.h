@@ -11,6 +11,7 @@
 
 typedef enum RtCommandVerb
 {
+	RT_FRAME_SENT,				/* it is to be as if it had sent the message in data */
 	RT_PRESENCE_JOIN,			/* it is present, and sees who is */
 	RT_PRESENCE_UPDATE,			/* if it is present, others see other data */
 	RT_PRESENCE_WATCH,			/* it sees who is */

@@ -70,6 +70,12 @@ RETURN realtime.access_role(roles, 'role'::name);
 COMMENT ON FUNCTION realtime.access_role(jsonb) IS
 'Whether the member role of the user''s data stands for true in an object: access_role(''{"admin": true, "guest": false}''). What is not there is false.';
 
+CREATE FUNCTION realtime.access_pg_role(role name) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN pg_catalog.pg_has_role(current_user, role, 'MEMBER');
+COMMENT ON FUNCTION realtime.access_pg_role(name) IS
+'Whether the role that the call is run as is a member of another one, directly or not. Errors: 42704 if there is no such role.';
+
 CREATE FUNCTION realtime.access_org(organization text, field name) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 RETURN coalesce(realtime.user_data() OPERATOR(pg_catalog.->>) field::text OPERATOR(pg_catalog.=) organization, false);

@@ -64,3 +64,12 @@ user_id: whose connections; NULL means everybody''s. topic: a topic; NULL means 
 Subscriptions by name are asked about with the access functions of realtime.topic() and taken away with subscribe-denied if these refuse.
 Who follows a stream by its path is closed with 4408, after which clients come back and ask for all they had.
 What a token says stays what it was until it expires: realtime.disconnect() ends it. Errors: 54000 after 1,000 orders in a transaction.';
+
+CREATE FUNCTION realtime.handle_frame(connection_id text, frame text) RETURNS boolean
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_handle_frame';
+COMMENT ON FUNCTION realtime.handle_frame(text, text) IS
+'Has a frame carried out as if a connection had sent it, once the transaction commits: with its identity, limits and place behind what the client has sent before; answers go to the client. For tests, and for what comes another way than by the WebSocket.
+connection_id: as in realtime.connections. frame: text of one message, such as {"rpc": "chat/send", "id": "1", "args": ["hello"]}.
+Returns whether it will: false if there is no such connection, or the frame means nothing to the server and no message hook is declared. A connection that ends meanwhile takes it along.
+Errors: 54000 if it is longer than realtime.max_payload; as for realtime.publish().';

@@ -40,6 +40,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.access_team(),
 	realtime.access_role(jsonb),
 	realtime.access_role(jsonb, name),
+	realtime.access_pg_role(name),
 	realtime.access_org(text),
 	realtime.access_org(text, name),
 	realtime.access_user(text),
@@ -166,7 +167,8 @@ GRANT EXECUTE ON FUNCTION
 -- Whoever may say who somebody is; roles that they cannot become stay closed.
 GRANT EXECUTE ON FUNCTION
 	realtime.load(text, jsonb, jsonb),
-	realtime.call(text, jsonb, jsonb)
+	realtime.call(text, jsonb, jsonb),
+	realtime.handle_frame(text, text)
 	TO pg_database_owner, realtime_admin;
 
 -- What is published goes to all subscribers, and orders are about anybody, so

@@ -254,6 +254,40 @@ rt_inbox_receive(RtConnection *connection, char *bytes, size_t len)
 	}
 }
 
+/* ---- what has not come from the client ---- */
+
+/* Bytes of whole messages; an unfinished one is not counted. */
+static uint32
+complete_bytes(const RtConnection *connection)
+{
+	return connection->in_message ? connection->message_at :
+		rt_buffer_used(&connection->inbox);
+}
+
+/* Before the one that is not finished yet, which moves. */
+bool
+rt_inbox_put(RtConnection *connection, RtText text)
+{
+	RtBuffer   *inbox = &connection->inbox;
+	MessageHeader header = {.len = text.len};
+	uint32		size = sizeof(header) + text.len;
+	uint32		complete = complete_bytes(connection);
+	char	   *place;
+
+	if (connection->state != RT_CONNECTION_OPEN || connection->end_code != 0 ||
+		!rt_buffer_reserve(inbox, &connection->budget, size, INBOX_PART))
+		return false;
+	place = inbox->data + inbox->start + complete;
+	memmove(place + size, place, rt_buffer_used(inbox) - complete);
+	memcpy(place, &header, sizeof(header));
+	memcpy(place + sizeof(header), text.ptr, text.len);
+	inbox->end += size;
+	if (connection->in_message)
+		connection->message_at += size;
+	mark_ready(connection);
+	return true;
+}
+
 /* ---- handling ---- */
 
 /* As it was noted.  Nobody waits for the peer: it has said all, or too much. */
@@ -315,14 +349,6 @@ handle_first(RtConnection *connection, RtMessageHandler handle, size_t *inflated
 		*inflated += message.len;
 	}
 	handle(connection, message.ptr, message.len, header.binary);
-}
-
-/* Bytes of whole messages; an unfinished one is not counted. */
-static uint32
-complete_bytes(const RtConnection *connection)
-{
-	return connection->in_message ? connection->message_at :
-		rt_buffer_used(&connection->inbox);
 }
 
 /* What it has left is handled in the next turn. */

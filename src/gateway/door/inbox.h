@@ -12,6 +12,12 @@
 extern void rt_inbox_receive(RtConnection *connection, char *bytes, size_t len);
 
 /*
+ * A text message as if it had just come, behind those that have.  Returns false if
+ * it is not taken: the connection ends, or there is no memory.
+ */
+extern bool rt_inbox_put(RtConnection *connection, RtText text);
+
+/*
  * Calls handle() for each message that has come in, in order, and forgets it.
  * Returns whether there are more, for the next turn.
  */
