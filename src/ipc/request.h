@@ -290,6 +290,7 @@ typedef struct RtCronAnswer
 typedef struct RtJobsAnswer
 {
 	bool		more;			/* the queue has others that are ready */
+	bool		missed;			/* perhaps one that somebody had just then */
 } RtJobsAnswer;
 
 /*

@@ -567,6 +567,8 @@ worked(RtRequest *request)
 	{
 		memcpy(&answer, rt_shared_text_get(&request->answer), sizeof(answer));
 		queue->wanted |= answer.more;
+		if (answer.missed)
+			look_at = Min(look_at, rt_clock_ms() + LOCKED_MS);
 		arm(queue);
 		return;
 	}

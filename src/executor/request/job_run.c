@@ -46,6 +46,7 @@ typedef struct JobWork
 	RtFunction *handler;
 	RtJob		job;
 	bool		locked;			/* it is ours */
+	bool		missed;			/* it is not, but there */
 	bool		stale;			/* the queue is not what it was */
 	TimestampTz began;			/* the run */
 	instr_time	handled;		/* its handler has returned; zero = it has not */
@@ -104,7 +105,7 @@ prepare_run(RtWork *work)
 {
 	JobWork    *job = (JobWork *) work;
 
-	job->locked = false;
+	job->locked = job->missed = false;
 	INSTR_TIME_SET_ZERO(job->handled);
 	job->stale = !find_queue(job) || !job->queue->active ||
 		job->queue->owner != job->run->owner;
@@ -171,12 +172,29 @@ check_cancelled(const JobWork *job)
 				 errmsg("canceling job " INT64_FORMAT, job->found.id)));
 }
 
+/*
+ * Its row may be elsewhere by now: tried by another and put off, say, and ready again.
+ */
+static bool
+lock_job(JobWork *job)
+{
+	RtJob		left;
+
+	if (rt_job_lock(&job->found, &job->job))
+		return true;
+	ItemPointerSetInvalid(&job->found.tid);
+	if (rt_job_lock(&job->found, &job->job))
+		return true;
+	job->missed = rt_job_grasp(job->found.id, RT_JOB_READ, &left) && left.is_ready;
+	return false;
+}
+
 static void
 run_job(RtWork *work)
 {
 	JobWork    *job = (JobWork *) work;
 
-	job->locked = rt_job_lock(&job->found, &job->job);
+	job->locked = lock_job(job);
 	if (!job->locked)
 		return;
 	rt_identity_set_request(job->job.request_id);
@@ -358,7 +376,7 @@ give_up(JobWork *job, RtWorkResult *result)
 	(void) rt_job_end(job->run->executor);
 }
 
-bool
+RtJobOutcome
 rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 {
 	JobWork		job;
@@ -368,7 +386,7 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 	job.failed = NULL;
 	job.cancelled = job.given_up = false;
 	job.run_at = 0;
-	job.locked = job.stale = false;
+	job.locked = job.missed = job.stale = false;
 	job.began = 0;
 	INSTR_TIME_SET_ZERO(job.handled);
 	job.work.request = rt_work_copy_request(run->request);	/* overdue for itself */
@@ -379,5 +397,5 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 		give_up(&job, result);
 	else
 		run_claimed(&job, result);
-	return !job.stale;
+	return job.stale ? RT_JOB_STALE : job.missed ? RT_JOB_MISSED : RT_JOB_TRIED;
 }

@@ -20,12 +20,17 @@ typedef struct RtJobRun
 	uint32		time_key;		/* of the time that such a job is expected to take */
 } RtJobRun;
 
+typedef enum RtJobOutcome
+{
+	RT_JOB_TRIED,				/* or it is gone */
+	RT_JOB_MISSED,				/* another has it, perhaps only for a moment */
+	RT_JOB_STALE				/* the queue is another one by now: it is left */
+} RtJobOutcome;
+
 /*
- * Runs it, unless another has it, and notes how it has ended.  Adds what has become
- * of it to the result.  Returns false if the queue is another one by now, and the
- * job is left.
+ * Runs it, and notes how it has ended.  Adds what has become of it to the result.
  */
-extern bool rt_job_run(const RtJobRun *run, const RtJobFound *found,
-					   RtWorkResult *result);
+extern RtJobOutcome rt_job_run(const RtJobRun *run, const RtJobFound *found,
+							   RtWorkResult *result);
 
 #endif							/* RT_EXECUTOR_REQUEST_JOB_RUN_H */

@@ -51,10 +51,23 @@ typedef struct Jobs
 	int			count;			/* claimed */
 	int			left;			/* from here on they are given back */
 	bool		more;
+	bool		missed;			/* any, that others had */
 	bool		wished;			/* for others to help */
 	int64		began_ms;
 	RtWorkResult result;
 } Jobs;
+
+static void
+begin_work(Jobs *jobs, bool (*prepare) (RtWork *work), void (*run) (RtWork *work))
+{
+	memset(&jobs->work, 0, sizeof(jobs->work));
+	jobs->work.request = jobs->run.request;
+	jobs->work.activity = jobs->run.activity;
+	jobs->work.prepare = prepare;
+	jobs->work.run = run;
+	jobs->work.as_executor = true;
+	jobs->work.sees_latest = true;
+}
 
 /* ---- the look ---- */
 
@@ -105,24 +118,18 @@ prepare_look(RtWork *work)
 
 /* One that may end its process is run alone. */
 static void
-look_for_crashes(Jobs *jobs)
+look_for_crashes(RtJobSearch *search)
 {
-	RtJobSearch *search = &jobs->search;
 	int			keep = search->count;
 
-	for (int i = 0; i < search->count; i++)
+	for (int i = 0; i < keep; i++)
 	{
-		RtJobFound *found = &jobs->found[i];
-
-		if (rt_jobs_were_interrupted() && rt_job_take_interrupted(found->id))
-			found->is_old = true;
-		jobs->counted |= found->is_old;
-		if (found->crashes > 0 && keep > Max(i, 1))
+		if (search->found[i].crashes > 0)
 			keep = Max(i, 1);
 	}
 	if (keep == search->count)
 		return;
-	search->end = jobs->found[keep].place;
+	search->end = search->found[keep].place;
 	search->count = keep;
 	search->more = true;
 }
@@ -141,9 +148,7 @@ look(RtWork *work)
 	search->found = jobs->found;
 	search->max = batch_size(jobs);
 	rt_jobs_find(search);
-	look_for_crashes(jobs);
-	if (jobs->counted)
-		rt_jobs_count_crash(jobs->found, search->count);
+	look_for_crashes(search);
 }
 
 /* Those that another has claimed meanwhile are left to it. */
@@ -163,6 +168,27 @@ claim(Jobs *jobs)
 	}
 }
 
+/* ---- those that may end their process ---- */
+
+static bool
+any_may_crash(Jobs *jobs)
+{
+	bool		any = false;
+
+	for (int i = 0; i < jobs->count; i++)
+		any |= jobs->found[i].is_old ||
+			(rt_jobs_were_interrupted() && rt_job_take_interrupted(jobs->found[i].id));
+	return any;
+}
+
+static void
+count_crashes(RtWork *work)
+{
+	Jobs	   *jobs = (Jobs *) work;
+
+	rt_jobs_count_crash(jobs->found, jobs->count);
+}
+
 /* What is counted must not be lost with the process, and has moved the rows. */
 static void
 keep_counts(Jobs *jobs)
@@ -173,16 +199,29 @@ keep_counts(Jobs *jobs)
 		ItemPointerSetInvalid(&jobs->found[i].tid);
 }
 
+/* Nothing has been begun. */
 static void
-begin_work(Jobs *jobs, bool (*prepare) (RtWork *work), void (*run) (RtWork *work))
+give_up(Jobs *jobs)
 {
-	memset(&jobs->work, 0, sizeof(jobs->work));
-	jobs->work.request = jobs->run.request;
-	jobs->work.activity = jobs->run.activity;
-	jobs->work.prepare = prepare;
-	jobs->work.run = run;
-	jobs->work.as_executor = true;
-	jobs->work.sees_latest = true;
+	rt_jobs_unclaim(jobs->run.executor);
+	rt_job_start_lower(jobs->place, jobs->found[0].place);
+	jobs->count = 0;
+}
+
+/* Of those that are claimed, so that nobody else does, nor is in the way of others. */
+static void
+count_attempts(Jobs *jobs)
+{
+	jobs->counted = any_may_crash(jobs);
+	if (!jobs->counted)
+		return;
+	begin_work(jobs, rt_work_refresh_declarations, count_crashes);
+	rt_work_run(&jobs->work);
+	rt_work_add_result(&jobs->result, &jobs->work);
+	if (jobs->work.fault.code != NULL)
+		give_up(jobs);
+	else
+		keep_counts(jobs);
 }
 
 /* Returns whether there is anything to be run. */
@@ -203,9 +242,8 @@ take_batch(Jobs *jobs)
 		rt_job_start_end(jobs->place, failed ? RT_JOB_FIRST : jobs->search.end);
 	if (failed)
 		return false;
-	if (jobs->counted)
-		keep_counts(jobs);
 	jobs->more = jobs->search.more;
+	count_attempts(jobs);
 	return jobs->count > 0;
 }
 
@@ -275,12 +313,15 @@ run_batch(Jobs *jobs)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "realtime job",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	RtJobOutcome outcome = RT_JOB_TRIED;
 	int			i;
 
 	for (i = 0; i < jobs->count && (i == 0 || may_go_on(jobs)); i++)
 	{
-		if (!rt_job_run(&jobs->run, &jobs->found[i], &jobs->result))
+		outcome = rt_job_run(&jobs->run, &jobs->found[i], &jobs->result);
+		if (outcome == RT_JOB_STALE)
 			break;
+		jobs->missed |= outcome == RT_JOB_MISSED;
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(old);
@@ -322,7 +363,7 @@ begin_jobs(RtRequest *request)
 static void
 answer(Jobs *jobs)
 {
-	RtJobsAnswer answer = {.more = jobs->more};
+	RtJobsAnswer answer = {.more = jobs->more,.missed = jobs->missed};
 
 	rt_reply_reset(jobs->run.request);
 	if (jobs->work.fault.code != NULL)

@@ -1,0 +1,64 @@
+# Queues: a job that an executor has claimed and comes to when its row is elsewhere, or in another's hands for a
+# moment, is run all the same, and soon.
+use strict;
+use warnings;
+
+use Test::More;
+
+use RealtimeLife;
+use RealtimeTest;
+
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 4);
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+sub wait_sql
+{
+	my ($query, $expected, $name) = @_;
+	ok($node->poll_query_until('postgres', $query, $expected), $name) or diag(sql('SELECT * FROM realtime.jobs'));
+	return;
+}
+
+sql(q{
+CREATE SCHEMA app;
+CREATE FUNCTION app.pass(payload jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF payload = '1' THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;
+END $$;
+SELECT realtime.queue('pass', 'app.pass(jsonb)', concurrency => 1);
+SELECT realtime.enqueue('pass') FROM generate_series(1, 20);
+});
+wait_sql('SELECT count(*) FROM realtime.job', '0', 'jobs are known to be short, so an executor claims several');
+my $holder = $node->background_psql('postgres');
+
+# Its executor waits in the first of two; returns the second.
+sub hold_first
+{
+	$holder->query_safe('SELECT pg_advisory_lock(7)');
+	sql(q{SELECT realtime.queue('pass', 'app.pass(jsonb)', concurrency => 1, active => false)});
+	my ($first, $second) = split /\n/, sql(q{SELECT realtime.enqueue('pass', to_jsonb(n)) FROM generate_series(1, 2) n});
+	sql(q{SELECT realtime.queue('pass', 'app.pass(jsonb)', concurrency => 1)});
+	wait_sql("SELECT count(*) FROM realtime.stat_get_jobs() WHERE id = $first", '1', 'the first one is run');
+	return $second;
+}
+
+# With the scheduler out of the way nobody but that executor can run it.
+my $second = hold_first();
+my $scheduler = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'realtime scheduler'});
+kill 'STOP', $scheduler;
+sql("UPDATE realtime.job SET attempts = 1 WHERE id = $second");
+$holder->query_safe('SELECT pg_advisory_unlock(7)');
+wait_sql("SELECT state || ' ' || attempts FROM realtime.jobs WHERE id = $second", 'done 2', 'the second one is, too, though its row has moved');
+kill 'CONT', $scheduler;
+
+# What somebody has had for a moment is looked at again.
+$second = hold_first();
+my $other = $node->background_psql('postgres');
+$other->query_safe("BEGIN; SELECT FROM realtime.job WHERE id = $second FOR UPDATE");
+$holder->query_safe('SELECT pg_advisory_unlock(7)');
+wait_sql('SELECT count(*) FROM realtime.job', '1', 'an executor passes by one that is locked');
+$other->query_safe('ROLLBACK');
+wait_sql("SELECT state FROM realtime.jobs WHERE id = $second", 'done', 'it is run afterwards');
+$_->quit for $holder, $other;
+$node->stop('fast');
+done_testing();
