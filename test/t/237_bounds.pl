@@ -21,11 +21,12 @@ GRANT USAGE ON SCHEMA app TO realtime_anonymous;
 CREATE FUNCTION app.echo(what text) RETURNS text LANGUAGE sql AS 'SELECT what';
 CREATE FUNCTION app.wait() RETURNS text LANGUAGE sql AS $$SELECT 'done' FROM pg_advisory_xact_lock_shared(1)$$;
 CREATE FUNCTION app.large() RETURNS text LANGUAGE sql AS $$SELECT repeat('x', 1000000) FROM pg_advisory_xact_lock_shared(1)$$;
+CREATE FUNCTION app.slow(n integer) RETURNS integer STABLE LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN n; END$$;
 CREATE FUNCTION app.down() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = '08006'; END $$;
 CREATE TABLE app.item (id integer PRIMARY KEY, what text);
 GRANT SELECT ON app.item TO realtime_anonymous;
 SELECT realtime.rpc('app/echo', 'app.echo(text)'), realtime.rpc('app/wait', 'app.wait()'), realtime.rpc('app/large', 'app.large()'),
-	realtime.topic('open:{n}', open => true), realtime.topic('kept', class => 'replay', open => true),
+	realtime.stream('app/slow', 'slow', 'app.slow(integer)', merge => 'set'), realtime.topic('open:{n}', open => true), realtime.topic('kept', class => 'replay', open => true),
 	realtime.query('app/rows', 'SELECT i AS id FROM generate_series(1, $1) AS i', parameters => ARRAY['integer'::regtype]),
 	realtime.query('app/keyed', 'SELECT 1 AS id WHERE $1 IS NOT NULL', parameters => ARRAY['text'::regtype]),
 	realtime.query('app/items', 'SELECT id, what FROM app.item');
@@ -48,6 +49,9 @@ my $gateway = sql('SELECT pid FROM realtime.stat_gateway');
 hold();
 ws_send($many[$_], { rpc => 'app/large', id => "l$_", args => [] }) for 0 .. 11;
 ok(poll_until(sub { sql('SELECT in_flight FROM realtime.stat_gateway') == 12 }), 'twelve calls for a megabyte each');
+ok(poll_until(sub { limit('max_executors', 'hits') > 0 }), 'max_executors: more calls wait than there are');
+is(limit('max_executors', 'current || $$ $$ || maximum'), '4 4', 'all of them are there');
+is_told('max_executors');
 kill STOP => $gateway;
 release();
 ok(poll_until(sub { limit('payload_memory', 'hits') > 0 }), 'payload_memory: eight megabytes have no room for them');
@@ -62,10 +66,7 @@ cmp_ok(limit('payload_memory', 'peak::float8 / maximum'), '>', 0.8, 'and remembe
 is_told('payload_memory');
 ws_close($_) for @many[ 1 .. 11 ];
 
-# Executors: all are there, and not enough; memory of a gateway
-ok(poll_until(sub { limit('max_executors', 'hits') > 0 }), 'max_executors: more calls waited');
-is(limit('max_executors', 'current || $$ $$ || maximum'), '4 4', 'all of them are there');
-is_told('max_executors');
+# Memory of a gateway
 sql(q{ALTER SYSTEM SET realtime.gateway_memory = '4MB'});
 sql(q{ALTER SYSTEM SET realtime.max_calls_in_flight = 2});
 $node->reload;
@@ -79,8 +80,21 @@ cmp_ok(limit('gateway_memory', 'hits'), '>', 0, 'which is counted');
 cmp_ok(limit('gateway_memory', 'current'), '>', 300_000, 'there is what waits');
 cmp_ok(limit('connection_memory', 'peak'), '>', 300_000, 'and one connection has all of it');
 is_told('gateway_memory');
+my @loads;
+for my $n (1 .. 300)
+{
+	push @loads, tcp_connect($node);
+	syswrite $loads[-1], "GET /__realtime/load/app/slow?args=%5B$n%5D HTTP/1.1\r\nHost: localhost\r\n\r\n";
+}
+ok(poll_until(sub { limit('http_waiting', 'hits') >= 30 }), 'http_waiting: one address has half of the places');
+is(limit('http_waiting', q{current || ' ' || peak || ' ' || maximum}), '256 256 512', 'which it has');
+like(http_raw($loads[-1], '', qr/\r\n\r\n/), qr{^HTTP/1.1 503}, 'others are told');
+is_told('http_waiting');
 release();
 ws_wait($many[0], sub { ($_->{event} // '') eq 'w3' });
+like(http_raw($loads[0], '', qr/\r\n\r\n/), qr{^HTTP/1.1 200}, 'those that waited go on');
+close $_ for @loads;
+ok(poll_until(sub { limit('http_waiting', 'current') == 0 }), 'and give their places back');
 ok(poll_until(sub { limit('gateway_memory', 'current') < 100_000 }), 'it is given back');
 ws_close($many[0]);
 sql('ALTER SYSTEM RESET ALL');
