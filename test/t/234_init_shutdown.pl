@@ -82,7 +82,7 @@ happened();
 
 # Hooks that fail, or do not end
 sql(q{SELECT realtime.hook('error', 'app.told(jsonb)'); UPDATE app.go SET n = 2});
-$node->restart('fast');
+$node->restart;
 wait_for_call($node, 'app/call', [0]);
 is(happened(), 'told shutdown hook shutdown has failed, told init hook init has failed, call', 'those that fail are told, and the server serves');
 like(slurp_file($node->logfile), qr/ERROR:  init has failed/, 'and are logged');
@@ -91,7 +91,7 @@ $node->append_conf('postgresql.conf', "realtime.shutdown_timeout = 300ms\n");
 $node->reload;
 ok(poll_until(sub { sql('SHOW realtime.shutdown_timeout') eq '300ms' }), 'with little time');
 wait_for_call($node, 'app/call', [0]);
-$node->restart('fast');
+$node->restart;
 wait_for_call($node, 'app/call', [0]);
 is(happened() =~ s/call, (call, )?//r, "told shutdown hook Request timed out, $init, call", 'one that does not end is ended')
   or diag(slurp_file($node->logfile));
