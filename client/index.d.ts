@@ -36,13 +36,24 @@ export interface Issue {
 	message: string;
 }
 
+export interface ErrorMembers {
+	issues?: Issue[];
+	/** ms, of RATE_LIMITED */
+	retryAfter?: number;
+	/** What has been waited for, and for how many ms, of LOCK_TIMEOUT */
+	key?: string;
+	maxWaitMs?: number;
+}
+
 export declare class RealtimeError extends Error {
-	constructor(code: string, message: string, more?: { issues?: Issue[]; retryAfter?: number; cause?: unknown });
+	constructor(code: string, message: string, more?: ErrorMembers & { cause?: unknown });
 	readonly code: string;
 	readonly issues?: Issue[];
 	readonly retryAfter?: number;
-	toJSON(): { code: string; message: string; issues?: Issue[] };
-	static fromJSON(json: { code: string; message: string; issues?: Issue[] }): RealtimeError;
+	readonly key?: string;
+	readonly maxWaitMs?: number;
+	toJSON(): { code: string; message: string } & ErrorMembers;
+	static fromJSON(json: { code: string; message: string } & ErrorMembers): RealtimeError;
 }
 export declare class RpcError extends RealtimeError {}
 

@@ -1,27 +1,27 @@
 // errors.js - what calls and streams can fail with.
 
+// What an error may say besides.
+const members = ['issues', 'retryAfter', 'key', 'maxWaitMs'];
+
+const known = (more) => Object.fromEntries(members.filter((name) => more[name] !== undefined).map((name) => [name, more[name]]));
+
 // The code is for programs: the server's, or one that is made here: TIMEOUT,
 // DISCONNECTED, CONNECTION_CLOSED, QUEUE_FULL, STALE, INVALID_REQUEST.
 export class RealtimeError extends Error {
-	constructor(code, message, { issues, retryAfter, cause } = {}) {
+	constructor(code, message, { cause, ...more } = {}) {
 		super(message, cause === undefined ? undefined : { cause });
 		this.name = 'RealtimeError';
 		this.code = code;
-		if (issues !== undefined)
-			this.issues = issues;
-		if (retryAfter !== undefined)
-			this.retryAfter = retryAfter;
+		Object.assign(this, known(more));
 	}
 
 	// What a reply, a frame or an event of the server says.
-	static from({ code = 'UNKNOWN', error, message, issues, retryAfter }) {
-		return new RealtimeError(code, error ?? message ?? 'Unknown error', { issues, retryAfter });
+	static from({ code = 'UNKNOWN', error, message, ...more }) {
+		return new RealtimeError(code, error ?? message ?? 'Unknown error', known(more));
 	}
 
 	toJSON() {
-		const { code, message, issues } = this;
-
-		return { code, message, issues };
+		return { code: this.code, message: this.message, ...known(this) };
 	}
 
 	static fromJSON(json) {

@@ -25,7 +25,10 @@ before(async () => {
 		CREATE FUNCTION app.wait(key integer) RETURNS text LANGUAGE sql AS $$SELECT pg_advisory_xact_lock(key); SELECT 'done'::text$$;
 		SELECT realtime.rpc('app/add', 'app.add(text)'), realtime.rpc('app/count', 'app.count()'), realtime.rpc('app/echo', 'app.echo(jsonb)'),
 			realtime.rpc('app/long', 'app.long(bigint)'), realtime.rpc('app/fail', 'app.fail(integer)'), realtime.rpc('app/wait', 'app.wait(integer)'),
-			realtime.rpc('app/once', 'app.add(text)', idempotent => true)`);
+			realtime.rpc('app/once', 'app.add(text)', idempotent => true);
+		CREATE FUNCTION app.alone() RETURNS jsonb LANGUAGE sql AS $$SELECT realtime.with_lock('door', 'app.count()', '[]', '50 ms')$$;
+		CREATE FUNCTION app.holds() RETURNS jsonb LANGUAGE sql AS $$SELECT realtime.with_lock('door', 'app.wait(integer)', '[7]')$$;
+		SELECT realtime.rpc('app/alone', 'app.alone()'), realtime.rpc('app/holds', 'app.holds()')`);
 	await server.declared('app/once', ['declared']);
 });
 after(() => server?.stop());
@@ -77,6 +80,20 @@ describe('a call', () => {
 		assert.deepEqual(RealtimeError.fromJSON(JSON.parse(JSON.stringify(error))), error);
 		await assert.rejects(client.rpc('no/such')(), { code: 'NOT_FOUND' });
 		await assert.rejects(client.rpc('app/long')('x'), { code: 'VALIDATION' });
+	});
+
+	it('fails with what it has waited for in vain', limit, async () => {
+		await connected();
+		await holding(async () => {
+			const held = client.rpc('app/holds')();
+
+			await waiting();
+			const error = await client.rpc('app/alone')().catch((reason) => reason);
+
+			assert.deepEqual([error.code, error.key, error.maxWaitMs], ['LOCK_TIMEOUT', 'door', 50]);
+			assert.deepEqual(RealtimeError.fromJSON(JSON.parse(JSON.stringify(error))), error);
+			held.catch(() => {});
+		});
 	});
 
 	it('does not round integers, neither way', limit, async () => {
