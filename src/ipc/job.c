@@ -437,6 +437,20 @@ rt_jobs_unclaim(int executor)
 	LWLockRelease(area->lock);
 }
 
+void
+rt_job_unclaim(int executor, int64 id)
+{
+	Claims	   *claims = &area->claims[executor];
+
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < claims->count; i++)
+	{
+		if (claims->ids[i] == id)
+			claims->ids[i--] = claims->ids[--claims->count];
+	}
+	LWLockRelease(area->lock);
+}
+
 int64
 rt_job_running(int executor)
 {

@@ -108,6 +108,7 @@ extern void rt_job_begin(int executor, int64 id, TimestampTz now);
 extern bool rt_job_is_cancelled(int executor);
 extern bool rt_job_end(int executor);	/* whether it is to be cancelled */
 extern void rt_jobs_unclaim(int executor);
+extern void rt_job_unclaim(int executor, int64 id); /* it alone */
 extern int64 rt_job_running(int executor);	/* 0 = none */
 
 /* This executor ends; what it was running is remembered as interrupted. */

@@ -208,20 +208,14 @@ take_now(Taking *taking)
 	PopActiveSnapshot();
 }
 
+/* What it has locked is free when the transaction has ended. */
 static void
-leave_at_exit(int code, Datum arg)
+give_up(int code, Datum arg)
 {
+	const Taking *taking = (const Taking *) DatumGetPointer(arg);
+
+	rt_after_end_job_released(taking->place, taking->start);
 	rt_job_start_leave(rt_job_mover_of_session());
-}
-
-static void
-ensure_leave_at_exit(void)
-{
-	static bool registered = false;
-
-	if (!registered)
-		before_shmem_exit(leave_at_exit, 0);
-	registered = true;
 }
 
 /*
@@ -233,21 +227,14 @@ take_from_start(Taking *taking)
 {
 	bool		moves;
 
-	ensure_leave_at_exit();
 	taking->start = taking->end =
 		rt_job_start_begin(rt_job_mover_of_session(), taking->place,
 						   rt_job_queue_hash(taking->queue), &moves);
-	PG_TRY();
+	PG_ENSURE_ERROR_CLEANUP(give_up, PointerGetDatum(taking));
 	{
 		take_now(taking);
 	}
-	PG_CATCH();
-	{
-		rt_after_end_job_released(taking->place, taking->start);
-		rt_job_start_leave(rt_job_mover_of_session());
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	PG_END_ENSURE_ERROR_CLEANUP(give_up, PointerGetDatum(taking));
 	if (moves)
 		rt_job_start_end(taking->place, IsolationUsesXactSnapshot() ? taking->start : taking->end);
 }

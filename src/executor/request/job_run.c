@@ -257,6 +257,8 @@ note_failure(RtWork *work)
 	job->locked = rt_job_lock(&job->found, &job->job);
 	if (!job->locked)
 		return;
+	/* when it is ready again nobody is to leave it to us */
+	rt_job_unclaim(job->run->executor, job->found.id);
 	if (job->cancelled)
 		finish(job, "cancelled", NULL);
 	else if (job->given_up || was_last_attempt(job))
@@ -284,8 +286,9 @@ wish_for_next(const JobWork *job)
 	rt_jobs_note_due(job->run_at);
 }
 
+/* If it cannot be noted it is as ready as before. */
 static void
-run_failure(const JobWork *failed, const RtFault *fault, RtWorkResult *result)
+run_failure(JobWork *failed, const RtFault *fault, RtWorkResult *result)
 {
 	JobWork		job = *failed;
 
@@ -298,7 +301,8 @@ run_failure(const JobWork *failed, const RtFault *fault, RtWorkResult *result)
 	job.failed = fault;
 	rt_work_run(&job.work);
 	rt_work_add_result(result, &job.work);
-	if (job.work.fault.code == NULL && job.locked && job.run_at != 0)
+	failed->missed = job.work.fault.code != NULL || !job.locked;
+	if (!failed->missed && job.run_at != 0)
 		wish_for_next(&job);
 	rt_tasks_look();
 }
