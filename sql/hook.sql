@@ -70,6 +70,14 @@ SELECT realtime.hook('authenticate', NULL);
 SELECT count(*) FROM realtime.hook_declaration;
 SELECT realtime.hook('authenticate', NULL);
 
+-- those that run as anonymous, whoever else may
+CREATE FUNCTION app.quiet() RETURNS void LANGUAGE sql AS '';
+REVOKE EXECUTE ON FUNCTION app.quiet() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.quiet() TO realtime_authenticated;
+SELECT realtime.hook('init', 'app.quiet()'), realtime.hook('shutdown', 'app.quiet()');
+SELECT object, severity, problem FROM realtime.check() WHERE object LIKE 'hook%' ORDER BY object;
+SELECT realtime.hook('init', NULL), realtime.hook('shutdown', NULL);
+
 -- who may
 SET ROLE realtime_anonymous;
 SELECT try($$SELECT realtime.hook('authenticate', NULL)$$);
