@@ -10,6 +10,8 @@ export interface RealtimeOptions {
 	proxy?: boolean;
 	/** A folder with modules that realtime-types has written, for builds. */
 	modules?: string;
+	/** Whether pages have the overlay (Ctrl+Shift+L) while they are developed. */
+	devtools?: boolean;
 }
 
 /** $live/MODULE for Vite. */

@@ -12,6 +12,8 @@ import { fetchModule, fetchTypes, readModule } from './bin/live.js';
 
 const prefix = '$live/';
 const virtual = `\0${prefix}`;
+const overlayName = '@devtools';	// which is no name of a module
+const overlayId = virtual + overlayName;
 const typesEvery = 5;			// looks at the modules, to one at the types
 
 // A module imports what it is made of from the client, and from entries beside it.
@@ -38,6 +40,12 @@ function forServers(text) {
 	].join('\n'));
 }
 
+// The page's own client, seen by the overlay, before anybody uses it.
+const overlay = `import { configure } from 'realtime-client';
+import { inspect } from 'realtime-client/devtools';
+configure(inspect());
+`;
+
 // Its own address is the server's, for what pages connect to.
 function proxyTo(url) {
 	const to = { target: url, changeOrigin: true, rewriteWsOrigin: true, headers: { origin: new URL(url).origin } };
@@ -54,8 +62,9 @@ function writeTypes(file, text) {
 
 // Options: url of the server; types, the file for editors, or false; poll, ms between
 // looks, or 0; proxy, whether the dev server is the database's for pages; modules, a
-// folder of modules that realtime-types has written, for builds without a server.
-export default function realtime({ url = 'http://localhost:7432', types = 'src/live.d.ts', poll = 2000, proxy = true, modules } = {}) {
+// folder of modules that realtime-types has written, for builds without a server;
+// devtools, whether pages have the overlay while they are developed.
+export default function realtime({ url = 'http://localhost:7432', types = 'src/live.d.ts', poll = 2000, proxy = true, modules, devtools = false } = {}) {
 	const known = new Map();		// name -> { text, tag } of what pages have
 	let typesTag;
 	let root = process.cwd();
@@ -172,9 +181,12 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 		async load(id, { ssr = false } = {}) {
 			if (!id.startsWith(virtual))
 				return undefined;
+			if (id === overlayId)
+				return overlay;
 			const text = await get(id.slice(virtual.length));
+			const isWatched = devtools && !isBuild;
 
-			return ssr ? forServers(text) : forPages(text);
+			return ssr ? forServers(text) : (isWatched ? `import '${prefix}${overlayName}';\n` : '') + forPages(text);
 		},
 
 		buildEnd() {

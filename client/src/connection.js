@@ -173,8 +173,10 @@ export class Connection {
 				closed: (code, reason) => this.#lose(attempt, code, reason),
 			});
 		} catch (error) {
-			this.#over({ kind: 'address', class: 'TERMINAL', reason: error.message }, true);
+			return this.#over({ kind: 'address', class: 'TERMINAL', reason: error.message }, true);
 		}
+		// networks take what they are given and say nothing
+		this.clock.after(this.#options.silence / 5, () => attempt.open || this.#lose(attempt, 1006, 'no connection'));
 	}
 
 	#opened(attempt) {

@@ -294,6 +294,17 @@ it('a batch in a batch is one of its own', async () => {
 	await Promise.allSettled([inner, outer]);
 });
 
+it('a connection that does not come about is given up, and tried again', async () => {
+	begin({ silence: 50 });
+	const Silent = class { close() { sockets.push('closed'); } };
+
+	client.configure({ WebSocket: Silent });
+	const call = client.rpc('a/b')();
+	await assert.rejects(call, { code: 'DISCONNECTED' });
+	assert.deepEqual([sockets, client.failure.current.reason], [['closed'], 'no connection']);
+	await until(() => sockets.length > 1, 'another one');
+});
+
 it('connections that are cut as soon as they are open are told of, once', async (t) => {
 	const said = t.mock.method(console, 'warn', () => {});
 	const cut = async (before = () => {}) => {

@@ -63,6 +63,20 @@ it('has modules for pages', limit, async () => {
 	await assert.rejects(dev.transformRequest('\0$live/nothing'), /nothing is declared in module "nothing"/);
 });
 
+it('has the overlay for who develops a page, if that is wanted', limit, async () => {
+	const plugin = realtime({ url, devtools: true });
+	const [hosted, built] = [{ root, command: 'serve' }, { root, command: 'build' }];
+	const first = async (command, ssr) => {
+		plugin.configResolved(command);
+		return (await plugin.load('\0$live/note', { ssr })).split('\n')[0];
+	};
+
+	assert.equal(await first(hosted, false), "import '$live/@devtools';");
+	assert.match(await first(hosted, true), /^\/\/ Module/);
+	assert.match(await first(built, false), /^\/\/ Module/);
+	assert.match(await plugin.load(plugin.resolveId('$live/@devtools')), /configure\(inspect\(\)\)/);
+});
+
 it('has the same on servers, where it connects to nothing', limit, async () => {
 	const { add, all, count, empty, scan } = await dev.ssrLoadModule('/src/render.js');
 
