@@ -17,6 +17,7 @@ export class Hub {
 	#quiescent = new Store(true);
 	#membership;
 	#open = 0;					// requests that have not been answered
+	#begun = new Set();			// topics of those that have been, meanwhile
 
 	constructor(connection, calls, membership) {
 		this.#connection = connection;
@@ -98,10 +99,21 @@ export class Hub {
 		return this.#calls.request(members, (error, reply) => {
 			const wasLeft = this.#membership.wasLeft(reply?.topic, step);
 
-			if (--this.#open === 0)
-				this.#membership.settle();
+			if (reply?.topic !== undefined)
+				this.#begun.add(reply.topic);
 			done(error, reply, wasLeft);
+			if (--this.#open === 0)
+				this.#settle();
 		});
+	}
+
+	// Nothing is under way: what has been begun is somebody's, or nobody's, because
+	// another answer has come for it.
+	#settle() {
+		this.#membership.settle();
+		for (const topic of this.#begun)
+			this.#membership.leave(topic);
+		this.#begun.clear();
 	}
 
 	// ---- topics ----------------------------------------------------------
@@ -175,6 +187,7 @@ export class Hub {
 
 	#lost() {
 		this.#topics.clear();
+		this.#begun.clear();
 		this.rounds.reset();
 		for (const { done } of this.#asked.splice(0))
 			done(new RealtimeError('DISCONNECTED', 'The connection was lost.'));

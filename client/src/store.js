@@ -65,12 +65,15 @@ export class Store {
 	}
 
 	subscribe(run) {
-		const watcher = { run };
+		const watcher = { run() {} };
+		const isFirst = !this.watched;
 
-		if (this.#watchers.size === 0)
-			this.#stop = this.#start?.(this);
 		this.#watchers.add(watcher);
 		try {
+			// that may have somebody else watch it, too
+			if (isFirst)
+				this.#stop = this.#start?.(this);
+			watcher.run = run;
 			run(this.#value);
 		} catch (error) {
 			this.#leave(watcher);		// nobody else could

@@ -339,6 +339,26 @@ describe('stores', () => {
 		assert.deepEqual([seen, life, store.current], [[1, 2], ['start', 'stop'], 3]);
 	});
 
+	it('are begun once, and told once, whoever else begins to watch at that', () => {
+		const life = [];
+		const told = { one: [], other: [] };
+		const store = new Store(1, () => {
+			life.push('start');
+			stops.push(store.subscribe((value) => told.other.push(value)));
+			store.set(2);
+			return () => life.push('stop');
+		});
+		const stops = [];
+
+		stops.push(store.subscribe((value) => told.one.push(value)));
+		store.set(3);
+		stops.forEach((stop) => stop());
+		assert.deepEqual([life, told], [['start', 'stop'], { one: [2, 3], other: [1, 2, 3] }]);
+		const bad = new Store(1, () => { throw new Error('no'); });
+		assert.throws(() => bad.subscribe(() => {}), /no/);
+		assert.equal(bad.watched, false);
+	});
+
 	it('are not watched by who fails at once', () => {
 		const stops = [];
 		const store = new Store(1, () => () => stops.push(1));

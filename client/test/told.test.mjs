@@ -99,6 +99,21 @@ describe('who is told that the connection is lost', () => {
 	});
 });
 
+describe('who is told that it is connecting', () => {
+	it('may follow what is the reason for it', async () => {
+		const stops = [];
+
+		begin();
+		client.status.subscribe((status) => status === 'connecting' && stops.push(client.topic('news').subscribe(() => {})));
+		stops.push(client.topic('news').subscribe(() => {}));
+		await isStatus('open');
+		await turn();
+		assert.deepEqual(sentOf('subscribe-batch').map(({ topics }) => topics), [['news']]);
+		stops.forEach((stop) => stop());
+		assert.deepEqual(sentOf('unsubscribe').map(({ topic }) => topic), ['news']);
+	});
+});
+
 describe('who is told that it is open', () => {
 	it('may close it', async () => {
 		begin();
@@ -155,6 +170,21 @@ describe('a stream', () => {
 		assert.deepEqual([script.request('a/b').schemaVersion, stream.status.current, stream.canUndo], [undefined, 'loading', false]);
 		script.answer('a/b', [{ id: 2 }], { topic: 'a/b', merge: 'crud', key: 'id' });
 		await until(() => seen.last?.[0].id === 2, 'the other value');
+	});
+
+	it('that is answered late, and refused by then, is left', async () => {
+		begin();
+		const stream = client.stream('a/b')();
+
+		watch(stream);
+		await until(() => script.request('a/b'), 'the question');
+		const { id } = script.request('a/b');
+		stream.reload();
+		await until(() => script.request('a/b').id !== id, 'the other one');
+		script.say({ topic: '__rpc', event: id, data: { id, ok: true, data: [], topic: 'a/b', merge: 'crud', key: 'id' } });
+		assert.deepEqual(sentOf('unsubscribe'), []);
+		script.refuse('a/b', 'FORBIDDEN');
+		assert.deepEqual([stream.error.current.code, sentOf('unsubscribe')], ['FORBIDDEN', [{ type: 'unsubscribe', topic: 'a/b' }]]);
 	});
 
 	it('that somebody has kept is the one that others get, with nothing of before', async () => {
