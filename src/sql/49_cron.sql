@@ -17,7 +17,7 @@ COMMENT ON FUNCTION realtime.cron(text, text, regprocedure, text, text, text, in
 'Runs a function at times, in an executor and as the role that declares it, or replaces what was declared for path; realtime.drop(path) ends it. Each time is run once: the run and the step to the next time are one transaction. A job never overlaps itself.
 path: name of the job, like those of calls.
 schedule: five fields (minute, hour, day of month, month, day of week), six with the second before them, @yearly, @monthly, @weekly, @daily, @hourly, or @every and a duration such as 10s or 1h30m, which counts from 1970. Fields as in crontab(5).
-handler: a function without parameters. What it returns is published on topic as event "set"; NULL and void are not.
+handler: a function without parameters, or with a default for each. What it returns is published on topic as event "set"; NULL and void are not.
 time_zone: of the schedule; by default that of the database.
 missed: what becomes of times that pass while the server is down or the last run goes on: "skip" runs the last of them if it is not over for longer than realtime.cron_grace, "once" runs the last of them in any case, "all" runs each, one after the other.
 timeout: how long a run may take; NULL is without a limit.

@@ -91,13 +91,29 @@ is(scalar(grep { ($_->{topic} // '') eq 'jobs' } ws_quiet($ws)), 0, 'nothing els
 sql(q{SELECT realtime.drop('app/nothing'), realtime.drop('app/null')});
 wait_sql(q{SELECT count(*) FROM realtime.cron_run WHERE path IN ('app/nothing', 'app/null')}, '0', 'what is dropped is forgotten');
 
+# ---- parameters ----
+
+sql(q{CREATE FUNCTION app.given(a integer DEFAULT 2 + 3, b text DEFAULT current_user, VARIADIC rest integer[] DEFAULT '{7}') RETURNS text LANGUAGE sql AS $$SELECT concat_ws(' ', a, b, rest)$$;
+	CREATE FUNCTION app.given_late(a integer DEFAULT nextval('app.done_n_seq')) RETURNS integer LANGUAGE plpgsql AS $$BEGIN RETURN a; END$$;
+	SELECT realtime.cron('app/given', '@every 10m', 'app.given(integer,text,integer[])', 'jobs'), realtime.cron('app/given-late', '@every 10m', 'app.given_late(integer)', 'jobs')});
+wait_next('app/given', 1200, 'a function with parameters that all have a default');
+wait_next('app/given-late', 1200, 'also one that is computed');
+my $next = sql(q{SELECT last_value + 1 FROM app.done_n_seq}) + 1;
+clock(1200);
+wait_next('app/given', 1800, 'is run');
+wait_next('app/given-late', 1800, 'with that');
+my %given = map { (ws_wait($ws, sub { ($_->{topic} // '') eq 'jobs' })->{data} => 1) } 1 .. 3;
+ok($given{ '5 ' . sql('SELECT current_user') . ' {7}' }, 'they have their defaults');
+ok($given{$next} || $given{ $next - 1 }, 'a new one each time');
+sql(q{SELECT realtime.drop('app/given'), realtime.drop('app/given-late')});
+
 # ---- errors ----
 
 sql(q{SELECT realtime.cron('app/fail', '* * * * *', 'app.fail()'), realtime.cron('app/refuse', '* * * * *', 'app.refuse()')});
-wait_next('app/fail', 660, 'a job that fails');
-clock(660);
-wait_next('app/fail', 720, 'is over for that time');
-wait_next('app/refuse', 720, 'so is one that refuses');
+wait_next('app/fail', 1260, 'a job that fails');
+clock(1260);
+wait_next('app/fail', 1320, 'is over for that time');
+wait_next('app/refuse', 1320, 'so is one that refuses');
 is(sql(q{SELECT status || ' ' || code || ' ' || message FROM realtime.cron_run WHERE path = 'app/fail'}), 'failed INTERNAL_ERROR it cannot be done', 'its row says why');
 is(sql(q{SELECT status || ' ' || code || ' ' || message FROM realtime.cron_run WHERE path = 'app/refuse'}), 'failed TOO_EARLY come back', 'with its own code');
 is(sql(q{SELECT runs || ' ' || failures || ' ' || last_status || ' ' || last_message FROM realtime.cron_jobs WHERE path = 'app/fail'}), '1 1 failed it cannot be done', 'so does the view');

@@ -19,6 +19,7 @@
 #include "src/backend/publish/publish.h"
 #include "src/catalog/cron_store.h"
 #include "src/catalog/declaration.h"
+#include "src/executor/function/arguments.h"
 #include "src/executor/function/function.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/interrupt.h"
@@ -173,13 +174,15 @@ prepare_run(RtWork *work)
 	return true;
 }
 
-/* NULL if there is nothing to publish. */
+/* With what its parameters are by default.  NULL if there is nothing to publish. */
 static Jsonb *
-call_handler(RtFunction *handler)
+call_handler(CronWork *cron)
 {
-	RtArguments arguments = {.count = 0};
+	RtArguments arguments;
 
-	return rt_function_invoke_jsonb(handler, &arguments, RESULT_MAX);
+	rt_arguments_convert(cron->handler, "", (RtRequestSpan) {0, 0}, 0, &arguments,
+						 &cron->work.parameter);
+	return rt_function_invoke_jsonb(cron->handler, &arguments, RESULT_MAX);
 }
 
 static void
@@ -197,7 +200,7 @@ run_job(RtWork *work)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for function %s", cron->handler->name)));
 	cron->began = GetCurrentStatementStartTimestamp();
-	result = call_handler(cron->handler);
+	result = call_handler(cron);
 	if (result != NULL && cron->topic != NULL)
 		rt_publish(cstring_to_text(cron->topic), cstring_to_text(EVENT), result);
 	keep_run(cron);
