@@ -108,6 +108,12 @@ rt_declaration_stream(const char *path, Size len)
 	return current != NULL ? find_path(current->streams, path, len) : NULL;
 }
 
+const RtPipe *
+rt_declaration_pipe(const char *path)
+{
+	return current != NULL ? find_path(current->pipes, path, strlen(path)) : NULL;
+}
+
 const RtStreamDeclaration *
 rt_declaration_query(Oid id)
 {

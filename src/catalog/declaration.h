@@ -84,6 +84,36 @@ typedef enum RtMerge
 	RT_MERGE_CURSOR
 } RtMerge;
 
+/* What a step of a pipe does with the items of a value. */
+typedef enum RtPipeKind
+{
+	RT_PIPE_FILTER,				/* leaves some out */
+	RT_PIPE_SORT,
+	RT_PIPE_LIMIT,				/* leaves out all behind the first */
+	RT_PIPE_JOIN				/* gives each a member more */
+} RtPipeKind;
+
+typedef struct RtPipeStep
+{
+	RtPipeKind	kind;
+	const char *signature;		/* FILTER, JOIN: as declared */
+	Oid			function;		/* of that; InvalidOid: gone */
+	const char *field;			/* SORT, JOIN: member of an item, "a.b" */
+	const char *name;			/* JOIN: the member that it gets */
+	bool		descending;		/* SORT */
+	int			most;			/* LIMIT */
+	bool		live;			/* FILTER, JOIN: events go through it, too */
+} RtPipeStep;
+
+typedef struct RtPipe
+{
+	int			count;
+	RtPipeStep *steps;
+	bool		cuts;			/* what a value has depends on its other items, too */
+	bool		filters_events;
+	const char *live;			/* all that becomes of events as text; NULL = nothing */
+} RtPipe;
+
 typedef struct RtTopicDeclaration
 {
 	char	   *template;
@@ -96,7 +126,10 @@ typedef struct RtTopicDeclaration
 	bool		declared;		/* by realtime.topic() */
 	bool		stream;			/* by streams: who follows one is subscribed */
 	RtMerge		merge;			/* of one of these */
-	RtNamedFunction transform;	/* which they all have, or none has */
+	const char *key;			/* likewise, CRUD */
+	const RtPipe *pipe;			/* what events go through; NULL = none.  They all
+								 * have it, or none has, as what follows */
+	RtNamedFunction transform;
 	char	   *coalesce_by;	/* likewise; NULL = none */
 	RtNamedFunction coalesce;	/* the function that it names, if it does */
 } RtTopicDeclaration;
@@ -230,6 +263,7 @@ typedef struct RtStreamDeclaration
 	int			max;			/* CRUD, LATEST: rows kept; 0 = not said */
 	RtNamedFunction functions[RT_STREAM_FUNCTIONS];
 	RtGuards	guards;
+	const RtPipe *pipe;			/* NULL = none */
 	char	   *transform;		/* as declared; NULL = none */
 	char	   *coalesce_by;	/* likewise: a member of the data, "a.b", or a
 								 * function */
@@ -371,7 +405,7 @@ typedef struct RtFunctionReference
 	const char *kind;			/* of the declaration: "rpc", "topic",
 								 * "stream", "channel", "room", "query", "bridge",
 								 * "hook", "class", "module", "middleware",
-								 * "cron", "queue" or "webhook" */
+								 * "cron", "queue", "webhook" or "pipe" */
 	const char *declaration;	/* its path, template, channel of NOTIFY or name */
 	const char *purpose;		/* "handler", "guard", "access" ... */
 } RtFunctionReference;
@@ -447,6 +481,9 @@ extern const RtEffectDeclaration *rt_declaration_effect(const char *path);
 /* All that gets events (RtSinkDeclaration), and whether one has a topic as source. */
 extern const List *rt_declaration_sinks(void);
 extern bool rt_sink_takes(const RtSinkDeclaration *sink, const char *topic, Size len);
+
+/* The pipe that is declared for a path, whatever that is; NULL = none. */
+extern const RtPipe *rt_declaration_pipe(const char *path);
 
 /* Whether a topic is that, or matches that pattern or template. */
 extern bool rt_source_matches(const char *source, const char *topic, Size len);

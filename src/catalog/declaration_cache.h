@@ -75,6 +75,7 @@ typedef struct RtDeclarations
 	List	   *windows;		/* RtWindowDeclaration, of any */
 	List	   *effects;		/* RtEffectDeclaration */
 	List	   *sinks;			/* RtSinkDeclaration */
+	rt_names_hash *pipes;		/* to RtPipe */
 	List	   *middlewares;	/* RtMiddlewareDeclaration, in order */
 	List	   *modules;		/* RtModuleDeclaration, outer before inner ones */
 	List	   *invalidated;	/* RtStreamDeclaration: those with invalidate_on */

@@ -72,7 +72,7 @@ static const RowReader readers[RT_DECLARATION_TABLES] = {
 	read_hook, read_admission, rt_read_module, read_breaker,
 	read_middleware, rt_read_rate, rt_read_cron, read_nothing, rt_read_job_queue,
 	rt_read_aggregate, rt_read_window, rt_read_effect,
-	rt_read_webhook
+	rt_read_webhook, rt_read_pipe
 };
 
 RtDeclarations *
@@ -96,12 +96,14 @@ rt_declarations_load(void)
 	declarations->context = load_context;
 	declarations->rpcs = rt_names_create(load_context, 64, NULL);
 	declarations->streams = rt_names_create(load_context, 16, NULL);
+	declarations->pipes = rt_names_create(load_context, 16, NULL);
 
 	for (int i = 0; i < RT_DECLARATION_TABLES && found; i++)
 		found = read_table(declarations, tables.tables[i],
 						   rt_declaration_tables[i].natts, readers[i]);
 	list_sort(declarations->middlewares, compare_middlewares);
 	rt_declarations_join_windows(declarations);
+	rt_declarations_join_pipes(declarations);
 	rt_declarations_join_modules(declarations);
 	rt_declarations_join_rates(declarations);
 	join_streams(declarations);
@@ -548,6 +550,9 @@ join_stream(RtDeclarations *declarations, RtStreamDeclaration *stream,
 		topic->replay_ttl_ms = stream->replay_ttl_ms;
 	topic->stream = true;
 	topic->merge = stream->merge;
+	topic->key = stream->key;
+	if (stream->pipe != NULL && stream->pipe->live != NULL)
+		topic->pipe = stream->pipe;
 	if (stream->functions[RT_STREAM_TRANSFORM].declared)
 		topic->transform = stream->functions[RT_STREAM_TRANSFORM];
 	if (stream->coalesce_by != NULL)

@@ -65,6 +65,10 @@ extern RtSinkDeclaration *rt_declarations_add_sink(RtDeclarations *declarations,
 /* Reads an effect. */
 extern void rt_read_effect(RtDeclarations *declarations, const RtRow *row);
 
+/* Reads a pipe; and gives streams those that their paths have. */
+extern void rt_read_pipe(RtDeclarations *declarations, const RtRow *row);
+extern void rt_declarations_join_pipes(RtDeclarations *declarations);
+
 /* Reads a module, and puts the guards of modules before those of the paths in them. */
 extern void rt_read_module(RtDeclarations *declarations, const RtRow *row);
 extern void rt_declarations_join_modules(RtDeclarations *declarations);

@@ -110,6 +110,12 @@ static const RtFunctionColumn effect_functions[] = {
 	{0, NULL, NULL, false}
 };
 
+/* "" for steps that have none, which is no signature. */
+static const RtFunctionColumn pipe_functions[] = {
+	{Anum_pipe_functions, "functions", "step", true},
+	{0, NULL, NULL, false}
+};
+
 static const RtFunctionColumn aggregate_functions[] = {
 	{Anum_aggregate_aggregates, "aggregates", "aggregate", true},
 	{Anum_aggregate_access, "access", "access function", false},
@@ -145,7 +151,8 @@ const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES] = {
 	{RT_AGGREGATE_TABLE, "aggregate", "path", Natts_aggregate, aggregate_functions, true},
 	{RT_WINDOW_TABLE, "window", "path", Natts_window, no_functions, true},
 	{RT_EFFECT_TABLE, "effect", "path", Natts_effect, effect_functions, true},
-	{RT_WEBHOOK_TABLE, "webhook", "path", Natts_webhook, webhook_functions, true}
+	{RT_WEBHOOK_TABLE, "webhook", "path", Natts_webhook, webhook_functions, true},
+	{RT_PIPE_TABLE, "pipe", "path", Natts_pipe, pipe_functions, true}
 };
 
 const RtDeclarationTable *

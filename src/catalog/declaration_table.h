@@ -298,6 +298,18 @@ enum
 	Natts_webhook = Anum_webhook_max_body
 };
 
+#define RT_PIPE_TABLE "pipe_declaration"
+enum
+{
+	Anum_pipe_path = 1,
+	Anum_pipe_kinds,
+	Anum_pipe_functions,
+	Anum_pipe_fields,
+	Anum_pipe_options,
+	Anum_pipe_live,
+	Natts_pipe = Anum_pipe_live
+};
+
 /* A column that names functions by their signatures. */
 typedef struct RtFunctionColumn
 {
@@ -317,7 +329,7 @@ typedef struct RtDeclarationTable
 	bool		has_names;		/* of the users': realtime.drop() finds them */
 } RtDeclarationTable;
 
-#define RT_DECLARATION_TABLES 18
+#define RT_DECLARATION_TABLES 19
 
 extern const RtDeclarationTable rt_declaration_tables[RT_DECLARATION_TABLES];
 

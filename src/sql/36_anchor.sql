@@ -12,7 +12,7 @@ DO $$
 DECLARE
 	relation text;
 BEGIN
-	FOREACH relation IN ARRAY ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'aggregate_declaration', 'aggregate_window_declaration', 'effect_declaration', 'webhook_declaration']
+	FOREACH relation IN ARRAY ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'aggregate_declaration', 'aggregate_window_declaration', 'effect_declaration', 'webhook_declaration', 'pipe_declaration']
 	LOOP
 		EXECUTE format('CREATE TRIGGER anchored AFTER INSERT OR UPDATE OR DELETE ON realtime.%I'
 			' FOR EACH ROW EXECUTE FUNCTION realtime.declaration_anchored()', relation);

@@ -203,6 +203,7 @@ UNION ALL
 				WHEN 'class' THEN format('admission(%L)', declaration)
 				WHEN 'module' THEN format('guard(%L)', declaration)
 				WHEN 'middleware' THEN format('middleware(%L)', declaration)
+				WHEN 'pipe' THEN format('pipe(%L)', declaration)
 				ELSE format('drop(%L)', declaration) END)
 	FROM realtime.declared_functions()
 	WHERE function IS NULL
@@ -212,7 +213,7 @@ UNION ALL
 		format('GRANT EXECUTE ON FUNCTION %s TO %s;', signature,
 			(SELECT string_agg(quote_ident(rolname), ', ' ORDER BY rolname) FROM client_role))
 	FROM realtime.declared_functions()
-	WHERE function IS NOT NULL AND kind NOT IN ('cron', 'queue', 'effect')
+	WHERE function IS NOT NULL AND kind NOT IN ('cron', 'queue', 'effect', 'pipe')
 		AND (kind <> 'aggregate' OR purpose NOT IN ('aggregate', 'snapshot function'))
 		AND NOT EXISTS (SELECT FROM client_role JOIN pg_roles USING (rolname)
 			WHERE has_function_privilege(pg_roles.oid, function, 'EXECUTE')

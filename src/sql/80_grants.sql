@@ -69,6 +69,11 @@ GRANT EXECUTE ON FUNCTION
 	realtime.explain_query(text),
 	realtime.stream(text, text, regprocedure, text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure[], regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb, regprocedure, interval),
 	realtime.room(text, text, regprocedure, regprocedure, boolean, regprocedure[], regprocedure[], text, text, boolean, integer, boolean, integer, interval, boolean, text, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, regprocedure, integer, regprocedure[], interval, text[], regprocedure, regprocedure, regprocedure, text, boolean, regprocedure, text, jsonb),
+	realtime.pipe(text, realtime.pipe_step[]),
+	realtime.pipe_filter(regprocedure, boolean),
+	realtime.pipe_sort(text, text),
+	realtime.pipe_limit(integer),
+	realtime.pipe_join(text, regprocedure, text, boolean),
 	realtime.bridge(text, text, text, regprocedure, text),
 	realtime.hook(text, regprocedure),
 	realtime.admission(text, text[], regprocedure),
@@ -109,9 +114,9 @@ GRANT SELECT ON realtime.rpc_declaration, realtime.topic_declaration,
 	realtime.queue_declaration, realtime.job, realtime.job_finished, realtime.jobs,
 	realtime.aggregate_declaration, realtime.aggregate_window_declaration,
 	realtime.aggregate_value, realtime.aggregate_state, realtime.aggregates, realtime.intake,
-	realtime.effect_declaration, realtime.watched_schema
+	realtime.effect_declaration, realtime.pipe_declaration, realtime.watched_schema
 	TO pg_database_owner, realtime_admin;
-GRANT USAGE ON TYPE realtime.reducer TO pg_database_owner, realtime_admin;
+GRANT USAGE ON TYPE realtime.reducer, realtime.pipe_step TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.clear_replay(text)
 	TO pg_database_owner, realtime_admin;
 GRANT SELECT ON realtime.replay_message, realtime.replay_epoch, realtime.trace, realtime.error_log

@@ -82,7 +82,7 @@ SELECT lives_ok('DROP FUNCTION app.f()', 'what was rolled back to a savepoint do
 -- the triggers that make it so
 SELECT has_trigger('realtime', 'rpc_declaration', 'changed', 'rpc_declaration has its trigger');
 SELECT has_trigger('realtime', 'topic_declaration', 'changed', 'topic_declaration has its trigger');
-SELECT is(count(*)::integer, 18, 'they fire in every session_replication_role')
+SELECT is(count(*)::integer, 19, 'they fire in every session_replication_role')
 	FROM pg_trigger WHERE tgname = 'changed' AND tgrelid::regclass::text ~ '^realtime\.' AND tgenabled = 'A';
 SELECT throws_ok('SELECT realtime.declaration_changed()', '39P01', NULL, 'their function is no other use');
 

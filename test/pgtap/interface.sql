@@ -130,6 +130,11 @@ SELECT results_eq('signatures', $$VALUES
 	('modules', '', 'SETOF text', 's', 'r'),
 	('next', '', 'jsonb', 'v', 'u'),
 	('notify', 'user_id text, event text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
+	('pipe', 'path text, VARIADIC steps realtime.pipe_step[] DEFAULT ''{}''::realtime.pipe_step[]', 'void', 'v', 'u'),
+	('pipe_filter', 'predicate regprocedure, live boolean DEFAULT false', 'realtime.pipe_step', 'i', 's'),
+	('pipe_join', 'field text, resolver regprocedure, as_field text, live boolean DEFAULT false', 'realtime.pipe_step', 'i', 's'),
+	('pipe_limit', 'n integer', 'realtime.pipe_step', 'i', 's'),
+	('pipe_sort', 'field text, direction text DEFAULT ''asc''::text', 'realtime.pipe_step', 'i', 's'),
 	('presence', 'topic text, OUT key text, OUT data jsonb, OUT connections integer, OUT since timestamp with time zone', 'SETOF record', 'v', 's'),
 	('presence_count', 'topic text', 'bigint', 'v', 's'),
 	('presence_join', 'topic text, data jsonb DEFAULT NULL::jsonb', 'void', 'v', 'u'),
@@ -357,6 +362,11 @@ SELECT results_eq('rights', $$VALUES
 	('modules', 'pg_database_owner'), ('modules', 'realtime_admin'),
 	('next', 'public'),
 	('notify', 'realtime_publisher'),
+	('pipe', 'pg_database_owner'), ('pipe', 'realtime_admin'),
+	('pipe_filter', 'pg_database_owner'), ('pipe_filter', 'realtime_admin'),
+	('pipe_join', 'pg_database_owner'), ('pipe_join', 'realtime_admin'),
+	('pipe_limit', 'pg_database_owner'), ('pipe_limit', 'realtime_admin'),
+	('pipe_sort', 'pg_database_owner'), ('pipe_sort', 'realtime_admin'),
 	('presence', 'pg_database_owner'), ('presence', 'realtime_admin'), ('presence', 'realtime_publisher'),
 	('presence_count', 'pg_database_owner'), ('presence_count', 'realtime_admin'), ('presence_count', 'realtime_publisher'),
 	('presence_join', 'realtime_publisher'), ('presence_leave', 'realtime_publisher'), ('presence_update', 'realtime_publisher'),
@@ -438,14 +448,14 @@ SELECT ok(NOT rolsuper AND NOT rolcreaterole AND NOT rolcreatedb AND NOT rolbypa
 SELECT ok(rolcanlogin = (rolname = 'realtime_executor'), format('role %s: login', rolname))
 	FROM pg_roles WHERE rolname ~ '^realtime_';
 SELECT table_privs_are('realtime', t, 'realtime_publisher', '{}', 'publishers have no right on ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'webhook_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'webhook_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'pipe_declaration', 'watched_schema']) t;
 SELECT table_privs_are('realtime', t, 'realtime_admin', ARRAY['SELECT'], 'admins may read ' || t)
-	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'webhook_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'watched_schema']) t;
+	FROM unnest(ARRAY['rpc_declaration', 'topic_declaration', 'stream_declaration', 'bridge_declaration', 'query_declaration', 'hook_declaration', 'admission_declaration', 'guard_declaration', 'breaker_declaration', 'middleware_declaration', 'rate_limit_declaration', 'cron_declaration', 'group_declaration', 'queue_declaration', 'webhook_declaration', 'job', 'job_finished', 'aggregate_declaration', 'aggregate_window_declaration', 'aggregate_value', 'aggregate_state', 'intake', 'effect_declaration', 'pipe_declaration', 'watched_schema']) t;
 
 -- a dump carries the declarations
 SELECT set_eq($$SELECT unnest(extconfig)::regclass::text FROM pg_extension WHERE extname = 'realtime'$$,
 	ARRAY['realtime.rpc_declaration', 'realtime.topic_declaration', 'realtime.stream_declaration', 'realtime.bridge_declaration', 'realtime.query_declaration', 'realtime.hook_declaration', 'realtime.admission_declaration', 'realtime.guard_declaration', 'realtime.breaker_declaration', 'realtime.middleware_declaration', 'realtime.rate_limit_declaration', 'realtime.cron_declaration', 'realtime.group_declaration', 'realtime.queue_declaration', 'realtime.webhook_declaration',
-	'realtime.aggregate_declaration', 'realtime.aggregate_window_declaration', 'realtime.aggregate_value', 'realtime.aggregate_state', 'realtime.intake', 'realtime.intake_id', 'realtime.effect_declaration', 'realtime.watched_schema',
+	'realtime.aggregate_declaration', 'realtime.aggregate_window_declaration', 'realtime.aggregate_value', 'realtime.aggregate_state', 'realtime.intake', 'realtime.intake_id', 'realtime.effect_declaration', 'realtime.pipe_declaration', 'realtime.watched_schema',
 	'realtime.replay_epoch', 'realtime.idempotency', 'realtime.job', 'realtime.job_id_seq', 'realtime.job_finished'],
 	'tables of declarations, what aggregates have come to, the epoch, kept answers and jobs are dumped');
 -- no column keeps pg_upgrade from working

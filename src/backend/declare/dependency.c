@@ -37,6 +37,7 @@
 #include "src/backend/declare/dependency.h"
 #include "src/backend/declare/store.h"
 #include "src/catalog/declaration.h"
+#include "src/catalog/declaration_table.h"
 #include "src/catalog/signature.h"
 
 /* A declared function as it was before the command. */
@@ -252,7 +253,12 @@ settle_dropped(const char *anchor)
 
 		if (!rt_anchor_has_name(table, declaration, anchor))
 			continue;
-		if (!OidIsValid(rt_anchor_find(table, declaration)))
+		if (OidIsValid(rt_anchor_find(table, declaration)))
+			return;
+		/* without its filters a stream would show what it has hidden */
+		if (strcmp(table->name, RT_PIPE_TABLE) == 0)
+			(void) rt_store_drop(declaration);
+		else
 			rt_store_drop_from(table, declaration);
 		return;
 	}

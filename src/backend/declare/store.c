@@ -165,10 +165,12 @@ replace_query(const char *path)
 	rt_watch_keep();
 }
 
-/* An aggregate of that path, and its windows. */
+/* An aggregate of that path, and its windows; and the pipe, unless it is a stream's. */
 static void
-replace_aggregate(const char *path)
+replace_aggregate(const char *path, bool has_pipe)
 {
+	if (!has_pipe)
+		delete_from(rt_declaration_table(RT_PIPE_TABLE), path);
 	delete_from(rt_declaration_table(RT_AGGREGATE_TABLE), path);
 	delete_from(rt_declaration_table(RT_WINDOW_TABLE), path);
 }
@@ -228,7 +230,7 @@ rt_store_rpc(const RtRpcRow *row)
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	replace_query(row->path);
-	replace_aggregate(row->path);
+	replace_aggregate(row->path, false);
 }
 
 void
@@ -315,7 +317,7 @@ rt_store_stream(const RtStreamRow *row)
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_RPC_TABLE), row->path);
 	replace_query(row->path);
-	replace_aggregate(row->path);
+	replace_aggregate(row->path, row->functions[RT_STREAM_LOADER] != NULL);
 }
 
 static void
@@ -391,7 +393,7 @@ rt_store_query(const RtQueryRow *row)
 	run(&statement, SPI_OK_INSERT);
 	delete_from(rt_declaration_table(RT_RPC_TABLE), row->path);
 	delete_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
-	replace_aggregate(row->path);
+	replace_aggregate(row->path, false);
 }
 
 void

@@ -40,6 +40,7 @@ rt_store_aggregate(const RtAggregateRow *row)
 	rt_store_drop_from(rt_declaration_table(RT_STREAM_TABLE), row->path);
 	rt_store_drop_from(rt_declaration_table(RT_QUERY_TABLE), row->path);
 	rt_store_drop_from(rt_declaration_table(RT_EFFECT_TABLE), row->path);
+	rt_store_drop_from(rt_declaration_table(RT_PIPE_TABLE), row->path);
 	rt_statement_put_text(&statement, row->path);
 	rt_statement_put_text(&statement, row->source);
 	rt_statement_put_text(&statement, row->topic);

@@ -15,6 +15,7 @@
 
 #include "src/backend/declare/function_check.h"
 #include "src/backend/declare/parameter.h"
+#include "src/backend/declare/pipe.h"
 #include "src/backend/declare/store.h"
 #include "src/backend/declare/stream.h"
 #include "src/backend/declare/template_check.h"
@@ -151,6 +152,7 @@ rt_stream_check(FunctionCallInfo fcinfo, RtStreamRow *row)
 		rt_template_check_stream(row->topic, row->path,
 								 row->functions[RT_STREAM_TRANSFORM],
 								 row->functions[RT_STREAM_COALESCE_BY]);
+		rt_pipe_check_kept(row, signature);
 	}
 	return signature;
 }

@@ -135,3 +135,24 @@ rt_template_check_stream(const char *tpl, const char *path,
 		check_same(tpl, other, "coalesce_by", coalesce_by, other->coalesce_by);
 	}
 }
+
+/* A channel gets what others make of the events. */
+void
+rt_template_check_pipe(const char *tpl, const char *path, const char *key, const char *live)
+{
+	ListCell   *cell;
+
+	rt_declarations_refresh();
+	foreach(cell, rt_declaration_streams())
+	{
+		const RtStreamDeclaration *other = lfirst(cell);
+		const char *other_live = other->pipe != NULL ? other->pipe->live : NULL;
+
+		if (strcmp(other->declared, path) == 0 || rt_stream_is_channel(other) ||
+			!rt_template_same_form(tpl, other->topic))
+			continue;
+		check_same(tpl, other, "pipe of events", live, other_live);
+		if (live != NULL)
+			check_same(tpl, other, "key", key, other->key);
+	}
+}

@@ -30,6 +30,13 @@ extern void rt_template_check_stream(const char *tpl, const char *path,
 									 const char *transform,
 									 const char *coalesce_by);
 
+/*
+ * The same of the steps of pipes that events go through, as text, and then of the
+ * keys of rows.
+ */
+extern void rt_template_check_pipe(const char *tpl, const char *path, const char *key,
+								   const char *live);
+
 /* Whether two checked templates differ in names of placeholders at most. */
 extern bool rt_template_same_form(const char *a, const char *b);
 

@@ -36,6 +36,10 @@ static const int query_columns[] = {
 	Anum_query_sql, Anum_query_loader, Anum_query_access, Anum_query_guards,
 	Anum_query_transform, 0
 };
+static const int pipe_columns[] = {
+	Anum_pipe_kinds, Anum_pipe_functions, Anum_pipe_fields, Anum_pipe_options,
+	Anum_pipe_live, 0
+};
 static const int module_columns[] = {Anum_guard_guards, Anum_guard_authenticated, 0};
 static const int middleware_columns[] = {Anum_middleware_function, 0};
 
@@ -46,15 +50,17 @@ typedef struct DecidingTable
 								 * the table is its key */
 	bool		has_paths;		/* that key is a path; else any may be concerned */
 	bool		removal_decides;
+	bool		addition_decides;	/* it is about a path that is there already */
 } DecidingTable;
 
 static const DecidingTable tables[] = {
-	{RT_STREAM_TABLE, stream_columns, true, true},
-	{RT_QUERY_TABLE, query_columns, true, true},
-	{RT_GUARD_TABLE, module_columns, false, false},
-	{RT_MIDDLEWARE_TABLE, middleware_columns, false, false},
-	{RT_TOPIC_TABLE, NULL, false, false},
-	{RT_HOOK_TABLE, NULL, false, false}
+	{RT_STREAM_TABLE, stream_columns, true, true, false},
+	{RT_QUERY_TABLE, query_columns, true, true, false},
+	{RT_PIPE_TABLE, pipe_columns, true, true, true},
+	{RT_GUARD_TABLE, module_columns, false, false, true},
+	{RT_MIDDLEWARE_TABLE, middleware_columns, false, false, true},
+	{RT_TOPIC_TABLE, NULL, false, false, false},
+	{RT_HOOK_TABLE, NULL, false, false, false}
 };
 
 /* A row that this transaction has removed. */
@@ -95,12 +101,18 @@ decides(const TriggerData *trigger, HeapTuple row, const DecidingTable *table)
 	return text.data;
 }
 
-/* Paths of a room are below its own. */
+/* Paths of a room are below its own; and whose pipe it is is not in its row. */
 static bool
-is_room(const TriggerData *trigger, HeapTuple row, const DecidingTable *table)
+has_more_paths(const TriggerData *trigger, HeapTuple row, const DecidingTable *table)
 {
 	bool		isnull;
 
+	if (table->columns == pipe_columns)
+	{
+		char	   *data = psprintf("%s/__data", SPI_getvalue(row, RelationGetDescr(trigger->tg_relation), 1));
+
+		return rt_declarations_refresh() && rt_declaration_stream(data, strlen(data)) != NULL;
+	}
 	return table->columns == stream_columns &&
 		DatumGetBool(heap_getattr(row, Anum_stream_is_room,
 								  RelationGetDescr(trigger->tg_relation), &isnull));
@@ -112,7 +124,7 @@ streams_of(const TriggerData *trigger, HeapTuple row, const DecidingTable *table
 	RtRecheck	what = {RT_RECHECK_STREAMS, 0};
 	char	   *key = SPI_getvalue(row, RelationGetDescr(trigger->tg_relation), 1);
 
-	if (table->has_paths && !is_room(trigger, row, table))
+	if (table->has_paths && !has_more_paths(trigger, row, table))
 		what.path_hash = rt_recheck_path_hash(key, strlen(key));
 	return what;
 }
@@ -154,12 +166,12 @@ replaces_removed(const char *text)
 	return false;
 }
 
-/* A new path takes nothing away; what surrounds others may. */
+/* A new path takes nothing away; what surrounds others, or belongs to one, may. */
 static void
 note_added(const TriggerData *trigger, HeapTuple row, const DecidingTable *table)
 {
-	if (!replaces_removed(decides(trigger, row, table)) && !table->has_paths)
-		ask_again(RT_RECHECK_STREAMS);
+	if (!replaces_removed(decides(trigger, row, table)) && table->addition_decides)
+		rt_after_commit_recheck(streams_of(trigger, row, table));
 }
 
 static const DecidingTable *

@@ -168,7 +168,15 @@ updated(const Row *row)
 	char		topic[RT_TOPIC_MAX];
 	RtEvent		event = {.event = "updated"};
 
-	if (find_topic(row->plan, row->new_slot, &event, topic))
+	if (!find_topic(row->plan, row->new_slot, &event, topic))
+		return;
+	if (unlikely(rt_transform_filters(&event)))
+	{
+		/* the old version may have been hidden, and the new one may be */
+		deleted(row);
+		created(row);
+	}
+	else
 		publish_row(row, row->new_slot, &event,
 					change_of(row, row->old_slot, row->new_slot));
 }
@@ -278,8 +286,7 @@ publish_row(const Row *row, TupleTableSlot *slot, RtEvent *event,
 			RtRowChange change)
 {
 	bool		deletes = slot == row->old_slot;
-	bool		key_only = deletes && event->declaration != NULL &&
-		event->declaration->transform.declared;
+	bool		key_only = deletes && rt_transform_hides(event);
 	StringInfoData data;
 	RtSpan		key;
 
@@ -299,6 +306,7 @@ publish(const Row *row, RtEvent *event, const StringInfo data, RtSpan key,
 		RtRowChange *change)
 {
 	event->event_len = strlen(event->event);
+	change->replaces = rt_transform_filters(event);
 	change->key = (RtText) {data->data + key.off, key.len};
 	if (unlikely(rt_transform_applies(event)))
 	{

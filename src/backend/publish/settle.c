@@ -17,7 +17,8 @@
  *	- the one that has gone and had not come in this transaction is what it had.
  *
  * All others have come and gone unseen.  That leaves one event for each key:
- * created, updated, deleted or none.
+ * created, updated, deleted or none.  (Where a pipe filters rows clients need not
+ * know what was there before, and "created" stands for updated.)
  *
  * So each event has a note of its versions, and a change that clients do not
  * see has one if something hangs on it: its versions are one for them.  Most
@@ -53,6 +54,7 @@ typedef struct Note
 	ItemPointerData gone;		/* invalid = none, or it had come, too */
 	ItemPointerData come;		/* invalid = none, or it has gone, too */
 	bool		deletes;		/* the event is "deleted" */
+	bool		replaces;		/* "created" tells of a change, too */
 	bool		key_is_copied;
 	uint32		key_len;
 	union
@@ -175,6 +177,7 @@ rt_settle_add(const RtEvent *event, const RtRowChange *change)
 	note->position = position;
 	set_key(note, change->key, event);
 	note->deletes = !ItemPointerIsValid(&change->come);
+	note->replaces = change->replaces;
 	noted.any_gone |= note->deletes;
 	noted.any_come |= !ItemPointerIsValid(&change->gone);
 }
@@ -212,7 +215,7 @@ add_note(const RtRowChange *change)
 	note->source = change->source;
 	note->gone = change->gone;
 	note->come = change->come;
-	note->deletes = false;
+	note->deletes = note->replaces = false;
 	noted.any_own_gone |= change->gone_is_own;
 	return note;
 }
@@ -404,7 +407,7 @@ settle_key(const KeyEntry *key)
 	else if (key->had == NONE)
 		keep(key->has, "created");
 	else if (!is_as_before(key))
-		keep(key->has, "updated");
+		keep(key->has, noted.notes[key->has].replaces ? "created" : "updated");
 }
 
 /* Only what was deleted is known as it was. */

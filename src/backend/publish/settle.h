@@ -24,6 +24,8 @@ typedef struct RtRowChange
 	ItemPointerData gone;		/* invalid = none */
 	ItemPointerData come;		/* invalid = none */
 	bool		gone_is_own;	/* this transaction had made it */
+	bool		replaces;		/* clients need not have what has gone: "created" tells
+								 * of what has come */
 	RtText		key;			/* its JSON, in the event's data or elsewhere */
 } RtRowChange;
 

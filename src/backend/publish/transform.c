@@ -3,9 +3,10 @@
  *		What subscribers get instead of the data that was published.
  *
  * An event is one for all that follow its topic, so it is changed once, by who
- * publishes it, and what is stored for a replay is what was sent.  A transform
- * is to a topic what a trigger is to a table: it runs with the rights of
- * whoever publishes, and nobody needs EXECUTE on it.
+ * publishes it, and what is stored for a replay is what was sent.  First it goes
+ * through those steps of the streams' pipe that are for events, then through the
+ * transform.  These are to a topic what a trigger is to a table: they run with
+ * the rights of whoever publishes, and nobody needs EXECUTE on them.
  */
 #include "postgres.h"
 
@@ -18,15 +19,82 @@
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
 #include "src/catalog/event_merge.h"
+#include "src/catalog/json_member.h"
+#include "src/pipe/pipe.h"
 
 bool
 rt_transform_applies(const RtEvent *event)
 {
 	const RtTopicDeclaration *topic = event->declaration;
 
-	return topic != NULL && topic->transform.declared &&
+	return topic != NULL && (topic->transform.declared || topic->pipe != NULL) &&
 		rt_event_carries_item(topic->merge, event->event, event->event_len);
 }
+
+bool
+rt_transform_hides(const RtEvent *event)
+{
+	const RtTopicDeclaration *topic = event->declaration;
+
+	return topic != NULL && (topic->transform.declared || topic->pipe != NULL);
+}
+
+bool
+rt_transform_filters(const RtEvent *event)
+{
+	const RtTopicDeclaration *topic = event->declaration;
+
+	return topic != NULL && topic->merge == RT_MERGE_CRUD && topic->pipe != NULL &&
+		topic->pipe->filters_events;
+}
+
+/* ---- the pipe ---- */
+
+static NullableDatum
+call_step(void *arg, const RtPipeStep *step, NullableDatum first)
+{
+	const RtTopicDeclaration *topic = arg;
+	FmgrInfo	function;
+	NullableDatum result;
+	LOCAL_FCINFO(fcinfo, 1);
+
+	if (!OidIsValid(step->function))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function %s of the pipe of topic \"%s\" does not exist",
+						step->signature, topic->template)));
+	fmgr_info(step->function, &function);
+	if (function.fn_strict && first.isnull)
+		return (NullableDatum) {(Datum) 0, true};
+	InitFunctionCallInfoData(*fcinfo, &function, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0] = first;
+	result.value = FunctionCallInvoke(fcinfo);
+	result.isnull = fcinfo->isnull;
+	return result;
+}
+
+/* NULL = it is left out; it may be another event then. */
+static Jsonb *
+pipe_event(RtEvent *event, Jsonb *data)
+{
+	const RtTopicDeclaration *topic = event->declaration;
+	RtPipeRun	run = {
+		.pipe = topic->pipe,.use = RT_PIPE_EVENTS,.call = call_step,
+		.arg = unconstify(RtTopicDeclaration *, topic)
+	};
+	char	   *before = pnstrdup(event->event, event->event_len);
+	const char *name = before;
+	Jsonb	   *result = rt_pipe_event(&run, topic->merge, topic->key, &name, data);
+
+	if (name != before)
+	{
+		event->event = name;
+		event->event_len = strlen(name);
+	}
+	return result;
+}
+
+/* ---- the transform ---- */
 
 static Jsonb *
 transform_item(FmgrInfo *function, Jsonb *item)
@@ -44,55 +112,17 @@ transform_item(FmgrInfo *function, Jsonb *item)
 static Jsonb *
 transform_array(FmgrInfo *function, Jsonb *array)
 {
-	JsonbParseState *state = NULL;
-	JsonbIterator *iterator = JsonbIteratorInit(&array->root);
-	JsonbIteratorToken token;
-	JsonbValue	element;
+	List	   *items = NIL;
+	ListCell   *cell;
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
+	foreach(cell, rt_json_elements(array))
 	{
-		Jsonb	   *item;
-		JsonbValue	value;
+		Jsonb	   *item = transform_item(function, lfirst(cell));
 
-		if (token != WJB_ELEM)
-			continue;
-		item = transform_item(function, JsonbValueToJsonb(&element));
-		if (item == NULL)
-			continue;
-		JsonbToJsonbValue(item, &value);
-		if (JB_ROOT_IS_SCALAR(item))
-			(void) JsonbExtractScalar(&item->root, &value);
-		(void) pushJsonbValue(&state, WJB_ELEM, &value);
+		if (item != NULL)
+			items = lappend(items, item);
 	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_ARRAY, NULL));
-}
-
-static bool
-is_named(const RtEvent *event, const char *name)
-{
-	return event->event_len == strlen(name) &&
-		memcmp(event->event, name, event->event_len) == 0;
-}
-
-/* These bring the value as a whole, whose items are looked at one by one. */
-static bool
-brings_items(const RtEvent *event, Jsonb *data)
-{
-	return JB_ROOT_IS_ARRAY(data) && !JB_ROOT_IS_SCALAR(data) &&
-		(is_named(event, "refreshed") || is_named(event, "set"));
-}
-
-static Jsonb *
-object_of_key(JsonbValue *key)
-{
-	JsonbParseState *state = NULL;
-	JsonbValue	name = {.type = jbvString,.val.string = {.val = "key",.len = 3}};
-
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	(void) pushJsonbValue(&state, WJB_KEY, &name);
-	(void) pushJsonbValue(&state, WJB_VALUE, key);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+	return rt_json_array_of(items);
 }
 
 /* Whoever comes and moves is known by a key, whatever is shown of it. */
@@ -106,11 +136,11 @@ keep_key(const RtTopicDeclaration *topic, Jsonb *before, Jsonb *after)
 		getKeyJsonValueFromContainer(&before->root, "key", 3, &key) == NULL)
 		return after;
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(after),
-											  JsonbPGetDatum(object_of_key(&key))));
+											  JsonbPGetDatum(rt_json_object_of("key", &key))));
 }
 
-Jsonb *
-rt_transform_run(const RtEvent *event, Jsonb *data)
+static Jsonb *
+transform(const RtEvent *event, Jsonb *data)
 {
 	const RtTopicDeclaration *topic = event->declaration;
 	FmgrInfo	function;
@@ -120,12 +150,26 @@ rt_transform_run(const RtEvent *event, Jsonb *data)
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("the transform of topic \"%s\" does not exist",
 						topic->template)));
-	if (data == NULL)
-		data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("null")));
 	fmgr_info(topic->transform.oid, &function);
-	if (brings_items(event, data))
+	if (rt_pipe_brings_all(event->event, event->event_len, data))
 		return transform_array(&function, data);
 	return keep_key(topic, data, transform_item(&function, data));
+}
+
+/* What the pipe has made a "deleted" tells no more than its key. */
+Jsonb *
+rt_transform_run(RtEvent *event, Jsonb *data)
+{
+	const RtTopicDeclaration *topic = event->declaration;
+
+	if (data == NULL)
+		data = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("null")));
+	if (topic->pipe != NULL)
+		data = pipe_event(event, data);
+	if (data == NULL || !topic->transform.declared ||
+		!rt_event_carries_item(topic->merge, event->event, event->event_len))
+		return data;
+	return transform(event, data);
 }
 
 static Jsonb *
@@ -144,14 +188,14 @@ warn(const RtEvent *event, const ErrorData *error)
 	warned = true;
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
-			 errmsg("the transform of topic \"%s\" has failed",
+			 errmsg("the transform or pipe of topic \"%s\" has failed",
 					event->declaration->template),
 			 errdetail_internal("%s", error->message),
 			 errhint("Clients of such topics load again instead.")));
 }
 
 RtTransformed
-rt_transform_text(const RtEvent *event, StringInfo data)
+rt_transform_text(RtEvent *event, StringInfo data)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;

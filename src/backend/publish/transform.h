@@ -1,7 +1,7 @@
 /*
  * transform.h
- *		What subscribers get instead of the data that was published: the
- *		transform of the streams that have the topic.
+ *		What subscribers get instead of the data that was published: the pipe and
+ *		the transform of the streams that have the topic.
  */
 #ifndef RT_BACKEND_PUBLISH_TRANSFORM_H
 #define RT_BACKEND_PUBLISH_TRANSFORM_H
@@ -16,12 +16,21 @@
 /* Whether there is one for an event whose topic has been resolved. */
 extern bool rt_transform_applies(const RtEvent *event);
 
+/* Whether rows are not shown as they are, so one that is gone tells its key alone. */
+extern bool rt_transform_hides(const RtEvent *event);
+
+/*
+ * Whether a row that changes may come or go for clients because of that: what
+ * tells of the new version is "created", which replaces a row that they have.
+ */
+extern bool rt_transform_filters(const RtEvent *event);
+
 /*
  * The data that is sent, in the current context; NULL = the event is left out.
- * Runs as the current user, like a trigger's function, and raises what the
- * function raises.
+ * The event may get another name.  Runs as the current user, like a trigger's
+ * function, and raises what the function raises.
  */
-extern Jsonb *rt_transform_run(const RtEvent *event, Jsonb *data);
+extern Jsonb *rt_transform_run(RtEvent *event, Jsonb *data);
 
 /*
  * The same with JSON text, for those who must not fail: an ERROR is rolled
@@ -34,6 +43,6 @@ typedef enum RtTransformed
 	RT_TRANSFORM_FAILED
 } RtTransformed;
 
-extern RtTransformed rt_transform_text(const RtEvent *event, StringInfo data);
+extern RtTransformed rt_transform_text(RtEvent *event, StringInfo data);
 
 #endif							/* RT_BACKEND_PUBLISH_TRANSFORM_H */

@@ -331,20 +331,31 @@ go_on(RtStreamWork *stream)
  * Events of the topic are changed as its declaration says, which can be
  * another one's with a longer prefix: nobody may see what this stream hides.
  */
+static bool
+events_are_changed(const RtStreamWork *stream, const RtTopicDeclaration *topic)
+{
+	const RtNamedFunction *own = &stream->declaration->functions[RT_STREAM_TRANSFORM];
+	const RtPipe *pipe = stream->declaration->pipe;
+
+	if (pipe != NULL && pipe->live != NULL &&
+		(topic == NULL || topic->pipe == NULL || strcmp(topic->pipe->live, pipe->live) != 0))
+		return false;
+	return !own->declared ||
+		(topic != NULL && topic->transform.declared && topic->transform.oid == own->oid);
+}
+
 static void
 check_transform(const RtStreamWork *stream)
 {
-	const RtNamedFunction *own = &stream->declaration->functions[RT_STREAM_TRANSFORM];
 	const RtTopicDeclaration *topic = rt_declaration_topic(stream->topic,
 														   stream->topic_len);
 
 	/* rows of a query go through it before they are compared */
-	if (!own->declared || stream->declaration->query != NULL ||
-		(topic != NULL && topic->transform.declared && topic->transform.oid == own->oid))
+	if (stream->declaration->query != NULL || events_are_changed(stream, topic))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-			 errmsg("events of topic \"%s\" do not go through the transform of stream \"%s\"",
+			 errmsg("events of topic \"%s\" do not go through the transform or pipe of stream \"%s\"",
 					stream->topic, stream->declaration->path),
 			 errdetail("The topic belongs to template \"%s\".",
 					   topic != NULL ? topic->template : "")));
@@ -528,6 +539,9 @@ rt_stream_failed(RtStreamWork *stream)
 			stream->functions[i] != stream->guarded.function)
 			rt_function_failed(stream->functions[i]);
 	}
+	if (stream->running != NULL)
+		rt_function_failed(stream->running);
+	stream->running = NULL;
 }
 
 static void

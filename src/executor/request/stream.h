@@ -30,6 +30,7 @@ typedef struct RtStreamWork
 	const RtStreamDeclaration *declaration;
 	RtFunction *functions[RT_STREAM_FUNCTIONS]; /* NULL = none, or not found
 												 * yet */
+	RtFunction *running;		/* a function of it that runs; NULL = none */
 	uint64		declarations;	/* their version */
 	bool		is_call;		/* the path is none of a stream */
 	bool		changed;		/* so much that all must be done again */
@@ -130,6 +131,16 @@ extern bool rt_stream_may_load(RtStreamWork *stream);
 
 /* The same with an array of rows that have changed. */
 extern void rt_stream_set_rows(RtStreamWork *stream, Jsonb *rows);
+
+/*
+ * What the stream's pipe makes of a list of Jsonb, in the current context: the items
+ * of its value; rows that have changed, of which those that it leaves out are gone;
+ * and the data of an event that carries items, whose name may change, NULL = it is
+ * left out (stream_pipe.c).
+ */
+extern List *rt_stream_pipe(RtStreamWork *stream, List *items);
+extern List *rt_stream_pipe_changed(RtStreamWork *stream, List *rows);
+extern Jsonb *rt_stream_pipe_event(RtStreamWork *stream, const char **name, Jsonb *data);
 
 /* What is sent of one item; NULL = nothing. */
 extern Jsonb *rt_stream_transform(RtStreamWork *stream, Jsonb *data);

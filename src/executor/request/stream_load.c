@@ -1,7 +1,7 @@
 /*
  * stream_load.c
- *		The value of a stream: what its loader returns, item by item through
- *		transform and the steps of migration.
+ *		The value of a stream: what its loader returns, through the stream's pipe,
+ *		and then item by item through transform and the steps of migration.
  *
  * Without these the loader's rows are written as they come.  With them the
  * value is taken apart once, as jsonb, in which numbers stay exact.
@@ -20,6 +20,7 @@
 
 #include "src/catalog/aggregate_store.h"
 #include "src/catalog/declaration_table.h"
+#include "src/catalog/json_member.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/cursor.h"
 #include "src/executor/presence.h"
@@ -29,6 +30,7 @@
 #include "src/ipc/presence.h"
 
 #define PAGE_TYPE "page"
+#define PIPED_MAX (16 * 1024 * 1024)	/* bytes of JSON that a pipe may make less of */
 
 /* Columns of realtime.page */
 enum
@@ -85,7 +87,7 @@ changer_of(RtStreamWork *stream, bool migrates)
 static bool
 changes_items(const ItemChanger *changer)
 {
-	return changer->transform != NULL ||
+	return changer->stream->declaration->pipe != NULL || changer->transform != NULL ||
 		changer->first_step < changer->last_step;
 }
 
@@ -134,40 +136,47 @@ rt_stream_append(const RtStreamWork *stream, StringInfo out, Jsonb *value)
 	rt_stream_check_length(out->len, rt_stream_value_max(stream));
 }
 
-/* Each element of an array, or else the whole; those left out are not there. */
+/* Those that are left out are not there. */
+static void
+append_items(const ItemChanger *changer, StringInfo out, const List *items)
+{
+	const ListCell *cell;
+
+	foreach(cell, items)
+	{
+		Jsonb	   *item = change_item(changer, lfirst(cell));
+
+		if (item == NULL)
+			continue;
+		if (out->len > 1)
+			appendStringInfoChar(out, ',');
+		rt_stream_append(changer->stream, out, item);
+	}
+}
+
+/* The elements of an array, or else the whole, as they come out of the pipe. */
 static RtText
 change_items(const ItemChanger *changer, Jsonb *value)
 {
+	bool		is_array = rt_json_is_array(value);
+	List	   *items = rt_stream_pipe(changer->stream, is_array ? rt_json_elements(value) :
+									   list_make1(value));
 	StringInfoData out;
-	JsonbIterator *iterator = JsonbIteratorInit(&value->root);
-	JsonbIteratorToken token;
-	JsonbValue	element;
 	Jsonb	   *item;
 
 	initStringInfo(&out);
-	if (!JB_ROOT_IS_ARRAY(value) || JB_ROOT_IS_SCALAR(value))
+	if (is_array)
 	{
-		item = change_item(changer, value);
-		if (item == NULL)
-			appendStringInfoString(&out, "null");
-		else
-			rt_stream_append(changer->stream, &out, item);
+		appendStringInfoChar(&out, '[');
+		append_items(changer, &out, items);
+		appendStringInfoChar(&out, ']');
 		return (RtText) {out.data, out.len};
 	}
-
-	appendStringInfoChar(&out, '[');
-	while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
-	{
-		if (token != WJB_ELEM)
-			continue;
-		item = change_item(changer, JsonbValueToJsonb(&element));
-		if (item == NULL)
-			continue;
-		if (out.len > 1)
-			appendStringInfoChar(&out, ',');
+	item = items == NIL ? NULL : change_item(changer, linitial(items));
+	if (item == NULL)
+		appendStringInfoString(&out, "null");
+	else
 		rt_stream_append(changer->stream, &out, item);
-	}
-	appendStringInfoChar(&out, ']');
 	return (RtText) {out.data, out.len};
 }
 
@@ -260,8 +269,7 @@ set_value(RtStreamWork *stream, Jsonb *value)
 {
 	ItemChanger changer = changer_of(stream, true);
 
-	if (value == NULL || (JB_ROOT_IS_SCALAR(value) &&
-						  getIthJsonbValueFromContainer(&value->root, 0)->type == jbvNull))
+	if (value == NULL || rt_json_is_null_value(value))
 		stream->reply.data_json = empty_value(stream);
 	else if (changes_items(&changer))
 		stream->reply.data_json = change_items(&changer, value);
@@ -284,6 +292,14 @@ load_one(RtStreamWork *stream, RtFunction *loader, bool is_page)
 										   DatumGetJsonbP(value.value)));
 }
 
+static Size
+loaded_max(const RtStreamWork *stream)
+{
+	Size		most = rt_stream_value_max(stream);
+
+	return stream->declaration->pipe == NULL ? most : Max(most, PIPED_MAX);
+}
+
 static void
 load_as_json(RtStreamWork *stream, RtFunction *loader)
 {
@@ -293,7 +309,7 @@ load_as_json(RtStreamWork *stream, RtFunction *loader)
 
 	initStringInfo(&out);
 	rt_function_invoke_json(loader, &stream->guarded.arguments, &out,
-							(int) rt_stream_value_max(stream));
+							(int) loaded_max(stream));
 	text = (RtText) {out.data, out.len};
 	if (text.len == strlen("null") && memcmp(text.ptr, "null", text.len) == 0)
 		text = empty_value(stream);
@@ -349,9 +365,14 @@ void
 rt_stream_set_rows(RtStreamWork *stream, Jsonb *rows)
 {
 	ItemChanger changer = changer_of(stream, false);
+	StringInfoData out;
 
 	changer.keeps_deleted = true;
-	stream->reply.data_json = change_items(&changer, rows);
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '[');
+	append_items(&changer, &out, rt_stream_pipe_changed(stream, rt_json_elements(rows)));
+	appendStringInfoChar(&out, ']');
+	stream->reply.data_json = (RtText) {out.data, out.len};
 }
 
 Jsonb *

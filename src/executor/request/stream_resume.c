@@ -122,7 +122,7 @@ append_event(RtStreamWork *stream, StringInfo out, Jsonb *item)
 	JsonbValue *event = rt_jsonb_member(item, "event");
 	JsonbValue *data = rt_jsonb_member(item, "data");
 	JsonbValue *seq = rt_jsonb_member(item, "seq");
-	char	   *name;
+	const char *name;
 	Jsonb	   *value;
 
 	if (event == NULL || event->type != jbvString ||
@@ -131,6 +131,8 @@ append_event(RtStreamWork *stream, StringInfo out, Jsonb *item)
 	name = pnstrdup(event->val.string.val, event->val.string.len);
 	value = JsonbValueToJsonb(data);
 	if (rt_event_carries_item(stream->declaration->merge, name, strlen(name)))
+		value = rt_stream_pipe_event(stream, &name, value);
+	if (value != NULL && rt_event_carries_item(stream->declaration->merge, name, strlen(name)))
 		value = rt_stream_transform(stream, value);
 	if (value == NULL)
 		return;
@@ -268,7 +270,8 @@ tell_difference(RtStreamWork *stream)
 		stream->tier = RT_TIER_UNCHANGED;
 		return true;
 	}
-	if (diff == NULL)
+	/* what is sorted or cut off has to be looked at as a whole */
+	if (diff == NULL || (stream->declaration->pipe != NULL && stream->declaration->pipe->cuts))
 		return false;
 	since.value = CStringGetTextDatum(known);
 	since.isnull = false;

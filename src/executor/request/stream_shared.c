@@ -36,6 +36,7 @@ rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
 				 const NullableDatum *fixed, int fixed_count)
 {
 	RtArguments arguments;
+	NullableDatum result;
 	int			rest;
 
 	fixed_count = Min(fixed_count, function->nargs);
@@ -50,7 +51,10 @@ rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
 		arguments.values[i] = fixed[i];
 	for (int i = 0; i < rest; i++)
 		arguments.values[fixed_count + i] = stream->guarded.arguments.values[i];
-	return rt_function_invoke(function, &arguments);
+	stream->running = function;
+	result = rt_function_invoke(function, &arguments);
+	stream->running = NULL;
+	return result;
 }
 
 /*
