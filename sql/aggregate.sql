@@ -135,3 +135,10 @@ DROP AGGREGATE app.longest_of(text);
 SELECT realtime.drop('shop/more'), realtime.drop('shop/templates'), realtime.drop('a/b'), realtime.drop('kept');
 \set VERBOSITY default
 DROP SCHEMA app CASCADE;
+
+-- ---- parts that are jsonb ----
+SELECT realtime.counts(kind) FROM (VALUES ('tea'), ('cake'), (NULL), ('tea')) AS sold (kind);
+SELECT realtime.aggregate('shop/kinds', 'orders', NULL, realtime.reducer('kinds', 'realtime.counts(text)', 'kind'));
+SELECT realtime.aggregate_window('shop/kinds', 'hour', 'sliding', duration => '1 h', slide => '1 min');
+SELECT realtime.combine_counts('{"a": 1}', NULL), realtime.combine_merge('{"a": 1}', '{"a": null}');
+SELECT realtime.drop('shop/kinds');

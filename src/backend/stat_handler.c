@@ -17,6 +17,8 @@
 
 #define COLUMNS 10
 
+#define COMPUTED_COLUMNS 10		/* of realtime.stat_get_computed() */
+
 PG_FUNCTION_INFO_V1(realtime_stat_get_handler);
 PG_FUNCTION_INFO_V1(realtime_stat_reset_handler);
 
@@ -76,7 +78,10 @@ static const char *const kinds[] = {
 	[RT_PATH_CALL] = "call",
 	[RT_PATH_STREAM] = "stream",
 	[RT_PATH_CRON] = "cron",
-	[RT_PATH_JOB] = "job"
+	[RT_PATH_JOB] = "job",
+	[RT_PATH_AGGREGATE] = "aggregate",
+	[RT_PATH_EFFECT] = "effect",
+	[RT_PATH_RELOAD] = "reload"
 };
 
 static void
@@ -109,8 +114,50 @@ realtime_stat_get_handler(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; rt_path_stat_read(i, &stat); i++)
 	{
-		if (stat.kind < lengthof(kinds))
+		if (stat.kind <= RT_PATH_JOB)
 			put_row((ReturnSetInfo *) fcinfo->resultinfo, &stat);
+	}
+	return (Datum) 0;
+}
+
+/* What nobody waits for. */
+static void
+put_computed(ReturnSetInfo *info, const RtPathStat *stat)
+{
+	Datum		values[COMPUTED_COLUMNS];
+	bool		nulls[COMPUTED_COLUMNS] = {0};
+	bool		is_well = stat->last_error[0] == '\0';
+	int			count = 0;
+
+	values[count++] = CStringGetTextDatum(stat->path);
+	values[count++] = CStringGetTextDatum(kinds[stat->kind]);
+	values[count++] = Int64GetDatum((int64) stat->calls);
+	values[count++] = Int64GetDatum((int64) stat->errors);
+	values[count++] = Int64GetDatum((int64) stat->events);
+	values[count++] = milliseconds(stat->total_us);
+	values[count++] = milliseconds(stat->max_us);
+	nulls[count] = is_well;
+	values[count++] = is_well ? (Datum) 0 : CStringGetTextDatum(stat->last_error);
+	nulls[count] = is_well;
+	values[count++] = TimestampTzGetDatum(stat->last_error_at);
+	values[count++] = TimestampTzGetDatum(stat->since);
+	Assert(count == COMPUTED_COLUMNS);
+	tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(realtime_stat_get_computed);
+
+Datum
+realtime_stat_get_computed(PG_FUNCTION_ARGS)
+{
+	RtPathStat	stat;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; rt_path_stat_read(i, &stat); i++)
+	{
+		if (stat.kind == RT_PATH_AGGREGATE || stat.kind == RT_PATH_EFFECT ||
+			stat.kind == RT_PATH_RELOAD)
+			put_computed((ReturnSetInfo *) fcinfo->resultinfo, &stat);
 	}
 	return (Datum) 0;
 }

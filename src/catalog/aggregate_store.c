@@ -32,7 +32,7 @@ put_time(RtStatement *statement, TimestampTz time, bool is_null)
 static uint64
 run_for_path(const char *sql, const char *path, int expected)
 {
-	RtStatement statement = {.sql = sql};
+	RtStatement statement = {.sql = sql,.is_frequent = true};
 
 	rt_statement_put_text(&statement, path);
 	return rt_statement_run(&statement, value_table(), expected);
@@ -76,7 +76,8 @@ rt_aggregate_values(const char *path)
 {
 	RtStatement statement = {
 		.sql = "SELECT name, definition, value, since, until FROM realtime.aggregate_value"
-		" WHERE path OPERATOR(pg_catalog.=) $1"
+		" WHERE path OPERATOR(pg_catalog.=) $1",
+		.is_frequent = true
 	};
 	List	   *values = NIL;
 	ListCell   *cell;
@@ -119,24 +120,32 @@ read_states(RtAggregateState *state, Datum reducers, Datum states)
 }
 
 List *
-rt_aggregate_states(const char *path)
+rt_aggregate_states(const char *path, const char *name, TimestampTz from)
 {
 	RtStatement statement = {
-		.sql = "SELECT name, bucket, reducers, states FROM realtime.aggregate_state"
-		" WHERE path OPERATOR(pg_catalog.=) $1 ORDER BY bucket"
+		.sql = "SELECT bucket, reducers, states FROM realtime.aggregate_state"
+		" WHERE path OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		" AND bucket OPERATOR(pg_catalog.=) '-infinity' UNION ALL "
+		"(SELECT bucket, reducers, states FROM realtime.aggregate_state"
+		" WHERE path OPERATOR(pg_catalog.=) $1 AND name OPERATOR(pg_catalog.=) $2"
+		" AND bucket OPERATOR(pg_catalog.>) '-infinity' AND bucket OPERATOR(pg_catalog.>=) $3"
+		" ORDER BY bucket)",
+		.is_frequent = true
 	};
 	List	   *states = NIL;
 	ListCell   *cell;
 
 	rt_statement_put_text(&statement, path);
+	rt_statement_put_text(&statement, name);
+	put_time(&statement, from, false);
 	foreach(cell, rt_statement_run_values(&statement, value_table(), SPI_OK_SELECT))
 	{
 		const RtStatementRow *row = lfirst(cell);
 		RtAggregateState *state = palloc0(sizeof(RtAggregateState));
 
-		state->name = TextDatumGetCString(row->values[0]);
-		state->bucket = DatumGetTimestampTz(row->values[1]);
-		read_states(state, row->values[2], row->values[3]);
+		state->name = name;
+		state->bucket = DatumGetTimestampTz(row->values[0]);
+		read_states(state, row->values[1], row->values[2]);
 		states = lappend(states, state);
 	}
 	return states;
@@ -173,7 +182,8 @@ rt_aggregate_put_value(const char *path, const RtAggregateValue *value)
 		" events = EXCLUDED.events OPERATOR(pg_catalog.+) CASE WHEN v.definition OPERATOR(pg_catalog.=) EXCLUDED.definition THEN v.events ELSE 0 END,"
 		" failed = EXCLUDED.failed OPERATOR(pg_catalog.+) CASE WHEN v.definition OPERATOR(pg_catalog.=) EXCLUDED.definition THEN v.failed ELSE 0 END,"
 		" last_error = COALESCE(EXCLUDED.last_error, CASE WHEN v.definition OPERATOR(pg_catalog.=) EXCLUDED.definition THEN v.last_error END),"
-		" definition = EXCLUDED.definition"
+		" definition = EXCLUDED.definition",
+		.is_frequent = true
 	};
 
 	rt_statement_put_text(&statement, path);
@@ -206,7 +216,8 @@ rt_aggregate_put_state(const char *path, const RtAggregateState *state)
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.aggregate_state (path, name, bucket, reducers, states)"
 		" VALUES ($1, $2, $3, $4, $5) ON CONFLICT (path, name, bucket) DO UPDATE SET"
-		" reducers = EXCLUDED.reducers, states = EXCLUDED.states"
+		" reducers = EXCLUDED.reducers, states = EXCLUDED.states",
+		.is_frequent = true
 	};
 	List	   *reducers = NIL;
 
@@ -227,7 +238,8 @@ rt_aggregate_forget_buckets(const char *path, const char *name, TimestampTz befo
 {
 	RtStatement statement = {
 		.sql = "DELETE FROM realtime.aggregate_state WHERE path OPERATOR(pg_catalog.=) $1"
-		" AND name OPERATOR(pg_catalog.=) $2 AND bucket OPERATOR(pg_catalog.<) $3"
+		" AND name OPERATOR(pg_catalog.=) $2 AND bucket OPERATOR(pg_catalog.<) $3",
+		.is_frequent = true
 	};
 
 	rt_statement_put_text(&statement, path);

@@ -44,9 +44,12 @@ extern bool rt_aggregate_take(const char *path);
 /* Whether there is a value of what is defined so. */
 extern bool rt_aggregate_has_value(const char *path, const char *definition);
 
-/* All of an aggregate, in the current context; states by bucket. */
+/*
+ * All of an aggregate, in the current context; and states of a window, by bucket, from
+ * one on, before which comes that of '-infinity', if there is one.
+ */
 extern List *rt_aggregate_values(const char *path);
-extern List *rt_aggregate_states(const char *path);
+extern List *rt_aggregate_states(const char *path, const char *name, TimestampTz from);
 
 /* The value of one window as JSON; NULL if there is none of what is defined so. */
 extern char *rt_aggregate_value(const char *path, const char *name, const char *definition);

@@ -31,14 +31,21 @@ typedef struct RtIntakeEvent
 	TimestampTz published_at;
 } RtIntakeEvent;
 
-/*
- * Takes events of a path away, from the first on and at most so many, of those
- * published before a time: a list of RtIntakeEvent in the current context.  They
- * are fewer if they are long.  Says whether there may be more of them.
- */
-extern List *rt_intake_take(const char *path, TimestampTz before, int most, bool *more);
+/* What is to be taken away, from the first event on, and was. */
+typedef struct RtIntakeTake
+{
+	const char *path;
+	TimestampTz before;			/* only what was published before */
+	int			most;
+	List	   *events;			/* RtIntakeEvent, in the current context; fewer if they
+								 * are long */
+	bool		more;			/* there may be more */
+} RtIntakeTake;
 
-/* Removes what nobody takes any more. */
+extern void rt_intake_take(RtIntakeTake *take);
+
+/* Removes what a path has not taken, and what nobody takes any more. */
+extern void rt_intake_forget_path(const char *path);
 extern void rt_intake_forget_undeclared(void);
 
 #endif							/* RT_CATALOG_INTAKE_STORE_H */

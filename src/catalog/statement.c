@@ -204,14 +204,50 @@ table_owner(Oid table)
 	return owner;
 }
 
+/* Those of texts that are run often, by where these lie. */
+typedef struct KeptPlan
+{
+	const char *sql;
+	SPIPlanPtr	plan;
+} KeptPlan;
+
+#define KEPT_MAX 64
+
+static KeptPlan kept[KEPT_MAX];
+static int	kept_count = 0;
+
+static SPIPlanPtr
+kept_plan(RtStatement *statement)
+{
+	SPIPlanPtr	plan;
+
+	for (int i = 0; i < kept_count; i++)
+	{
+		if (kept[i].sql == statement->sql)
+			return kept[i].plan;
+	}
+	plan = SPI_prepare(statement->sql, statement->count, statement->types);
+	if (plan == NULL)
+		elog(ERROR, "statement on the extension's tables failed: %s",
+			 SPI_result_code_string(SPI_result));
+	Assert(kept_count < KEPT_MAX);
+	if (kept_count < KEPT_MAX && SPI_keepplan(plan) == 0)
+		kept[kept_count++] = (KeptPlan) {statement->sql, plan};
+	return plan;
+}
+
 static void
 execute(RtStatement *statement, int expected)
 {
 	int			result;
 
-	result = SPI_execute_with_args(statement->sql, statement->count,
-								   statement->types, statement->values,
-								   statement->nulls, false, 0);
+	if (statement->is_frequent)
+		result = SPI_execute_plan(kept_plan(statement), statement->values,
+								  statement->nulls, false, 0);
+	else
+		result = SPI_execute_with_args(statement->sql, statement->count,
+									   statement->types, statement->values,
+									   statement->nulls, false, 0);
 	if (result != expected)
 		elog(ERROR, "statement on the extension's tables failed: %s",
 			 SPI_result_code_string(result));

@@ -22,6 +22,7 @@
 typedef struct RtStatement
 {
 	const char *sql;
+	bool		is_frequent;	/* its plan is kept: sql is a constant, and so are types */
 	int			count;
 	Oid			types[RT_STATEMENT_ARGUMENTS_MAX];
 	Datum		values[RT_STATEMENT_ARGUMENTS_MAX];

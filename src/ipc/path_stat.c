@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "mb/pg_wchar.h"
 #include "port/atomics.h"
 #include "port/pg_bitutils.h"
 #include "storage/lwlock.h"
@@ -37,6 +38,8 @@ typedef struct Entry
 	pg_atomic_uint64 max_us;
 	pg_atomic_uint64 skipped;
 	pg_atomic_uint64 events;
+	char		last_error[RT_STAT_ERROR_MAX + 1];	/* protected by the lock, as */
+	TimestampTz last_error_at;
 	pg_atomic_uint64 buckets[RT_STAT_BUCKETS];
 	pg_atomic_uint64 codes[RT_CODE_COUNT];
 	pg_atomic_uint32 followers[RT_GATEWAYS_MAX];	/* each is written by one */
@@ -130,6 +133,7 @@ init_entry(Entry *entry)
 	pg_atomic_init_u64(&entry->max_us, 0);
 	pg_atomic_init_u64(&entry->skipped, 0);
 	pg_atomic_init_u64(&entry->events, 0);
+	entry->last_error[0] = '\0';
 	for (int i = 0; i < RT_STAT_BUCKETS; i++)
 		pg_atomic_init_u64(&entry->buckets[i], 0);
 	for (int i = 0; i < RT_CODE_COUNT; i++)
@@ -138,7 +142,7 @@ init_entry(Entry *entry)
 		pg_atomic_init_u32(&entry->followers[i], 0);
 }
 
-/* Jobs, and queues, have entries of their own. */
+/* All but streams and calls have entries of their own. */
 static uint64
 hash_of(const char *path, Size len, RtPathKind kind)
 {
@@ -312,6 +316,29 @@ rt_path_stat_count_skipped(const char *path, Size len)
 	set_kind(entry, RT_PATH_CRON);
 }
 
+static Entry *
+entry_of_kind(const char *path, RtPathKind kind)
+{
+	RtPathRun	run = {.path = path,.path_len = strlen(path),.is_known = true,.kind = kind};
+	Entry	   *entry = entry_of(&run);
+
+	set_kind(entry, kind);
+	return entry;
+}
+
+void
+rt_path_stat_note_error(const char *path, RtPathKind kind, const char *message)
+{
+	Entry	   *entry = entry_of_kind(path, kind);
+	int			len = pg_mbcliplen(message, (int) strlen(message), RT_STAT_ERROR_MAX);
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	memcpy(entry->last_error, message, len);
+	entry->last_error[len] = '\0';
+	entry->last_error_at = GetCurrentTimestamp();
+	LWLockRelease(lock);
+}
+
 /* ---- who follows ---- */
 
 int
@@ -339,6 +366,15 @@ rt_path_stats_forget_followers(int gateway)
 
 /* ---- reading ---- */
 
+static void
+read_error(Entry *entry, RtPathStat *stat)
+{
+	LWLockAcquire(lock, LW_SHARED);
+	strcpy(stat->last_error, entry->last_error);
+	stat->last_error_at = entry->last_error_at;
+	LWLockRelease(lock);
+}
+
 bool
 rt_path_stat_read(int number, RtPathStat *stat)
 {
@@ -354,6 +390,7 @@ rt_path_stat_read(int number, RtPathStat *stat)
 	stat->max_us = pg_atomic_read_u64(&entry->max_us);
 	stat->skipped = pg_atomic_read_u64(&entry->skipped);
 	stat->events = pg_atomic_read_u64(&entry->events);
+	read_error(entry, stat);
 	stat->calls = stat->errors = stat->followers = 0;
 	for (int i = 0; i < realtime_gateways; i++)
 		stat->followers += pg_atomic_read_u32(&entry->followers[i]);
@@ -364,6 +401,16 @@ rt_path_stat_read(int number, RtPathStat *stat)
 	return true;
 }
 
+/* The caller counts it anew. */
+static void
+reset_entry(Entry *entry)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	entry->last_error[0] = '\0';
+	LWLockRelease(lock);
+	clear_counters(entry);
+}
+
 static bool
 reset_one(const char *path, RtPathKind kind)
 {
@@ -372,7 +419,7 @@ reset_one(const char *path, RtPathKind kind)
 	Entry	   *entry = find(path, len, hash_of(path, len, kind), &place);
 
 	if (entry != NULL)
-		clear_counters(entry);
+		reset_entry(entry);
 	return entry != NULL;
 }
 
@@ -388,6 +435,6 @@ rt_path_stats_reset(const char *path)
 		return found;
 	pg_read_barrier();
 	for (int i = 0; i < count; i++)
-		clear_counters(&entries[i]);
+		reset_entry(&entries[i]);
 	return true;
 }

@@ -19,6 +19,7 @@
 
 #define RT_STAT_PATH_MAX 255	/* bytes */
 #define RT_STAT_BUCKETS 17		/* of durations; the last one has no bound */
+#define RT_STAT_ERROR_MAX 200	/* bytes of a message */
 
 /* Names of those that are counted together; no declared path has such a name. */
 #define RT_STAT_UNKNOWN "(unknown)" /* paths that are not declared */
@@ -48,6 +49,8 @@ typedef struct RtPathStat
 	uint64		max_us;
 	uint64		skipped;		/* times of a job at which it was not run */
 	uint64		events;			/* taken */
+	char		last_error[RT_STAT_ERROR_MAX + 1];	/* "" = none, or of a client */
+	TimestampTz last_error_at;
 	uint64		buckets[RT_STAT_BUCKETS];	/* not cumulative */
 	uint64		codes[RT_CODE_COUNT];	/* CUSTOM: all that are not ours */
 	uint64		followers;		/* subscriptions now, of all gateways */
@@ -76,7 +79,11 @@ typedef struct RtPathRun
 
 /* Counts a run, or that there was none. */
 extern void rt_path_stat_count(const RtPathRun *run);
+
 extern void rt_path_stat_count_skipped(const char *path, Size len);
+
+/* Why something has failed that nobody waits for. */
+extern void rt_path_stat_note_error(const char *path, RtPathKind kind, const char *message);
 
 /*
  * Gateways say who follows a stream: the number of its path, which is made if it is

@@ -29,6 +29,7 @@
 #define CLOCK_LOOK_MS 10000		/* between looks at a clock that may be set */
 #define NO_SLOT_MS 20			/* until the next try for a request slot */
 #define FAILED_MS 1000			/* until what has failed is asked again */
+#define PACE_MS 10				/* between folds, so that those of many events are few */
 
 typedef struct Sink
 {
@@ -268,7 +269,7 @@ rt_intake_task_answered(RtRequest *request)
 		sink->not_before = rt_clock_ms() + FAILED_MS;
 	else
 	{
-		sink->not_before = 0;
+		sink->not_before = sink->is_effect || answer.more ? 0 : rt_clock_ms() + PACE_MS;
 		sink->next = answer.next;
 	}
 }

@@ -183,7 +183,7 @@ COMMENT ON COLUMN realtime.aggregate_state.path IS
 COMMENT ON COLUMN realtime.aggregate_state.name IS
 	'The window; empty: the aggregate itself';
 COMMENT ON COLUMN realtime.aggregate_state.bucket IS
-	'When the part of the window began that this is the state of; -infinity: all of it';
+	'When the part of the window began that this is the state of; -infinity: all of it, or of a sliding window all parts before the newest together';
 COMMENT ON COLUMN realtime.aggregate_state.reducers IS
 	'What the states are of';
 COMMENT ON COLUMN realtime.aggregate_state.states IS

@@ -99,6 +99,56 @@ AS 'MODULE_PATHNAME', 'realtime_drop_aggregate_window';
 COMMENT ON FUNCTION realtime.drop_aggregate_window(text, text) IS
 'Ends a window of an aggregate; returns whether there was one.';
 
+-- For COMBINEFUNC of aggregates whose states are jsonb; strict, so a part without a state counts as none.
+CREATE FUNCTION realtime.combine_sum(a jsonb, b jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT pg_catalog.to_jsonb($1::numeric OPERATOR(pg_catalog.+) $2::numeric) $$;
+COMMENT ON FUNCTION realtime.combine_sum(jsonb, jsonb) IS
+'For COMBINEFUNC of an aggregate whose state is a number as jsonb: their sum.';
+
+CREATE FUNCTION realtime.combine_max(a jsonb, b jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT pg_catalog.to_jsonb(GREATEST($1::numeric, $2::numeric)) $$;
+COMMENT ON FUNCTION realtime.combine_max(jsonb, jsonb) IS
+'For COMBINEFUNC of an aggregate whose state is a number as jsonb: the greater one.';
+
+CREATE FUNCTION realtime.combine_min(a jsonb, b jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT pg_catalog.to_jsonb(LEAST($1::numeric, $2::numeric)) $$;
+COMMENT ON FUNCTION realtime.combine_min(jsonb, jsonb) IS
+'For COMBINEFUNC of an aggregate whose state is a number as jsonb: the smaller one.';
+
+CREATE FUNCTION realtime.combine_counts(a jsonb, b jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+	SELECT coalesce(pg_catalog.jsonb_object_agg(key, n), '{}')
+	FROM (SELECT key, pg_catalog.sum(value::numeric) AS n
+		FROM (SELECT * FROM pg_catalog.jsonb_each_text($1) UNION ALL SELECT * FROM pg_catalog.jsonb_each_text($2)) AS members (key, value)
+		GROUP BY key) AS sums
+$$;
+COMMENT ON FUNCTION realtime.combine_counts(jsonb, jsonb) IS
+'For COMBINEFUNC of an aggregate whose state is an object of numbers: one with the sum for each member.';
+
+CREATE FUNCTION realtime.combine_merge(a jsonb, b jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT $1 OPERATOR(pg_catalog.||) $2 $$;
+COMMENT ON FUNCTION realtime.combine_merge(jsonb, jsonb) IS
+'For COMBINEFUNC of an aggregate whose state is an object: one with the members of both; of those that both have, that of the later.';
+
+CREATE FUNCTION realtime.count_value(state jsonb, value text) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+	SELECT CASE WHEN $2 IS NULL THEN $1 ELSE
+		$1 OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object($2, coalesce(($1 OPERATOR(pg_catalog.->>) $2)::bigint, 0) OPERATOR(pg_catalog.+) 1) END
+$$;
+COMMENT ON FUNCTION realtime.count_value(jsonb, text) IS
+'The transition function of realtime.counts().';
+
+CREATE AGGREGATE realtime.counts(value text) (
+	SFUNC = realtime.count_value, STYPE = jsonb, INITCOND = '{}', COMBINEFUNC = realtime.combine_counts, PARALLEL = SAFE);
+COMMENT ON AGGREGATE realtime.counts(text) IS
+'How often each value comes: {"tea": 3, "cake": 1}. For values that are few, since all of them are kept.';
+
 CREATE VIEW realtime.aggregates AS
 SELECT d.path, v.name AS "window", d.source,
 	d.topic OPERATOR(pg_catalog.||) CASE WHEN v.name <> '' THEN ':' OPERATOR(pg_catalog.||) v.name ELSE '' END AS topic,

@@ -95,6 +95,13 @@ GRANT EXECUTE ON FUNCTION
 	realtime.reducer(text, text, text),
 	realtime.aggregate_window(text, text, text, text, text, interval, timestamptz, interval),
 	realtime.drop_aggregate_window(text, text),
+	realtime.combine_sum(jsonb, jsonb),
+	realtime.combine_max(jsonb, jsonb),
+	realtime.combine_min(jsonb, jsonb),
+	realtime.combine_counts(jsonb, jsonb),
+	realtime.combine_merge(jsonb, jsonb),
+	realtime.count_value(jsonb, text),
+	realtime.counts(text),
 	realtime.effect(text, text[], regprocedure, boolean, text),
 	realtime.derived(text, text[], regprocedure, text, interval, text, text, boolean, regprocedure, regprocedure, regprocedure[], regprocedure, interval, regprocedure, regprocedure, regprocedure, text, text, jsonb),
 	realtime.derived_topic(text, regprocedure),
@@ -273,6 +280,9 @@ GRANT EXECUTE ON FUNCTION
 	TO pg_monitor, pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.devtools(boolean)
 	TO pg_database_owner, realtime_admin;
+-- Messages of errors may have what others have sent.
+GRANT SELECT ON realtime.stat_computed TO pg_database_owner, realtime_admin;
+GRANT EXECUTE ON FUNCTION realtime.stat_get_computed() TO pg_database_owner, realtime_admin;
 GRANT EXECUTE ON FUNCTION realtime.stat_reset_handler(text)
 	TO pg_database_owner, realtime_admin;
 

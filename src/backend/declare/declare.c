@@ -26,6 +26,7 @@
 #include "src/backend/declare/verdict_change.h"
 #include "src/backend/live/table.h"
 #include "src/catalog/declaration.h"
+#include "src/catalog/intake_store.h"
 #include "src/compat.h"
 #include "src/protocol/topic.h"
 
@@ -90,9 +91,13 @@ Datum
 realtime_drop(PG_FUNCTION_ARGS)
 {
 	char	   *path = rt_parameter_text(fcinfo, 0, "path");
+	bool		dropped = rt_store_drop(path);
 
+	/* what waits is not for who is declared under the path later */
+	if (dropped)
+		rt_intake_forget_path(path);
 	/* a table that is named like a path or template goes second */
-	PG_RETURN_BOOL(rt_store_drop(path) || rt_live_table_drop(path));
+	PG_RETURN_BOOL(dropped || rt_live_table_drop(path));
 }
 
 /* ---- checks of realtime.topic() ---- */

@@ -69,6 +69,7 @@ begin_intake(Intake *intake)
 		return false;			/* the extension has been dropped */
 	rt_unflushed_touch(RelationGetRelid(intake->table));
 	intake->inserter = rt_inserter_begin(intake->table);
+	(void) GetCurrentTransactionId();	/* first, see src/catalog/intake_store.c */
 	intake->id = nextval_internal(rt_intake_sequence(), false);
 	intake->now = rt_schedule_now();
 	return true;

@@ -18,9 +18,11 @@
 
 #include "src/aggregate/window.h"
 #include "src/attempt.h"
+#include "src/catalog/json_member.h"
 #include "src/executor/aggregate/fold.h"
 #include "src/executor/errors.h"
 #include "src/executor/stale_plan.h"
+#include "src/ipc/path_stat.h"
 #include "src/protocol/json.h"
 
 /* ---- beginning ---- */
@@ -83,14 +85,13 @@ make_slices(RtFold *fold)
 {
 	const char *path = fold->declaration->path;
 	List	   *values = rt_aggregate_values(path);
-	List	   *states = rt_aggregate_states(path);
 	ListCell   *cell;
 
 	forget_windows(fold, values);
 	fold->cut = DT_NOEND;
 	foreach(cell, fold->declaration->windows)
 	{
-		RtSlice    *slice = rt_slice_make(fold, lfirst(cell), values, states);
+		RtSlice    *slice = rt_slice_make(fold, lfirst(cell), values);
 
 		fold->slices = lappend(fold->slices, slice);
 		if (slice->window->kind != RT_WINDOW_TUMBLING)
@@ -117,29 +118,6 @@ rt_fold_begin(RtFold *fold, const RtAggregateDeclaration *declaration, Timestamp
 
 /* ---- what reducers take of an event ---- */
 
-/* A member of an object, "a.b"; NULL = it is not there. */
-static JsonbValue *
-find_member(Jsonb *data, const char *field)
-{
-	JsonbContainer *container = &data->root;
-
-	for (;;)
-	{
-		size_t		len = strcspn(field, ".");
-		JsonbValue *value;
-
-		if (!JsonContainerIsObject(container))
-			return NULL;
-		value = getKeyJsonValueFromContainer(container, field, (int) len, NULL);
-		if (value == NULL || field[len] == '\0')
-			return value;
-		if (value->type != jbvBinary)
-			return NULL;
-		container = value->val.binary.data;
-		field += len + 1;
-	}
-}
-
 static void
 append_json(StringInfo out, Jsonb *value)
 {
@@ -158,7 +136,7 @@ append_argument(StringInfo out, Jsonb *data, const RtReducer *reducer)
 		append_json(out, data);
 		return;
 	}
-	member = find_member(data, reducer->field);
+	member = rt_json_member(data, reducer->field);
 	if (member == NULL)
 		appendStringInfoString(out, "null");
 	else
@@ -304,6 +282,7 @@ note_failure(RtFold *fold, const RtIntakeEvent *event, ErrorData *error)
 			 errmsg("an event on topic \"%s\" is not counted by aggregate \"%s\": %s",
 					event->topic, fold->declaration->path, error->message),
 			 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0));
+	rt_path_stat_note_error(fold->declaration->path, RT_PATH_AGGREGATE, error->message);
 	foreach(cell, fold->slices)
 	{
 		RtSlice    *slice = lfirst(cell);
@@ -405,8 +384,8 @@ rt_fold_fill(RtFold *fold, Jsonb *data)
 static TimestampTz
 due(const RtSlice *slice)
 {
-	return slice->window->kind == RT_WINDOW_SLIDING && slice->buckets == NIL ?
-		DT_NOEND : slice->until;
+	return slice->window->kind == RT_WINDOW_SLIDING && slice->buckets == NIL &&
+		slice->is_whole ? DT_NOEND : slice->until;
 }
 
 TimestampTz

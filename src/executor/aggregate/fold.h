@@ -34,7 +34,10 @@ typedef struct RtSlice
 	TimestampTz first;			/* the first that is not over, or was not when events
 								 * were counted last */
 	TimestampTz until;
-	List	   *buckets;		/* RtBucket, ascending */
+	List	   *buckets;		/* RtBucket, ascending; of a sliding one perhaps only the
+								 * current one, and what is behind it: */
+	bool		is_whole;		/* all are there */
+	RtBucket   *closed;			/* SLIDING: those before it, put together */
 	int64		events;			/* counted now */
 	int64		failed;
 	const char *last_error;
@@ -80,7 +83,7 @@ extern TimestampTz rt_fold_end(RtFold *fold, bool all);
 
 /* Parts of it (slice.c): the bucket that a time counts in, NULL = none any more. */
 extern RtSlice *rt_slice_make(RtFold *fold, const RtWindowDeclaration *window,
-							  const List *values, const List *states);
+							  const List *values);
 extern RtBucket *rt_slice_bucket(RtFold *fold, RtSlice *slice, TimestampTz time);
 extern RtBucket *rt_slice_find(RtFold *fold, RtSlice *slice, TimestampTz begin);
 

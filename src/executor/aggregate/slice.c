@@ -4,10 +4,15 @@
  *
  * It is made of buckets: one, which never ends; those of a tumbling window, which
  * are over one after the other; or the parts of a sliding one.
+ *
+ * Of a sliding window those before the current one are also kept put together, so
+ * that events of now cost the same however many there are.  That is good as long
+ * as the current one is the same, and nobody comes late; else it is made of all.
  */
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
@@ -94,6 +99,45 @@ rt_slice_find(RtFold *fold, RtSlice *slice, TimestampTz begin)
 	return insert_bucket(fold, slice, begin, place);
 }
 
+static void
+read_buckets(RtFold *fold, RtSlice *slice, TimestampTz from)
+{
+	const RtWindowDeclaration *window = slice->window;
+	ListCell   *cell;
+
+	slice->buckets = NIL;
+	slice->closed = NULL;
+	slice->is_whole = TIMESTAMP_IS_NOBEGIN(from);
+	foreach(cell, rt_aggregate_states(window->path, window->name, from))
+	{
+		const RtAggregateState *kept = lfirst(cell);
+
+		if (window->kind != RT_WINDOW_SLIDING || !TIMESTAMP_IS_NOBEGIN(kept->bucket))
+			slice->buckets = lappend(slice->buckets, load_bucket(fold, kept));
+		else if (!slice->is_whole)
+			slice->closed = load_bucket(fold, kept);
+	}
+}
+
+/* Those before the current one, too; it may have changed already. */
+static void
+read_rest(RtFold *fold, RtSlice *slice)
+{
+	MemoryContext old = MemoryContextSwitchTo(fold->context);
+	List	   *later = slice->buckets;
+	List	   *before = NIL;
+	ListCell   *cell;
+
+	read_buckets(fold, slice, DT_NOBEGIN);
+	foreach(cell, slice->buckets)
+	{
+		if (((RtBucket *) lfirst(cell))->begin < slice->current)
+			before = lappend(before, lfirst(cell));
+	}
+	slice->buckets = list_concat(before, later);
+	MemoryContextSwitchTo(old);
+}
+
 /* Who comes late counts in what is not over yet. */
 RtBucket *
 rt_slice_bucket(RtFold *fold, RtSlice *slice, TimestampTz time)
@@ -105,6 +149,8 @@ rt_slice_bucket(RtFold *fold, RtSlice *slice, TimestampTz time)
 		begin = rt_window_bucket(slice->window, time);
 		if (begin < slice->first)
 			return NULL;
+		if (begin < slice->current && !slice->is_whole)
+			read_rest(fold, slice);
 	}
 	else if (slice->window->kind == RT_WINDOW_TUMBLING &&
 			 (slice->first != slice->current || time < slice->current))
@@ -138,27 +184,32 @@ first_bucket(const RtFold *fold, const RtSlice *slice)
 	return slice->kept == NULL ? slice->current : Min(slice->kept->since, slice->current);
 }
 
+/* Whether what is kept put together is that of the current bucket. */
+static bool
+has_closed(const RtSlice *slice)
+{
+	return slice->window->kind == RT_WINDOW_SLIDING && slice->kept->since == slice->current;
+}
+
 RtSlice *
-rt_slice_make(RtFold *fold, const RtWindowDeclaration *window, const List *values,
-			  const List *states)
+rt_slice_make(RtFold *fold, const RtWindowDeclaration *window, const List *values)
 {
 	RtSlice    *slice = palloc0(sizeof(RtSlice));
-	const ListCell *cell;
 
 	slice->window = window;
 	slice->kept = find_value(values, window);
 	slice->current = rt_window_bucket(window, fold->now);
 	slice->until = rt_window_end(window, fold->now);
 	slice->first = first_bucket(fold, slice);
+	slice->is_whole = true;
 	if (slice->kept == NULL)
-		rt_aggregate_forget_buckets(window->path, window->name, DT_NOEND);
-	foreach(cell, slice->kept == NULL ? NIL : states)
 	{
-		const RtAggregateState *kept = lfirst(cell);
-
-		if (strcmp(kept->name, window->name) == 0)
-			slice->buckets = lappend(slice->buckets, load_bucket(fold, kept));
+		rt_aggregate_forget_buckets(window->path, window->name, DT_NOEND);
+		return slice;
 	}
+	read_buckets(fold, slice, has_closed(slice) ? slice->current : DT_NOBEGIN);
+	if (!slice->is_whole && slice->closed == NULL)
+		read_rest(fold, slice);
 	return slice;
 }
 
@@ -187,17 +238,44 @@ copy_state(RtFold *fold, int number, const RtReducerState *state)
 	return copy;
 }
 
-static RtReducerState
-combined_state(RtFold *fold, const RtSlice *slice, int number)
+static void
+add_bucket(RtFold *fold, RtBucket *sum, const RtBucket *bucket)
 {
-	RtReducerState sum = rt_reducer_begin(&fold->reducers[number], fold->run);
-	const ListCell *cell;
+	for (int i = 0; i < fold->declaration->count; i++)
+		rt_reducer_combine(&fold->reducers[i], fold->run, &sum->states[i], &bucket->states[i]);
+}
 
+/* Those before the current one. */
+static void
+close_up(RtFold *fold, RtSlice *slice)
+{
+	ListCell   *cell;
+
+	slice->closed = make_bucket(fold, DT_NOBEGIN);
 	foreach(cell, slice->buckets)
 	{
 		const RtBucket *bucket = lfirst(cell);
 
-		rt_reducer_combine(&fold->reducers[number], fold->run, &sum, &bucket->states[number]);
+		CHECK_FOR_INTERRUPTS();
+		if (bucket->begin < slice->current)
+			add_bucket(fold, slice->closed, bucket);
+	}
+}
+
+/* Of all that a sliding window has. */
+static RtBucket *
+sum_of(RtFold *fold, const RtSlice *slice)
+{
+	RtBucket   *sum = make_bucket(fold, DT_NOBEGIN);
+	const ListCell *cell;
+
+	add_bucket(fold, sum, slice->closed);
+	foreach(cell, slice->buckets)
+	{
+		const RtBucket *bucket = lfirst(cell);
+
+		if (bucket->begin >= slice->current)
+			add_bucket(fold, sum, bucket);
 	}
 	return sum;
 }
@@ -208,17 +286,15 @@ jsonb_of(const StringInfoData *json)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json->data)));
 }
 
-/* bucket NULL: of all of them. */
 static Jsonb *
-value_of(RtFold *fold, const RtSlice *slice, const RtBucket *bucket)
+value_of(RtFold *fold, const RtBucket *bucket)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
 	for (int i = 0; i < fold->declaration->count; i++)
 	{
-		RtReducerState state = bucket != NULL ? copy_state(fold, i, &bucket->states[i]) :
-			combined_state(fold, slice, i);
+		RtReducerState state = copy_state(fold, i, &bucket->states[i]);
 
 		append_member(fold, i, &state, &json);
 	}
@@ -237,7 +313,10 @@ publish(const RtFold *fold, const RtSlice *slice, Jsonb *value)
 
 /* ---- the end ---- */
 
-/* A period is over: what it has come to is told once more, if anything has. */
+/*
+ * A period is over: what it has come to is told once more, if anything has, and
+ * that the next one begins with nothing, also if there is something in that already.
+ */
 static bool
 close_buckets(RtFold *fold, RtSlice *slice)
 {
@@ -249,7 +328,8 @@ close_buckets(RtFold *fold, RtSlice *slice)
 
 		if (bucket->begin >= slice->current)
 			break;
-		publish(fold, slice, value_of(fold, slice, bucket));
+		publish(fold, slice, value_of(fold, bucket));
+		publish(fold, slice, value_of(fold, make_bucket(fold, slice->current)));
 		slice->buckets = list_delete_first(slice->buckets);
 		closed = true;
 	}
@@ -313,12 +393,14 @@ static char *
 new_value(RtFold *fold, RtSlice *slice, TimestampTz since, bool closed)
 {
 	bool		slides = slice->window->kind == RT_WINDOW_SLIDING;
-	Jsonb	   *value = value_of(fold, slice, slides ? NULL : rt_slice_find(fold, slice, since));
+	Jsonb	   *value = value_of(fold, slides ? sum_of(fold, slice) :
+								 rt_slice_find(fold, slice, since));
 	char	   *text = JsonbToCString(NULL, &value->root, VARSIZE(value));
 
 	if (strlen(text) > VALUE_MAX)
 		return refuse_long_value(fold, slice, strlen(text));
-	if (closed || slice->kept == NULL || strcmp(text, slice->kept->value) != 0)
+	if (strcmp(text, closed ? slice->window->initial :
+			   slice->kept == NULL ? "" : slice->kept->value) != 0)
 		publish(fold, slice, value);
 	return text;
 }
@@ -352,11 +434,16 @@ rt_slice_settle(RtFold *fold, RtSlice *slice, bool all)
 	if (moved)
 		rt_aggregate_forget_buckets(slice->window->path, slice->window->name,
 									tumbles ? slice->current : slice->first);
+	if (slice->window->kind == RT_WINDOW_SLIDING && slice->is_whole)
+		close_up(fold, slice);
 	value.since = tumbles && !ends ? slice->first : slice->current;
 	value.value = new_value(fold, slice, value.since, closed);
 	value.until = tumbles && !ends && slice->first < slice->current ?
 		rt_window_end(slice->window, slice->first) : slice->until;
 	value.last_error = slice->last_error;
-	if (!is_as_it_was(slice, value.value, moved))
-		rt_aggregate_put_value(slice->window->path, &value);
+	if (is_as_it_was(slice, value.value, moved))
+		return;
+	if (slice->window->kind == RT_WINDOW_SLIDING && slice->is_whole)
+		save_bucket(fold, slice, slice->closed);
+	rt_aggregate_put_value(slice->window->path, &value);
 }

@@ -109,19 +109,22 @@ take_events(RtWork *work)
 {
 	EffectWork *effect = (EffectWork *) work;
 	bool		durable = effect->effect->queue != NULL;
-	List	   *events = rt_intake_take(effect->path, DT_NOEND, durable ? JOBS_MAX : 1,
-										&effect->answer.more);
+	RtIntakeTake take = {
+		.path = effect->path,.before = DT_NOEND,.most = durable ? JOBS_MAX : 1
+	};
 	ListCell   *cell;
 
+	rt_intake_take(&take);
+	effect->answer.more = take.more;
 	effect->answer.stale = false;
 	effect->event = NULL;
-	if (!durable && events != NIL)
-		effect->event = linitial(events);
+	if (!durable && take.events != NIL)
+		effect->event = linitial(take.events);
 	if (!durable)
 		return;
-	foreach(cell, events)
+	foreach(cell, take.events)
 		enqueue(effect, lfirst(cell));
-	effect->taken = list_length(events);
+	effect->taken = list_length(take.events);
 }
 
 /* A crash that the function causes must not bring its event back. */
@@ -202,16 +205,21 @@ run_as_owner(EffectWork *effect, RtWorkResult *result)
 
 /* Each event, also one that could not be taken. */
 static void
-count_run(EffectWork *effect, int events)
+count_run(const EffectWork *effect, int events)
 {
+	const RtFault *fault = &effect->work.fault;
 	RtPathRun	run = {
 		.path = effect->path,.path_len = strlen(effect->path),.is_known = true,
-		.kind = RT_PATH_EFFECT,.failed = effect->work.fault.code != NULL,.events = events,
+		.kind = RT_PATH_EFFECT,.failed = fault->code != NULL,.events = events,
 		.us = rt_work_run_time(&effect->work)
 	};
 
 	if (run.failed)
-		run.code = rt_code_from_wire(effect->work.fault.code);
+	{
+		run.code = rt_code_from_wire(fault->code);
+		rt_path_stat_note_error(effect->path, RT_PATH_EFFECT,
+								fault->cause != NULL ? fault->cause : fault->message);
+	}
 	if (run.failed || events > 0)
 		rt_path_stat_count(&run);
 }

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
@@ -23,12 +24,15 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/intake.h"
+#include "src/ipc/clock.h"
 #include "src/ipc/path_stat.h"
 #include "src/ipc/topic_lock.h"
 #include "src/schedule/occurrence.h"
 
-#define EVENTS_MAX 1000			/* taken at once */
+#define EVENTS_MAX 2000			/* taken at once */
 #define CAREFUL_MAX 100
+#define TIME_MS 50				/* after which others may have the executor */
+#define KNOWN 32				/* aggregates that are remembered */
 #define LOCK_WAIT_MS 500
 #define FETCH_ROWS 1000			/* of what came before */
 
@@ -40,8 +44,10 @@ typedef struct IntakeWork
 	RtSession	session;		/* has the owner's name as role, and nothing else */
 	const RtAggregateDeclaration *aggregate;
 	bool		fills;			/* what came before the first event is counted */
+	bool		remembered;		/* the owner is who it was */
 	bool		careful;
-	int			taken;			/* events, by this run */
+	uint64		invalidations;	/* of declarations, before that was found */
+	int			taken;			/* events, in the last run */
 	RtIntakeAnswer answer;
 } IntakeWork;
 
@@ -93,8 +99,62 @@ find_owner(IntakeWork *intake)
 	intake->work.prepare = prepare_owner;
 	intake->work.run = find_beginning;
 	intake->work.as_executor = true;
+	intake->work.owner = InvalidOid;
+	intake->work.session = NULL;
 	rt_work_run(&intake->work);
 	return intake->work.fault.code == NULL && !intake->answer.stale;
+}
+
+/*
+ * Who it was last time, in this process.  What is remembered may be wrong: the
+ * run finds that out, does nothing, and the owner is looked for.
+ */
+typedef struct Known
+{
+	char		path[RT_STAT_PATH_MAX + 1];
+	uint64		declarations;	/* their version */
+	Oid			owner;
+	char		role[NAMEDATALEN];
+} Known;
+
+static Known known[KNOWN];
+
+static Known *
+known_place(const char *path)
+{
+	return &known[hash_bytes((const unsigned char *) path, (int) strlen(path)) % KNOWN];
+}
+
+static bool
+remember_owner(IntakeWork *intake)
+{
+	const Known *place = known_place(intake->path);
+
+	intake->remembered = strcmp(place->path, intake->path) == 0 &&
+		place->declarations == rt_declarations_version();
+	if (intake->remembered)
+	{
+		intake->owner = place->owner;
+		strlcpy(intake->session.role, place->role, NAMEDATALEN);
+	}
+	return intake->remembered;
+}
+
+static void
+note_owner(const IntakeWork *intake)
+{
+	Known	   *place = known_place(intake->path);
+
+	strlcpy(place->path, intake->path, sizeof(place->path));
+	place->declarations = rt_declarations_version();
+	place->owner = intake->owner;
+	strlcpy(place->role, intake->session.role, NAMEDATALEN);
+}
+
+static void
+forget_owner(const IntakeWork *intake)
+{
+	known_place(intake->path)->path[0] = '\0';
 }
 
 /* ---- all that has been published ---- */
@@ -219,6 +279,7 @@ prepare_run(RtWork *work)
 {
 	IntakeWork *intake = (IntakeWork *) work;
 
+	intake->invalidations = rt_declarations_invalidations();
 	intake->aggregate = find_aggregate(intake);
 	if (intake->aggregate == NULL || intake->aggregate->owner != intake->owner)
 		return false;
@@ -228,18 +289,44 @@ prepare_run(RtWork *work)
 	return true;
 }
 
+/*
+ * Events that were published after a declaration are not those of the one before,
+ * even if it has the same path: what was taken is given back.
+ */
+static void
+check_declarations(const IntakeWork *intake)
+{
+	if (rt_declarations_invalidations() != intake->invalidations)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("declarations have changed while events were taken")));
+}
+
 static List *
 take_events(IntakeWork *intake, const RtFold *fold)
 {
-	int			most = intake->careful ? CAREFUL_MAX : EVENTS_MAX;
-	List	   *events;
+	RtIntakeTake take = {
+		.path = intake->path,.before = fold->cut,
+		.most = intake->careful ? CAREFUL_MAX : EVENTS_MAX
+	};
 
 	if (fold->closes)
 		lock_sources(intake->aggregate);
-	events = rt_intake_take(intake->path, fold->cut, most, &intake->answer.more);
+	rt_intake_take(&take);
 	if (fold->closes)
 		unlock_sources(intake->aggregate);
-	return events;
+	check_declarations(intake);
+	intake->answer.more = take.more;
+	intake->taken = list_length(take.events);
+	return take.events;
+}
+
+/* Nothing has been counted yet, and what came before should be. */
+static bool
+must_fill(const IntakeWork *intake, const RtFold *fold)
+{
+	return intake->remembered && intake->aggregate->snapshot.declared &&
+		((RtSlice *) linitial(fold->slices))->kept == NULL;
 }
 
 static void
@@ -250,20 +337,63 @@ run_fold(RtWork *work)
 	List	   *events;
 	ListCell   *cell;
 
+	intake->taken = 0;
 	if (!rt_aggregate_take(intake->path))
 		return;
 	rt_fold_begin(&fold, intake->aggregate, rt_schedule_now());
+	if (must_fill(intake, &fold))
+		return;
 	work->stage = RT_STAGE_ACCESS;	/* nobody's arguments: what goes wrong is our owner's */
 	events = take_events(intake, &fold);
 	if (intake->fills)
 		fill(&fold);
 	foreach(cell, events)
 		rt_fold_event(&fold, lfirst(cell), intake->careful);
-	intake->taken = list_length(events);
 	intake->answer.next = rt_fold_end(&fold, !intake->answer.more);
 	intake->answer.stale = false;
 }
 
+static bool
+is_done(const IntakeWork *intake)
+{
+	return intake->work.fault.code == NULL && !intake->answer.stale;
+}
+
+/* Not what the extension's absence or this executor's end has caused. */
+static bool
+has_failed(const IntakeWork *intake)
+{
+	return intake->work.fault.code != NULL && !intake->work.unavailable &&
+		!intake->work.session_is_spoiled && !rt_grace_is_over();
+}
+
+static void
+count_run(const IntakeWork *intake)
+{
+	const RtFault *fault = &intake->work.fault;
+	RtPathRun	run = {
+		.path = intake->path,.path_len = strlen(intake->path),.is_known = true,
+		.kind = RT_PATH_AGGREGATE,.failed = has_failed(intake),
+		.us = rt_work_run_time(&intake->work)
+	};
+
+	if (run.failed)
+	{
+		run.code = rt_code_from_wire(fault->code);
+		rt_path_stat_note_error(intake->path, RT_PATH_AGGREGATE,
+								fault->cause != NULL ? fault->cause : fault->message);
+	}
+	else if (is_done(intake))
+		run.events = intake->taken;
+	else
+		return;
+	rt_path_stat_count(&run);
+}
+
+/*
+ * Nobody is told that events have been taken: if a crash takes it back, they are
+ * there again.  What is told is the value, which waits for its flush by itself.
+ */
 static void
 run_as_owner(IntakeWork *intake, RtWorkResult *result)
 {
@@ -275,36 +405,12 @@ run_as_owner(IntakeWork *intake, RtWorkResult *result)
 	intake->work.session = &intake->session;
 	intake->work.user_data = "";
 	rt_work_run(&intake->work);
+	intake->work.durability = RT_DURABLE;
 	rt_work_add_result(result, &intake->work);
-}
-
-/* Not what the extension's absence or this executor's end has caused. */
-static bool
-has_failed(const IntakeWork *intake)
-{
-	return intake->work.fault.code != NULL && !intake->work.unavailable &&
-		!intake->work.session_is_spoiled && !rt_grace_is_over();
+	count_run(intake);
 }
 
 /* ---- the request ---- */
-
-static void
-count_run(IntakeWork *intake)
-{
-	RtPathRun	run = {
-		.path = intake->path,.path_len = strlen(intake->path),.is_known = true,
-		.kind = RT_PATH_AGGREGATE,.failed = has_failed(intake),
-		.us = rt_work_run_time(&intake->work)
-	};
-
-	if (run.failed)
-		run.code = rt_code_from_wire(intake->work.fault.code);
-	else if (intake->work.fault.code != NULL)
-		return;
-	else
-		run.events = intake->taken;
-	rt_path_stat_count(&run);
-}
 
 static void
 begin(IntakeWork *intake, RtRequest *request)
@@ -315,26 +421,66 @@ begin(IntakeWork *intake, RtRequest *request)
 	intake->work.activity = psprintf("aggregate %s", intake->path);
 }
 
+/* As who it was, or who it is.  Returns false if there was nothing to run. */
+static bool
+run_first(IntakeWork *intake, RtWorkResult *result)
+{
+	bool		wanted;
+
+	if (remember_owner(intake))
+	{
+		run_as_owner(intake, result);
+		if (is_done(intake) || has_failed(intake) || intake->work.session_is_spoiled)
+			return true;
+		forget_owner(intake);
+		intake->remembered = false;
+	}
+	wanted = find_owner(intake);
+	rt_work_add_result(result, &intake->work);
+	if (wanted)
+		run_as_owner(intake, result);
+	return wanted;
+}
+
+static bool
+goes_on(const IntakeWork *intake, int64 began)
+{
+	return is_done(intake) && intake->answer.more && !intake->work.session_is_spoiled &&
+		!rt_shutdown_is_requested() && rt_clock_ms() - began < TIME_MS;
+}
+
+/* What there is, as long as it may take. */
+static void
+run_all(IntakeWork *intake, RtWorkResult *result)
+{
+	int64		began = rt_clock_ms();
+	bool		wanted = run_first(intake, result);
+
+	if (wanted && has_failed(intake))
+	{
+		intake->careful = true;
+		intake->work.request = rt_work_copy_request(intake->work.request);	/* that one may be
+																				 * overdue */
+		run_as_owner(intake, result);
+	}
+	if (!is_done(intake))
+		return;
+	note_owner(intake);
+	while (goes_on(intake, began) && !intake->careful)
+	{
+		intake->fills = false;
+		run_as_owner(intake, result);
+	}
+}
+
 RtWorkResult
 rt_intake_run(RtRequest *request)
 {
 	IntakeWork	intake;
-	RtWorkResult result;
-	bool		wanted;
+	RtWorkResult result = {.durability = RT_DURABLE};
 
 	begin(&intake, request);
-	wanted = find_owner(&intake);
-	result = rt_work_result(&intake.work);
-	if (wanted)
-		run_as_owner(&intake, &result);
-	if (wanted && has_failed(&intake))
-	{
-		intake.careful = true;
-		intake.work.request = rt_work_copy_request(request);	/* that one may be overdue */
-		run_as_owner(&intake, &result);
-	}
-	if (wanted)
-		count_run(&intake);
+	run_all(&intake, &result);
 	rt_reply_reset(request);
 	if (intake.work.fault.code != NULL)
 		rt_reply_rolled_back(request, &intake.work.fault);

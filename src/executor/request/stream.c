@@ -31,6 +31,7 @@
 #include "src/executor/request/stream_name.h"
 #include "src/ipc/client.h"
 #include "src/ipc/cursor.h"
+#include "src/ipc/path_stat.h"
 #include "src/ipc/presence.h"
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/tail_hint.h"
@@ -604,6 +605,9 @@ answer_fault(RtStreamWork *stream, RtWorkResult *result)
 	rt_stream_failed(stream);
 	if (stream->loads && !work->unavailable)
 		rt_stream_observe(stream, result);
+	if (stream->reloads)
+		rt_path_stat_note_error(work->activity, RT_PATH_RELOAD, work->fault.cause != NULL ?
+								work->fault.cause : work->fault.message);
 	work->request->answer_too_large =
 		strcmp(work->fault.code, rt_code_wire(RT_CODE_PAYLOAD_TOO_LARGE)) == 0;
 	if (stream->reloads && !work->unavailable)
