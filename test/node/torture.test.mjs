@@ -1,7 +1,7 @@
 // Short runs of test/torture: clients and processes are killed, nothing is lost.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { tortureCrashes } from '../torture/crashes.mjs';
+import { tortureComputed, tortureCrashes } from '../torture/crashes.mjs';
 import { torture } from '../torture/round.mjs';
 
 const seed = Number(process.env.RT_SEED || 1);
@@ -34,4 +34,11 @@ it('a job that is done twice and half an upload are found, and nothing else', { 
 		`round ${seed}: jobs that nobody has wanted: (0)`, `round ${seed}: jobs that were done twice: (0)`,
 		`round ${seed}: pieces of no upload: (liar)`,
 	]);
+});
+
+it('an event that an aggregate has and nobody has published is found', { timeout: 600000 }, async (t) => {
+	const { failures } = await tortureComputed({ seed, rounds: 1, kills: 1, liar: true, log: (text) => t.diagnostic(text) });
+
+	assert.ok(failures.some((failure) => failure.includes('values that are wrong')), failures.join('\n'));
+	assert.ok(failures.some((failure) => failure.includes('mails of events that were rolled back')), failures.join('\n'));
 });

@@ -7,6 +7,7 @@
 // has failed can be repeated alone.
 import { sleep, startServer, until } from '../node/lib.mjs';
 import { Chaos } from './chaos.mjs';
+import { Computed } from './computed.mjs';
 import { Jobs } from './jobs.mjs';
 import { failuresShown, ServerRound } from './server_round.mjs';
 import { Sums } from './sums.mjs';
@@ -36,14 +37,14 @@ class CrashChaos extends Chaos {
 }
 
 class CrashRounds extends ServerRound {
-	constructor({ rounds, kills, liar, milliseconds, ...base }) {
+	constructor({ trades, rounds, kills, liar, milliseconds, ...base }) {
 		super(base);
 		this.first = this.seed;
 		this.rounds = rounds;
 		this.kills = kills;
 		this.liar = liar;
 		this.deadline = Date.now() + (milliseconds ?? Infinity);
-		this.trades = [Jobs, Ticks, Sums, Uploads].map((Made) => new Made(this));
+		this.trades = trades.map((Made) => new Made(this));
 	}
 
 	get progress() {
@@ -62,7 +63,7 @@ class CrashRounds extends ServerRound {
 			},
 		});
 		await this.server.psql(`CREATE ROLE torture LOGIN SUPERUSER; CREATE SCHEMA torture; ${this.trades.map((trade) => trade.schema()).join(';\n')}`);
-		await this.server.declared('torture/keep', ['x']);
+		await Promise.all(this.trades.map((trade) => trade.ready()));
 	}
 
 	async run() {
@@ -106,9 +107,16 @@ class CrashRounds extends ServerRound {
 	}
 }
 
+const all = [Jobs, Ticks, Sums, Uploads];
+
 // Options: seed, of the first round; rounds, kills (in a round, at most), liar (in each
 // round a job is said to be done twice, and half of an upload is there), milliseconds
 // after which no round begins, log.
-export function tortureCrashes({ seed, rounds, kills = 2, liar = false, milliseconds, log = () => {} }) {
-	return new CrashRounds({ seed, rounds, kills, liar, milliseconds, log }).complete();
+export function tortureCrashes({ trades = all, seed, rounds, kills = 2, liar = false, milliseconds, log = () => {} }) {
+	return new CrashRounds({ trades, seed, rounds, kills, liar, milliseconds, log }).complete();
+}
+
+// The same of aggregates in windows, effects and a job at times, without the others
+export function tortureComputed(options) {
+	return tortureCrashes({ trades: [Computed, Ticks], ...options });
 }

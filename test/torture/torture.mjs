@@ -1,6 +1,6 @@
 // torture.mjs - runs rounds until somebody is content; see run.
 import { parseArgs } from 'node:util';
-import { tortureCrashes } from './crashes.mjs';
+import { tortureComputed, tortureCrashes } from './crashes.mjs';
 import { tortureCrowd } from './crowd.mjs';
 import { tortureHandoff } from './handoff.mjs';
 import { tortureLive } from './live.mjs';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
 		streams: { type: 'string', default: '100000' },
 		presence: { type: 'string', default: '200' },
 		jobs: { type: 'string', default: '50' },
+		computed: { type: 'string', default: '20' },
 		minutes: { type: 'string', default: '0' },
 		seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
 		every: { type: 'string', default: '4000' },
@@ -63,11 +64,13 @@ do {
 		await run('presence', (options) => torturePresence({ kills: Number(values.presence), crashes: 20, ...options }));
 	if (Number(values.jobs) > 0)
 		await run('jobs, times, aggregates, uploads', (options) => tortureCrashes({ rounds: Number(values.jobs), ...options }));
+	if (Number(values.computed) > 0)
+		await run('aggregates, effects', (options) => tortureComputed({ rounds: Number(values.computed), ...options }));
 	if (Number(values.events) > 0)
 		await run('replay topics', (options) => torture({
 			events: Number(values.events), every: Number(values.every), ...options,
 		}));
-	seed += Math.max(1, Number(values.jobs));	// each of these rounds has one
+	seed += Math.max(1, Number(values.jobs), Number(values.computed));	// each of these rounds has one
 	// Not another one for the last seconds
 } while (Date.now() - began < milliseconds - 20000);
 

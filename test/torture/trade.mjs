@@ -1,8 +1,9 @@
 // trade.mjs - something that goes on while processes and the server end, and must be
 // right afterwards.
 //
-// A trade has schema(), begin() → promises of those at work, who stop when the round
-// is over, rest(), which waits until nothing is under way, compare() and clear().
+// A trade has schema(), ready(), which waits until that is in effect, begin() → promises
+// of those at work, who stop when the round is over, rest(), which waits until nothing is
+// under way, compare() and clear().
 import { sleep } from '../node/lib.mjs';
 
 export class Trade {
@@ -13,6 +14,8 @@ export class Trade {
 	get server() {
 		return this.round.server;
 	}
+
+	async ready() {}
 
 	async rest() {}
 

@@ -125,6 +125,10 @@ export class Uploads extends Trade {
 			SELECT realtime.upload('torture/keep', 'torture.keep(text)'), realtime.upload('torture/keep_object', 'torture.keep_object(text)')`;
 	}
 
+	ready() {
+		return this.server.declared('torture/keep', ['x']);
+	}
+
 	begin() {
 		this.sent = new Map();		// id → SHA-256 of all of it
 		this.kept = new Set();		// whose clients were told so
