@@ -58,6 +58,9 @@ typedef struct Queue
 	int			in_flight;
 	int			armed;			/* request among these; RT_REQUEST_NONE */
 	int64		not_before;
+	int64		again_at;		/* for jobs that somebody had; RT_NEVER */
+	int64		missed_at;		/* when that was last so */
+	int64		pause_ms;		/* until it was looked at again then */
 } Queue;
 
 static MemoryContext context = NULL;	/* of all queues */
@@ -114,6 +117,7 @@ make_queue(const RtJobQueue *declared)
 	queue->in_flight = before != NULL ? before->in_flight : 0;
 	queue->armed = RT_REQUEST_NONE;
 	queue->wanted = true;
+	queue->again_at = RT_NEVER;
 	rt_job_start_lower(queue->place, RT_JOB_FIRST);
 	return queue;
 }
@@ -540,6 +544,36 @@ send_wanted(void)
 	}
 }
 
+/* Who has a job for long is waited for longer and longer. */
+static void
+note_missed(Queue *queue)
+{
+	int64		now = rt_clock_ms();
+
+	if (now - queue->missed_at > 2 * queue->pause_ms + LOCKED_MS)
+		queue->pause_ms = 0;
+	queue->pause_ms = Min(Max(2 * queue->pause_ms, LOCKED_MS), LOOK_MS);
+	queue->missed_at = now;
+	queue->again_at = Min(queue->again_at, now + queue->pause_ms);
+}
+
+static void
+look_again(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		Queue	   *queue = lfirst(cell);
+
+		if (queue->again_at > rt_clock_ms())
+			continue;
+		queue->again_at = RT_NEVER;
+		queue->wanted = true;
+		rt_job_start_lower(queue->place, RT_JOB_FIRST);
+	}
+}
+
 static void
 buried(const RtRequest *request)
 {
@@ -568,7 +602,7 @@ worked(RtRequest *request)
 		memcpy(&answer, rt_shared_text_get(&request->answer), sizeof(answer));
 		queue->wanted |= answer.more;
 		if (answer.missed)
-			look_at = Min(look_at, rt_clock_ms() + LOCKED_MS);
+			note_missed(queue);
 		arm(queue);
 		return;
 	}
@@ -607,7 +641,7 @@ rt_jobs_task_due(void)
 		return 0;
 	due = Min(look_at, next_due());
 	foreach(cell, queues)
-		due = Min(due, queue_due(lfirst(cell)));
+		due = Min(due, Min(queue_due(lfirst(cell)), ((Queue *) lfirst(cell))->again_at));
 	return due;
 }
 
@@ -623,5 +657,6 @@ rt_jobs_task_run(void)
 		run_due();
 	if (look_at <= rt_clock_ms())
 		look();
+	look_again();
 	send_wanted();
 }
