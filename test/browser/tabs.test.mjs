@@ -221,10 +221,13 @@ describe('tabs that share a socket', { skip }, () => {
 
 	it('or do not, and have slept over their token, come back by themselves', limit, async () => {
 		for (const plain of ['', '1']) {
-			const exp = Math.floor(Date.now() / 1000) + 2;
-			const tab = await open({ plain, token: token({ sub: 'ann', exp }) });
+			const now = () => Math.floor(Date.now() / 1000);
+			const tab = await open({ plain, token: token({ sub: 'ann', exp: now() + 60 }) });
 
 			await tab.until(`todos.status.current === 'connected'`);
+			const exp = now() + 2;
+			// on a machine that is busy it may be over already: then the first one ends
+			await tab.value(`client.authenticate(${JSON.stringify(token({ sub: 'ann', exp }))}).catch(() => {})`);
 			await tab.freeze(true);
 			await until(() => way.count() === 0 && Date.now() / 1000 > exp, 'the server to close');
 			await insert();
