@@ -185,6 +185,25 @@ it('fails with its connection, and begins on the next one', limit, async () => {
 	await fails(uploads.binary('app/size')('x'), 'CONNECTION_CLOSED');
 });
 
+it('ends a stream that is cancelled before there is a connection', limit, async () => {
+	const { WebSocket: Silent } = scripted();
+	const early = createClient({ url: 'ws://127.0.0.1:1/ws', WebSocket: class extends Silent { onopen() {} } });
+	const stopped = [];
+	const silent = (name) => new ReadableStream({ pull: () => new Promise(() => {}), cancel: () => { stopped.push(name); } });
+	const upload = createUploads(early).upload('app/slow');
+	const handle = upload(silent('cancelled'));
+
+	await turn();
+	handle.cancel();
+	await fails(handle, 'CANCELLED');
+	await fails(upload.with({ signal: AbortSignal.abort() })(silent('aborted')), 'CANCELLED');
+	const last = upload(silent('closed'));
+	early.close();
+	await fails(last, 'CONNECTION_CLOSED');
+	await until(() => stopped.length === 3, 'the end of the streams');
+	assert.deepEqual(stopped, ['cancelled', 'aborted', 'closed']);
+});
+
 it('reads no more than the socket takes', limit, async () => {
 	const script = scripted();
 	const frames = [];

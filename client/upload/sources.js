@@ -34,6 +34,12 @@ export function isSource(source) {
 		typeof source?.[Symbol.asyncIterator] === 'function' || typeof source?.[Symbol.iterator] === 'function';
 }
 
+// For one of which nothing has been read.
+export function stopSource(source) {
+	if (typeof source.getReader === 'function')
+		source.cancel().catch(() => {});
+}
+
 // Pieces of at most size() bytes, which may change.  whenStopped is given a function that
 // ends a source for which somebody waits.
 export async function* piecesOf(source, size, whenStopped) {

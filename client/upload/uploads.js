@@ -3,7 +3,7 @@
 // An upload is one of a connection: when that is lost the server keeps nothing of
 // it, and it fails.  A source is read as the socket takes what was read before.
 import { RealtimeError } from '../index.js';
-import { isSource, piecesOf, sizeOf } from './sources.js';
+import { isSource, piecesOf, sizeOf, stopSource } from './sources.js';
 import { cancelFrame, chunkFrame, chunkOverhead, headerOf } from './wire.js';
 
 const smallFrame = 12288;			// until the server has said how long they may be
@@ -233,7 +233,14 @@ export class UploadHandle {
 			this.#fail(closedError());
 		else if (!job.connection.isPossible)
 			this.#fail(new RealtimeError('DISCONNECTED', 'There is no address to connect to, or no WebSocket.'));
-		else if (signal?.aborted)
+		else
+			this.#take(source, signal);
+	}
+
+	// It is this one's from now on, who ends it even if nothing has been read.
+	#take(source, signal) {
+		this.#stopSource = () => stopSource(source);
+		if (signal?.aborted)
 			queueMicrotask(() => this.cancel(signal.reason));
 		else
 			this.#start(signal);
@@ -266,6 +273,8 @@ export class UploadHandle {
 
 	async #send() {
 		await this.#isOpen;
+		if (this.isOver)
+			return;
 		this.#began = Date.now();
 		for await (const piece of piecesOf(this.#job.source, () => this.#pieceMax(), (stop) => { this.#stopSource = stop; })) {
 			await this.#room();
