@@ -26,8 +26,9 @@ export function createClient(options = {}) {
 	return new Client({ ...defaults, ...options });
 }
 
-// What has a member for each name, made when it is asked for.
-function namespace(make, members = {}) {
+// What has a member for each name, made when it is asked for.  members have no
+// prototype: "constructor" is a name like others.
+function namespace(make, members = { __proto__: null }) {
 	return new Proxy(members, {
 		get: (known, name) => typeof name === 'symbol' || name === 'then' ? undefined : known[name] ??= make(name),
 	});
@@ -124,6 +125,7 @@ class Client {
 		const together = combine(...windows.map(of), (...values) => Object.fromEntries(windows.map((name, i) => [name, values[i]])));
 
 		return namespace(of, {
+			__proto__: null,
 			subscribe: (run) => together.subscribe(run),
 			get current() { return together.current; },
 		});

@@ -1,7 +1,7 @@
 // The parts that need no server: numbers, time, rows, layers, stores.
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
-import { combine, empty, Store, switched, when } from '../index.js';
+import { combine, createClient, empty, Store, switched, when } from '../index.js';
 import { reconnectDelay } from '../src/backoff.js';
 import { Clock } from '../src/clock.js';
 import { Frame } from '../src/frame.js';
@@ -380,6 +380,19 @@ describe('stores', () => {
 		store.set(2);
 		globalThis.reportError = reportError;
 		assert.deepEqual([seen, reported], [[1, 2], ['mine']]);
+	});
+
+	it('of rooms and aggregates may have any name', () => {
+		const client = createClient({ enabled: false });
+		const room = client.room('app/board');
+		const windows = client.aggregate('app/count', ['all', 'toString']);
+
+		for (const name of ['constructor', 'toString', 'hasOwnProperty', '__proto__'])
+			assert.equal(room[name].path, `app/board/__action/${name}`);
+		assert.equal(typeof windows.toString.subscribe, 'function');
+		assert.equal(windows.toString, windows.toString);
+		assert.equal('current' in windows, true);
+		assert.equal(room.then, undefined);
 	});
 
 	it('are combined, mapped, chosen', () => {
