@@ -70,13 +70,22 @@ export class OfflineQueue {
 
 			this.#queue.push(call);
 			this.#keep(call);
-			if (this.#queue.length > this.#how.maxQueue)
-				this.#drop(this.#queue.shift(), new RealtimeError('QUEUE_FULL', 'Too many calls wait for a connection.'));
+			this.#makeRoom(call);
 			if (this.#connection.isOpen)
 				this.#replay();
 			else
 				this.#connection.connect();
 		});
+	}
+
+	// Nobody's calls are given up for those of somebody else.
+	#makeRoom({ user }) {
+		const own = this.#queue.filter((call) => call.user === user);
+
+		if (own.length <= this.#how.maxQueue)
+			return;
+		this.#queue.splice(this.#queue.indexOf(own[0]), 1);
+		this.#drop(own[0], new RealtimeError('QUEUE_FULL', 'Too many calls wait for a connection.'));
 	}
 
 	// What has a key is done once, however often it is asked.  Not what the

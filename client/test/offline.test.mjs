@@ -206,6 +206,27 @@ describe('a store', () => {
 		assert.equal(await call, 0);
 	});
 
+	it('does not give up what it keeps for somebody else', async () => {
+		const store = new Kept();
+		let user = 'ann';
+		begin({ store, user: () => user, maxQueue: 2 }, { WebSocket: class { close() {} } });
+		const codes = [];
+		const call = (text) => client.rpc('a/b')(text).catch(({ code }) => codes.push(`${text} ${code}`));
+
+		call('a1');
+		call('a2');
+		user = 'bob';
+		client.become('bob');
+		call('b1');
+		call('b2');
+		await turn();
+		assert.deepEqual(codes, []);
+		call('b3');
+		await turn();
+		assert.deepEqual(codes, ['b1 QUEUE_FULL']);
+		assert.deepEqual(store.list.map(({ members }) => members.args[0]), ['a1', 'a2', 'b2', 'b3']);
+	});
+
 	it('that fails does not keep calls from being made', async () => {
 		const { reportError } = globalThis;
 		const reported = [];
