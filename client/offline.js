@@ -29,8 +29,7 @@ class OfflineStore {
 	#written = new Set();		// of these, the ids of those that are on the disk
 	#kept = new Store([]);
 	#watched = new Set();		// pages whose end is waited for
-	#alive;
-	#leave = () => {};			// lets its lock go
+	#alive;						// resolves to how to let this page's lock go, when it is held
 	#database;
 	#settled = Promise.resolve();
 	#releases = 0;
@@ -89,10 +88,11 @@ class OfflineStore {
 		this.#releases++;
 		this.#held.clear();
 		this.#tell(() => this.#written.clear());
-		this.#settled = this.#settled.then(() => this.#alive).catch(() => {}).then(() => {
-			this.#leave();
-			this.#alive = undefined;
-		});
+		const alive = this.#alive;
+
+		// who comes to it meanwhile waits for a lock of its own
+		this.#alive = undefined;
+		this.#settled = this.#settled.then(() => alive).then((leave) => leave?.(), () => {});
 	}
 
 	// Takes the calls of the user that nobody has, in their order.
@@ -150,13 +150,18 @@ class OfflineStore {
 
 	// Resolves when this page's lock is held.
 	#live() {
-		this.#alive ??= new Promise((resolve, reject) => {
-			this.#locks.request(this.#lockOf(this.#page), () => {
-				resolve();
-				return new Promise((leave) => { this.#leave = leave; });	// until the page ends, as a rule
-			}).catch(reject);
-		});
+		this.#alive ??= this.#hold();
 		return this.#alive;
+	}
+
+	#hold() {
+		const alive = new Promise((resolve, reject) => {
+			// until the page ends, as a rule
+			this.#locks.request(this.#lockOf(this.#page), () => new Promise((leave) => resolve(leave))).catch(reject);
+		});
+
+		alive.catch(() => {});		// whoever needs it is told
+		return alive;
 	}
 
 	// Of the pages that rows belong to, those that have ended.
@@ -225,7 +230,8 @@ class OfflineStore {
 	#change(fn) {
 		if (!this.isPossible)
 			return Promise.reject(new Error('Calls are not kept: IndexedDB and locks want https, or localhost.'));
-		const changed = this.#settled.then(() => this.#live()).then(() => this.#open()).then((database) => {
+		const alive = this.#live();
+		const changed = this.#settled.then(() => alive).then(() => this.#open()).then((database) => {
 			const transaction = database.transaction(table, 'readwrite', { durability: 'strict' });
 
 			fn(transaction.objectStore(table));

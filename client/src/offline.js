@@ -143,10 +143,8 @@ export class OfflineQueue {
 		try {
 			const calls = await store.claim(this.#user);
 
-			if (this.#connection.isOver)
-				store.release();		// it was closed meanwhile
-			else
-				this.#take(calls);
+			if (!this.#connection.isOver)
+				this.#take(calls);		// otherwise the store has been told
 		} catch (error) {
 			report(error);
 		}

@@ -46,6 +46,44 @@ class Kept {
 	release() { this.log.push('release'); }
 }
 
+// Locks of a browser, as two pages have them in common.
+class Locks {
+	#queues = new Map();		// by name, whose lock it is first
+
+	async request(name, options, run = options) {
+		const queue = this.#queues.get(name) ?? [];
+
+		if (options.ifAvailable && queue.length > 0)
+			return run(null);
+		this.#queues.set(name, queue);
+		const turnOf = new Promise((resolve) => queue.push(resolve));
+		if (queue.length === 1)
+			queue[0]();
+		await turnOf;
+		try {
+			return await run({ name });
+		} finally {
+			queue.shift();
+			queue[0]?.();
+		}
+	}
+}
+
+// A database of a browser with one table.
+function database() {
+	const rows = new Map();
+	const request = (result, event = 'onsuccess', more = {}) => {
+		const made = { result, ...more };
+		setTimeout(() => made[event]?.());
+		return made;
+	};
+	const table = {
+		put: (row) => rows.set(row.id, { ...row }), delete: (id) => rows.delete(id), getAll: () => request([...rows.values()]),
+	};
+
+	return { open: () => request({ transaction: () => request(undefined, 'oncomplete', { objectStore: () => table }) }) };
+}
+
 const texts = () => script.sent.filter((frame) => frame.rpc).map((frame) => frame.args[0]);
 const answerAll = async (n) => {
 	for (let i = 0; i < n; i++) {
@@ -255,6 +293,25 @@ describe('a store', () => {
 		await turn();
 		globalThis.reportError = reportError;
 		assert.deepEqual(store.list, []);
+	});
+
+	it('is one page\'s when its client is closed and another one made', async () => {
+		const page = { user: 'ann', indexedDB: database(), locks: new Locks() };
+		const store = createOfflineStore(page);
+
+		begin({ store }, { enabled: true, WebSocket: class { close() {} } });
+		const first = client.rpc('a/b')('x');
+		await until(() => store.kept.current.length === 1, 'the call on the disk');
+		client.close();
+		begin({ store }, { WebSocket: class { close() {} } });
+		client.close();		// before it has been given what is kept
+		begin({ store }, { WebSocket: class { close() {} } });
+		await assert.rejects(first, { code: 'CONNECTION_CLOSED' });
+		await until(() => store.kept.current.length === 1, 'the call with the next client', 2000);
+		assert.deepEqual(await createOfflineStore(page).claim('ann'), []);
+		client.close();
+		await store.settled();
+		assert.equal((await createOfflineStore(page).claim('ann')).length, 1);
 	});
 
 	it('of a browser that is busy looks again later', async () => {
