@@ -32,6 +32,8 @@ export class Connection {
 	#isOver = false;
 	#unwatchPage;
 
+	era = 0;					// how often somebody else has come
+
 	constructor(options) {
 		this.#options = options;
 		this.clock = new Clock(() => this.probe());
@@ -119,9 +121,9 @@ export class Connection {
 	// Leaves, and comes back as whoever it is then, also if it was over: all that is
 	// known is somebody else's.
 	restart() {
+		this.era++;
 		this.#failed = 0;
-		this.#end('disconnected', null);
-		this.#tell('forgotten');
+		this.#end('disconnected', null, { forgets: this.era });
 		this.connect();
 	}
 
@@ -252,7 +254,7 @@ export class Connection {
 		if (isFinal)
 			this.#end('failed', failure);
 		else
-			this.#end('disconnected', failure, this.#options.delay(this.#failed - 1, this.#throttled));
+			this.#end('disconnected', failure, { wait: this.#options.delay(this.#failed - 1, this.#throttled) });
 	}
 
 	#beginIn(ms) {
@@ -261,8 +263,9 @@ export class Connection {
 	}
 
 	// Who is told may call, close or become somebody else, so before that all is as it
-	// will be; wait: until the next attempt.
-	#end(status, failure, wait) {
+	// will be.  wait: until the next attempt; forgets: since the era that begins, if
+	// none of them has begun another one.
+	#end(status, failure, { wait, forgets } = {}) {
 		const attempt = this.#attempt;
 
 		clearTimeout(this.#timer?.handle);
@@ -277,6 +280,8 @@ export class Connection {
 		const tell = this.#state.assign(status, failure);
 
 		this.#tell('lost');
+		if (forgets === this.era)
+			this.#tell('forgotten');
 		tell();
 		if (attempt?.open)
 			this.#call('onDisconnect');

@@ -16,9 +16,6 @@ export class OfflineQueue {
 	#senders = 0;				// at work
 	#claims = 0;				// likewise
 
-	// How often somebody else has come.
-	era = 0;
-
 	constructor(connection, calls, options) {
 		this.#connection = connection;
 		this.#calls = calls;
@@ -51,6 +48,11 @@ export class OfflineQueue {
 		const { store, user = store?.user } = this.#how;
 
 		return (typeof user === 'function' ? user() : user) ?? null;
+	}
+
+	// How often somebody else has come.
+	get era() {
+		return this.#connection.era;
 	}
 
 	// Calls have to wait here: nobody would take them, or others wait already.
@@ -95,14 +97,15 @@ export class OfflineQueue {
 			this.#connection.failure.current?.code !== 1009;
 	}
 
-	// For who is somebody else now.  What is kept waits for its user.
+	// For who is somebody else now.  What is kept waits for its user; whoever has
+	// been told before us may have called already.
 	#forgetAll() {
-		const calls = this.#queue.splice(0);
+		const isGone = ({ kept, era }) => !kept && era !== this.era;
+		const gone = this.#queue.filter(isGone);
 
-		this.era++;
-		for (const call of calls.filter(({ kept }) => !kept))
+		this.#queue = this.#queue.filter((call) => !isGone(call));
+		for (const call of gone)
 			call.reject(new RealtimeError('STALE', 'Somebody else has made the call.'));
-		this.#queue.push(...calls.filter(({ kept }) => kept));
 	}
 
 	#refuseAll() {

@@ -124,6 +124,26 @@ describe('calls that wait', () => {
 		assert.deepEqual(texts(), []);
 	});
 
+	it('are those of who they are made for, whoever hears first that he has come', async () => {
+		const made = [];
+		const call = (text) => made.push(client.rpc('a/b')(text).catch(({ code }) => code));
+		begin({}, { onDisconnect: () => call('hook') });
+		client.connect();
+		await until(() => client.status.current === 'open', 'a connection');
+		const stop = client.status.subscribe((status) => status === 'disconnected' && call('status'));
+		client.become('bob');
+		stop();
+		await turn();
+		client.attach((connection) => connection.listen({ lost: () => call('lost') }));
+		client.become('carl');
+		assert.deepEqual(await Promise.all(made.slice(0, 2)), ['DISCONNECTED', 'STALE']);
+		await until(() => texts().includes('lost'), 'the call', 1000);
+		await turn();
+		script.answer('a/b', 1);
+		assert.equal(await made[2], 1);
+		assert.deepEqual(texts().slice(0, 2), ['status', 'lost']);
+	});
+
 	it('under way are not made by who comes behind their user', async () => {
 		begin();
 		client.connect();
