@@ -105,12 +105,12 @@ my $ws = ws_connect($node);
 hold();
 for my $n (1 .. 17)
 {
-	ws_send($ws, { batch => [ { rpc => 'app/wait', id => "s$n", args => [] }, { rpc => 'app/wait', id => "t$n", args => [] } ], sequential => $true });
+	ws_send($ws, { batch => [ { rpc => 'app/wait', id => "first$n", args => [] }, { rpc => 'app/wait', id => "second$n", args => [] } ], sequential => $true });
 }
-is(ws_wait($ws, sub { ($_->{event} // '') eq 's17' })->{data}{code}, 'OVERLOADED', 'sequential_batches: one too many');
+is(ws_wait($ws, sub { ($_->{event} // '') eq 'first17' })->{data}{code}, 'OVERLOADED', 'sequential_batches: one too many');
 is(limit('sequential_batches', q{hits || ' ' || peak || ' ' || maximum}), '1 16 16', 'is counted');
 release();
-ws_wait($ws, sub { ($_->{event} // '') eq 't16' });
+ws_wait($ws, sub { ($_->{event} // '') eq 'second16' });
 
 # Live queries: rows of groups, and changes on their way to them
 ok(ws_call($ws, 'app/items', [], stream => $true)->{ok}, 'a live query');
@@ -121,12 +121,16 @@ cmp_ok(limit('query_ring_size', 'current'), '>', 60_000, 'query_ring_size: chang
 kill CONT => @executors;
 ok(poll_until(sub { limit('query_ring_size', 'hits') > 0 }), 'some were gone when it could');
 ok(poll_until(sub { limit('query_ring_size', 'current') == 0 }), 'then nothing is left');
-is(scalar(grep { ws_call($ws, 'app/rows', [ 9000 + $_ ], stream => $true)->{ok} } 1 .. 8), 8, 'query_memory: who asks is given what there is');
-ok(poll_until(sub { limit('query_memory', 'hits') > 0 }), 'not all of it can be remembered');
+my @asked = map { ws_call($ws, 'app/rows', [ 9000 + $_ ], stream => $true) } 1 .. 8;
+is($asked[0]{ok} && $asked[-1]{code}, 'OVERLOADED', 'query_memory: who asks for more than there is room for is told');
+cmp_ok(limit('query_memory', 'hits'), '>', 0, 'which is counted');
 my ($refused) = grep { !$_->{ok} } map { ws_call($ws, 'app/keyed', [ $_ . 'k' x 100_000 ], stream => $true) } 1 .. 12;
-is($refused->{code}, 'OVERLOADED', 'nor everything that is asked');
+is($refused->{code}, 'OVERLOADED', 'also of what is asked with');
 cmp_ok(limit('query_memory', 'current::float8 / maximum'), '>', 0.5, 'the memory is taken');
 is_told('query_memory');
+ws_close($ws);
+$ws = ws_connect($node);
+ok(poll_until(sub { ws_call($ws, 'app/rows', [9999], stream => $true)->{ok} }, 20), 'what nobody follows any more gives way, once nobody is to be expected back');
 ws_close($ws);
 
 # Names that are counted

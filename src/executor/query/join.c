@@ -213,6 +213,16 @@ still_loads(const RtStreamWork *stream)
 		is_loaded_by_us(stream->query_group);
 }
 
+/* It is nobody else's loss if what nobody follows has its room. */
+static bool
+keep_result(const RtQueryResult *result, RtQueryGroup *group)
+{
+	if (rt_query_result_keep(result, group))
+		return true;
+	rt_round_make_room();
+	return rt_query_result_keep(result, group);
+}
+
 /* The group is what this run says; without a run, another one has to be. */
 static bool
 end_loading(RtStreamWork *stream, const RtQueryResult *result)
@@ -221,7 +231,7 @@ end_loading(RtStreamWork *stream, const RtQueryResult *result)
 	bool		done;
 
 	rt_round_begin();
-	done = result != NULL ? rt_query_result_keep(result, group) :
+	done = result != NULL ? keep_result(result, group) :
 		rt_query_group_set_state(group, NULL);
 	if (!done || result == NULL)
 		group->touched = group->resend = true;

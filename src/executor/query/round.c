@@ -247,8 +247,7 @@ make_run(const Round *round, RtQueryGroup *group)
 }
 
 static bool
-is_wanted_or_due(const Round *round, RtGroupRun *run,
-				 const RtQueryGroup *wanted)
+is_wanted_or_due(const Round *round, RtGroupRun *run, const RtQueryGroup *wanted)
 {
 	return (run->group == wanted && !run->group->failing) ||
 		rt_group_run_is_due(run, round->now_ms);
@@ -574,6 +573,12 @@ share_of_groups(void)
 	return Max(realtime_max_query_groups / GROUPS_PART, GROUPS_LEAST);
 }
 
+void
+rt_round_make_room(void)
+{
+	(void) remove_idle(rt_clock_ms(), 0);
+}
+
 RtQueryGroup *
 rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 {
@@ -587,7 +592,7 @@ rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 	if (rt_query_groups_made_by(maker) >= share_of_groups())
 	{
 		/* perhaps it has let go of some */
-		(void) remove_idle(rt_clock_ms(), 0);
+		rt_round_make_room();
 		if (rt_query_groups_made_by(maker) >= share_of_groups())
 		{
 			rt_limit_hit(RT_LIMIT_QUERY_GROUPS);
@@ -599,7 +604,7 @@ rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 	group = rt_query_group_make(&hash, &marks, declaration, key, len, maker);
 	if (group == NULL)
 	{
-		(void) remove_idle(rt_clock_ms(), 0);
+		rt_round_make_room();
 		group = rt_query_group_make(&hash, &marks, declaration, key, len, maker);
 	}
 	if (group == NULL)

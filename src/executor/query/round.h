@@ -46,4 +46,7 @@ extern int	rt_round_executor(void);
 extern RtQueryGroup *rt_round_group(Oid declaration, const char *key, uint32 len,
 									uint64 maker);
 
+/* Groups that nobody follows, and nobody may come back to, give way.  In a round. */
+extern void rt_round_make_room(void);
+
 #endif							/* RT_EXECUTOR_QUERY_ROUND_H */
