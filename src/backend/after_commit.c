@@ -16,6 +16,7 @@
 #include "utils/resowner.h"
 
 #include "src/backend/after_commit.h"
+#include "src/backend/publish/publish.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
 #include "src/ipc/job.h"
@@ -211,9 +212,12 @@ note_queue(int place)
 	jobs.ready[place] = jobs.released[place] = PG_INT64_MAX;
 }
 
+/* Of other databases nothing is known to others. */
 void
 rt_after_commit_job_ready(int queue_place, int64 place)
 {
+	if (!rt_publish_is_possible())
+		return;
 	note_queue(queue_place);
 	jobs.ready[queue_place] = Min(jobs.ready[queue_place], place);
 }
@@ -221,6 +225,8 @@ rt_after_commit_job_ready(int queue_place, int64 place)
 void
 rt_after_commit_job_due(TimestampTz at)
 {
+	if (!rt_publish_is_possible())
+		return;
 	jobs.due = jobs.due == 0 ? at : Min(jobs.due, at);
 }
 
@@ -233,6 +239,8 @@ rt_after_commit_task_over(void)
 void
 rt_after_end_job_released(int queue_place, int64 place)
 {
+	if (!rt_publish_is_possible())
+		return;
 	note_queue(queue_place);
 	jobs.released[queue_place] = Min(jobs.released[queue_place], place);
 }

@@ -22,6 +22,7 @@
 #include "src/backend/after_commit.h"
 #include "src/backend/job/enqueue.h"
 #include "src/backend/job/worker.h"
+#include "src/backend/publish/publish.h"
 #include "src/catalog/statement.h"
 #include "src/ipc/job.h"
 #include "src/ipc/worker_slot.h"
@@ -65,7 +66,7 @@ cancel_locked(const RtJob *job)
 	rt_job_end_locked(job, rt_declaration_job_queue(job->queue), &end);
 }
 
-/* If neither we nor an executor has it, a session does, which ends some time. */
+/* Executors have jobs of one database.  If neither we nor one of them has it, a session does, which ends some time. */
 static bool
 cancel(int64 id, RtJob *job)
 {
@@ -74,7 +75,7 @@ cancel(int64 id, RtJob *job)
 		cancel_locked(job);
 		return true;
 	}
-	if (rt_job_cancel(id))
+	if (rt_publish_is_possible() && rt_job_cancel(id))
 		return true;
 	if (!rt_job_grasp(id, RT_JOB_LOCK, job))
 		return false;
@@ -161,6 +162,8 @@ Datum
 realtime_stat_get_jobs(PG_FUNCTION_ARGS)
 {
 	InitMaterializedSRF(fcinfo, 0);
+	if (!rt_publish_is_possible())
+		return (Datum) 0;
 	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
 	{
 		RtJobRunning running;

@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -20,8 +21,10 @@
 #include "utils/timestamp.h"
 
 #include "src/backend/job/enqueue.h"
+#include "src/backend/publish/publish.h"
 #include "src/catalog/interval.h"
 #include "src/errcodes.h"
+#include "src/guc.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/job.h"
 #include "src/ipc/request_queue.h"
@@ -169,6 +172,18 @@ refuse_in_job(void)
 				 errhint("Enqueue it with realtime.enqueue().")));
 }
 
+/* The scheduler would enqueue it where it is itself. */
+static void
+refuse_elsewhere(void)
+{
+	if (!rt_publish_is_possible())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("nothing runs jobs of database \"%s\"", get_database_name(MyDatabaseId)),
+				 errdetail("Those of database \"%s\" are run.", realtime_database),
+				 errhint("Run it there, or change realtime.database.")));
+}
+
 Datum
 realtime_run_task(PG_FUNCTION_ARGS)
 {
@@ -183,6 +198,7 @@ realtime_run_task(PG_FUNCTION_ARGS)
 				 errmsg("name must not be null")));
 	PreventCommandIfReadOnly("realtime.run_task()");
 	PreventCommandIfParallelMode("realtime.run_task()");
+	refuse_elsewhere();
 	refuse_in_job();
 	queue = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	(void) rt_job_queue_for_user(queue);
