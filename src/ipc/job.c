@@ -36,6 +36,7 @@ typedef struct Place
 	uint64		queue_hash;		/* whose start it is */
 	int64		start;
 	int64		lowest;			/* that has come since begin */
+	int64		looked_ms;		/* rt_clock_ms(); who looked before the start */
 } Place;
 
 /*
@@ -285,6 +286,21 @@ rt_job_start_lower(int number, int64 start)
 	place->start = Min(place->start, start);
 	place->lowest = Min(place->lowest, start);
 	SpinLockRelease(&place->lock);
+}
+
+bool
+rt_job_start_is_old(int number, int ms)
+{
+	Place	   *place = &area->places[number];
+	int64		now_ms = rt_clock_ms();
+	bool		is_old;
+
+	SpinLockAcquire(&place->lock);
+	is_old = now_ms - place->looked_ms >= ms;
+	if (is_old)
+		place->looked_ms = now_ms;
+	SpinLockRelease(&place->lock);
+	return is_old;
 }
 
 void

@@ -84,6 +84,12 @@ extern int64 rt_job_start_begin(int mover, int place, uint64 queue_hash,
 								bool *is_mine);
 extern void rt_job_start_end(int place, int64 start);
 
+/*
+ * Whether it is as long as that since somebody was told so, who then looks before
+ * the start for what nobody has told of.
+ */
+extern bool rt_job_start_is_old(int place, int ms);
+
 /* This mover ends, perhaps in between. */
 extern void rt_job_start_leave(int mover);
 

@@ -32,6 +32,7 @@
 #include "src/backend/job/enqueue.h"
 #include "src/backend/job/tell.h"
 #include "src/backend/job/worker.h"
+#include "src/backend/publish/publish.h"
 #include "src/catalog/interval.h"
 #include "src/catalog/statement.h"
 #include "src/ipc/job.h"
@@ -40,6 +41,8 @@
 #define TAKEN_MAX 10000			/* at once */
 #define TAKEN_COLUMNS 6			/* of realtime.take_jobs() */
 #define DOUBLINGS_MAX 40
+#define LOOK_MS 30000			/* between looks at all jobs of a queue */
+#define LOOK_SHORT_MS 1000		/* if too few are found */
 
 PG_FUNCTION_INFO_V1(realtime_take_jobs);
 PG_FUNCTION_INFO_V1(realtime_finish_job);
@@ -128,7 +131,7 @@ typedef struct Taking
 {
 	const char *queue;
 	int			place;			/* of the queue */
-	int			count;			/* at most */
+	int			count;			/* at most; that are still wanted */
 	TimestampTz until;
 	int64		start;			/* places of jobs: where to begin */
 	int64		end;			/* nothing before it was left */
@@ -178,10 +181,10 @@ lock_found(RtJobFound *found, int count)
 
 /* Until there are enough, or no more; what others have is left out. */
 static void
-take(Taking *taking)
+take(Taking *taking, int64 from)
 {
 	RtJobFound *found = palloc(sizeof(RtJobFound) * taking->count);
-	RtJobSearch search = {.queue = taking->queue,.end = taking->start,.more = true};
+	RtJobSearch search = {.queue = taking->queue,.end = from,.more = true};
 	int			count = 0;
 
 	while (search.more && count < taking->count)
@@ -192,20 +195,46 @@ take(Taking *taking)
 		rt_jobs_find(&search);
 		count += lock_found(search.found, search.count);
 	}
-	taking->end = search.end;
+	taking->end = search.more ? search.end : Max(taking->end, search.end);
 	if (count > 0)
 		take_locked(taking, found, count);
+	taking->count -= count;
 }
 
 /* Not the snapshot of the statement that calls: the start has been read after it. */
 static void
-take_now(Taking *taking)
+take_at(Taking *taking, int64 from)
 {
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	UpdateActiveSnapshotCommandId();
-	take(taking);
+	take(taking, from);
 	PopActiveSnapshot();
+}
+
+/* Returns whether it is time for that. */
+static bool
+take_anew(Taking *taking, int ms)
+{
+	if (taking->start == RT_JOB_FIRST || !rt_job_start_is_old(taking->place, ms))
+		return false;
+	taking->start = RT_JOB_FIRST;
+	take_at(taking, RT_JOB_FIRST);
+	return true;
+}
+
+/*
+ * A transaction that was prepared tells nobody when it ends, of jobs that it has put
+ * or given back.  So now and then all are looked at, and sooner if there are few.
+ */
+static void
+take_now(Taking *taking)
+{
+	if (take_anew(taking, LOOK_MS))
+		return;
+	take_at(taking, taking->start);
+	if (taking->count > 0)
+		(void) take_anew(taking, LOOK_SHORT_MS);
 }
 
 /* What it has locked is free when the transaction has ended. */
@@ -227,6 +256,11 @@ take_from_start(Taking *taking)
 {
 	bool		moves;
 
+	if (!rt_publish_is_possible())
+	{
+		take_at(taking, RT_JOB_FIRST);
+		return;
+	}
 	taking->start = taking->end =
 		rt_job_start_begin(rt_job_mover_of_session(), taking->place,
 						   rt_job_queue_hash(taking->queue), &moves);
