@@ -23,6 +23,9 @@ put_now(RtStatement *statement, TimestampTz now, int max)
 	"(j.taken AND j.attempts OPERATOR(pg_catalog.>=) coalesce(j.max_attempts, q.max_attempts)" \
 	" AND q.name IS NOT NULL)"
 
+/* An index has those that are taken, and nothing else. */
+#define TAKEN_AND_LOST " AND j.taken AND " IS_LOST
+
 /* Those whose time has come, by their time; $1 is now. */
 #define DUE \
 	" FROM realtime.job AS j LEFT JOIN realtime.queue_declaration AS q" \
@@ -48,7 +51,7 @@ bool
 rt_jobs_are_lost(TimestampTz now)
 {
 	RtStatement statement = {
-		.sql = "SELECT true" DUE " AND " IS_LOST " ORDER BY j.run_at LIMIT 1"
+		.sql = "SELECT true" DUE TAKEN_AND_LOST " ORDER BY j.run_at LIMIT 1"
 	};
 
 	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(now), false);
@@ -61,7 +64,7 @@ rt_jobs_bury_lost(TimestampTz now, int max)
 	RtStatement statement = {
 		.sql = "WITH gone AS (DELETE FROM realtime.job"
 		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT j.ctid" DUE
-		" AND " IS_LOST SOME ")) RETURNING *),"
+		TAKEN_AND_LOST SOME ")) RETURNING *),"
 		" put AS (INSERT INTO realtime.job_finished (id, queue, state, finished_at, created_at, run_at,"
 		" priority, attempts, max_attempts, unique_key, user_id, request_id, code, message, payload)"
 		" SELECT id, queue, 'dead', pg_catalog.clock_timestamp(), created_at, run_at,"

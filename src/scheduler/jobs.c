@@ -238,7 +238,7 @@ next_due(void)
 
 /*
  * What comes after the look at the table is noted by who brings it.  Of those that
- * are lost an executor has to tell.
+ * are lost an executor has to tell, when all others are ready.
  */
 static List *
 make_ready(TimestampTz now, bool *any_lost)
@@ -247,7 +247,7 @@ make_ready(TimestampTz now, bool *any_lost)
 
 	rt_jobs_forget_due();
 	ready = rt_jobs_make_ready(now, READY_MAX);
-	*any_lost = rt_jobs_are_lost(now);
+	*any_lost = list_length(ready) < READY_MAX && rt_jobs_are_lost(now);
 	rt_jobs_note_due(rt_jobs_next_due());
 	return ready;
 }

@@ -115,6 +115,7 @@ CREATE TABLE realtime.job (
 ALTER SEQUENCE realtime.job_id_seq OWNED BY realtime.job.id;
 CREATE INDEX job_ready ON realtime.job (queue, place) WHERE ready;
 CREATE INDEX job_delayed ON realtime.job (run_at) WHERE NOT ready;
+CREATE INDEX job_taken ON realtime.job (run_at) WHERE NOT ready AND taken;
 CREATE UNIQUE INDEX job_unique ON realtime.job (queue, unique_key) WHERE unique_key IS NOT NULL;
 COMMENT ON TABLE realtime.job IS
 	'Jobs that are not over; realtime.jobs shows all';
@@ -160,6 +161,8 @@ COMMENT ON INDEX realtime.job_ready IS
 	'Jobs that may be run, in order';
 COMMENT ON INDEX realtime.job_delayed IS
 	'Jobs that will be ready, by time';
+COMMENT ON INDEX realtime.job_taken IS
+	'Jobs that sessions have, by the time until which they have them';
 COMMENT ON INDEX realtime.job_unique IS
 	'One job for each key of a queue';
 
