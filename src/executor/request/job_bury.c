@@ -18,7 +18,7 @@
 #include "src/ipc/score.h"
 #include "src/ipc/task.h"
 
-#define BURIED_MAX 500			/* in one transaction */
+#define BURIED_MAX 100			/* in one transaction, whose events must fit into the ring */
 
 /* Columns: id, queue, attempts. */
 static void
