@@ -45,7 +45,7 @@ INSERT INTO board.card (lane, place, title, tint) SELECT lane, '0' || lpad(n::te
 	(2, 'done', 'Posters are up', 2),
 	(3, 'done', 'Scores for everybody', 0)) AS cards (n, lane, title, tint)`;
 
-const server = await startSite(['demo.sql', 'board/board.sql', 'dashboard/dashboard.sql'], { sql: tables });
+const server = await startSite(['demo.sql', 'board/board.sql', 'dashboard/dashboard.sql', 'gallery/gallery.sql'], { sql: tables });
 const browser = await launch({ fonts: process.env.RT_FONTS });
 const open = async (path, screen, before = '') => {
 	const page = await browser.open('about:blank');
@@ -100,6 +100,22 @@ async function dashboard() {
 	await work;
 }
 
+// Somebody gives hearts meanwhile.
+async function gallery() {
+	const page = await open('gallery/', phone);
+
+	await page.until(`document.querySelectorAll('.picture img').length === 6 && document.querySelector('.frame img')`, 'pictures');
+	await page.value(`(async () => {
+		const hearts = document.querySelectorAll('.heart');
+		for (let i = 0; i < 40; i++) {
+			hearts[i * i % 6].click();
+			await new Promise((done) => setTimeout(done, i % 7 * 70));
+		}
+	})()`);
+	await page.until(`Number(document.querySelector('#minute').textContent) >= 40`, 'hearts');
+	await shoot(page, 'gallery-phone', phone);
+}
+
 // By day and by night.
 async function shoot(page, name, screen) {
 	for (const dark of [false, true]) {
@@ -114,6 +130,7 @@ try {
 	await server.declared('demo/address');
 	await board();
 	await dashboard();
+	await gallery();
 } finally {
 	await browser.close();
 	await server.stop();
