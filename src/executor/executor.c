@@ -341,6 +341,7 @@ run_request(RtRequest *request)
 	executor.mean_in_flight +=
 		(rt_requests_in_use() - rt_requests_in_flight(RT_OWNER_SCHEDULER) - executor.mean_in_flight) / 16;
 	rt_ring_own_end = rt_changes_own_end = 0;
+	rt_once_reset();
 	result = run_kind(request, began);
 	if (result.waits_ms > 0)
 	{

@@ -27,6 +27,7 @@ DECLARE
 BEGIN
 	PERFORM nextval('app.runs');
 	IF who ~ 'slow' THEN PERFORM pg_advisory_xact_lock(1); END IF;
+	IF who ~ 'busy' THEN PERFORM pg_advisory_xact_lock_shared(2); END IF;
 	IF who ~ 'fail' THEN RAISE EXCEPTION 'on purpose'; END IF;
 	INSERT INTO app.log (what) VALUES (who) RETURNING id INTO got;
 	RETURN got;
@@ -41,7 +42,13 @@ CREATE FUNCTION app.briefly(room text, who text) RETURNS jsonb LANGUAGE sql AS $
 	SELECT realtime.with_lock(room, 'app.work(text,text)', jsonb_build_array(room, who), '150 ms') $$;
 CREATE FUNCTION app.catches(room text, who text) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN RETURN app.partly(room, who); EXCEPTION WHEN OTHERS THEN RETURN '"caught"'; END $$;
+CREATE FUNCTION app.catches_late(room text, who text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM app.work('', who);
+	RETURN app.catches(room, who);
+END $$;
 CREATE FUNCTION app.count(more int DEFAULT 1000) RETURNS bigint STABLE LANGUAGE sql AS $$ SELECT count(*) + more FROM app.log $$;
+CREATE FUNCTION app.load_free(room text) RETURNS bigint LANGUAGE sql AS $$ SELECT app.count() $$;
 CREATE FUNCTION app.load_alone(room text) RETURNS jsonb LANGUAGE sql AS $$ SELECT realtime.with_lock(room, 'app.count(integer)') $$;
 CREATE FUNCTION app.secret() RETURNS text LANGUAGE sql AS $$ SELECT 'secret' $$;
 REVOKE ALL ON FUNCTION app.secret() FROM PUBLIC;
@@ -73,6 +80,8 @@ SELECT realtime.rpc('lock/work', 'app.work(text,text)', lock_key => 'app.key(tex
 	realtime.rpc('lock/around', 'app.work(text,text)', idempotent => true),
 	realtime.rpc('part/work', 'app.partly(text,text)'),
 	realtime.rpc('part/brief', 'app.briefly(text,text)'),
+	realtime.rpc('once/catch', 'app.catches_late(text,text)', idempotent => true),
+	realtime.stream('free/load', 'free:{room}', 'app.load_free(text)', 'set'),
 	realtime.rpc('part/catch', 'app.catches(text,text)'),
 	realtime.rpc('part/tells', 'app.tells()'),
 	realtime.rpc('part/twice', 'app.twice(text,text)'),
@@ -151,6 +160,28 @@ is(reply($ws, 'slow')->{ok}, JSON::PP::true, 'it is the same key as that of lock
 is(reply($others[ $_ % 3 ], "p$_")->{ok}, JSON::PP::true, "call $_ goes on") for 0 .. 3;
 is(sql(q{SELECT count(*) FROM app.log WHERE what ~ '^before p\d'}), 4, 'all of it runs again, and counts once');
 is(ws_call($ws, 'part/tells', [])->{code}, 'FORBIDDEN', 'a function that the caller may not call');
+
+# A call that is sent away has happened to nobody: what executors run meanwhile answers
+# nobody in its place.
+my $keeper = $node->background_psql('postgres', on_error_stop => 1);
+$keeper->query_safe(q{BEGIN; SELECT realtime.with_lock('room', 'app.count(integer)'); SELECT pg_advisory_lock(2)});
+block();
+send_call($others[0], 'once/catch', 'c0', ['room', 'slow c0'], idempotencyKey => 'caught');
+poll_until(sub { blocked() == 1 });
+send_call($others[0], 'once/catch', "c$_", ['room', "c$_"], idempotencyKey => 'caught') for 1 .. 3;
+settled($others[0]);
+send_call($ws, 'free/work', "busy$_", ['', 'busy']) for 1, 2;
+ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND objid = 2 AND NOT granted}) == 2 }), 'all executors are busy');
+send_call($others[$_], 'free/load', "load$_", ["$_"], stream => JSON::PP::true) for 1, 2;
+ok(poll_until(sub { sql('SELECT sum(in_flight) FROM realtime.stat_gateway') == 8 }), 'loads wait for an executor');
+unblock();
+is(reply($others[$_], "load$_")->{ok}, JSON::PP::true, "load $_ is run after it") for 1, 2;
+$keeper->query_safe('SELECT pg_advisory_unlock(2); COMMIT');
+is(reply($ws, "busy$_")->{ok}, JSON::PP::true, 'go on') for 1, 2;
+my @caught = map { reply($others[0], "c$_")->{data} } 0 .. 3;
+like($caught[0], qr/^\d+$/, 'a call that is caught while it is sent away runs again');
+is_deeply(\@caught, [ ($caught[0]) x 4 ], 'and those with its key get what it has answered then');
+$keeper->quit;
 
 # ---- where nobody can be sent away ----
 

@@ -342,9 +342,10 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 	rt_breaker_end(&call->breaker, call->work.waits_ms > 0 ? NULL : &call->work.fault);
 	if (call->work.waits_ms == 0)
 		rt_parking_leave(request);
+	if (call->work.waits_ms > 0 || call->work.fault.code != NULL)
+		rt_once_reset();
 	if (call->work.fault.code != NULL)
 	{
-		rt_once_reset();
 		rt_guarded_failed(&call->guarded);
 		rt_work_reply_fault(&call->work);
 	}

@@ -52,7 +52,10 @@ extern void rt_once_end(const RtOnce *once, const StringInfoData *result);
 /* Of a client's call: what it is answered, if it has happened once. */
 extern void rt_once_share(const StringInfoData *result);
 
-/* Before each call, and after it has been rolled back: there is nothing to share. */
+/*
+ * Before each request and each attempt, and after it has been rolled back: there is
+ * nothing to share.
+ */
 extern void rt_once_reset(void);
 
 /*
