@@ -55,10 +55,19 @@ typedef enum Outcome
 static RtExecutorCounters *counters = NULL;
 static RtWork *current = NULL;	/* in its transaction */
 
+/* Somebody has caught that it gives up: in its code, or in that of a deferred trigger. */
+static void
+on_transaction_event(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_PRE_COMMIT && current != NULL && current->waits_ms > 0)
+		rt_work_give_up();
+}
+
 void
 rt_work_init(RtExecutorCounters *executor_counters)
 {
 	counters = executor_counters;
+	RegisterXactCallback(on_transaction_event, NULL);
 }
 
 RtWork *
@@ -205,9 +214,6 @@ run_as_caller(RtWork *work)
 		rt_identity_assume();
 
 	work->run(work);
-	if (work->waits_ms > 0)
-		rt_work_give_up();		/* somebody has caught it */
-
 	work->stage = RT_STAGE_HANDLER;
 	PopActiveSnapshot();
 }

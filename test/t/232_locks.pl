@@ -47,6 +47,16 @@ BEGIN
 	PERFORM app.work('', who);
 	RETURN app.catches(room, who);
 END $$;
+CREATE TABLE app.pending (room text);
+GRANT ALL ON app.pending TO PUBLIC;
+CREATE FUNCTION app.at_the_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM app.catches(NEW.room, 'deferred');
+	RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER at_the_end AFTER INSERT ON app.pending DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION app.at_the_end();
+CREATE FUNCTION app.defers(room text) RETURNS void LANGUAGE sql AS $$ INSERT INTO app.pending VALUES (room) $$;
 CREATE FUNCTION app.count(more int DEFAULT 1000) RETURNS bigint STABLE LANGUAGE sql AS $$ SELECT count(*) + more FROM app.log $$;
 CREATE FUNCTION app.load_free(room text) RETURNS bigint LANGUAGE sql AS $$ SELECT app.count() $$;
 CREATE FUNCTION app.load_alone(room text) RETURNS jsonb LANGUAGE sql AS $$ SELECT realtime.with_lock(room, 'app.count(integer)') $$;
@@ -82,10 +92,12 @@ SELECT realtime.rpc('lock/work', 'app.work(text,text)', lock_key => 'app.key(tex
 	realtime.rpc('part/brief', 'app.briefly(text,text)'),
 	realtime.rpc('once/catch', 'app.catches_late(text,text)', idempotent => true),
 	realtime.stream('free/load', 'free:{room}', 'app.load_free(text)', 'set'),
+	realtime.rpc('part/defer', 'app.defers(text)'),
 	realtime.rpc('part/catch', 'app.catches(text,text)'),
 	realtime.rpc('part/tells', 'app.tells()'),
 	realtime.rpc('part/twice', 'app.twice(text,text)'),
 	realtime.rpc('free/work', 'app.work(text,text)'),
+	realtime.rpc('free/busy', 'app.work(text,text)'),
 	realtime.stream('part/load', 'part:{room}', 'app.load_alone(text)', 'set'),
 	realtime.middleware('around', 'app.around(text)');
 });
@@ -161,16 +173,26 @@ is(reply($others[ $_ % 3 ], "p$_")->{ok}, JSON::PP::true, "call $_ goes on") for
 is(sql(q{SELECT count(*) FROM app.log WHERE what ~ '^before p\d'}), 4, 'all of it runs again, and counts once');
 is(ws_call($ws, 'part/tells', [])->{code}, 'FORBIDDEN', 'a function that the caller may not call');
 
+# What runs at its commit can send it away, too, and cannot catch that either.
+hold('lock/work');
+send_call($others[0], 'part/defer', 'deferred', ['room']);
+settled($others[0]);
+unblock();
+reply($ws, 'slow');
+is(reply($others[0], 'deferred')->{ok}, JSON::PP::true, 'a call whose deferred trigger waits for a key');
+is(sql(q{SELECT count(*) FROM app.pending}), 1, 'counts once');
+
 # A call that is sent away has happened to nobody: what executors run meanwhile answers
 # nobody in its place.
 my $keeper = $node->background_psql('postgres', on_error_stop => 1);
+ws_call($ws, 'free/busy', ['', 'x']) for 1 .. 10;	# known to be short
 $keeper->query_safe(q{BEGIN; SELECT realtime.with_lock('room', 'app.count(integer)'); SELECT pg_advisory_lock(2)});
 block();
 send_call($others[0], 'once/catch', 'c0', ['room', 'slow c0'], idempotencyKey => 'caught');
 poll_until(sub { blocked() == 1 });
 send_call($others[0], 'once/catch', "c$_", ['room', "c$_"], idempotencyKey => 'caught') for 1 .. 3;
 settled($others[0]);
-send_call($ws, 'free/work', "busy$_", ['', 'busy']) for 1, 2;
+send_call($ws, 'free/busy', "busy$_", ['', 'busy']) for 1, 2;
 ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND objid = 2 AND NOT granted}) == 2 }), 'all executors are busy');
 send_call($others[$_], 'free/load', "load$_", ["$_"], stream => JSON::PP::true) for 1, 2;
 ok(poll_until(sub { sql('SELECT sum(in_flight) FROM realtime.stat_gateway') == 8 }), 'loads wait for an executor');
