@@ -110,6 +110,13 @@ SELECT key, a.value AS nobody, b.value AS ann, c.value AS other
 	FROM jsonb_each(realtime.call('p/all', '["x"]')) a
 	JOIN jsonb_each(realtime.call('p/all', '["ann"]', '{"id": "ann", "mail": "a@b", "teamId": 3, "boss": "ann", "rank": "admin", "role": "realtime_authenticated", "company": "ann", "organization_id": "ann"}')) b USING (key)
 	JOIN jsonb_each(realtime.call('p/all', '["7"]', '{"id": "x", "mail": "", "teamId": null, "rank": "odd", "role": "realtime_anonymous", "organization_id": 7}')) c USING (key);
+-- of who calls, not of who has defined the function
+CREATE FUNCTION app.defined() RETURNS boolean LANGUAGE sql SECURITY DEFINER AS $$ SELECT realtime.access_pg_role('pg_monitor') $$;
+SELECT realtime.rpc('p/defined', 'app.defined()');
+SELECT realtime.call('p/defined'), realtime.access_pg_role('pg_monitor') AS session;
+GRANT pg_monitor TO realtime_anonymous;
+SELECT realtime.call('p/defined');
+REVOKE pg_monitor FROM realtime_anonymous;
 -- as they are; and never with a client's text for a member's name
 SELECT realtime.rpc('p/org', 'app.predicates(text)', guard => '{realtime.access_org(text)}');
 SELECT try($$SELECT realtime.call('p/org', '["o2"]', '{"id": "ann", "organization_id": "o1"}')$$);

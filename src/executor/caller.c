@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
 #include "utils/jsonb.h"
@@ -26,6 +28,7 @@ PG_FUNCTION_INFO_V1(realtime_remote_address);
 PG_FUNCTION_INFO_V1(realtime_request_id);
 PG_FUNCTION_INFO_V1(realtime_cursor);
 PG_FUNCTION_INFO_V1(realtime_shed);
+PG_FUNCTION_INFO_V1(realtime_access_pg_role);
 PG_FUNCTION_INFO_V1(realtime_raise);
 
 Datum
@@ -133,6 +136,22 @@ realtime_shed(PG_FUNCTION_ARGS)
 	if (rt_caller() == NULL || PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	PG_RETURN_BOOL(rt_class_gives_way(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/* Whoever runs what asks: current_user is a definer in what is SECURITY DEFINER. */
+static Oid
+role_of_caller(void)
+{
+	return rt_caller() == NULL ? GetSessionUserId() :
+		get_role_oid(rt_caller_role_name(), false);
+}
+
+Datum
+realtime_access_pg_role(PG_FUNCTION_ARGS)
+{
+	Oid			role = get_role_oid(NameStr(*PG_GETARG_NAME(0)), false);
+
+	PG_RETURN_BOOL(has_privs_of_role(role_of_caller(), role));
 }
 
 static void

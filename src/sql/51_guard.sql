@@ -71,10 +71,10 @@ COMMENT ON FUNCTION realtime.access_role(jsonb) IS
 'Whether the member role of the user''s data stands for true in an object: access_role(''{"admin": true, "guest": false}''). What is not there is false.';
 
 CREATE FUNCTION realtime.access_pg_role(role name) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN pg_catalog.pg_has_role(current_user, role, 'MEMBER');
+LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'realtime_access_pg_role';
 COMMENT ON FUNCTION realtime.access_pg_role(name) IS
-'Whether the role that the call is run as is a member of another one, directly or not. Errors: 42704 if there is no such role.';
+'Whether the role of who calls has the rights of another one, directly or not, without SET ROLE; also within SECURITY DEFINER functions. Outside of a call it is the role that has logged in. Errors: 42704 if there is no such role.';
 
 CREATE FUNCTION realtime.access_org(organization text, field name) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL RESTRICTED

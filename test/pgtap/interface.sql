@@ -15,7 +15,7 @@ SELECT results_eq('signatures', $$VALUES
 	('access_org', 'organization text, field name', 'boolean', 's', 'r'),
 	('access_owner', '', 'boolean', 's', 'r'),
 	('access_owner', 'field name', 'boolean', 's', 'r'),
-	('access_pg_role', 'role name', 'boolean', 's', 's'),
+	('access_pg_role', 'role name', 'boolean', 's', 'r'),
 	('access_role', 'roles jsonb', 'boolean', 's', 'r'),
 	('access_role', 'roles jsonb, field name', 'boolean', 's', 'r'),
 	('access_team', '', 'boolean', 's', 'r'),
