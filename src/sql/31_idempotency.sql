@@ -17,7 +17,7 @@ CREATE INDEX idempotency_expires_at ON realtime.idempotency (expires_at);
 COMMENT ON TABLE realtime.idempotency IS
 	'Answers of calls with an idempotency key, as long as they are kept';
 COMMENT ON COLUMN realtime.idempotency.path IS
-	'What was called';
+	'What was called; after a word "webhook" or "database" what no client has called';
 COMMENT ON COLUMN realtime.idempotency.user_id IS
 	'Id of the user who has called; empty if anonymous';
 COMMENT ON COLUMN realtime.idempotency.key IS

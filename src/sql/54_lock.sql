@@ -28,9 +28,9 @@ AS 'MODULE_PATHNAME', 'realtime_idempotency_acquire';
 COMMENT ON FUNCTION realtime.idempotency_acquire(text, text, interval) IS
 'Whether something is to be done that must happen once: acquired is true for one transaction, and once that has committed false for ttl, with the answer that realtime.idempotency_answer() has kept. If it is rolled back, the next one acquires it.
 Who comes while another has it waits for the end of that, in a client''s call without an executor, and fails with CONFLICT when its time is up.
-path: 1 to 255 bytes; that of a declared call shares its keys. key: 1 to 256 bytes, of the user who calls; anonymous clients, and what is no client''s call, share one space.
+path: of the form of those that clients call; that of a declared call shares its keys. key: 1 to 256 bytes, of the user who calls; anonymous clients share one space, and what is nobody''s call (sessions, jobs of nobody, hooks) another one.
 ttl: 0 keeps nothing: one after the other, each acquires it.
-Errors: 22004 or 22023 for a NULL, length or time; 25006 in a transaction that is read only; RT409 after waiting in vain.';
+Errors: 22004 or 22023 for a NULL, length, time or path; 25006 in a transaction that is read only; RT409 after waiting in vain.';
 
 CREATE FUNCTION realtime.idempotency_answer(
 	path text,

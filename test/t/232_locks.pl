@@ -271,17 +271,31 @@ is_deeply(ws_call($others[0], 'part/twice', ['k', 'b'])->{data}, [ JSON::PP::fal
 is_deeply(ws_call($user, 'part/twice', ['k', 'c'])->{data}, [ JSON::PP::true, undef ], 'another user has keys of its own');
 is(ws_call($ws, 'part/twice', ['f', 'fail'])->{ok}, JSON::PP::false, 'what fails');
 is_deeply(ws_call($ws, 'part/twice', ['f', 'd'])->{data}, [ JSON::PP::true, undef ], 'has not happened');
-$session->query_safe('BEGIN');
-is($session->query_safe(q{SELECT acquired FROM realtime.idempotency_acquire('app/twice', 's')}), 't', 'a session acquires one');
+block();
+send_call($ws, 'part/twice', 'slow', ['s', 'slow']);
+poll_until(sub { blocked() == 1 });
 send_call($others[0], 'part/twice', 'twice', ['s', 'e']);
-ok(poll_until(sub { ws_call($others[0], 'free/work', ['', 'x']); sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'realtime executor' AND state = 'active'}) == 0 }), 'a call waits for it without an executor');
-$session->query_safe(q{SELECT realtime.idempotency_answer('app/twice', 's', '"session"')});
+ok(settled($others[1]), 'a call waits for it without an executor');
+$before = runs();
+is(sql(q{SELECT acquired FROM realtime.idempotency_acquire('app/twice', 's')}), 't', 'a session has keys of its own');
+unblock();
+is_deeply(reply($others[0], 'twice')->{data}, [ JSON::PP::false, 'slow' ], 'and gets what the one before it has answered');
+is(reply($ws, 'slow')->{ok}, JSON::PP::true, 'which goes on');
+sql(q{SELECT realtime.idempotency_acquire('lock/once', 'mine')});
+$before = runs();
+is(ws_call($ws, 'lock/once', ['', 'its own'], idempotencyKey => 'mine')->{ok}, JSON::PP::true, 'no session can make a call');
+is(runs() - $before, 1, 'one that has happened');
+$session->query_safe('BEGIN');
+is($session->query_safe(q{SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'two')}), 't', 'a session acquires one');
+like(($node->psql('postgres', q{SET lock_timeout = '10 ms'; SELECT realtime.idempotency_acquire('app/twice', 'two')}))[2], qr/Conflict|still running|RT409/i, 'another one waits for it');
+$session->query_safe(q{SELECT realtime.idempotency_answer('app/twice', 'two', '"session"')});
 $session->query_safe('COMMIT');
-is_deeply(reply($others[0], 'twice')->{data}, [ JSON::PP::false, 'session' ], 'and gets what it has answered');
+is(sql(q{SELECT * FROM realtime.idempotency_acquire('app/twice', 'two')}), 'f|"session"', 'and gets what it has answered');
 is(sql(q{SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'kept', '0'); SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'kept', '0')}), "t\nt", 'without a time nothing is kept');
 is(sql(q{BEGIN; SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'same'); SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'same'); ROLLBACK}), "t\nf", 'once in a transaction, too');
-like(($node->psql('postgres', q{SELECT realtime.idempotency_answer('app/twice', 's', '1')}))[2], qr/has not acquired that key/, 'who has not acquired it cannot answer');
-for ([ q{'', 'k'}, qr/path must have/ ], [ q{'p', NULL}, qr/key must not be null/ ], [ q{'p', repeat('k', 257)}, qr/key must have/ ], [ q{'p', 'k', '-1 s'}, qr/ttl must not be negative/ ])
+like(($node->psql('postgres', q{SELECT realtime.idempotency_answer('app/twice', 'none', '1')}))[2], qr/has not acquired that key/, 'who has not acquired it cannot answer');
+for ([ q{'', 'k'}, qr/path must have/ ], [ q{'p/q', NULL}, qr/key must not be null/ ], [ q{'p/q', repeat('k', 257)}, qr/key must have/ ],
+	[ q{'webhook p/q', 'k'}, qr/path "webhook p\/q" is not valid/ ], [ q{'p/q', 'k', '-1 s'}, qr/ttl must not be negative/ ])
 {
 	like(($node->psql('postgres', "SELECT realtime.idempotency_acquire($_->[0])"))[2], $_->[1], $_->[0]);
 }

@@ -164,17 +164,17 @@ rt_once_share_lock(const RtRpcDeclaration *declaration, const RtKeyWish *wish)
 		want_to_share(wish->key, wish->twins);
 }
 
-/* What no client calls, of the database's own, shares one space with those who are nobody. */
+/* What no client calls is the database's own, under a path that none can have. */
 void
 rt_once_set_user(RtOnce *once)
 {
 	const RtCaller *caller = rt_caller();
 
-	if (caller == NULL)
-		return;
-	if (!caller->anonymous)
+	if (caller != NULL && !caller->anonymous)
 		once->user = pnstrdup(caller->session->user_id, caller->session->user_id_len);
-	else if (caller->request->asked.connection_id[0] != '\0' && has_role_of_its_own())
+	else if (caller == NULL || caller->request->asked.connection_id[0] == '\0')
+		once->path = psprintf("database %s", once->path);
+	else if (has_role_of_its_own())
 		refuse_key("Idempotency keys belong to users, and this one has no id");
 }
 

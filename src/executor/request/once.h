@@ -28,7 +28,10 @@ typedef struct RtOnce
 /* Whether calls of a path may be shared: then their answers are wanted. */
 extern bool rt_once_concerns(const RtRpcDeclaration *declaration);
 
-/* The key of one that has such a key, with its path and user; and whose it is. */
+/*
+ * The key of one that has such a key, with its path and user; and, of one with a path
+ * and a key, whose it is.
+ */
 extern RtCallKey rt_once_key(const RtOnce *once);
 extern void rt_once_set_user(RtOnce *once);
 

@@ -25,9 +25,9 @@
 #include "src/executor/identity.h"
 #include "src/executor/request/call_key.h"
 #include "src/executor/request/once.h"
+#include "src/protocol/envelope.h"
 
 #define RESULT_MAX (16 * 1024 * 1024)	/* bytes of JSON */
-#define PATH_MAX_BYTES 255
 
 PG_FUNCTION_INFO_V1(realtime_with_lock);
 PG_FUNCTION_INFO_V1(realtime_idempotency_acquire);
@@ -187,11 +187,26 @@ read_ttl(FunctionCallInfo fcinfo)
 	return ms;
 }
 
-/* The same space as that of a declared path with idempotent => true. */
+/* Of the form of those that clients call: others are our own, as webhooks have. */
+static char *
+read_path(FunctionCallInfo fcinfo)
+{
+	char	   *path = read_text(fcinfo, ONCE_PATH, "path", RT_PATH_MAX);
+
+	if (!rt_path_is_valid(path, strlen(path)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("path \"%s\" is not valid", path),
+				 errdetail("A path is two or more words of letters, digits, \"_\" and \"-\", joined by \"/\"."),
+				 errhint("For example: \"mail/confirm\".")));
+	return path;
+}
+
+/* In a client's call the same space as that of a declared path with idempotent => true. */
 static void
 read_once(FunctionCallInfo fcinfo, RtOnce *once)
 {
-	once->path = read_text(fcinfo, ONCE_PATH, "path", PATH_MAX_BYTES);
+	once->path = read_path(fcinfo);
 	once->key = read_text(fcinfo, ONCE_KEY, "key", RT_IDEMPOTENCY_KEY_MAX);
 	rt_once_set_user(once);
 }
