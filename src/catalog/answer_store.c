@@ -5,7 +5,9 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/sysattr.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -43,8 +45,15 @@ set_keys(ScanKeyData *keys, Relation index, const char *path, const char *user,
 							   CStringGetTextDatum(texts[i]));
 }
 
+/* One that has not expired. */
+typedef struct Found
+{
+	char	   *answer;			/* NULL = none */
+	bool		is_own;			/* kept by this transaction */
+} Found;
+
 static bool
-read_answer(TupleTableSlot *slot, char **answer)
+read_answer(TupleTableSlot *slot, Found *found)
 {
 	bool		is_null;
 	Datum		expires_at = slot_getattr(slot, Anum_answer_expires_at, &is_null);
@@ -53,13 +62,15 @@ read_answer(TupleTableSlot *slot, char **answer)
 	if (DatumGetTimestampTz(expires_at) <= GetCurrentTimestamp())
 		return false;
 	value = slot_getattr(slot, Anum_answer_answer, &is_null);
-	*answer = is_null ? NULL : TextDatumGetCString(value);
+	found->answer = is_null ? NULL : TextDatumGetCString(value);
+	value = slot_getsysattr(slot, MinTransactionIdAttributeNumber, &is_null);
+	found->is_own = TransactionIdIsCurrentTransactionId(DatumGetTransactionId(value));
 	return true;
 }
 
 /* Whatever the isolation level: what has been committed under the key counts. */
-bool
-rt_answer_find(const char *path, const char *user, const char *key, char **answer)
+static bool
+find(const char *path, const char *user, const char *key, Found *answer)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	Relation	table = table_open(answer_table(), AccessShareLock);
@@ -79,6 +90,25 @@ rt_answer_find(const char *path, const char *user, const char *key, char **answe
 	table_close(table, AccessShareLock);
 	UnregisterSnapshot(snapshot);
 	return found;
+}
+
+bool
+rt_answer_find(const char *path, const char *user, const char *key, char **answer)
+{
+	Found		found;
+
+	if (!find(path, user, key, &found))
+		return false;
+	*answer = found.answer;
+	return true;
+}
+
+bool
+rt_answer_is_of_others(const char *path, const char *user, const char *key)
+{
+	Found		found;
+
+	return find(path, user, key, &found) && !found.is_own;
 }
 
 static Datum

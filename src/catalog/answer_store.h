@@ -35,6 +35,9 @@ extern void rt_answer_keep(const char *path, const char *user, const char *key,
 						   const char *answer, const char *request_id,
 						   int64 ttl_ms);
 
+/* Whether there is one that another transaction has kept, and it has not expired. */
+extern bool rt_answer_is_of_others(const char *path, const char *user, const char *key);
+
 /* Another answer of one that is kept. */
 extern void rt_answer_set(const char *path, const char *user, const char *key,
 						  const char *answer);

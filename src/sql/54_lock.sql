@@ -41,4 +41,4 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_idempotency_answer';
 COMMENT ON FUNCTION realtime.idempotency_answer(text, text, jsonb) IS
 'Keeps an answer for those who come later, in the transaction that has acquired the key.
-Errors: 55000 if it has not.';
+Errors: 55000 if it has not, as when idempotency_acquire() has said acquired = false.';

@@ -294,6 +294,9 @@ is(sql(q{SELECT * FROM realtime.idempotency_acquire('app/twice', 'two')}), 'f|"s
 is(sql(q{SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'kept', '0'); SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'kept', '0')}), "t\nt", 'without a time nothing is kept');
 is(sql(q{BEGIN; SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'same'); SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'same'); ROLLBACK}), "t\nf", 'once in a transaction, too');
 like(($node->psql('postgres', q{SELECT realtime.idempotency_answer('app/twice', 'none', '1')}))[2], qr/has not acquired that key/, 'who has not acquired it cannot answer');
+like(($node->psql('postgres', q{BEGIN; SELECT realtime.idempotency_acquire('app/twice', 'two'); SELECT realtime.idempotency_answer('app/twice', 'two', '1')}))[2], qr/has not acquired that key/, 'nor who has found it acquired');
+is(sql(q{SELECT answer FROM realtime.idempotency_acquire('app/twice', 'two')}), '"session"', 'the answer stays');
+is(sql(q{BEGIN; SELECT acquired FROM realtime.idempotency_acquire('app/twice', 'again'); SAVEPOINT a; SELECT realtime.idempotency_answer('app/twice', 'again', '1'), realtime.idempotency_answer('app/twice', 'again', '2'); COMMIT; SELECT answer FROM realtime.idempotency_acquire('app/twice', 'again')}), "t\n|\n2", 'who has acquired it answers, and again');
 for ([ q{'', 'k'}, qr/path must have/ ], [ q{'p/q', NULL}, qr/key must not be null/ ], [ q{'p/q', repeat('k', 257)}, qr/key must have/ ],
 	[ q{'webhook p/q', 'k'}, qr/path "webhook p\/q" is not valid/ ], [ q{'p/q', 'k', '-1 s'}, qr/ttl must not be negative/ ])
 {

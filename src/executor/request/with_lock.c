@@ -253,7 +253,8 @@ realtime_idempotency_answer(PG_FUNCTION_ARGS)
 
 	PreventCommandIfParallelMode("realtime.idempotency_answer()");
 	read_once(fcinfo, &once);
-	if (!rt_key_is_held(rt_once_key(&once)))
+	if (!rt_key_is_held(rt_once_key(&once)) ||
+		rt_answer_is_of_others(once.path, once.user, once.key))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("this transaction has not acquired that key"),
