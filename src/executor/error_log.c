@@ -2,15 +2,14 @@
  * error_log.c
  *		Keeps what has gone wrong in realtime.error_log, if that is wanted.
  *
- * Who listens on the channel realtime_error is told that there is a new row.  As
- * everybody may listen, what the error says is in the table alone.
+ * Who listens on the channel realtime_error is told that there is a new row, by its
+ * id.  Everybody may listen, so what else is known is in the table alone: even a topic
+ * may name a user.
  */
 #include "postgres.h"
 
 #include "commands/async.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
-#include "utils/json.h"
 
 #include "src/catalog/declaration.h"
 #include "src/catalog/error_store.h"
@@ -62,25 +61,15 @@ keep(const RtWork *work, const RtFault *fault)
 }
 
 static void
-tell(int64 id, const RtWork *work, const RtFault *fault)
+tell(int64 id)
 {
-	StringInfoData payload;
-
-	initStringInfo(&payload);
-	appendStringInfo(&payload, "{\"id\":%lld,\"path\":", (long long) id);
-	escape_json(&payload, work->activity);
-	appendStringInfoString(&payload, ",\"code\":");
-	escape_json(&payload, fault->code);
-	appendStringInfo(&payload, ",\"sqlstate\":\"%s\"}", unpack_sql_state(fault->sqlstate));
-	Async_Notify(CHANNEL, payload.data);
+	Async_Notify(CHANNEL, psprintf("{\"id\":%lld}", (long long) id));
 }
 
 static void
 run_log(RtWork *work)
 {
-	const RtFault *fault = ((LogWork *) work)->fault;
-
-	tell(keep(work, fault), work, fault);
+	tell(keep(work, ((LogWork *) work)->fault));
 }
 
 bool

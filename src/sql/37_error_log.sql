@@ -14,7 +14,7 @@ CREATE TABLE realtime.error_log (
 	request_id text
 );
 COMMENT ON TABLE realtime.error_log IS
-	'Errors that nobody has meant to happen, the last ones: as many as the setting realtime.error_log says; each is told on the channel realtime_error as well';
+	'Errors that nobody has meant to happen, the last ones: as many as the setting realtime.error_log says; the id of each is told on the channel realtime_error as well';
 COMMENT ON COLUMN realtime.error_log.id IS
 	'Grows with each error';
 COMMENT ON COLUMN realtime.error_log.at IS
