@@ -275,7 +275,8 @@ static bool
 may_log(const RtWork *work, const ErrorData *error)
 {
 	rt_work_log_rest();
-	return rt_log_limit_allows(work->activity, error->sqlerrcode);
+	return rt_log_limit_allows(work->kind != NULL ? work->kind : work->activity,
+							   error->sqlerrcode);
 }
 
 /* What has not been logged, now that its time is over. */

@@ -37,6 +37,8 @@ struct RtWork
 	const RtSession *session;	/* who the caller is instead of its sender, or NULL */
 	const char *user_data;		/* of that one, terminated */
 	const char *activity;		/* path or topic, for logs and pg_stat_activity */
+	const char *kind;			/* of which its errors are some, where clients choose the
+								 * activity; NULL = the activity */
 
 	/*
 	 * prepare runs in the transaction as the executor and finds out what to

@@ -37,6 +37,7 @@ BEGIN
 		ELSE RAISE EXCEPTION USING MESSAGE = how, ERRCODE = 'XX' || lpad(how, 3, '0'); END CASE;
 	RETURN how;
 END $$;
+CREATE FUNCTION app.enters(room text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'XX900'; END $$;
 CREATE FUNCTION app.fine() RETURNS void LANGUAGE sql AS '';
 CREATE FUNCTION app.rows() RETURNS jsonb STABLE LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'odd'; END $$;
 CREATE FUNCTION app.divided(n integer) RETURNS integer STABLE LANGUAGE sql AS $$ SELECT 100 / n $$;
@@ -44,6 +45,7 @@ CREATE FUNCTION app.refuse() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM r
 CREATE FUNCTION app.effect(topic text, event text, data jsonb) RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM realtime.raise('TOO_LATE', topic); END $$;
 SELECT realtime.rpc('app/fail', 'app.fail(text)'), realtime.rpc('app/fine', 'app.fine()'),
 	realtime.stream('app/rows', 'rows', 'app.rows()', on_error => 'app.seen(text,text)'),
+	realtime.topic('odd:{room}', access => 'app.enters(text)'),
 	realtime.effect('app/effect', '{paid}', 'app.effect(text,text,jsonb)');
 });
 declare_query($node, 'q/divided', 'id', 'SELECT id, app.divided(n) AS d FROM app.item', q{, on_error => 'app.seen(text,text)'});
@@ -76,6 +78,8 @@ ws_call($ws, 'app/fail', ['unknown']) for 1 .. 3;
 is(sql('SELECT count(*) FROM realtime.error_log'), 2, 'are not kept, nor more of a kind than are logged');
 ws_call($ws, 'app/fail', [$_]) for 1 .. 5;
 is(kept(), join("\n", map { sprintf 'app/fail|INTERNAL_ERROR|XX%03d|%d', $_, $_ } 2 .. 5), 'the last ones stay');
+ws_subscribe($ws, "odd:$_") for 1 .. 5;
+is(sql(q{SELECT string_agg(path, ' ' ORDER BY id) FROM realtime.error_log WHERE sqlstate = 'XX900'}), 'odd:1 odd:2', 'all topics of a template are one kind, whatever clients name');
 like(($node->psql('postgres', 'SET ROLE realtime_anonymous; SELECT * FROM realtime.error_log'))[2], qr/permission denied/, 'callers do not read it');
 $node->append_conf('postgresql.conf', "realtime.error_log = 0\n");
 $node->reload;

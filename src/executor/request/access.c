@@ -144,7 +144,7 @@ prepare_question(RtWork *work)
 		rt_fault_set(&work->fault, RT_CODE_FORBIDDEN, NULL);
 		return false;
 	}
-	question->template = pstrdup(declaration->template);
+	work->kind = question->template = pstrdup(declaration->template);
 	question->hook = rt_hook_find(RT_HOOK_SUBSCRIBE, work);
 	if (!declaration->open)
 	{
@@ -313,6 +313,7 @@ ask_function(RtRequest *request, RtAccessTopic *topic, RtWorkResult *result)
 	memset(&question, 0, sizeof(question));
 	question.work.request = request;
 	question.work.activity = topic->name;
+	question.work.kind = "subscribe";
 	question.work.prepare = prepare_question;
 	question.work.run = run_question;
 	question.topic = topic;

@@ -95,6 +95,7 @@ rt_club_roll_run(RtRequest *request)
 	roll->topic = rt_work_path(request);
 	roll->work.request = request;
 	roll->work.activity = roll->topic;
+	roll->work.kind = "club";
 	roll->work.prepare = prepare;
 	roll->work.take_snapshot = take_snapshot;
 	roll->work.run = run;

@@ -309,6 +309,7 @@ rt_repair_run(RtRequest *request)
 	add_reading(replay, rt_work_path(request),
 				request->asked.path.len, request->asked.since, true);
 	replay->work.activity = replay->readings[0].topic;
+	replay->work.kind = "resume";
 	return run_replay(replay);
 }
 
@@ -354,6 +355,7 @@ rt_replay_run(RtRequest *request)
 	add_reading(replay, topic.name, topic.len, request->asked.since, topic.numbered);
 	replay->req_id = (RtText) {text + request->asked.id.off, request->asked.id.len};
 	replay->work.activity = topic.name;
+	replay->work.kind = "resume";
 	return run_replay(replay);
 }
 
