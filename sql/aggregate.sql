@@ -120,7 +120,7 @@ SAVEPOINT s;
 SELECT realtime.publish('orders', 'sold', '{"amount": 2}');
 ROLLBACK TO s;
 SELECT realtime.publish('other', 'sold', '{"amount": 3}');
-SELECT count(*) FROM realtime.intake;
+SELECT count(*) FROM realtime.intake WHERE published_at >= now();		-- what others have published may still be there
 ROLLBACK;
 BEGIN READ ONLY;
 SELECT realtime.publish('orders', 'sold', '{"amount": 1}');
