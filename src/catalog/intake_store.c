@@ -88,7 +88,8 @@ note_first(Beginning *beginning, int64 id, Snapshot snapshot)
 	if (beginning->next_id == 0 && id != PG_INT64_MAX)
 	{
 		beginning->next_id = id;
-		beginning->next_xid = snapshot->xmax;
+		/* not xmax: who commits late may have that, or a later one */
+		beginning->next_xid = ReadNextTransactionId();
 	}
 }
 
