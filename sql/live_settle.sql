@@ -362,6 +362,12 @@ UPDATE shown SET n = 4 WHERE id = 'd';
 DELETE FROM shown WHERE id = 'e';
 COMMIT;
 SELECT * FROM news();
+-- a transform whose time is up ends the command
+CREATE OR REPLACE FUNCTION show(data jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(600); RETURN data; END $$;
+SET statement_timeout = '100ms';
+INSERT INTO shown VALUES ('f', 1);
+RESET statement_timeout;
+SELECT count(*) FROM shown WHERE id = 'f';
 DROP TABLE shown;
 
 DROP TABLE seen;

@@ -10,12 +10,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "src/attempt.h"
 #include "src/backend/publish/transform.h"
 #include "src/catalog/declaration.h"
 #include "src/catalog/event_merge.h"
@@ -194,39 +193,37 @@ warn(const RtEvent *event, const ErrorData *error)
 			 errhint("Clients of such topics load again instead.")));
 }
 
+typedef struct Attempt
+{
+	RtEvent    *event;
+	StringInfo	data;
+	RtTransformed outcome;
+} Attempt;
+
+static void
+transform_text(void *arg)
+{
+	Attempt    *attempt = arg;
+	Jsonb	   *result = rt_transform_run(attempt->event, jsonb_of(attempt->data));
+
+	attempt->outcome = result != NULL ? RT_TRANSFORMED : RT_TRANSFORM_LEFT_OUT;
+	if (result == NULL)
+		return;
+	resetStringInfo(attempt->data);
+	(void) JsonbToCString(attempt->data, &result->root, VARSIZE(result));
+}
+
 RtTransformed
 rt_transform_text(RtEvent *event, StringInfo data)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile RtTransformed outcome = RT_TRANSFORM_FAILED;
+	Attempt		attempt = {.event = event, .data = data};
+	ErrorData  *error = rt_attempt(transform_text, &attempt);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		Jsonb	   *result = rt_transform_run(event, jsonb_of(data));
-
-		outcome = result != NULL ? RT_TRANSFORMED : RT_TRANSFORM_LEFT_OUT;
-		if (result != NULL)
-		{
-			resetStringInfo(data);
-			(void) JsonbToCString(data, &result->root, VARSIZE(result));
-		}
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		warn(event, error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return outcome;
+	if (error == NULL)
+		return attempt.outcome;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	warn(event, error);
+	FreeErrorData(error);
+	return RT_TRANSFORM_FAILED;
 }
