@@ -29,7 +29,11 @@ before(async () => {
 		CREATE FUNCTION length_of(payload bytea) RETURNS integer LANGUAGE sql AS $$ SELECT length(payload) $$;
 		SELECT realtime.binary('note/scan', 'length_of(bytea)'), realtime.aggregate('note/count', 'notes', 'notes-count', realtime.reducer('n', 'count(*)'));
 		SELECT realtime.aggregate_window('note/count', 'today', 'tumbling', period => 'day');
-		SELECT realtime.rpc('shop/admin/add', 'add_note(integer,text)')`);
+		SELECT realtime.rpc('shop/admin/add', 'add_note(integer,text)');
+		CREATE FUNCTION own_rows() RETURNS SETOF note LANGUAGE sql AS 'SELECT * FROM note';
+		CREATE FUNCTION "__proto__"(id integer) RETURNS integer LANGUAGE sql AS 'SELECT id';
+		SELECT realtime.rpc('own/__client', 'add_note(integer,text)'), realtime.rpc('own/__create', 'add_note(integer,text)'),
+			realtime.binary('own/__createUploads', 'length_of(bytea)'), realtime.room('own/room', 'rooms', 'own_rows()', actions => '{__proto__(integer)}')`);
 	url = `http://127.0.0.1:${server.port}`;
 	fs.mkdirSync(file('src'));
 	fs.mkdirSync(file('node_modules'));
@@ -37,6 +41,7 @@ before(async () => {
 	fs.writeFileSync(file('index.html'), '<script type="module" src="/src/main.js"></script>');
 	fs.writeFileSync(file('src/main.js'), "import { add, all } from '$live/note';\nimport { add as order } from '$live/shop/admin';\nadd(1, 'x');\norder(1, 'x');\nall.subscribe(console.log);\n");
 	fs.writeFileSync(file('src/render.js'), "import { add, all, count, empty, scan } from '$live/note';\nexport { add, all, count, empty, scan };\n");
+	fs.writeFileSync(file('src/own.js'), "export * from '$live/own';\n");
 	dev = await createServer(config({ url, poll: 50 }));
 	await dev.listen();
 }, limit);
@@ -86,6 +91,15 @@ it('has the same on servers, where it connects to nothing', limit, async () => {
 	await assert.rejects(add(1, 'x'), { code: 'DISCONNECTED' });
 	await assert.rejects(scan('x'), { code: 'DISCONNECTED' });
 	assert.deepEqual(count.current, { all: undefined, today: undefined });
+});
+
+it('has what is named as its own names are', limit, async () => {
+	const { __client_: first, __create_: second, __createUploads_: third, room } = await dev.ssrLoadModule('/src/own.js');
+
+	assert.deepEqual([first, second].map(({ path: name }) => name), ['own/__client', 'own/__create']);
+	await assert.rejects(third('x'), { code: 'DISCONNECTED' });
+	assert.equal(Object.getPrototypeOf(room), Object.prototype);
+	assert.equal(Object.getOwnPropertyDescriptor(room, '__proto__').value.path, 'own/room/__action/__proto__');
 });
 
 it('writes types for editors', limit, async () => {

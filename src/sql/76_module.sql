@@ -187,7 +187,8 @@ DECLARE
 	taken text[] := string_to_array('arguments await break case catch class const continue debugger default delete do else'
 		' enum eval export extends false finally for function if implements import in instanceof interface let new null'
 		' package private protected public return static super switch this throw true try typeof undefined var void while'
-		' with yield empty realtime', ' ') || ARRAY(SELECT maker FROM realtime.entry_kind());
+		-- what vite.js of the client makes for servers, besides the makers
+		' with yield empty realtime __client __create __createUploads', ' ') || ARRAY(SELECT maker FROM realtime.entry_kind());
 	word text;
 BEGIN
 	FOR path, word IN
@@ -235,7 +236,9 @@ WITH part AS (
 export AS (
 	SELECT path, format('export const %s = %s;', name,
 		CASE WHEN count(member) = 0 THEN min(js)
-			ELSE format('{%s%s}', chr(10), string_agg(format('	%s: %s,%s', to_json(member), js, chr(10)), '' ORDER BY member COLLATE "C")) END) AS js
+			ELSE format('{%s%s}', chr(10), string_agg(format('	%s: %s,%s',
+			-- with brackets it is a name like others
+			CASE member WHEN '__proto__' THEN '["__proto__"]' ELSE to_json(member)::text END, js, chr(10)), '' ORDER BY member COLLATE "C")) END) AS js
 	FROM part
 	GROUP BY path, name
 ),
