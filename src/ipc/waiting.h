@@ -27,6 +27,7 @@ typedef struct RtWaiting
 {
 	RtWaitingKind kind;
 	char		name[RT_WAITING_NAME_MAX + 1];
+	bool		is_known;		/* otherwise there was no time to count */
 	int64		count;			/* that may be run, or taken, now */
 	int64		dead;			/* jobs whose last attempt has failed */
 	TimestampTz oldest;			/* of the first of them; 0 = none */

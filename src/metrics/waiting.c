@@ -1,6 +1,7 @@
 /*
  * waiting.c
- *		Metrics of jobs and events that wait, as they were counted last.
+ *		Metrics of jobs and events that wait, as they were counted last.  What could not
+ *		be counted has no sample.
  */
 #include "postgres.h"
 
@@ -62,7 +63,7 @@ write_all(RtExposition *exposition, const RtMetric *metric, Waitings waitings, R
 	{
 		const RtWaiting *waiting = &waitings.all[i];
 
-		if (waiting->kind != kind)
+		if (waiting->kind != kind || !waiting->is_known)
 			continue;
 		if (metric->unit != NULL)
 			rt_exposition_seconds(exposition, RT_LABELS({"path", waiting->name}), value(waiting));

@@ -140,10 +140,14 @@ ok(poll_until(sub { (by('path', 'job_waiting') // '') eq 'idle:2 taken:0 work:0'
 ok(metric('job_oldest_seconds', path => 'idle') > 0, 'for how long');
 is(by('path', 'job_dead'), 'idle:0 taken:1 work:2', 'what has failed for good');
 is(by('path', 'intake_waiting'), 'app/effect:0 app/sum:0', 'events that wait');
+# jobs cannot be counted now, events can
+$held->query_safe('BEGIN; LOCK TABLE realtime.job_finished');
 sql(q{ALTER SYSTEM SET realtime.intake = off});
 $node->reload;
 ok(poll_until(sub { sql(q{SELECT realtime.publish('source', 'x', '1'); SELECT count(*) FROM realtime.intake}) > 4 }), 'nobody takes any');
 ok(poll_until(sub { metric('intake_waiting', path => 'app/sum') > 2 && metric('intake_oldest_seconds', path => 'app/sum') > 0 }), 'which is seen');
+is(by('path', 'job_waiting'), '', 'what cannot be counted is not told');
+$held->query_safe('ROLLBACK');
 
 # How connections end, and a gateway
 my $closed = metric('connections_closed_total', code => '1000');
