@@ -93,7 +93,8 @@ typedef struct Executor
 	int			index;
 	RtExecutorCounters *counters;
 	MemoryContext context;		/* of one request, reset after it */
-	bool		leaving;		/* the session must not be used again */
+	bool		leaving;		/* another process runs what comes next ... */
+	bool		spoiled;		/* ... as the session must not be used again */
 	uint64		requests;		/* run so far */
 	bool		may_spin;		/* there is another processor */
 	double		mean_us;		/* of recent requests */
@@ -151,9 +152,16 @@ connect_executor(int index, uint32 generation)
 }
 
 static void
+leave_if_spoiled(bool spoiled)
+{
+	executor.spoiled |= spoiled;
+	executor.leaving |= spoiled;
+}
+
+static void
 look(void)
 {
-	executor.leaving |= rt_readiness_look();
+	leave_if_spoiled(rt_readiness_look());
 }
 
 static void
@@ -312,7 +320,7 @@ is_used_up(void)
 static void
 give_up(RtRequest *request, const RtWorkResult *result)
 {
-	executor.leaving |= result->session_is_spoiled;
+	leave_if_spoiled(result->session_is_spoiled);
 	rt_parking_park(request, result->waits_ms);
 	MemoryContextReset(executor.context);
 }
@@ -364,7 +372,8 @@ run_request(RtRequest *request)
 	executor.idle_since_ms = 0;
 	if (result.unavailable || !rt_is_ready())
 		look();
-	executor.leaving |= result.session_is_spoiled || is_used_up();
+	leave_if_spoiled(result.session_is_spoiled);
+	executor.leaving |= is_used_up();
 	if (rt_outgoing_is_due(result.ended) || executor.leaving)
 		rt_outgoing_push();
 	MemoryContextReset(executor.context);
@@ -408,7 +417,7 @@ tell_failure(void)
 {
 	if (!has_failures())
 		return;
-	executor.leaving |= rt_query_observe_next();
+	leave_if_spoiled(rt_query_observe_next());
 	executor.idle_since_ms = 0;
 	MemoryContextReset(executor.context);
 }
@@ -546,20 +555,26 @@ look_at_settings(void)
 	MemoryContextSwitchTo(executor.context);
 }
 
+static void
+leave(bool stopping)
+{
+	rt_outgoing_push();
+	if (stopping && rt_executor_leave_last(executor.index))
+		rt_service_hook_miss();
+	proc_exit(1);
+}
+
 /*
  * Ends the process if it has to.  When the server stops, what is queued is
- * still run, as long as the grace lasts.
+ * still run, as long as the grace lasts, and nobody takes its place.
  */
 static void
 leave_if_told(void)
 {
-	bool		stopping;
+	bool		stopping = rt_shutdown_is_requested() && rt_postmaster_is_stopping();
 
-	if (executor.leaving)
-	{
-		rt_outgoing_push();
-		proc_exit(1);
-	}
+	if (executor.spoiled || (executor.leaving && !stopping))
+		leave(stopping);
 	if (rt_database_is_vacated(MyDatabaseId))
 	{
 		rt_outgoing_push();
@@ -567,7 +582,6 @@ leave_if_told(void)
 	}
 	if (!rt_shutdown_is_requested())
 		return;
-	stopping = rt_postmaster_is_stopping();
 	if (stopping)
 		rt_executors_keep_none();
 	if (stopping && rt_requests_queued() && !rt_grace_is_over())

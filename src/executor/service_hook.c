@@ -14,6 +14,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 
+#include "src/catalog/declaration.h"
 #include "src/executor/function/hook.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/interrupt.h"
@@ -155,4 +156,13 @@ rt_service_hook_end(void)
 	rt_grace_renew(realtime_shutdown_timeout + LAST_WORDS_MS);
 	(void) run(RT_HOOK_SHUTDOWN);
 	rt_outgoing_push();
+}
+
+void
+rt_service_hook_miss(void)
+{
+	if (rt_declaration_hook(RT_HOOK_SHUTDOWN).declared && rt_service_claim_end())
+		ereport(LOG,
+				(errmsg("the shutdown hook of realtime was not run"),
+				 errdetail("The session of the last executor must not be used again.")));
 }

@@ -17,4 +17,7 @@ extern bool rt_service_hook_begin(void);
 /* By the last executor, when the server stops: runs the shutdown hook. */
 extern void rt_service_hook_end(void);
 
+/* By the same, if it must not run anything else: says that the hook was not run. */
+extern void rt_service_hook_miss(void);
+
 #endif							/* RT_EXECUTOR_SERVICE_HOOK_H */

@@ -22,7 +22,7 @@ unsubscribe: function(topic text, remaining integer) returns void, or without re
 message: function(message bytea, is_text boolean) returns jsonb, given the messages that mean nothing to the server: binary ones, text that is no JSON or has no type that it knows. What it returns is sent as a message, NULL is not. An error is told nobody.
 And as realtime.anonymous_role:
 init: function() returns void, run once after each start of the server, also that after a crash, before anything that clients ask is run; if the extension comes later, then.
-shutdown: function() returns void, run once when the server stops (smart or fast), after all that clients have asked; it has realtime.shutdown_timeout. It is not run after an immediate stop or a crash.
+shutdown: function() returns void, run once when the server stops (smart or fast), after all that clients have asked; it has realtime.shutdown_timeout. It is not run after an immediate stop or a crash, nor if no executor is there at the end that may run it; if that is because what it ran has spoiled its session, the log says so.
 What goes wrong in these two is logged, and everything goes on.
 upgrade: function(request jsonb) returns boolean, asked before a WebSocket opens; request: as for authenticate, claims null. NULL or false refuses with 401; realtime.raise() refuses with its own status (FORBIDDEN 403, RATE_LIMITED 429), any other error with 503. Clients try again whatever the status is: who is to stay away is for authenticate or open to refuse.
 Errors: 22023 for another name, 42P13 for a function that does not fit.';

@@ -80,6 +80,24 @@ $node->start;
 ok(poll_until(sub { sql(q{SELECT string_agg(what, ', ') FROM app.log}) eq "$init, $init" }), 'and after an immediate stop, which runs no shutdown hook');
 happened();
 
+# The last executor has run as many calls as it may, or what has spoiled its session.
+$node->append_conf('postgresql.conf', "realtime.executors = 1\nrealtime.max_executors = 1\nrealtime.executor_max_calls = 1\n");
+$node->restart;
+wait_for_call($node, 'app/call', [0]);
+happened();
+ok(poll_until(sub { $ws = eval { ws_connect($node) } }), 'sockets open');
+ws_send($ws, { rpc => 'app/call', args => [0.3] });
+ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'realtime executor' AND query = 'app/call' AND state = 'active'}) == 1 }), 'its last call runs');
+ws_send($ws, { rpc => 'app/call', args => [0] });
+$node->restart;
+poll_until(sub { sql(qq{SELECT count(*) FROM app.log WHERE what = '$init'}) == 1 });
+like(happened(), qr/^call, (call, )?shutdown, $init$/, 'the shutdown hook is run behind it');
+$node->append_conf('postgresql.conf', "realtime.executors = 3\nrealtime.max_executors = -1\nrealtime.executor_max_calls = 0\n");
+$node->reload;
+ok(poll_until(sub { sql('SHOW realtime.executor_max_calls') eq '0' }), 'executors stay');
+wait_for_call($node, 'app/call', [0]) for 1, 2;
+happened();
+
 # Hooks that fail, or do not end
 sql(q{SELECT realtime.hook('error', 'app.told(jsonb)'); UPDATE app.go SET n = 2});
 $node->restart;
