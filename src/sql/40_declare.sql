@@ -30,7 +30,7 @@ read_only: whether its transaction is; by default if the function is STABLE or I
 idempotency_key: function of the handler''s arguments, or of nothing, that returns text of at most 256 bytes: of the calls of one user with the same text one runs, and all get its answer. Where it returns NULL the key counts that the client sends.
 idempotent: the same by the key that the client sends alone. idempotency_ttl: how long answers are kept; 0 shares one only with those that wait for it.
 lock_key: function of the handler''s arguments, or of nothing, that returns text: calls with the same text, of any path, run one after the other; NULL and empty texts lock nothing. lock_wait: how long a call waits for that before it fails with LOCK_TIMEOUT, by default as long as it may take.
-share_result: calls of the path that wait for the lock are answered with the result of the one that has it, whoever has called, if their roles are the same, and do not run. So it must depend on nothing but the key.
+share_result: calls of the path that wait for the lock are answered with the result of the one that has it, whoever has called, if their roles are the same (and, where a middleware runs around the path, the user), and do not run. So it must depend on nothing but the key.
 breaker: name of a realtime.breaker(); fallback: what clients get while it is broken, instead of SERVICE_UNAVAILABLE.
 rate_limit: how many calls a user, or the anonymous clients of an address, may make in any rate_window; more get RATE_LIMITED with retryAfter, in milliseconds.
 Errors: 22023 for an option that is wrong, 42883, 42809 or 42P13 for a function that will not do, 42501 without EXECUTE on it, 0A000 for what is not supported.';

@@ -252,6 +252,27 @@ isnt(reply($others[0], 'path')->{data}, $shared, 'nor who has called something e
 is(runs() - $before, 2 + 4, 'and have not run');
 isnt(ws_call($ws, 'lock/share', ['room', 'later'])->{data}, $shared, 'who comes later runs');
 
+# A middleware may have made of it what is one user's.
+my @users = map { ws_connect($node, headers => { Authorization => 'Bearer ' . jwt({ sub => $_ }, secret => $secret) }) } qw(ann bob);
+block();
+send_call($user, 'lock/share', 'slow', ['room', 'slow']);
+poll_until(sub { blocked() == 1 });
+send_call($users[$_], 'lock/share', 'mine', ['room', 'mine']) for 0, 1;
+settled($others[0]);
+unblock();
+$shared = reply($user, 'slow')->{data};
+is(reply($users[0], 'mine')->{data}, $shared, 'with a middleware the same user gets it');
+isnt(reply($users[1], 'mine')->{data}, $shared, 'and no other');
+sql(q{SELECT realtime.middleware('around', NULL)});
+block();
+send_call($user, 'lock/share', 'slow', ['room', 'slow']);
+poll_until(sub { blocked() == 1 });
+send_call($users[1], 'lock/share', 'any', ['room', 'any']);
+settled($others[0]);
+unblock();
+is(reply($users[1], 'any')->{data}, reply($user, 'slow')->{data}, 'without one all do');
+sql(q{SELECT realtime.middleware('around', 'app.around(text)')});
+
 block();
 send_call($ws, 'lock/share', 'slow', ['room', 'slow fail']);
 poll_until(sub { blocked() == 1 });

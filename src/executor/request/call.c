@@ -199,7 +199,7 @@ lock_out_others(RtCallWork *call)
 	if (name == NULL || name[0] == '\0')
 		return;
 	wish.key = rt_lock_key(name);
-	wish.twins = rt_once_twins(declaration, name);
+	wish.twins = rt_once_twins(&call->guarded, declaration, name);
 	rt_call_key_hold(&call->guarded, &wish);
 	rt_once_share_lock(declaration, &wish);
 }

@@ -141,12 +141,17 @@ rt_once_concerns(const RtRpcDeclaration *declaration)
 	return has_key(declaration) || declaration->share_result;
 }
 
-/* Whoever waits, with the same role: what it may see is a part of the answer. */
+/*
+ * Whoever waits, with the same role: what it may see is a part of the answer.  What
+ * middlewares have made of it is for their user alone.
+ */
 RtCallKey
-rt_once_twins(const RtRpcDeclaration *declaration, const char *lock)
+rt_once_twins(const RtGuarded *guarded, const RtRpcDeclaration *declaration,
+			  const char *lock)
 {
 	RtKeyDigest *sum;
 	const char *role = rt_caller_role_name();
+	const RtSession *session = rt_caller()->session;
 
 	if (!declaration->share_result)
 		return RT_NO_TWINS;
@@ -154,6 +159,8 @@ rt_once_twins(const RtRpcDeclaration *declaration, const char *lock)
 	rt_key_digest_add(sum, declaration->path, strlen(declaration->path));
 	rt_key_digest_add(sum, role, strlen(role));
 	rt_key_digest_add(sum, lock, strlen(lock));
+	if (guarded->middleware_count > 0 && !rt_caller()->anonymous)
+		rt_key_digest_add(sum, session->user_id, session->user_id_len);
 	return rt_key_digest_end(sum);
 }
 

@@ -39,7 +39,8 @@ extern void rt_once_set_user(RtOnce *once);
  * Of a call that waits for a lock of that name: who may be answered like it; and once
  * it has it, that it is to be shared with them.
  */
-extern RtCallKey rt_once_twins(const RtRpcDeclaration *declaration, const char *lock);
+extern RtCallKey rt_once_twins(const RtGuarded *guarded, const RtRpcDeclaration *declaration,
+							   const char *lock);
 extern void rt_once_share_lock(const RtRpcDeclaration *declaration, const RtKeyWish *wish);
 
 /*
