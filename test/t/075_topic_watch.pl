@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -90,6 +91,16 @@ is(count_in_log($node, silent('news')), 1, 'a silent topic is warned of once');
 is(count_in_log($node, busy('busy')), 1, 'so is a busy one');
 is(count_in_log($node, silent($_)), 0, "\"$_\", once live, is never called silent")
   for 'live', 'busy', 'pointer:1';
+
+# A live query whose rows do not change
+$node->safe_psql('postgres', q{
+CREATE TABLE still (id integer PRIMARY KEY);
+GRANT SELECT ON still TO PUBLIC;
+SELECT realtime.query('still/rows', 'SELECT id FROM still')});
+ok(poll_until(sub { my $reply = ws_call($ws, 'still/rows', [], stream => JSON::PP::true); $reply->{ok} }), 'a live query is followed');
+ws_subscribe($ws, 'after');
+warned(silent('after'), 'what has been subscribed after it is silent');
+is(count_in_log($node, qr/nothing has been published on topic "(query:|__)/), 0, 'it is not: nobody publishes there');
 
 # A template that is none
 my ($rc, $out, $err) = $node->psql('postgres',

@@ -227,6 +227,7 @@ warn_of_silence(Watched *watched)
 	int64		silent_ms = rt_gateway.now_ms - watched->since_ms;
 
 	if (watched->live || watched->told_silence ||
+		rt_topic_is_reserved(watched->name, strlen(watched->name)) ||
 		realtime_silent_topic_warning == 0 ||
 		silent_ms < realtime_silent_topic_warning ||
 		is_suppressed(watched))
