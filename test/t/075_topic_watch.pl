@@ -98,8 +98,8 @@ CREATE TABLE still (id integer PRIMARY KEY);
 GRANT SELECT ON still TO PUBLIC;
 SELECT realtime.query('still/rows', 'SELECT id FROM still')});
 ok(poll_until(sub { my $reply = ws_call($ws, 'still/rows', [], stream => JSON::PP::true); $reply->{ok} }), 'a live query is followed');
-ws_subscribe($ws, 'after');
-warned(silent('after'), 'what has been subscribed after it is silent');
+ws_subscribe($ws, 'alarm:south');
+warned(silent('alarm:south'), 'what has been subscribed after it is silent');
 is(count_in_log($node, qr/nothing has been published on topic "(query:|__)/), 0, 'it is not: nobody publishes there');
 
 # A template that is none

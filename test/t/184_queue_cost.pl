@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use List::Util qw(sum);
 use Test::More;
 
 use RealtimeLife;
@@ -10,7 +11,7 @@ use RealtimeTest;
 
 chomp(my $processors = `getconf _NPROCESSORS_ONLN`);
 my $most = 2 * $processors;	# executors for short jobs
-my $executors = 2 * ($most + 2);
+my $executors = 4 * $most;	# of which jobs may have half
 my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => $executors, 'max_worker_processes' => $executors + 16, 'autovacuum' => 'off');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
@@ -53,22 +54,28 @@ ok($node->poll_query_until('postgres', 'SELECT sum(flushes) BETWEEN 1 AND 250 FR
 
 sql(q{SELECT realtime.queue('note', 'app.note(jsonb, bigint)', active => false); SELECT realtime.enqueue('note') FROM generate_series(1, 5000)});
 sql(q{SELECT realtime.queue('note', 'app.note(jsonb, bigint)')});
-cmp_ok(sql('SELECT app.most()'), '<=', $most, 'short ones have two executors for each processor');
+# one that the machine holds up for a moment is not counted as short
+cmp_ok(sql('SELECT app.most()'), '<=', $most + 2, 'short ones have two executors for each processor');
 sql('SELECT realtime.enqueue($$nap$$) FROM generate_series(1, 100)');
-cmp_ok(sql('SELECT app.most()'), '>', $most, 'those that wait have more');
+cmp_ok(sql('SELECT app.most()'), '>', $most + 2, 'those that wait have more');
 
 # ---- the start of a queue that sessions take jobs of ----
 
 my $reader = $node->background_psql('postgres');
 $reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM realtime.job');
 sql(q{SELECT realtime.enqueue('hand') FROM generate_series(1, 300)});
-my $read = q{SELECT idx_tup_read FROM pg_stat_all_indexes WHERE indexrelname = 'job_ready'};
-my $before = sql($read);
-my $take = q{BEGIN; SELECT realtime.finish_job(id) FROM realtime.take_jobs('hand', 20); COMMIT;};
-sql(join ' ', ($take) x 15);
+my $take = q{BEGIN;
+SELECT realtime.finish_job(id) FROM realtime.take_jobs('hand', 20);
+SELECT 'read', pg_stat_get_xact_tuples_returned('realtime.job_ready'::regclass);
+COMMIT;
+};
+my @read = sql($take x 15) =~ /^read\|(\d+)$/mg;
 is(sql('SELECT count(*) FROM realtime.job'), '0', 'sessions take jobs that an old transaction may still see');
-ok($node->poll_query_until('postgres', "SELECT ($read) >= $before + 300"), 'which is counted when the session has ended');
-cmp_ok(sql($read) - $before, '<', 1000, 'without going through those that are gone');
+# They are counted from when the session has last told of them, which it does at times.
+my $total = sum(map { $read[$_] - ($_ > 0 && $read[$_] >= $read[ $_ - 1 ] ? $read[ $_ - 1 ] : 0) } 0 .. $#read);
+is(scalar(@read), 15, 'each says what has been read');
+cmp_ok($total, '<', 1000, 'without going through those that are gone') or diag("@read");
+cmp_ok($total, '>=', 300, 'which is counted');
 my $one = $node->background_psql('postgres');
 my ($first, $second) = split /\n/, sql(q{SELECT realtime.enqueue('hand') FROM generate_series(1, 2)});
 my $taken = q{SELECT string_agg(id::text, ' ') FROM realtime.take_jobs('hand')};
