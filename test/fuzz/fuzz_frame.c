@@ -146,12 +146,12 @@ check_seal(size_t payload_len)
 	free(buf);
 }
 
-/* The larger buffer is the promise of frame.h, an id being twice in it. */
+/* The larger buffer is the promise of frame.h, an id and a code being twice in it. */
 static void
 check_payload(WritePayload write, const Input *in)
 {
 	size_t		enough = RT_FRAME_OVERHEAD + in->json[0].len * 2 +
-		in->json[1].len * 2 + 6 * (in->text[0].len + in->text[1].len) +
+		in->json[1].len * 2 + 6 * (2 * in->text[0].len + in->text[1].len) +
 		in->topic.len + 2 + in->event.len;
 	char	   *dst = fuzz_alloc(enough);
 	size_t		len = write(dst, enough, in);
