@@ -232,7 +232,7 @@ mkdir $node->backup_dir;
 $node->command_ok([ 'pg_dump', '--file', $dump, '-d', $node->connstr('postgres') ], 'pg_dump');
 my $text = slurp_file($dump);
 is_deeply([ sort $text =~ /^COPY realtime\.(\w+_declaration) /mg ],
-	[ map { "${_}_declaration" } qw(admission aggregate aggregate_window breaker bridge cron effect group guard hook middleware query queue rate_limit rpc stream topic webhook) ], 'a dump carries all tables');
+	[ map { "${_}_declaration" } qw(admission aggregate aggregate_window breaker bridge cron effect group guard hook middleware pipe query queue rate_limit rpc stream topic webhook) ], 'a dump carries all tables');
 my $count = () = $text =~ /^app\/g\t/mg;
 is($count, 1, 'and each declaration once');
 unlike($text, qr/CREATE (TABLE|VIEW|TYPE|FUNCTION) realtime\.(?!")/, 'but nothing of the extension');

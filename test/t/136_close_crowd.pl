@@ -95,7 +95,7 @@ leave(@all);
 poll_until(sub { connections() == 0 });
 my $refused = poll_until(sub { eval { ws_connect($node) } ? 0 : $@ });
 like($refused, qr/answered with 503/, 'nobody comes in while so many wait to be told of');
-is(sql(q{SELECT hits > 0 FROM realtime.limits WHERE name = 'max_connections'}), 't', 'which is counted');
+is(sql(q{SELECT hits > 0 FROM realtime.limits WHERE name = 'departures'}), 't', 'which is counted');
 release($lock);
 ok(poll_until(sub { eval { ws_connect($node) } }), 'then others do');
 
