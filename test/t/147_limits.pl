@@ -150,6 +150,7 @@ reaches('max_lock_waiters', 'OVERLOADED', sub {
 	return ws_wait($ws, sub { ($_->{event} // '') =~ /^l/ })->{data}{code} });
 $held->query_safe('SELECT pg_advisory_unlock(1)');
 ws_close($ws);
+ok($node->poll_query_until('postgres', q{SELECT sum(in_flight) = 0 FROM realtime.stat_gateway}), 'they have had their turns');
 
 # Users
 my @ann = map { be('ann') } 1 .. 2;
