@@ -48,17 +48,11 @@ export class Connection {
 		return () => { this.#listeners = this.#listeners.filter((one) => one !== listener); };
 	}
 
-	get isOpen() {
-		return this.#attempt?.open === true;
-	}
+	get isOpen() { return this.#attempt?.open === true; }
 
-	get isOver() {
-		return this.#isOver;
-	}
+	get isOver() { return this.#isOver; }
 
-	get bufferedAmount() {
-		return this.#attempt?.socket?.bufferedAmount ?? 0;
-	}
+	get bufferedAmount() { return this.#attempt?.socket?.bufferedAmount ?? 0; }
 
 	// A text, or a function that returns one or resolves to it.
 	get token() {
