@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "utils/fmgrprotos.h"
+
 #include "src/catalog/json_member.h"
 
 JsonbValue *
@@ -25,6 +27,25 @@ rt_json_member(Jsonb *data, const char *field)
 			return NULL;
 		container = value->val.binary.data;
 		field += len + 1;
+	}
+}
+
+char *
+rt_json_scalar_text(const JsonbValue *value)
+{
+	if (value == NULL)
+		return NULL;
+	switch (value->type)
+	{
+		case jbvString:
+			return pnstrdup(value->val.string.val, value->val.string.len);
+		case jbvNumeric:
+			return DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(value->val.numeric)));
+		case jbvBool:
+			return pstrdup(value->val.boolean ? "true" : "false");
+		default:
+			return NULL;
 	}
 }
 

@@ -12,6 +12,9 @@
 /* A member of an object, "a" or "a.b"; NULL = it is not there. */
 extern JsonbValue *rt_json_member(Jsonb *data, const char *field);
 
+/* The text of a text, number or boolean; NULL = it is none, or NULL. */
+extern char *rt_json_scalar_text(const JsonbValue *value);
+
 /* An object with one member. */
 extern Jsonb *rt_json_object_of(const char *name, JsonbValue *value);
 

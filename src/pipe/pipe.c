@@ -14,7 +14,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/numeric.h"
 
 #include "src/catalog/json_member.h"
 #include "src/pipe/pipe.h"
@@ -111,26 +110,6 @@ sort(const RtPipeStep *step, List *items)
 
 /* ---- join ---- */
 
-/* The text of a scalar; NULL = none, or null. */
-static char *
-text_of(const JsonbValue *value)
-{
-	if (value == NULL)
-		return NULL;
-	switch (value->type)
-	{
-		case jbvString:
-			return pnstrdup(value->val.string.val, value->val.string.len);
-		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(value->val.numeric)));
-		case jbvBool:
-			return pstrdup(value->val.boolean ? "true" : "false");
-		default:
-			return NULL;
-	}
-}
-
 static int
 compare_texts(const void *a, const void *b)
 {
@@ -210,7 +189,7 @@ join(const RtPipeRun *run, const RtPipeStep *step, List *items)
 	ListCell   *cell;
 
 	foreach(cell, items)
-		ids[foreach_current_index(cell)] = text_of(rt_json_member(lfirst(cell), step->field));
+		ids[foreach_current_index(cell)] = rt_json_scalar_text(rt_json_member(lfirst(cell), step->field));
 	found = find_all(run, step, ids, count);
 	foreach(cell, items)
 		joined = lappend(joined, add_found(step, lfirst(cell), found,

@@ -11,11 +11,11 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/numeric.h"
 
 #include "src/backend/publish/entry.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/publish/send.h"
+#include "src/catalog/json_member.h"
 #include "src/errcodes.h"
 #include "src/ipc/client.h"
 #include "src/ipc/score.h"
@@ -308,26 +308,19 @@ refuse_criteria(const char *detail)
 
 /* The same text that a gateway makes of a claim. */
 static char *
-scalar_text(const JsonbValue *value)
+claim_text(const JsonbValue *value)
 {
-	switch (value->type)
-	{
-		case jbvString:
-			return pnstrdup(value->val.string.val, value->val.string.len);
-		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(value->val.numeric)));
-		case jbvBool:
-			return pstrdup(value->val.boolean ? "true" : "false");
-		default:
-			refuse_criteria("A value is text, a number or a boolean.");
-	}
+	char	   *text = rt_json_scalar_text(value);
+
+	if (text == NULL)
+		refuse_criteria("A value is text, a number or a boolean.");
+	return text;
 }
 
 static RtRecipient
 read_criterion(const JsonbValue *key, const JsonbValue *value)
 {
-	char	   *text = scalar_text(value);
+	char	   *text = claim_text(value);
 
 	if (key->val.string.len == 0 || key->val.string.len > RT_ATTRIBUTE_NAME_MAX)
 		refuse_criteria("A name has 1 to 63 bytes.");
