@@ -401,6 +401,16 @@ convert_all(RtFunction *function, const char *text, RtJsonWalk *walk, int given,
 	*parameter = NULL;
 }
 
+char *
+rt_arguments_text(Jsonb *args)
+{
+	if (!JB_ROOT_IS_ARRAY(args) || JB_ROOT_IS_SCALAR(args))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("arguments must be a JSON array")));
+	return JsonbToCString(NULL, &args->root, VARSIZE(args));
+}
+
 void
 rt_arguments_convert(RtFunction *function, const char *text,
 					 RtRequestSpan span, int given, RtArguments *arguments,

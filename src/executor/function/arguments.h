@@ -8,6 +8,7 @@
 #include "src/compat.h"
 
 #include "nodes/params.h"
+#include "utils/jsonb.h"
 
 #include "src/executor/function/function.h"
 #include "src/ipc/request.h"
@@ -17,6 +18,9 @@ typedef struct RtArguments
 	int			count;
 	NullableDatum values[FUNC_MAX_ARGS];
 } RtArguments;
+
+/* The JSON of what SQL gives as arguments; an ERROR if it is no array. */
+extern char *rt_arguments_text(Jsonb *args);
 
 /*
  * Converts a JSON array (len 0 = empty) that rt_json_check() has accepted; it is for

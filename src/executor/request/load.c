@@ -23,6 +23,7 @@
 #include "src/catalog/declaration_table.h"
 #include "src/errcodes.h"
 #include "src/executor/context.h"
+#include "src/executor/function/arguments.h"
 #include "src/executor/identity.h"
 #include "src/executor/request/call.h"
 #include "src/executor/request/load.h"
@@ -94,13 +95,8 @@ static void
 set_question(Visit *visit, Jsonb *args)
 {
 	RtQuestion *asked = &visit->request.asked;
-	char	   *json;
+	char	   *json = rt_arguments_text(args);
 
-	if (!JB_ROOT_IS_ARRAY(args) || JB_ROOT_IS_SCALAR(args))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("arguments must be a JSON array")));
-	json = JsonbToCString(NULL, &args->root, VARSIZE(args));
 	visit->text = psprintf("%s%s", visit->path, json);
 	asked->kind = RT_REQUEST_CALL;
 	asked->session = RT_SESSION_NONE;

@@ -90,13 +90,8 @@ static void
 convert_arguments(RtFunction *function, Jsonb *args, RtArguments *arguments)
 {
 	const char *parameter = NULL;
-	char	   *json;
+	char	   *json = rt_arguments_text(args);
 
-	if (!JB_ROOT_IS_ARRAY(args) || JB_ROOT_IS_SCALAR(args))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("arguments must be a JSON array")));
-	json = JsonbToCString(NULL, &args->root, VARSIZE(args));
 	rt_arguments_convert(function, json, (RtRequestSpan) {0, strlen(json)}, 0,
 						 arguments, &parameter);
 }
