@@ -27,6 +27,7 @@ class OfflineStore {
 	#last = 0;
 	#held = new Map();			// id -> the row of a call that the client knows
 	#written = new Set();		// of these, the ids of those that are on the disk
+	#removed = new Set();		// ids given up since rows were last read, which may be among them
 	#kept = new Store([]);
 	#watched = new Set();		// pages whose end is waited for
 	#alive;						// resolves to how to let this page's lock go, when it is held
@@ -79,6 +80,7 @@ class OfflineStore {
 
 	async remove({ id }) {
 		this.#held.delete(id);
+		this.#removed.add(id);
 		this.#tell(() => this.#written.delete(id));
 		await this.#change((rows) => rows.delete(id));
 	}
@@ -120,9 +122,11 @@ class OfflineStore {
 
 	// If they are not wanted any more they are nobody's again.
 	async #claim(user, isWanted) {
+		// what a page has had is certain once it has ended, not before
+		const gone = await this.#gone(await this.#all());
 		const rows = await this.#all();
-		const gone = await this.#gone(rows);
-		const isFree = ({ id, page }) => page === this.#page ? !this.#held.has(id) : gone.has(page);
+		const isKnown = (id) => this.#held.has(id) || this.#removed.has(id);
+		const isFree = ({ id, page }) => page === this.#page ? !isKnown(id) : gone.has(page);
 		const isOld = ({ queuedAt }) => Date.now() - queuedAt > this.#keep;
 		const free = rows.filter(isFree);
 		const mine = free.filter((row) => row.user === user && !isOld(row)).sort(inOrder)
@@ -219,7 +223,10 @@ class OfflineStore {
 		return this.#database;
 	}
 
+	// All rows; what is given up from now on may still be among them.
 	async #all() {
+		this.#removed.clear();
+		await this.#settled;
 		const database = await this.#open();
 		const request = database.transaction(table).objectStore(table).getAll();
 

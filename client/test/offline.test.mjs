@@ -69,16 +69,18 @@ class Locks {
 	}
 }
 
-// A database of a browser with one table.
-function database() {
+// A database of a browser with one table; between the look at all rows and its
+// answer, whileRead is waited for.
+function database(whileRead = () => {}) {
 	const rows = new Map();
-	const request = (result, event = 'onsuccess', more = {}) => {
+	const request = (result, event = 'onsuccess', more = {}, ready = undefined) => {
 		const made = { result, ...more };
-		setTimeout(() => made[event]?.());
+		Promise.resolve(ready).then(() => setTimeout(() => made[event]?.()));
 		return made;
 	};
 	const table = {
-		put: (row) => rows.set(row.id, { ...row }), delete: (id) => rows.delete(id), getAll: () => request([...rows.values()]),
+		put: (row) => rows.set(row.id, { ...row }), delete: (id) => rows.delete(id),
+		getAll: () => request([...rows.values()], 'onsuccess', {}, whileRead()),
 	};
 
 	return { open: () => request({ transaction: () => request(undefined, 'oncomplete', { objectStore: () => table }) }) };
@@ -332,6 +334,41 @@ describe('a store', () => {
 		client.close();
 		await store.settled();
 		assert.equal((await createOfflineStore(page).claim('ann')).length, 1);
+	});
+
+	const put = async (store, text) => {
+		const call = { members: { rpc: 'a/b', args: [text] }, queuedAt: Date.now(), user: 'ann' };
+
+		await store.put(call);
+		return call;
+	};
+
+	it('does not take up again what it gives up while it looks', async () => {
+		let whileRead;
+		const store = createOfflineStore({ user: 'ann', indexedDB: database(() => whileRead?.()), locks: new Locks() });
+		const [answered, before] = [await put(store, 'answered'), await put(store, 'before')];
+
+		whileRead = () => { store.remove(answered); };
+		store.remove(before);
+		assert.deepEqual(await store.claim('ann'), []);
+		await store.settled();
+		whileRead = undefined;
+		assert.deepEqual([await store.claim('ann'), store.kept.current], [[], []]);
+	});
+
+	it('does not take over what a page has had answered before it has ended', async () => {
+		let whileRead;
+		const page = { user: 'ann', indexedDB: database(() => whileRead?.()), locks: new Locks() };
+		const [first, second] = [createOfflineStore(page), createOfflineStore(page)];
+		const [answered, left] = [await put(first, 'answered'), await put(first, 'left')];
+
+		whileRead = async () => {
+			whileRead = undefined;
+			await first.remove(answered);
+			first.release();
+			await first.settled();
+		};
+		assert.deepEqual((await second.claim('ann')).map(({ id }) => id), [left.id]);
 	});
 
 	it('of a browser that is busy looks again later', async () => {
