@@ -564,13 +564,6 @@ rt_function_changes(void)
 	return changes;
 }
 
-void
-rt_function_failed(RtFunction *function)
-{
-	if (!function->state_is_safe)
-		function->valid = false;
-}
-
 /* What the checks of the value have used is freed with all else. */
 void
 rt_function_refused(RtFunction *function)

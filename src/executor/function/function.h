@@ -143,8 +143,7 @@ extern uint64 rt_function_changes(void);
 /* What is known of all functions is found out again. */
 extern void rt_functions_forget(void);
 
-/* An error has passed through it, or through the conversion of an argument. */
-extern void rt_function_failed(RtFunction *function);
+/* An error has passed through the conversion of an argument. */
 extern void rt_function_refused(RtFunction *function);
 
 /* Whether the current role may call it, or name it in a query. */

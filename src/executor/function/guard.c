@@ -205,14 +205,7 @@ rt_guarded_run(RtGuarded *guarded)
 void
 rt_guarded_failed(RtGuarded *guarded)
 {
-	for (int i = 0; i < guarded->middleware_count; i++)
-		rt_function_failed(guarded->middlewares[i]);
-	for (int i = 0; i < guarded->guard_count; i++)
-		rt_function_failed(guarded->guards[i]);
-	if (guarded->function == NULL)
-		return;
-	rt_function_failed(guarded->function);
-	if (guarded->work->stage == RT_STAGE_ARGUMENTS)
+	if (guarded->function != NULL && guarded->work->stage == RT_STAGE_ARGUMENTS)
 		rt_function_refused(guarded->function);
 }
 

@@ -31,11 +31,7 @@ rt_hook_find(RtHook hook, RtWork *work)
 void
 rt_hook_note_run(RtFunction *function, const RtWork *work)
 {
-	if (function == NULL)
-		return;
-	if (work->fault.code != NULL)
-		rt_function_failed(function);
-	else
+	if (function != NULL && work->fault.code == NULL)
 		rt_function_timed(function, rt_work_run_time(work));
 }
 

@@ -48,6 +48,30 @@ fill_arguments(FunctionCallInfo fcinfo, const RtArguments *arguments)
 		   arguments->count * sizeof(NullableDatum));
 }
 
+/*
+ * An error may leave behind something odd in what is kept of the function: whoever
+ * wants it next has it made anew.
+ */
+static Datum
+call_kept(RtFunction *function, FunctionCallInfo fcinfo)
+{
+	Datum		result;
+
+	if (function->state_is_safe)
+		return FunctionCallInvoke(fcinfo);
+	PG_TRY();
+	{
+		result = FunctionCallInvoke(fcinfo);
+	}
+	PG_CATCH();
+	{
+		function->valid = false;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return result;
+}
+
 NullableDatum
 rt_function_invoke(RtFunction *function, RtArguments *arguments)
 {
@@ -66,7 +90,7 @@ rt_function_invoke(RtFunction *function, RtArguments *arguments)
 	if (function->sql_body == NULL ||
 		!rt_sql_body_run(function, arguments, &result))
 	{
-		result.value = FunctionCallInvoke(fcinfo);
+		result.value = call_kept(function, fcinfo);
 		result.isnull = fcinfo->isnull;
 	}
 	pgstat_end_function_usage(&usage, true);

@@ -287,8 +287,6 @@ warn(const Bridge *bridge, const ErrorData *error)
 static Outcome
 judge_error(Bridge *bridge, ErrorData *error)
 {
-	if (bridge->parse != NULL)
-		rt_function_failed(bridge->parse);
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
 		rt_error_is_retryable(error) || rt_stale_plan_explains(error))
 		ReThrowError(error);

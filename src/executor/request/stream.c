@@ -531,18 +531,8 @@ rt_stream_failed(RtStreamWork *stream)
 {
 	/* a signature that is no function has nothing that could go wrong */
 	if (stream->guarded.function != NULL &&
-		!OidIsValid(stream->guarded.function->oid))
-		stream->guarded.function = NULL;
-	rt_guarded_failed(&stream->guarded);
-	for (int i = 0; i < RT_STREAM_FUNCTIONS; i++)
-	{
-		if (stream->functions[i] != NULL &&
-			stream->functions[i] != stream->guarded.function)
-			rt_function_failed(stream->functions[i]);
-	}
-	if (stream->running != NULL)
-		rt_function_failed(stream->running);
-	stream->running = NULL;
+		OidIsValid(stream->guarded.function->oid))
+		rt_guarded_failed(&stream->guarded);
 }
 
 static void

@@ -30,7 +30,6 @@ typedef struct RtStreamWork
 	const RtStreamDeclaration *declaration;
 	RtFunction *functions[RT_STREAM_FUNCTIONS]; /* NULL = none, or not found
 												 * yet */
-	RtFunction *running;		/* a function of it that runs; NULL = none */
 	uint64		declarations;	/* their version */
 	bool		is_call;		/* the path is none of a stream */
 	bool		changed;		/* so much that all must be done again */

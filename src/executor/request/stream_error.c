@@ -108,12 +108,9 @@ rt_observer_run(RtRequest *request, const RtSession *session, const char *user_d
 	rt_work_run(&observer.work);
 
 	if (observer.function != NULL && observer.work.fault.code != NULL)
-	{
-		rt_function_failed(observer.function);
 		ereport(LOG,
 				(errmsg("on_error of \"%s\" has failed", path),
 				 errdetail_internal("%s", observer.work.fault.message)));
-	}
 	else if (observer.function != NULL)
 		rt_function_timed(observer.function, rt_work_run_time(&observer.work));
 	return rt_work_result(&observer.work);
@@ -166,7 +163,6 @@ rt_stream_observe_here(RtStreamWork *stream, const RtFault *fault)
 	error = rt_attempt(run_observation, &observation);
 	if (error == NULL)
 		return;
-	rt_function_failed(rt_function_get(observation.function));
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		ReThrowError(error);
 	ereport(WARNING,

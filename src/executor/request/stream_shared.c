@@ -36,7 +36,6 @@ rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
 				 const NullableDatum *fixed, int fixed_count)
 {
 	RtArguments arguments;
-	NullableDatum result;
 	int			rest;
 
 	fixed_count = Min(fixed_count, function->nargs);
@@ -51,10 +50,7 @@ rt_stream_invoke(RtStreamWork *stream, RtFunction *function,
 		arguments.values[i] = fixed[i];
 	for (int i = 0; i < rest; i++)
 		arguments.values[fixed_count + i] = stream->guarded.arguments.values[i];
-	stream->running = function;
-	result = rt_function_invoke(function, &arguments);
-	stream->running = NULL;
-	return result;
+	return rt_function_invoke(function, &arguments);
 }
 
 /*

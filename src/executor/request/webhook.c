@@ -269,10 +269,6 @@ rt_webhook_run(RtRequest *request)
 	current_path = NULL;
 	if (work->fault.code != NULL)
 	{
-		if (delivery->verify != NULL)
-			rt_function_failed(delivery->verify);
-		if (delivery->transform != NULL)
-			rt_function_failed(delivery->transform);
 		set_retryable(&work->fault, work->activity);
 		rt_work_reply_fault(work);
 	}
