@@ -29,6 +29,7 @@
 
 #define DIGEST_BYTES 32			/* of SHA-256 */
 #define STANDARD_PREFIX "whsec_"
+#define STANDARD_VERSION "v1,"	/* before that, as some write it */
 
 PG_FUNCTION_INFO_V1(realtime_hmac_equals);
 PG_FUNCTION_INFO_V1(realtime_verify_standard_webhook);
@@ -50,13 +51,17 @@ bytes_of(const struct varlena *value)
 	return (RtText) {VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)};
 }
 
-/* Returns how long it is. */
+/* Returns how long it is.  What is signed without a secret anybody can sign. */
 static unsigned int
 sign(const EVP_MD *algorithm, RtText key, RtText message, unsigned char *digest)
 {
 	unsigned int len = 0;
 
-	if (HMAC(algorithm, key.len > 0 ? key.ptr : "", (int) key.len,
+	if (key.len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the secret of a signature must not be empty")));
+	if (HMAC(algorithm, key.ptr, (int) key.len,
 			 (const unsigned char *) message.ptr, message.len, digest, &len) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute an HMAC")));
@@ -223,6 +228,7 @@ standard_key(text *secret)
 	char	   *key;
 	int			len;
 
+	(void) take_prefix(&encoded, STANDARD_VERSION);
 	(void) take_prefix(&encoded, STANDARD_PREFIX);
 	size = pg_b64_dec_len((int) encoded.len);
 	key = palloc(size + 1);

@@ -47,7 +47,8 @@ RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'realtime_hmac_equals';
 COMMENT ON FUNCTION realtime.hmac_equals(bytea, bytea, bytea, text) IS
-'Whether the signature is the HMAC of the message, found out in a time that says nothing about it.';
+'Whether the signature is the HMAC of the message, found out in a time that says nothing about it.
+Errors: 22023 for an algorithm that is not known, and an empty key, with which anybody could sign.';
 
 CREATE FUNCTION realtime.verify_standard_webhook(
 	body bytea,
@@ -58,7 +59,7 @@ RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'realtime_verify_standard_webhook';
 COMMENT ON FUNCTION realtime.verify_standard_webhook(bytea, jsonb, text, interval) IS
-'The body of a webhook that is signed as Standard Webhooks says, with a secret like whsec_...; NULL if it is not, or not of this moment (tolerance NULL: of any).';
+'The body of a webhook that is signed as Standard Webhooks says, with a secret like whsec_... or v1,whsec_...; NULL if it is not, or not of this moment (tolerance NULL: of any).';
 
 CREATE FUNCTION realtime.verify_stripe(
 	body bytea,

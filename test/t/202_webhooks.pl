@@ -128,6 +128,13 @@ for my $bad ([ {}, 'no header' ], [ { 'stripe-signature' => 'v1=x' }, 'no time' 
 		extra_params => [ '-v', 'VERBOSITY=sqlstate' ]);
 	like($error, qr/RT400/, "$bad->[1]: it cannot be read");
 }
+is(verify('verify_standard_webhook', $standard{body}, \%headers, "v1,$standard{secret}", undef), '{"test": 2432232314}', 'a secret as Supabase writes it');
+for my $empty (q{verify_github('x', '{"x-hub-signature-256": "sha256=" }', '')}, q{verify_stripe('x', '{"stripe-signature": "t=1,v1=x"}', '')},
+	q{verify_standard_webhook('x', '{"webhook-id": "a", "webhook-timestamp": "1", "webhook-signature": "v1,x"}', 'whsec_')}, q{hmac_equals('x', '', '')})
+{
+	my (undef, undef, $error) = $node->psql('postgres', "SELECT realtime.$empty");
+	like($error, qr/secret of a signature must not be empty/, 'without a secret nobody is who he says');
+}
 is(sql(q{SELECT realtime.hmac_equals('a', 'b', '\x} . unpack('H*', hmac_sha256('a', 'b')) . q{'), realtime.hmac_equals('a', 'b', '')}), 't|f', 'HMAC');
 
 # From a sender to subscribers.
@@ -192,13 +199,15 @@ my @both = map {
 	my $socket = tcp_connect($node);
 	print $socket join("\r\n", 'POST /__webhook/any/once HTTP/1.1', 'Host: 127.0.0.1:' . gateway_port($node), 'Connection: close', 'Content-Length: 24', '', '{"id":"c","type":"wait"}');
 	$socket
-} 1 .. 2;
-ok($node->poll_query_until('postgres', q{SELECT count(*) FROM pg_locks WHERE NOT granted}, '2'), 'two at the same time wait');
+} 1 .. 8;
+ok($node->poll_query_until('postgres', q{SELECT count(*) FROM pg_locks WHERE NOT granted}, '1'), 'many at the same time: the first works');
+ok($node->poll_query_until('postgres', q{SELECT current FROM realtime.limits WHERE name = 'max_lock_waiters'}, $#both), 'the others wait for it');
+is_answered('any/thing', '{"type":"ignored"}', 200, 'in no executor: what else comes is answered');
 $lock->query_safe('SELECT pg_advisory_unlock(7)');
 $lock->quit;
-like(http_raw($_, ''), qr/ 200 /, 'both are taken') for @both;
+like(http_raw($_, ''), qr/ 200 /, 'all are taken') for @both;
 is(message()->{data}, 'c', 'one is published');
-is_silent('and not the other');
+is_silent('and not the others');
 my (undef, undef, $error) = $node->psql('postgres', q{SELECT realtime.webhook_once('x')});
 like($error, qr/can only be used in the functions of a webhook/, 'there is nothing to remember elsewhere');
 

@@ -11,6 +11,7 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -24,10 +25,13 @@
 #include "src/executor/function/invoke.h"
 #include "src/executor/identity.h"
 #include "src/executor/reply.h"
+#include "src/executor/request/call_key.h"
 #include "src/executor/request/login_request.h"
+#include "src/executor/request/once.h"
 #include "src/executor/request/stream.h"
 #include "src/executor/request/webhook.h"
 #include "src/ipc/log_limit.h"
+#include "src/ipc/parking.h"
 #include "src/ipc/path_stat.h"
 #include "src/protocol/frame.h"
 #include "src/protocol/http.h"
@@ -242,6 +246,7 @@ make_delivery(RtRequest *request)
 	delivery->work.activity = psprintf("webhook %s", delivery->path);
 	delivery->work.prepare = prepare_delivery;
 	delivery->work.run = run_delivery;
+	delivery->work.may_park = true;
 	return delivery;
 }
 
@@ -267,6 +272,9 @@ rt_webhook_run(RtRequest *request)
 
 	rt_work_run(work);
 	current_path = NULL;
+	if (work->waits_ms > 0)
+		return rt_work_result(work);
+	rt_parking_leave(request);
 	if (work->fault.code != NULL)
 	{
 		set_retryable(&work->fault, work->activity);
@@ -359,10 +367,41 @@ realtime_handle_webhook(PG_FUNCTION_ARGS)
 
 /* ---- deliveries that come again ---- */
 
+/* Its time is up: senders come again for that, and not all of them for a conflict. */
+static void
+hold_key(const RtKeyWish *wish)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		rt_key_hold(wish, rt_work_current());
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != rt_code_errcode(RT_CODE_CONFLICT))
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		refuse(RT_CODE_TIMEOUT, NULL);
+	}
+	PG_END_TRY();
+}
+
 /*
- * Who delivers the same at the same time waits for the first: if that fails, the second
- * one is the first.
+ * Who delivers the same at the same time waits for the first, as calls for their
+ * twins, not in an executor: if that fails, the second one is the first.
  */
+static bool
+claim(const char *id, int64 ttl_ms)
+{
+	RtOnce		once = {.path = psprintf("webhook %s", current_path),.key = unconstify(char *, id)};
+	RtKeyWish	wish = {.key = rt_once_key(&once)};
+
+	hold_key(&wish);
+	return rt_answer_claim(once.path, id, ttl_ms);
+}
+
 Datum
 realtime_webhook_once(PG_FUNCTION_ARGS)
 {
@@ -378,5 +417,6 @@ realtime_webhook_once(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("ttl must be greater than 0")));
 	if (strlen(id) > KEPT_MAX_BYTES)
 		refuse(RT_CODE_INVALID_REQUEST, "Webhook id exceeds 256 bytes");
-	PG_RETURN_BOOL(rt_answer_claim(psprintf("webhook %s", current_path), id, ttl_ms));
+	PreventCommandIfParallelMode("realtime.webhook_once()");
+	PG_RETURN_BOOL(claim(id, ttl_ms));
 }
