@@ -44,9 +44,9 @@ static const ScoreMetric metrics[] = {
 	"Times of realtime.group_publish()."}, NULL, {{RT_SCORE_GROUP_PUBLISHES, NULL}}, 1},
 
 	{{"realtime_idempotency_acquired", RT_METRIC_COUNTER, NULL,
-	"Calls that happen once and have been run for their key."}, NULL, {{RT_SCORE_ONCE_ACQUIRED, NULL}}, 1},
+	"Calls that happen once and have been run for their key, and keys that functions acquired."}, NULL, {{RT_SCORE_ONCE_ACQUIRED, NULL}}, 1},
 	{{"realtime_idempotency_hits", RT_METRIC_COUNTER, NULL,
-	"Calls that happen once and got the answer that was kept."}, NULL, {{RT_SCORE_ONCE_HITS, NULL}}, 1},
+	"Calls that happen once and got the answer that was kept, and functions that found a key acquired."}, NULL, {{RT_SCORE_ONCE_HITS, NULL}}, 1},
 	{{"realtime_idempotency_pending", RT_METRIC_COUNTER, NULL,
 	"Calls that happen once and got the answer of the one that was under way."}, NULL, {{RT_SCORE_ONCE_SHARED, NULL}}, 1},
 	{{"realtime_idempotency_commits", RT_METRIC_COUNTER, NULL,

@@ -32,6 +32,16 @@ BEGIN
 	INSERT INTO app.log (what) VALUES (who) RETURNING id INTO got;
 	RETURN got;
 END $$;
+CREATE FUNCTION app.calls(room text, who text) RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+	got int := app.work(room, who);
+BEGIN
+	PERFORM realtime.call('lock/share', '["other", "within"]');
+	RETURN got;
+EXCEPTION WHEN OTHERS THEN
+	INSERT INTO app.log (what) VALUES ('within ' || who || ': ' || SQLSTATE);
+	RETURN got;
+END $$;
 CREATE FUNCTION app.key(room text, who text) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT room $$;
 CREATE FUNCTION app.partly(room text, who text) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
@@ -87,6 +97,7 @@ SELECT realtime.rpc('lock/work', 'app.work(text,text)', lock_key => 'app.key(tex
 	realtime.rpc('lock/brief', 'app.work(text,text)', lock_key => 'app.key(text,text)', lock_wait => '200 ms'),
 	realtime.rpc('lock/once', 'app.work(text,text)', lock_key => 'app.key(text,text)', lock_wait => '20 s', idempotent => true),
 	realtime.rpc('lock/share', 'app.work(text,text)', lock_key => 'app.key(text,text)', share_result => true),
+	realtime.rpc('lock/calls', 'app.calls(text,text)', lock_key => 'app.key(text,text)', share_result => true),
 	realtime.rpc('lock/around', 'app.work(text,text)', idempotent => true),
 	realtime.rpc('part/work', 'app.partly(text,text)'),
 	realtime.rpc('part/brief', 'app.briefly(text,text)'),
@@ -284,6 +295,16 @@ is(reply($ws, 'slow')->{ok}, JSON::PP::false, 'one that fails');
 my ($first, @rest) = map { reply($others[0], "s$_")->{data} } 1 .. 3;
 is_deeply([ $first, @rest ], [ ($first) x 3 ], 'leaves it to the next one');
 is(runs() - $before, 1, 'which runs for the others');
+
+# A function that tries to make another call of that kind within its own is refused that,
+# and its twins get its answer.
+hold('lock/calls');
+send_call($others[$_], 'lock/calls', 'within', ['room', "within $_"]) for 0, 1;
+settled($others[0]);
+unblock();
+my $outer = reply($ws, 'slow')->{data};
+is_deeply([ map { reply($others[$_], 'within')->{data} } 0, 1 ], [ ($outer) x 2 ], 'what is called within a call is not what twins get');
+is(sql(q{SELECT string_agg(what, ',') FROM app.log WHERE what ~ 'within'}), 'within slow: 0A000', 'it is not called at all');
 
 # ---- once ----
 

@@ -221,14 +221,12 @@ void
 rt_once_end(const RtOnce *once, const StringInfoData *result)
 {
 	share.done = share.wanted;
-	if (once->key == NULL)
+	if (once->key == NULL || once->ttl_ms == 0 || XactReadOnly)
 		return;
-	if (once->ttl_ms > 0 && !XactReadOnly)
-		rt_score(RT_SCORE_ONCE_KEPT);
-	if (once->ttl_ms > 0 && !XactReadOnly)
-		rt_answer_keep(once->path, once->user, once->key,
-					   result->len > 0 ? result->data : NULL,
-					   rt_caller_request_id(), once->ttl_ms);
+	rt_score(RT_SCORE_ONCE_KEPT);
+	rt_answer_keep(once->path, once->user, once->key,
+				   result->len > 0 ? result->data : NULL,
+				   rt_caller_request_id(), once->ttl_ms);
 }
 
 /*

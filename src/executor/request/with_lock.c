@@ -25,6 +25,7 @@
 #include "src/executor/identity.h"
 #include "src/executor/request/call_key.h"
 #include "src/executor/request/once.h"
+#include "src/ipc/score.h"
 #include "src/protocol/envelope.h"
 
 #define RESULT_MAX (16 * 1024 * 1024)	/* bytes of JSON */
@@ -234,9 +235,16 @@ realtime_idempotency_acquire(PG_FUNCTION_ARGS)
 	wish.key = rt_once_key(&once);
 	hold(&wish);
 	if (rt_answer_find(once.path, once.user, once.key, &answer))
+	{
+		rt_score(RT_SCORE_ONCE_HITS);
 		return make_result(fcinfo, false, answer);
+	}
+	rt_score(RT_SCORE_ONCE_ACQUIRED);
 	if (once.ttl_ms > 0)
+	{
+		rt_score(RT_SCORE_ONCE_KEPT);
 		rt_answer_keep(once.path, once.user, once.key, NULL, request_id, once.ttl_ms);
+	}
 	return make_result(fcinfo, true, NULL);
 }
 
