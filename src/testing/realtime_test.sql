@@ -65,6 +65,8 @@ CREATE FUNCTION realtime_test.refusal_of(
 	OUT message text,
 	OUT issues jsonb,
 	OUT retry_after integer,
+	OUT key text,
+	OUT max_wait_ms integer,
 	OUT sqlstate text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_test_refusal';
@@ -79,6 +81,8 @@ CREATE FUNCTION realtime_test.refusal(
 	OUT message text,
 	OUT issues jsonb,
 	OUT retry_after integer,
+	OUT key text,
+	OUT max_wait_ms integer,
 	OUT sqlstate text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 AS $$ SELECT (r).* FROM (SELECT realtime_test.refusal_of(path, args, user_data, EXISTS (
@@ -86,7 +90,7 @@ AS $$ SELECT (r).* FROM (SELECT realtime_test.refusal_of(path, args, user_data, 
 	UNION ALL
 		SELECT FROM realtime.query_declaration q WHERE q.path = refusal.path)) AS r OFFSET 0) AS refused $$;
 COMMENT ON FUNCTION realtime_test.refusal(text, jsonb, jsonb) IS
-'With what a client is refused who calls a path, or follows it if it is one of a stream: code, message, issues, retry_after (ms) as on the wire, and the SQLSTATE of the error. NULLs if he is not refused; then what he did is part of the transaction.';
+'With what a client is refused who calls a path, or follows it if it is one of a stream: code, message, issues, retry_after (ms), of LOCK_TIMEOUT key and max_wait_ms, as on the wire, and the SQLSTATE of the error. NULLs if he is not refused; then what he did is part of the transaction.';
 
 --
 -- What is published

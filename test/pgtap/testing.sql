@@ -22,6 +22,10 @@ CREATE FUNCTION app.list(list integer) RETURNS SETOF app.todo STABLE LANGUAGE sq
 CREATE FUNCTION app.number() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM app.todo';
 CREATE FUNCTION app.measure(payload bytea, name text) RETURNS text LANGUAGE sql AS $$ SELECT name || ' ' || length(payload) $$;
 CREATE FUNCTION app.role_of() RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
+-- As with_lock() and lock_key say it: in one session nobody waits for himself.
+CREATE FUNCTION app.late() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN RAISE 'too late' USING ERRCODE = 'RT423', SCHEMA = 'list', TABLE = '150'; END $$;
+SELECT realtime.rpc('todo/late', 'app.late()');
 SELECT realtime.rpc('todo/add', 'app.add(integer,integer,text)'),
 	realtime.rpc('todo/guarded', 'app.role_of()', guard => '{app.is_known()}'),
 	realtime.stream('todo/list', 'todos:{list}', 'app.list(integer)'),
@@ -52,6 +56,8 @@ SELECT is(code || ' ' || sqlstate, 'CONFLICT 23505', 'an error of the database h
 SELECT is(code, 'NOT_FOUND', 'a path that is not there') FROM realtime_test.refusal('todo/nothing');
 SELECT is(code, 'FORBIDDEN', 'a stream') FROM realtime_test.refusal('todo/own', '[1]', '{"id":"user2"}');
 SELECT is(code, NULL, 'who is not refused') FROM realtime_test.refusal('todo/own', '[1]', '{"id":"user1"}');
+SELECT is(concat_ws(' ', code, key, max_wait_ms, sqlstate), 'LOCK_TIMEOUT list 150 RT423', 'for which key it has waited in vain, and how long')
+	FROM realtime_test.refusal('todo/late');
 SELECT is((SELECT count(*) FROM app.todo), 1::bigint, 'what is refused has done nothing');
 SELECT is((realtime_test.refusal('todo/add', '[2, 1, "bread"]')).code, NULL, 'what is not refused');
 SELECT is((SELECT count(*) FROM app.todo), 2::bigint, 'has been done');

@@ -21,7 +21,7 @@ PG_FUNCTION_INFO_V1(realtime_test_refusal);
 
 /* Positions, as in src/testing. */
 #define FOLLOWS 3
-#define COLUMNS 5
+#define COLUMNS 7
 
 static void
 run(void *arg)
@@ -50,7 +50,12 @@ make_row(FunctionCallInfo fcinfo, const RtFault *fault)
 		values[2] = DirectFunctionCall1(jsonb_in, CStringGetDatum(fault->issues));
 	values[3] = Int32GetDatum(fault->retry_after_ms);
 	nulls[3] = fault->retry_after_ms == 0;
-	values[4] = CStringGetTextDatum(unpack_sql_state(fault->sqlstate));
+	nulls[4] = fault->lock_key == NULL;
+	if (!nulls[4])
+		values[4] = CStringGetTextDatum(fault->lock_key);
+	values[5] = Int32GetDatum(fault->max_wait_ms);
+	nulls[5] = fault->max_wait_ms == 0;
+	values[6] = CStringGetTextDatum(unpack_sql_state(fault->sqlstate));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
