@@ -165,6 +165,7 @@ end_row(Relation table, TupleTableSlot *slot)
 	else
 		insert_with_conditions(indexes, slot);
 	CatalogCloseIndexes(indexes);
+	rt_unflushed_touch(RelationGetRelid(table));
 	ExecDropSingleTupleTableSlot(slot);
 }
 
@@ -667,6 +668,7 @@ rt_job_finish(const RtJob *job, const RtJobEnd *end)
 	ItemPointerData tid = job->tid;
 	TM_FailureData failure;
 
+	rt_unflushed_touch(RelationGetRelid(table));
 	if (there)
 	{
 		if (end->is_kept)

@@ -105,7 +105,7 @@ $_->quit for $reader, $late, $holder;
 
 # the session may end with the server before it hears of it
 $node->psql('postgres', q{SELECT realtime.enqueue('kill')}, on_error_die => 0);
-wait_sql("SELECT state || ' ' || message FROM realtime.jobs WHERE queue = 'kill'", 'dead each of 5 attempts has ended its process', 'after five times it is dead');
+ok(poll_until(sub { (eval { sql(q{SELECT state || ' ' || message FROM realtime.jobs WHERE queue = 'kill'}) } // '') eq 'dead each of 5 attempts has ended its process' }), 'after five times it is dead');
 is(count_in_log($node, qr/terminated by signal 9/), 6, 'the first one was not known to be one');
 wait_for_call($node, 'app/quick', []);
 
@@ -141,6 +141,16 @@ $node->wait_for_catchup($standby);
 is($standby->safe_psql('postgres', "SELECT state FROM realtime.jobs WHERE id = $id"), 'waiting', 'a standby sees jobs');
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ '^realtime (executor|scheduler)'}), '0', 'and runs none');
 like(($standby->psql('postgres', q{SELECT realtime.enqueue('note')}))[2], qr/cannot execute realtime.enqueue\(\) in a read-only transaction/, 'nor can anything be enqueued there');
+
+# Nobody goes by the result of a task that a standby is to confirm, and has not.
+configure($node, synchronous_standby_names => '*');
+ok($node->poll_query_until('postgres', 'SELECT sync_state FROM pg_stat_replication', 'sync'), 'the standby is asked to confirm');
+is(sql(q{SELECT realtime.run_task('quick')}), '1', 'what it has confirmed is told');
+$standby->stop;
+like(($node->psql('postgres', q{SELECT realtime.run_task('quick', timeout => '300 ms')}))[2], qr/request timed out/, 'what it has not is not, though it is done');
+$standby->start;
+is(sql(q{SELECT realtime.run_task('quick')}), '1', 'until the standby is there again');
+configure($node, synchronous_standby_names => '');
 $holder = $node->background_psql('postgres');
 $holder->query_safe('SELECT pg_advisory_lock(7)');
 sql(q{SELECT realtime.enqueue('wait') FROM generate_series(1, 3)});

@@ -33,6 +33,7 @@
 
 #define LONGEST_MS (24 * 60 * 60 * 1000)
 #define LOOK_MS 1000			/* between looks that nobody has asked for */
+#define CONFIRMED_MS 10			/* between looks at what standbys have confirmed */
 
 PG_FUNCTION_INFO_V1(realtime_run_task);
 
@@ -73,22 +74,26 @@ look(RtJobOver *over)
 	return state == RT_TASK_PUT && rt_job_over(id, over);
 }
 
+/* For so long at most, or until somebody wakes us; an ERROR after the deadline. */
+static void
+wait_until(int64 deadline_ms, int most_ms)
+{
+	static uint32 wait_event = 0;
+	int64		left_ms = deadline_ms - rt_clock_ms();
+
+	if (left_ms <= 0)
+		fail(RT_CODE_TIMEOUT, "request timed out", "The task goes on.");
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 Min(left_ms, most_ms), rt_wait_event(&wait_event, "RealtimeTask"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 wait_for_end(RtJobOver *over, int64 deadline_ms)
 {
-	static uint32 wait_event = 0;
-
 	while (!look(over))
-	{
-		int64		left_ms = deadline_ms - rt_clock_ms();
-
-		if (left_ms <= 0)
-			fail(RT_CODE_TIMEOUT, "request timed out", "The task goes on.");
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(left_ms, LOOK_MS), rt_wait_event(&wait_event, "RealtimeTask"));
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+		wait_until(deadline_ms, LOOK_MS);
 }
 
 /* A session that ends while it waits has to let go as well. */
@@ -109,10 +114,8 @@ ensure_end_at_exit(void)
 }
 
 static void
-run(const char *queue, const char *input, int64 timeout_ms, RtJobOver *over)
+run(const char *queue, const char *input, int64 deadline_ms, RtJobOver *over)
 {
-	int64		deadline_ms = rt_clock_ms() + timeout_ms;
-
 	if (!rt_executor_begin_wait())
 		fail(RT_CODE_OVERLOADED, "too many calls wait",
 			 "Of realtime.max_executors two never wait.");
@@ -148,16 +151,18 @@ timeout_argument(FunctionCallInfo fcinfo, int number)
 }
 
 /*
- * What a session goes by must not be taken back by a crash; an executor waits for
- * that before it answers.
+ * What a session goes by must not be taken back by a crash, here or, if standbys are
+ * to confirm it, there; an executor waits for that before it answers.
  */
 static void
-keep_result(void)
+keep_result(int64 deadline_ms)
 {
 	RtDurability seen = rt_executor_self() >= 0 ? RT_DURABLE : rt_unflushed_seen();
 
 	if (seen.lsn != InvalidXLogRecPtr)
 		XLogFlush(seen.lsn);
+	while (!rt_is_durable(seen))
+		wait_until(deadline_ms, CONFIRMED_MS);
 }
 
 static void
@@ -187,7 +192,7 @@ refuse_elsewhere(void)
 Datum
 realtime_run_task(PG_FUNCTION_ARGS)
 {
-	int64		timeout_ms = timeout_argument(fcinfo, 2);
+	int64		deadline_ms = rt_clock_ms() + timeout_argument(fcinfo, 2);
 	char	   *queue;
 	char	   *input = NULL;
 	RtJobOver	over;
@@ -204,8 +209,8 @@ realtime_run_task(PG_FUNCTION_ARGS)
 	(void) rt_job_queue_for_user(queue);
 	if (!PG_ARGISNULL(1))
 		input = JsonbToCString(NULL, &PG_GETARG_JSONB_P(1)->root, VARSIZE(PG_GETARG_JSONB_P(1)));
-	run(queue, input, timeout_ms, &over);
-	keep_result();
+	run(queue, input, deadline_ms, &over);
+	keep_result(deadline_ms);
 	if (strcmp(over.state, "done") != 0)
 		fail_as(&over);
 	if (over.result == NULL)
