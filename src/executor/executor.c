@@ -113,8 +113,14 @@ static void
 fail_requests(int code, Datum arg)
 {
 	rt_requests_fail_executor(DatumGetInt32(arg));
-	rt_jobs_leave(DatumGetInt32(arg));
 	rt_outgoing_alarm();
+}
+
+/* Its transaction has ended by now, so others find its jobs free. */
+static void
+leave_jobs(int code, Datum arg)
+{
+	rt_jobs_leave(DatumGetInt32(arg));
 }
 
 /*
@@ -141,6 +147,7 @@ connect_executor(int index, uint32 generation)
 
 	rt_forbid_transaction_timeout();
 	rt_session_settings_connect();
+	before_shmem_exit(leave_jobs, Int32GetDatum(index));
 	BackgroundWorkerInitializeConnection(realtime_database,
 										 realtime_executor_role, 0);
 	rt_worker_set_database(RT_WORKER_EXECUTOR, index, MyDatabaseId);

@@ -32,6 +32,8 @@
 #include "src/executor/interrupt.h"
 #include "src/executor/outgoing.h"
 #include "src/guc.h"
+#include "src/ipc/job.h"
+#include "src/ipc/request_queue.h"
 #include "src/ipc/upload.h"
 #include "src/ipc/vacate.h"
 
@@ -42,12 +44,14 @@
 								 * cancel */
 #define OVERDUE_GRACE_MS 3000	/* then the process ends */
 #define HOLDING_TICK_MS 5		/* while answers wait for this call */
+#define HOLD_UP_MS 20			/* a job that runs so long keeps nobody from others */
 
 static volatile sig_atomic_t shutdown_requested = false;
 static volatile TimestampTz shutdown_deadline = 0;	/* set before the flag */
 static volatile TimestampTz vacate_deadline = 0;	/* 0 = none was wanted */
 static volatile TimestampTz call_deadline = 0;	/* 0 = none */
 static TimeoutId tick_timeout;
+static TimeoutId hold_up_timeout;
 static RtRequest *volatile watched = NULL;	/* what may become overdue */
 static volatile int watched_upload = RT_UPLOAD_NONE;
 
@@ -138,10 +142,17 @@ rt_interrupt_init(void)
 	BackgroundWorkerUnblockSignals();
 }
 
+static void
+on_hold_up(void)
+{
+	rt_job_hold_up(rt_executor_self());
+}
+
 void
 rt_interrupt_init_timer(void)
 {
 	tick_timeout = RegisterTimeout(USER_TIMEOUT, on_tick);
+	hold_up_timeout = RegisterTimeout(USER_TIMEOUT, on_hold_up);
 }
 
 bool
@@ -196,6 +207,18 @@ rt_deadline_disarm(void)
 	timeouts[1].keep_indicator = false;
 	disable_timeouts(timeouts, lengthof(timeouts));
 	QueryCancelPending = false;
+}
+
+void
+rt_hold_up_arm(void)
+{
+	enable_timeout_after(hold_up_timeout, HOLD_UP_MS);
+}
+
+void
+rt_hold_up_disarm(void)
+{
+	disable_timeout(hold_up_timeout, false);
 }
 
 void

@@ -14,7 +14,7 @@
 /* Installs the signal handlers; the worker starts with signals blocked. */
 extern void rt_interrupt_init(void);
 
-/* Registers the timer; once connected. */
+/* Registers the timers; once connected. */
 extern void rt_interrupt_init_timer(void);
 
 /*
@@ -34,6 +34,13 @@ extern void rt_grace_renew(int ms);
  */
 extern void rt_deadline_arm(TimestampTz deadline);
 extern void rt_deadline_disarm(void);
+
+/*
+ * Between arm and disarm, which are a job's, others are told if it takes long
+ * (rt_job_hold_up()).
+ */
+extern void rt_hold_up_arm(void);
+extern void rt_hold_up_disarm(void);
 
 /*
  * What goes on after its deadline although it has been cancelled is cancelled

@@ -24,7 +24,6 @@
 #include "src/ipc/worker_slot.h"
 
 #define INTERRUPTED_MAX 64		/* jobs whose executors have ended */
-#define LONG_MS 20				/* a job that runs so long keeps nobody from others */
 
 /* Of the queues whose names have a hash. */
 typedef struct Place
@@ -48,11 +47,15 @@ typedef struct Claims
 	/* protected by the area's lock */
 	int			count;
 	int64		ids[RT_JOB_BATCH_MAX];
+	uint64		queue_hash;		/* whose they are */
+	int64		first;			/* where they begin in its order */
 
+	volatile bool held_up;		/* set by its owner alone, taken back with the claims */
 	LWLock	   *lock;			/* protects the rest */
 	int			pid;
 	volatile int64 running;		/* one of them, or 0 */
-	volatile int64 running_since;	/* rt_clock_ms() */
+	volatile int64 begun;		/* that one, or the last */
+	volatile bool is_locked;	/* it has the row of that one */
 	volatile bool is_cancelled; /* that one */
 	TimestampTz started_at;		/* that one */
 	uint32		progress_len;
@@ -328,20 +331,10 @@ rt_job_compare_ids(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* What waits behind a job that takes long is anybody's. */
 static bool
-keeps_others_off(const Claims *claims, int64 now_ms)
+has_claim(const Claims *claims, int64 id)
 {
-	return claims->count > 0 &&
-		(claims->running == 0 || now_ms - claims->running_since <= LONG_MS);
-}
-
-static bool
-has_claim(const Claims *claims, int64 id, int64 now_ms)
-{
-	if (claims->running == id)
-		return true;
-	for (int i = 0; i < claims->count && keeps_others_off(claims, now_ms); i++)
+	for (int i = 0; i < claims->count; i++)
 	{
 		if (claims->ids[i] == id)
 			return true;
@@ -351,28 +344,24 @@ has_claim(const Claims *claims, int64 id, int64 now_ms)
 
 /* Returns how many ids it has put. */
 static int
-copy_claims(const Claims *claims, int64 now_ms, int64 *ids, int max)
+copy_claims(const Claims *claims, int64 *ids, int max)
 {
-	int64		running = claims->running;
-	int			count = keeps_others_off(claims, now_ms) ? Min(claims->count, max) : 0;
+	int			count = Min(claims->count, max);
 
 	memcpy(ids, claims->ids, sizeof(int64) * count);
-	if (count == 0 && running != 0 && max > 0)
-		ids[count++] = running;
 	return count;
 }
 
 int
 rt_jobs_claimed(int executor, int64 *ids, int max)
 {
-	int64		now_ms = rt_clock_ms();
 	int			count = 0;
 
 	LWLockAcquire(area->lock, LW_SHARED);
 	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
 	{
 		if (i != executor)
-			count += copy_claims(&area->claims[i], now_ms, ids + count, max - count);
+			count += copy_claims(&area->claims[i], ids + count, max - count);
 	}
 	LWLockRelease(area->lock);
 	qsort(ids, count, sizeof(int64), rt_job_compare_ids);
@@ -380,32 +369,34 @@ rt_jobs_claimed(int executor, int64 *ids, int max)
 }
 
 static bool
-is_claimed(int executor, int64 id, int64 now_ms)
+is_claimed(int executor, int64 id)
 {
 	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
 	{
-		if (i != executor && has_claim(&area->claims[i], id, now_ms))
+		if (i != executor && has_claim(&area->claims[i], id))
 			return true;
 	}
 	return false;
 }
 
 int
-rt_jobs_claim(int executor, int64 *ids, int count)
+rt_jobs_claim(int executor, const RtJobSpan *span, int64 *ids, int count)
 {
 	Claims	   *claims = &area->claims[executor];
-	int64		now_ms = rt_clock_ms();
 	int			left = 0;
 
 	Assert(count <= RT_JOB_BATCH_MAX);
 	LWLockAcquire(area->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < count; i++)
 	{
-		if (!is_claimed(executor, ids[i], now_ms))
+		if (!is_claimed(executor, ids[i]))
 			ids[left++] = ids[i];
 	}
 	memcpy(claims->ids, ids, sizeof(int64) * left);
 	claims->count = left;
+	claims->queue_hash = span->queue_hash;
+	claims->first = span->first;
+	claims->held_up = false;
 	LWLockRelease(area->lock);
 	return left;
 }
@@ -417,11 +408,21 @@ rt_job_begin(int executor, int64 id, TimestampTz now)
 
 	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
 	claims->pid = MyProcPid;
-	claims->running = id;
-	claims->running_since = rt_clock_ms();
+	claims->running = claims->begun = id;
+	claims->is_locked = false;
 	claims->started_at = now;
 	claims->is_cancelled = false;
 	claims->progress_len = 0;
+	LWLockRelease(claims->lock);
+}
+
+void
+rt_job_set_locked(int executor, bool is_locked)
+{
+	Claims	   *claims = &area->claims[executor];
+
+	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
+	claims->is_locked = is_locked;
 	LWLockRelease(claims->lock);
 }
 
@@ -441,6 +442,7 @@ rt_job_end(int executor)
 	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
 	is_cancelled = claims->is_cancelled;
 	claims->running = 0;
+	claims->is_locked = false;
 	LWLockRelease(claims->lock);
 	return is_cancelled;
 }
@@ -448,8 +450,11 @@ rt_job_end(int executor)
 void
 rt_jobs_unclaim(int executor)
 {
+	Claims	   *claims = &area->claims[executor];
+
 	LWLockAcquire(area->lock, LW_EXCLUSIVE);
-	area->claims[executor].count = 0;
+	claims->count = 0;
+	claims->held_up = false;
 	LWLockRelease(area->lock);
 }
 
@@ -466,6 +471,91 @@ rt_job_unclaim(int executor, int64 id)
 	}
 	LWLockRelease(area->lock);
 }
+
+/* ---- who is held up ---- */
+
+void
+rt_job_hold_up(int executor)
+{
+	Claims	   *claims = &area->claims[executor];
+
+	if (claims->running == 0)
+		return;
+	claims->held_up = true;
+	wake_scheduler();
+}
+
+bool
+rt_job_is_held_up(int executor)
+{
+	return area->claims[executor].held_up;
+}
+
+int
+rt_jobs_held_up(uint64 queue_hash)
+{
+	int			count = 0;
+
+	LWLockAcquire(area->lock, LW_SHARED);
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+	{
+		const Claims *claims = &area->claims[i];
+
+		count += claims->held_up && claims->running != 0 && claims->queue_hash == queue_hash;
+	}
+	LWLockRelease(area->lock);
+	return count;
+}
+
+/* The one that holds it up stays.  Returns whether there were others. */
+static bool
+take_back(Claims *claims)
+{
+	int			kept = 0;
+	bool		any = false;
+
+	for (int i = 0; i < claims->count && claims->held_up; i++)
+	{
+		if (claims->ids[i] == claims->begun)
+			kept = 1;
+		else
+			any = true;
+	}
+	if (!any)
+		return false;
+	claims->ids[0] = claims->begun;
+	claims->count = kept;
+	return true;
+}
+
+static void
+release(Claims *claims)
+{
+	bool		any;
+	int			place;
+	int64		first;
+
+	if (!claims->held_up)
+		return;
+	LWLockAcquire(area->lock, LW_EXCLUSIVE);
+	any = take_back(claims);
+	place = claims->queue_hash % RT_JOB_PLACES;
+	first = claims->first;
+	LWLockRelease(area->lock);
+	if (!any)
+		return;
+	rt_job_start_lower(place, first);
+	pg_atomic_exchange_u32(&area->places[place].wanted, 1);
+}
+
+void
+rt_jobs_release_held_up(void)
+{
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+		release(&area->claims[i]);
+}
+
+/* ---- what is running ---- */
 
 int64
 rt_job_running(int executor)
@@ -495,11 +585,11 @@ note_interrupted(int64 id)
 void
 rt_jobs_leave(int executor)
 {
-	bool		had_any = area->claims[executor].count > 0;
-	int64		running = area->claims[executor].running;
+	const Claims *claims = &area->claims[executor];
+	bool		had_any = claims->count > 0;
 
-	if (running != 0)
-		note_interrupted(running);
+	if (claims->running != 0 && claims->is_locked)
+		note_interrupted(claims->running);
 	(void) rt_job_end(executor);
 	rt_jobs_unclaim(executor);
 	rt_job_start_leave(executor);
@@ -531,33 +621,33 @@ rt_job_take_interrupted(int64 id)
 }
 
 /* Under the lock, so that the signal is for that job. */
-static bool
+static RtJobCancel
 cancel_of(Claims *claims, int64 id)
 {
-	bool		found;
+	RtJobCancel cancelled = RT_JOB_NOT_RUN;
 
 	if (claims->running != id)
-		return false;
+		return RT_JOB_NOT_RUN;
 	LWLockAcquire(claims->lock, LW_EXCLUSIVE);
-	found = claims->running == id;
-	if (found)
+	if (claims->running == id)
+		cancelled = claims->is_locked ? RT_JOB_CANCELLED : RT_JOB_BEGUN;
+	if (cancelled == RT_JOB_CANCELLED)
 	{
 		claims->is_cancelled = true;
 		(void) kill(claims->pid, SIGINT);
 	}
 	LWLockRelease(claims->lock);
-	return found;
+	return cancelled;
 }
 
-bool
+RtJobCancel
 rt_job_cancel(int64 id)
 {
-	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
-	{
-		if (cancel_of(&area->claims[i], id))
-			return true;
-	}
-	return false;
+	RtJobCancel cancelled = RT_JOB_NOT_RUN;
+
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR) && cancelled != RT_JOB_CANCELLED; i++)
+		cancelled = Max(cancelled, cancel_of(&area->claims[i], id));
+	return cancelled;
 }
 
 /* ---- progress ---- */
@@ -578,6 +668,7 @@ bool
 rt_job_read(int executor, RtJobRunning *running)
 {
 	const Claims *claims = &area->claims[executor];
+	bool		is_running;
 
 	LWLockAcquire(claims->lock, LW_SHARED);
 	running->id = claims->running;
@@ -586,6 +677,7 @@ rt_job_read(int executor, RtJobRunning *running)
 	running->started_at = claims->started_at;
 	running->progress_len = claims->progress_len;
 	memcpy(running->progress, claims->progress, claims->progress_len);
+	is_running = running->id != 0 && claims->is_locked;
 	LWLockRelease(claims->lock);
-	return running->id != 0;
+	return is_running;
 }

@@ -14,7 +14,8 @@
  * Who wishes first submits that, and so wakes an executor without any detour.
  *
  * A claim is a job that an executor is about to run, or runs: others leave it
- * alone.  It may be taken back at any moment.
+ * alone.  Who is held up by the one that it runs says so, and the scheduler takes the
+ * others back; who was held up looks anew afterwards.
  *
  * The start of a queue is a place in the order of its jobs: all before it are
  * claimed, or gone.  Who makes a job ready that comes before it moves it there.
@@ -101,29 +102,55 @@ extern void rt_job_start_lower(int place, int64 start);
 /* For qsort() and bsearch() of ids. */
 extern int	rt_job_compare_ids(const void *a, const void *b);
 
-/* All of others but those that only wait for a job that takes long; in order. */
+/* All of others, in order. */
 extern int	rt_jobs_claimed(int executor, int64 *ids, int max);
+
+/* Where claims are: the queue, and the place in its order of the first. */
+typedef struct RtJobSpan
+{
+	uint64		queue_hash;
+	int64		first;
+} RtJobSpan;
 
 /*
  * An executor's own: sets them (those that others have claimed meanwhile are
- * taken out of ids; returns how many are left), begins with one, ends with it,
- * and gives up what is left.
+ * taken out of ids; returns how many are left), begins with one, says whether it has
+ * its row, ends with it, and gives up what is left.
  */
-extern int	rt_jobs_claim(int executor, int64 *ids, int count);
+extern int	rt_jobs_claim(int executor, const RtJobSpan *span, int64 *ids, int count);
 extern void rt_job_begin(int executor, int64 id, TimestampTz now);
+extern void rt_job_set_locked(int executor, bool is_locked);
 extern bool rt_job_is_cancelled(int executor);
 extern bool rt_job_end(int executor);	/* whether it is to be cancelled */
 extern void rt_jobs_unclaim(int executor);
 extern void rt_job_unclaim(int executor, int64 id); /* it alone */
 extern int64 rt_job_running(int executor);	/* 0 = none */
 
+/*
+ * Its own, from a signal handler: what it runs takes long.  It keeps nobody from what
+ * it has claimed besides, and is not to begin with that.  Nothing if it runs nothing.
+ */
+extern void rt_job_hold_up(int executor);
+extern bool rt_job_is_held_up(int executor);
+
+/* Scheduler: how many are, of a queue; takes back what they have claimed, and wishes. */
+extern int	rt_jobs_held_up(uint64 queue_hash);
+extern void rt_jobs_release_held_up(void);
+
 /* This executor ends; what it was running is remembered as interrupted. */
 extern void rt_jobs_leave(int executor);
 extern bool rt_jobs_were_interrupted(void); /* any, ever */
 extern bool rt_job_take_interrupted(int64 id);
 
-/* Has the executor that runs it stop; false if none does. */
-extern bool rt_job_cancel(int64 id);
+/* Has the executor stop that has its row; or one has begun, and may have it soon, or not. */
+typedef enum RtJobCancel
+{
+	RT_JOB_NOT_RUN,
+	RT_JOB_BEGUN,
+	RT_JOB_CANCELLED
+} RtJobCancel;
+
+extern RtJobCancel rt_job_cancel(int64 id);
 
 /* ---- progress ---- */
 

@@ -9,10 +9,11 @@
  *
  * A queue that has been worked for and has nothing more is armed with the next request,
  * so that whoever commits a job wakes an executor at once.  It counts as one that
- * works for the queue, and is taken back if another queue needs its share.
+ * works for the queue, and is taken back if another queue needs its share; while one
+ * waits for that none is armed.
  *
  * Jobs that are to be run later, or again, and those that sessions have taken, are
- * not ready; when their time comes they are made so here.
+ * not ready; when their time comes they are made so (jobs_ready.c).
  *
  * A look at the tables now and then finds what nobody has told us of: jobs that a
  * dump has brought, and those of prepared transactions.
@@ -21,8 +22,6 @@
 
 #include <unistd.h>
 
-#include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -33,13 +32,12 @@
 #include "src/ipc/expected_time.h"
 #include "src/ipc/job.h"
 #include "src/ipc/service.h"
-#include "src/ipc/task.h"
 #include "src/ipc/worker_slot.h"
 #include "src/scheduler/jobs.h"
+#include "src/scheduler/jobs_ready.h"
 #include "src/scheduler/scheduler.h"
 
 #define LOOK_MS 30000			/* between looks for what nobody has told of */
-#define READY_MAX 500			/* made so in one transaction */
 #define NO_SLOT_MS 20			/* until the next try for a request slot */
 #define FAILED_MS 1000			/* until what nobody knows of is asked again */
 #define LOCKED_MS 200			/* until what is due and locked is looked at again */
@@ -50,6 +48,7 @@ typedef struct Queue
 {
 	char	   *name;
 	int			place;
+	uint64		hash;
 	uint32		time_key;
 	int			concurrency;	/* 0 = as many as there may be */
 	int			priority;
@@ -57,6 +56,7 @@ typedef struct Queue
 	bool		wanted;			/* it may have something that nobody has taken */
 	int			in_flight;
 	int			armed;			/* request among these; RT_REQUEST_NONE */
+	bool		may_arm;		/* it has been worked for, and has nothing more */
 	int64		not_before;
 	int64		again_at;		/* for jobs that somebody had; RT_NEVER */
 	int64		missed_at;		/* when that was last so */
@@ -69,11 +69,6 @@ static int	in_flight = 0;		/* requests; also for queues that are gone */
 static int	processors = 0;		/* 0 = nobody has looked */
 static uint32 synced_with = 0;	/* generation of declarations */
 static int64 look_at = 0;		/* on our own clock */
-static int64 due_not_before = 0;
-static bool making_ready = false;	/* or it has failed, as the next */
-static bool putting_tasks = false;
-static bool burying = false;	/* an executor is asked to bury those that are lost */
-static int64 bury_not_before = 0;
 
 /* ---- which queues there are ---- */
 
@@ -110,6 +105,7 @@ make_queue(const RtJobQueue *declared)
 
 	queue->name = pstrdup(declared->name);
 	queue->place = rt_job_place(queue->name);
+	queue->hash = rt_job_queue_hash(queue->name);
 	queue->time_key = rt_job_time_key(queue->name);
 	queue->concurrency = declared->concurrency;
 	queue->priority = declared->priority;
@@ -190,6 +186,7 @@ take_wishes(void)
 	if (!rt_jobs_are_wanted())
 		return;
 	rt_jobs_begin_look();
+	rt_jobs_release_held_up();
 	foreach(cell, queues)
 	{
 		Queue	   *queue = lfirst(cell);
@@ -206,136 +203,14 @@ take_wishes(void)
 }
 
 /* What is written here is told of by us. */
-static void
-note_ready(const char *name, int64 place)
+void
+rt_jobs_task_ready(const char *name, int64 place)
 {
 	Queue	   *queue = find_queue(name);
 
 	rt_job_start_lower(rt_job_place(name), place);
 	if (queue != NULL)
 		queue->wanted = true;
-}
-
-/* ---- jobs whose time comes ---- */
-
-static int64
-clock_of(TimestampTz at)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (at == DT_NOEND)
-		return RT_NEVER;
-	if (at <= now)
-		return 0;
-	return rt_clock_ms() + Min((at - now + 999) / 1000, LOOK_MS);
-}
-
-static int64
-next_due(void)
-{
-	return making_ready ? due_not_before : Max(clock_of(rt_jobs_due()), due_not_before);
-}
-
-/*
- * What comes after the look at the table is noted by who brings it.  Of those that
- * are lost an executor has to tell, when all others are ready.
- */
-static List *
-make_ready(TimestampTz now, bool *any_lost)
-{
-	List	   *ready;
-
-	rt_jobs_forget_due();
-	ready = rt_jobs_make_ready(now, READY_MAX);
-	*any_lost = list_length(ready) < READY_MAX && rt_jobs_are_lost(now);
-	rt_jobs_note_due(rt_jobs_next_due());
-	return ready;
-}
-
-/* It is due until it is done. */
-static void
-ask_to_bury(void)
-{
-	RtRequest  *request;
-
-	if (burying || rt_clock_ms() < bury_not_before)
-		return;
-	request = rt_scheduler_request(RT_REQUEST_JOBS);
-	if (request == NULL)
-		return;
-	rt_scheduler_submit(request);
-	burying = true;
-}
-
-static void
-run_due(void)
-{
-	MemoryContext memory = CurrentMemoryContext;
-	MemoryContext old;
-	List	   *ready;
-	ListCell   *cell;
-	bool		any_lost;
-
-	due_not_before = rt_clock_ms() + FAILED_MS; /* if it fails */
-	making_ready = true;
-	if (!rt_scheduler_begin())
-		return;
-	old = MemoryContextSwitchTo(memory);
-	ready = make_ready(GetCurrentTimestamp(), &any_lost);
-	MemoryContextSwitchTo(old);
-	rt_scheduler_end();
-	making_ready = false;
-	foreach(cell, ready)
-	{
-		char	  **row = lfirst(cell);
-
-		note_ready(row[0], pg_strtoint64(row[1]));
-	}
-	if (any_lost)
-		ask_to_bury();
-	due_not_before = ready == NIL ? rt_clock_ms() + LOCKED_MS : 0;
-}
-
-/* ---- jobs for whose end somebody waits ---- */
-
-static void
-put_task(const RtTaskAsked *asked, RtJobNew *job)
-{
-	job->queue = asked->queue;
-	job->user_id = asked->user_id;
-	job->request_id = asked->request_id;
-	job->run_at = GetCurrentTimestamp();
-	job->awaited = true;
-	if (asked->input != NULL)
-		job->payload = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(asked->input)));
-	rt_job_put(job);
-}
-
-static bool
-run_task(const RtTaskAsked *asked)
-{
-	RtJobNew	job = {0};
-
-	if (!rt_scheduler_begin())
-		return false;
-	if (rt_declaration_job_queue(asked->queue) != NULL)
-		put_task(asked, &job);
-	rt_scheduler_end();
-	if (job.id != 0)
-		note_ready(asked->queue, job.place);
-	rt_task_answer(asked, job.id);
-	return true;
-}
-
-static void
-run_tasks(void)
-{
-	RtTaskAsked asked = {.place = -1};
-
-	putting_tasks = true;
-	while (rt_task_read(asked.place, &asked) && run_task(&asked))
-		 /* next */ ;
-	putting_tasks = false;
 }
 
 /* ---- what nobody has told of ---- */
@@ -426,13 +301,23 @@ disarm_any(void)
 	return false;
 }
 
+/* Those that are held up are of no use for the others. */
+static bool
+has_enough_for_short(const Queue *queue)
+{
+	int			most = processors * PER_PROCESSOR;
+
+	return queue->in_flight >= most &&
+		queue->in_flight - rt_jobs_held_up(queue->hash) >= most;
+}
+
 /* Jobs that wait for nothing but a flush have no use for many executors. */
 static bool
 may_have_more(const Queue *queue)
 {
 	uint32		us = rt_expected_us(queue->time_key);
 
-	if (us != RT_EXPECTED_UNKNOWN && us <= SHORT_US && queue->in_flight >= processors * PER_PROCESSOR)
+	if (us != RT_EXPECTED_UNKNOWN && us <= SHORT_US && has_enough_for_short(queue))
 		return false;
 	return queue->concurrency == 0 || queue->in_flight < queue->concurrency;
 }
@@ -490,13 +375,53 @@ has_place_alone(const Queue *queue)
 	return true;
 }
 
+/* It has something to do, and nobody but the share of all keeps it from that. */
+static bool
+waits_for_share(const Queue *queue)
+{
+	return queue->runs && queue->wanted && may_have_more(queue);
+}
+
+static bool
+any_waits_for_share(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		if (waits_for_share(lfirst(cell)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_to_be_armed(const Queue *queue)
+{
+	return queue->may_arm && queue->runs && !queue->wanted && queue->in_flight == 0 &&
+		in_flight < in_flight_max() && realtime_jobs_enabled;
+}
+
+static bool
+any_is_to_be_armed(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, queues)
+	{
+		if (is_to_be_armed(lfirst(cell)))
+			return !any_waits_for_share();
+	}
+	return false;
+}
+
 static void
 arm(Queue *queue)
 {
 	RtRequest  *request;
 
-	if (!queue->runs || queue->wanted || queue->in_flight > 0 ||
-		in_flight >= in_flight_max() || !realtime_jobs_enabled || !has_place_alone(queue))
+	queue->may_arm = false;
+	if (!has_place_alone(queue))
 		return;
 	request = make_request(queue);
 	if (request == NULL)
@@ -504,6 +429,28 @@ arm(Queue *queue)
 	queue->armed = rt_request_number(request);
 	count_in(queue);
 	rt_jobs_arm(queue->place, request);
+}
+
+/* What others need of the share comes first. */
+static void
+arm_what_rests(void)
+{
+	ListCell   *cell;
+
+	if (any_waits_for_share())
+		return;
+	foreach(cell, queues)
+	{
+		if (is_to_be_armed(lfirst(cell)))
+			arm(lfirst(cell));
+	}
+}
+
+/* What is armed has more than its share, since that has become smaller. */
+static bool
+has_armed_too_many(void)
+{
+	return in_flight > in_flight_max() && any_armed();
 }
 
 static int64
@@ -517,14 +464,19 @@ queue_due(const Queue *queue)
 		queue->not_before : RT_NEVER;
 }
 
-/* What it has armed itself is in the way, or has been submitted. */
-static bool
+/*
+ * What it has armed itself is in the way, or has been submitted.  If there is no room
+ * it is served when somebody has ended.
+ */
+static void
 serve(Queue *queue)
 {
 	(void) disarm(queue);
 	if (!may_have_more(queue) || (in_flight >= in_flight_max() && !disarm_any()))
-		return false;
-	return send(queue);
+		return;
+	queue->wanted = !send(queue);
+	if (queue->wanted)
+		queue->not_before = rt_clock_ms() + NO_SLOT_MS;
 }
 
 static void
@@ -536,11 +488,8 @@ send_wanted(void)
 	{
 		Queue	   *queue = lfirst(cell);
 
-		if (queue_due(queue) > rt_clock_ms())
-			continue;
-		queue->wanted = !serve(queue);
-		if (queue->wanted)
-			queue->not_before = rt_clock_ms() + NO_SLOT_MS;
+		if (queue_due(queue) <= rt_clock_ms())
+			serve(queue);
 	}
 }
 
@@ -575,14 +524,6 @@ look_again(void)
 }
 
 static void
-buried(const RtRequest *request)
-{
-	burying = false;
-	if (request->answer_kind != RT_ANSWER_NONE)
-		bury_not_before = rt_clock_ms() + FAILED_MS;
-}
-
-static void
 worked(RtRequest *request)
 {
 	char	   *name = pnstrdup(rt_shared_text_get(&request->text), request->asked.path.len);
@@ -601,9 +542,9 @@ worked(RtRequest *request)
 	{
 		memcpy(&answer, rt_shared_text_get(&request->answer), sizeof(answer));
 		queue->wanted |= answer.more;
+		queue->may_arm = true;
 		if (answer.missed)
 			note_missed(queue);
-		arm(queue);
 		return;
 	}
 	queue->wanted = true;
@@ -614,7 +555,7 @@ void
 rt_jobs_task_answered(RtRequest *request)
 {
 	if (request->asked.path.len == 0)
-		buried(request);
+		rt_jobs_ready_buried(request);
 	else
 		worked(request);
 }
@@ -637,9 +578,9 @@ rt_jobs_task_due(void)
 	if (!realtime_jobs_enabled)
 		return RT_NEVER;
 	if (synced_with != rt_catalog_generation() || rt_jobs_are_wanted() ||
-		rt_tasks_are_asked() || putting_tasks)
+		has_armed_too_many() || any_is_to_be_armed())
 		return 0;
-	due = Min(look_at, next_due());
+	due = Min(look_at, rt_jobs_ready_due());
 	foreach(cell, queues)
 		due = Min(due, Min(queue_due(lfirst(cell)), ((Queue *) lfirst(cell))->again_at));
 	return due;
@@ -651,12 +592,13 @@ rt_jobs_task_run(void)
 	if (synced_with != rt_catalog_generation())
 		sync_queues();
 	take_wishes();
-	if (rt_tasks_are_asked() || putting_tasks)
-		run_tasks();
-	if (next_due() <= rt_clock_ms())
-		run_due();
+	if (rt_jobs_ready_due() <= rt_clock_ms())
+		rt_jobs_ready_run();
 	if (look_at <= rt_clock_ms())
 		look();
 	look_again();
+	while (has_armed_too_many())
+		(void) disarm_any();
 	send_wanted();
+	arm_what_rests();
 }

@@ -31,7 +31,10 @@ sub run_one { my ($queue, $name) = @_; my $id = sql("SELECT realtime.enqueue('$q
 
 sql(q{
 CREATE SCHEMA app;
-CREATE FUNCTION app.nothing(payload jsonb) RETURNS void LANGUAGE sql AS 'SELECT';
+CREATE FUNCTION app.nothing(payload jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF payload = '1' THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;
+END $$;
 SELECT realtime.queue('one', 'app.nothing(jsonb)'), realtime.queue('two', 'app.nothing(jsonb)', priority => -1);
 });
 
@@ -48,7 +51,58 @@ run_one('two', 'the other queue gets its share');
 run_one('one', 'and this one again');
 wait_requests(1, 'one is armed, as jobs may have no more');
 
+# A job that is committed before the scheduler hears that the last one has ended.
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('SELECT pg_advisory_lock(7)');
+my $held = sql(q{SELECT realtime.enqueue('one', '1')});
+wait_sql(q{SELECT count(*) FROM realtime.stat_get_jobs()}, '1', 'a job takes long');
+kill 'STOP', $pid;
+$holder->query_safe('SELECT pg_advisory_unlock(7)');
+wait_sql("SELECT state FROM realtime.jobs WHERE id = $held", 'done', 'and ends');
+my $wished = sql(q{SELECT realtime.enqueue('one')});
+kill 'CONT', $pid;
+wait_sql("SELECT state FROM realtime.jobs WHERE id = $wished", 'done', 'the next one was wished for before anything was armed');
+wait_requests(1, 'then the next is');
+
+# ---- its share ----
+
+configure($node, 'realtime.job_executors' => 2);
+run_one($_, "with two, $_") for qw(one two);
+wait_requests(2, 'two are armed');
+configure($node, 'realtime.job_executors' => 1);
+wait_requests(1, 'one, as soon as jobs may have no more');
+run_one($_, "with one, $_") for qw(one two);
+wait_requests(1, 'still');
+
+# ---- queues that share a place, of which there are 256, are not armed ----
+
+my ($same) = split /\n/, sql(q{SELECT 'same' || n FROM generate_series(1, 5000) n WHERE hashtextextended('same' || n, 0) & 255 = hashtextextended('one', 0) & 255});
+sql("SELECT realtime.queue('$same', 'app.nothing(jsonb)', priority => -2)");
+run_one($_, "one that has its place with another: $_") for ('one', $same, 'one', $same);
+sql("BEGIN; SELECT realtime.enqueue('$same') FROM generate_series(1, 20); SELECT realtime.enqueue('one') FROM generate_series(1, 20); COMMIT");
+wait_sql('SELECT count(*) FROM realtime.job', '0', 'both together');
+wait_requests(0, 'none of them is armed');
+sql("SELECT realtime.drop('$same')");
+run_one('one', 'until it is alone');
+wait_requests(1, 'then it is');
+
 # ---- it goes with what it is for ----
+
+# What the scheduler has armed is at work when that ends.
+$pid = scheduler();
+kill 'STOP', $pid;
+$holder->query_safe('SELECT pg_advisory_lock(7)');
+$held = sql(q{SELECT realtime.enqueue('one', '1')});
+wait_sql(q{SELECT count(*) FROM realtime.stat_get_jobs()}, '1', 'what was armed is at work');
+kill 'TERM', $pid;
+kill 'CONT', $pid;
+wait_sql(qq{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'realtime scheduler' AND pid <> $pid}, '1', 'the scheduler ends meanwhile');
+$holder->query_safe('SELECT pg_advisory_unlock(7)');
+wait_sql("SELECT state FROM realtime.jobs WHERE id = $held", 'done', 'the job ends');
+wait_requests(1, 'nothing is left of the request, and the next is armed');
+run_one('one', 'which is as good');
+$holder->quit;
+$pid = scheduler();
 
 sql('SELECT pg_terminate_backend(' . scheduler() . ')');
 wait_sql(qq{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'realtime scheduler' AND pid <> $pid}, '1', 'the scheduler ends');

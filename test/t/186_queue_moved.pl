@@ -24,6 +24,7 @@ CREATE SCHEMA app;
 CREATE FUNCTION app.pass(payload jsonb, job bigint, attempt integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	IF payload = '"once"' AND attempt = 1 THEN RAISE division_by_zero; END IF;
+	IF payload = '"move"' THEN UPDATE realtime.job SET attempts = 1 WHERE job.payload = '"moved"'; END IF;
 	IF payload = '1' THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;
 END $$;
 SELECT realtime.queue('pass', 'app.pass(jsonb, bigint, integer)', concurrency => 1);
@@ -50,12 +51,12 @@ sub hold_first
 	return $second;
 }
 
-# With the scheduler out of the way nobody but that executor can run it.
-my $second = hold_first();
+# With the scheduler out of the way nobody but the executor of the first can run the second.
+be_short();
+wait_sql(q{SELECT substring(realtime.metrics_text() FROM 'realtime_request_slots ([0-9]+)')}, '1', 'an executor is asked for the next');
 my $scheduler = sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'realtime scheduler'});
 kill 'STOP', $scheduler;
-sql("UPDATE realtime.job SET attempts = 1 WHERE id = $second");
-$holder->query_safe('SELECT pg_advisory_unlock(7)');
+my (undef, $second) = split /\n/, sql(q{SELECT realtime.enqueue('pass', payload) FROM unnest('{"\"move\"", "\"moved\""}'::jsonb[]) payload});
 wait_sql("SELECT state || ' ' || attempts FROM realtime.jobs WHERE id = $second", 'done 2', 'the second one is, too, though its row has moved');
 kill 'CONT', $scheduler;
 

@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/snapmgr.h"
@@ -28,6 +29,7 @@
 #include "src/ipc/worker_slot.h"
 
 #define RUNNING_COLUMNS 5
+#define BEGUN_MS 1				/* between looks at who has begun */
 
 PG_FUNCTION_INFO_V1(realtime_cancel_job);
 PG_FUNCTION_INFO_V1(realtime_retry_job);
@@ -66,18 +68,35 @@ cancel_locked(const RtJob *job)
 	rt_job_end_locked(job, rt_declaration_job_queue(job->queue), &end);
 }
 
-/* Executors have jobs of one database.  If neither we nor one of them has it, a session does, which ends some time. */
+static void
+wait_a_moment(void)
+{
+	static uint32 wait_event = 0;
+
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BEGUN_MS,
+					 rt_wait_event(&wait_event, "RealtimeCancelJob"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Executors have jobs of one database.  One that has begun with it finds out whether it
+ * has its row.  If neither we nor one of them has it, a session does, which ends some time.
+ */
 static bool
 cancel(int64 id, RtJob *job)
 {
-	if (rt_job_grasp(id, RT_JOB_TRY_LOCK, job))
+	RtJobCancel cancelled = RT_JOB_BEGUN;
+
+	while (cancelled == RT_JOB_BEGUN && !rt_job_grasp(id, RT_JOB_TRY_LOCK, job))
 	{
-		cancel_locked(job);
-		return true;
+		cancelled = rt_publish_is_possible() ? rt_job_cancel(id) : RT_JOB_NOT_RUN;
+		if (cancelled == RT_JOB_BEGUN)
+			wait_a_moment();
 	}
-	if (rt_publish_is_possible() && rt_job_cancel(id))
+	if (cancelled == RT_JOB_CANCELLED)
 		return true;
-	if (!rt_job_grasp(id, RT_JOB_LOCK, job))
+	if (cancelled == RT_JOB_NOT_RUN && !rt_job_grasp(id, RT_JOB_LOCK, job))
 		return false;
 	cancel_locked(job);
 	return true;

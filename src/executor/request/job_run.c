@@ -106,6 +106,7 @@ prepare_run(RtWork *work)
 	JobWork    *job = (JobWork *) work;
 
 	job->locked = job->missed = false;
+	rt_job_set_locked(job->run->executor, false);
 	INSTR_TIME_SET_ZERO(job->handled);
 	job->stale = !find_queue(job) || !job->queue->active ||
 		job->queue->owner != job->run->owner;
@@ -197,6 +198,7 @@ run_job(RtWork *work)
 	job->locked = lock_job(job);
 	if (!job->locked)
 		return;
+	rt_job_set_locked(job->run->executor, true);
 	rt_identity_set_request(job->job.request_id);
 	work->stage = RT_STAGE_HANDLER;
 	check_cancelled(job);
@@ -358,7 +360,9 @@ run_claimed(JobWork *job, RtWorkResult *result)
 	job->work.run = run_job;
 	job->work.session = job->run->session;
 	job->work.user_data = "";
+	rt_hold_up_arm();
 	rt_work_run(&job->work);
+	rt_hold_up_disarm();
 	job->cancelled = rt_job_end(job->run->executor);
 	rt_work_add_result(result, &job->work);
 	count_run(job);

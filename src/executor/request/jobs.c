@@ -155,12 +155,13 @@ look(RtWork *work)
 static void
 claim(Jobs *jobs)
 {
+	RtJobSpan	span = {.queue_hash = rt_job_queue_hash(jobs->run.queue),.first = jobs->found[0].place};
 	int64		ids[RT_JOB_BATCH_MAX];
 	int			left;
 
 	for (int i = 0; i < jobs->search.count; i++)
 		ids[i] = jobs->found[i].id;
-	left = rt_jobs_claim(jobs->run.executor, ids, jobs->search.count);
+	left = rt_jobs_claim(jobs->run.executor, &span, ids, jobs->search.count);
 	for (int i = 0; i < jobs->search.count && jobs->count < left; i++)
 	{
 		if (jobs->found[i].id == ids[jobs->count])
@@ -277,7 +278,7 @@ uncount(RtWork *work)
 	rt_jobs_uncount_crash(&jobs->found[jobs->left], jobs->count - jobs->left);
 }
 
-/* Nobody else has them yet. */
+/* Who has one of them by now has counted it himself. */
 static void
 take_counts_back(Jobs *jobs)
 {
@@ -300,6 +301,13 @@ give_back(Jobs *jobs)
 	jobs->more = true;
 }
 
+/* Behind one that has taken long the others are not its own any more. */
+static bool
+may_begin_next(const Jobs *jobs)
+{
+	return !rt_job_is_held_up(jobs->run.executor) && may_go_on(jobs);
+}
+
 /* What has been begun is ready again, and not counted. */
 static bool
 was_in_vain(const Jobs *jobs)
@@ -316,7 +324,7 @@ run_batch(Jobs *jobs)
 	RtJobOutcome outcome = RT_JOB_TRIED;
 	int			i;
 
-	for (i = 0; i < jobs->count && (i == 0 || may_go_on(jobs)); i++)
+	for (i = 0; i < jobs->count && (i == 0 || may_begin_next(jobs)); i++)
 	{
 		outcome = rt_job_run(&jobs->run, &jobs->found[i], &jobs->result);
 		if (outcome == RT_JOB_STALE)
