@@ -16,6 +16,7 @@
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/error_store.h"
 #include "src/catalog/statement.h"
+#include "src/ipc/limit.h"
 
 #define ERROR_TABLE "error_log"
 
@@ -46,7 +47,8 @@ add(const RtErrorRow *row)
 	return DatumGetInt64(((RtStatementRow *) linitial(rows))->values[0]);
 }
 
-static void
+/* Returns how many that were. */
+static uint64
 remove_up_to(int64 id)
 {
 	RtStatement statement = {
@@ -54,7 +56,18 @@ remove_up_to(int64 id)
 	};
 
 	rt_statement_put(&statement, INT8OID, Int64GetDatum(id), false);
-	(void) rt_statement_run(&statement, error_table(), SPI_OK_DELETE);
+	return rt_statement_run(&statement, error_table(), SPI_OK_DELETE);
+}
+
+static int64
+first(void)
+{
+	RtStatement statement = {
+		.sql = "SELECT id FROM realtime.error_log ORDER BY id LIMIT 1"
+	};
+	List	   *rows = rt_statement_run_values(&statement, error_table(), SPI_OK_SELECT);
+
+	return DatumGetInt64(((RtStatementRow *) linitial(rows))->values[0]);
 }
 
 int64
@@ -62,6 +75,8 @@ rt_error_keep(const RtErrorRow *row, int kept)
 {
 	int64		id = add(row);
 
-	remove_up_to(id - kept);
+	if (remove_up_to(id - kept) > 0)
+		rt_limit_hit(RT_LIMIT_ERROR_LOG);
+	rt_limit_note(RT_LIMIT_ERROR_LOG, id - first() + 1);
 	return id;
 }

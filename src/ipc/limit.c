@@ -98,6 +98,7 @@ static const RtLimitRow rows[RT_LIMITS] = {
 	[RT_LIMIT_STAT_PATHS] = {"stat_paths", WARN, "bypass", NULL, "server", ALL, true},
 	[RT_LIMIT_ASSERTION_CATEGORIES] = {"assertion_categories", WARN, "bypass", NULL, "server", ALL, true},
 	[RT_LIMIT_LOG_KINDS] = {"log_kinds", WARN, "bypass", NULL, "server", ALL, true},
+	[RT_LIMIT_ERROR_LOG] = {"error_log", EVICT, "forget", NULL, "server", PEAK, false},
 };
 
 Size

@@ -189,6 +189,7 @@ static const Source sources[RT_LIMITS] = {
 	[RT_LIMIT_STAT_PATHS] = {&realtime_stat_paths, 1, NULL, rt_path_stats_used},
 	[RT_LIMIT_ASSERTION_CATEGORIES] = {NULL, 0, rt_assertions_own_max, rt_assertions_own_used},
 	[RT_LIMIT_LOG_KINDS] = {NULL, 0, rt_log_kinds_max, rt_log_kinds},
+	[RT_LIMIT_ERROR_LOG] = {&realtime_error_log, 1, NULL, NULL},
 };
 
 static int64

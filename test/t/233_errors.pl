@@ -80,6 +80,7 @@ ws_call($ws, 'app/fail', [$_]) for 1 .. 5;
 is(kept(), join("\n", map { sprintf 'app/fail|INTERNAL_ERROR|XX%03d|%d', $_, $_ } 2 .. 5), 'the last ones stay');
 ws_subscribe($ws, "odd:$_") for 1 .. 5;
 is(sql(q{SELECT string_agg(path, ' ' ORDER BY id) FROM realtime.error_log WHERE sqlstate = 'XX900'}), 'odd:1 odd:2', 'all topics of a template are one kind, whatever clients name');
+is(sql(q{SELECT value, policy, peak, hits FROM realtime.limits WHERE name = 'error_log'}), '4|EVICT|4|5', 'how many there are at most, and how often one had to go');
 like(($node->psql('postgres', 'SET ROLE realtime_anonymous; SELECT * FROM realtime.error_log'))[2], qr/permission denied/, 'callers do not read it');
 $node->append_conf('postgresql.conf', "realtime.error_log = 0\n");
 $node->reload;
