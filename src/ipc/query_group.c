@@ -19,6 +19,7 @@
 #include "src/ipc/fixed_area.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/query_group.h"
+#include "src/ipc/request_queue.h"
 
 #define NONE (-1)
 
@@ -396,23 +397,39 @@ rt_query_group_hold(int gateway, const RtQueryGroupHash *hash)
 	return serial;
 }
 
+/* Returns whether it was the last that followed it. */
+static bool
+let_go(RtQueryGroup *group, int gateway)
+{
+	uint32		own = UINT32_C(1) << gateway;
+
+	return pg_atomic_fetch_and_u32(&group->gateways, ~own) == own;
+}
+
 void
 rt_query_group_release(int gateway, const RtQueryGroupHash *hash)
 {
 	RtQueryGroup *group;
+	bool		left = false;
 
 	LWLockAcquire(table->lock, LW_SHARED);
 	group = find_by_hash(hash);
 	if (group != NULL)
-		pg_atomic_fetch_and_u32(&group->gateways, ~(UINT32_C(1) << gateway));
+		left = let_go(group, gateway);
 	LWLockRelease(table->lock);
+	if (left)
+		rt_round_want_by(rt_clock_ms() + RT_QUERY_LINGER_MS);
 }
 
 void
 rt_query_groups_release_all(int gateway)
 {
+	bool		left = false;
+
 	for (int i = 0; i < realtime_max_query_groups; i++)
-		pg_atomic_fetch_and_u32(&table->groups[i].gateways, ~(UINT32_C(1) << gateway));
+		left |= let_go(&table->groups[i], gateway);
+	if (left)
+		rt_round_want_by(rt_clock_ms() + RT_QUERY_LINGER_MS);
 }
 
 /* ---- looking ---- */

@@ -171,6 +171,17 @@ rt_round_want(void)
 		wake_for_round();
 }
 
+/* Who sleeps for that long is found when one has been woken. */
+void
+rt_round_want_by(int64 due_ms)
+{
+	bool		is_known = rt_query_round_due_in() >= 0;
+
+	rt_query_round_due(due_ms);
+	if (!is_known)
+		rt_round_want();
+}
+
 bool
 rt_round_is_wanted(void)
 {
@@ -500,6 +511,9 @@ rt_executor_leave(int executor)
 
 	/* a submit may have woken us and nobody else */
 	wake_for_queue();
+	/* nor does anybody else know when the next round is due, perhaps */
+	if (rt_query_round_due_in() >= 0)
+		wake_for_round();
 }
 
 bool

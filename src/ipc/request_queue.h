@@ -84,6 +84,7 @@ extern void rt_executors_keep_none(void);
  * been committed.
  */
 extern void rt_round_want(void);
+extern void rt_round_want_by(int64 due_ms); /* then, if none is before */
 extern bool rt_round_is_wanted(void);
 extern void rt_round_take(void);
 

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -18,6 +19,19 @@ my $secret = 'a secret of more than thirty-two bytes, as it should be';
 
 note "RT_SEED=$seed";
 srand $seed;
+
+# Where nothing changes groups that nobody follows are forgotten as well, half a minute later:
+# looked at in the end.
+my $quiet = new_node(name => 'quiet', 'realtime.executors' => 2);
+$quiet->safe_psql('postgres', q{
+CREATE TABLE item (id integer PRIMARY KEY);
+GRANT SELECT ON item TO realtime_anonymous;
+SELECT realtime.query('q/items', 'SELECT id FROM item')});
+my $visitor;
+ok(poll_until(sub { $visitor = eval { ws_connect($quiet) } }), 'a server that is let alone');
+ok(poll_until(sub { ws_call($visitor, 'q/items', [], stream => JSON::PP::true)->{ok} }), 'but for who comes');
+is($quiet->safe_psql('postgres', 'SELECT count(*) FROM realtime.stat_query'), 1, 'once');
+ws_close($visitor);
 
 my $node = new_node('realtime.executors' => 3, 'realtime.gateways' => 2, 'realtime.query_changes_max' => 30,
 	'realtime.query_check' => 'all', 'realtime.jwt_secret' => $secret);
@@ -233,5 +247,7 @@ for my $way (sort keys %list_of)
 	$node->reload;
 }
 $_->quit for @sessions;
+
+ok(poll_until(sub { $quiet->safe_psql('postgres', 'SELECT count(*) FROM realtime.stat_query') eq 0 }), 'what nobody follows is forgotten, though nothing has changed');
 
 done_testing();

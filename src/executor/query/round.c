@@ -187,12 +187,10 @@ is_left(RtQueryGroup *group, int64 now_ms)
 	return !is_followed(group, now_ms) && rt_query_group_remove(group);
 }
 
-/* Returns whether some are to be removed later. */
-static bool
+static void
 remove_idle(int64 now_ms, int64 linger_ms)
 {
 	RtQueryGroup *group = NULL;
-	bool		linger = false;
 
 	while ((group = rt_query_group_next(group)) != NULL)
 	{
@@ -201,12 +199,8 @@ remove_idle(int64 now_ms, int64 linger_ms)
 		if (group->touched || now_ms - group->joined_ms >= linger_ms)
 			(void) rt_query_group_remove(group);
 		else
-		{
 			rt_query_round_due(group->joined_ms + linger_ms);
-			linger = true;
-		}
 	}
-	return linger;
 }
 
 /* Looks at all groups, so not in each round. */
@@ -214,15 +208,14 @@ static void
 remove_idle_at_times(int64 now_ms)
 {
 	static int64 looked_ms = 0;
-	static bool linger = false;
 
-	if (now_ms - looked_ms >= LOOK_MS)
+	if (now_ms - looked_ms < LOOK_MS)
 	{
-		looked_ms = now_ms;
-		linger = remove_idle(now_ms, Max(RT_QUERY_LINGER_MS, realtime_query_linger));
-	}
-	else if (linger)
 		rt_query_round_due(looked_ms + LOOK_MS);
+		return;
+	}
+	looked_ms = now_ms;
+	remove_idle(now_ms, Max(RT_QUERY_LINGER_MS, realtime_query_linger));
 }
 
 /* One that has no state has clients whose first load was ended by a failure. */
@@ -576,7 +569,7 @@ share_of_groups(void)
 void
 rt_round_make_room(void)
 {
-	(void) remove_idle(rt_clock_ms(), 0);
+	remove_idle(rt_clock_ms(), 0);
 }
 
 RtQueryGroup *
@@ -609,6 +602,8 @@ rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
 	}
 	if (group == NULL)
 		rt_limit_hit(rt_query_groups_are_all() ? RT_LIMIT_QUERY_GROUPS : RT_LIMIT_QUERY_MEMORY);
+	else						/* perhaps it is followed by nobody then */
+		rt_query_round_due(group->joined_ms + RT_QUERY_LINGER_MS);
 	return group;
 }
 
