@@ -64,6 +64,19 @@ rt_topic_is_valid(const char *topic, size_t len)
 }
 
 bool
+rt_signal_names_user(const char *id, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+	{
+		unsigned char c = id[i];
+
+		if (c < 0x20 || c == 0x7F || c == '"' || c == '\\')
+			return false;
+	}
+	return len >= 1;
+}
+
+bool
 rt_topic_is_system(const char *topic, size_t len)
 {
 	return len >= 2 && topic[0] == '_' && topic[1] == '_';

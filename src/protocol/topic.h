@@ -32,6 +32,11 @@
 /* Before the name of a group of connections: its topic. */
 #define RT_GROUP_PREFIX "__group:"
 
+/* Before a user's id: where the user gets signals, if frames can name the id. */
+#define RT_SIGNAL_PREFIX "__signal:"
+
+extern bool rt_signal_names_user(const char *id, size_t len);
+
 /* Printable ASCII without '"' and '\', 1 to 256 bytes. */
 extern bool rt_topic_is_valid(const char *topic, size_t len);
 

@@ -3,12 +3,15 @@
 use strict;
 use warnings;
 
+use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use RealtimeTest;
+use RealtimeToken;
 
-my $node = new_node('realtime.ring_size' => '256kB');
+my $secret = 'a secret that is long enough for HS256';
+my $node = new_node('realtime.ring_size' => '256kB', 'realtime.jwt_secret' => $secret);
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
@@ -80,6 +83,39 @@ is(ws_wait($slow, sub { 1 })->{type}, 'subscribed', 'the verdict comes');
 is(ws_wait($slow, sub { 1 })->{event}, 'truncated', 'and then the marker');
 publish('slow:1');
 is(events($slow, 1), 'slow:1 n', 'once');
+
+# What was sent to somebody is told to be missing, and to nobody else.
+my ($ann, $bob) = map { ws_connect($node, headers => { Authorization => 'Bearer ' . jwt({ sub => $_ }, secret => $secret) }) } qw(ann bob);
+my $no_data = { reqId => 0, truncated => JSON::PP::true };
+sub overrun_with
+{
+	my ($sql) = @_;
+	kill STOP => $pid;
+	$node->safe_psql('postgres', $sql);
+	publish(map { ($lost) x 10 } 1 .. 10);
+	kill CONT => $pid;
+	return;
+}
+overrun_with(q{SELECT realtime.signal('ann', 'lost'), realtime.send_coalesced('ann', 'k', 'price', 'lost')});
+is_deeply(ws_wait($ann, sub { exists $_->{event} }), { topic => '__signal:ann', event => 'truncated', data => $no_data }, 'a signal that is lost is told to be');
+$node->safe_psql('postgres', q{SELECT realtime.signal('ann', 'next'), realtime.signal('bob', 'next')});
+is(events($ann, 1), '__signal:ann next', 'once, and then they come');
+overrun_with(q{SELECT realtime.notify('ann', 'lost')});
+is(ws_wait($ann, sub { exists $_->{event} })->{event}, 'truncated', 'likewise what was sent to one connection');
+is(join(', ', grep { $_ ne '__signal:bob truncated' } split /, /, events($bob, 1)), '__signal:bob next', 'who has missed nothing else was told nothing else');
+ws_quiet($_) for $ws, $slow;
+
+# Who does not read is told so when he does.
+$node->safe_psql('postgres', q{ALTER SYSTEM SET realtime.max_backpressure = '16kB'});
+$node->reload;
+my $deaf = ws_connect($node, receive_buffer => 4096, headers => { Authorization => 'Bearer ' . jwt({ sub => 'deaf' }, secret => $secret) });
+$node->safe_psql('postgres', q{DO $$ BEGIN FOR i IN 1 .. 800 LOOP PERFORM realtime.signal('deaf', 'n', to_jsonb(repeat('x', 10000))); COMMIT; END LOOP; END $$});
+my %got;
+$got{ ws_wait($deaf, sub { exists $_->{event} })->{event} }++ until $got{truncated};
+cmp_ok($got{n}, '<', 800, 'what there is no room for is dropped, which is told');
+$node->safe_psql('postgres', q{SELECT realtime.signal('deaf', 'next')});
+like(events($deaf, 1), qr/__signal:deaf next$/, 'and they come again');
+ws_close($_) for $ann, $bob, $deaf;
 
 # One that has lost more topics than fit into its output is told of each.
 $node->safe_psql('postgres', q{ALTER SYSTEM SET realtime.max_backpressure = '16kB'});

@@ -246,19 +246,11 @@ rt_group_exit(RtSubscription *subscription)
 {
 }
 
-char *
-rt_frame_buffer(size_t payload_cap)
-{
-	static char buffer[4096];
-
-	return buffer;
-}
-
 void
-rt_connection_send_payload(RtConnection *to, size_t payload_len)
+rt_outbox_send_marker(RtConnection *to, RtText topic)
 {
 	markers++;
-	pending += payload_len;
+	pending += topic.len;
 }
 
 void

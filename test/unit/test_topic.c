@@ -54,6 +54,9 @@ judges_topics(void)
 	}
 	CHECK(!topic_is_valid("", 0));
 	CHECK(!rt_topic_is_valid(NULL, 0));
+	CHECK(rt_signal_names_user("J\xc3\xb6rg~", 6) && !rt_signal_names_user("", 0));
+	CHECK(!rt_signal_names_user("a\"", 2) && !rt_signal_names_user("a\\", 2) &&
+		  !rt_signal_names_user("\x1f", 1) && !rt_signal_names_user("\x7f", 1));
 	CHECK(topic_is_valid("chat:{room} 1/2", 15));
 	CHECK(topic_is_valid(longest, RT_TOPIC_MAX));
 	CHECK(!topic_is_valid(too_long, RT_TOPIC_MAX + 1));

@@ -76,14 +76,7 @@ data_argument(FunctionCallInfo fcinfo, int n)
 static bool
 is_user_id(const char *id, Size len)
 {
-	for (Size i = 0; i < len; i++)
-	{
-		unsigned char c = id[i];
-
-		if (c < 0x20 || c == 0x7F || c == '"' || c == '\\')
-			return false;
-	}
-	return len >= 1 && len <= RT_USER_ID_MAX;
+	return len <= RT_USER_ID_MAX && rt_signal_names_user(id, len);
 }
 
 void
@@ -201,7 +194,7 @@ realtime_signal(PG_FUNCTION_ARGS)
 	Size		len;
 
 	rt_publish_check_name(VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event));
-	len = snprintf(topic, sizeof(topic), "__signal:%.*s",
+	len = snprintf(topic, sizeof(topic), RT_SIGNAL_PREFIX "%.*s",
 				   (int) VARSIZE_ANY_EXHDR(user_id), VARDATA_ANY(user_id));
 	frame = rt_publish_event_frame((RtText) {topic, len},
 						(RtText) {VARDATA_ANY(event), VARSIZE_ANY_EXHDR(event)},

@@ -191,6 +191,7 @@ on_drained(void *user)
 	if (rt_parts_send(connection) || rt_presence_send_more(connection) ||
 		rt_conflate_send(connection))
 		return true;
+	rt_recipient_tell_missed(connection);
 	if (rt_subscriptions_are_lost(connection) && rt_subscriptions_send_markers(connection))
 		return true;
 	if (rt_subscription_to_repair(connection) != NULL)

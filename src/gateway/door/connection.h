@@ -95,6 +95,7 @@ typedef struct RtConnection
 
 	uint32		pushes;			/* that it has been asked and not answered */
 	dlist_head	recipients;		/* that it is, topic/recipient.h */
+	bool		missed;			/* something that was sent to it, and is to be told so */
 	struct RtPresenceState *presence_state; /* of which something is to follow,
 											 * presence_plugin.h; NULL = of none */
 	dlist_head	presence_states;	/* that wait until it takes more */

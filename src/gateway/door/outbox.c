@@ -156,3 +156,19 @@ rt_connection_send_payload(RtConnection *connection, size_t payload_len)
 	frame = rt_frame_seal(frame_buffer, payload_len, RT_OPCODE_TEXT, &frame_len);
 	rt_connection_send(connection, frame, frame_len);
 }
+
+/*
+ * The marker of a stream client: a payload with "reqId" is never merged, and
+ * "truncated" makes the stream fetch anew (protocol: lost events).
+ */
+void
+rt_outbox_send_marker(RtConnection *connection, RtText topic)
+{
+	size_t		cap = topic.len + RT_FRAME_OVERHEAD;
+
+	rt_connection_send_payload(connection,
+							   rt_payload_event(rt_frame_buffer(cap), cap, topic,
+												RT_TEXT("truncated"),
+												RT_TEXT("{\"reqId\":0,\"truncated\":true}"), -1));
+	rt_count(markers);
+}

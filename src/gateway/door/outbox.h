@@ -14,4 +14,7 @@ extern size_t rt_outbox_pending(const RtConnection *connection);
 extern size_t rt_outbox_limit(void);
 extern void rt_outbox_overflow(RtConnection *connection);
 
+/* Says that what is missing of a topic will not come. */
+extern void rt_outbox_send_marker(RtConnection *connection, RtText topic);
+
 #endif							/* RT_GATEWAY_DOOR_OUTBOX_H */

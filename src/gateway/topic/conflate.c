@@ -8,7 +8,7 @@
  * they are bounded by realtime.max_backpressure.
  *
  * What is sent to the connection itself has no subscription, and always a key.  Its
- * client is not told of a loss and would take an older value for the newest.  So
+ * client would take an older value for the newest, until it is told of a loss.  So
  * like an answer it may be more, and if it is too much the connection ends.
  *
  * An event that brings a row must not be replaced by one that only changes it,

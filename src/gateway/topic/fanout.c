@@ -397,6 +397,7 @@ recover_from_overrun(void)
 	reader.position = rt_ring_position();
 	pg_memory_barrier();
 	rt_topics_visit(mark_topic_lost, &lost_from);
+	rt_recipients_miss(lost_from);
 	rt_groups_reload_topics("*", 1, reader.position);	/* one may have asked for it */
 	rt_count(ring_overruns);
 	rt_limit_hit(RT_LIMIT_RING_SIZE);

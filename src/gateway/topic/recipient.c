@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/topic/conflate.h"
 #include "src/gateway/topic/hash_table.h"
@@ -17,6 +18,7 @@
 #include "src/ipc/session.h"
 #include "src/ipc/score.h"
 #include "src/protocol/json.h"
+#include "src/protocol/topic.h"
 
 typedef struct Role
 {
@@ -224,24 +226,97 @@ rt_recipient_enroll(RtConnection *connection)
 	return add_part(connection, &user) && add_attributes(connection, session);
 }
 
-/* ---- delivering ---- */
+/* ---- what is missed ---- */
 
 static void
-send_to(RtConnection *connection, const RtRingEntry *entry, RtEventFrame *frame)
+miss(RtConnection *connection)
 {
+	connection->missed = true;
+	/* looked at when output is written, with or without any */
+	rt_connection_mark_dirty(connection);
+}
+
+static void
+all_miss(const Role *role)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, unconstify(dlist_head *, &role->parts))
+		miss(dlist_container(Part, role_node, iter.cur)->connection);
+}
+
+static bool
+has_moved(uint32 hash, uint64 since)
+{
+	return rt_ring_partition_position(rt_topic_partition(hash)) > since;
+}
+
+void
+rt_recipients_miss(uint64 since)
+{
+	bool		any = has_moved(rt_recipient_connections_hash(rt_gateway.index), since);
+
+	for (uint32 i = 0; i < roles.count; i++)
+	{
+		for (RtHashNode *node = roles.buckets[i]; node != NULL; node = node->next)
+		{
+			const Role *role = rt_hash_container(Role, node, node);
+
+			if (any || has_moved(rt_recipient_hash(role->text, role->len), since))
+				all_miss(role);
+		}
+	}
+}
+
+/* On the topic of signals, whatever it was; who is nobody was sent nothing. */
+void
+rt_recipient_tell_missed(RtConnection *connection)
+{
+	char		topic[RT_USER_ID_MAX + sizeof(RT_SIGNAL_PREFIX)];
+	const RtSession *session = rt_session_get(connection->session);
+	int			len;
+
+	if (likely(!connection->missed))
+		return;
+	connection->missed = false;
+	len = snprintf(topic, sizeof(topic), RT_SIGNAL_PREFIX "%.*s",
+				   (int) session->user_id_len, session->user_id);
+	if (rt_signal_names_user(session->user_id, session->user_id_len))
+		rt_outbox_send_marker(connection, (RtText) {topic, len});
+}
+
+/* ---- delivering ---- */
+
+/* What is sent to somebody; frame NULL: it must not be told. */
+typedef struct Message
+{
+	const RtRingEntry *entry;
+	RtEventFrame *frame;
+} Message;
+
+static bool
+deliver(RtConnection *connection, const Message *message)
+{
+	return message->frame != NULL && rt_connection_deliver(connection, message->frame);
+}
+
+static void
+send_to(RtConnection *connection, const Message *message)
+{
+	const RtRingEntry *entry = message->entry;
 	bool		coalesces = rt_ring_entry_key_len(entry) > 0;
 
 	if (connection->state != RT_CONNECTION_OPEN)
 		return;
-	if (!rt_conflate_wants_sent(connection, entry) &&
-		rt_connection_deliver(connection, frame))
+	if (!rt_conflate_wants_sent(connection, entry) && deliver(connection, message))
 		rt_score(coalesces ? RT_SCORE_COALESCED_SENT : RT_SCORE_SEND_OK);
-	else if (coalesces)
+	else if (coalesces && message->frame != NULL)
 		rt_conflate_keep_sent(connection, entry);
 	else
 	{
 		rt_count(dropped);
-		rt_score(RT_SCORE_SEND_DROPPED);
+		rt_score(coalesces ? RT_SCORE_COALESCED_DROPPED : RT_SCORE_SEND_DROPPED);
+		miss(connection);
 	}
 }
 
@@ -270,7 +345,7 @@ is_all(const RtConnection *connection, const RtRingEntry *entry, Size at)
 
 /* Returns whether there is one. */
 static bool
-deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFrame *frame)
+deliver_to_role(const Role *role, const Message *message, Size rest)
 {
 	dlist_iter	iter;
 	bool		found = false;
@@ -279,21 +354,21 @@ deliver_to_role(const Role *role, const RtRingEntry *entry, Size rest, RtEventFr
 	{
 		RtConnection *connection = dlist_container(Part, role_node, iter.cur)->connection;
 
-		if (!is_all(connection, entry, rest))
+		if (!is_all(connection, message->entry, rest))
 			continue;
-		send_to(connection, entry, frame);
+		send_to(connection, message);
 		found = true;
 	}
 	return found;
 }
 
 static void
-deliver_to_connection(RtConnection *connection, const RtRingEntry *entry, RtEventFrame *frame)
+deliver_to_connection(RtConnection *connection, const Message *message)
 {
 	if (connection != NULL)
-		send_to(connection, entry, frame);
+		send_to(connection, message);
 	else
-		rt_score(rt_ring_entry_key_len(entry) > 0 ? RT_SCORE_COALESCED_NOT_FOUND :
+		rt_score(rt_ring_entry_key_len(message->entry) > 0 ? RT_SCORE_COALESCED_NOT_FOUND :
 				 RT_SCORE_SEND_NOT_FOUND);
 }
 
@@ -301,6 +376,7 @@ void
 rt_recipients_deliver(const RtRingEntry *entry, uint64 position, bool durable)
 {
 	RtEventFrame frame = rt_event_frame(rt_ring_entry_frame(entry), entry->frame_len);
+	Message		message = {entry, durable ? &frame : NULL};
 	Size		at = 0;
 	const char *text;
 	Size		len;
@@ -310,17 +386,16 @@ rt_recipients_deliver(const RtRingEntry *entry, uint64 position, bool durable)
 	Role	   *role;
 	bool		found;
 
-	if (!durable ||
-		!rt_recipients_next(rt_ring_entry_topic(entry), entry->topic_len, &at, &text, &len))
+	if (!rt_recipients_next(rt_ring_entry_topic(entry), entry->topic_len, &at, &text, &len))
 		return;
 	if (rt_recipient_is_connection(text, len, &gateway, &index, &serial))
 	{
 		if (gateway == rt_gateway.index)
-			deliver_to_connection(find_connection(index, serial), entry, &frame);
+			deliver_to_connection(find_connection(index, serial), &message);
 		return;
 	}
 	role = find_role(text, len);
-	found = role != NULL && deliver_to_role(role, entry, at, &frame);
-	if (rt_recipient_is_attribute(text, len))
+	found = role != NULL && deliver_to_role(role, &message, at);
+	if (durable && rt_recipient_is_attribute(text, len))
 		rt_score_sent_to(position, found);
 }

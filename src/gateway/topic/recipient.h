@@ -22,7 +22,14 @@ extern void rt_recipient_leave(RtConnection *connection);
 /* Whether anybody can be sent something: also who is nobody, by his connection. */
 extern bool rt_recipients_any(void);
 
-/* Delivers an entry of class RT_TOPIC_SENT; what is not durable is left out. */
+/*
+ * Delivers an entry of class RT_TOPIC_SENT; what is not durable is missed.  Whatever
+ * was sent since a position of the ring is, or may be.
+ */
 extern void rt_recipients_deliver(const RtRingEntry *entry, uint64 position, bool durable);
+extern void rt_recipients_miss(uint64 since);
+
+/* Who has missed something is told so, once the connection has drained. */
+extern void rt_recipient_tell_missed(RtConnection *connection);
 
 #endif							/* RT_GATEWAY_TOPIC_RECIPIENT_H */

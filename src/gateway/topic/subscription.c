@@ -413,16 +413,10 @@ rt_subscriptions_are_lost(RtConnection *connection)
 		   !dlist_is_empty(&connection->to_tell);
 }
 
-/*
- * The marker of a stream client: a payload with "reqId" is never merged, and
- * "truncated" makes the stream fetch anew (protocol: lost events).
- */
 static void
 send_marker(RtSubscription *subscription)
 {
-	static const char data[] = "{\"reqId\":0,\"truncated\":true}";
 	RtTopic *topic = subscription->topic;
-	size_t cap = topic->name_len + RT_FRAME_OVERHEAD;
 	bool ended = subscription->followed.ended;
 
 	if (!ended && rt_presence_is_plugin_topic(topic->name, topic->name_len))
@@ -437,13 +431,8 @@ send_marker(RtSubscription *subscription)
 		return;
 	}
 	subscription->connection->marked = true;
-	rt_connection_send_payload(
-		subscription->connection,
-		rt_payload_event(rt_frame_buffer(cap), cap,
-						 ((RtText){topic->name, topic->name_len}),
-						 RT_TEXT("truncated"),
-						 ((RtText){data, sizeof(data) - 1}), -1));
-	rt_count(markers);
+	rt_outbox_send_marker(subscription->connection,
+						  (RtText){topic->name, topic->name_len});
 	if (ended && !subscription->followed.named)
 		rt_subscription_drop(subscription);
 	else
