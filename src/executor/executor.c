@@ -566,15 +566,42 @@ static void
 leave(bool stopping)
 {
 	rt_outgoing_push();
-	if (stopping && rt_executor_leave_last(executor.index))
+	if (stopping && rt_executor_leave(executor.index))
 		rt_service_hook_miss();
 	proc_exit(1);
 }
 
+static void
+await_others(void)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_MS,
+					 executor.wait_event);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 /*
- * Ends the process if it has to.  When the server stops, what is queued is
- * still run, as long as the grace lasts, and nobody takes its place.
+ * When the server stops, what is queued is still run, as long as the grace lasts, and
+ * nobody takes its place.  One that has nothing left to do stays, so that the last
+ * one can be relied on.  Returns false if there is, or may be, something to do.
  */
+static bool
+is_done(void)
+{
+	rt_executors_keep_none();
+	if (rt_requests_queued() && !rt_grace_is_over())
+		return false;
+	rt_outgoing_push();
+	while (!rt_executor_may_end(executor.index))
+	{
+		if (!rt_grace_is_over())
+			return false;
+		await_others();
+	}
+	return true;
+}
+
+/* Ends the process if it has to. */
 static void
 leave_if_told(void)
 {
@@ -589,12 +616,10 @@ leave_if_told(void)
 	}
 	if (!rt_shutdown_is_requested())
 		return;
-	if (stopping)
-		rt_executors_keep_none();
-	if (stopping && rt_requests_queued() && !rt_grace_is_over())
+	if (stopping && !is_done())
 		return;
 	rt_outgoing_push();
-	if (stopping && rt_executor_leave_last(executor.index))
+	if (stopping && rt_executor_leave(executor.index))
 		rt_service_hook_end();
 	proc_exit(stopping ? 0 : 1);
 }

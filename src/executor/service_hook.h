@@ -14,7 +14,7 @@
  */
 extern bool rt_service_hook_begin(void);
 
-/* By the last executor, when the server stops: runs the shutdown hook. */
+/* By the last executor, when the server stops (crew.h): runs the shutdown hook. */
 extern void rt_service_hook_end(void);
 
 /* By the same, if it must not run anything else: says that the hook was not run. */

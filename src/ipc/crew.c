@@ -30,6 +30,7 @@ rt_crew_leave(RtCrew *crew, int executor)
 	crew->occupied &= ~bit(executor);
 	crew->waiting &= ~bit(executor);
 	crew->aside &= ~bit(executor);
+	crew->staying &= ~bit(executor);
 }
 
 void
@@ -105,8 +106,26 @@ rt_crew_members(uint64 set)
 bool
 rt_crew_may_retire(const RtCrew *crew, int executor, int least)
 {
-	return (crew->idle & bit(executor)) != 0 &&
+	return (crew->idle & bit(executor)) != 0 && !crew->keeps_none &&
 		members_for_calls(crew) > least;
+}
+
+bool
+rt_crew_may_end(RtCrew *crew, int executor)
+{
+	bool		others = (crew->present & ~bit(executor)) != 0;
+
+	if (others && (crew->staying & ~bit(executor)) == 0)
+		crew->staying = bit(executor);
+	else
+		crew->staying &= ~bit(executor);
+	return (crew->staying & bit(executor)) == 0;
+}
+
+uint64
+rt_crew_left_alone(const RtCrew *crew)
+{
+	return crew->present == crew->staying ? crew->staying : 0;
 }
 
 /* Another one that is not occupied is left for what is short. */

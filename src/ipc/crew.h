@@ -22,6 +22,8 @@ typedef struct RtCrew
 	uint64		occupied;		/* of these: run what may take long */
 	uint64		waiting;		/* of these: wait for somebody's reply */
 	uint64		aside;			/* of those present: work for a queue of jobs */
+	uint64		staying;		/* of these present: has nothing left to do, and stays
+								 * until the others have ended; one at most */
 	bool		keeps_none;		/* the server stops: everybody takes all */
 } RtCrew;
 
@@ -54,6 +56,15 @@ extern int	rt_crew_members(uint64 set);
 
 /* Whether it sleeps, undisturbed, and there are more than the least. */
 extern bool rt_crew_may_retire(const RtCrew *crew, int executor, int least);
+
+/*
+ * The server stops, and an executor has nothing left to do: whether it may end.  One
+ * stays, because the others, which run something, may end as nobody wants.
+ */
+extern bool rt_crew_may_end(RtCrew *crew, int executor);
+
+/* Who is to be woken because it stays and nobody else is there any more. */
+extern uint64 rt_crew_left_alone(const RtCrew *crew);
 
 /* Whether an executor that runs nothing may take what can take long. */
 extern bool rt_crew_may_take_long(const RtCrew *crew, int executor);

@@ -483,7 +483,7 @@ rt_requests_abandon(int owner, uint32 owner_generation)
 void
 rt_requests_fail_executor(int executor)
 {
-	rt_executor_leave(executor);
+	(void) rt_executor_leave(executor);
 	for (int i = 0; i < realtime_queue_depth; i++)
 	{
 		RtRequest  *request = &pool->slots[i];

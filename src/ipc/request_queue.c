@@ -387,6 +387,7 @@ take_next(int executor, bool mark_idle)
 	if (number != RT_ENTRY_NONE)
 	{
 		area->taken++;
+		crew->staying &= ~(UINT64CONST(1) << executor);
 		if (!queue->entries[number].is_short)
 			rt_crew_occupy(crew, executor);
 	}
@@ -502,31 +503,35 @@ rt_executors_keep_none(void)
 	wake_for_queue();
 }
 
-void
+bool
+rt_executor_may_end(int executor)
+{
+	bool		may_end;
+
+	SpinLockAcquire(&area->lock);
+	may_end = rt_crew_may_end(&area->crew, executor);
+	SpinLockRelease(&area->lock);
+	return may_end;
+}
+
+bool
 rt_executor_leave(int executor)
 {
+	bool		is_last;
+	Wakes		wakes = {0};
+
 	SpinLockAcquire(&area->lock);
 	rt_crew_leave(&area->crew, executor);
+	is_last = area->crew.present == 0;
+	wakes.executors = rt_crew_left_alone(&area->crew);
 	SpinLockRelease(&area->lock);
 
+	wake(wakes);
 	/* a submit may have woken us and nobody else */
 	wake_for_queue();
 	/* nor does anybody else know when the next round is due, perhaps */
 	if (rt_query_round_due_in() >= 0)
 		wake_for_round();
-}
-
-bool
-rt_executor_leave_last(int executor)
-{
-	bool		is_last;
-
-	SpinLockAcquire(&area->lock);
-	rt_crew_leave(&area->crew, executor);
-	is_last = area->crew.present == 0;
-	SpinLockRelease(&area->lock);
-
-	wake_for_queue();
 	return is_last;
 }
 

@@ -52,8 +52,10 @@ extern bool rt_executor_is_busy(int executor);	/* has, and is not idle */
 extern RtRequest *rt_request_take(int executor, bool mark_idle);
 extern void rt_executor_not_idle(int executor);
 extern bool rt_executor_retire(int executor);
-extern void rt_executor_leave(int executor);
-extern bool rt_executor_leave_last(int executor);	/* nobody else is there */
+extern bool rt_executor_leave(int executor);	/* returns whether nobody else is there */
+
+/* At the server's end, by one that has nothing left to do: see crew.h. */
+extern bool rt_executor_may_end(int executor);
 
 /*
  * Of the process that calls: it is about to wait for a reply of a client.

@@ -80,6 +80,32 @@ $node->start;
 ok(poll_until(sub { sql(q{SELECT string_agg(what, ', ') FROM app.log}) eq "$init, $init" }), 'and after an immediate stop, which runs no shutdown hook');
 happened();
 
+# What runs last does not end in time, and its process with it: another one has stayed.
+sql(q{CREATE FUNCTION app.stubborn() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	LOOP
+		BEGIN
+			PERFORM pg_sleep(600);
+		EXCEPTION WHEN query_canceled THEN
+			NULL;
+		END;
+	END LOOP;
+END $$; SELECT realtime.rpc('app/stubborn', 'app.stubborn()')});
+$node->append_conf('postgresql.conf', "realtime.shutdown_timeout = 300ms\n");
+$node->reload;
+ok(poll_until(sub { sql('SHOW realtime.shutdown_timeout') eq '300ms' }), 'with little time');
+wait_for_call($node, 'app/call', [0]);
+happened();
+ok(poll_until(sub { $ws = eval { ws_connect($node) } }), 'sockets open');
+ws_send($ws, { rpc => 'app/stubborn', args => [] });
+ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'realtime executor' AND query = 'app/stubborn' AND state = 'active'}) == 1 }), 'a call that ends with its process');
+my $log_size = -s $node->logfile;
+$node->restart;
+wait_for_call($node, 'app/call', [0]);
+is(happened() =~ s/(, call)+$//r, "shutdown, $init", 'the shutdown hook is run by another one');
+like(slurp_file($node->logfile, $log_size), qr/FATAL:  terminating background worker/, 'which has stayed for that');
+$node->append_conf('postgresql.conf', "realtime.shutdown_timeout = 10s\n");
+
 # The last executor has run as many calls as it may, or what has spoiled its session.
 $node->append_conf('postgresql.conf', "realtime.executors = 1\nrealtime.max_executors = 1\nrealtime.executor_max_calls = 1\n");
 $node->restart;
