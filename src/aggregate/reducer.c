@@ -12,6 +12,7 @@
 #include "libpq/pqformat.h"
 #include "nodes/makefuncs.h"
 #include "utils/datum.h"
+#include "utils/expandeddatum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -21,6 +22,8 @@
 #define SAVED_EMPTY 0
 #define SAVED_NULL 1
 #define SAVED_VALUE 2
+
+#define STATES_MEMORY ((Size) 16 * 1024 * 1024) /* that may be taken without a look */
 
 /* ---- a run ---- */
 
@@ -37,6 +40,28 @@ rt_reducer_run_begin(void)
 	run->states = run->node->curaggcontext->ecxt_per_tuple_memory;
 	run->moment = run->node->tmpcontext->ecxt_per_tuple_memory;
 	return run;
+}
+
+/*
+ * Functions may leave things where states live.  States that are large themselves
+ * need not be looked at again before they have doubled.
+ */
+bool
+rt_reducer_run_is_full(const RtReducerRun *run)
+{
+	return MemoryContextMemAllocated(run->states, true) > Max(STATES_MEMORY, run->needed * 2);
+}
+
+void
+rt_reducer_run_empty(RtReducerRun *run)
+{
+	ReScanExprContext(run->node->curaggcontext);
+}
+
+void
+rt_reducer_run_note_needed(RtReducerRun *run)
+{
+	run->needed = MemoryContextMemAllocated(run->states, true);
 }
 
 void
@@ -71,15 +96,28 @@ set_argument(FunctionCallInfo fcinfo, int number, Datum value, bool is_null)
 	fcinfo->args[number].isnull = is_null;
 }
 
-/* In the context of states. */
+/* An expanded object that a function has made where states live is taken as it is. */
 static Datum
-copy_value(const RtReducer *reducer, RtReducerRun *run, Datum value)
+adopt(const RtReducer *reducer, RtReducerRun *run, Datum value)
 {
-	MemoryContext old = MemoryContextSwitchTo(run->states);
+	MemoryContext old;
 
+	if (DatumIsReadWriteExpandedObject(value, false, reducer->state_len) &&
+		MemoryContextGetParent(DatumGetEOHP(value)->eoh_context) == run->states)
+		return value;
+	old = MemoryContextSwitchTo(run->states);
 	value = datumCopy(value, reducer->state_by_value, reducer->state_len);
 	MemoryContextSwitchTo(old);
 	return value;
+}
+
+static void
+free_value(const RtReducer *reducer, Datum value)
+{
+	if (DatumIsReadWriteExpandedObject(value, false, reducer->state_len))
+		DeleteExpandedObject(value);
+	else
+		pfree(DatumGetPointer(value));
 }
 
 /* What a function has returned takes the place of the state. */
@@ -87,19 +125,30 @@ static void
 replace(const RtReducer *reducer, RtReducerRun *run, RtReducerState *state,
 		NullableDatum result)
 {
-	Datum		old = state->value;
-	bool		frees = !reducer->state_by_value && !state->is_null;
+	NullableDatum old = {state->value, state->is_null};
 
 	state->is_empty = false;
-	if (reducer->state_by_value || result.isnull)
-		state->value = result.value;
-	else if (frees && DatumGetPointer(result.value) == DatumGetPointer(old))
-		frees = false;
-	else
-		state->value = copy_value(reducer, run, result.value);
 	state->is_null = result.isnull;
-	if (frees)
-		pfree(DatumGetPointer(old));
+	state->value = result.value;
+	if (reducer->state_by_value ||
+		(!old.isnull && !result.isnull &&
+		 DatumGetPointer(result.value) == DatumGetPointer(old.value)))
+		return;
+	if (!result.isnull)
+		state->value = adopt(reducer, run, result.value);
+	if (!old.isnull)
+		free_value(reducer, old.value);
+}
+
+/* Of a state that is to stay as it is. */
+static NullableDatum
+read_only(const RtReducer *reducer, const RtReducerState *state)
+{
+	return (NullableDatum)
+	{
+		MakeExpandedObjectReadOnly(state->value, state->is_null, reducer->state_len),
+			state->is_null
+	};
 }
 
 /* Of a strict function: whether it is not to be called, for what stands there then. */
@@ -160,7 +209,7 @@ rt_reducer_combine(RtReducer *reducer, RtReducerRun *run, RtReducerState *state,
 				   const RtReducerState *other)
 {
 	LOCAL_FCINFO(fcinfo, 2);
-	NullableDatum value = {other->value, other->is_null};
+	NullableDatum value = read_only(reducer, other);
 	MemoryContext old;
 
 	if (reducer->combine.fn_strict && is_skipped(reducer, run, state, value))
@@ -195,7 +244,8 @@ bytes_of_value(RtReducer *reducer, RtReducerRun *run, Datum value)
 bytea *
 rt_reducer_save(RtReducer *reducer, RtReducerRun *run, const RtReducerState *state)
 {
-	bytea	   *bytes = state->is_null ? NULL : bytes_of_value(reducer, run, state->value);
+	bytea	   *bytes = state->is_null ? NULL :
+		bytes_of_value(reducer, run, read_only(reducer, state).value);
 	Size		len = bytes == NULL ? 0 : VARSIZE_ANY_EXHDR(bytes);
 	bytea	   *saved = palloc(VARHDRSZ + 1 + len);
 
@@ -223,10 +273,12 @@ value_of_bytes(RtReducer *reducer, RtReducerRun *run, const char *bytes, Size le
 	StringInfoData buffer;
 	NullableDatum result;
 
-	initStringInfo(&buffer);
-	appendBinaryStringInfo(&buffer, bytes, (int) len);
 	if (!OidIsValid(reducer->deserialize.fn_oid))
+	{
+		initStringInfo(&buffer);
+		appendBinaryStringInfo(&buffer, bytes, (int) len);
 		return ReceiveFunctionCall(&reducer->receive, &buffer, reducer->receive_param, -1);
+	}
 	set_up(fcinfo, &reducer->deserialize, 2, reducer, run);
 	set_argument(fcinfo, 0, PointerGetDatum(make_bytea(bytes, len)), false);
 	set_argument(fcinfo, 1, (Datum) 0, false);
@@ -262,7 +314,7 @@ static NullableDatum
 final_value(RtReducer *reducer, RtReducerRun *run, const RtReducerState *state)
 {
 	LOCAL_FCINFO(fcinfo, 2);
-	NullableDatum value = {state->value, state->is_null};
+	NullableDatum value = read_only(reducer, state);
 
 	if (!OidIsValid(reducer->finish.fn_oid))
 		return value;

@@ -59,6 +59,7 @@ typedef struct RtReducerRun
 	AggState   *node;
 	MemoryContext states;
 	MemoryContext moment;		/* of one call */
+	Size		needed;			/* by states alone, when that was last found out */
 } RtReducerRun;
 
 /*
@@ -77,6 +78,15 @@ extern bool rt_reducer_may_combine(Oid aggregate);
 /* In the current context; end frees all states that were made in it. */
 extern RtReducerRun *rt_reducer_run_begin(void);
 extern void rt_reducer_run_end(RtReducerRun *run);
+
+/*
+ * Whether states, and what functions have left beside them, take much memory.  Then all states
+ * are saved, the run is emptied, and when they have been loaded again that is
+ * noted as what they need.
+ */
+extern bool rt_reducer_run_is_full(const RtReducerRun *run);
+extern void rt_reducer_run_empty(RtReducerRun *run);
+extern void rt_reducer_run_note_needed(RtReducerRun *run);
 
 /* Before the first event. */
 extern RtReducerState rt_reducer_begin(RtReducer *reducer, RtReducerRun *run);

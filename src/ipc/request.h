@@ -301,6 +301,7 @@ typedef struct RtIntakeAnswer
 {
 	bool		stale;			/* another takes its events, or nothing is declared */
 	bool		more;			/* events may be left */
+	bool		awaits;			/* what is over by time cannot end yet */
 	TimestampTz next;			/* when time alone changes something */
 } RtIntakeAnswer;
 

@@ -34,6 +34,13 @@ extern void rt_partition_unlock(uint32 partition, LOCKMODE mode);
 /* Does not wait; returns false if somebody holds it. */
 extern bool rt_partition_try_lock(uint32 partition, LOCKMODE mode);
 
+/*
+ * Takes no lock, and so needs no room for one: waits until nobody who holds one of
+ * those of partitions, from first to before end, exclusively now does so any more.  Who comes later is
+ * not waited for.  Returns false after so long.
+ */
+extern bool rt_partitions_await(uint32 first, uint32 end, int wait_ms);
+
 #define rt_topic_lock(topic_hash, mode) \
 	rt_partition_lock(rt_topic_partition(topic_hash), (mode))
 

@@ -29,6 +29,7 @@
 #define CLOCK_LOOK_MS 10000		/* between looks at a clock that may be set */
 #define NO_SLOT_MS 20			/* until the next try for a request slot */
 #define FAILED_MS 1000			/* until what has failed is asked again */
+#define AWAITS_MS 200			/* until it is looked whether who is awaited has committed */
 #define PACE_MS 10				/* between folds, so that those of many events are few */
 
 typedef struct Sink
@@ -40,6 +41,7 @@ typedef struct Sink
 	bool		wanted;			/* events may be there, marked or not */
 	TimestampTz next;			/* when time alone changes something */
 	int64		not_before;		/* on our own clock */
+	int64		time_not_before;	/* the same, if there are no events */
 } Sink;
 
 static MemoryContext context = NULL;	/* of all sinks */
@@ -148,7 +150,7 @@ sink_due(const Sink *sink)
 		return RT_NEVER;
 	if (sink->wanted || rt_intake_is_set(sink->mark))
 		return sink->not_before;
-	return Max(due_by_time(sink), sink->not_before);
+	return Max(due_by_time(sink), Max(sink->not_before, sink->time_not_before));
 }
 
 /* How many may take executors away from calls. */
@@ -270,6 +272,7 @@ rt_intake_task_answered(RtRequest *request)
 	else
 	{
 		sink->not_before = sink->is_effect || answer.more ? 0 : rt_clock_ms() + PACE_MS;
+		sink->time_not_before = answer.awaits ? rt_clock_ms() + AWAITS_MS : 0;
 		sink->next = answer.next;
 	}
 }

@@ -196,6 +196,14 @@ jsonb_of_text(const char *text)
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 }
 
+/* What is counted: an event, or data of what came before the first one. */
+typedef struct Counted
+{
+	RtFold	   *fold;
+	const RtIntakeEvent *event; /* NULL = data */
+	Jsonb	   *data;
+} Counted;
+
 /* In the context of the event. */
 static void
 count_event(RtFold *fold, const RtIntakeEvent *event)
@@ -212,6 +220,37 @@ count_event(RtFold *fold, const RtIntakeEvent *event)
 		advance(fold, slice, event->published_at);
 		slice->events++;
 	}
+}
+
+/* Windows that end have nothing of what came before. */
+static void
+count_data(RtFold *fold, Jsonb *data)
+{
+	ListCell   *cell;
+
+	convert(fold, data);
+	foreach(cell, fold->slices)
+	{
+		RtSlice    *slice = lfirst(cell);
+
+		if (slice->window->kind == RT_WINDOW_LIFETIME)
+			advance(fold, slice, fold->now);
+	}
+}
+
+static void
+count(const Counted *counted)
+{
+	if (counted->event != NULL)
+		count_event(counted->fold, counted->event);
+	else
+		count_data(counted->fold, counted->data);
+}
+
+static TimestampTz
+time_of(const Counted *counted)
+{
+	return counted->event != NULL ? counted->event->published_at : counted->fold->now;
 }
 
 /* ---- one that harms no other ---- */
@@ -265,22 +304,35 @@ restore_states(RtFold *fold, const List *all)
 	}
 }
 
-/*
- * A cancel, and what trying again can help against, are matters of the whole
- * transaction.
- */
-static void
-note_failure(RtFold *fold, const RtIntakeEvent *event, ErrorData *error)
+ErrorData *
+rt_fold_attempt(void (*run) (void *arg), void *arg)
 {
+	ErrorData  *error = rt_attempt(run, arg);
+
+	if (error != NULL &&
+		(error->sqlerrcode == ERRCODE_QUERY_CANCELED || rt_error_is_retryable(error) ||
+		 rt_stale_plan_explains(error)))
+		ReThrowError(error);
+	return error;
+}
+
+static char *
+name_of(const Counted *counted)
+{
+	return counted->event == NULL ? _("a row of the snapshot") :
+		psprintf(_("an event on topic \"%s\""), counted->event->topic);
+}
+
+static void
+note_failure(const Counted *counted, const ErrorData *error)
+{
+	RtFold	   *fold = counted->fold;
 	ListCell   *cell;
 
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || rt_error_is_retryable(error) ||
-		rt_stale_plan_explains(error))
-		ReThrowError(error);
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
-			 errmsg("an event on topic \"%s\" is not counted by aggregate \"%s\": %s",
-					event->topic, fold->declaration->path, error->message),
+			 errmsg("%s is not counted by aggregate \"%s\": %s",
+					name_of(counted), fold->declaration->path, error->message),
 			 error->detail != NULL ? errdetail_internal("%s", error->detail) : 0));
 	rt_path_stat_note_error(fold->declaration->path, RT_PATH_AGGREGATE, error->message);
 	foreach(cell, fold->slices)
@@ -312,70 +364,110 @@ counts(const RtFold *fold)
 	return events;
 }
 
-/* What is counted apart, so that its error fails nothing else. */
-typedef struct Attempt
-{
-	RtFold	   *fold;
-	const RtIntakeEvent *event;
-} Attempt;
-
+/* So that its error fails nothing else.  What cannot be kept afterwards has not been counted either. */
 static void
 count_apart(void *arg)
 {
-	Attempt    *attempt = arg;
+	const Counted *counted = arg;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	count_event(attempt->fold, attempt->event);
+	count(counted);
+	(void) save_states(counted->fold, time_of(counted));
 	PopActiveSnapshot();
 }
 
 /* The states are not of the subtransaction: they are brought back. */
 static void
-try_event(RtFold *fold, const RtIntakeEvent *event)
+try_to_count(Counted *counted)
 {
-	List	   *saved = save_states(fold, event->published_at);
+	RtFold	   *fold = counted->fold;
+	List	   *saved = save_states(fold, time_of(counted));
 	int64	   *events = counts(fold);
-	Attempt		attempt = {fold, event};
-	ErrorData  *error = rt_attempt(count_apart, &attempt);
+	ErrorData  *error = rt_fold_attempt(count_apart, counted);
 
 	if (error == NULL)
 		return;
 	restore_states(fold, saved);
 	uncount(fold, events);
-	note_failure(fold, event, error);
+	note_failure(counted, error);
 }
 
-void
-rt_fold_event(RtFold *fold, const RtIntakeEvent *event, bool careful)
+/* ---- memory ---- */
+
+static List *
+all_buckets(const RtFold *fold)
 {
+	List	   *all = NIL;
+	const ListCell *cell;
+
+	foreach(cell, fold->slices)
+	{
+		const RtSlice *slice = lfirst(cell);
+
+		all = list_concat(all, slice->buckets);
+		if (slice->closed != NULL)
+			all = lappend(all, slice->closed);
+	}
+	return all;
+}
+
+/* States are made anew, as the next transaction would; so what is beside them goes. */
+static void
+tidy_up(RtFold *fold)
+{
+	List	   *buckets = all_buckets(fold);
+	int			count = fold->declaration->count;
+	bytea	  **saved = palloc(sizeof(bytea *) * Max(count * list_length(buckets), 1));
+	ListCell   *cell;
+
+	for (int i = 0; i < count * list_length(buckets); i++)
+		saved[i] = rt_reducer_save(&fold->reducers[i % count], fold->run,
+								   &((RtBucket *) list_nth(buckets, i / count))->states[i % count]);
+	rt_reducer_run_empty(fold->run);
+	foreach(cell, buckets)
+	{
+		RtBucket   *bucket = lfirst(cell);
+
+		for (int i = 0; i < count; i++)
+			bucket->states[i] = rt_reducer_load(&fold->reducers[i], fold->run,
+												saved[foreach_current_index(cell) * count + i]);
+	}
+	rt_reducer_run_note_needed(fold->run);
+}
+
+/* ---- */
+
+static void
+count_in_turn(Counted *counted)
+{
+	RtFold	   *fold = counted->fold;
 	MemoryContext old = MemoryContextSwitchTo(fold->event_context);
 
 	CHECK_FOR_INTERRUPTS();
-	if (careful)
-		try_event(fold, event);
+	if (fold->careful)
+		try_to_count(counted);
 	else
-		count_event(fold, event);
+		count(counted);
+	if (rt_reducer_run_is_full(fold->run))
+		tidy_up(fold);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(fold->event_context);
+}
+
+void
+rt_fold_event(RtFold *fold, const RtIntakeEvent *event)
+{
+	Counted		counted = {.fold = fold,.event = event};
+
+	count_in_turn(&counted);
 }
 
 void
 rt_fold_fill(RtFold *fold, Jsonb *data)
 {
-	MemoryContext old = MemoryContextSwitchTo(fold->event_context);
-	ListCell   *cell;
+	Counted		counted = {.fold = fold,.data = data};
 
-	CHECK_FOR_INTERRUPTS();
-	convert(fold, data);
-	foreach(cell, fold->slices)
-	{
-		RtSlice    *slice = lfirst(cell);
-
-		if (slice->window->kind == RT_WINDOW_LIFETIME)
-			advance(fold, slice, fold->now);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(fold->event_context);
+	count_in_turn(&counted);
 }
 
 /* ---- the end ---- */

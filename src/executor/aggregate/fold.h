@@ -56,6 +56,8 @@ typedef struct RtFold
 	TimestampTz cut;			/* before which all buckets have begun */
 	bool		closes;			/* a tumbling window is over */
 	bool		fills;			/* what came before is counted, and not events */
+	bool		careful;		/* an ERROR in an event, or a value, is noted, and
+								 * logged, and that is left out; else it is raised */
 	List	   *slices;
 } RtFold;
 
@@ -66,11 +68,8 @@ typedef struct RtFold
 extern void rt_fold_begin(RtFold *fold, const RtAggregateDeclaration *declaration,
 						  TimestampTz now);
 
-/*
- * Counts an event.  careful: an ERROR in it is noted, and logged, and the event is
- * left out; else it is raised.
- */
-extern void rt_fold_event(RtFold *fold, const RtIntakeEvent *event, bool careful);
+/* Counts an event. */
+extern void rt_fold_event(RtFold *fold, const RtIntakeEvent *event);
 
 /* Counts data of what came before the first event, in windows without an end. */
 extern void rt_fold_fill(RtFold *fold, Jsonb *data);
@@ -80,6 +79,12 @@ extern void rt_fold_fill(RtFold *fold, Jsonb *data);
  * Returns when the next one does.
  */
 extern TimestampTz rt_fold_end(RtFold *fold, bool all);
+
+/*
+ * rt_attempt(), but a cancel, and what trying again can help against, are matters
+ * of the whole transaction.
+ */
+extern ErrorData *rt_fold_attempt(void (*run) (void *arg), void *arg);
 
 /* Parts of it (slice.c): the bucket that a time counts in, NULL = none any more. */
 extern RtSlice *rt_slice_make(RtFold *fold, const RtWindowDeclaration *window,

@@ -20,6 +20,8 @@
 #include "src/aggregate/window.h"
 #include "src/backend/publish/publish.h"
 #include "src/executor/aggregate/fold.h"
+#include "src/ipc/log_limit.h"
+#include "src/ipc/path_stat.h"
 #include "src/protocol/frame.h"
 
 #define EVENT "set"
@@ -314,26 +316,79 @@ publish(const RtFold *fold, const RtSlice *slice, Jsonb *value)
 /* ---- the end ---- */
 
 /*
+ * What an aggregate's own functions may fail in, and publishing.  The first time
+ * that fails the transaction, which is told as any other error; when that is done
+ * again, carefully, it goes on without what cannot be told.
+ */
+typedef struct Telling
+{
+	RtFold	   *fold;
+	RtSlice    *slice;
+	const RtBucket *over;		/* that is told once more */
+	TimestampTz since;			/* of the value: the bucket that it is of */
+	const char *told;			/* what clients have; NULL = nothing yet */
+	const char *value;
+} Telling;
+
+static void
+warn(Telling *telling, int code, const char *message, const char *detail)
+{
+	const char *path = telling->slice->window->path;
+
+	telling->slice->last_error = message;
+	rt_path_stat_note_error(path, RT_PATH_AGGREGATE, message);
+	if (rt_log_limit_allows(path, code))
+		ereport(WARNING,
+				(errcode(code),
+				 errmsg("value of aggregate \"%s\" is not published: %s", path, message),
+				 detail != NULL ? errdetail_internal("%s", detail) : 0));
+}
+
+static bool
+succeeds(Telling *telling, void (*run) (void *arg))
+{
+	ErrorData  *error;
+
+	if (!telling->fold->careful)
+	{
+		run(telling);
+		return true;
+	}
+	error = rt_fold_attempt(run, telling);
+	if (error != NULL)
+		warn(telling, error->sqlerrcode, error->message, error->detail);
+	return error == NULL;
+}
+
+static void
+tell_over(void *arg)
+{
+	Telling    *telling = arg;
+	RtFold	   *fold = telling->fold;
+	RtSlice    *slice = telling->slice;
+
+	publish(fold, slice, value_of(fold, telling->over));
+	publish(fold, slice, value_of(fold, make_bucket(fold, slice->current)));
+}
+
+/*
  * A period is over: what it has come to is told once more, if anything has, and
  * that the next one begins with nothing, also if there is something in that already.
  */
-static bool
-close_buckets(RtFold *fold, RtSlice *slice)
+static void
+close_buckets(Telling *telling)
 {
-	bool		closed = false;
+	RtSlice    *slice = telling->slice;
 
 	while (slice->buckets != NIL)
 	{
-		RtBucket   *bucket = linitial(slice->buckets);
-
-		if (bucket->begin >= slice->current)
+		telling->over = linitial(slice->buckets);
+		if (telling->over->begin >= slice->current)
 			break;
-		publish(fold, slice, value_of(fold, bucket));
-		publish(fold, slice, value_of(fold, make_bucket(fold, slice->current)));
+		if (succeeds(telling, tell_over))
+			telling->told = slice->window->initial;
 		slice->buckets = list_delete_first(slice->buckets);
-		closed = true;
 	}
-	return closed;
 }
 
 static bool
@@ -377,32 +432,30 @@ save_buckets(RtFold *fold, const RtSlice *slice)
 	}
 }
 
-/* Who follows it keeps what he has. */
-static char *
-refuse_long_value(const RtFold *fold, RtSlice *slice, Size len)
+static void
+tell_value(void *arg)
 {
-	slice->last_error = psprintf("value has %zu bytes, the most are %d", len, VALUE_MAX);
-	ereport(WARNING,
-			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("value of aggregate \"%s\" is not published: %s",
-					fold->declaration->path, slice->last_error)));
-	return slice->kept == NULL ? "null" : pstrdup(slice->kept->value);
-}
-
-static char *
-new_value(RtFold *fold, RtSlice *slice, TimestampTz since, bool closed)
-{
+	Telling    *telling = arg;
+	RtFold	   *fold = telling->fold;
+	RtSlice    *slice = telling->slice;
 	bool		slides = slice->window->kind == RT_WINDOW_SLIDING;
-	Jsonb	   *value = value_of(fold, slides ? sum_of(fold, slice) :
-								 rt_slice_find(fold, slice, since));
-	char	   *text = JsonbToCString(NULL, &value->root, VARSIZE(value));
+	Jsonb	   *value;
+	char	   *text;
 
+	if (slides && slice->is_whole)
+		close_up(fold, slice);
+	value = value_of(fold, slides ? sum_of(fold, slice) :
+					 rt_slice_find(fold, slice, telling->since));
+	text = JsonbToCString(NULL, &value->root, VARSIZE(value));
 	if (strlen(text) > VALUE_MAX)
-		return refuse_long_value(fold, slice, strlen(text));
-	if (strcmp(text, closed ? slice->window->initial :
-			   slice->kept == NULL ? "" : slice->kept->value) != 0)
+	{
+		warn(telling, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+			 psprintf("value has %zu bytes, the most are %d", strlen(text), VALUE_MAX), NULL);
+		return;
+	}
+	if (telling->told == NULL || strcmp(text, telling->told) != 0)
 		publish(fold, slice, value);
-	return text;
+	telling->value = text;
 }
 
 static bool
@@ -412,38 +465,59 @@ is_as_it_was(const RtSlice *slice, const char *value, bool moved)
 		slice->last_error == NULL && strcmp(value, slice->kept->value) == 0;
 }
 
+/* Until when the value is that of now. */
+static TimestampTz
+value_until(const RtSlice *slice, TimestampTz since)
+{
+	return slice->window->kind == RT_WINDOW_TUMBLING && since < slice->current ?
+		rt_window_end(slice->window, since) : slice->until;
+}
+
+static void
+put_value(Telling *telling, bool is_made, bool moved)
+{
+	RtSlice    *slice = telling->slice;
+	bool		slides = slice->window->kind == RT_WINDOW_SLIDING;
+	RtAggregateValue value = {
+		.name = slice->window->name,.definition = slice->window->definition,
+		.events = slice->events,.failed = slice->failed,.last_error = slice->last_error,
+		.since = slides && !is_made ? DT_NOBEGIN : telling->since,
+		.until = value_until(slice, telling->since),
+		.value = telling->value
+	};
+
+	if (is_as_it_was(slice, value.value, moved))
+		return;
+	if (slides && is_made && slice->is_whole)
+		save_bucket(telling->fold, slice, slice->closed);
+	rt_aggregate_put_value(slice->window->path, &value);
+}
+
 /*
  * all: whoever has published before now has been counted, so what is over may
- * end.
+ * end.  Who follows a window whose value cannot be told keeps what he has.  Of a sliding
+ * one there is nothing put together then: that is done the next time, of all.
  */
 void
 rt_slice_settle(RtFold *fold, RtSlice *slice, bool all)
 {
 	bool		tumbles = slice->window->kind == RT_WINDOW_TUMBLING;
 	bool		ends = tumbles && all && slice->first < slice->current;
-	RtAggregateValue value = {
-		.name = slice->window->name,.definition = slice->window->definition,
-		.events = slice->events,.failed = slice->failed
+	Telling		telling = {
+		.fold = fold,.slice = slice,.since = tumbles && !ends ? slice->first : slice->current,
+		.told = slice->kept == NULL ? NULL : slice->kept->value
 	};
-	bool		closed;
+	bool		is_made;
 	bool		moved;
 
 	save_buckets(fold, slice);
-	closed = ends && close_buckets(fold, slice);
+	if (ends)
+		close_buckets(&telling);
 	moved = ends || (slice->window->kind == RT_WINDOW_SLIDING && drop_over(slice));
 	if (moved)
 		rt_aggregate_forget_buckets(slice->window->path, slice->window->name,
 									tumbles ? slice->current : slice->first);
-	if (slice->window->kind == RT_WINDOW_SLIDING && slice->is_whole)
-		close_up(fold, slice);
-	value.since = tumbles && !ends ? slice->first : slice->current;
-	value.value = new_value(fold, slice, value.since, closed);
-	value.until = tumbles && !ends && slice->first < slice->current ?
-		rt_window_end(slice->window, slice->first) : slice->until;
-	value.last_error = slice->last_error;
-	if (is_as_it_was(slice, value.value, moved))
-		return;
-	if (slice->window->kind == RT_WINDOW_SLIDING && slice->is_whole)
-		save_bucket(fold, slice, slice->closed);
-	rt_aggregate_put_value(slice->window->path, &value);
+	telling.value = telling.told != NULL ? telling.told : "null";
+	is_made = succeeds(&telling, tell_value);
+	put_value(&telling, is_made, moved);
 }

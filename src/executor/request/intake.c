@@ -11,12 +11,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -33,7 +34,9 @@
 #define CAREFUL_MAX 100
 #define TIME_MS 50				/* after which others may have the executor */
 #define KNOWN 32				/* aggregates that are remembered */
-#define LOCK_WAIT_MS 500
+#define FILL_EVENTS_MAX 100000
+#define PUBLISHER_WAIT_MS 500
+#define STUCK_MS 1000			/* after which one who was stuck is waited for again */
 #define FETCH_ROWS 1000			/* of what came before */
 
 typedef struct IntakeWork
@@ -43,8 +46,9 @@ typedef struct IntakeWork
 	Oid			owner;
 	RtSession	session;		/* has the owner's name as role, and nothing else */
 	const RtAggregateDeclaration *aggregate;
-	bool		fills;			/* what came before the first event is counted */
-	bool		remembered;		/* the owner is who it was */
+	bool		fills;			/* what came before the first event is to be counted,
+								 * and the snapshot is taken for that */
+	bool		awaits;			/* somebody who publishes is stuck */
 	bool		careful;
 	uint64		invalidations;	/* of declarations, before that was found */
 	int			taken;			/* events, in the last run */
@@ -130,14 +134,12 @@ remember_owner(IntakeWork *intake)
 {
 	const Known *place = known_place(intake->path);
 
-	intake->remembered = strcmp(place->path, intake->path) == 0 &&
-		place->declarations == rt_declarations_version();
-	if (intake->remembered)
-	{
-		intake->owner = place->owner;
-		strlcpy(intake->session.role, place->role, NAMEDATALEN);
-	}
-	return intake->remembered;
+	if (strcmp(place->path, intake->path) != 0 ||
+		place->declarations != rt_declarations_version())
+		return false;
+	intake->owner = place->owner;
+	strlcpy(intake->session.role, place->role, NAMEDATALEN);
+	return true;
 }
 
 static void
@@ -159,62 +161,19 @@ forget_owner(const IntakeWork *intake)
 
 /* ---- all that has been published ---- */
 
-static bool
-is_one_topic(const char *source)
-{
-	return strpbrk(source, "*{") == NULL;
-}
-
-/* Of a pattern, all topics may be. */
-static void
-each_partition(const char *source, void (*function) (uint32 partition))
-{
-	if (is_one_topic(source))
-	{
-		function(rt_topic_partition(rt_topic_hash(source, strlen(source))));
-		return;
-	}
-	for (uint32 partition = 0; partition < RT_TOPIC_PARTITIONS; partition++)
-		function(partition);
-}
-
-static void
-lock_partition(uint32 partition)
-{
-	rt_partition_lock(partition, ShareLock);
-}
-
-static void
-unlock_partition(uint32 partition)
-{
-	rt_partition_unlock(partition, ShareLock);
-}
-
 /*
- * A snapshot that is taken now shows all that was published before, and what is
- * published afterwards has a later time.  Nobody is waited for who is stuck.
+ * A snapshot that is taken afterwards shows all that was published before, and what
+ * it does not show has a later time, and is published by who knows what is declared
+ * now.  Nobody is waited for who is stuck, behind a standby for example.
  */
-static void
-lock_sources(const RtAggregateDeclaration *aggregate)
+static bool
+await_publishers(const char *source, int wait_ms)
 {
-	int			lock_timeout = LockTimeout;
+	uint32		partition = rt_topic_partition(rt_topic_hash(source, strlen(source)));
 
-	LockTimeout = LOCK_WAIT_MS;
-	PG_TRY();
-	{
-		each_partition(aggregate->source, lock_partition);
-	}
-	PG_FINALLY();
-	{
-		LockTimeout = lock_timeout;
-	}
-	PG_END_TRY();
-}
-
-static void
-unlock_sources(const RtAggregateDeclaration *aggregate)
-{
-	each_partition(aggregate->source, unlock_partition);
+	if (strpbrk(source, "*{") != NULL)	/* all topics may be of a pattern */
+		return rt_partitions_await(0, RT_TOPIC_PARTITIONS, wait_ms);
+	return rt_partitions_await(partition, partition + 1, wait_ms);
 }
 
 static void
@@ -222,9 +181,8 @@ take_snapshot(RtWork *work)
 {
 	IntakeWork *intake = (IntakeWork *) work;
 
-	lock_sources(intake->aggregate);
+	intake->awaits = !await_publishers(intake->aggregate->source, PUBLISHER_WAIT_MS);
 	(void) GetTransactionSnapshot();
-	unlock_sources(intake->aggregate);
 }
 
 /* ---- what came before the first event ---- */
@@ -302,54 +260,96 @@ check_declarations(const IntakeWork *intake)
 				 errmsg("declarations have changed while events were taken")));
 }
 
+/*
+ * Whether a period that is over may end: all who have published in it are seen by
+ * who looks now.  While somebody is stuck events are counted, and it ends later.
+ */
+static bool
+may_close(const RtAggregateDeclaration *aggregate)
+{
+	static int64 stuck_until = 0;	/* whoever it was */
+	int			wait_ms = rt_clock_ms() < stuck_until ? 0 : PUBLISHER_WAIT_MS;
+
+	if (await_publishers(aggregate->source, wait_ms))
+		return true;
+	if (wait_ms > 0)
+		stuck_until = rt_clock_ms() + STUCK_MS;
+	return false;
+}
+
+/* In the current context.  What came before the first event has all that is there. */
 static List *
 take_events(IntakeWork *intake, const RtFold *fold)
 {
 	RtIntakeTake take = {
-		.path = intake->path,.before = fold->cut,
-		.most = intake->careful ? CAREFUL_MAX : EVENTS_MAX
+		.path = intake->path,.before = intake->fills ? DT_NOEND : fold->cut,
+		.most = intake->fills ? FILL_EVENTS_MAX : intake->careful ? CAREFUL_MAX : EVENTS_MAX
 	};
 
-	if (fold->closes)
-		lock_sources(intake->aggregate);
 	rt_intake_take(&take);
-	if (fold->closes)
-		unlock_sources(intake->aggregate);
 	check_declarations(intake);
 	intake->answer.more = take.more;
-	intake->taken = list_length(take.events);
+	intake->taken += list_length(take.events);
 	return take.events;
 }
 
-/* Nothing has been counted yet, and what came before should be. */
-static bool
-must_fill(const IntakeWork *intake, const RtFold *fold)
+static void
+count_events(IntakeWork *intake, RtFold *fold)
 {
-	return intake->remembered && intake->aggregate->snapshot.declared &&
-		((RtSlice *) linitial(fold->slices))->kept == NULL;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "realtime events",
+												  ALLOCSET_DEFAULT_SIZES);
+	ListCell   *cell;
+
+	do
+	{
+		MemoryContext old;
+		List	   *events;
+
+		MemoryContextReset(context);
+		old = MemoryContextSwitchTo(context);
+		events = take_events(intake, fold);
+		MemoryContextSwitchTo(old);
+		foreach(cell, events)
+			rt_fold_event(fold, lfirst(cell));
+		CommandCounterIncrement();
+	} while (intake->fills && intake->answer.more);
+	MemoryContextDelete(context);
+}
+
+/*
+ * What came before is counted if nothing has been yet, as of a snapshot for which
+ * publishers were awaited.  Both was found out before the transaction began, and the
+ * aggregate may have been declared anew since, or filled.
+ */
+static bool
+is_prepared(const IntakeWork *intake, const RtFold *fold)
+{
+	const RtSlice *all = linitial(fold->slices);
+
+	return !intake->awaits &&
+		intake->fills == (intake->aggregate->snapshot.declared && all->kept == NULL);
 }
 
 static void
 run_fold(RtWork *work)
 {
 	IntakeWork *intake = (IntakeWork *) work;
-	RtFold		fold = {.fills = intake->fills};
-	List	   *events;
-	ListCell   *cell;
+	RtFold		fold = {.fills = intake->fills,.careful = intake->careful};
+	bool		closes;
 
 	intake->taken = 0;
 	if (!rt_aggregate_take(intake->path))
 		return;
 	rt_fold_begin(&fold, intake->aggregate, rt_schedule_now());
-	if (must_fill(intake, &fold))
+	if (!is_prepared(intake, &fold))
 		return;
 	work->stage = RT_STAGE_ACCESS;	/* nobody's arguments: what goes wrong is our owner's */
-	events = take_events(intake, &fold);
+	closes = fold.closes && may_close(intake->aggregate);
 	if (intake->fills)
 		fill(&fold);
-	foreach(cell, events)
-		rt_fold_event(&fold, lfirst(cell), intake->careful);
-	intake->answer.next = rt_fold_end(&fold, !intake->answer.more);
+	count_events(intake, &fold);
+	intake->answer.awaits = fold.closes && !closes;
+	intake->answer.next = rt_fold_end(&fold, closes && !intake->answer.more);
 	intake->answer.stale = false;
 }
 
@@ -433,7 +433,6 @@ run_first(IntakeWork *intake, RtWorkResult *result)
 		if (is_done(intake) || has_failed(intake) || intake->work.session_is_spoiled)
 			return true;
 		forget_owner(intake);
-		intake->remembered = false;
 	}
 	wanted = find_owner(intake);
 	rt_work_add_result(result, &intake->work);
