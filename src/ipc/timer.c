@@ -32,10 +32,11 @@
 #define RETRY_DOUBLINGS 7		/* up to 12.8 s */
 #define PUBLISHED_OVERHEAD 320	/* bytes of an event beside its texts, at most */
 
-/* What precedes a message's text in the payload memory. */
+/* What precedes a message in the payload memory: the event's name, and its data. */
 typedef struct MessageHeader
 {
-	uint32		len;
+	uint16		event_len;
+	uint32		len;			/* of the data */
 } MessageHeader;
 
 RtTimerTable *rt_timer_table = NULL;
@@ -108,10 +109,17 @@ bytes_max(void)
 	return mul_size(realtime_payload_memory, 1024) / 4;
 }
 
-dsa_pointer
-rt_timer_message_make(const char *data, uint32 len)
+static Size
+message_size(const MessageHeader *header)
 {
-	Size		size = sizeof(MessageHeader) + len;
+	return sizeof(MessageHeader) + header->event_len + header->len;
+}
+
+dsa_pointer
+rt_timer_message_make(const char *event, uint16 event_len, const char *data, uint32 len)
+{
+	MessageHeader made = {.event_len = event_len,.len = len};
+	Size		size = message_size(&made);
 	dsa_pointer message = InvalidDsaPointer;
 	MessageHeader *header;
 
@@ -125,8 +133,9 @@ rt_timer_message_make(const char *data, uint32 len)
 	}
 	pg_atomic_fetch_add_u64(&rt_timer_table->messages, 1);
 	header = rt_fixed_area_at(rt_payload_area(), message);
-	header->len = len;
-	memcpy(header + 1, data, len);
+	*header = made;
+	memcpy(header + 1, event, event_len);
+	memcpy((char *) (header + 1) + event_len, data, len);
 	return message;
 }
 
@@ -139,7 +148,7 @@ rt_timer_message_free(dsa_pointer message)
 		return;
 	header = rt_fixed_area_at(rt_payload_area(), message);
 	pg_atomic_fetch_sub_u64(&rt_timer_table->messages, 1);
-	pg_atomic_fetch_sub_u64(&rt_timer_table->bytes, sizeof(MessageHeader) + header->len);
+	pg_atomic_fetch_sub_u64(&rt_timer_table->bytes, message_size(header));
 	rt_fixed_area_free(rt_payload_area(), message);
 }
 
@@ -424,9 +433,9 @@ describe_message(RtTimer *timer, RtTimerMessage *out)
 	out->timer = (int) (timer - rt_timer_table->timers);
 	out->topic = timer->topic;
 	out->topic_len = timer->topic_len;
-	out->event = timer->event;
-	out->event_len = timer->event_len;
-	out->data = (const char *) (header + 1);
+	out->event = (const char *) (header + 1);
+	out->event_len = header->event_len;
+	out->data = out->event + header->event_len;
 	out->data_len = header->len;
 }
 
@@ -435,7 +444,7 @@ published_size(const RtTimer *timer)
 {
 	MessageHeader *header = rt_fixed_area_at(rt_payload_area(), timer->message);
 
-	return PUBLISHED_OVERHEAD + 2 * timer->topic_len + timer->event_len + header->len;
+	return PUBLISHED_OVERHEAD + 2 * timer->topic_len + header->event_len + header->len;
 }
 
 /*

@@ -45,6 +45,7 @@ typedef enum RtTimerKind
 	RT_TIMER_DEBOUNCE
 } RtTimerKind;
 
+/* event: the name that was given; a pipe may have made another one of it. */
 typedef struct RtTimerKey
 {
 	Size		topic_len;
@@ -59,10 +60,12 @@ extern void rt_timers_init(void);
 extern uint32 rt_timer_hash(const RtTimerKey *key);
 
 /*
- * A message in the payload memory, to be given to rt_timer_commit() or freed.
+ * A message in the payload memory, to be given to rt_timer_commit() or freed: the name
+ * of the event, which need not be that of the key, and its data.
  * InvalidDsaPointer if there is no room.
  */
-extern dsa_pointer rt_timer_message_make(const char *data, uint32 len);
+extern dsa_pointer rt_timer_message_make(const char *event, uint16 event_len,
+										 const char *data, uint32 len);
 extern void rt_timer_message_free(dsa_pointer message);
 
 /*

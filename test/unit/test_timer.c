@@ -170,7 +170,7 @@ hold(RtTimerKind kind, const char *name, const char *value, int64 wait_us)
 	commit.timer = rt_timer_hold(&key, DATABASE, is_throttle ? &commit.leads : NULL);
 	commit.published = commit.leads;
 	if (!commit.leads && commit.timer != RT_TIMER_NONE)
-		commit.message = rt_timer_message_make(value, strlen(value));
+		commit.message = rt_timer_message_make("e", 1, value, strlen(value));
 	return commit;
 }
 
@@ -483,7 +483,7 @@ leaves_memory_to_others(void)
 	CHECK(kept == 3);			/* and their headers: a quarter */
 	CHECK(messages == kept);
 	rt_timers_forget();
-	message = rt_timer_message_make(kilobyte, sizeof(kilobyte));
+	message = rt_timer_message_make("e", 1, kilobyte, sizeof(kilobyte));
 	CHECK(DsaPointerIsValid(message));
 	rt_timer_message_free(message);
 }

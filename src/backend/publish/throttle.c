@@ -3,8 +3,8 @@
  *		realtime.throttle() and realtime.debounce(): from the call to the end of
  *		its transaction.
  *
- * What a transaction has called is kept by key: topic and event, whichever of the
- * two it was.  Of each key it needs the first value, which may be published with
+ * What a transaction has called is kept by key: topic and event, as they were given,
+ * whichever of the two it was and whatever a pipe has made of it.  Of each key it needs the first value, which may be published with
  * the transaction (a throttle's only), and the last, which may have to wait.  So a transaction
  * that calls a million times for one key keeps two values of it; plus one for
  * each subtransaction that is open, as a rolled back one uncovers what was the
@@ -70,8 +70,9 @@ typedef struct Value
 	Size		position;		/* of that */
 	int64		wait_us;
 	Size		reserve;		/* in the pending events, if it cannot wait */
+	Size		event_len;
 	Size		data_len;
-	char		data[FLEXIBLE_ARRAY_MEMBER];
+	char		texts[FLEXIBLE_ARRAY_MEMBER];	/* the event's name, its data */
 } Value;
 
 typedef struct CallEntry
@@ -162,11 +163,11 @@ copy_text(const char *text, Size len)
 }
 
 static Call *
-find_call(const RtEvent *event)
+find_call(const RtEvent *event, const text *given)
 {
 	RtTimerKey	key = {
 		.topic = event->topic, .topic_len = event->topic_len,
-		.event = event->event, .event_len = event->event_len
+		.event = VARDATA_ANY(given), .event_len = VARSIZE_ANY_EXHDR(given)
 	};
 	CallEntry  *entry;
 	Call	   *call;
@@ -179,8 +180,8 @@ find_call(const RtEvent *event)
 
 	call = MemoryContextAllocZero(throttled.context, sizeof(Call));
 	call->key = key;
-	call->key.topic = copy_text(event->topic, event->topic_len);
-	call->key.event = copy_text(event->event, event->event_len);
+	call->key.topic = copy_text(key.topic, key.topic_len);
+	call->key.event = copy_text(key.event, key.event_len);
 	dlist_init(&call->values);
 	call_table_insert(throttled.table, &call->key, &found)->call = call;
 	dlist_push_tail(&throttled.calls, &call->node);
@@ -239,7 +240,8 @@ add_value(Call *call, const RtEvent *event, RtTimerKind kind, int64 wait_us,
 		  bool is_pending, Size position)
 {
 	Value	   *value = MemoryContextAllocHuge(throttled.context,
-											   offsetof(Value, data) + event->data_len);
+											   offsetof(Value, texts) + event->event_len +
+											   event->data_len);
 
 	value->call = call;
 	value->number = throttled.next_number;
@@ -247,8 +249,10 @@ add_value(Call *call, const RtEvent *event, RtTimerKind kind, int64 wait_us,
 	value->pending = is_pending;
 	value->position = position;
 	value->wait_us = wait_us;
+	value->event_len = event->event_len;
 	value->data_len = event->data_len;
-	memcpy(value->data, event->data, event->data_len);
+	memcpy(value->texts, event->event, event->event_len);
+	memcpy(value->texts + event->event_len, event->data, event->data_len);
 	dlist_push_tail(&call->values, &value->node);
 	dlist_push_tail(&throttled.values, &value->order);
 	value->reserve = is_pending ? 0 : size_to_reserve(event);
@@ -308,7 +312,7 @@ call_for(FunctionCallInfo fcinfo, RtTimerKind kind, const char *wait_name)
 							   PG_ARGISNULL(2) ? NULL : PG_GETARG_JSONB_P(2)))
 		return;
 	check_room(&event);
-	call = find_call(&event);
+	call = find_call(&event, PG_GETARG_TEXT_PP(1));
 	is_first = kind == RT_TIMER_THROTTLE && first_value(call) == NULL;
 	if (is_first)
 	{
@@ -380,8 +384,8 @@ publish_now(Call *call, Value *value)
 {
 	RtEvent		event = {
 		.topic = call->key.topic, .topic_len = call->key.topic_len,
-		.event = call->key.event, .event_len = call->key.event_len,
-		.data = value->data, .data_len = value->data_len
+		.event = value->texts, .event_len = value->event_len,
+		.data = value->texts + value->event_len, .data_len = value->data_len
 	};
 
 	rt_timers_count_overflow();
@@ -425,7 +429,8 @@ decide_call(Call *call)
 	commit->published = commit->leads;
 	if (commit->leads && last == first)
 		return;
-	commit->message = rt_timer_message_make(last->data, last->data_len);
+	commit->message = rt_timer_message_make(last->texts, last->event_len,
+											 last->texts + last->event_len, last->data_len);
 	if (!DsaPointerIsValid(commit->message))
 		publish_now(call, last);
 	else if (first->pending && !commit->leads)
