@@ -53,6 +53,8 @@ SELECT realtime.pipe('item/cut', realtime.pipe_limit(2));
 SELECT realtime.stream('item/bridge', 'bridge', 'app.items()', replay => true, replay_size => 1, delta_from_seq => 'app.bridge(bigint)');
 SELECT realtime.pipe('item/bridge', realtime.pipe_filter('app.is_open(jsonb)', live => true));
 SELECT realtime.stream('item/plain', 'plain', 'app.items()');
+SELECT realtime.stream('item/slow', 'slow', 'app.items()');
+SELECT realtime.pipe('item/slow', realtime.pipe_filter('app.is_open(jsonb)', live => true));
 });
 
 # ---- events, and who comes back ----
@@ -106,6 +108,27 @@ is(events($ws, 'plain', 1)->[0][0], 'created', 'saying the same again is nothing
 sql(q{SELECT realtime.pipe('item/plain')});
 is(ws_wait($ws, sub { ($_->{topic} // '') eq 'plain' })->{event}, 'truncated', 'without it, too');
 is(scalar(@{ follow($ws, 'item/plain')->{data} }), 3, 'all is there');
+
+sql(q{SELECT realtime.stream('item/late', 'late', 'app.items()', replay => true); SELECT realtime.publish('late', 'created', '{"id": 7, "open": false}')});
+my $seq = follow($back, 'item/late')->{seq};
+sql(q{SELECT realtime.publish('late', 'updated', '{"id": 7, "open": false, "at": 1}')});
+is(follow($back, 'item/late', seq => $seq)->{data}[0]{event}, 'updated', 'events are kept that no filter has seen');
+sql(q{SELECT realtime.pipe('item/late', realtime.pipe_filter('app.is_open(jsonb)', live => true))});
+is_deeply([ map { $_->{id} } @{ follow($back, 'item/late', seq => $seq)->{data} } ], [ 1, 2 ], 'with a filter that comes later nobody gets them');
+$seq = follow($back, 'item/late')->{seq};
+sql(q{SELECT realtime.pipe('item/late', realtime.pipe_filter('app.is_open(jsonb)', live => true), realtime.pipe_sort('id')); SELECT realtime.publish('late', 'created', '{"id": 8, "open": true}')});
+is(follow($back, 'item/late', seq => $seq)->{data}[0]{event}, 'created', 'a step that is for values alone is nothing to them');
+sql(q{CREATE FUNCTION app.hide(data jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$SELECT data - 'open'$$;
+SELECT realtime.stream('item/late', 'late', 'app.items()', replay => true, transform => 'app.hide(jsonb)')});
+is_deeply([ map { exists $_->{open} || exists $_->{event} } @{ follow($back, 'item/late', seq => $seq)->{data} } ], [ !1, !1 ], 'a transform that comes later is one for all that is sent, too');
+
+# ---- events that wait ----
+
+follow($ws, 'item/slow');
+sql(join('', map { qq{SELECT realtime.throttle('slow', 'updated', '{"id": 1, $_}', '1 s');\n} } '"open": true', '"open": true, "at": 2', '"open": false'));
+ok($node->poll_query_until('postgres', 'SELECT waiting = 0 FROM realtime.stat_timer'), 'nothing waits any more');
+sql(q{SELECT realtime.publish('slow', 'created', '{"id": 9, "open": true}')});
+is_deeply([ map { "$_->[0] $_->[1]{id}" } @{ events($ws, 'slow', 3) } ], [ 'created 1', 'deleted 1', 'created 9' ], 'what a filter makes of an event takes the place of what waits under its name');
 
 # ---- in a dump ----
 

@@ -1,6 +1,7 @@
 /*
  * class_change.h
- *		What follows from a change of the class of topics.
+ *		What follows from a change of the class of topics, and of what their
+ *		events go through.
  */
 #ifndef RT_BACKEND_DECLARE_CLASS_CHANGE_H
 #define RT_BACKEND_DECLARE_CLASS_CHANGE_H
@@ -13,6 +14,9 @@ extern void rt_class_change_install(void);
  * their template, while rt_declarations_refresh() does not see it yet.
  */
 extern void rt_class_change_note(const char *tpl);
+
+/* The same for what concerns the events of a stream, by its path. */
+extern void rt_class_change_note_stream(const char *path);
 
 /* The same for all templates that are declared. */
 extern void rt_class_change_note_all(void);

@@ -26,6 +26,7 @@
 #include "src/backend/declare/verdict_change.h"
 #include "src/backend/live/table.h"
 #include "src/catalog/declaration.h"
+#include "src/catalog/declaration_table.h"
 #include "src/catalog/intake_store.h"
 #include "src/compat.h"
 #include "src/protocol/topic.h"
@@ -166,6 +167,18 @@ note_templates(const TriggerData *trigger, const char *column)
 		note_template(trigger, trigger->tg_newtuple, column);
 }
 
+/* A pipe has no template: its stream has. */
+static void
+note_pipes(const TriggerData *trigger)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+
+	if (TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		rt_class_change_note_all();
+	else
+		rt_class_change_note_stream(SPI_getvalue(trigger->tg_trigtuple, desc, Anum_pipe_path));
+}
+
 /*
  * Called for each row, because who applies what logical replication brings
  * calls no trigger for statements but for TRUNCATE.  The argument, if any, is
@@ -184,6 +197,8 @@ realtime_declaration_changed(PG_FUNCTION_ARGS)
 
 	if (trigger->tg_trigger->tgnargs > 0)
 		note_templates(trigger, trigger->tg_trigger->tgargs[0]);
+	else if (strcmp(RelationGetRelationName(trigger->tg_relation), RT_PIPE_TABLE) == 0)
+		note_pipes(trigger);
 	rt_verdict_change_note(trigger);
 	rt_breaker_end_note();
 	CacheInvalidateRelcacheByRelid(RelationGetRelid(trigger->tg_relation));
