@@ -22,6 +22,7 @@
 #include "src/backend/command.h"
 #include "src/backend/database_guard.h"
 #include "src/backend/declare/dependency.h"
+#include "src/backend/live/schema.h"
 #include "src/backend/live/table.h"
 #include "src/backend/rights.h"
 #include "src/backend/watch/watch.h"
@@ -31,6 +32,7 @@ static const RtCommandWatcher *const watchers[] = {
 	&rt_dependency_watcher,
 	&rt_live_watcher,
 	&rt_rights_watcher,
+	&rt_schema_watcher,
 	&rt_watch_watcher
 };
 

@@ -120,6 +120,12 @@ is(sql(q{SELECT realtime.unwatch_schema('shop')}), 't', 'a schema is watched no 
 sql(q{CREATE TABLE shop.later (id integer PRIMARY KEY)});
 is(sql(q{SELECT count(*) FROM realtime.live_tables WHERE relation = 'shop.later'::regclass}), '0', 'then new tables are not live');
 
+sql(q{ALTER SCHEMA own RENAME TO mine; CREATE TABLE mine.more (id integer PRIMARY KEY); ALTER TABLE mine.more OWNER TO clerk; SET ROLE clerk; CREATE TABLE mine.most (id integer PRIMARY KEY)});
+is(sql(q{SELECT topic FROM realtime.live_tables WHERE relation = 'mine.most'::regclass}), 'own:most', 'a schema that is renamed stays watched, with its prefix');
+is(sql(q{SELECT schema FROM realtime.watched_schema}), 'mine', 'by its new name');
+sql(q{DROP SCHEMA mine CASCADE});
+is(sql(q{SELECT count(*) FROM realtime.watched_schema}), '0', 'one that is dropped is not watched, nor the next of its name');
+
 # ---- the examples of the page ----
 
 my $page = PostgreSQL::Test::Utils::slurp_file('docs/computed.md');

@@ -5,10 +5,15 @@
  * What is to be done is in SQL (src/sql/46_watch_schema.sql), and done as the owner
  * of the extension: tables of all users are concerned, and whoever makes one need
  * have no right to make it live.
+ *
+ * A schema is watched by its name, because that is what dumps can carry: so the name
+ * is changed with the schema's, and goes with it.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "executor/spi.h"
@@ -16,7 +21,9 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
+#include "src/backend/live/schema.h"
 #include "src/catalog/declaration_table.h"
 #include "src/catalog/statement.h"
 
@@ -24,11 +31,13 @@ PG_FUNCTION_INFO_V1(realtime_watch_schema);
 PG_FUNCTION_INFO_V1(realtime_unwatch_schema);
 PG_FUNCTION_INFO_V1(realtime_table_made);
 
-/* InvalidOid while the extension is made, or dropped. */
+/* InvalidOid without the extension, and while it is made, or dropped. */
 static Oid
 watched_table(void)
 {
-	return get_relname_relid("watched_schema", get_namespace_oid(RT_SCHEMA, false));
+	Oid			schema = get_namespace_oid(RT_SCHEMA, true);
+
+	return OidIsValid(schema) ? get_relname_relid("watched_schema", schema) : InvalidOid;
 }
 
 Datum
@@ -80,3 +89,81 @@ realtime_table_made(PG_FUNCTION_ARGS)
 		(void) rt_statement_run(&statement, watched_table(), SPI_OK_SELECT);
 	PG_RETURN_NULL();
 }
+
+/* ---- schemas that are renamed or dropped ---- */
+
+/* As it was before the command. */
+typedef struct Schema
+{
+	Oid			oid;
+	char	   *name;
+} Schema;
+
+static void
+note_schema(RtCommand *command, void **notes, const RtObjectAccess *access)
+{
+	MemoryContext old;
+	Schema	   *schema;
+	char	   *name;
+
+	if (command == NULL || access->class_id != NamespaceRelationId ||
+		(access->type != OAT_POST_ALTER && access->type != OAT_DROP))
+		return;
+	name = get_namespace_name(access->object_id);
+	if (name == NULL)
+		return;
+	old = MemoryContextSwitchTo(rt_command_memory(command));
+	schema = palloc(sizeof(Schema));
+	schema->oid = access->object_id;
+	schema->name = pstrdup(name);
+	*notes = lappend(*notes, schema);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+forget_schema(const char *name)
+{
+	RtStatement statement = {
+		.sql = "DELETE FROM realtime.watched_schema WHERE schema OPERATOR(pg_catalog.=) $1"
+	};
+
+	rt_statement_put_text(&statement, name);
+	(void) rt_statement_run(&statement, watched_table(), SPI_OK_DELETE);
+}
+
+static void
+rename_schema(const char *from, const char *to)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.watched_schema SET schema = $2"
+		" WHERE schema OPERATOR(pg_catalog.=) $1"
+	};
+
+	rt_statement_put_text(&statement, from);
+	rt_statement_put_text(&statement, to);
+	(void) rt_statement_run(&statement, watched_table(), SPI_OK_UPDATE);
+}
+
+static void
+settle_schemas(RtCommand *command, void **notes)
+{
+	ListCell   *cell;
+
+	if (*notes == NULL)
+		return;
+	CommandCounterIncrement();
+	if (!OidIsValid(watched_table()))
+		return;
+	foreach(cell, (List *) *notes)
+	{
+		const Schema *schema = lfirst(cell);
+		const char *name = get_namespace_name(schema->oid);
+
+		if (name == NULL)
+			forget_schema(schema->name);
+		else if (strcmp(name, schema->name) != 0)
+			rename_schema(schema->name, name);
+	}
+}
+
+const RtCommandWatcher rt_schema_watcher = {.object = note_schema,.after = settle_schemas};
