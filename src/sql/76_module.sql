@@ -56,7 +56,8 @@ CREATE TYPE realtime.module_entry AS (
 	key text,
 	is_transformed boolean,
 	options jsonb,
-	has_payload boolean
+	has_payload boolean,
+	joined text[]
 );
 COMMENT ON TYPE realtime.module_entry IS
 	'What can be called or followed, as modules of JavaScript have it';
@@ -86,6 +87,8 @@ COMMENT ON COLUMN realtime.module_entry.options IS
 	'Of the function or store, for the client';
 COMMENT ON COLUMN realtime.module_entry.has_payload IS
 	'Whether bytes are what the function is given first, before the arguments';
+COMMENT ON COLUMN realtime.module_entry.joined IS
+	'Members that a pipe adds to rows';
 
 CREATE FUNCTION realtime.module_entries() RETURNS SETOF realtime.module_entry
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
@@ -102,8 +105,10 @@ WITH stream AS (
 			'key', CASE WHEN merge <> 'crud' OR key = 'id' THEN NULL WHEN strpos(key, ',') > 0 THEN '_key' ELSE key END,
 			'prepend', nullif(prepend, false),
 			'max', max,
-			'schemaVersion', schema_version)) AS options
-	FROM realtime.stream_declaration
+			'schemaVersion', schema_version)) AS options,
+		(SELECT array_agg(p.options[i] ORDER BY i) FROM realtime.pipe_declaration AS p, generate_subscripts(p.kinds, 1) AS i
+			WHERE p.path = s.path AND p.kinds[i] = 'join') AS joined
+	FROM realtime.stream_declaration AS s
 ),
 room AS (
 	SELECT path, coalesce(loader_oid, access_oid) AS arguments,
@@ -128,7 +133,7 @@ aggregate AS (
 		false AS is_transformed,
 		-- may be made again, because its answer is kept
 		CASE WHEN (idempotent OR idempotency_key IS NOT NULL) AND idempotency_ttl > '0' THEN '{"idempotent": true}'::jsonb ELSE '{}' END AS options,
-		kind = 'binary' AS has_payload
+		kind = 'binary' AS has_payload, NULL::text[] AS joined
 	FROM realtime.rpc_declaration
 UNION ALL
 	SELECT path, CASE WHEN is_room THEN 'data' END, CASE WHEN is_room THEN path || '/__data' ELSE path END, 'stream',
@@ -137,16 +142,16 @@ UNION ALL
 		loader_oid,
 		CASE WHEN loader IS NOT NULL THEN NULL WHEN merge = 'presence' THEN 'realtime.Person[]' WHEN merge = 'cursor' THEN 'realtime.Cursor[]'
 			WHEN merge = 'set' THEN 'any' ELSE 'any[]' END,
-		CASE WHEN merge = 'crud' THEN key END, transform IS NOT NULL, options, false
+		CASE WHEN merge = 'crud' THEN key END, transform IS NOT NULL, options, false, joined
 	FROM stream
 UNION ALL
 	SELECT path, what, path || '/__' || what, 'stream', room.arguments, NULL, room.names, NULL, value, NULL, false,
-		jsonb_build_object('merge', merge_of), false
+		jsonb_build_object('merge', merge_of), false, NULL
 	FROM room JOIN realtime.stream_declaration AS declared USING (path),
 		(VALUES ('presence', 'realtime.Person[]', 'presence'), ('cursors', 'realtime.Cursor[]', 'cursor')) AS kept (what, value, merge_of)
 	WHERE CASE what WHEN 'presence' THEN declared.presence IS NOT NULL ELSE declared.cursors END
 UNION ALL
-	SELECT path, p.proname::text, path || '/__action/' || p.proname, 'rpc', p.oid, NULL, NULL, p.oid, NULL, NULL, false, '{}', false
+	SELECT path, p.proname::text, path || '/__action/' || p.proname, 'rpc', p.oid, NULL, NULL, p.oid, NULL, NULL, false, '{}', false, NULL
 	FROM realtime.stream_declaration, unnest(actions) AS action
 		JOIN pg_proc p ON p.oid = to_regprocedure(action)
 	WHERE is_room
@@ -156,17 +161,17 @@ UNION ALL
 		jsonb_strip_nulls(jsonb_build_object(
 			'key', CASE WHEN key = 'id' THEN NULL WHEN strpos(key, ',') > 0 THEN '_key' ELSE key END,
 			'prepend', nullif(prepend, false),
-			'max', max)), false
+			'max', max)), false, NULL
 	FROM realtime.query_declaration
 UNION ALL
-	SELECT path, NULL, path, 'stream', NULL, NULL, NULL, NULL, value, NULL, false, '{"merge": "set"}', false
+	SELECT path, NULL, path, 'stream', NULL, NULL, NULL, NULL, value, NULL, false, '{"merge": "set"}', false, NULL
 	FROM aggregate
 	WHERE jsonb_array_length(windows) = 1
 UNION ALL
 	-- its type has two parameters: the value, and the names of windows
 	SELECT path, NULL, path, 'aggregate', NULL, NULL, NULL, NULL,
 		format('%s, %s', value, (SELECT string_agg(name::text, ' | ' ORDER BY n) FROM jsonb_array_elements(windows) WITH ORDINALITY AS w (name, n))),
-		NULL, false, windows, false
+		NULL, false, windows, false, NULL
 	FROM aggregate
 	WHERE jsonb_array_length(windows) > 1
 $$;

@@ -326,8 +326,12 @@ BEGIN
 	IF is_set IS NOT TRUE THEN
 		RETURN realtime.typescript_or_null(element, coalesce(is_required, true));
 	END IF;
-	element := realtime.typescript_or_null(element, is_required)
-		|| CASE WHEN strpos(entry.key, ',') > 0 THEN ' & { _key: string }' ELSE '' END;
+	IF element <> 'any' THEN
+		element := element || CASE WHEN strpos(entry.key, ',') > 0 THEN ' & { _key: string }' ELSE '' END
+			|| coalesce((SELECT format(' & { %s }', string_agg(DISTINCT realtime.typescript_key(member) || ': any', '; '))
+				FROM unnest(entry.joined) AS member), '');
+	END IF;
+	element := realtime.typescript_or_null(element, is_required);
 	RETURN CASE WHEN strpos(element, ' ') > 0 THEN format('(%s)[]', element) ELSE element || '[]' END;
 END
 $$;

@@ -69,6 +69,20 @@ for my $query (sort keys %row)
 	is(sql("SELECT bool_and(has_row) FROM realtime.entry_function_columns('$function()')"), $row{$query}, "a row of $query");
 }
 
+# What a pipe joins
+sql(q{
+CREATE FUNCTION items() RETURNS SETOF a LANGUAGE sql STABLE AS 'SELECT * FROM a';
+CREATE FUNCTION owners(ids text[]) RETURNS jsonb LANGUAGE sql STABLE AS $$SELECT '{}'::jsonb$$;
+CREATE FUNCTION rows() RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$SELECT '{}'::jsonb$$;
+SELECT realtime.stream('piped/items', 'piped', 'items()'), realtime.stream('piped/rows', 'piped-rows', 'rows()');
+SELECT realtime.pipe('piped/items', realtime.pipe_sort('id'), realtime.pipe_join('id', 'owners(text[])', 'owner'), realtime.pipe_join('may', 'owners(text[])', 'other-owner'));
+SELECT realtime.pipe('piped/rows', realtime.pipe_join('id', 'owners(text[])', 'owner'));
+});
+$types = sql(q{SELECT realtime.typescript('piped')});
+like($types, qr/\Qitems: realtime.StreamFactory<(A & { "other-owner": any; owner: any })[], []>;\E/, 'what a pipe joins is in the rows');
+like($types, qr/\Qrows: realtime.StreamFactory<any[], []>;\E/, 'of which nothing need be known');
+sql(q{SELECT realtime.drop('piped/items'), realtime.drop('piped/rows')});
+
 # What is broken
 sql(q{
 CREATE SCHEMA other;
