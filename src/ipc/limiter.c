@@ -11,9 +11,9 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/hsearch.h"
-#include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/clock.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/limiter.h"
 #include "src/ipc/rate.h"
@@ -28,12 +28,12 @@
 typedef struct Bucket
 {
 	RtLimiterKey key;			/* hash key */
-	TimestampTz ends;			/* of its window */
-	TimestampTz banned_until;
+	int64		ends;			/* of its window, by rt_clock_us() */
+	int64		banned_until;
 	int			used;
 } Bucket;
 
-static TimestampTz *swept = NULL;
+static int64 *swept = NULL;
 static HTAB *buckets = NULL;
 static LWLock *lock = NULL;
 
@@ -46,7 +46,7 @@ buckets_max(void)
 Size
 rt_limiters_size(void)
 {
-	return add_size(MAXALIGN(sizeof(TimestampTz)),
+	return add_size(MAXALIGN(sizeof(int64)),
 					hash_estimate_size(buckets_max(), sizeof(Bucket)));
 }
 
@@ -56,7 +56,7 @@ rt_limiters_init(void)
 	HASHCTL		control = {.keysize = sizeof(RtLimiterKey),.entrysize = sizeof(Bucket)};
 	bool		found;
 
-	swept = ShmemInitStruct("realtime limiters", sizeof(TimestampTz), &found);
+	swept = ShmemInitStruct("realtime limiters", sizeof(int64), &found);
 	if (!found)
 		*swept = 0;
 	buckets = ShmemInitHash("realtime limiter keys", buckets_max(), buckets_max(),
@@ -76,12 +76,12 @@ rt_limiter_key(const char *limiter, const char *key)
 /* ---- under the lock ---- */
 
 static void
-sweep(TimestampTz now)
+sweep(int64 now)
 {
 	HASH_SEQ_STATUS scan;
 	Bucket	   *bucket;
 
-	if (now >= *swept && now - *swept < SWEEP_PAUSE_US)
+	if (now - *swept < SWEEP_PAUSE_US)
 		return;
 	*swept = now;
 	hash_seq_init(&scan, buckets);
@@ -100,7 +100,7 @@ find(RtLimiterKey key)
 
 /* NULL if there is no room: those that are counted go on being so. */
 static Bucket *
-find_or_make(RtLimiterKey key, TimestampTz now)
+find_or_make(RtLimiterKey key, int64 now)
 {
 	Bucket	   *bucket = find(key);
 
@@ -124,13 +124,13 @@ find_or_make(RtLimiterKey key, TimestampTz now)
 }
 
 static int64
-ms_until(TimestampTz end, TimestampTz now)
+ms_until(int64 end, int64 now)
 {
 	return end <= now ? 0 : (end - now + 999) / 1000;
 }
 
 static RtConsumed
-take(Bucket *bucket, const RtLimit *limit, int cost, TimestampTz now)
+take(Bucket *bucket, const RtLimit *limit, int cost, int64 now)
 {
 	RtConsumed	consumed = {.allowed = false};
 
@@ -174,7 +174,7 @@ rt_limiter_keys(void)
 RtConsumed
 rt_limiter_consume(RtLimiterKey key, const RtLimit *limit, int cost)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now = rt_clock_us();
 	RtConsumed	consumed = {false, 0, limit->window_ms};
 	Bucket	   *bucket;
 
@@ -190,7 +190,7 @@ rt_limiter_consume(RtLimiterKey key, const RtLimit *limit, int cost)
 bool
 rt_limiter_ban(RtLimiterKey key, int64 ms)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now = rt_clock_us();
 	Bucket	   *bucket;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
@@ -207,7 +207,7 @@ rt_limiter_ban(RtLimiterKey key, int64 ms)
 bool
 rt_limiter_unban(RtLimiterKey key)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now = rt_clock_us();
 	Bucket	   *bucket;
 	bool		was_banned;
 

@@ -19,9 +19,9 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/hsearch.h"
-#include "utils/timestamp.h"
 
 #include "src/guc.h"
+#include "src/ipc/clock.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/rate.h"
 
@@ -39,7 +39,7 @@ typedef struct Key
 typedef struct Window
 {
 	Key			key;			/* hash key */
-	TimestampTz began;
+	int64		began;			/* by rt_clock_us() */
 	int64		length_us;
 	int32		before;			/* calls in the one before */
 	int32		now;
@@ -48,7 +48,7 @@ typedef struct Window
 typedef struct Rates
 {
 	uint64		seed;
-	TimestampTz swept;
+	int64		swept;
 } Rates;
 
 static Rates *rates = NULL;
@@ -102,9 +102,9 @@ rt_rate_digest(const void *data, Size len, uint64 salt)
 
 /* What was counted has no say any more. */
 static bool
-is_over(const Window *window, TimestampTz now)
+is_over(const Window *window, int64 now)
 {
-	return now - window->began >= 2 * window->length_us || now < window->began;
+	return now - window->began >= 2 * window->length_us;
 }
 
 static void
@@ -119,12 +119,12 @@ remove_window(const Window *window)
 }
 
 static void
-sweep(TimestampTz now)
+sweep(int64 now)
 {
 	HASH_SEQ_STATUS scan;
 	Window	   *window;
 
-	if (now >= rates->swept && now - rates->swept < SWEEP_PAUSE_US)
+	if (now - rates->swept < SWEEP_PAUSE_US)
 		return;
 	rates->swept = now;
 	hash_seq_init(&scan, windows);
@@ -137,7 +137,7 @@ sweep(TimestampTz now)
 
 /* Those of which nobody is counted, perhaps because they are declared no more. */
 static void
-forget_paths(TimestampTz now)
+forget_paths(int64 now)
 {
 	HASH_SEQ_STATUS scan;
 	RtRatePath *path;
@@ -152,7 +152,7 @@ forget_paths(TimestampTz now)
 }
 
 static RtRatePath *
-find_path(const char *name, TimestampTz now)
+find_path(const char *name, int64 now)
 {
 	uint64		digest = rt_rate_digest(name, strlen(name), 0);
 	RtRatePath *path;
@@ -199,7 +199,7 @@ is_crowded(const RtRatePath *path)
 
 /* Who is counted already is so, however many others come. */
 static Window *
-find_window(RtRatePath *path, uint64 identity, TimestampTz now)
+find_window(RtRatePath *path, uint64 identity, int64 now)
 {
 	Key			key = {path->digest, identity};
 	Window	   *window = hash_search(windows, &key, HASH_FIND, NULL);
@@ -226,7 +226,7 @@ find_window(RtRatePath *path, uint64 identity, TimestampTz now)
 /* ---- counting ---- */
 
 static void
-move_on(Window *window, int64 length_us, TimestampTz now)
+move_on(Window *window, int64 length_us, int64 now)
 {
 	if (window->length_us != length_us || is_over(window, now))
 	{
@@ -251,7 +251,7 @@ part_until(int32 count, int most)
 }
 
 static int
-ms_until_next(const Window *window, int limit, TimestampTz now)
+ms_until_next(const Window *window, int limit, int64 now)
 {
 	double		length = (double) window->length_us;
 	double		elapsed = (double) (now - window->began);
@@ -265,7 +265,7 @@ ms_until_next(const Window *window, int limit, TimestampTz now)
 }
 
 static bool
-is_within(const Window *window, int limit, TimestampTz now)
+is_within(const Window *window, int limit, int64 now)
 {
 	double		left = 1 - (double) (now - window->began) / window->length_us;
 
@@ -274,7 +274,7 @@ is_within(const Window *window, int limit, TimestampTz now)
 
 static RtRateVerdict
 take(RtRatePath *path, uint64 identity, int limit, int window_ms,
-	 TimestampTz now, int *retry_after_ms)
+	 int64 now, int *retry_after_ms)
 {
 	Window	   *window = find_window(path, identity, now);
 
@@ -295,7 +295,7 @@ RtRateVerdict
 rt_rate_take(const char *name, uint64 identity, int limit, int window_ms,
 			 int *retry_after_ms)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now = rt_clock_us();
 	RtRateVerdict verdict = RT_RATE_CROWDED;
 	RtRatePath *path;
 

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "src/guc.h"
+#include "src/ipc/clock.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/worker_slot.h"
@@ -40,19 +41,20 @@ typedef struct KeptWorker
 	RtWorkerKind kind;
 	int			index;			/* of its slot */
 	BackgroundWorkerHandle *handle; /* of the last registration */
-	TimestampTz started_at;		/* of the last registration, 0 = never */
-	TimestampTz not_before;		/* next start */
+	bool		has_run;		/* since its delay was decided */
+	int64		started_ms;		/* of the last registration */
+	int64		not_before_ms;	/* next start */
 	int			delay_ms;		/* grows with each short life */
 } KeptWorker;
 
 static KeptWorker *workers = NULL;	/* the least executors, the others, the
 									 * scheduler */
 static int	worker_count = 0;
-static TimestampTz no_place_since = 0;	/* 0 = the last one got a place */
+static int64 no_place_since_ms = 0; /* 0 = the last one got a place */
 static bool told_no_place = false;
 static bool told_no_place_to_grow = false;
 static bool told_too_few = false;	/* all are there, and not enough */
-static TimestampTz grow_not_before = 0;
+static int64 grow_not_before_ms = 0;
 
 void
 rt_keeper_init(void)
@@ -150,14 +152,13 @@ register_worker(KeptWorker *kept)
  * for longer are they too few.
  */
 static void
-tell_no_place(const KeptWorker *kept, TimestampTz now)
+tell_no_place(const KeptWorker *kept, int64 now_ms)
 {
 	BackgroundWorker worker;
 
-	if (no_place_since == 0)
-		no_place_since = now;
-	if (told_no_place ||
-		!TimestampDifferenceExceeds(no_place_since, now, NO_PLACE_MS))
+	if (no_place_since_ms == 0)
+		no_place_since_ms = now_ms;
+	if (told_no_place || now_ms - no_place_since_ms < NO_PLACE_MS)
 		return;
 	told_no_place = true;
 	name_worker(kept, &worker);
@@ -199,23 +200,31 @@ notice_failed_start(KeptWorker *kept)
  * did, at once.
  */
 static void
-hold_back(KeptWorker *kept, TimestampTz now)
+hold_back(KeptWorker *kept, int64 now_ms)
 {
-	if (kept->started_at == 0 || kept->not_before >= kept->started_at)
+	if (!kept->has_run)
 		return;
+	kept->has_run = false;
 	if (rt_worker_take_recycled(kept->kind, kept->index) ||
 		slot_of(kept)->retired ||
-		TimestampDifferenceExceeds(kept->started_at, now, SHORT_LIFE_MS))
+		now_ms - kept->started_ms >= SHORT_LIFE_MS)
 		kept->delay_ms = 0;
 	else
 		kept->delay_ms = kept->delay_ms == 0 ? 100 :
 			Min(kept->delay_ms * 2, MAX_DELAY_MS);
-	kept->not_before = TimestampTzPlusMilliseconds(now, kept->delay_ms);
+	kept->not_before_ms = now_ms + kept->delay_ms;
+}
+
+static void
+note_start(KeptWorker *kept, int64 now_ms)
+{
+	kept->has_run = true;
+	kept->started_ms = now_ms;
 }
 
 /* Starts one if it is not running.  Returns how long to sleep at most. */
 static long
-look_after(KeptWorker *kept, TimestampTz now)
+look_after(KeptWorker *kept, int64 now_ms)
 {
 	pg_atomic_uint32 *state = &slot_of(kept)->state;
 	long		sleep = RT_LAUNCHER_IDLE_MS;
@@ -230,27 +239,27 @@ look_after(KeptWorker *kept, TimestampTz now)
 
 	if (!is_always_wanted(kept))
 		return sleep;
-	hold_back(kept, now);
-	if (kept->not_before > now)
-		return Min(sleep, 1 + (kept->not_before - now) / 1000);
+	hold_back(kept, now_ms);
+	if (kept->not_before_ms > now_ms)
+		return Min(sleep, kept->not_before_ms - now_ms);
 	if (!register_worker(kept))
 	{
-		tell_no_place(kept, now);
+		tell_no_place(kept, now_ms);
 		return told_no_place ? RT_LAUNCHER_LOOK_MS : RT_LAUNCHER_BUSY_MS;
 	}
-	no_place_since = 0;
-	kept->started_at = now;
+	no_place_since_ms = 0;
+	note_start(kept, now_ms);
 	return sleep;
 }
 
 long
 rt_keeper_start_workers(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now_ms = rt_clock_ms();
 	long		sleep = RT_LAUNCHER_IDLE_MS;
 
 	for (int i = 0; i < worker_count; i++)
-		sleep = Min(sleep, look_after(&workers[i], now));
+		sleep = Min(sleep, look_after(&workers[i], now_ms));
 	return sleep;
 }
 
@@ -297,23 +306,23 @@ find_place_to_grow(void)
 void
 rt_keeper_add_executor(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now_ms = rt_clock_ms();
 	KeptWorker *kept = find_place_to_grow();
 
 	if (kept == NULL)
 		note_too_few();
-	if (kept == NULL || now < grow_not_before)
+	if (kept == NULL || now_ms < grow_not_before_ms)
 		return;
-	hold_back(kept, now);
-	if (kept->not_before > now)
+	hold_back(kept, now_ms);
+	if (kept->not_before_ms > now_ms)
 		return;
 	if (register_worker(kept))
 	{
-		kept->started_at = now;
+		note_start(kept, now_ms);
 		return;
 	}
 	tell_no_place_to_grow();
-	grow_not_before = TimestampTzPlusMilliseconds(now, RT_LAUNCHER_LOOK_MS);
+	grow_not_before_ms = now_ms + RT_LAUNCHER_LOOK_MS;
 }
 
 void
@@ -321,8 +330,8 @@ rt_keeper_forget_failures(void)
 {
 	for (int i = 0; i < worker_count; i++)
 	{
-		workers[i].started_at = 0;
-		workers[i].not_before = 0;
+		workers[i].has_run = false;
+		workers[i].not_before_ms = 0;
 		workers[i].delay_ms = 0;
 	}
 }

@@ -42,6 +42,7 @@
 #include "src/compat.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
+#include "src/ipc/clock.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/parking.h"
 #include "src/ipc/request.h"
@@ -60,9 +61,9 @@
 #define AFTER_ERROR_MS 1000		/* the log is not to be flooded */
 #define NO_EXECUTOR_MS 5000		/* that calls wait for the first executor */
 
-static TimestampTz rest_until = 0;	/* after an error */
+static int64 rest_until_ms = 0; /* after an error */
 static bool told_none = false;	/* the log has it */
-static TimestampTz none_since = 0;	/* that no executor runs; 0 = some do */
+static int64 none_since_ms = 0; /* that no executor runs; 0 = some do */
 
 /* ---- what is there ---- */
 
@@ -206,11 +207,11 @@ ask_executors(void)
 static long
 watch_executors(long sleep)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now_ms = rt_clock_ms();
 
 	if (any_is_connected())
 	{
-		none_since = 0;
+		none_since_ms = 0;
 		if (told_none)
 			ereport(LOG, (errmsg("realtime has executors again")));
 		told_none = false;
@@ -218,9 +219,9 @@ watch_executors(long sleep)
 			ask_executors();
 		return sleep;
 	}
-	if (none_since == 0)
-		none_since = now;
-	if (!TimestampDifferenceExceeds(none_since, now, NO_EXECUTOR_MS))
+	if (none_since_ms == 0)
+		none_since_ms = now_ms;
+	if (now_ms - none_since_ms < NO_EXECUTOR_MS)
 		return Min(sleep, NO_EXECUTOR_MS);
 	(void) rt_service_set_state(RT_SERVICE_NO_EXECUTOR);
 	if (!told_none)
@@ -280,7 +281,7 @@ manage_workers(void)
 		return watch_executors(rt_keeper_start_workers());
 	}
 
-	none_since = 0;
+	none_since_ms = 0;
 	rt_keeper_forget_failures();
 	if (state == RT_SERVICE_VACATED)
 	{
@@ -321,30 +322,31 @@ recover_from_error(void)
 	LWLockReleaseAll();
 	pgstat_report_wait_end();
 	AbortCurrentTransaction();
+	MemoryContextSwitchTo(TopMemoryContext);
 	FlushErrorState();
 	RESUME_INTERRUPTS();
-	rest_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AFTER_ERROR_MS);
+	rest_until_ms = rt_clock_ms() + AFTER_ERROR_MS;
 }
 
 /* Returns how long to sleep at most, in ms. */
 static long
 do_what_is_due(void)
 {
-	static TimestampTz last_look = 0;
+	static int64 last_look_ms = 0;
 	static long timeout = 0;
-	TimestampTz now = GetCurrentTimestamp();
+	int64		now_ms = rt_clock_ms();
 	long		growth_timeout;
 	bool		busy;
 
-	if (now < rest_until)
+	if (now_ms < rest_until_ms)
 		return AFTER_ERROR_MS / 10;
 	rt_limits_tell();
 	busy = flush_commits() || rt_request_queue_is_watched();
 	growth_timeout = Min(rt_growth_look(), rt_parking_look());
 	/* what happens all the time must not make us look at catalogs all the time */
-	if (busy && !TimestampDifferenceExceeds(last_look, now, BUSY_LOOK_MS))
+	if (busy && now_ms - last_look_ms < BUSY_LOOK_MS)
 		return Min(Min(timeout, BUSY_LOOK_MS), growth_timeout);
-	last_look = now;
+	last_look_ms = now_ms;
 	timeout = manage_workers();
 	return Min(timeout, growth_timeout);
 }
