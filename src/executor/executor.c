@@ -93,6 +93,7 @@ typedef struct Executor
 	int			index;
 	RtExecutorCounters *counters;
 	MemoryContext context;		/* of one request, reset after it */
+	bool		has_request;	/* which is not handed over yet */
 	bool		leaving;		/* another process runs what comes next ... */
 	bool		spoiled;		/* ... as the session must not be used again */
 	uint64		requests;		/* run so far */
@@ -328,6 +329,7 @@ static void
 give_up(RtRequest *request, const RtWorkResult *result)
 {
 	leave_if_spoiled(result->session_is_spoiled);
+	executor.has_request = false;
 	rt_parking_park(request, result->waits_ms);
 	MemoryContextReset(executor.context);
 }
@@ -351,6 +353,7 @@ run_request(RtRequest *request)
 	instr_time	began;
 
 	Assert(CurrentMemoryContext == executor.context);
+	executor.has_request = true;
 	INSTR_TIME_SET_CURRENT(began);
 	count_wait(request, began);
 	executor.mean_in_flight +=
@@ -370,6 +373,7 @@ run_request(RtRequest *request)
 	/* it is the gateway's as soon as it is handed over */
 	note_time(request, &result, began);
 	rt_outgoing_add(request, result.durability, result.ended);
+	executor.has_request = false;
 	rt_once_answer_twins(executor.index, &result);
 
 	count(&executor.counters->calls);
@@ -650,7 +654,10 @@ turn(void)
 	}
 }
 
-/* An error has reached the loop. */
+/*
+ * An error has reached the loop.  A request that it has left behind is answered
+ * when the process ends.
+ */
 static void
 recover(void)
 {
@@ -659,7 +666,7 @@ recover(void)
 	disable_all_timeouts(false);
 	QueryCancelPending = false;
 	EmitErrorReport();
-	if (geterrcode() != ERRCODE_QUERY_CANCELED)
+	if (geterrcode() != ERRCODE_QUERY_CANCELED || executor.has_request)
 		proc_exit(1);
 	AbortCurrentTransaction();
 	MemoryContextSwitchTo(executor.context);

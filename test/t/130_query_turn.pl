@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use JSON::PP;
 use Test::More;
 
 use RealtimeCopy;
@@ -43,6 +44,26 @@ for my $n (1 .. 3)
 	open_gate($lock);
 	is_true($_, 'what has changed meanwhile is told afterwards') for @copies;
 }
+
+# Who has failed to load a query waits for the turn to say so, and is cancelled.
+sub wait_event_of { return $node->safe_psql('postgres', "SELECT wait_event_type FROM pg_stat_activity WHERE pid = $_[0]"); }
+
+declare_query($node, 'q/late', 'id', 'SELECT id, n FROM app.item WHERE app.gate(n) AND id > 0');
+wait_for_call($node, 'q/late', []);
+close_gate($lock);
+my $other = ws_connect($node);
+ws_send($other, { rpc => 'q/late', args => [], stream => JSON::PP::true, id => 'late' });
+ok(poll_until(sub { standing($node) =~ /^\d+$/ }), 'a query is loaded');
+my $loader = standing($node);
+change(6);
+ok(poll_until(sub { standing($node) =~ / / }), 'while a round is being made');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($loader)");
+ok(poll_until(sub { standing($node) !~ /\b$loader\b/ && wait_event_of($loader) eq 'Extension' }), 'who loads it is cancelled, and waits for the turn');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($loader)");
+ok(poll_until(sub { wait_event_of($loader) eq '' }), 'cancelled again, it ends');
+open_gate($lock);
+ok(ws_wait($other, sub { ($_->{topic} // '') eq '__rpc' && $_->{event} eq 'late' }), 'and who has asked is answered all the same');
+is_true($_, 'and others go on') for @copies, follow(ws_connect($node), 'q/late');
 
 my $pid = hold_round();
 like($pid, qr/^\d+$/, 'one executor makes it');
