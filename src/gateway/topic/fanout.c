@@ -26,6 +26,7 @@
 #include "src/gateway/topic/stream.h"
 #include "src/gateway/topic/tail.h"
 #include "src/gateway/topic/topic_watch.h"
+#include "src/ipc/command_box.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/publish_ring.h"
 #include "src/protocol/topic.h"
@@ -424,22 +425,31 @@ rt_fanout_sweep(void)
 
 /* ---- running ---- */
 
+/*
+ * Without subscribers there is nothing to read, nor to be overrun.  But who is
+ * about to follow a stream gets events from before its reply: they have to be read,
+ * if only to see that they are flushed; while the latest events are kept for those
+ * who come back, none may be missing; and commands are carried out although their
+ * connection has gone.
+ */
+static void
+pass_by_all(void)
+{
+	uint64		position = rt_ring_position();	/* first, as commands are boxed
+												 * before their entry is there */
+
+	if (!rt_topics_any() && !rt_streams_in_flight() && !rt_tails_any() &&
+		!rt_recipients_any() && rt_command_box_is_empty(rt_gateway.index))
+		reader.position = position;
+}
+
 static RtFanoutResult
 deliver_turn(void)
 {
 	uint64		stop;
 	const RtRingEntry *entry;
 
-	/*
-	 * Without subscribers there is nothing to read, nor to be overrun.  But
-	 * who is about to follow a stream gets events from before its reply: they
-	 * have to be read, if only to see that they are flushed; and while the latest
-	 * events are kept for those who come back, none may be missing.
-	 */
-	if (!rt_topics_any() && !rt_streams_in_flight() && !rt_tails_any() &&
-		!rt_recipients_any())
-		reader.position = rt_ring_position();
-
+	pass_by_all();
 	blocked = RT_DURABLE;
 	stop = reader.position + TURN_BYTES;
 	for (;;)
