@@ -4,7 +4,7 @@
 // ends once: with its reply, its time-out or the end of the connection.  Who
 // asks is called back while the reply's frame is being dealt with, because the
 // next frame may be an event that belongs to it.
-import { RealtimeError } from './errors.js';
+import { closedError, RealtimeError } from './errors.js';
 
 const maxBatch = 50;
 const maxWaiting = 1000;		// parcels, while a connection is made
@@ -184,10 +184,6 @@ function parcel(requests, sequential) {
 
 function settle(resolve, reject) {
 	return (error, reply) => error ? reject(error) : resolve(reply);
-}
-
-function closedError() {
-	return new RealtimeError('CONNECTION_CLOSED', 'The connection is closed for good.');
 }
 
 function fail(requests, error) {

@@ -29,6 +29,10 @@ export class RealtimeError extends Error {
 	}
 }
 
+export function closedError() {
+	return new RealtimeError('CONNECTION_CLOSED', 'The connection is closed for good.');
+}
+
 // An error that nobody waits for: told as the platform tells such errors, and
 // never in the way of what goes on.
 export function report(error) {

@@ -1,6 +1,6 @@
 // feed.js - follows one path with its arguments: asks for the value, applies the
 // events that come behind it, and asks for what it has missed when it was away.
-import { RealtimeError } from './errors.js';
+import { closedError, RealtimeError } from './errors.js';
 import { createValue, howOf, isSameHow } from './merge.js';
 import { Pages } from './pages.js';
 import { Store } from './store.js';
@@ -281,7 +281,7 @@ export class Feed {
 		this.#request = this.topic = undefined;
 		this.#disarm();
 		if (isFinal)
-			this.#refuse(new RealtimeError('CONNECTION_CLOSED', 'The connection is closed for good.'));
+			this.#refuse(closedError());
 		else
 			this.#wait();
 		this.#tell('lost');

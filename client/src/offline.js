@@ -2,7 +2,7 @@
 //
 // With a store (see ../offline.js) they are kept there as well, until they have
 // been answered; it gives those that a page has left behind to the next one.
-import { guarded, RealtimeError, report } from './errors.js';
+import { closedError, guarded, RealtimeError, report } from './errors.js';
 
 const together = 10;			// at a time, with replay: 'concurrent'
 const refusals = 5;				// that may pass
@@ -15,6 +15,7 @@ export class OfflineQueue {
 	#queue = [];
 	#senders = 0;				// at work
 	#claims = 0;				// likewise
+	#closes = 0;				// how often the connection was closed for good
 
 	constructor(connection, calls, options) {
 		this.#connection = connection;
@@ -64,6 +65,8 @@ export class OfflineQueue {
 
 	// Resolves to the reply, whenever that comes.
 	add(members, timeout) {
+		if (this.#connection.isOver)
+			return Promise.reject(closedError());
 		return new Promise((resolve, reject) => {
 			const call = {
 				members, timeout, resolve, reject, path: members.rpc, args: members.args,
@@ -100,17 +103,17 @@ export class OfflineQueue {
 	// For who is somebody else now.  What is kept waits for its user; whoever has
 	// been told before us may have called already.
 	#forgetAll() {
-		const isGone = ({ kept, era }) => !kept && era !== this.era;
-		const gone = this.#queue.filter(isGone);
+		const gone = this.#queue.filter((call) => this.#isOthers(call));
 
-		this.#queue = this.#queue.filter((call) => !isGone(call));
+		this.#queue = this.#queue.filter((call) => !this.#isOthers(call));
 		for (const call of gone)
-			call.reject(new RealtimeError('STALE', 'Somebody else has made the call.'));
+			call.reject(staleError());
 	}
 
 	#refuseAll() {
+		this.#closes++;
 		for (const call of this.#queue.splice(0))
-			call.reject(new RealtimeError('CONNECTION_CLOSED', 'The connection is closed for good.'));
+			call.reject(closedError());
 		this.#store?.release();
 	}
 
@@ -141,12 +144,14 @@ export class OfflineQueue {
 
 		if (!store || !this.#connection.isPossible || this.#connection.isOver)
 			return;
+		const closes = this.#closes;
+
 		this.#claims++;
 		store.onOrphans = () => this.claim();
 		try {
 			const calls = await store.claim(this.#user);
 
-			if (!this.#connection.isOver)
+			if (closes === this.#closes)
 				this.#take(calls);		// otherwise the store has been told
 		} catch (error) {
 			report(error);
@@ -194,47 +199,73 @@ export class OfflineQueue {
 		return at < 0 ? undefined : this.#queue.splice(at, 1)[0];
 	}
 
+	// Who is told of it, and the store, take their time: the connection may be another
+	// one by then, or nobody's.
 	async #repeat(call) {
+		const closes = this.#closes;
+
 		try {
-			if (!this.#isWanted(call) || !await this.#mark(call))
+			if (!this.#isWanted(call))
 				return;
+			await this.#mark(call);
+			if (!this.#mayGo(call)) {
+				this.#putBack(call, closes);
+				return;
+			}
 			const reply = await this.#calls.ask(call.members, call.timeout);
 
 			this.#forget(call);
 			call.resolve(reply);
 			guarded(() => this.#how.onReplay?.(call, reply.data));
 		} catch (error) {
-			await this.#failed(call, error);
+			await this.#failed(call, error, closes);
 		}
 	}
 
-	async #failed(call, error) {
+	#isOthers({ kept, era }) {
+		return !kept && era !== this.era;
+	}
+
+	// As its user, at once.
+	#mayGo(call) {
+		return this.#connection.isOpen && !this.#isOthers(call) && guarded(() => this.#user) === call.user;
+	}
+
+	async #failed(call, error, closes) {
 		const isPassing = passing.has(error.code) && (call.refusals = (call.refusals ?? 0) + 1) < refusals;
 
-		const isOthers = !call.kept && call.era !== this.era;
-
-		if (isOthers || (!isPassing && !this.mayRepeat(call.members, error)))
-			return this.#refuse(call, error);
-		call.sent = false;
-		this.#queue.unshift(call);
+		if (this.#isOthers(call) || (!isPassing && !this.mayRepeat(call.members, error))) {
+			this.#refuse(call, error);
+			return;
+		}
+		this.#putBack(call, closes);
 		if (isPassing)
 			await new Promise((resolve) => setTimeout(resolve, this.#options.delay(call.refusals)));
+	}
+
+	// It was not run, and waits again; not for a client that was closed meanwhile.
+	#putBack(call, closes) {
+		if (closes !== this.#closes)
+			return this.#refuse(call, closedError());
+		if (this.#isOthers(call))
+			return this.#drop(call, staleError());
+		this.#queue.unshift(call);
+		if (call.sent) {
+			call.sent = false;
+			this.#keep(call);
+		}
+		return undefined;
 	}
 
 	// What has no key is sent once: a page that comes behind this one must know
 	// that it was.
 	async #mark(call) {
 		if (!call.kept || call.members.idempotencyKey !== undefined)
-			return true;
+			return;
 		if (call.sent)
 			throw new RealtimeError('DISCONNECTED', 'The page has ended while the call was under way.');
 		call.sent = true;
 		await this.#store?.put(call).catch(report);
-		if (this.#connection.isOpen)
-			return true;
-		call.sent = false;
-		this.#queue.unshift(call);
-		return false;
 	}
 
 	// What is kept outlives the client.
@@ -254,4 +285,8 @@ export class OfflineQueue {
 		this.#drop(call, new RealtimeError('STALE', isStale ? 'The call has waited for too long.' : 'The call is not wanted any more.'));
 		return false;
 	}
+}
+
+function staleError() {
+	return new RealtimeError('STALE', 'Somebody else has made the call.');
 }

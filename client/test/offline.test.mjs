@@ -43,7 +43,40 @@ class Kept {
 		return mine.map(({ id, members, queuedAt, user: whose, sent }) => ({ id, members, queuedAt, user: whose, sent }));
 	}
 
-	release() { this.log.push('release'); }
+	release() {
+		this.log.push('release');
+		this.held.clear();
+	}
+}
+
+// One that takes its time, until the test has it go on.
+class Slow extends Kept {
+	#waiting = [];
+
+	get asked() { return this.#waiting.length; }
+
+	goOn() {
+		this.#waiting.splice(0).forEach((run) => run());
+		return turn();
+	}
+
+	async #pause() {
+		await new Promise((resolve) => this.#waiting.push(resolve));
+	}
+
+	async put(call) {
+		await super.put(call);
+		if (call.sent)
+			await this.#pause();
+	}
+
+	async claim(user) {
+		const calls = await super.claim(user);
+
+		if (calls.length > 0)
+			await this.#pause();
+		return calls;
+	}
 }
 
 // Locks of a browser, as two pages have them in common.
@@ -161,6 +194,28 @@ describe('calls that wait', () => {
 		await until(() => client.status.current === 'open', 'a connection');
 		await turn();
 		assert.deepEqual(texts(), ['direct', 'queued']);
+	});
+
+	it('end with a client that is closed because its connection was lost', async () => {
+		begin({}, { onDisconnect: () => client.close() });
+		client.connect();
+		await until(() => client.status.current === 'open', 'a connection');
+		const call = client.rpc('a/b').with({ idempotencyKey: 'k' })('direct');
+		script.break();
+		await assert.rejects(call, { code: 'CONNECTION_CLOSED' });
+		begin({}, { onDisconnect: () => client.close() });
+		const queued = client.rpc('a/b').with({ idempotencyKey: 'k' })('queued');
+		await until(() => texts().length === 1, 'the call');
+		script.break();
+		await assert.rejects(queued, { code: 'CONNECTION_CLOSED' });
+	});
+
+	it('are not made by who comes while the application is asked whether they are wanted', async () => {
+		begin({ beforeReplay: () => { client.become('bob'); } });
+		await assert.rejects(client.rpc('a/b')('x'), { code: 'STALE' });
+		await until(() => client.status.current === 'open', 'a connection');
+		await turn();
+		assert.deepEqual(texts(), []);
 	});
 
 	it('go on when the application does not know whose they are', async () => {
@@ -299,6 +354,56 @@ describe('a store', () => {
 		assert.equal(await call, 0);
 		globalThis.reportError = reportError;
 		assert.ok(reported.includes('full') && reported.includes('locked'));
+	});
+
+	it('that takes its time does not keep a call from the end of its client', async () => {
+		const store = new Slow();
+		begin({ store });
+		const call = client.rpc('a/b')('x');
+
+		await until(() => store.asked === 1, 'the call to be marked');
+		client.close();
+		const end = assert.rejects(call, { code: 'CONNECTION_CLOSED' });
+		await store.goOn();
+		await end;
+		assert.deepEqual([texts(), store.list.length], [[], 1]);
+	});
+
+	it('that takes its time does not have a call made by who comes meanwhile', async () => {
+		const store = new Slow();
+		let user = 'ann';
+		begin({ store, user: () => user });
+		const call = client.rpc('a/b')('x');
+
+		await until(() => store.asked === 1, 'the call to be marked');
+		user = 'bob';
+		client.become('bob');
+		await until(() => client.status.current === 'open', 'a connection');
+		await store.goOn();
+		assert.deepEqual(texts(), []);
+		// it was not sent, and who comes behind this page may know
+		assert.deepEqual(store.list.map(({ sent }) => sent), [false]);
+		user = 'ann';
+		client.become('ann');
+		await until(() => store.asked === 1, 'the call to be marked');
+		await store.goOn();
+		await answerAll(1);
+		assert.equal(await call, 0);
+	});
+
+	it('that gives calls to a client which is closed meanwhile does not give them twice', async () => {
+		const store = new Slow([{ id: '1', members: { rpc: 'a/b', args: ['left'], idempotencyKey: 'k' }, queuedAt: 1, user: 'ann', sent: false }]);
+		begin({ store });
+		await until(() => store.asked === 1, 'it to be asked');
+		client.close();
+		client.become('ann');
+		await until(() => store.asked === 2, 'it to be asked again');
+		await store.goOn();
+		await answerAll(1);
+		script.break();
+		await until(() => client.status.current === 'open', 'a connection');
+		await turn();
+		assert.deepEqual(texts(), ['left']);
 	});
 
 	it('that says too late that it has a call does not give it to the next page', async () => {
