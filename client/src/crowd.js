@@ -15,6 +15,8 @@ export class Crowd extends Store {
 	#entrance;
 	#error = new Store(null);
 	#members = new Map();		// by key
+	#here;						// the connection, and what has been asked on it
+	#unlisten;
 
 	// enter() is called on each new connection, and has the caller be there or
 	// see who is; leave() when nobody watches any more.
@@ -30,20 +32,47 @@ export class Crowd extends Store {
 	}
 
 	#begin() {
-		const unlisten = this.#connection.listen({
-			opened: () => this.#enter(),
+		if (!this.#unlisten)
+			this.#listen();
+		this.#connection.connect();
+		this.#settle();
+		return () => this.#settle();
+	}
+
+	#listen() {
+		this.#here = { isIn: false };
+		this.#unlisten = this.#connection.listen({
+			opened: () => this.#settle(),
 			received: (frame) => this.#received(frame),
+			lost: () => { this.#here = { isIn: false }; },
 			forgotten: () => this.#empty(),
 		});
+	}
 
-		this.#connection.connect();
-		if (this.#connection.isOpen)
-			this.#enter();
-		return () => {
-			unlisten();
-			this.#empty();
-			this.#leave();
-		};
+	// Enters or leaves until it is as it should be: one after the other, because the
+	// server may answer in any order.
+	async #settle() {
+		const here = this.#here;
+		const isDue = () => here === this.#here && this.#connection.isOpen && here.isIn !== this.watched;
+
+		if (here.isBusy)
+			return;
+		here.isBusy = true;
+		while (isDue()) {
+			here.isIn = this.watched;
+			if (!here.isIn)
+				this.#empty();
+			await (here.isIn ? this.#enter() : this.#leave());
+		}
+		here.isBusy = false;
+		if (!this.watched)
+			this.#rest();
+	}
+
+	#rest() {
+		this.#unlisten?.();
+		this.#unlisten = undefined;
+		this.#empty();
 	}
 
 	// Who is there is not known any more.
@@ -63,8 +92,7 @@ export class Crowd extends Store {
 
 	async #leave() {
 		try {
-			if (this.#connection.isOpen)
-				await this.#entrance.leave?.();
+			await this.#entrance.leave?.();
 		} catch {
 			// the connection's end does the same
 		}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import * as published from '../index.js';
-import { limit, Made, secret, shows, startServer, token, until, watch, WebSocket } from './lib.mjs';
+import { createClient, limit, Made, scripted, secret, shows, startServer, token, turn, until, watch, WebSocket } from './lib.mjs';
 
 const made = new Made();
 let server;
@@ -109,6 +109,44 @@ describe('people', () => {
 		}, 'the other one');
 		bob.close();
 		await shows(seen, (cursors) => cursors.every(({ key }) => key !== 'bob'));
+	});
+
+	it('enter and leave in the order in which they come and go, whatever the server answers first', async () => {
+		const script = scripted();
+		const client = createClient({ url: 'ws://nowhere', WebSocket: script.WebSocket });
+		const asked = () => script.sent.flatMap(({ rpc }) => rpc ?? []).join(' ');
+		const call = (path) => () => client.rpc(path).fresh();
+		const store = client.presence('x', { enter: call('enter'), leave: call('leave') });
+		const join = (key) => script.event('__presence:x', 'presence_state', { [key]: {} });
+		const keys = () => store.current.map(({ key }) => key).join();
+
+		let seen = watch(store);
+		await until(() => asked() === 'enter', 'the first question');
+		join('ann');
+		// gone and back before there is an answer: it has been in all the time
+		seen.stop();
+		seen = watch(store);
+		await turn();
+		assert.deepEqual([asked(), keys()], ['enter', 'ann']);
+		seen.stop();
+		await turn();
+		assert.equal(asked(), 'enter', 'who leaves waits for the answer');
+		script.answer('enter');
+		await until(() => asked() === 'enter leave', 'the other question');
+		seen = watch(store);
+		await turn();
+		assert.deepEqual([asked(), keys()], ['enter leave', '']);
+		script.answer('leave');
+		await until(() => asked() === 'enter leave enter', 'the third question');
+		join('bob');
+		await turn();
+		assert.equal(keys(), 'bob');
+		seen.stop();
+		script.break();
+		await turn();
+		assert.equal(keys(), '');
+		client.close();
+		assert.equal(asked(), 'enter leave enter');
 	});
 
 	it('who may not enter is told', limit, async () => {
