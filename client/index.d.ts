@@ -113,6 +113,8 @@ export interface Options {
 	silence?: number;
 	/** When those who watch are told. */
 	schedule?(run: () => void): void;
+	/** Milliseconds, at most, for which a new row waits for the answer that may be its own. */
+	hold?: number;
 }
 
 export interface EventChange {

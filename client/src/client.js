@@ -54,7 +54,7 @@ class Client {
 		const calls = new Calls(connection, options);
 
 		this.#options = options;
-		this.#frame = new Frame(options.schedule);
+		this.#frame = new Frame(options.schedule, options.hold);
 		this.#hub = new Hub(connection, calls, membership);
 		this.#topics = new Topics(connection, membership);
 		this.#rpcs = new Rpcs(connection, calls, options);

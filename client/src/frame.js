@@ -5,8 +5,6 @@
 // is told, so who looks at two of them sees both as they are now.
 import { guarded } from './errors.js';
 
-const held = 100;		// milliseconds, at most
-
 // A page that is hidden gets no frames.
 function nextFrame(run) {
 	const frame = document.hidden ? undefined : requestAnimationFrame(() => go());
@@ -26,10 +24,12 @@ export class Frame {
 	#holds = new Map();
 	#due = false;
 	#schedule;
+	#held;
 
-	// schedule(run): another moment to tell.
-	constructor(schedule = screen ? nextFrame : (run) => queueMicrotask(run)) {
+	// schedule(run): another moment to tell; held: milliseconds, at most.
+	constructor(schedule = screen ? nextFrame : (run) => queueMicrotask(run), held = 100) {
 		this.#schedule = schedule;
+		this.#held = held;
 	}
 
 	// The store is to be asked for its value and to tell it.
@@ -48,7 +48,7 @@ export class Frame {
 		if (this.#holds.has(store))
 			return;
 		this.#changed.delete(store);
-		this.#holds.set(store, setTimeout(() => this.release(store), held));
+		this.#holds.set(store, setTimeout(() => this.release(store), this.#held));
 	}
 
 	isHeld(store) {

@@ -14,12 +14,13 @@ export function token(claims) {
 	return `${text}.${sign(text, secret)}`;
 }
 
-// All that a test has made, to be ended behind it.
+// All that a test has made, to be ended behind it.  Rows wait for the answers that may
+// be their own however slow the machine is.
 export class Made {
 	#list = [];
 
 	client(url, options = {}) {
-		const client = createClient({ url, WebSocket: spied(options.spy), delay: () => 20, ...options });
+		const client = createClient({ url, WebSocket: spied(options.spy), delay: () => 20, hold: patience, ...options });
 
 		this.#list.push(() => client.close());
 		return client;

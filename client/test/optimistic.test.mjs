@@ -2,7 +2,7 @@
 // and many of them with a real one.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { createClient, limit, Made, scripted, shows, startServer, turn, until, watch } from './lib.mjs';
+import { createClient, limit, Made, patience, scripted, shows, startServer, turn, until, watch } from './lib.mjs';
 
 describe('in every order of events and answers', () => {
 	let script;
@@ -10,9 +10,9 @@ describe('in every order of events and answers', () => {
 	let list;
 	let seen;
 
-	async function begin(rows = [{ id: 1, done: false }], reply = {}, path = 'app/list') {
+	async function begin(rows = [{ id: 1, done: false }], reply = {}, path = 'app/list', hold = patience) {
 		script = scripted();
-		client = createClient({ url: 'ws://nowhere', WebSocket: script.WebSocket, delay: () => 0 });
+		client = createClient({ url: 'ws://nowhere', WebSocket: script.WebSocket, delay: () => 0, hold });
 		list = client.stream(path)();
 		seen = watch(list);
 		await turn();
@@ -82,11 +82,11 @@ describe('in every order of events and answers', () => {
 	});
 
 	it('a new row of somebody else waits for a moment only', async () => {
-		await begin([]);
+		await begin([], {}, 'app/list', 50);
 		void list.mutate(() => call(), { event: 'created', data: { id: 'temp' } }).catch(() => {});
 		await turn();
 		script.event('list', 'created', { id: 99 });
-		await until(() => ids(seen.last).includes(99), 'it to be shown', 5000);
+		await until(() => ids(seen.last).includes(99), 'it to be shown');
 		assert.deepEqual(ids(seen.last), [99, 'temp']);
 	});
 

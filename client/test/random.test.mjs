@@ -67,7 +67,7 @@ describe(`clients at random (RT_SEED=${seed})`, () => {
 		const ends = { done: 0, failed: 0 };
 		const clients = await Promise.all(['app/stream', 'app/stream', 'app/query'].map(async (path, i) => {
 			const way = await made.way(server.port);
-			const client = made.client(way.url);
+			const client = made.client(way.url, { hold: 100 });
 			const store = client.stream(path);
 			const seen = watch(store);
 
