@@ -33,6 +33,9 @@ export function closedError() {
 	return new RealtimeError('CONNECTION_CLOSED', 'The connection is closed for good.');
 }
 
+// What passes by itself, so that it may be asked again.
+export const passing = new Set(['OVERLOADED', 'SERVICE_UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'LOCK_TIMEOUT']);
+
 // An error that nobody waits for: told as the platform tells such errors, and
 // never in the way of what goes on.
 export function report(error) {

@@ -1,11 +1,9 @@
 // feed.js - follows one path with its arguments: asks for the value, applies the
 // events that come behind it, and asks for what it has missed when it was away.
-import { closedError, RealtimeError } from './errors.js';
+import { closedError, passing, RealtimeError } from './errors.js';
 import { createValue, howOf, isSameHow } from './merge.js';
 import { Pages } from './pages.js';
 import { Store } from './store.js';
-
-const passing = new Set(['OVERLOADED', 'SERVICE_UNAVAILABLE', 'RATE_LIMITED', 'TIMEOUT', 'LOCK_TIMEOUT']);
 
 export class Feed {
 	value;						// undefined until something is known
@@ -242,12 +240,14 @@ export class Feed {
 
 	#refresh(data, seq) {
 		this.value.load(data);
+		this.pages.refreshed();
 		this.#seq = seq ?? this.#seq;
 		this.#tell('loaded');
 	}
 
 	#advance({ event, data, seq, after }) {
 		this.#seq = seq ?? this.#seq;
+		this.pages.changed({ event, data, after });
 		this.#tell(this.#merge(event, data, after) ?? 'event', { event, data });
 	}
 
@@ -293,7 +293,7 @@ export class Feed {
 			const reply = await this.#hub.ask({ rpc: this.#path, args: [...this.#args, ...args], stream: true, cursor });
 			const { more = this.#how?.prepend ? 'first' : 'last' } = this.#options;
 
-			return { reply, use: () => this.value.append(reply.data, more === 'first') };
+			return { reply, use: (since) => this.value.append(reply.data, more === 'first', since) };
 		}, () => this.#tell('more'));
 	}
 }

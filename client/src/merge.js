@@ -6,7 +6,8 @@
 //	amend(event, data)		likewise for what is only shown in advance
 //	without(data)			a copy that does not have what has come by an event
 //	concerns(change, event)	whether the event may be what the change has hoped for
-//	append(data, first)		has some more, from another page
+//	append(data, first, since)	has some more, from another page; since: events that it may
+//							not contain, though they have been applied
 //	patch(rows)				has these rows, or has lost those that are _deleted
 //	snapshot()				as it is, for those who watch
 //	copy()					another one, to be changed without changing this one
@@ -39,11 +40,13 @@ class Keyed {
 		this.append(data);
 	}
 
-	append(data, first = false) {
+	append(data, first = false, since = []) {
 		const rows = Array.isArray(data) ? data : [];
 
 		for (const row of first ? [...rows].reverse() : rows)
 			this.#place(keyOf(row, this.#how.key), row, first);
+		for (const { event, data: change, after } of since)
+			this.apply(event, change, after);
 	}
 
 	apply(event, data, after) {

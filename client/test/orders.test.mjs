@@ -89,6 +89,33 @@ describe('numbers', () => {
 });
 
 describe('an answer', () => {
+	it('with another page does not take back what has come since it was asked for', async () => {
+		begin();
+		const { store, seen } = await follow('a/b', [{ id: 1 }, { id: 2 }], { seq: 5, hasMore: true, cursor: 2 });
+		const more = store.loadMore();
+
+		await turn();
+		script.event('a/b', 'updated', { id: 3, n: 'new' }, { seq: 6 });
+		script.event('a/b', 'deleted', { id: 4 }, { seq: 7 });
+		script.event('a/b', 'created', { id: 9 }, { seq: 8 });
+		script.answer('a/b', [{ id: 3, n: 'old' }, { id: 4 }, { id: 5 }], { hasMore: true, cursor: 5 });
+		assert.equal(await more, true);
+		await turn();
+		assert.deepEqual(seen.last, [{ id: 1 }, { id: 2 }, { id: 9 }, { id: 3, n: 'new' }, { id: 5 }]);
+		// what is loaded anew meanwhile is newer than a page of before
+		const other = store.loadMore();
+		await turn();
+		const { id } = script.request('a/b');
+		script.event('a/b', 'updated', { id: 7, n: 'new' }, { seq: 9 });
+		store.reload();
+		await turn();
+		script.answer('a/b', [{ id: 1 }], { topic: 'a/b', merge: 'crud', key: 'id', seq: 9, hasMore: true, cursor: 5 });
+		script.say({ topic: '__rpc', event: id, data: { id, ok: true, data: [{ id: 7, n: 'old' }], hasMore: false } });
+		assert.deepEqual([await other, store.hasMore], [false, true]);
+		await turn();
+		assert.deepEqual(seen.last, [{ id: 1 }]);
+	});
+
 	it('that says a stream is closed leaves null, until it is asked for again', async () => {
 		begin();
 		const { store, seen } = await follow('a/b', null, { topic: undefined, merge: undefined, gated: true });
