@@ -53,7 +53,7 @@ describe('people', () => {
 
 	it('answer questions', limit, async () => {
 		const ann = await user('ann');
-		const ask = (event) => server.psql(`SELECT realtime.push('ann', '${event}', '{"amount": 5}', '20 s')`);
+		const ask = (event) => server.psql(`SELECT realtime.push('ann', '${event}', '{"amount": 5}', '60 s')`);
 
 		ann.onPush('confirm', async ({ amount }) => ({ ok: amount < 10 }));
 		ann.onPush('nothing', () => {});

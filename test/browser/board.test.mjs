@@ -126,8 +126,8 @@ describe('the board', { skip }, () => {
 		await phone.until(`!document.querySelector('.ghost')`, 'it to have landed');
 
 		const before = await phone.value('scrollY');
-		await phone.touch('touchStart', from);
-		await phone.touch('touchMove', { x: from.x, y: from.y + 60 });
+		// one behind the other: a finger that rests would carry the card
+		await Promise.all([phone.touch('touchStart', from), phone.touch('touchMove', { x: from.x, y: from.y + 60 })]);
 		await phone.touch('touchEnd');
 		await phone.until(`scrollY < ${before} - 20`, 'the page to move');
 		assert.equal(await phone.value(`document.querySelector('.ghost')`), null);

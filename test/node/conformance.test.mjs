@@ -394,7 +394,7 @@ describe('a server for the published client', { timeout: 300000 }, () => {
 			.some(({ topic, data }) => topic === '__cursor:lobby' && [data].flat().some((one) => one?.key === 'ann' && one.data?.x === 1)), 'the cursor');
 		await server.psql(`SELECT realtime.signal('ann', 'hello', '{"n": 1}')`);
 		await event('__signal:ann', 'hello');
-		const asked = server.psql(`SELECT realtime.push('ann', 'confirm', '1', '20 s')`);
+		const asked = server.psql(`SELECT realtime.push('ann', 'confirm', '1', '60 s')`);
 		const request = await reader.frame((frame) => frame.type === 'request');
 		assert.deepEqual([request.topic, request.event, request.data], [undefined, 'confirm', 1]);
 		reader.send({ type: 'reply', ref: request.ref, data: { ok: 1 } });
