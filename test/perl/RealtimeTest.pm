@@ -92,7 +92,8 @@ my %opcode = (
 
 Makes and starts a server that preloads the library, creates the extension in
 the database postgres and waits until calls can be served.  Calls, silence and
-handshakes have more time than usual, unless settings say otherwise.  A number of
+handshakes have more time than usual, and there is no autovacuum, unless settings
+say otherwise.  A number of
 executors is exact unless realtime.max_executors is given as well.  Three keys
 are no settings: C<name> of the node (main), C<start> and C<extension> (1; 0
 leaves that step out, and the waiting with it).
@@ -117,6 +118,9 @@ sub new_node
 		'max_worker_processes' => 32,
 		'realtime.port' => $node->{realtime_port},
 		'realtime.listen_addresses' => '127.0.0.1',
+		# It comes after a minute, which not all tests have ended by, and has plans
+		# and queries looked at anew.
+		'autovacuum' => 'off',
 		# Tests connect more often than an attacker may,
 		'realtime.upgrade_rate' => 0,
 		# and hold calls and leave clients alone while they do something else,

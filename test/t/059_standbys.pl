@@ -15,8 +15,7 @@ my $node = new_node(
 	'realtime.executors' => 2,
 	'realtime.queue_depth' => $depth,
 	'wal_level' => 'replica',
-	'max_wal_senders' => 4,
-	'autovacuum' => 'off');
+	'max_wal_senders' => 4);
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;

@@ -13,8 +13,7 @@ my $limit = 128 * 1024;    # realtime.max_backpressure
 my $node = new_node(
 	'realtime.executors' => 3,
 	'realtime.max_backpressure' => $limit,
-	'realtime.ring_size' => '4MB',
-	'autovacuum' => 'off');
+	'realtime.ring_size' => '4MB');
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;

@@ -11,8 +11,7 @@ use RealtimeTest;
 
 my $limit = 64 * 1024;     # realtime.max_backpressure
 my $node = new_node('realtime.executors' => 3,
-	'realtime.max_backpressure' => $limit, 'realtime.queue_depth' => 16,
-	'autovacuum' => 'off');
+	'realtime.max_backpressure' => $limit, 'realtime.queue_depth' => 16);
 
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;

@@ -13,8 +13,7 @@ my $node = new_node(
 	'realtime.executors' => 4,
 	'realtime.gateways' => 2,
 	'realtime.max_backpressure' => 128 * 1024,
-	'realtime.ring_size' => '1MB',
-	'autovacuum' => 'off');
+	'realtime.ring_size' => '1MB');
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
 $node->safe_psql('postgres', q{

@@ -52,7 +52,7 @@ sub logged
 	my ($expected, $name) = @_;
 	my $query = q{SELECT coalesce(string_agg(concat_ws('|', code, message, who, role), ', ' ORDER BY i), '') FROM app.log};
 
-	poll_until(sub { sql($query) eq $expected }, 20);
+	poll_until(sub { sql($query) eq $expected });
 	is(sql($query), $expected, $name);
 	sql('TRUNCATE app.log');
 	return;
@@ -91,7 +91,7 @@ my %user = map { $_ => ws_connect($node, headers => { Authorization => 'Bearer '
 my %own = map { $_ => follow($user{$_}, 'e/own') } sort keys %user;
 run('UPDATE app.own SET n = -1');
 is(told($own{$_}, 'error')->{data}{code}, 'INTERNAL_ERROR', "a policy that raises an error is told to $_") for sort keys %own;
-ok(poll_until(sub { sql('SELECT count(*) FROM app.log') == 2 }, 20), 'and to on_error for each of the groups');
+ok(poll_until(sub { sql('SELECT count(*) FROM app.log') == 2 }), 'and to on_error for each of the groups');
 is(sql(q{SELECT string_agg(concat_ws('|', code, message, who, role), ', ' ORDER BY who) FROM app.log}),
 	join(', ', map { "INTERNAL_ERROR|the policy does not like -1|$_|realtime_authenticated" } qw(anna ben)), 'as those whose group it is');
 run('TRUNCATE app.log', 'UPDATE app.own SET n = 5');
@@ -105,9 +105,9 @@ sub failures { return sql(q{SELECT min(failures) FROM realtime.stat_query WHERE 
 my $failed = failures();
 run(q{CREATE OR REPLACE FUNCTION app.checked(n integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'for long'; END$$});
 ok(told($own{$_}, 'error'), "what fails is told to $_") for sort keys %own;
-ok(poll_until(sub { failures() >= $failed + 3 }, 60), 'it is tried again');
+ok(poll_until(sub { failures() >= $failed + 3 }), 'it is tried again');
 run('UPDATE app.own SET n = n + 1');
-ok(poll_until(sub { failures() >= $failed + 5 }, 60), 'and again, also when rows change');
+ok(poll_until(sub { failures() >= $failed + 5 }), 'and again, also when rows change');
 cmp_ok(scalar(() = slurp_file($node->logfile, $since) =~ /ERROR:  for long/g), '<=', 2 * 3, 'the log has the first attempts, and fewer then');
 run(q{CREATE OR REPLACE FUNCTION app.checked(n integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END'});
 ok(told($own{$_}, 'recovered'), "it is over for $_ when the cause is gone") for sort keys %own;
@@ -123,7 +123,7 @@ run('ALTER TABLE app.item RENAME other TO spare');
 ok(told($spare, 'recovered'), 'until it is there');
 run('INSERT INTO app.item VALUES (10, 2, 1), (10, 2, 2)');
 is_deeply(told($twice, 'error')->{data}, { code => 'CONFLICT', message => 'Two rows of the result have the same key' }, 'a key that is there twice');
-ok(poll_until(sub { sql(q{SELECT count(*) FROM app.log WHERE code = 'CONFLICT'}) > 0 }, 20), 'is told of');
+ok(poll_until(sub { sql(q{SELECT count(*) FROM app.log WHERE code = 'CONFLICT'}) > 0 }), 'is told of');
 run('DELETE FROM app.item WHERE id = 10 AND n = 2');
 ok(told($twice, 'recovered'), 'until it is there once');
 is_true($twice, 'which clients have then');

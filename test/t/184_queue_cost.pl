@@ -12,7 +12,7 @@ use RealtimeTest;
 chomp(my $processors = `getconf _NPROCESSORS_ONLN`);
 my $most = 2 * $processors;	# executors for short jobs
 my $executors = 4 * $most;	# of which jobs may have half
-my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => $executors, 'max_worker_processes' => $executors + 16, 'autovacuum' => 'off');
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => $executors, 'max_worker_processes' => $executors + 16);
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub flushes { return sql('SELECT sum(flushes) FROM realtime.stat_executor'); }

@@ -130,7 +130,7 @@ cmp_ok(limit('query_memory', 'current::float8 / maximum'), '>', 0.5, 'the memory
 is_told('query_memory');
 ws_close($ws);
 $ws = ws_connect($node);
-ok(poll_until(sub { ws_call($ws, 'app/rows', [9999], stream => $true)->{ok} }, 20), 'what nobody follows any more gives way, once nobody is to be expected back');
+ok(poll_until(sub { ws_call($ws, 'app/rows', [9999], stream => $true)->{ok} }), 'what nobody follows any more gives way, once nobody is to be expected back');
 ws_close($ws);
 
 # Names that are counted
