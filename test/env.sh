@@ -171,7 +171,7 @@ prove_tap()
     pgxs=$("$PG_CONFIG" --pgxs)
     pgxs=${pgxs%/makefiles/pgxs.mk}
     user_dir "$dir"
-    as_user env PATH="$bindir:$PG_BINDIR:$PATH" TESTDIR="$dir" \
+    as_user env PATH="$RT_TOP/test/bin:$bindir:$PG_BINDIR:$PATH" TESTDIR="$dir" \
         TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" \
         PG_REGRESS="$pgxs/test/regress/pg_regress" \
         PG_TEST_PORT_DIR="$RT_RUN/tap/ports" PGCTLTIMEOUT="${PGCTLTIMEOUT:-300}" \
@@ -272,7 +272,7 @@ run_dir()
 {
     RT_RUN=$RT_WORK/$1
     mkdir -p "$RT_RUN" || die "could not write $RT_RUN (made by another user?)"
-    user_dir "$RT_RUN/home"
+    user_dir "$RT_RUN/home" "$RT_RUN/template"
     # The path of a Unix socket ends after 107 characters; Chromium appends 45.
     TMPDIR=$RT_RUN/tmp
     if [ ${#TMPDIR} -gt 60 ]; then
@@ -328,7 +328,7 @@ cluster_start()
     PGUSER=postgres
     export RT_CLUSTER PGHOST PGUSER
 
-    as_user "$PG_BINDIR/initdb" -D "$RT_CLUSTER/data" -U postgres -A trust \
+    as_user "$RT_TOP/test/bin/initdb" -D "$RT_CLUSTER/data" -U postgres -A trust \
         --no-sync --locale=C.UTF-8 --encoding=UTF8 >"$RT_RUN/initdb.log" ||
         die "initdb failed (see $RT_RUN/initdb.log)"
     {

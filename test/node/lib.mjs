@@ -32,6 +32,7 @@ export { pg, WebSocket };
 export const patience = Number(process.env.RT_TEST_PATIENCE || 120) * 1000;
 
 const bindir = process.env.PG_BINDIR || '/usr/lib/postgresql/15/bin';
+const initdb = fileURLToPath(new URL('../bin/initdb', import.meta.url));
 
 // ---------------------------------------------------------------------------
 // Waiting
@@ -40,16 +41,36 @@ export function sleep(ms) {
 	return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+// What was looked at last, for who waits in vain.
+const sights = new Map();
+
+// Notes what something was found to be, and returns that.
+export function seen(what, value) {
+	sights.delete(what);
+	sights.set(what, value);
+	if (sights.size > 8)
+		sights.delete(sights.keys().next().value);
+	return value;
+}
+
+// Lines of all that was looked at.
+export function told(list) {
+	return [...list].map(([what, value]) => `\n    ${what.trim().slice(0, 300)}: ${(JSON.stringify(value) ?? String(value)).slice(0, 1000)}`).join('');
+}
+
 // Calls condition until it returns something true, and returns that.
 export async function until(condition, what = 'a condition', ms = patience) {
 	const deadline = Date.now() + ms;
 
 	for (;;) {
+		const isLate = Date.now() > deadline;
+		if (isLate)
+			sights.clear();
 		const result = await condition();
 		if (result)
 			return result;
-		if (Date.now() > deadline)
-			throw new Error(`waited ${ms} ms for ${what}`);
+		if (isLate)
+			throw new Error(`waited ${ms} ms for ${what}; it is still ${result}${told(sights)}`);
 		await sleep(25);
 	}
 }
@@ -149,8 +170,8 @@ export class Server {
 
 	// Not synchronously: clients must be able to answer while a server stops.
 	async run(program, args) {
-		const child = spawn(path.join(bindir, program), args,
-			{ ...this.user, cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
+		const child = spawn(program === 'initdb' ? initdb : path.join(bindir, program), args,
+			{ ...this.user, env: { ...process.env, PG_BINDIR: bindir }, cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'] });
 		let output = '';
 
 		child.stdout.setEncoding('utf8').on('data', (text) => { output += text; });
@@ -207,7 +228,7 @@ export class Server {
 			child.stdin.on('error', () => {});
 			child.once('close', (code) => {
 				if (code === 0)
-					resolve(out.trimEnd());
+					resolve(seen(sql, out.trimEnd()));
 				else
 					reject(new Error(`psql: ${err.trimEnd()}`));
 			});
@@ -239,9 +260,10 @@ export class Server {
 			request.once('response', (response) => {
 				let body = '';
 				response.setEncoding('utf8').on('data', (text) => { body += text; });
-				response.once('end', () => resolve({
-					status: response.statusCode, headers: response.headers, body,
-				}));
+				response.once('end', () => {
+					seen(url, [response.statusCode, body]);
+					resolve({ status: response.statusCode, headers: response.headers, body });
+				});
 			});
 			request.once('timeout', () => request.destroy(new Error('no answer')));
 			request.once('error', reject);
