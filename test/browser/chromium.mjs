@@ -12,7 +12,8 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { patience, until, WebSocket } from '../node/lib.mjs';
+import { patience, seen, told, until, WebSocket } from '../node/lib.mjs';
+import { operands } from './operands.mjs';
 
 const program = process.env.CHROMIUM || '/usr/bin/chromium';
 const flags = [
@@ -148,6 +149,9 @@ class Browser {
 	}
 }
 
+// Thrown by what runs in the page, or because it has gone.
+class PageError extends Error {}
+
 class Page {
 	constructor(browser, sessionId, targetId, contextId) {
 		this.browser = browser;
@@ -203,15 +207,34 @@ class Page {
 	// The value of a JavaScript expression in the page.
 	async value(expression) {
 		const { result, exceptionDetails } = await this.command('Runtime.evaluate',
-			{ expression, returnByValue: true, awaitPromise: true });
+			{ expression, returnByValue: true, awaitPromise: true }).catch((error) => {
+			throw /context|navigated/.test(error.message) ? new PageError(error.message) : error;
+		});
 
 		if (exceptionDetails)
-			throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-		return result.value;
+			throw new PageError(exceptionDetails.exception?.description ?? exceptionDetails.text);
+		return seen(expression, result.value);
 	}
 
+	// Waits until it is true.  What cannot be evaluated yet, because an element is not
+	// there or the page is being loaded, may be later.
 	until(expression, what = expression, ms = patience) {
-		return until(() => this.value(expression), what, ms);
+		const look = () => this.value(expression).catch((error) => {
+			if (error instanceof PageError)
+				return seen(`of ${expression}`, error.message) && false;
+			throw error;
+		});
+
+		return until(look, what, ms).catch(async (error) => {
+			throw new Error(`${error.message}${await this.#state(expression)}`);
+		});
+	}
+
+	// What the parts of an expression are, and what has gone wrong in the page.
+	async #state(expression) {
+		const parts = operands(expression).map(async (part) => [part, await this.value(part).catch((error) => error.message)]);
+
+		return told([...await Promise.all(parts), ['errors', this.errors]]);
 	}
 
 	// As a screen of that size has it, with fingers or a mouse, by day or night.

@@ -29,7 +29,7 @@ describe('the client\'s tests in a browser', { skip, concurrency: 3 }, () => {
 
 	for (const name of ['connection', 'streams', 'optimistic', 'calls', 'people', 'orders', 'told', 'parts']) {
 		it(name, { timeout: 300000 }, async (t) => {
-			const results = host.results(name);
+			const results = host.results(name, 280000);
 			const page = await browser.open(await host.page(name, others));
 			const told = await results;
 

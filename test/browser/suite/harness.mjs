@@ -77,7 +77,7 @@ class Mock {
 			return fn.apply(object, args);
 		};
 
-		made.mock = { callCount: () => calls };
+		made.mock = { callCount: () => calls, restore: () => { object[name] = real; } };
 		object[name] = made;
 		this.#undo.push(() => { object[name] = real; });
 		return made;
@@ -93,7 +93,7 @@ export const mock = new Mock();
 
 // ---- running ---------------------------------------------------------------
 
-const patience = 60000;
+const patience = 130000;		// until() says what it has waited for before
 
 function within(promise) {
 	let timer;
@@ -108,8 +108,10 @@ async function runTest({ name, test }, outer, tell) {
 	const own = new Mock();
 	const said = [];
 	const began = performance.now();
+	const full = [...outer.map((one) => one.name), name].filter(Boolean).join(' > ');
 	let error;
 
+	tell({ name: full });
 	try {
 		for (const { beforeEach } of outer)
 			for (const fn of beforeEach)
@@ -122,7 +124,7 @@ async function runTest({ name, test }, outer, tell) {
 	for (const { afterEach } of outer)
 		for (const fn of afterEach)
 			await fn();
-	tell({ name: [...outer.map((one) => one.name), name].filter(Boolean).join(' > '), error, ms: performance.now() - began, said });
+	tell({ name: full, error, ms: performance.now() - began, said });
 }
 
 async function runSuite(one, outer, tell, skipped) {
@@ -142,7 +144,7 @@ async function runSuite(one, outer, tell, skipped) {
 		await fn();
 }
 
-// All of it; tell() hears of each test.
+// All of it; tell() hears of each test, when it begins and when it has ended.
 export function run(tell, skipped) {
 	return runSuite(root, [], tell, skipped);
 }

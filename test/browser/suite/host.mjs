@@ -23,7 +23,7 @@ async function bundle(name, skipped) {
 				import { run } from 'node:test';
 				import { ask } from './node.mjs';
 				const tell = (result) => ask(null, 'result', '${name}', result);
-				await run(tell, ${JSON.stringify(skipped)}).catch((error) => tell({ name: 'before or after', error: String(error.stack) }));
+				await run(tell, ${JSON.stringify(skipped)}).catch((error) => tell({ name: 'before or after', error: String(error.stack), ms: 0 }));
 				ask(null, 'over', '${name}');`,
 			resolveDir: tests, sourcefile: `${name}.mjs`,
 		},
@@ -64,9 +64,18 @@ export class Host {
 		return `${this.origin}/${name}`;
 	}
 
-	// Resolves to what a page has told, at its end.
-	results(name) {
-		return new Promise((over) => this.#results.set(name, { told: [], over }));
+	// Resolves to what a page has told, at its end, or when there is no time left for it.
+	async results(name, ms) {
+		const told = new Map();			// by the name of a test: how it has ended
+		let timer;
+		const over = new Promise((resolve) => {
+			this.#results.set(name, { told, over: resolve });
+			timer = setTimeout(resolve, ms);
+		});
+
+		await over;
+		clearTimeout(timer);
+		return [...told.values()].map((one) => ({ error: one.ms === undefined ? `not over within ${ms} ms` : undefined, ...one }));
 	}
 
 	async #serve(request, response) {
@@ -111,13 +120,11 @@ export class Host {
 	}
 
 	do_result(name, result) {
-		this.#results.get(name).told.push(result);
+		this.#results.get(name).told.set(result.name, result);
 	}
 
 	do_over(name) {
-		const { told, over } = this.#results.get(name);
-
-		over(told);
+		this.#results.get(name).over();
 	}
 
 	async stop() {

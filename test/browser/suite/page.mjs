@@ -58,7 +58,7 @@ export async function until(condition, what = 'a condition', ms = patience) {
 		if (result)
 			return result;
 		if (Date.now() > deadline)
-			throw new Error(`waited ${ms} ms for ${what}`);
+			throw new Error(`waited ${ms} ms for ${what}; it is still ${result}: ${condition}`);
 		await new Promise((resolve) => setTimeout(resolve, 25));
 	}
 }
