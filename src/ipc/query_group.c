@@ -78,6 +78,7 @@ init_table(void)
 		RtQueryGroup *group = &table->groups[i];
 
 		pg_atomic_init_u32(&group->gateways, 0);
+		pg_atomic_init_u64(&group->left_ms, 0);
 		pg_atomic_init_u32(&group->loader, 0);
 		pg_atomic_init_u64(&group->told, 0);
 		group->next = i + 1 < realtime_max_query_groups ? i + 1 : NONE;
@@ -240,6 +241,7 @@ fill_group(RtQueryGroup *group, const RtQueryGroupHash *hash, Oid declaration,
 	memset(group, 0, offsetof(RtQueryGroup, loader));
 	pg_atomic_write_u32(&group->loader, 0);
 	pg_atomic_write_u32(&group->gateways, 0);
+	pg_atomic_write_u64(&group->left_ms, 0);
 	pg_atomic_write_u64(&group->told, 0);
 	group->number = group->first_number = draw_number();
 	group->hash = *hash;
@@ -348,6 +350,18 @@ rt_query_group_is_followed(const RtQueryGroup *group)
 	return pg_atomic_read_u32(unconstify(pg_atomic_uint32 *, &group->gateways)) != 0;
 }
 
+int64
+rt_query_group_wanted_ms(const RtQueryGroup *group, int64 now_ms)
+{
+	int64		left_ms;
+
+	if (rt_query_group_is_followed(group))
+		return now_ms;
+	pg_read_barrier();
+	left_ms = pg_atomic_read_u64(unconstify(pg_atomic_uint64 *, &group->left_ms));
+	return Max(group->joined_ms, left_ms);
+}
+
 /* A failure, or that there is nothing any more, is told to who loads. */
 void
 rt_query_group_tell_number(RtQueryGroup *group)
@@ -397,12 +411,18 @@ rt_query_group_hold(int gateway, const RtQueryGroupHash *hash)
 	return serial;
 }
 
-/* Returns whether it was the last that followed it. */
+/*
+ * Returns whether it was the last that followed it.  Who sees that nobody does sees
+ * since when.
+ */
 static bool
 let_go(RtQueryGroup *group, int gateway)
 {
 	uint32		own = UINT32_C(1) << gateway;
 
+	if ((pg_atomic_read_u32(&group->gateways) & own) == 0)
+		return false;
+	pg_atomic_write_u64(&group->left_ms, rt_clock_ms());
 	return pg_atomic_fetch_and_u32(&group->gateways, ~own) == own;
 }
 

@@ -109,6 +109,7 @@ typedef struct RtQueryGroup
 
 	pg_atomic_uint32 loader;	/* executor that loads it first, and 1; 0 = none */
 	pg_atomic_uint32 gateways;	/* bits: those that have subscribers */
+	pg_atomic_uint64 left_ms;	/* when one of them has lost its last one */
 	pg_atomic_uint64 told;		/* number; 0 = nobody may go on from one */
 } RtQueryGroup;
 
@@ -162,6 +163,9 @@ extern RtQueryState *rt_query_group_state_changed(RtQueryGroup *group);
 
 /* Whether gateways have subscribers of it. */
 extern bool rt_query_group_is_followed(const RtQueryGroup *group);
+
+/* When somebody has wanted it last: now, if it is followed. */
+extern int64 rt_query_group_wanted_ms(const RtQueryGroup *group, int64 now_ms);
 
 /*
  * Its events have got their numbers, or it is another one otherwise; before these

@@ -24,8 +24,10 @@ CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO PUBLIC;
 CREATE TABLE app.closed (list integer);
 CREATE TABLE app.item (id integer PRIMARY KEY, list integer, n integer, body text);
+CREATE TABLE app.rest (id integer PRIMARY KEY, n integer);
 CREATE TABLE app.note (id integer PRIMARY KEY, owner text, shared boolean DEFAULT false);
 INSERT INTO app.item SELECT i, i % 3, i FROM generate_series(1, 30) i;
+INSERT INTO app.rest VALUES (1, 1);
 INSERT INTO app.note SELECT i, CASE i % 2 WHEN 0 THEN 'anna' ELSE 'ben' END FROM generate_series(1, 10) i;
 ALTER TABLE app.note ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON app.note USING (owner = realtime.user_id());
@@ -40,6 +42,7 @@ declare_query($node, 'q/bodies', 'id', 'SELECT id, n, body FROM app.item');
 declare_query($node, 'q/top', 'id', 'SELECT id, n FROM app.item ORDER BY n DESC, id LIMIT 5');
 declare_query($node, 'q/notes', 'id', 'SELECT id, shared FROM app.note');
 declare_query($node, 'q/gated', 'id', 'SELECT i.id, i.n FROM app.item i WHERE app.gate(i.id)');
+declare_query($node, 'q/rest', 'id', 'SELECT id, n FROM app.rest');
 declare_query($node, 'q/parity', 'odd', 'SELECT n % 2 AS odd, count(*) AS n FROM app.item WHERE list = $1 GROUP BY 1');
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
@@ -272,10 +275,15 @@ $node->reload;
 
 # ---- a group that nobody has followed for long ----
 
+my $rest = follow(connect_to($here), 'q/rest');
 my $parity = follow(connect_to($here), 'q/parity', 0);
 my $count = q{SELECT count(*) FROM realtime.stat_query WHERE path = 'q/parity' AND arguments = '["0"]'};
 ws_close($parity->{ws});
-ok(poll_until(sub { sql('UPDATE app.item SET n = n + 1 WHERE id = 3'); sql($count) == 0 }), 'is forgotten');
+my $quiet = time;
+poll_until(sub { time > $quiet + 6 });			# query_linger, in which nothing happens
+$rest = away($rest, sub { sql('UPDATE app.rest SET n = n + 1') });
+is($rest->{way}, $from_memory, 'one that was followed until now is kept, when nothing has changed for longer than that');
+ok(poll_until(sub { sql('UPDATE app.item SET n = n + 1 WHERE id = 3'); sql($count) == 0 }), 'one that was not is forgotten');
 my $new = follow(connect_to($here), 'q/parity', 0);
 $parity = away({ %$parity, ws => connect_to($here) }, sub { });
 is($parity->{way}, $loaded, 'one that is made anew has other numbers');

@@ -173,11 +173,9 @@ touch_groups(RtRoundChanges *changes)
 
 /* Whether anybody wants to know of it, or may be on the way, or on the way back. */
 static bool
-is_followed(RtQueryGroup *group, int64 now_ms)
+is_followed(const RtQueryGroup *group, int64 now_ms)
 {
-	if (rt_query_group_is_followed(group))
-		group->joined_ms = now_ms;
-	return now_ms - group->joined_ms < realtime_query_linger;
+	return now_ms - rt_query_group_wanted_ms(group, now_ms) < realtime_query_linger;
 }
 
 /* One that would have to be run, for nobody: it is removed. */
@@ -194,12 +192,14 @@ remove_idle(int64 now_ms, int64 linger_ms)
 
 	while ((group = rt_query_group_next(group)) != NULL)
 	{
+		int64		wanted_ms = rt_query_group_wanted_ms(group, now_ms);
+
 		if (is_followed(group, now_ms) || rt_query_group_is_loading(group))
 			continue;
-		if (group->touched || now_ms - group->joined_ms >= linger_ms)
+		if (group->touched || now_ms - wanted_ms >= linger_ms)
 			(void) rt_query_group_remove(group);
 		else
-			rt_query_round_due(group->joined_ms + linger_ms);
+			rt_query_round_due(wanted_ms + linger_ms);
 	}
 }
 
