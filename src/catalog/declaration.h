@@ -394,6 +394,7 @@ typedef struct RtJobQueue
 	int64		dead_retention_ms;
 	char	   *topic;			/* what its jobs' topics begin with; NULL = none */
 	bool		active;
+	int			max_size;		/* jobs that may wait; 0 = as many as there are */
 	Oid			owner;			/* role */
 } RtJobQueue;
 

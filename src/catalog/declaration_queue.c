@@ -41,6 +41,7 @@ rt_read_job_queue(RtDeclarations *declarations, const RtRow *row)
 	queue->dead_retention_ms = rt_row_ms(row, Anum_queue_dead_retention, 0);
 	queue->topic = rt_row_text(row, Anum_queue_topic);
 	queue->active = DatumGetBool(rt_row_value(row, Anum_queue_active));
+	queue->max_size = int_value(row, Anum_queue_max_size, 0);
 	queue->owner = DatumGetObjectId(rt_row_value(row, Anum_queue_owner));
 	declarations->job_queues = lappend(declarations->job_queues, queue);
 }

@@ -165,6 +165,7 @@ enum
 	Anum_queue_dead_retention,
 	Anum_queue_topic,
 	Anum_queue_active,
+	Anum_queue_max_size,
 	Anum_queue_owner,
 	Natts_queue = Anum_queue_owner
 };

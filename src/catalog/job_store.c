@@ -12,7 +12,6 @@
 #include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
@@ -28,6 +27,7 @@
 #include "utils/syscache.h"
 
 #include "src/catalog/declaration_table.h"
+#include "src/catalog/job_slot.h"
 #include "src/catalog/job_store.h"
 #include "src/catalog/statement.h"
 #include "src/ipc/job.h"
@@ -44,11 +44,12 @@ typedef enum Known
 	JOB_TABLE,
 	FINISHED_TABLE,
 	ID_SEQUENCE,
-	READY_INDEX
+	READY_INDEX,
+	ORDERED_INDEX
 } Known;
 
 static const char *const known_names[] = {
-	RT_JOB_TABLE, RT_JOB_FINISHED_TABLE, "job_id_seq", "job_ready"
+	RT_JOB_TABLE, RT_JOB_FINISHED_TABLE, "job_id_seq", "job_ready", "job_ordered"
 };
 
 static Oid	known[lengthof(known_names)];	/* InvalidOid = nobody has looked */
@@ -91,6 +92,18 @@ Oid
 rt_job_finished_table(void)
 {
 	return relation_oid(FINISHED_TABLE);
+}
+
+Oid
+rt_job_ready_index(void)
+{
+	return relation_oid(READY_INDEX);
+}
+
+Oid
+rt_job_ordered_index(void)
+{
+	return relation_oid(ORDERED_INDEX);
 }
 
 static const char *
@@ -171,10 +184,10 @@ end_row(Relation table, TupleTableSlot *slot)
 
 /* ---- new ones ---- */
 
-static int64
-place_of(int64 id, int priority)
+static void
+set_place(RtJobNew *job)
 {
-	return id - priority * PRIORITY_STEP;
+	job->place = job->order_key != NULL ? RT_JOB_LAST : job->id - job->priority * PRIORITY_STEP;
 }
 
 static void
@@ -183,7 +196,7 @@ fill_job(TupleTableSlot *slot, const RtJobNew *job)
 	set_value(slot, Anum_job_id, Int64GetDatum(job->id));
 	set_text(slot, Anum_job_queue, job->queue);
 	set_value(slot, Anum_job_priority, Int32GetDatum(job->priority));
-	set_value(slot, Anum_job_place, Int64GetDatum(job->place));
+	set_value(slot, Anum_job_place, Int64GetDatum(job->id - job->priority * PRIORITY_STEP));
 	set_value(slot, Anum_job_ready, BoolGetDatum(job->is_ready));
 	set_value(slot, Anum_job_taken, BoolGetDatum(false));
 	set_value(slot, Anum_job_awaited, BoolGetDatum(job->awaited));
@@ -194,6 +207,7 @@ fill_job(TupleTableSlot *slot, const RtJobNew *job)
 	set_value(slot, Anum_job_crashes, Int32GetDatum(0));
 	if (job->max_attempts > 0)
 		set_value(slot, Anum_job_max_attempts, Int32GetDatum(job->max_attempts));
+	set_text(slot, Anum_job_order_key, job->order_key);
 	set_text(slot, Anum_job_user_id, job->user_id);
 	set_text(slot, Anum_job_request_id, job->request_id);
 	if (job->payload != NULL)
@@ -207,7 +221,7 @@ put_plain(RtJobNew *job)
 	TupleTableSlot *slot = begin_row(table);
 
 	job->id = nextval_internal(relation_oid(ID_SEQUENCE), false);
-	job->place = place_of(job->id, job->priority);
+	set_place(job);
 	job->is_new = true;
 	fill_job(slot, job);
 	end_row(table, slot);
@@ -219,8 +233,8 @@ insert_unique(RtJobNew *job)
 {
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.job"
-		" (queue, priority, ready, awaited, run_at, max_attempts, unique_key, user_id, request_id, payload)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+		" (queue, priority, ready, awaited, run_at, max_attempts, unique_key, user_id, request_id, payload, order_key)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 		" ON CONFLICT (queue, unique_key) WHERE unique_key IS NOT NULL DO NOTHING"
 		" RETURNING id"
 	};
@@ -236,11 +250,12 @@ insert_unique(RtJobNew *job)
 	rt_statement_put_text(&statement, job->user_id);
 	rt_statement_put_text(&statement, job->request_id);
 	rt_statement_put(&statement, JSONBOID, JsonbPGetDatum(job->payload), job->payload == NULL);
+	rt_statement_put_text(&statement, job->order_key);
 	rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_INSERT_RETURNING);
 	if (rows == NIL)
 		return false;
 	job->id = pg_strtoint64(((char **) linitial(rows))[0]);
-	job->place = place_of(job->id, job->priority);
+	set_place(job);
 	return true;
 }
 
@@ -292,108 +307,7 @@ rt_job_put(RtJobNew *job)
 		put_plain(job);
 }
 
-/* ---- what is ready ---- */
-
-static bool
-is_claimed(const RtJobSearch *search, int64 id)
-{
-	return search->claimed_count > 0 &&
-		bsearch(&id, search->claimed, search->claimed_count, sizeof(int64), rt_job_compare_ids) != NULL;
-}
-
-static int64
-slot_int64(TupleTableSlot *slot, int anum)
-{
-	bool		is_null;
-
-	return DatumGetInt64(slot_getattr(slot, anum, &is_null));
-}
-
-static int
-slot_int32(TupleTableSlot *slot, int anum)
-{
-	bool		is_null;
-
-	return DatumGetInt32(slot_getattr(slot, anum, &is_null));
-}
-
-static bool
-slot_bool(TupleTableSlot *slot, int anum)
-{
-	bool		is_null;
-
-	return DatumGetBool(slot_getattr(slot, anum, &is_null));
-}
-
-static void
-add_found(RtJobSearch *search, TupleTableSlot *slot, int64 id, int64 place)
-{
-	RtJobFound *found = &search->found[search->count++];
-
-	found->id = id;
-	found->place = place;
-	found->tid = slot->tts_tid;
-	found->crashes = slot_int32(slot, Anum_job_crashes);
-	found->is_old = found->crashes > 0 ||
-		slot_int64(slot, Anum_job_created_at) < search->old_before;
-}
-
-/* Returns false if it is left, because there are enough. */
-static bool
-take_slot(RtJobSearch *search, TupleTableSlot *slot)
-{
-	int64		id = slot_int64(slot, Anum_job_id);
-	int64		place = slot_int64(slot, Anum_job_place);
-
-	if (!is_claimed(search, id))
-	{
-		if (search->count == search->max)
-		{
-			search->end = place;
-			search->more = true;
-			return false;
-		}
-		add_found(search, slot, id, place);
-	}
-	search->end = place + 1;
-	return true;
-}
-
-/* Columns of the index: queue, place. */
-static void
-set_keys(ScanKeyData *keys, const RtJobSearch *search)
-{
-	ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID,
-						   F_TEXTEQ, CStringGetTextDatum(search->queue));
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT8GE,
-				Int64GetDatum(search->from));
-}
-
-void
-rt_jobs_find(RtJobSearch *search)
-{
-	Relation	table = table_open(rt_job_table(), AccessShareLock);
-	Relation	index = index_open(relation_oid(READY_INDEX), AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	IndexScanDesc scan = rt_index_beginscan(table, index, GetActiveSnapshot(), 2);
-	ScanKeyData keys[2];
-
-	search->count = 0;
-	search->end = search->from;
-	search->more = false;
-	set_keys(keys, search);
-	index_rescan(scan, keys, 2, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!take_slot(search, slot))
-			break;
-	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
-	table_close(table, AccessShareLock);
-}
+/* ---- those that are found ---- */
 
 ArrayType *
 rt_job_ids(const RtJobFound *found, int count)
@@ -478,7 +392,9 @@ read_job(RtJob *job, TupleTableSlot *slot)
 	job->user_id = job_text(job, Anum_job_user_id);
 	job->request_id = job_text(job, Anum_job_request_id);
 	job->queue = TextDatumGetCString(job->values[Anum_job_queue - 1]);
-	job->place = DatumGetInt64(job->values[Anum_job_place - 1]);
+	job->order_key = job_text(job, Anum_job_order_key);
+	job->place = job->order_key != NULL ? RT_JOB_LAST :
+		DatumGetInt64(job->values[Anum_job_place - 1]);
 	job->is_ready = DatumGetBool(job->values[Anum_job_ready - 1]);
 	job->is_taken = DatumGetBool(job->values[Anum_job_taken - 1]);
 }
@@ -525,7 +441,13 @@ rt_job_lock_found(const RtJobFound *found)
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	ItemPointerData tid = found->tid;
 	bool		locked = lock_row(table, slot, &tid, found->id);
+	RtJob		job = {.id = found->id};
 
+	if (locked && found->place == RT_JOB_LAST)
+	{
+		read_job(&job, slot);
+		locked = rt_job_has_turn(&job);
+	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, NoLock);
 	return locked;
@@ -617,6 +539,7 @@ static const int common_columns[][2] = {
 	{Anum_job_priority, Anum_finished_priority},
 	{Anum_job_max_attempts, Anum_finished_max_attempts},
 	{Anum_job_unique_key, Anum_finished_unique_key},
+	{Anum_job_order_key, Anum_finished_order_key},
 	{Anum_job_user_id, Anum_finished_user_id},
 	{Anum_job_request_id, Anum_finished_request_id},
 	{Anum_job_payload, Anum_finished_payload}

@@ -39,6 +39,7 @@ enum
 	Anum_job_crashes,
 	Anum_job_max_attempts,
 	Anum_job_unique_key,
+	Anum_job_order_key,
 	Anum_job_user_id,
 	Anum_job_request_id,
 	Anum_job_code,
@@ -61,6 +62,7 @@ enum
 	Anum_finished_attempts,
 	Anum_finished_max_attempts,
 	Anum_finished_unique_key,
+	Anum_finished_order_key,
 	Anum_finished_user_id,
 	Anum_finished_request_id,
 	Anum_finished_code,
@@ -70,9 +72,11 @@ enum
 	Natts_finished = Anum_finished_result
 };
 
-/* The tables; InvalidOid without the extension. */
+/* The tables, and indexes of the first; InvalidOid without the extension. */
 extern Oid	rt_job_table(void);
 extern Oid	rt_job_finished_table(void);
+extern Oid	rt_job_ready_index(void);
+extern Oid	rt_job_ordered_index(void);
 
 /* ---- new ones ---- */
 
@@ -83,6 +87,7 @@ typedef struct RtJobNew
 	TimestampTz run_at;
 	int			priority;
 	const char *unique_key;		/* NULL = none */
+	const char *order_key;		/* NULL = none */
 	int			max_attempts;	/* 0 = as the queue says */
 	const char *user_id;		/* NULL = nobody's */
 	const char *request_id;		/* NULL = no call's */
@@ -92,14 +97,17 @@ typedef struct RtJobNew
 	int64		id;
 	bool		is_new;			/* it was put, and not there with its key */
 	bool		is_ready;
-	int64		place;			/* in the order of the queue */
+	int64		place;			/* as of RtJobFound */
 } RtJobNew;
 
 extern void rt_job_put(RtJobNew *job);
 
 /* ---- what is ready ---- */
 
-/* One that may be run. */
+/*
+ * One that may be run.  Its place is that in the order of the queue; those with a key
+ * are in the order of that, and RT_JOB_LAST in that of the queue.
+ */
 typedef struct RtJobFound
 {
 	int64		id;
@@ -123,8 +131,13 @@ typedef struct RtJobSearch
 	bool		more;			/* there are others behind these */
 } RtJobSearch;
 
-/* At the active snapshot. */
+/*
+ * At the active snapshot, behind what is found already: those without keys; and the
+ * first of each key, if it may be run, beginning behind the key at which the last look
+ * of this process at the queue has ended.
+ */
 extern void rt_jobs_find(RtJobSearch *search);
+extern void rt_jobs_find_ordered(RtJobSearch *search);
 
 /* Their ids, as an array of bigint. */
 extern ArrayType *rt_job_ids(const RtJobFound *found, int count);
@@ -151,6 +164,7 @@ typedef struct RtJob
 	bool		is_ready;
 	bool		is_taken;
 	const char *queue;
+	const char *order_key;		/* NULL = none */
 	Datum		values[Natts_job];
 	bool		nulls[Natts_job];
 } RtJob;
@@ -161,8 +175,14 @@ typedef struct RtJob
  */
 extern bool rt_job_lock(const RtJobFound *found, RtJob *job);
 
-/* Only locks it, likewise. */
+/* Only locks it, likewise; of one with a key, if it has its turn. */
 extern bool rt_job_lock_found(const RtJobFound *found);
+
+/*
+ * Whether one with a key that is locked is the first of it, and nobody has another one
+ * of that: nobody will until this transaction ends.
+ */
+extern bool rt_job_has_turn(const RtJob *job);
 
 /* Reads any one that is not over; locks it, and waits for who has it, or does not. */
 typedef enum RtJobGrasp
@@ -229,8 +249,19 @@ extern List *rt_jobs_bury_lost(TimestampTz now, int max);
 /* When the next one is due; DT_NOEND = none. */
 extern TimestampTz rt_jobs_next_due(void);
 
-/* Whether a queue has one that is ready. */
+/*
+ * SQL: those of queue $1 that are ready, $2 at most of each kind: an index each has
+ * those without keys and those with.
+ */
+#define RT_JOBS_READY \
+	"(SELECT run_at FROM realtime.job WHERE ready AND order_key IS NULL" \
+	" AND queue OPERATOR(pg_catalog.=) $1 ORDER BY queue, place LIMIT $2)" \
+	" UNION ALL (SELECT run_at FROM realtime.job WHERE ready AND order_key IS NOT NULL" \
+	" AND queue OPERATOR(pg_catalog.=) $1 LIMIT $2)"
+
+/* Whether a queue has any that is ready; how many, if not more than that. */
 extern bool rt_job_queue_is_ready(const char *queue);
+extern int	rt_jobs_ready(const char *queue, int most);
 
 /* The name of the next queue that has jobs that are over, or NULL. */
 extern char *rt_job_finished_queue(const char *after);

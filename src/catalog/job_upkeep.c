@@ -66,9 +66,9 @@ rt_jobs_bury_lost(TimestampTz now, int max)
 		" WHERE ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT j.ctid" DUE
 		TAKEN_AND_LOST SOME ")) RETURNING *),"
 		" put AS (INSERT INTO realtime.job_finished (id, queue, state, finished_at, created_at, run_at,"
-		" priority, attempts, max_attempts, unique_key, user_id, request_id, code, message, payload)"
+		" priority, attempts, max_attempts, unique_key, order_key, user_id, request_id, code, message, payload)"
 		" SELECT id, queue, 'dead', pg_catalog.clock_timestamp(), created_at, run_at,"
-		" priority, attempts, max_attempts, unique_key, user_id, request_id, '" RT_JOB_LOST_CODE "',"
+		" priority, attempts, max_attempts, unique_key, order_key, user_id, request_id, '" RT_JOB_LOST_CODE "',"
 		" 'who has taken it has not finished it in time', payload FROM gone)"
 		" SELECT id, queue, attempts FROM gone"
 	};
@@ -90,16 +90,24 @@ rt_jobs_next_due(void)
 	return DatumGetTimestampTz(((RtStatementRow *) linitial(rows))->values[0]);
 }
 
+int
+rt_jobs_ready(const char *queue, int most)
+{
+	RtStatement statement = {
+		.sql = "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM (" RT_JOBS_READY ") AS ready LIMIT $2) AS counted"
+	};
+	List	   *rows;
+
+	rt_statement_put_text(&statement, queue);
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(most), false);
+	rows = rt_statement_run_values(&statement, rt_job_table(), SPI_OK_SELECT);
+	return (int) DatumGetInt64(((RtStatementRow *) linitial(rows))->values[0]);
+}
+
 bool
 rt_job_queue_is_ready(const char *queue)
 {
-	RtStatement statement = {
-		.sql = "SELECT true FROM realtime.job WHERE ready AND queue OPERATOR(pg_catalog.=) $1"
-		" ORDER BY queue, place LIMIT 1"
-	};
-
-	rt_statement_put_text(&statement, queue);
-	return rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_SELECT) != NIL;
+	return rt_jobs_ready(queue, 1) > 0;
 }
 
 char *
@@ -138,8 +146,8 @@ rt_job_revive(int64 id, char **queue, int64 *place)
 	RtStatement statement = {
 		.sql = "WITH gone AS (DELETE FROM realtime.job_finished"
 		" WHERE id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.<>) 'done' RETURNING *)"
-		" INSERT INTO realtime.job (id, queue, priority, run_at, max_attempts, unique_key, user_id, request_id, payload)"
-		" SELECT id, queue, priority, pg_catalog.now(), max_attempts, unique_key, user_id, request_id, payload"
+		" INSERT INTO realtime.job (id, queue, priority, run_at, max_attempts, unique_key, order_key, user_id, request_id, payload)"
+		" SELECT id, queue, priority, pg_catalog.now(), max_attempts, unique_key, order_key, user_id, request_id, payload"
 		" FROM gone RETURNING queue, place"
 	};
 	List	   *rows;

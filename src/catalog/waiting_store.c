@@ -15,10 +15,8 @@
 #include "src/catalog/waiting_store.h"
 
 static const char jobs[] =
-"SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM realtime.job"
-" WHERE ready AND queue OPERATOR(pg_catalog.=) $1 LIMIT $2) AS counted),"
-" (SELECT run_at FROM realtime.job WHERE ready AND queue OPERATOR(pg_catalog.=) $1"
-" ORDER BY queue, place LIMIT 1),"
+"SELECT (SELECT pg_catalog.count(*) FROM (SELECT 1 FROM (" RT_JOBS_READY ") AS ready LIMIT $2) AS counted),"
+" (SELECT pg_catalog.min(run_at) FROM (" RT_JOBS_READY ") AS ready),"
 " (SELECT pg_catalog.count(*) FROM (SELECT FROM realtime.job_finished"
 " WHERE queue OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.=) 'dead' LIMIT $2) AS counted)";
 

@@ -33,6 +33,7 @@
 #define RT_JOB_BATCH_MAX 64		/* claims of an executor */
 #define RT_JOB_PROGRESS_MAX 1000	/* bytes of JSON */
 #define RT_JOB_FIRST PG_INT64_MIN	/* the start of a queue of which nothing is known */
+#define RT_JOB_LAST (PG_INT64_MAX - 1)	/* behind every start */
 
 extern Size rt_jobs_size(void);
 extern int	rt_jobs_locks(void);

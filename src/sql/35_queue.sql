@@ -23,6 +23,8 @@ CREATE TABLE realtime.queue_declaration (
 	dead_retention interval NOT NULL,
 	topic text COLLATE pg_catalog."C",
 	active boolean NOT NULL,
+	max_size integer
+		CONSTRAINT max_size_is_positive CHECK (max_size > 0),
 	owner regrole NOT NULL
 );
 COMMENT ON TABLE realtime.queue_declaration IS
@@ -55,6 +57,8 @@ COMMENT ON COLUMN realtime.queue_declaration.topic IS
 	'Topic, before a colon and the job''s id, on which is told what becomes of a job; NULL: it is not';
 COMMENT ON COLUMN realtime.queue_declaration.active IS
 	'Whether executors run its jobs';
+COMMENT ON COLUMN realtime.queue_declaration.max_size IS
+	'How many jobs may wait in it before realtime.enqueue() refuses others; NULL: as many as there are';
 COMMENT ON COLUMN realtime.queue_declaration.owner IS
 	'Role that its jobs run as: who has declared it';
 COMMENT ON INDEX realtime.queue_declaration_pkey IS
@@ -105,6 +109,7 @@ CREATE TABLE realtime.job (
 	max_attempts integer
 		CONSTRAINT max_attempts_is_positive CHECK (max_attempts > 0),
 	unique_key text COLLATE pg_catalog."C",
+	order_key text COLLATE pg_catalog."C",
 	user_id text,
 	request_id text,
 	code text,
@@ -113,7 +118,8 @@ CREATE TABLE realtime.job (
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
 	autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
 ALTER SEQUENCE realtime.job_id_seq OWNED BY realtime.job.id;
-CREATE INDEX job_ready ON realtime.job (queue, place) WHERE ready;
+CREATE INDEX job_ready ON realtime.job (queue, place) WHERE ready AND order_key IS NULL;
+CREATE INDEX job_ordered ON realtime.job (queue, order_key, taken DESC, place) WHERE order_key IS NOT NULL;
 CREATE INDEX job_delayed ON realtime.job (run_at) WHERE NOT ready;
 CREATE INDEX job_taken ON realtime.job (run_at) WHERE NOT ready AND taken;
 CREATE UNIQUE INDEX job_unique ON realtime.job (queue, unique_key) WHERE unique_key IS NOT NULL;
@@ -145,6 +151,8 @@ COMMENT ON COLUMN realtime.job.max_attempts IS
 	'How many may fail before it is dead; NULL: as many as the queue says';
 COMMENT ON COLUMN realtime.job.unique_key IS
 	'The queue has one job that is not over with this key; NULL: without a key';
+COMMENT ON COLUMN realtime.job.order_key IS
+	'Those of a queue with one key are run one after the other; NULL: without a key';
 COMMENT ON COLUMN realtime.job.user_id IS
 	'User of the call that has enqueued it; NULL: nobody''s';
 COMMENT ON COLUMN realtime.job.request_id IS
@@ -158,7 +166,9 @@ COMMENT ON COLUMN realtime.job.payload IS
 COMMENT ON INDEX realtime.job_pkey IS
 	'Jobs by id';
 COMMENT ON INDEX realtime.job_ready IS
-	'Jobs that may be run, in order';
+	'Jobs without a key of order that may be run, in order';
+COMMENT ON INDEX realtime.job_ordered IS
+	'Jobs with a key of order: of each key the one first that a session has, then by place';
 COMMENT ON INDEX realtime.job_delayed IS
 	'Jobs that will be ready, by time';
 COMMENT ON INDEX realtime.job_taken IS
@@ -182,6 +192,7 @@ CREATE TABLE realtime.job_finished (
 	attempts integer NOT NULL,
 	max_attempts integer,
 	unique_key text COLLATE pg_catalog."C",
+	order_key text COLLATE pg_catalog."C",
 	user_id text,
 	request_id text,
 	code text,
@@ -214,6 +225,8 @@ COMMENT ON COLUMN realtime.job_finished.max_attempts IS
 	'How many might have failed; NULL: as many as the queue says';
 COMMENT ON COLUMN realtime.job_finished.unique_key IS
 	'The key that it had';
+COMMENT ON COLUMN realtime.job_finished.order_key IS
+	'Its key of order';
 COMMENT ON COLUMN realtime.job_finished.user_id IS
 	'User of the call that has enqueued it; NULL: nobody''s';
 COMMENT ON COLUMN realtime.job_finished.request_id IS

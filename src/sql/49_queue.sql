@@ -15,11 +15,12 @@ CREATE FUNCTION realtime.queue(
 	retention interval DEFAULT '1 day',
 	dead_retention interval DEFAULT '30 days',
 	topic text DEFAULT NULL,
-	active boolean DEFAULT true)
+	active boolean DEFAULT true,
+	max_size integer DEFAULT NULL)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_queue';
-COMMENT ON FUNCTION realtime.queue(text, regprocedure, integer, interval, interval, double precision, interval, interval, integer, integer, interval, interval, text, boolean) IS
+COMMENT ON FUNCTION realtime.queue(text, regprocedure, integer, interval, interval, double precision, interval, interval, integer, integer, interval, interval, text, boolean, integer) IS
 'Declares a queue of jobs, or replaces what was declared under its name; realtime.drop(name) ends it, and leaves its jobs. Jobs are enqueued with realtime.enqueue() and run in executors, as the role that declares the queue, or taken by sessions with realtime.take_jobs(). What a job does and that it is done are one transaction.
 handler: takes (payload jsonb, job bigint, attempt integer), or less from the end. NULL: sessions take the jobs.
 max_attempts: how often a job is tried before it is dead.
@@ -31,6 +32,7 @@ priority: queues of a higher one come first if there are not executors for all.
 retention, dead_retention: how long jobs are kept that are done or cancelled, and dead.
 topic: what becomes of a job is published as event "set" on the topic that begins with this, a colon and the job''s id; NULL: it is not.
 active: false keeps the jobs and runs none in executors.
+max_size: how many jobs may wait to be run, at most 100000, before realtime.enqueue() refuses others; those whose time is still to come do not count. NULL: as many as there are.
 Errors: 22023 for an option that is wrong; RT430 for a topic; 42883, 42809 or 42P13 for a function that will not do.';
 
 CREATE FUNCTION realtime.enqueue(
@@ -39,16 +41,18 @@ CREATE FUNCTION realtime.enqueue(
 	run_at timestamptz DEFAULT now(),
 	priority integer DEFAULT 0,
 	unique_key text DEFAULT NULL,
-	max_attempts integer DEFAULT NULL)
+	max_attempts integer DEFAULT NULL,
+	order_key text DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_enqueue';
-COMMENT ON FUNCTION realtime.enqueue(text, jsonb, timestamptz, integer, text, integer) IS
+COMMENT ON FUNCTION realtime.enqueue(text, jsonb, timestamptz, integer, text, integer, text) IS
 'Puts a job into a queue and returns its id. It is part of the transaction: the job is run once that is committed, at run_at at the earliest.
 priority: of the queue''s jobs those of a higher one come first, then the oldest.
 unique_key: if a job of the queue that is not over has this key, nothing is put and the id is that one''s.
 max_attempts: how often it is tried; NULL: as often as the queue says.
-Errors: 42704 if there is no such queue, 42501 without EXECUTE on its handler, 22023 for an option that is wrong.';
+order_key: the queue''s jobs with this key are run one after the other, by priority, then by id, and each only when the one before it is over: one that waits for its time, or to be tried again, is waited for. Jobs of other keys go on meanwhile.
+Errors: RT429 (OVERLOADED) if so many jobs wait as the queue''s max_size says; 42704 if there is no such queue, 42501 without EXECUTE on its handler, 22023 for an option that is wrong.';
 
 CREATE FUNCTION realtime.cancel_job(id bigint)
 RETURNS boolean
@@ -134,13 +138,13 @@ COMMENT ON FUNCTION realtime.stat_get_jobs() IS
 CREATE VIEW realtime.jobs AS
 SELECT j.id, j.queue,
 	CASE WHEN r.id IS NOT NULL OR j.taken AND j.run_at > clock_timestamp() THEN 'running' ELSE 'waiting' END AS state,
-	j.priority, j.run_at, j.attempts, j.max_attempts, j.unique_key, j.user_id, j.request_id, j.payload,
+	j.priority, j.run_at, j.attempts, j.max_attempts, j.unique_key, j.order_key, j.user_id, j.request_id, j.payload,
 	r.progress, NULL::jsonb AS result, j.code, j.message, j.created_at, r.started_at,
 	NULL::timestamptz AS finished_at
 FROM realtime.job j
 	LEFT JOIN realtime.stat_get_jobs() r ON r.id = j.id
 UNION ALL
-SELECT id, queue, state, priority, run_at, attempts, max_attempts, unique_key, user_id, request_id, payload,
+SELECT id, queue, state, priority, run_at, attempts, max_attempts, unique_key, order_key, user_id, request_id, payload,
 	NULL, result, code, message, created_at, started_at, finished_at
 FROM realtime.job_finished;
 COMMENT ON VIEW realtime.jobs IS
@@ -153,6 +157,7 @@ COMMENT ON COLUMN realtime.jobs.run_at IS 'When it is, or was, to be run; of one
 COMMENT ON COLUMN realtime.jobs.attempts IS 'How many attempts have failed or, if it is over, how many there were';
 COMMENT ON COLUMN realtime.jobs.max_attempts IS 'How many there may be; NULL: as many as the queue says';
 COMMENT ON COLUMN realtime.jobs.unique_key IS 'Its unique key';
+COMMENT ON COLUMN realtime.jobs.order_key IS 'Those of its queue with one key are run one after the other';
 COMMENT ON COLUMN realtime.jobs.user_id IS 'User of the call that has enqueued it';
 COMMENT ON COLUMN realtime.jobs.request_id IS 'That call, as realtime.request_id() names it, in the job as well';
 COMMENT ON COLUMN realtime.jobs.payload IS 'What the handler is given';
@@ -173,18 +178,20 @@ COMMENT ON FUNCTION realtime.job_state(bigint) IS
 
 CREATE VIEW realtime.stat_queue AS
 SELECT q.name AS queue, q.active,
-	(SELECT count(*) FROM realtime.job j WHERE j.queue = q.name AND j.ready) AS ready,
+	(SELECT count(*) FROM realtime.job j WHERE j.queue = q.name AND j.ready AND j.order_key IS NULL)
+		+ (SELECT count(*) FROM realtime.job j WHERE j.queue = q.name AND j.ready AND j.order_key IS NOT NULL) AS ready,
 	(SELECT count(*) FROM realtime.job j WHERE j.queue = q.name AND NOT j.ready AND NOT j.taken) AS delayed,
 	(SELECT count(*) FROM realtime.job j WHERE j.queue = q.name AND j.taken)
 		+ (SELECT count(*) FROM realtime.stat_get_jobs() r JOIN realtime.job j ON j.id = r.id WHERE j.queue = q.name) AS running,
 	(SELECT count(*) FROM realtime.job_finished f WHERE f.queue = q.name AND f.state = 'dead') AS dead,
-	(SELECT now() - min(j.run_at) FROM realtime.job j WHERE j.queue = q.name AND j.ready) AS oldest
+	now() - least((SELECT min(j.run_at) FROM realtime.job j WHERE j.queue = q.name AND j.ready AND j.order_key IS NULL),
+		(SELECT min(j.run_at) FROM realtime.job j WHERE j.queue = q.name AND j.ready AND j.order_key IS NOT NULL)) AS oldest
 FROM realtime.queue_declaration q;
 COMMENT ON VIEW realtime.stat_queue IS
 	'How many jobs each queue has; realtime.stat_handler has times and errors';
 COMMENT ON COLUMN realtime.stat_queue.queue IS 'Name of the queue';
 COMMENT ON COLUMN realtime.stat_queue.active IS 'Whether executors run its jobs';
-COMMENT ON COLUMN realtime.stat_queue.ready IS 'Jobs that may be run, those that executors run among them';
+COMMENT ON COLUMN realtime.stat_queue.ready IS 'Jobs that may be run, those that executors run, and those that wait for another one of their key, among them';
 COMMENT ON COLUMN realtime.stat_queue.delayed IS 'Jobs whose time is still to come: delayed, or to be tried again';
 COMMENT ON COLUMN realtime.stat_queue.running IS 'Jobs that executors run or sessions have taken';
 COMMENT ON COLUMN realtime.stat_queue.dead IS 'Jobs whose last attempt has failed, as long as they are kept';

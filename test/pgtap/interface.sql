@@ -88,7 +88,7 @@ SELECT results_eq('signatures', $$VALUES
 	('drop_live_table', 'relation regclass', 'boolean', 'v', 'u'),
 	('effect', 'path text, sources text[], handler regprocedure DEFAULT NULL::regprocedure, durable boolean DEFAULT false, queue text DEFAULT NULL::text', 'void', 'v', 'u'),
 	('enqueue', 'queue text, payload jsonb DEFAULT NULL::jsonb, run_at timestamp with time zone DEFAULT now(), priority integer DEFAULT 0, '
-		'unique_key text DEFAULT NULL::text, max_attempts integer DEFAULT NULL::integer', 'bigint', 'v', 'u'),
+		'unique_key text DEFAULT NULL::text, max_attempts integer DEFAULT NULL::integer, order_key text DEFAULT NULL::text', 'bigint', 'v', 'u'),
 	('explain_query', 'path text, OUT relation text, OUT alias text, OUT read_in text, OUT used text, OUT needed text, OUT filters text, '
 		'OUT cut text, OUT way text, OUT plan text, OUT why_full text, OUT hint text, OUT tally text', 'SETOF record', 'v', 'u'),
 	('extend_job', 'id bigint, visibility interval DEFAULT NULL::interval, attempt integer DEFAULT NULL::integer', 'boolean', 'v', 'u'),
@@ -163,7 +163,7 @@ SELECT results_eq('signatures', $$VALUES
 		'max_backoff interval DEFAULT ''01:00:00''::interval, jitter double precision DEFAULT 0.1, timeout interval DEFAULT ''01:00:00''::interval, '
 		'visibility interval DEFAULT ''00:05:00''::interval, concurrency integer DEFAULT NULL::integer, priority integer DEFAULT 0, '
 		'retention interval DEFAULT ''1 day''::interval, dead_retention interval DEFAULT ''30 days''::interval, topic text DEFAULT NULL::text, '
-		'active boolean DEFAULT true', 'void', 'v', 'u'),
+		'active boolean DEFAULT true, max_size integer DEFAULT NULL::integer', 'void', 'v', 'u'),
 	('raise', 'code text, message text DEFAULT NULL::text, issues jsonb DEFAULT NULL::jsonb', 'void', 'v', 'r'),
 	('rate_limits', 'path text, rate_limit integer DEFAULT NULL::integer, rate_window interval DEFAULT ''00:00:10''::interval, exempt boolean DEFAULT false', 'void', 'v', 'u'),
 	('recheck', 'user_id text DEFAULT NULL::text, topic text DEFAULT NULL::text', 'void', 'v', 'u'),

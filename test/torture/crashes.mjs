@@ -15,7 +15,7 @@ import { Ticks } from './ticks.mjs';
 import { Uploads } from './uploads.mjs';
 
 const actions = ['endExecutor', 'endExecutor', 'killExecutor', 'endScheduler', 'killScheduler', 'endLauncher', 'endGateway',
-	'endGateway', 'killGateway', 'endBackends', 'endBackends', 'crashServer', 'crashServer'];
+	'endGateway', 'killGateway', 'endBackends', 'endBackends', 'endTakers', 'crashServer', 'crashServer'];
 
 class CrashChaos extends Chaos {
 	// The postmaster ends and starts all the others.
@@ -33,6 +33,15 @@ class CrashChaos extends Chaos {
 
 	killScheduler() {
 		return this.kill('scheduler');
+	}
+
+	// Sessions in the midst of taking jobs, or about to.
+	async endTakers() {
+		for (let i = 0; i < 10; i++) {
+			await this.server.psql(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+				WHERE query ~ 'realtime.take_jobs' AND pid <> pg_backend_pid()`).catch(() => {});
+			await sleep(this.random.between(0, 10));
+		}
 	}
 }
 
@@ -59,7 +68,7 @@ class CrashRounds extends ServerRound {
 		this.server = await startServer({
 			settings: {
 				'realtime.gateways': 2, 'realtime.executors': 3, 'realtime.max_executors': 9, 'realtime.cron_grace': '1h',
-				'realtime.upload_buffer': '128kB', 'realtime.max_uploads': 5,
+				'realtime.upload_buffer': '128kB', 'realtime.max_uploads': 5, max_prepared_transactions: 20,
 			},
 		});
 		await this.server.psql(`CREATE ROLE torture LOGIN SUPERUSER; CREATE SCHEMA torture; ${this.trades.map((trade) => trade.schema()).join(';\n')}`);

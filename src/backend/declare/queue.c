@@ -22,6 +22,7 @@
 
 #define NAME_MAX_BYTES 255
 #define TOPIC_ROOM 20			/* bytes of a colon and an id */
+#define SIZE_MAX_MOST 100000	/* who enqueues counts them */
 
 /* Positions of parameters, as in src/sql */
 enum
@@ -39,7 +40,8 @@ enum
 	QUEUE_RETENTION,
 	QUEUE_DEAD_RETENTION,
 	QUEUE_TOPIC,
-	QUEUE_ACTIVE
+	QUEUE_ACTIVE,
+	QUEUE_MAX_SIZE
 };
 
 PG_FUNCTION_INFO_V1(realtime_queue);
@@ -177,14 +179,21 @@ put_attempts(RtStatement *statement, FunctionCallInfo fcinfo)
 	put_checked(statement, INTERVALOID, checked_interval(fcinfo, QUEUE_VISIBILITY, "visibility", 1));
 }
 
+/* One that may be NULL, or from 1 on. */
+static void
+put_most(RtStatement *statement, FunctionCallInfo fcinfo, int number, const char *name, int most)
+{
+	bool		is_null = PG_ARGISNULL(number);
+
+	rt_statement_put(statement, INT4OID,
+					 is_null ? (Datum) 0 : Int32GetDatum(int_parameter(fcinfo, number, name, 1, most)),
+					 is_null);
+}
+
 static void
 put_share(RtStatement *statement, FunctionCallInfo fcinfo)
 {
-	bool		is_null = PG_ARGISNULL(QUEUE_CONCURRENCY);
-
-	rt_statement_put(statement, INT4OID,
-					 is_null ? (Datum) 0 : Int32GetDatum(int_parameter(fcinfo, QUEUE_CONCURRENCY, "concurrency", 1, PG_INT32_MAX)),
-					 is_null);
+	put_most(statement, fcinfo, QUEUE_CONCURRENCY, "concurrency", PG_INT32_MAX);
 	put_checked(statement, INT4OID,
 				Int32GetDatum(int_parameter(fcinfo, QUEUE_PRIORITY, "priority", -RT_JOB_PRIORITY_MAX, RT_JOB_PRIORITY_MAX)));
 }
@@ -194,14 +203,15 @@ realtime_queue(PG_FUNCTION_ARGS)
 {
 	RtStatement statement = {
 		.sql = "INSERT INTO realtime.queue_declaration"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 		" ON CONFLICT (name) DO UPDATE SET handler = EXCLUDED.handler,"
 		" max_attempts = EXCLUDED.max_attempts, backoff = EXCLUDED.backoff,"
 		" max_backoff = EXCLUDED.max_backoff, jitter = EXCLUDED.jitter,"
 		" timeout = EXCLUDED.timeout, visibility = EXCLUDED.visibility,"
 		" concurrency = EXCLUDED.concurrency, priority = EXCLUDED.priority,"
 		" retention = EXCLUDED.retention, dead_retention = EXCLUDED.dead_retention,"
-		" topic = EXCLUDED.topic, active = EXCLUDED.active, owner = EXCLUDED.owner"
+		" topic = EXCLUDED.topic, active = EXCLUDED.active, max_size = EXCLUDED.max_size,"
+		" owner = EXCLUDED.owner"
 	};
 
 	rt_parameter_lock_functions(fcinfo);
@@ -214,6 +224,7 @@ realtime_queue(PG_FUNCTION_ARGS)
 	put_checked(&statement, INTERVALOID, checked_interval(fcinfo, QUEUE_DEAD_RETENTION, "dead_retention", 0));
 	rt_statement_put_text(&statement, checked_topic(fcinfo));
 	put_checked(&statement, BOOLOID, BoolGetDatum(rt_parameter_bool(fcinfo, QUEUE_ACTIVE, "active")));
+	put_most(&statement, fcinfo, QUEUE_MAX_SIZE, "max_size", SIZE_MAX_MOST);
 	put_checked(&statement, REGROLEOID, ObjectIdGetDatum(GetUserId()));
 	(void) rt_statement_run(&statement, rt_store_table(RT_QUEUE_TABLE), SPI_OK_INSERT);
 	PG_RETURN_VOID();

@@ -15,10 +15,11 @@
 #include "src/backend/declare/parameter.h"
 #include "src/backend/after_commit.h"
 #include "src/backend/job/enqueue.h"
+#include "src/errcodes.h"
 #include "src/ipc/job.h"
 #include "src/ipc/score.h"
 
-#define UNIQUE_KEY_MAX 1024		/* bytes */
+#define KEY_MAX 1024			/* bytes */
 
 /* Positions of parameters, as in src/sql */
 enum
@@ -28,7 +29,8 @@ enum
 	ENQUEUE_RUN_AT,
 	ENQUEUE_PRIORITY,
 	ENQUEUE_UNIQUE_KEY,
-	ENQUEUE_MAX_ATTEMPTS
+	ENQUEUE_MAX_ATTEMPTS,
+	ENQUEUE_ORDER_KEY
 };
 
 PG_FUNCTION_INFO_V1(realtime_enqueue);
@@ -114,18 +116,18 @@ priority_argument(FunctionCallInfo fcinfo)
 }
 
 static const char *
-unique_key_argument(FunctionCallInfo fcinfo)
+key_argument(FunctionCallInfo fcinfo, int number, const char *name)
 {
 	char	   *key;
 
-	if (PG_ARGISNULL(ENQUEUE_UNIQUE_KEY))
+	if (PG_ARGISNULL(number))
 		return NULL;
-	key = text_to_cstring(PG_GETARG_TEXT_PP(ENQUEUE_UNIQUE_KEY));
-	if (strlen(key) > UNIQUE_KEY_MAX)
+	key = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	if (strlen(key) > KEY_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("unique_key is too long"),
-				 errdetail("It has at most %d bytes.", UNIQUE_KEY_MAX)));
+				 errmsg("%s is too long", name),
+				 errdetail("It has at most %d bytes.", KEY_MAX)));
 	return key;
 }
 
@@ -143,10 +145,23 @@ max_attempts_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_INT32(ENQUEUE_MAX_ATTEMPTS);
 }
 
+/* With the one that has just been put. */
+static void
+refuse_if_full(const RtJobQueue *queue)
+{
+	if (rt_jobs_ready(queue->name, queue->max_size + 1) > queue->max_size)
+		ereport(ERROR,
+				(errcode(rt_code_errcode(RT_CODE_OVERLOADED)),
+				 errmsg("queue \"%s\" is full", queue->name),
+				 errdetail("%d jobs wait to be run, as many as max_size allows.", queue->max_size),
+				 errhint("Try again later.")));
+}
+
 Datum
 realtime_enqueue(PG_FUNCTION_ARGS)
 {
 	RtJobNew	job = {0};
+	const RtJobQueue *queue;
 
 	rt_parameter_require(fcinfo, ENQUEUE_QUEUE, "queue");
 	rt_parameter_require(fcinfo, ENQUEUE_RUN_AT, "run_at");
@@ -154,14 +169,18 @@ realtime_enqueue(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("realtime.enqueue()");
 	PreventCommandIfParallelMode("realtime.enqueue()");
 	job.queue = text_to_cstring(PG_GETARG_TEXT_PP(ENQUEUE_QUEUE));
-	(void) rt_job_queue_for_user(job.queue);
+	queue = rt_job_queue_for_user(job.queue);
 	job.payload = PG_ARGISNULL(ENQUEUE_PAYLOAD) ? NULL : PG_GETARG_JSONB_P(ENQUEUE_PAYLOAD);
 	job.run_at = PG_GETARG_TIMESTAMPTZ(ENQUEUE_RUN_AT);
 	rt_job_check_time("run_at", job.run_at);
 	job.priority = priority_argument(fcinfo);
-	job.unique_key = unique_key_argument(fcinfo);
+	job.unique_key = key_argument(fcinfo, ENQUEUE_UNIQUE_KEY, "unique_key");
+	job.order_key = key_argument(fcinfo, ENQUEUE_ORDER_KEY, "order_key");
 	job.max_attempts = max_attempts_argument(fcinfo);
 	job.user_id = rt_job_user();
 	job.request_id = rt_job_request();
-	PG_RETURN_INT64(rt_job_enqueue(&job));
+	(void) rt_job_enqueue(&job);
+	if (job.is_new && job.is_ready && queue->max_size > 0)
+		refuse_if_full(queue);
+	PG_RETURN_INT64(job.id);
 }

@@ -40,6 +40,7 @@
 
 #define TAKEN_MAX 10000			/* at once */
 #define TAKEN_COLUMNS 6			/* of realtime.take_jobs() */
+#define ORDERED_MAX 100			/* keys at once */
 #define DOUBLINGS_MAX 40
 #define LOOK_MS 30000			/* between looks at all jobs of a queue */
 #define LOOK_SHORT_MS 1000		/* if too few are found */
@@ -132,6 +133,8 @@ typedef struct Taking
 	const char *queue;
 	int			place;			/* of the queue */
 	int			count;			/* at most; that are still wanted */
+	RtJobFound *found;
+	int			locked;			/* of these */
 	TimestampTz until;
 	int64		start;			/* places of jobs: where to begin */
 	int64		end;			/* nothing before it was left */
@@ -165,40 +168,68 @@ take_locked(Taking *taking, const RtJobFound *found, int count)
 		put_taken(taking, lfirst(cell));
 }
 
-/* Puts what it has locked in place of what is found. */
-static int
-lock_found(RtJobFound *found, int count)
+static void
+begin_find(const Taking *taking, RtJobSearch *search, int most)
 {
-	int			locked = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		if (rt_job_lock_found(&found[i]))
-			found[locked++] = found[i];
-	}
-	return locked;
+	search->found = &taking->found[taking->locked];
+	search->max = Min(taking->count - taking->locked, most);
+	search->count = 0;
+	search->more = false;
 }
 
-/* Until there are enough, or no more; what others have is left out. */
+/* Puts what it has locked in place of what is found. */
+static void
+lock_found(Taking *taking, const RtJobSearch *search)
+{
+	for (int i = 0; i < search->count; i++)
+	{
+		if (rt_job_lock_found(&search->found[i]))
+			taking->found[taking->locked++] = search->found[i];
+	}
+}
+
+/* The locks of their keys are not so many that there is no room for others. */
+static void
+find_ordered(Taking *taking, RtJobSearch *search)
+{
+	begin_find(taking, search, ORDERED_MAX);
+	if (search->max > 0)
+		rt_jobs_find_ordered(search);
+	lock_found(taking, search);
+}
+
+/* Until there are enough, or no more. */
+static void
+find_others(Taking *taking, RtJobSearch *search)
+{
+	do
+	{
+		begin_find(taking, search, TAKEN_MAX);
+		search->from = search->end;
+		rt_jobs_find(search);
+		lock_found(taking, search);
+	} while (search->more && taking->locked < taking->count);
+	taking->end = search->more ? search->end : Max(taking->end, search->end);
+}
+
+/* What others have is left out; those with keys come first each other time. */
 static void
 take(Taking *taking, int64 from)
 {
-	RtJobFound *found = palloc(sizeof(RtJobFound) * taking->count);
-	RtJobSearch search = {.queue = taking->queue,.end = from,.more = true};
-	int			count = 0;
+	static bool ordered_first = false;
+	RtJobSearch search = {.queue = taking->queue,.end = from};
 
-	while (search.more && count < taking->count)
-	{
-		search.from = search.end;
-		search.found = &found[count];
-		search.max = taking->count - count;
-		rt_jobs_find(&search);
-		count += lock_found(search.found, search.count);
-	}
-	taking->end = search.more ? search.end : Max(taking->end, search.end);
-	if (count > 0)
-		take_locked(taking, found, count);
-	taking->count -= count;
+	taking->found = palloc(sizeof(RtJobFound) * taking->count);
+	taking->locked = 0;
+	ordered_first = !ordered_first;
+	if (ordered_first)
+		find_ordered(taking, &search);
+	find_others(taking, &search);
+	if (!ordered_first)
+		find_ordered(taking, &search);
+	if (taking->locked > 0)
+		take_locked(taking, taking->found, taking->locked);
+	taking->count -= taking->locked;
 }
 
 /* Not the snapshot of the statement that calls: the start has been read after it. */

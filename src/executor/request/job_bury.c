@@ -15,6 +15,7 @@
 #include "src/catalog/job_store.h"
 #include "src/executor/reply.h"
 #include "src/executor/request/job_bury.h"
+#include "src/ipc/job.h"
 #include "src/ipc/score.h"
 #include "src/ipc/task.h"
 
@@ -57,6 +58,7 @@ rt_jobs_bury(RtRequest *request)
 	if (work.fault.code != NULL)
 		rt_reply_rolled_back(request, &work.fault);
 	rt_tasks_look();
+	rt_jobs_want_all();			/* what has waited for one of them may be run */
 	result = rt_work_result(&work);
 	result.ran = false;			/* it says nothing about queues */
 	return result;

@@ -195,7 +195,7 @@ run_job(RtWork *work)
 {
 	JobWork    *job = (JobWork *) work;
 
-	job->locked = lock_job(job);
+	job->locked = lock_job(job) && rt_job_has_turn(&job->job);
 	if (!job->locked)
 		return;
 	rt_job_set_locked(job->run->executor, true);

@@ -51,6 +51,7 @@ typedef struct Jobs
 	int			count;			/* claimed */
 	int			left;			/* from here on they are given back */
 	bool		more;
+	bool		ordered;		/* behind some that have keys others may have their turn */
 	bool		missed;			/* any, that others had */
 	bool		wished;			/* for others to help */
 	int64		began_ms;
@@ -103,7 +104,7 @@ prepare_look(RtWork *work)
 	const RtJobQueue *queue;
 
 	jobs->search.count = jobs->count = 0;
-	jobs->counted = false;
+	jobs->counted = jobs->ordered = false;
 	jobs->search.more = !realtime_jobs_enabled; /* when they are on again */
 	if (!realtime_jobs_enabled || !rt_work_refresh_declarations(work))
 		return false;
@@ -114,6 +115,16 @@ prepare_look(RtWork *work)
 	jobs->search.from = rt_job_start_begin(jobs->run.executor, jobs->place,
 										   rt_job_queue_hash(jobs->run.queue), &jobs->moves_start);
 	return true;
+}
+
+static int64
+first_place(const RtJobFound *found, int from, int to)
+{
+	int64		first = RT_JOB_LAST;
+
+	for (int i = from; i < to; i++)
+		first = Min(first, found[i].place);
+	return first;
 }
 
 /* One that may end its process is run alone. */
@@ -129,9 +140,25 @@ look_for_crashes(RtJobSearch *search)
 	}
 	if (keep == search->count)
 		return;
-	search->end = search->found[keep].place;
+	search->end = Min(search->end, first_place(search->found, keep, search->count));
 	search->count = keep;
 	search->more = true;
+}
+
+/* Those with keys come first each other time. */
+static void
+find(RtJobSearch *search)
+{
+	static bool ordered_first = false;
+
+	search->count = 0;
+	search->more = false;
+	ordered_first = !ordered_first;
+	if (ordered_first)
+		rt_jobs_find_ordered(search);
+	rt_jobs_find(search);
+	if (!ordered_first)
+		rt_jobs_find_ordered(search);
 }
 
 static void
@@ -147,7 +174,7 @@ look(RtWork *work)
 		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;	/* since 1970 */
 	search->found = jobs->found;
 	search->max = batch_size(jobs);
-	rt_jobs_find(search);
+	find(search);
 	look_for_crashes(search);
 }
 
@@ -155,7 +182,7 @@ look(RtWork *work)
 static void
 claim(Jobs *jobs)
 {
-	RtJobSpan	span = {.queue_hash = rt_job_queue_hash(jobs->run.queue),.first = jobs->found[0].place};
+	RtJobSpan	span = {.queue_hash = rt_job_queue_hash(jobs->run.queue),.first = first_place(jobs->found, 0, jobs->search.count)};
 	int64		ids[RT_JOB_BATCH_MAX];
 	int			left;
 
@@ -164,8 +191,10 @@ claim(Jobs *jobs)
 	left = rt_jobs_claim(jobs->run.executor, &span, ids, jobs->search.count);
 	for (int i = 0; i < jobs->search.count && jobs->count < left; i++)
 	{
-		if (jobs->found[i].id == ids[jobs->count])
-			jobs->found[jobs->count++] = jobs->found[i];
+		if (jobs->found[i].id != ids[jobs->count])
+			continue;
+		jobs->ordered |= jobs->found[i].place == RT_JOB_LAST;
+		jobs->found[jobs->count++] = jobs->found[i];
 	}
 }
 
@@ -205,7 +234,7 @@ static void
 give_up(Jobs *jobs)
 {
 	rt_jobs_unclaim(jobs->run.executor);
-	rt_job_start_lower(jobs->place, jobs->found[0].place);
+	rt_job_start_lower(jobs->place, first_place(jobs->found, 0, jobs->count));
 	jobs->count = 0;
 }
 
@@ -297,7 +326,7 @@ give_back(Jobs *jobs)
 	rt_jobs_unclaim(jobs->run.executor);
 	if (!any)
 		return;
-	rt_job_start_lower(jobs->place, jobs->found[jobs->left].place);
+	rt_job_start_lower(jobs->place, first_place(jobs->found, jobs->left, jobs->count));
 	jobs->more = true;
 }
 
@@ -371,7 +400,7 @@ begin_jobs(RtRequest *request)
 static void
 answer(Jobs *jobs)
 {
-	RtJobsAnswer answer = {.more = jobs->more,.missed = jobs->missed};
+	RtJobsAnswer answer = {.more = jobs->more || jobs->ordered,.missed = jobs->missed};
 
 	rt_reply_reset(jobs->run.request);
 	if (jobs->work.fault.code != NULL)
@@ -395,7 +424,7 @@ rt_jobs_run(RtRequest *request)
 	{
 		call_for_help(jobs);
 		run_batch(jobs);
-		if (!jobs->more || !may_go_on(jobs))
+		if (!(jobs->more || jobs->ordered) || !may_go_on(jobs))
 			break;
 	}
 	rt_jobs_unclaim(jobs->run.executor);
