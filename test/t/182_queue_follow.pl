@@ -56,7 +56,7 @@ for my $i (0 .. $#examples)
 	my ($ret, $out, $err) = $node->psql('postgres', $examples[$i], on_error_die => 0, extra_params => [ '-v', 'ON_ERROR_STOP=1' ]);
 	is($err, '', "example $i can be run");
 }
-wait_sql(q{SELECT string_agg(to_user, ' ' ORDER BY to_user) FROM app.mail}, 'ann eve joe kim', 'the mails of those whose time has come are there');
+wait_sql(q{SELECT string_agg(to_user, ' ' ORDER BY to_user) FROM app.mail}, 'ann eve joe kim lou', 'the mails of those whose time has come are there');
 
 # ---- a client's own job ----
 

@@ -25,7 +25,7 @@ export class Jobs extends Trade {
 			CREATE TABLE torture.task_told (n bigint);
 			CREATE FUNCTION torture.note(id bigint, attempt integer) RETURNS void LANGUAGE plpgsql AS $$
 			BEGIN
-				INSERT INTO torture.done (job, attempt, key) SELECT j.id, note.attempt, order_key FROM realtime.job j WHERE j.id = note.id;
+				INSERT INTO torture.done (job, attempt, key) SELECT j.id, note.attempt, queue || ' ' || order_key FROM realtime.job j WHERE j.id = note.id;
 			END $$;
 			CREATE FUNCTION torture.work(payload jsonb, job bigint, attempt integer) RETURNS jsonb LANGUAGE plpgsql AS $$
 			BEGIN
