@@ -100,13 +100,13 @@ rt_json_array_of(const List *elements)
 }
 
 bool
-rt_json_is_array(Jsonb *value)
+rt_jsonb_is_array(Jsonb *value)
 {
 	return JB_ROOT_IS_ARRAY(value) && !JB_ROOT_IS_SCALAR(value);
 }
 
 bool
-rt_json_is_null_value(Jsonb *value)
+rt_jsonb_is_null(Jsonb *value)
 {
 	JsonbValue	scalar;
 

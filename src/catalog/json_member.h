@@ -25,7 +25,7 @@ extern List *rt_json_elements(Jsonb *array);
 extern Jsonb *rt_json_array_of(const List *elements);
 
 /* Whether a value is an array, or null. */
-extern bool rt_json_is_array(Jsonb *value);
-extern bool rt_json_is_null_value(Jsonb *value);
+extern bool rt_jsonb_is_array(Jsonb *value);
+extern bool rt_jsonb_is_null(Jsonb *value);
 
 #endif							/* RT_CATALOG_JSON_MEMBER_H */

@@ -153,7 +153,7 @@ find_all(const RtPipeRun *run, const RtPipeStep *step, char **ids, int count)
 		return NULL;
 	CHECK_FOR_INTERRUPTS();
 	found = run->call(run->arg, step, array);
-	if (found.isnull || rt_json_is_null_value(DatumGetJsonbP(found.value)))
+	if (found.isnull || rt_jsonb_is_null(DatumGetJsonbP(found.value)))
 		return NULL;
 	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(found.value)))
 		ereport(ERROR,
@@ -249,7 +249,7 @@ is_named(const char *name, size_t len, const char *other)
 bool
 rt_pipe_brings_all(const char *name, size_t len, Jsonb *data)
 {
-	return rt_json_is_array(data) &&
+	return rt_jsonb_is_array(data) &&
 		(is_named(name, len, "refreshed") || is_named(name, len, "set"));
 }
 

@@ -158,7 +158,7 @@ append_items(const ItemChanger *changer, StringInfo out, const List *items)
 static RtText
 change_items(const ItemChanger *changer, Jsonb *value)
 {
-	bool		is_array = rt_json_is_array(value);
+	bool		is_array = rt_jsonb_is_array(value);
 	List	   *items = rt_stream_pipe(changer->stream, is_array ? rt_json_elements(value) :
 									   list_make1(value));
 	StringInfoData out;
@@ -269,7 +269,7 @@ set_value(RtStreamWork *stream, Jsonb *value)
 {
 	ItemChanger changer = changer_of(stream, true);
 
-	if (value == NULL || rt_json_is_null_value(value))
+	if (value == NULL || rt_jsonb_is_null(value))
 		stream->reply.data_json = empty_value(stream);
 	else if (changes_items(&changer))
 		stream->reply.data_json = change_items(&changer, value);
