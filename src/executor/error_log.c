@@ -84,13 +84,9 @@ rt_error_log_keep(RtRequest *request, const RtSession *session, const char *user
 {
 	LogWork		log;
 
-	memset(&log, 0, sizeof(log));
-	log.work.request = request;
+	rt_work_begin(&log.work, request, path, prepare_log, run_log);
 	log.work.session = session;
 	log.work.user_data = user_data;
-	log.work.activity = path;
-	log.work.prepare = prepare_log;
-	log.work.run = run_log;
 	log.work.sees_latest = log.work.as_executor = log.work.is_error_hook = true;
 	log.fault = fault;
 	rt_work_run(&log.work);

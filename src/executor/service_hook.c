@@ -74,10 +74,8 @@ run(RtHook hook)
 	nobodys_request.answer_session = RT_SESSION_NONE;
 	memset(&service, 0, sizeof(service));
 	service.hook = hook;
-	service.work.request = &nobodys_request;
-	service.work.activity = psprintf("%s hook", rt_hook_name(hook));
-	service.work.prepare = prepare_hook;
-	service.work.run = run_hook;
+	rt_work_begin(&service.work, &nobodys_request, psprintf("%s hook", rt_hook_name(hook)),
+				  prepare_hook, run_hook);
 	service.work.is_unattended = true;
 	rt_work_run(&service.work);
 	rt_hook_note_run(service.function, &service.work);

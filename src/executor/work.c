@@ -456,6 +456,17 @@ renew_plans(const RtWork *work)
 }
 
 void
+rt_work_begin(RtWork *work, RtRequest *request, const char *activity,
+			  bool (*prepare) (RtWork *work), void (*run) (RtWork *work))
+{
+	memset(work, 0, sizeof(*work));
+	work->request = request;
+	work->activity = activity;
+	work->prepare = prepare;
+	work->run = run;
+}
+
+void
 rt_work_run(RtWork *work)
 {
 	work->started_at = rt_parking_is_over(work->request) ? 0 :

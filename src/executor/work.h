@@ -119,6 +119,13 @@ extern RtRequest *rt_work_copy_request(const RtRequest *request);
 extern char *rt_work_path(RtRequest *request);
 
 /*
+ * What is to be run for a request, called so in logs: with nothing else that is
+ * particular about it.
+ */
+extern void rt_work_begin(RtWork *work, RtRequest *request, const char *activity,
+						  bool (*prepare) (RtWork *work), void (*run) (RtWork *work));
+
+/*
  * Runs it, with retries, in the current memory context.  Afterwards it is
  * committed, or fault says what became of it; nothing is raised.
  */

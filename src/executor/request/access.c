@@ -311,11 +311,8 @@ ask_function(RtRequest *request, RtAccessTopic *topic, RtWorkResult *result)
 	Question	question;
 
 	memset(&question, 0, sizeof(question));
-	question.work.request = request;
-	question.work.activity = topic->name;
+	rt_work_begin(&question.work, request, topic->name, prepare_question, run_question);
 	question.work.kind = "subscribe";
-	question.work.prepare = prepare_question;
-	question.work.run = run_question;
 	question.topic = topic;
 	rt_work_run(&question.work);
 

@@ -432,10 +432,8 @@ read_request(Bridge *bridge, RtRequest *request)
 	bridge->context = AllocSetContextCreate(CurrentMemoryContext,
 											"realtime notification",
 											ALLOCSET_DEFAULT_SIZES);
-	bridge->work.request = request;
-	bridge->work.activity = psprintf("bridge %s", bridge->channel);
-	bridge->work.prepare = prepare_bridge;
-	bridge->work.run = run_bridge;
+	rt_work_begin(&bridge->work, request, psprintf("bridge %s", bridge->channel),
+				  prepare_bridge, run_bridge);
 }
 
 RtWorkResult

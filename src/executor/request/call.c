@@ -318,11 +318,8 @@ rt_call_run(RtRequest *request, RtWorkResult *result)
 	RtCallWork *call = palloc(sizeof(RtCallWork));
 	const char *text = rt_shared_text_get(&request->text);
 
-	memset(&call->work, 0, sizeof(call->work));
-	call->work.request = request;
-	call->work.activity = rt_work_path(request);
-	call->work.prepare = prepare_call;
-	call->work.run = request->asked.kind == RT_REQUEST_REAUTH ? run_guards : run_call;
+	rt_work_begin(&call->work, request, rt_work_path(request), prepare_call,
+				  request->asked.kind == RT_REQUEST_REAUTH ? run_guards : run_call);
 	call->work.may_park = true;
 	call->guarded.work = &call->work;
 	call->guarded.text = text;

@@ -93,12 +93,9 @@ rt_club_roll_run(RtRequest *request)
 	RollWork   *roll = palloc0(sizeof(RollWork));
 
 	roll->topic = rt_work_path(request);
-	roll->work.request = request;
-	roll->work.activity = roll->topic;
+	rt_work_begin(&roll->work, request, roll->topic, prepare, run);
 	roll->work.kind = "club";
-	roll->work.prepare = prepare;
 	roll->work.take_snapshot = take_snapshot;
-	roll->work.run = run;
 	roll->work.as_executor = true;
 	rt_work_run(&roll->work);
 	set_answer(roll);

@@ -249,11 +249,8 @@ static void
 run_failure(CronWork *failure, const CronWork *cron, RtWorkResult *result)
 {
 	*failure = *cron;
-	memset(&failure->work, 0, sizeof(failure->work));
-	failure->work.request = rt_work_copy_request(cron->work.request);	/* not overdue */
-	failure->work.activity = cron->work.activity;
-	failure->work.prepare = prepare_failure;
-	failure->work.run = note_failure;
+	rt_work_begin(&failure->work, rt_work_copy_request(cron->work.request),	/* not overdue */
+				  cron->work.activity, prepare_failure, note_failure);
 	failure->work.as_executor = failure->work.is_error_hook = true;
 	failure->failed = &cron->work.fault;
 	if (failure->began == 0)

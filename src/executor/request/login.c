@@ -439,13 +439,10 @@ rt_login_run(RtRequest *request)
 	Login		login;
 	RtWorkResult result;
 
-	memset(&login.work, 0, sizeof(login.work));
 	login.hook = NULL;
-	login.work.request = request;
 	login.is_upgrade = request->asked.kind == RT_REQUEST_UPGRADE;
-	login.work.activity = login.is_upgrade ? "upgrade" : "log in";
-	login.work.prepare = prepare_login;
-	login.work.run = run_login;
+	rt_work_begin(&login.work, request, login.is_upgrade ? "upgrade" : "log in",
+				  prepare_login, run_login);
 	rt_work_run(&login.work);
 	rt_set_cookies_end();
 	rt_hook_note_run(login.hook, &login.work);

@@ -95,15 +95,13 @@ run_member(RtWork *work)
 RtWorkResult
 rt_member_run(RtRequest *request)
 {
-	MemberWork	member;
+	MemberWork	member = {0};
 	RtWork	   *work = &member.work;
 	RtRequestSpan topic = request->asked.args;
 
-	memset(&member, 0, sizeof(member));
-	work->request = request;
-	work->activity = request->asked.path.len == 0 ? "unsubscribe" : rt_work_path(request);
-	work->prepare = prepare_member;
-	work->run = run_member;
+	rt_work_begin(work, request,
+				  request->asked.path.len == 0 ? "unsubscribe" : rt_work_path(request),
+				  prepare_member, run_member);
 	member.topic = pnstrdup(rt_shared_text_get(&request->text) + topic.off, topic.len);
 	rt_work_run(work);
 	if (member.claimed)

@@ -82,10 +82,7 @@ rt_message_run(RtRequest *request)
 	MessageWork message;
 
 	memset(&message, 0, sizeof(message));
-	message.work.request = request;
-	message.work.activity = "message";
-	message.work.prepare = prepare_message;
-	message.work.run = run_message;
+	rt_work_begin(&message.work, request, "message", prepare_message, run_message);
 	rt_work_run(&message.work);
 	rt_hook_note_run(message.function, &message.work);
 	if (message.work.fault.code != NULL)

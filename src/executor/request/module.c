@@ -76,12 +76,8 @@ rt_module_run(RtRequest *request)
 {
 	RtWork		work;
 
-	memset(&work, 0, sizeof(work));
-	work.request = request;
-	work.activity = rt_work_path(request);
+	rt_work_begin(&work, request, rt_work_path(request), prepare_module, run_module);
 	work.as_executor = true;
-	work.prepare = prepare_module;
-	work.run = run_module;
 	rt_work_run(&work);
 	if (work.fault.code != NULL || work.unavailable)
 		rt_work_reply_fault(&work);

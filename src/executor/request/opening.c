@@ -164,10 +164,7 @@ rt_open_run(RtRequest *request, RtFault *fault, RtWorkResult *result)
 		!rt_declaration_hook(RT_HOOK_CLOSE).declared)
 		return false;
 	memset(&open, 0, sizeof(open));
-	open.work.request = request_of_session(request);
-	open.work.activity = "open";
-	open.work.prepare = prepare_open;
-	open.work.run = run_open;
+	rt_work_begin(&open.work, request_of_session(request), "open", prepare_open, run_open);
 	rt_work_run(&open.work);
 	rt_hook_note_run(open.function, &open.work);
 	rt_work_add_result(result, &open.work);
@@ -202,11 +199,7 @@ rt_open_note_change(RtRequest *request, RtWorkResult *result)
 
 	if (!rt_declaration_hook(RT_HOOK_CLOSE).declared)
 		return;
-	memset(&work, 0, sizeof(work));
-	work.request = request_of_session(request);
-	work.activity = "log in";
-	work.prepare = prepare_row;
-	work.run = run_change;
+	rt_work_begin(&work, request_of_session(request), "log in", prepare_row, run_change);
 	rt_work_run(&work);
 	rt_work_add_result(result, &work);
 }
@@ -289,11 +282,7 @@ remove_row(CloseWork *close, RtRequest *request)
 {
 	RtWork		work;
 
-	memset(&work, 0, sizeof(work));
-	work.request = rt_work_copy_request(request);
-	work.activity = "close";
-	work.prepare = prepare_row;
-	work.run = run_remove;
+	rt_work_begin(&work, rt_work_copy_request(request), "close", prepare_row, run_remove);
 	work.as_executor = true;
 	rt_work_run(&work);
 	close->work.session_is_spoiled |= work.session_is_spoiled;
@@ -306,12 +295,10 @@ run_close_of(CloseWork *close, RtRequest *request, const RtSession *session,
 			 const char *user_data)
 {
 	memset(close, 0, sizeof(*close));
-	close->work.request = rt_work_copy_request(request);
+	rt_work_begin(&close->work, rt_work_copy_request(request), "close", prepare_close,
+				  run_close);
 	close->work.session = session;
 	close->work.user_data = user_data;
-	close->work.activity = "close";
-	close->work.prepare = prepare_close;
-	close->work.run = run_close;
 	rt_work_run(&close->work);
 	rt_hook_note_run(close->function, &close->work);
 	if (close->work.fault.code != NULL && !has_no_service(&close->work) &&
@@ -380,10 +367,7 @@ close_all_lost(RtRequest *request)
 	RtWorkResult result;
 
 	memset(&lost, 0, sizeof(lost));
-	lost.work.request = request;
-	lost.work.activity = "close";
-	lost.work.prepare = prepare_row;
-	lost.work.run = run_lost;
+	rt_work_begin(&lost.work, request, "close", prepare_row, run_lost);
 	lost.work.as_executor = true;
 	rt_work_run(&lost.work);
 	result = rt_work_result(&lost.work);

@@ -36,12 +36,8 @@ rt_publish_request_run(RtRequest *request)
 {
 	RtWork		work;
 
-	memset(&work, 0, sizeof(work));
-	work.request = request;
-	work.activity = "publish";
+	rt_work_begin(&work, request, "publish", prepare_publish, run_publish);
 	work.as_executor = true;
-	work.prepare = prepare_publish;
-	work.run = run_publish;
 	rt_work_run(&work);
 
 	rt_reply_reset(request);

@@ -96,12 +96,9 @@ rt_observer_run(RtRequest *request, const RtSession *session, const char *user_d
 	ObserverWork observer;
 
 	memset(&observer, 0, sizeof(observer));
-	observer.work.request = request;
+	rt_work_begin(&observer.work, request, path, prepare_observer, run_observer);
 	observer.work.session = session;
 	observer.work.user_data = user_data;
-	observer.work.activity = path;
-	observer.work.prepare = prepare_observer;
-	observer.work.run = run_observer;
 	observer.work.is_error_hook = true;
 	observer.topic = topic;
 	observer.fault = fault;

@@ -242,10 +242,8 @@ make_delivery(RtRequest *request)
 	delivery->body = (bytea *) cstring_to_text_with_len(text + request->asked.version.off,
 														request->asked.version.len);
 	delivery->headers = read_headers(request);
-	delivery->work.request = request;
-	delivery->work.activity = psprintf("webhook %s", delivery->path);
-	delivery->work.prepare = prepare_delivery;
-	delivery->work.run = run_delivery;
+	rt_work_begin(&delivery->work, request, psprintf("webhook %s", delivery->path),
+				  prepare_delivery, run_delivery);
 	delivery->work.may_park = true;
 	return delivery;
 }
