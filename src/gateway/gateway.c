@@ -128,6 +128,7 @@ reload_configuration(void)
 	rt_scrape_configure();
 	rt_event_loop_configure_tls();
 	rt_topic_watch_configure();
+	rt_presence_configure();
 }
 
 /*

@@ -66,10 +66,22 @@ void
 rt_presence_start(void)
 {
 	rt_presence_attach();
+	rt_presence_configure();
 	rt_presence_frames_init();
 	rt_hash_init(&stays);
 	rt_presence_abandon(rt_gateway.index, rt_gateway.now_ms + realtime_presence_grace);
 	rt_presence_plugin_start();
+}
+
+/* A shorter time is not only for those who go from now on. */
+void
+rt_presence_configure(void)
+{
+	static int	grace = -1;
+
+	if (realtime_presence_grace < grace)
+		rt_presence_hasten(rt_gateway.now_ms + realtime_presence_grace);
+	grace = realtime_presence_grace;
 }
 
 /* ---- stays ---- */

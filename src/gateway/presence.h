@@ -11,6 +11,9 @@
 
 extern void rt_presence_start(void);
 
+/* When settings may have changed. */
+extern void rt_presence_configure(void);
+
 /*
  * A subscription that a stream grants makes its connection present on the stream's
  * topic, or on that of which it is the stream of who is present; until it is dropped,

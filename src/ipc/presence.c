@@ -42,16 +42,22 @@ note_change(dsa_pointer pointer)
 }
 
 static void
+note_who_leaves_first(void)
+{
+	dsa_pointer first = rt_presence_area->leaving.first;
+
+	pg_atomic_write_u64(&rt_presence_area->leaves_at_ms, DsaPointerIsValid(first) ?
+						((RtPresenceMember *) rt_presence_at(first))->leave_at_ms : 0);
+}
+
+static void
 set_leaving(dsa_pointer pointer, int64 leave_at_ms)
 {
 	RtPresenceMember *member = rt_presence_at(pointer);
-	dsa_pointer first;
 
 	member->leave_at_ms = leave_at_ms;
 	rt_presence_set_in(pointer, RT_PRESENCE_LEAVING, leave_at_ms != 0);
-	first = rt_presence_area->leaving.first;
-	pg_atomic_write_u64(&rt_presence_area->leaves_at_ms, DsaPointerIsValid(first) ?
-						((RtPresenceMember *) rt_presence_at(first))->leave_at_ms : 0);
+	note_who_leaves_first();
 	if (!is_present(member))
 		note_change(pointer);
 }
@@ -189,6 +195,25 @@ rt_presence_abandon(int gateway, int64 leave_at_ms)
 		for (dsa_pointer p = rt_presence_area->topics[i]; DsaPointerIsValid(p); p = ((RtPresenceTopic *) rt_presence_at(p))->next)
 			abandon_topic(rt_presence_at(p), gateway, leave_at_ms);
 	}
+	LWLockRelease(rt_presence_area->lock);
+}
+
+/* So those who leave later are behind them, as the list has it. */
+void
+rt_presence_hasten(int64 leave_at_ms)
+{
+	dsa_pointer pointer;
+
+	LWLockAcquire(rt_presence_area->lock, LW_EXCLUSIVE);
+	pointer = rt_presence_area->leaving.first;
+	while (DsaPointerIsValid(pointer))
+	{
+		RtPresenceMember *member = rt_presence_at(pointer);
+
+		member->leave_at_ms = Min(member->leave_at_ms, leave_at_ms);
+		pointer = member->links[RT_PRESENCE_LEAVING].next;
+	}
+	note_who_leaves_first();
 	LWLockRelease(rt_presence_area->lock);
 }
 

@@ -67,6 +67,9 @@ extern void rt_presence_leave(int gateway, const char *topic, Size topic_len,
 /* The gateway has ended: it has no connections any more. */
 extern void rt_presence_abandon(int gateway, int64 leave_at_ms);
 
+/* Whoever is expected back later leaves at this time at the latest. */
+extern void rt_presence_hasten(int64 leave_at_ms);
+
 /* Whether changes wait to be told; and when the next key leaves, 0 = none does. */
 extern bool rt_presence_has_changed(void);
 extern int64 rt_presence_leaves_at_ms(void);

@@ -168,7 +168,14 @@ is(sql(q{SELECT count(*) FROM realtime.presence('field') WHERE connections = 1})
 is(quiet($shepherd), 0, 'of which nobody is told');
 ws_call($_, 'app/quit', ['field']), ws_close($_) for @herd;
 ws_close($shepherd);
+
+# a time that gets shorter does so for those, too, who have gone before, and holds up nobody who goes later
+my @late = map { my $ws = client("late$_"); enter($ws, 'field'); $ws } 1, 2;
+close $late[0]{socket};
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.presence('field') WHERE connections = 0}) >= 1 }), 'one has gone and is expected for long');
 configure($node, 'realtime.presence_grace' => '4s');
+close $late[1]{socket};
+ok(poll_until(sub { sql(q{SELECT count(*) FROM realtime.presence('field') WHERE key LIKE 'late%'}) == 0 }), 'until the time is a shorter one');
 
 # a gateway that ends: those who come back in time have not been away, the others leave
 my @crowd = map { my $ws = client("user$_"); enter($ws, 'hall'); $ws } 1 .. 24;
