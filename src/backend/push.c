@@ -1,6 +1,6 @@
 /*
  * push.c
- *		realtime.push(): asks a client and waits for its reply.
+ *		realtime.push() and connection_push(): ask a client and wait for its reply.
  *
  * It leaves at once, because the transaction waits for the answer; the rest is
  * in ipc/push.  A session that waits is woken by the gateway and looks at its
@@ -37,13 +37,14 @@
 /* Positions of parameters, as in src/sql */
 enum
 {
-	PUSH_USER,
+	PUSH_WHOM,					/* a user's id, or a connection's */
 	PUSH_EVENT,
 	PUSH_DATA,
 	PUSH_TIMEOUT
 };
 
 PG_FUNCTION_INFO_V1(realtime_push);
+PG_FUNCTION_INFO_V1(realtime_connection_push);
 
 /* ---- what can come of it ---- */
 
@@ -248,41 +249,67 @@ timeout_argument(FunctionCallInfo fcinfo)
 }
 
 static void
-require_arguments(FunctionCallInfo fcinfo)
+require_arguments(FunctionCallInfo fcinfo, const char *whom)
 {
-	if (PG_ARGISNULL(PUSH_USER) || PG_ARGISNULL(PUSH_EVENT))
+	if (PG_ARGISNULL(PUSH_WHOM) || PG_ARGISNULL(PUSH_EVENT))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null",
-						PG_ARGISNULL(PUSH_USER) ? "user_id" : "event")));
+				 errmsg("%s must not be null", PG_ARGISNULL(PUSH_WHOM) ? whom : "event")));
 }
 
-Datum
-realtime_push(PG_FUNCTION_ARGS)
+/* Who is asked; false if he is not there. */
+typedef bool (*FindTarget) (text *whom, RtPushTarget *target);
+
+static bool
+find_user(text *user_id, RtPushTarget *target)
+{
+	rt_send_check_user(user_id);
+	return rt_client_latest(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id),
+							&target->gateway, &target->connection, &target->serial);
+}
+
+static bool
+find_connection(text *id, RtPushTarget *target)
+{
+	return rt_send_find_connection(id, &target->gateway, &target->connection,
+								   &target->serial);
+}
+
+static Datum
+push(FunctionCallInfo fcinfo, FindTarget find, const char *not_found)
 {
 	int64		timeout_ms = timeout_argument(fcinfo);
+	Jsonb	   *data = PG_ARGISNULL(PUSH_DATA) ? NULL : PG_GETARG_JSONB_P(PUSH_DATA);
 	RtPushTarget target;
-	text	   *user_id;
-	char	   *frame;
+	bool		found = find(PG_GETARG_TEXT_PP(PUSH_WHOM), &target);
 	Size		len;
+	char	   *frame = rt_send_request_frame(rt_push_next_ref(),
+											  PG_GETARG_TEXT_PP(PUSH_EVENT), data, &len);
 	Jsonb	   *reply;
 
-	require_arguments(fcinfo);
-	PreventCommandIfParallelMode("realtime.push()");
-	user_id = PG_GETARG_TEXT_PP(PUSH_USER);
-	rt_send_check_user(user_id);
-	frame = rt_send_request_frame(rt_push_next_ref(), PG_GETARG_TEXT_PP(PUSH_EVENT),
-								  PG_ARGISNULL(PUSH_DATA) ? NULL : PG_GETARG_JSONB_P(PUSH_DATA),
-								  &len);
-	if (!rt_publish_is_possible() ||
-		!rt_client_latest(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id), &target.gateway,
-						  &target.connection, &target.serial))
+	if (!found || !rt_publish_is_possible())
 	{
 		rt_push_count(RT_PUSH_RESULT_NOT_FOUND, 0);
-		fail(RT_CODE_NOT_FOUND, "the user is not connected", NULL);
+		fail(RT_CODE_NOT_FOUND, not_found, NULL);
 	}
 	reply = ask(&target, frame, len, timeout_ms);
 	if (reply == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_JSONB_P(reply);
+}
+
+Datum
+realtime_push(PG_FUNCTION_ARGS)
+{
+	require_arguments(fcinfo, "user_id");
+	PreventCommandIfParallelMode("realtime.push()");
+	return push(fcinfo, find_user, "the user is not connected");
+}
+
+Datum
+realtime_connection_push(PG_FUNCTION_ARGS)
+{
+	require_arguments(fcinfo, "connection_id");
+	PreventCommandIfParallelMode("realtime.connection_push()");
+	return push(fcinfo, find_connection, "the connection is not there");
 }

@@ -4,7 +4,7 @@
  *
  * A gateway's part is a place for each connection that it may have.  What is
  * looked for again and again lies in arrays of its own: serials, and hashes of
- * user and address.  The rest of a place has a version, odd while it is
+ * id, user and address.  The rest of a place has a version, odd while it is
  * written, so who reads it needs no lock; a session is what it was as long as
  * the version stays, because it is released after the place has another.
  *
@@ -64,6 +64,7 @@ static Directory *directory = NULL;
 
 /* of all gateways, one after the other */
 static pg_atomic_uint64 *serials = NULL;	/* 0 = nobody */
+static pg_atomic_uint64 *ids = NULL;	/* hashes; 0 = nobody */
 static pg_atomic_uint64 *users = NULL;	/* hashes; 0 = anonymous */
 static pg_atomic_uint64 *addresses = NULL;	/* hashes; 0 = not known */
 static Place *places = NULL;
@@ -91,7 +92,7 @@ Size
 rt_clients_size(void)
 {
 	return add_size(directory_size(),
-					mul_size(place_count(), sizeof(Place) + 3 * sizeof(pg_atomic_uint64)));
+					mul_size(place_count(), sizeof(Place) + 4 * sizeof(pg_atomic_uint64)));
 }
 
 void
@@ -101,7 +102,8 @@ rt_clients_init(void)
 
 	directory = ShmemInitStruct("realtime clients", rt_clients_size(), &found);
 	serials = (pg_atomic_uint64 *) ((char *) directory + directory_size());
-	users = serials + place_count();
+	ids = serials + place_count();
+	users = ids + place_count();
 	addresses = users + place_count();
 	places = (Place *) (addresses + place_count());
 	if (found)
@@ -118,6 +120,7 @@ rt_clients_init(void)
 	for (Size i = 0; i < place_count(); i++)
 	{
 		pg_atomic_init_u64(&serials[i], 0);
+		pg_atomic_init_u64(&ids[i], 0);
 		pg_atomic_init_u64(&users[i], 0);
 		pg_atomic_init_u64(&addresses[i], 0);
 		pg_atomic_init_u32(&places[i].version, 0);
@@ -128,11 +131,15 @@ rt_clients_init(void)
 /* ---- of its gateway ---- */
 
 static uint64
+hash(const char *text, Size len)
+{
+	return Max(1, hash_bytes_extended((const unsigned char *) text, (int) len, 0));
+}
+
+static uint64
 hash_user(const char *user_id, uint16 len)
 {
-	if (len == 0)
-		return 0;
-	return Max(1, hash_bytes_extended((const unsigned char *) user_id, len, 0));
+	return len == 0 ? 0 : hash(user_id, len);
 }
 
 void
@@ -175,6 +182,7 @@ rt_client_note_open(int gateway, uint32 connection, uint64 serial, const char *i
 
 	if (pg_atomic_read_u32(&part->end) <= connection)
 		pg_atomic_write_u32(&part->end, connection + 1);
+	pg_atomic_write_u64(&ids[i], hash(place->id, strlen(place->id)));
 	pg_atomic_write_u64(&users[i], 0);
 	pg_atomic_write_u64(&addresses[i], address_hash);
 	pg_atomic_write_u64(&serials[i], serial);
@@ -206,6 +214,7 @@ rt_client_note_gone(int gateway, uint32 connection)
 	Size		i = at(gateway, connection);
 
 	pg_atomic_write_u64(&serials[i], 0);
+	pg_atomic_write_u64(&ids[i], 0);
 	pg_atomic_write_u64(&users[i], 0);
 	pg_atomic_write_u64(&addresses[i], 0);
 	begin_change(&places[i]);
@@ -353,6 +362,7 @@ rt_client_latest(const char *user_id, uint16 len, int *gateway, uint32 *connecti
 bool
 rt_client_find(const char *id, int *gateway, uint32 *connection, uint64 *serial)
 {
+	uint64		id_hash = hash(id, strlen(id));
 	RtClient	client;
 
 	for (int g = 0; g < realtime_gateways; g++)
@@ -361,7 +371,8 @@ rt_client_find(const char *id, int *gateway, uint32 *connection, uint64 *serial)
 
 		for (uint32 i = 0; i < end; i++)
 		{
-			if (!rt_client_read(g, i, &client) || strcmp(client.id, id) != 0)
+			if (pg_atomic_read_u64(&ids[at(g, i)]) != id_hash ||
+				!rt_client_read(g, i, &client) || strcmp(client.id, id) != 0)
 				continue;
 			*gateway = g;
 			*connection = i;

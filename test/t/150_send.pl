@@ -18,7 +18,9 @@ GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
 CREATE FUNCTION app.me() RETURNS text STABLE LANGUAGE sql AS 'SELECT realtime.connection_id()';
 CREATE FUNCTION app.tell(who text, what text) RETURNS void LANGUAGE sql AS
 	$$SELECT realtime.signal(who, what, '{"by": "a handler"}')$$;
-SELECT realtime.rpc('app/me', 'app.me()'), realtime.rpc('app/tell', 'app.tell(text, text)');
+CREATE FUNCTION app.here(what text) RETURNS void LANGUAGE sql AS
+	$$SELECT realtime.connection_send(realtime.connection_id(), 'here', what, '{"id": 1}'), realtime.connection_notify(realtime.connection_id(), what, '[2]')$$;
+SELECT realtime.rpc('app/me', 'app.me()'), realtime.rpc('app/tell', 'app.tell(text, text)'), realtime.rpc('app/here', 'app.here(text)');
 });
 wait_for_call($node, 'app/me', []);
 
@@ -103,6 +105,30 @@ ok(poll_until(sub { sql(q{SELECT connection_id FROM realtime.lookup('ann')}) ne 
 sql(q{SELECT realtime.notify('ann', 'again')});
 ok(poll_until(sub { grep { my $g = got($_); $g =~ /request:again/ } @anns }), 'then it goes to another one');
 
+# ---- one connection: a tab that is not the last one, and one that is nobody's ----
+
+my $anonymous = client();
+for my $tab ($anns[0], $anns[3], $anonymous)
+{
+	got($_) for @anns, $anonymous;
+	ws_call($tab, 'app/here', ['created']);
+	is_deeply(ws_wait($tab, sub { ($_->{topic} // '') eq 'here' }), { topic => 'here', event => 'created', data => { id => 1 } },
+		'a call may send something to its own connection');
+	my $request = ws_wait($tab, sub { ($_->{type} // '') eq 'request' });
+	is_deeply([ @$request{qw(event data)} ], [ 'created', [2] ], 'and notify it');
+	is(got($_), '', 'others of the user get nothing') for grep { $_ != $tab } @anns, $anonymous;
+}
+is(ws_subscribe($anonymous, 'here')->{type}, 'subscribe-denied', 'which opens the topic to nobody');
+sql(qq{BEGIN; SELECT realtime.connection_send('$anonymous->{me}', 'here', 'deleted', '{"id": 1}'); ROLLBACK;
+	SELECT realtime.connection_send('$anonymous->{me}', 'here', 'updated', '{"id": 1}')});
+is(ws_wait($anonymous, sub { ($_->{topic} // '') eq 'here' })->{event}, 'updated', 'what is rolled back is not sent');
+my $sent = sql(q{SELECT value FROM realtime.metrics() WHERE name = 'realtime_push_sends_total' AND labels ->> 'result' = 'not_found'});
+ws_close($anonymous);
+ok(poll_until(sub { sql(qq{SELECT count(*) FROM realtime.connections WHERE connection_id = '$anonymous->{me}'}) == 0 }), 'the connection is gone');
+is(sql(qq{SELECT realtime.connection_send(id, 'here', 'updated', '{"id": 1}'), realtime.connection_notify(id, 'x')
+	FROM (VALUES ('$anonymous->{me}'), (''), ('nobody'), (repeat('x', 10000))) v (id)}), "|\n|\n|\n|", 'one that is gone, or never was, gets nothing');
+is(sql(q{SELECT value FROM realtime.metrics() WHERE name = 'realtime_push_sends_total' AND labels ->> 'result' = 'not_found'}) - $sent, 8, 'which is counted');
+
 # ---- send_to ----
 
 my @all = (@anns, @bobs, $cid, $nobody);
@@ -159,5 +185,8 @@ is(sqlstate_of(q{SELECT realtime.send_to(NULL, 'news', 'x')}), '22004', 'no crit
 is(sqlstate_of(q{SELECT realtime.send_to(jsonb_object_agg('k' || n, n), 'news', 'x') FROM generate_series(1, 17) n}), '22023', 'too many criteria');
 is(sqlstate_of(q{BEGIN; SELECT realtime.signal('ann', 'x'); PREPARE TRANSACTION 'p'}), '0A000', 'a prepared transaction');
 is(ws_call($cid, 'app/tell', [ "a\"b", 'x' ])->{code}, 'INVALID_USER_ID', 'a client sees which');
+is(sqlstate_of(qq{SELECT realtime.$_}), 'RT422', "a bad user of $_") for q{notify('a"', 'x')}, q{send('', 'inbox', 'x')}, q{send_coalesced(repeat('x', 257), 'k', 'inbox', 'x')};
+is(sqlstate_of(qq{SELECT realtime.$_}), '22004', "a NULL in $_") for q{connection_send(NULL, 'here', 'x')}, q{connection_notify(NULL, 'x')}, q{connection_notify('x', NULL)};
+is(sqlstate_of(q{SELECT realtime.connection_send('x', '__realtime', 'degraded')}), 'RT430', 'a topic of the server, by id');
 
 done_testing();

@@ -27,6 +27,9 @@ EXCEPTION WHEN SQLSTATE 'RT424' THEN RETURN 'rejected: ' || SQLERRM;
 	WHEN SQLSTATE 'RT404' THEN RETURN 'gone';
 	WHEN SQLSTATE 'RT408' THEN RETURN 'late';
 END $$;
+CREATE FUNCTION app.own() RETURNS jsonb LANGUAGE sql AS $$SELECT realtime.connection_push(realtime.connection_id(), 'question', NULL, '20 s')$$;
+CREATE FUNCTION app.one(connection text) RETURNS jsonb LANGUAGE sql AS $$SELECT realtime.connection_push(connection, 'question', NULL, '20 s')$$;
+SELECT realtime.rpc('app/own', 'app.own()'), realtime.rpc('app/one', 'app.one(text)');
 SELECT realtime.rpc('app/me', 'app.me()'), realtime.rpc('app/ask', 'app.ask(text, jsonb, interval)'), realtime.rpc('app/careful', 'app.careful(text)');
 });
 wait_for_call($node, 'app/me', []);
@@ -128,13 +131,34 @@ $id = call_begin($asker, 'app/ask', [ 'dan', 1 ]);
 reply($first, question($first), data => 'first');
 is(call_end($asker, $id)->{data}, 'first', 'then the other one is');
 
+# one connection: of two tabs that which asks, or is asked for, and one that is nobody's
+my $tab = client('eve');
+my $later = client('eve');
+for my $asks ($tab, $asker)
+{
+	$id = call_begin($asks, 'app/own', []);
+	$question = question($asks);
+	reply($later, $question, data => 'forged');
+	ws_call($later, 'app/me', []);
+	reply($asks, $question, data => 'mine');
+	is(call_end($asks, $id)->{data}, 'mine', 'a call may ask its own connection, for which no other answers');
+}
+is(scalar(grep { ($_->{type} // '') eq 'request' } ws_quiet($later)), 0, 'nor is asked');
+$id = call_begin($asker, 'app/one', [ ws_call($tab, 'app/me', [])->{data} ]);
+question($tab);
+ws_close($tab);
+is(call_end($asker, $id)->{code}, 'NOT_FOUND', 'if it ends, the other tab is not asked in its place');
+is(scalar(grep { ($_->{type} // '') eq 'request' } ws_quiet($later)), 0, 'as it has seen');
+
 # ---- a session ----
 
 my $session = $node->background_psql('postgres', on_error_stop => 0);
 is(sqlstate_of(q{SELECT realtime.push('ann', 'question', '1', '50 ms')}), 'RT408', 'a session may ask, too');
 is(sqlstate_of(q{SELECT realtime.push('nobody', 'question')}), 'RT404', 'nobody');
 is(sqlstate_of(q{SELECT realtime.push(NULL, 'question')}), '22004', 'a NULL');
-is(sqlstate_of(q{SELECT realtime.push('a"', 'question')}), 'RT000', 'a bad user');
+is(sqlstate_of(q{SELECT realtime.push('a"', 'question')}), 'RT422', 'a bad user');
+is(sqlstate_of(q{SELECT realtime.connection_push(NULL, 'question')}), '22004', 'no connection');
+is(sqlstate_of(q{SELECT realtime.connection_push('nobody', 'question')}), 'RT404', 'one that is not there');
 is(sqlstate_of(qq{SELECT realtime.push('ann', 'question', NULL, $_)}), '22023', "a timeout of $_") for 'NULL', "'0'", "'-1 s'", "'2 days'";
 is(sqlstate_of(q{SET statement_timeout = '100ms'; SELECT realtime.push('ann', 'question', NULL, '1 hour')}), '57014', 'a wait can be cancelled');
 

@@ -1,7 +1,8 @@
 /*
  * send.c
- *		realtime.signal(), notify(), send(), send_coalesced() and send_to():
- *		messages to somebody, whatever topics he follows.
+ *		realtime.signal(), notify(), send(), send_coalesced(), send_to(),
+ *		connection_notify() and connection_send(): messages to somebody, whatever
+ *		topics he follows.
  *
  * They travel among the events of the transaction, so nothing leaves before the
  * commit and nothing after a rollback.  They have no place in an order of
@@ -26,13 +27,13 @@
 /* Positions of parameters, as in src/sql */
 enum
 {
-	USER_ID,
+	USER_ID,					/* or a connection's */
 	USER_EVENT,
 	USER_DATA
 };
 enum
 {
-	TOPIC_WHOM,					/* a user, or criteria */
+	TOPIC_WHOM,					/* a user, a connection, or criteria */
 	TOPIC_NAME,
 	TOPIC_EVENT,
 	TOPIC_DATA
@@ -49,6 +50,8 @@ PG_FUNCTION_INFO_V1(realtime_notify);
 PG_FUNCTION_INFO_V1(realtime_send);
 PG_FUNCTION_INFO_V1(realtime_send_coalesced);
 PG_FUNCTION_INFO_V1(realtime_send_to);
+PG_FUNCTION_INFO_V1(realtime_connection_notify);
+PG_FUNCTION_INFO_V1(realtime_connection_send);
 
 /* ---- arguments ---- */
 
@@ -79,16 +82,22 @@ is_user_id(const char *id, Size len)
 	return len <= RT_USER_ID_MAX && rt_signal_names_user(id, len);
 }
 
+pg_noreturn static void
+refuse_user(RtCode code, const char *wire)
+{
+	ereport(ERROR,
+			(errcode(rt_code_errcode(code)),
+			 errmsg("user_id is not valid"),
+			 errdetail("It is 1 to %d bytes without '\"', '\\' and control characters.",
+					   RT_USER_ID_MAX),
+			 wire != NULL ? err_generic_string(PG_DIAG_CONSTRAINT_NAME, wire) : 0));
+}
+
 void
 rt_send_check_user(text *user_id)
 {
 	if (!is_user_id(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id)))
-		ereport(ERROR,
-				(errcode(rt_code_errcode(RT_CODE_CUSTOM)),
-				 errmsg("user_id is not valid"),
-				 errdetail("It is 1 to %d bytes without '\"', '\\' and control characters.",
-						   RT_USER_ID_MAX),
-				 err_generic_string(PG_DIAG_CONSTRAINT_NAME, "INVALID_USER_ID")));
+		refuse_user(RT_CODE_VALIDATION, NULL);
 }
 
 static text *
@@ -97,6 +106,17 @@ user_argument(FunctionCallInfo fcinfo, int n)
 	text	   *user_id = text_argument(fcinfo, n, "user_id");
 
 	rt_send_check_user(user_id);
+	return user_id;
+}
+
+/* Signals have a code of their own. */
+static text *
+signal_user_argument(FunctionCallInfo fcinfo)
+{
+	text	   *user_id = text_argument(fcinfo, USER_ID, "user_id");
+
+	if (!is_user_id(VARDATA_ANY(user_id), VARSIZE_ANY_EXHDR(user_id)))
+		refuse_user(RT_CODE_CUSTOM, "INVALID_USER_ID");
 	return user_id;
 }
 
@@ -186,7 +206,7 @@ topic_frame(FunctionCallInfo fcinfo, int n, Size *len)
 Datum
 realtime_signal(PG_FUNCTION_ARGS)
 {
-	text	   *user_id = user_argument(fcinfo, USER_ID);
+	text	   *user_id = signal_user_argument(fcinfo);
 	text	   *event = text_argument(fcinfo, USER_EVENT, "event");
 	char		topic[RT_USER_ID_MAX + 16];
 	RtRecipient user;
@@ -284,6 +304,58 @@ realtime_send_coalesced(PG_FUNCTION_ARGS)
 		rt_pending_add_coalesced(&connection, key, frame, len);
 	else
 		rt_score(RT_SCORE_COALESCED_NOT_FOUND);
+	PG_RETURN_VOID();
+}
+
+/* ---- to a connection ---- */
+
+bool
+rt_send_find_connection(text *id, int *gateway, uint32 *connection, uint64 *serial)
+{
+	return VARSIZE_ANY_EXHDR(id) < RT_CONNECTION_ID_SIZE &&
+		rt_client_find(text_to_cstring(id), gateway, connection, serial);
+}
+
+static void
+add_to_connection(text *id, const char *frame, Size len)
+{
+	RtRecipient recipient;
+	int			gateway;
+	uint32		connection;
+	uint64		serial;
+
+	if (!rt_publish_begin())
+		return;
+	if (!rt_send_find_connection(id, &gateway, &connection, &serial))
+	{
+		rt_score(RT_SCORE_SEND_NOT_FOUND);
+		return;
+	}
+	recipient = rt_recipient_connection(gateway, connection, serial);
+	rt_pending_add_sent(&recipient, 1, frame, len);
+}
+
+Datum
+realtime_connection_notify(PG_FUNCTION_ARGS)
+{
+	text	   *id = text_argument(fcinfo, USER_ID, "connection_id");
+	text	   *event = text_argument(fcinfo, USER_EVENT, "event");
+	Size		len;
+	char	   *frame = rt_send_request_frame(NO_REPLY, event, data_argument(fcinfo, USER_DATA),
+											  &len);
+
+	add_to_connection(id, frame, len);
+	PG_RETURN_VOID();
+}
+
+Datum
+realtime_connection_send(PG_FUNCTION_ARGS)
+{
+	text	   *id = text_argument(fcinfo, TOPIC_WHOM, "connection_id");
+	Size		len;
+	char	   *frame = topic_frame(fcinfo, TOPIC_NAME, &len);
+
+	add_to_connection(id, frame, len);
 	PG_RETURN_VOID();
 }
 

@@ -10,8 +10,12 @@
 
 #include "utils/jsonb.h"
 
-/* Raises an ERROR, which clients know as INVALID_USER_ID, if nobody can be that. */
+/* Raises an ERROR, which clients know as VALIDATION, if nobody can be that. */
 extern void rt_send_check_user(text *user_id);
+
+/* The connection with an id; false if it is not there. */
+extern bool rt_send_find_connection(text *id, int *gateway, uint32 *connection,
+									uint64 *serial);
 
 /*
  * The frame of a request, which its client answers with ref: palloc'd.  NULL
