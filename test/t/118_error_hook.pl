@@ -33,6 +33,13 @@ SELECT realtime.rpc('app/divide', 'app.divide(integer)');
 SELECT realtime.rpc('app/guarded', 'app.divide(integer)', guard => '{app.guard()}');
 SELECT realtime.stream('app/rows', 'rows', 'app.rows()');
 SELECT realtime.topic('closed', access => 'app.may(text)');
+CREATE TABLE app.wrong (what text);
+GRANT ALL ON app.wrong TO realtime_anonymous;
+CREATE FUNCTION app.total() RETURNS integer STABLE LANGUAGE sql AS $$
+	SELECT count(realtime.raise('CONFLICT', what || ' does not add up'))::integer FROM app.wrong WHERE what = 'total' $$;
+CREATE FUNCTION app.may_total() RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT count(realtime.raise('CONFLICT', what)) = 0 FROM app.wrong WHERE what = 'guard' $$;
+SELECT realtime.derived('app/total', '{source}', 'app.total()');
+SELECT realtime.stream('app/anew', 'anew', 'app.total()', merge => 'set', guard => '{app.may_total()}', invalidate_on => '{source}');
 });
 wait_for_call($node, 'app/divide', [2]);
 my $ws = ws_connect($node);
@@ -54,6 +61,26 @@ is(ws_call($ws, 'app/rows', [], stream => JSON::PP::true)->{code}, 'INTERNAL_ERR
 like(told(), qr{^realtime_anonymous t app/rows INTERNAL_ERROR 3F000 }, 'is told');
 ws_subscribe($ws, 'closed');
 like(told(), qr{^realtime_anonymous t closed INTERNAL_ERROR 3F000 }, 'so is an access function');
+
+# What is loaded anew: no client has asked, so all that the loader says is told, but no refusal
+sub fails_anew
+{
+	my ($what) = @_;
+	$node->safe_psql('postgres', "TRUNCATE app.wrong; INSERT INTO app.wrong VALUES ('$what'); SELECT realtime.publish('source', 'e', '1')");
+	return;
+}
+my $total = ws_connect($node);
+is(ws_call($total, 'app/total', [], stream => JSON::PP::true)->{data}, 0, 'a derived value');
+fails_anew('total');
+is(ws_wait($total, sub { ($_->{topic} // '') eq '__system:derived:app/total' })->{data}{code}, 'CONFLICT', 'that cannot be had anew');
+is(told(), 'realtime_anonymous t app/total CONFLICT RT409 total does not add up', 'is told, whatever its loader raises');
+is(ws_call($total, 'app/total', [], stream => JSON::PP::true)->{code}, 'CONFLICT', 'who asks for it');
+is(told(), '', 'is told himself');
+$node->safe_psql('postgres', 'TRUNCATE app.wrong');
+is(ws_call($total, 'app/anew', [], stream => JSON::PP::true)->{data}, 0, 'another one, with a guard');
+fails_anew('guard');
+ws_wait($total, sub { ($_->{topic} // '') eq '__system:anew' });
+is(told(), '', 'a refusal of the guard is not told');
 
 $node->safe_psql('postgres', q{SELECT realtime.hook('error', 'app.fails(jsonb)')});
 is(ws_call($ws, 'app/divide', [0])->{code}, 'INTERNAL_ERROR', 'a hook that fails changes nothing') for 1 .. 3;
