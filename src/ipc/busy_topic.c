@@ -9,6 +9,7 @@
 
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/json.h"
 
 #include "src/guc.h"
 #include "src/ipc/busy_topic.h"
@@ -108,4 +109,20 @@ rt_busy_topics_read(RtBusyTopic topics[RT_BUSY_TOPICS])
 			count = rt_busy_topic_insert(topics, count, &copy.topics[j]);
 	}
 	return count;
+}
+
+void
+rt_busy_topics_write(StringInfo out)
+{
+	RtBusyTopic topics[RT_BUSY_TOPICS];
+	int			count = rt_busy_topics_read(topics);
+
+	appendStringInfoChar(out, '[');
+	for (int i = 0; i < count; i++)
+	{
+		appendStringInfoString(out, i == 0 ? "{\"topic\":" : ",{\"topic\":");
+		escape_json(out, pnstrdup(topics[i].name, topics[i].len));
+		appendStringInfo(out, ",\"rate\":%u}", topics[i].rate);
+	}
+	appendStringInfoChar(out, ']');
 }

@@ -7,6 +7,8 @@
 
 #include "src/compat.h"
 
+#include "lib/stringinfo.h"
+
 #define RT_BUSY_TOPICS 8
 #define RT_BUSY_TOPIC_MAX 256	/* bytes of a name */
 
@@ -28,6 +30,9 @@ extern void rt_busy_topics_tell(int gateway, const RtBusyTopic *topics, int coun
  * same events, so of each topic the highest rate counts.
  */
 extern int	rt_busy_topics_read(RtBusyTopic topics[RT_BUSY_TOPICS]);
+
+/* The same for SQL: [{"topic": ..., "rate": ...}, ...] */
+extern void rt_busy_topics_write(StringInfo out);
 
 /* Puts one among those that are there, if it is one of the busiest. */
 extern int	rt_busy_topic_insert(RtBusyTopic topics[RT_BUSY_TOPICS], int count,

@@ -65,21 +65,21 @@ measure_gateways(RtPressure *pressure)
 
 /* A limit of 0 is none. */
 static bool
-is_over(double value, double limit)
+reaches(double value, double limit)
 {
-	return limit > 0 && value > limit;
+	return limit > 0 && value >= limit;
 }
 
 static RtPressureReason
 find_reason(const RtPressure *pressure)
 {
-	if (is_over(pressure->memory, realtime_pressure_memory / 100.0))
+	if (reaches(pressure->memory, realtime_pressure_memory / 100.0))
 		return RT_PRESSURE_MEMORY;
-	if (is_over(pressure->executors, realtime_pressure_executors / 100.0))
+	if (reaches(pressure->executors, realtime_pressure_executors / 100.0))
 		return RT_PRESSURE_EXECUTORS;
-	if (is_over(pressure->publish_rate, realtime_pressure_publish_rate))
+	if (reaches(pressure->publish_rate, realtime_pressure_publish_rate))
 		return RT_PRESSURE_PUBLISH_RATE;
-	if (is_over(pressure->subscribers, realtime_pressure_subscribers))
+	if (reaches(pressure->subscribers, realtime_pressure_subscribers))
 		return RT_PRESSURE_SUBSCRIBERS;
 	return RT_PRESSURE_NONE;
 }

@@ -31,7 +31,7 @@ CREATE VIEW realtime.pressure AS
 COMMENT ON VIEW realtime.pressure IS
 	'What is scarce at the moment';
 COMMENT ON COLUMN realtime.pressure.reason IS
-	'MEMORY, EXECUTORS, PUBLISH_RATE, SUBSCRIBERS or NONE: the first of these that is above its setting realtime.pressure_*';
+	'MEMORY, EXECUTORS, PUBLISH_RATE, SUBSCRIBERS or NONE: the first of these that has reached its setting realtime.pressure_*';
 COMMENT ON COLUMN realtime.pressure.memory IS
 	'Part of the memory that is taken, 0 to 1: of realtime.payload_memory or of a gateway''s realtime.gateway_memory, whichever has less left';
 COMMENT ON COLUMN realtime.pressure.executors IS

@@ -21,13 +21,16 @@ CREATE TABLE app.told (pressure jsonb, who text);
 GRANT ALL ON app.told TO realtime_anonymous;
 CREATE FUNCTION app.many(pressure jsonb) RETURNS boolean LANGUAGE sql AS $$
 SELECT (pressure ->> 'subscribers')::numeric >= 3 $$;
+CREATE FUNCTION app.one_is_busy(pressure jsonb) RETURNS boolean LANGUAGE sql AS $$
+SELECT pressure -> 'top_publishers' @> '[{"topic": "open:9"}]' $$;
 CREATE TABLE app.row (id int PRIMARY KEY);
 GRANT SELECT ON app.row TO realtime_anonymous;
 SELECT realtime.admission('low', '{SUBSCRIBERS,PUBLISH_RATE,EXECUTORS,MEMORY}'), realtime.admission('memory', '{MEMORY}'),
-	realtime.admission('asked', predicate => 'app.many(jsonb)');
+	realtime.admission('asked', predicate => 'app.many(jsonb)'), realtime.admission('busy', predicate => 'app.one_is_busy(jsonb)');
 SELECT realtime.rpc('app/echo', 'app.echo(text)'), realtime.rpc('app/wait', 'app.wait(text)'), realtime.rpc('app/sheds', 'app.sheds(text)'),
 	realtime.rpc('low/echo', 'app.echo(text)', class_of_service => 'low'),
 	realtime.rpc('memory/echo', 'app.echo(text)', class_of_service => 'memory'),
+	realtime.rpc('busy/echo', 'app.echo(text)', class_of_service => 'busy'),
 	realtime.rpc('asked/echo', 'app.echo(text)', class_of_service => 'asked'),
 	realtime.stream('low/list', 'low', 'app.list()', merge => 'set', class_of_service => 'low'),
 	realtime.channel('low/channel', 'channel:{1}', class_of_service => 'low'),
@@ -71,8 +74,10 @@ ok(ws_subscribe($ws, "open:$_")->{type} eq 'subscribed', "topic $_") for 1 .. 3;
 poll_until(sub { $node->safe_psql('postgres', 'SELECT subscribers >= 3 FROM realtime.pressure') eq 't' });
 is(reason(), 'NONE', 'without a limit they are not too many');
 is(outcome('asked/echo', ['x']), 'OVERLOADED', 'a function thinks otherwise');
-set(pressure_subscribers => 2);
-ok(becomes('OVERLOADED', 'low/echo', ['x']), 'with one a call of the class is refused');
+set(pressure_subscribers => 5);
+ok(poll_until(sub { $node->safe_psql('postgres', 'SHOW realtime.pressure_subscribers') eq '5' && reason() eq 'NONE' }), 'nor with one that they do not reach');
+set(pressure_subscribers => 4);
+ok(becomes('OVERLOADED', 'low/echo', ['x']), 'with one that they reach a call of the class is refused');
 is(reason(), 'SUBSCRIBERS', 'because they are too many');
 is(outcome('low/channel', ['x'], @stream), 'OVERLOADED', 'so is a subscription to a channel');
 is(outcome('low/query', [], @stream), 'OVERLOADED', 'and to a query');
@@ -94,6 +99,8 @@ ok(poll_until(sub { $node->safe_psql('postgres', q{SELECT realtime.publish('open
 ok(poll_until(sub { $node->safe_psql('postgres', q{SELECT realtime.publish('open:' || CASE WHEN i % 4 = 0 THEN 8 ELSE 9 END, 'e', '1') FROM generate_series(1, 400) i});
 	return $node->safe_psql('postgres', q{SELECT string_agg(t.value ->> 'topic', ' ' ORDER BY t.ordinality) FROM realtime.pressure,
 		jsonb_array_elements(top_publishers) WITH ORDINALITY t}) eq 'open:9 open:8' }), 'and it is known of which topics');
+ok(poll_until(sub { $node->safe_psql('postgres', q{SELECT realtime.publish('open:9', 'e', '1') FROM generate_series(1, 400) i});
+	return outcome('busy/echo', ['x']) eq 'OVERLOADED' }), 'a function that decides knows it, too');
 set(pressure_publish_rate => 0);
 
 # Executors

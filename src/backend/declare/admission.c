@@ -10,7 +10,6 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/jsonb.h"
 
 #include "src/backend/declare/function_check.h"
@@ -78,23 +77,13 @@ realtime_admission(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* [{"topic": ..., "rate": ...}, ...] */
 static Datum
 busy_topics(void)
 {
-	RtBusyTopic topics[RT_BUSY_TOPICS];
-	int			count = rt_busy_topics_read(topics);
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfoChar(&text, '[');
-	for (int i = 0; i < count; i++)
-	{
-		appendStringInfoString(&text, i == 0 ? "{\"topic\":" : ",{\"topic\":");
-		escape_json(&text, pnstrdup(topics[i].name, topics[i].len));
-		appendStringInfo(&text, ",\"rate\":%u}", topics[i].rate);
-	}
-	appendStringInfoChar(&text, ']');
+	rt_busy_topics_write(&text);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
 }
 

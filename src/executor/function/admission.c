@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -12,6 +13,7 @@
 #include "src/executor/function/guard.h"
 #include "src/executor/function/invoke.h"
 #include "src/executor/reply.h"
+#include "src/ipc/busy_topic.h"
 #include "src/ipc/path_stat.h"
 #include "src/ipc/pressure.h"
 
@@ -19,13 +21,16 @@
 static Datum
 describe(const RtPressure *pressure)
 {
-	char	   *text = psprintf("{\"reason\": \"%s\", \"memory\": %.4f, \"executors\": %.4f,"
-								" \"publish_rate\": %.0f, \"subscribers\": %.2f}",
-								rt_pressure_name(pressure->reason), pressure->memory,
-								pressure->executors, pressure->publish_rate,
-								pressure->subscribers);
+	StringInfoData text;
 
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"reason\": \"%s\", \"memory\": %.4f, \"executors\": %.4f,"
+					 " \"publish_rate\": %.0f, \"subscribers\": %.2f, \"top_publishers\": ",
+					 rt_pressure_name(pressure->reason), pressure->memory,
+					 pressure->executors, pressure->publish_rate, pressure->subscribers);
+	rt_busy_topics_write(&text);
+	appendStringInfoChar(&text, '}');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
 }
 
 /* One that is gone, or is not run, has not refused. */
