@@ -17,8 +17,9 @@ my $node = new_node(
 
 $node->safe_psql('postgres', q{
 SELECT realtime.topic(t, open => true)
-FROM unnest(ARRAY['news', 'early', 'later', 'live', 'busy', 'alarm:{building}', 'maintenance']) t;
+FROM unnest(ARRAY['news', 'early', 'later', 'live', 'busy', 'alarm:{building}', 'maintenance', 'prices']) t;
 SELECT realtime.topic('pointer:{x}', class => 'volatile', open => true);
+SELECT realtime.channel('app/prices', 'prices', coalesce_by => 'id');
 });
 
 sub silent { return qr/WARNING:  nothing has been published on topic "\Q$_[0]\E"/; }
@@ -46,7 +47,8 @@ sub warned
 sub publish_many
 {
 	$node->safe_psql('postgres', q{
-SELECT realtime.publish('busy', 'e', to_jsonb(n)), realtime.publish('pointer:1', 'e', to_jsonb(n))
+SELECT realtime.publish('busy', 'e', to_jsonb(n)), realtime.publish('pointer:1', 'e', to_jsonb(n)),
+	realtime.publish('prices', 'e', jsonb_build_object('id', n % 7))
 FROM generate_series(1, 3000) n;
 SELECT realtime.publish('live', 'end')});
 	return;
@@ -56,6 +58,7 @@ SELECT realtime.publish('live', 'end')});
 my $ws = ws_connect($node);
 ok(poll_until(sub { ws_subscribe($ws, 'early')->{type} eq 'subscribed' }), 'subscribed');
 ws_subscribe($ws, $_) for 'live', 'busy', 'pointer:1', 'alarm:north', 'maintenance';
+ok(ws_call($ws, 'app/prices', [], stream => JSON::PP::true)->{ok}, 'a channel whose events give way to newer ones');
 publish_many();
 ws_wait($ws, sub { ($_->{topic} // '') eq 'live' });
 
@@ -66,7 +69,8 @@ my $position = log_position($node);
 ok(poll_until(sub { publish_many(); count_in_log($node, busy('busy')) }),
 	'development: a topic with many events is warned of');
 is(count_in_log($node, busy('pointer:1')), 0, 'a volatile one is not');
-like(slurp_file($node->logfile, $position), qr/HINT:  .*volatile.*throttle/, 'with a hint');
+is(count_in_log($node, busy('prices')), 0, 'nor one with coalesce_by');
+like(slurp_file($node->logfile, $position), qr/HINT:  .*volatile.*coalesce_by.*throttle/, 'with a hint');
 is(count_in_log($node, silent('early')), 0, 'it is too early to call a topic silent');
 
 # Silent topics

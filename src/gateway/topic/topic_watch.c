@@ -31,7 +31,7 @@ typedef struct Watched
 	dlist_node	age_node;
 	uint16		name_len;
 	bool		live;			/* an event has been seen */
-	bool		is_volatile;	/* the last one was */
+	bool		gives_way;		/* the last one was volatile, or had a key */
 	bool		told_rate;
 	bool		told_silence;
 	uint32		events;			/* since the last sample */
@@ -198,7 +198,8 @@ rt_topic_watch_event(const RtTopic *topic, const RtRingEntry *entry)
 	if (watched == NULL)
 		return;
 	watched->live = true;
-	watched->is_volatile = (entry->topic_class == RT_TOPIC_VOLATILE);
+	watched->gives_way = entry->topic_class == RT_TOPIC_VOLATILE ||
+		rt_ring_entry_key_len(entry) > 0;
 	watched->events++;
 }
 
@@ -209,7 +210,7 @@ warn_of_rate(Watched *watched, int64 elapsed_ms)
 {
 	double		rate = watched->events * 1000.0 / elapsed_ms;
 
-	if (watched->told_rate || watched->is_volatile ||
+	if (watched->told_rate || watched->gives_way ||
 		rate <= realtime_publish_rate_warning)
 		return;
 	watched->told_rate = true;
@@ -218,7 +219,7 @@ warn_of_rate(Watched *watched, int64 elapsed_ms)
 			 errmsg("topic \"%s\" has %.0f events per second", watched->name, rate),
 			 errdetail("realtime.publish_rate_warning is %d.",
 					   realtime_publish_rate_warning),
-			 errhint("Declare the topic with class => 'volatile' if some of them may be lost, publish with realtime.throttle(), or publish one event for many changes.")));
+			 errhint("Declare the topic with class => 'volatile' if some of them may be lost, or its stream with coalesce_by if only the newest of each key counts; or publish with realtime.throttle(), or publish one event for many changes.")));
 }
 
 static void
