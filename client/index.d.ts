@@ -96,6 +96,8 @@ export interface Options {
 		maxQueue?: number;
 		maxAge?: number;
 		replay?: 'sequential' | 'concurrent';
+	/** Of realtime-client/upload. */
+	upload?: { frameSize?: number };
 		/** Whose calls they are: nobody else makes them. */
 		user?: string | number | null | (() => string | number | null | undefined);
 		/** Keeps them over a reload: see realtime-client/offline. */

@@ -8,7 +8,7 @@ import { __client } from './index.js';
 import { BinaryCalls } from './upload/binary.js';
 import { Uploads } from './upload/uploads.js';
 
-export { UploadHandle } from './upload/uploads.js';
+export { UploadHandle } from './upload/handle.js';
 
 const made = new WeakMap();		// one for each client: numbers are the connection's
 

@@ -106,6 +106,68 @@ it('tells how far it is', limit, async () => {
 	assert.ok(small.chunks > 5);
 });
 
+it('takes arguments as long as a frame, and pays for them once', limit, async () => {
+	await connected();
+	const name = 'n'.repeat(20000);
+
+	for (const source of [large, [large], '', []]) {
+		const handle = uploads.upload('app/sum')(source, name);
+		assert.equal((await handle).name, name);
+		assert.ok(handle.chunks < 100, `${handle.chunks} chunks`);
+	}
+	await fails(uploads.upload('app/sum')(large, 'n'.repeat(65536 - JSON.stringify({ rpc: 'app/sum', args: [''] }).length - 6)), 'PAYLOAD_TOO_LARGE');
+	assert.equal(client.failure.current, null, 'no frame was too long');
+});
+
+// A client whose frames nobody answers but the test.
+function framed(options) {
+	const script = scripted();
+	const frames = [];
+
+	client = createClient({ url: 'ws://127.0.0.1:1/ws', delay: () => 0, ...options, WebSocket: class extends script.WebSocket {
+		send(data) {
+			if (typeof data !== 'string')
+				frames.push(data);
+		}
+	} });
+	client.connect();
+	const upload = createUploads(client).upload('f/add');
+
+	// What it sends of so many bytes, and answers it.
+	return { script, upload, async sizes(length, args, how = {}, reply = {}) {
+		frames.length = 0;
+		const handle = upload.with(how)(new Uint8Array(length), ...args);
+		const end = handle.catch((error) => error.code);
+
+		await until(() => frames.at(-1)?.[1] & 2 || handle.isOver, 'the last one');
+		script.say({ topic: '__upload', event: handle.streamIdHex, data: { ok: true, data: 'done', ...reply } });
+		return [frames.map((frame) => frame.length), await end];
+	} };
+}
+
+it('has frames as long as they may be, and none that is longer', limit, async (t) => {
+	const warned = t.mock.method(console, 'warn', () => {});
+	const { script, sizes } = framed({ upload: { frameSize: 100000 } });
+	const header = (...args) => JSON.stringify({ rpc: 'f/add', args }).length;
+	const [first] = await sizes(30000, [], {}, { __cap: 5000 });
+
+	assert.deepEqual(first, [12288, 12288, 30000 - (12288 - 12 - header()) - 12278 + 10]);
+	assert.equal(warned.mock.callCount(), 0, 'nobody knows yet whether it is too long');
+	const [capped] = await sizes(20000, ['x']);
+	assert.ok(capped.slice(0, -1).every((length) => length === 5000) && capped.at(-1) <= 5000, `${capped}`);
+	assert.equal(capped.reduce((sum, length) => sum + length), 20000 + 12 + header('x') + 10 * (capped.length - 1));
+	await sizes(5, []);
+	assert.equal(warned.mock.callCount(), 1);
+	const long = 'x'.repeat(5000 - 12 - header(''));
+	assert.deepEqual(await sizes(5, [long]), [[5000, 15], 'done']);
+	assert.deepEqual(await sizes(5, [`${long}x`]), [[], 'PAYLOAD_TOO_LARGE']);
+	assert.deepEqual((await sizes(200, ['x'.repeat(200)], { frameSize: 100 }))[0], [12 + header('x'.repeat(200)), 100, 100, 30]);
+	assert.deepEqual((await sizes(0, [long]))[0], [5000, 10]);
+	script.break();
+	await until(() => client.status.current === 'open', 'the next connection');
+	assert.equal((await sizes(30000, []))[0][0], 12288, 'which may take less');
+});
+
 it('is refused', limit, async () => {
 	await connected();
 	const errors = [];

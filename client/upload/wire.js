@@ -1,6 +1,7 @@
 // wire.js - the binary frames.
 
-export const chunkOverhead = 12;	// bytes before the header of the first chunk
+const chunkBytes = 10;
+const firstBytes = 12;				// and the header
 const maxHeader = 65535;
 
 const encoder = new TextEncoder();
@@ -20,10 +21,14 @@ export function callFrame(header, payload) {
 	return frame;
 }
 
-// number 0 has the header, and no other.
+// What a chunk is made of before its payload: number 0 has the header, and no other.
+export function overheadOf(number, header) {
+	return number === 0 ? firstBytes + header.length : chunkBytes;
+}
+
 export function chunkFrame(stream, number, header, payload, isLast) {
 	const first = number === 0;
-	const begin = first ? chunkOverhead + header.length : chunkOverhead - 2;
+	const begin = overheadOf(number, header);
 	const frame = new Uint8Array(begin + payload.length);
 	const view = new DataView(frame.buffer);
 
@@ -33,7 +38,7 @@ export function chunkFrame(stream, number, header, payload, isLast) {
 	view.setUint32(6, number);
 	if (first) {
 		view.setUint16(10, header.length);
-		frame.set(header, chunkOverhead);
+		frame.set(header, firstBytes);
 	}
 	frame.set(payload, begin);
 	return frame;
