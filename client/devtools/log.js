@@ -1,5 +1,6 @@
 // log.js - what has gone over the connection, as streams, calls and numbers.  What is
 // kept is bounded, and redacted before it is.
+import { readBytes, uploadId } from './binary.js';
 import { redact } from './redact.js';
 
 const envelopesMax = 20;		// of a stream
@@ -49,10 +50,11 @@ export class Log {
 		this.changed();
 	}
 
-	sent(text) {
+	// A text, or bytes.
+	sent(data) {
 		this.connection.out++;
-		this.connection.bytesOut += text.length;
-		const frame = read(text);
+		this.connection.bytesOut += data.length ?? data.byteLength;
+		const frame = read(data);
 
 		for (const one of frame.batch === undefined ? [frame] : listOf(frame.batch))
 			this.#out(Object(one));
@@ -73,7 +75,7 @@ export class Log {
 
 	// ---- what is said -------------------------------------------------------
 
-	#out({ type, rpc, id, args, stream, topic, topics, cursor }) {
+	#out({ type, rpc, id, args, stream, topic, topics, cursor, cancelled }) {
 		if (rpc !== undefined && stream && cursor === undefined)
 			this.#ask(id, `${rpc}(${(args ?? []).map((arg) => JSON.stringify(redact(arg))).join(', ')})`);
 		else if (rpc !== undefined && id !== undefined)
@@ -82,6 +84,8 @@ export class Log {
 			(topics ?? [topic]).forEach((name) => this.#stream(name, name, 'by name'));
 		else if (type === 'unsubscribe')
 			this.streams.delete(topic);
+		else if (cancelled !== undefined)
+			this.#reply({ id: cancelled, ok: false, code: 'CANCELLED' });
 	}
 
 	#ask(id, path) {
@@ -107,6 +111,8 @@ export class Log {
 	#in({ type, topic, event, data, reason }) {
 		if (topic === '__rpc')
 			(event === '__batch' ? listOf(data?.batch) : [data]).forEach((reply) => this.#reply(Object(reply)));
+		else if (topic === '__upload')
+			this.#reply({ ...data, id: uploadId(event) });
 		else if (type === 'subscribe-denied')
 			this.#fail(topic, { code: reason, message: '' });
 		else if (String(topic).startsWith(systemPrefix))
@@ -171,9 +177,9 @@ export class Log {
 
 const listOf = (value) => Array.isArray(value) ? value : [];
 
-function read(text) {
+function read(data) {
 	try {
-		return Object(JSON.parse(text));
+		return Object(typeof data === 'string' ? JSON.parse(data) : readBytes(data));
 	} catch {
 		return {};
 	}

@@ -168,7 +168,7 @@ export class Overlay {
 			return this.#opened.has(stream.topic) ? [row, ...stream.envelopes.toReversed().map((one) => this.#envelope(one))] : [row];
 		});
 
-		return [this.#table(['path', 'topic', 'merge', 'subs', 'last', ''], rows, 'No stream is followed.')];
+		return [this.#table(['path', 'topic', 'merge', 'paths', 'last', ''], rows, 'No stream is followed.')];
 	}
 
 	#envelope({ event, at, data }) {

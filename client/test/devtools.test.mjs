@@ -4,6 +4,7 @@ import { it } from 'node:test';
 import { Log } from '../devtools/log.js';
 import { redact, redactKeys } from '../devtools/redact.js';
 import { watched } from '../devtools/watched.js';
+import { callFrame, cancelFrame, chunkFrame, headerOf } from '../upload/wire.js';
 
 let now = 0;
 
@@ -80,6 +81,36 @@ it('knows calls that wait, and how the last fifty went', () => {
 	assert.doesNotMatch(JSON.stringify([log.done, ...log.pending.values()]), /secret/);
 	log.closed(log.socket, 1006, '');
 	assert.deepEqual([log.pending.size, log.done.at(-1).code, log.connection.status], [0, 'DISCONNECTED', 'disconnected']);
+});
+
+it('knows calls with bytes and uploads, and not what is in them', () => {
+	const log = opened();
+	const header = headerOf({ rpc: 'files/scan', id: 'b1', args: ['secret'] });
+	const begin = (stream) => log.sent(chunkFrame(stream, 0, headerOf({ rpc: 'files/add', args: ['secret'] }), Buffer.from('secret'), false));
+	const done = () => log.done.map(({ path, ok, code }) => [path, ok, code]);
+
+	now = 0;
+	log.sent(callFrame(header, Buffer.from('secret')));
+	begin(26);
+	begin(27);
+	begin(28);
+	log.sent(chunkFrame(26, 1, undefined, new Uint8Array(5), true));
+	assert.deepEqual([...log.pending.values()].map(({ path }) => path), ['files/scan', 'files/add', 'files/add', 'files/add']);
+	now = 12;
+	log.reply({ id: 'b1', ok: true, data: 1 });
+	log.take({ topic: '__upload', event: '0000001a', data: { __cap: 1000, ok: true, data: 5 } });
+	log.take({ topic: '__upload', event: '0000001b', data: { ok: false, code: 'TEAPOT', error: 'no coffee' } });
+	log.sent(cancelFrame(28));
+	log.take({ topic: '__upload', event: '0000001c', data: { ok: false, code: 'CANCELLED' } });
+	assert.deepEqual(done(), [['files/scan', true, undefined], ['files/add', true, undefined], ['files/add', false, 'TEAPOT'], ['files/add', false, 'CANCELLED']]);
+	assert.deepEqual([log.pending.size, log.done[0].ms], [0, 12]);
+	assert.doesNotMatch(JSON.stringify(log.done), /secret/);
+	const whole = chunkFrame(29, 0, header, new Uint8Array(9), true);
+	log.sent(whole.buffer);
+	assert.deepEqual([log.pending.size, log.connection.bytesOut > whole.length], [1, true]);
+	for (const bytes of [[], [0], [0, 255, 255, 1], [1, 1, 0, 0], [2], [9]])
+		log.sent(new Uint8Array(bytes));
+	assert.equal(log.pending.size, 1);
 });
 
 it('is not confused by frames that are none, nor by the end of a socket of before', () => {
