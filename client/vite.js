@@ -12,8 +12,8 @@ import { fetchModule, fetchTypes, readModule } from './bin/live.js';
 
 const prefix = '$live/';
 const virtual = `\0${prefix}`;
-const overlayName = '@devtools';	// which is no name of a module
-const overlayId = virtual + overlayName;
+const devName = '@dev';		// which is no name of a module
+const devId = virtual + devName;
 const typesEvery = 5;			// looks at the modules, to one at the types
 
 // A module imports what it is made of from the client, and from entries beside it.
@@ -40,11 +40,13 @@ function forServers(text) {
 	].join('\n'));
 }
 
-// The page's own client, seen by the overlay, before anybody uses it.
-const overlay = `import { configure } from 'realtime-client';
-import { inspect } from 'realtime-client/devtools';
-configure(inspect());
+// The page's own client, before anybody uses it, while pages are developed: it says what may
+// be a mistake, and the overlay sees it if that is wanted.
+function forDevelopers(isSeen) {
+	return `import { configure } from 'realtime-client';
+${isSeen ? "import { inspect } from 'realtime-client/devtools';\n" : ''}configure({ dev: true${isSeen ? ', ...inspect()' : ''} });
 `;
+}
 
 // Its own address is the server's, for what pages connect to.
 function proxyTo(url) {
@@ -181,12 +183,11 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 		async load(id, { ssr = false } = {}) {
 			if (!id.startsWith(virtual))
 				return undefined;
-			if (id === overlayId)
-				return overlay;
+			if (id === devId)
+				return forDevelopers(devtools);
 			const text = await get(id.slice(virtual.length));
-			const isWatched = devtools && !isBuild;
 
-			return ssr ? forServers(text) : (isWatched ? `import '${prefix}${overlayName}';\n` : '') + forPages(text);
+			return ssr ? forServers(text) : (isBuild ? '' : `import '${prefix}${devName}';\n`) + forPages(text);
 		},
 
 		buildEnd() {

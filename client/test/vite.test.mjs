@@ -68,7 +68,7 @@ it('has modules for pages', limit, async () => {
 	await assert.rejects(dev.transformRequest('\0$live/nothing'), /nothing is declared in module "nothing"/);
 });
 
-it('has the overlay for who develops a page, if that is wanted', limit, async () => {
+it('says what may be a mistake to who develops a page, and has the overlay if that is wanted', limit, async () => {
 	const plugin = realtime({ url, devtools: true });
 	const [hosted, built] = [{ root, command: 'serve' }, { root, command: 'build' }];
 	const first = async (command, ssr) => {
@@ -76,10 +76,16 @@ it('has the overlay for who develops a page, if that is wanted', limit, async ()
 		return (await plugin.load('\0$live/note', { ssr })).split('\n')[0];
 	};
 
-	assert.equal(await first(hosted, false), "import '$live/@devtools';");
+	assert.equal(await first(hosted, false), "import '$live/@dev';");
 	assert.match(await first(hosted, true), /^\/\/ Module/);
 	assert.match(await first(built, false), /^\/\/ Module/);
-	assert.match(await plugin.load(plugin.resolveId('$live/@devtools')), /configure\(inspect\(\)\)/);
+	const text = (options) => realtime({ url, ...options }).load(plugin.resolveId('$live/@dev'));
+
+	assert.match(await text({ devtools: true }), /configure\(\{ dev: true, \.\.\.inspect\(\) \}\)/);
+	assert.match(await text(), /configure\(\{ dev: true \}\)/);
+	assert.doesNotMatch(await text(), /devtools/);
+	assert.match((await dev.transformRequest('\0$live/note')).code, /@dev/);
+	assert.match((await dev.transformRequest('\0$live/@dev')).code, /configure\(\{ dev: true \}\)/);
 });
 
 it('has the same on servers, where it connects to nothing', limit, async () => {
