@@ -57,6 +57,11 @@ export declare class RealtimeError extends Error {
 }
 export declare class RpcError extends RealtimeError {}
 
+/** Counts and tells what is not so, as [realtime/assert] on the console; an error where NODE_ENV is "test", or of Vitest. */
+export declare function assert(condition: unknown, category: string, context?: unknown): void;
+/** How often, by category. */
+export declare function getAssertionCounters(): ReadonlyMap<string, number>;
+
 export type Status = 'connecting' | 'open' | 'suspended' | 'disconnected' | 'failed';
 
 export interface Failure {
@@ -91,13 +96,13 @@ export interface Options {
 	bigint?: boolean;
 	/** Says what may be a mistake. */
 	dev?: boolean;
+	/** Of realtime-client/upload. */
+	upload?: { frameSize?: number };
 	offline?: {
 		queue: boolean;
 		maxQueue?: number;
 		maxAge?: number;
 		replay?: 'sequential' | 'concurrent';
-	/** Of realtime-client/upload. */
-	upload?: { frameSize?: number };
 		/** Whose calls they are: nobody else makes them. */
 		user?: string | number | null | (() => string | number | null | undefined);
 		/** Keeps them over a reload: see realtime-client/offline. */
@@ -279,8 +284,8 @@ export declare function when<T>(store: Readable<T>, condition: boolean | Readabl
 export declare const empty: Readable<undefined>;
 export declare const MAX_OPTIMISTIC_QUEUE_DEPTH: number;
 
-export declare function realtimeTransport(extras?: Record<string, { encode(value: unknown): unknown; decode(value: any): unknown }>):
-	Record<string, { encode(value: unknown): unknown; decode(value: any): unknown }>;
+/** For modules of the package: a value that events change. */
+export declare function createValue(how: StreamOptions): any;
 
 // One client for the whole page.
 export declare const status: Client['status'];

@@ -6,12 +6,14 @@ const pause = 5000;				// between two tokens, if they hardly last
 
 export class Auth {
 	#connection;
+	#options;
 	#asked = [];				// who waits for an answer, in order
 	#refreshedAt = -Infinity;
 	#refreshing;				// what was asked for on this connection
 
-	constructor(connection) {
+	constructor(connection, options) {
 		this.#connection = connection;
+		this.#options = options;
 		connection.listen({
 			received: (frame) => this.#received(frame),
 			lost: () => this.#lost(),
@@ -21,10 +23,10 @@ export class Auth {
 	// A new token of the same user.  Resolves to its end in seconds since 1970,
 	// null if it has none; without a connection it is used for the next one.
 	renew(token) {
-		const before = this.#connection.token;
+		const before = this.#options.token;
 
 		if (typeof before !== 'function')
-			this.#connection.token = token;
+			this.#options.token = token;
 		if (!this.#connection.send({ type: 'auth', token }))
 			return Promise.resolve(null);
 		return new Promise((resolve, reject) => this.#asked.push({ token, before, resolve, reject }));
@@ -33,7 +35,7 @@ export class Auth {
 	#received(frame) {
 		if (frame.type === 'auth')
 			this.#answered(frame);
-		else if (frame.type === 'auth-expiring' && typeof this.#connection.token === 'function')
+		else if (frame.type === 'auth-expiring' && typeof this.#options.token === 'function')
 			this.#refreshSoon();
 	}
 
@@ -52,7 +54,7 @@ export class Auth {
 		const asked = this.#refreshing = {};
 
 		this.#refreshedAt = this.#connection.clock.time;
-		const token = await this.#connection.token();
+		const token = await this.#options.token();
 
 		// another connection has asked for its own, and may be somebody else's
 		if (token && this.#refreshing === asked)
@@ -70,8 +72,8 @@ export class Auth {
 
 	// It would be refused on the next connection, too, and for good.
 	#refused({ token, before, reject }, frame) {
-		if (this.#connection.token === token)
-			this.#connection.token = before;
+		if (this.#options.token === token)
+			this.#options.token = before;
 		for (const one of this.#asked.filter((later) => later.before === token))
 			one.before = before;
 		reject(RealtimeError.from(frame));

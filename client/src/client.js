@@ -5,7 +5,7 @@ import { Calls } from './calls.js';
 import { Connection } from './connection.js';
 import { createCursors, createPresence } from './crowd.js';
 import { combine } from './derive.js';
-import { Frame } from './frame.js';
+import { Frame, next } from './frame.js';
 import { Hub } from './hub.js';
 import { Membership } from './membership.js';
 import { People } from './people.js';
@@ -20,6 +20,7 @@ const defaults = {
 	maxAttempts: Infinity,
 	delay: reconnectDelay,
 	timeout: 30000,
+	schedule: next,
 };
 
 export function createClient(options = {}) {
@@ -54,18 +55,20 @@ class Client {
 		const calls = new Calls(connection, options);
 
 		this.#options = options;
-		this.#frame = new Frame(options.schedule, options.hold);
+		Store.dev ||= options.dev;
+		this.#frame = new Frame((run) => options.schedule(run), options.hold);
 		this.#hub = new Hub(connection, calls, membership);
 		this.#topics = new Topics(connection, membership);
 		this.#rpcs = new Rpcs(connection, calls, options);
 		this.#people = new People(connection);
-		this.#auth = new Auth(connection);
+		this.#auth = new Auth(connection, options);
 		this.#streams = new Streams(connection, this.#hub, this.#frame);
 		this.status = connection.status;
 		this.failure = connection.failure;
 		this.quiescent = this.#hub.quiescent;
 		this.health = readable(this.#health);
-		connection.listen({ received: (frame) => this.#system(frame) });
+		// a gateway greets with "degraded", or with nothing: who comes back may have missed the end of it
+		connection.listen({ opened: () => this.#health.set('healthy'), received: (frame) => this.#system(frame) });
 	}
 
 	// Something that the server's functions need is not there, or is again.
@@ -84,6 +87,7 @@ class Client {
 	// Other options, from now on; those of a connection from the next one on.
 	configure(options) {
 		Object.assign(this.#options, options);
+		Store.dev ||= this.#options.dev;
 		this.#rpcs.configured();
 	}
 
@@ -155,7 +159,7 @@ class Client {
 
 	// As somebody else, or nobody: what was seen before is forgotten.
 	become(token) {
-		this.#connection.token = token;
+		this.#options.token = token;
 		this.#connection.restart();
 	}
 

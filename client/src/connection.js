@@ -54,15 +54,6 @@ export class Connection {
 
 	get bufferedAmount() { return this.#attempt?.socket?.bufferedAmount ?? 0; }
 
-	// A text, or a function that returns one or resolves to it.
-	get token() {
-		return this.#options.token;
-	}
-
-	set token(token) {
-		this.#options.token = token;
-	}
-
 	get url() {
 		return this.#options.url ?? ownAddress();
 	}

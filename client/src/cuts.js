@@ -11,6 +11,6 @@ export class Cuts {
 			return;
 		this.#row = code === 1006 && ms < brief && frames === 0 ? this.#row + 1 : 0;
 		if (this.#row > 1)
-			console.warn('realtime: two connections were closed within a second, without a word of the server. A proxy may do that, for instance if an answer sets a cookie.');
+			console.warn('realtime: two connections were cut at once; is there a proxy?');
 	}
 }

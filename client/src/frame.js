@@ -19,6 +19,8 @@ function nextFrame(run) {
 
 const screen = typeof requestAnimationFrame === 'function' && typeof document === 'object';
 
+export const next = screen ? nextFrame : (run) => queueMicrotask(run);
+
 export class Frame {
 	#changed = new Set();
 	#holds = new Map();
@@ -27,7 +29,7 @@ export class Frame {
 	#held;
 
 	// schedule(run): another moment to tell; held: milliseconds, at most.
-	constructor(schedule = screen ? nextFrame : (run) => queueMicrotask(run), held = 100) {
+	constructor(schedule = next, held = 100) {
 		this.#schedule = schedule;
 		this.#held = held;
 	}

@@ -6,6 +6,7 @@
 // has said contains it.  Answers come in any order: one that is contained stays
 // while an earlier one about the same key waits for its answer, which would be
 // seen again without it.
+import { assert } from './assert.js';
 import { guarded, RealtimeError } from './errors.js';
 
 export const MAX_OPTIMISTIC_QUEUE_DEPTH = 1000;
@@ -26,11 +27,11 @@ export function applyChange(value, change) {
 
 export class Layers {
 	#list = [];
-	#concerns;
+	#about;
 
-	// concerns(change, other): whether both are about the same key.
-	constructor(concerns = () => false) {
-		this.#concerns = concerns;
+	// about(change): what it is about; changes of which it is the same concern each other.
+	constructor(about = () => ({})) {
+		this.#about = about;
 	}
 
 	get size() {
@@ -56,22 +57,28 @@ export class Layers {
 	}
 
 	remove(layer) {
+		layer.pending = false;
 		return [...this.#keep((one) => one !== layer), ...this.#sweep()];
 	}
 
 	// The call has succeeded, and the server's rows contain it from a position on;
 	// Infinity: when they have been loaded.  Like others, returns those that go by it.
 	confirm(layer, position) {
-		layer.pending = false;
+		this.#answered(layer);
 		layer.position = position;
 		return this.#sweep();
 	}
 
 	// The same, and they contain it already.
 	settle(layer) {
-		layer.pending = false;
+		this.#answered(layer);
 		layer.contained = true;
 		return this.#sweep();
+	}
+
+	#answered(layer) {
+		assert(layer.change && layer.pending, 'optimistic.queue.entry.shape');
+		layer.pending = false;
 	}
 
 	// Removes those that are contained in what has been said up to a position.
@@ -94,26 +101,31 @@ export class Layers {
 
 	// What is contained, but for what an earlier one would be seen instead of.
 	#sweep() {
-		const waiting = [];
+		const waiting = new Set();
 
-		return this.#keep((layer) => {
-			if (layer.pending)
-				waiting.push(layer.change);
-			return !layer.contained || waiting.some((change) => this.#concerns(change, layer.change));
+		return this.#keep(({ pending, contained, change }) => {
+			const about = this.#about(change);
+
+			if (pending)
+				waiting.add(about);
+			return !contained || waiting.has(about);
 		});
 	}
 
+	// Returns the others, for which nobody waits; once through the list, however long it is.
 	#keep(condition) {
-		const before = this.#list;
+		const gone = [];
 
-		this.#list = before.filter(condition);
-		return before.filter((layer) => !this.#list.includes(layer));
+		this.#list = this.#list.filter((layer) => condition(layer) || gone.push(layer) < 0);
+		assert(!gone.some(({ pending }) => pending), 'optimistic.queue.drain-precondition');
+		return gone;
 	}
 
 	// A copy of the value with all layers on top.
 	over(value) {
-		const copy = value.copy();
+		const copy = value?.copy();
 
+		assert(copy, 'optimistic.queue.serverValue-iff-nonempty');
 		for (const { change } of this.#list)
 			guarded(() => applyChange(copy, change));
 		return copy;

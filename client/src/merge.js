@@ -5,7 +5,7 @@
 //	apply(event, data, after)	follows an event: 'new' if something has come by it
 //	amend(event, data)		likewise for what is only shown in advance
 //	without(data)			a copy that does not have what has come by an event
-//	concerns(change, event)	whether the event may be what the change has hoped for
+//	about({event, data})	what that is about: an event may be what a change about the same has hoped for
 //	append(data, first, since)	has some more, from another page; since: events that it may
 //							not contain, though they have been applied
 //	patch(rows)				has these rows, or has lost those that are _deleted
@@ -71,8 +71,8 @@ class Keyed {
 		return copy;
 	}
 
-	concerns(change, event) {
-		return keyOf(change.data, this.#how.key) === keyOf(event.data, this.#how.key);
+	about({ data }) {
+		return keyOf(data, this.#how.key);
 	}
 
 	patch(rows) {
@@ -171,8 +171,8 @@ class Latest {
 		return copy;
 	}
 
-	concerns(change, event) {
-		return change.event === event.event;
+	about({ event }) {
+		return event;
 	}
 
 	patch(rows) {
@@ -216,8 +216,8 @@ class Single {
 			this.#value = data;
 	}
 
-	concerns() {
-		return true;
+	about({ event }) {
+		return event && 'it';
 	}
 
 	patch(data) {

@@ -114,8 +114,7 @@ export class Rpcs {
 		if (!this.#options.dev || this.#warned.has(path))
 			return;
 		this.#warned.add(path);
-		console.warn(`realtime: identical calls of '${path}' in one turn were sent once and share the answer; ` +
-			'use .fresh(...) to send each. This is said once for each path.');
+		console.warn(`realtime: equal calls of '${path}' were sent once, see .fresh()`);
 	}
 
 	// Without an answer; not at all while there is no connection, or a slow one.

@@ -19,6 +19,8 @@ export function remembered(fn) {
 }
 
 export class Store {
+	static dev;					// whether to say what may be a mistake: a client has that option
+
 	#value;
 	#watchers = new Set();
 	#start;
@@ -93,10 +95,15 @@ export class Store {
 
 	// A store of what fn makes of each item; of no list it makes an empty one.
 	map(fn) {
+		let isSaid = false;
 		const project = remembered((list) => {
-			if (list != null && !Array.isArray(list))
-				console.warn('realtime: map() of a value that is no list gives an empty one');
-			return Array.isArray(list) ? list.map((item) => fn(item)) : [];
+			if (Array.isArray(list))
+				return list.map((item) => fn(item));
+			if (Store.dev && !isSaid && list != null) {
+				isSaid = true;
+				console.warn('realtime: map() of no list is empty');
+			}
+			return [];
 		});
 
 		return new Store([], (mapped) => this.subscribe((list) => mapped.set(project(list))), () => project(this.current));

@@ -13,8 +13,9 @@ export class Stream extends Store {
 	#hub;
 	#frame;
 	#options;
-	#layers = new Layers((change, other) => typeof change !== 'function' && typeof other !== 'function' &&
-		this.#feed.value?.concerns(change, other) === true);
+	// What a function changes nobody knows.
+	#about = (change) => this.#feed.value?.about(change) ?? {};
+	#layers = new Layers(this.#about);
 	#history;
 	#isBack = false;			// from another connection
 	#held;						// the value without what waits for an answer
@@ -63,7 +64,7 @@ export class Stream extends Store {
 		else if (what === 'reached')
 			return this.#reached();
 		else if (event)
-			this.#layers.absorb((change) => this.#feed.value.concerns(change, event));
+			this.#layers.absorb((change) => this.#about(change) === this.#about(event));
 		if (what === 'forgotten')
 			this.#history?.clear();
 		if (what === 'lost')

@@ -7,11 +7,13 @@ import ts from 'typescript';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const program = `
 import { combine, createClient, parse, type Stream } from 'realtime-client';
+import { realtimeTransport } from 'realtime-client/hooks';
 import { createOfflineStore } from 'realtime-client/offline';
 import { useStore, useStream } from 'realtime-client/react';
 import { fromStore, fromStream } from 'realtime-client/solid';
 import { rune, stream } from 'realtime-client/svelte';
 import { sharedSocket } from 'realtime-client/tabs';
+import { topicValue } from 'realtime-client/topic';
 import { createUploads } from 'realtime-client/upload';
 import { bindView } from 'realtime-client/view';
 import * as vue from 'realtime-client/vue';
@@ -39,11 +41,18 @@ const both: number = combine(one, client.status, (list, open: string) => list?.l
 parse('1', true);
 store.kept.subscribe((calls) => calls.map((call) => call.path));
 
+const notes: Todo[] = topicValue<Todo[]>(client, 'notes', { merge: 'crud', key: 'id', prepend: true, max: 5, initial: [] }).current;
+const transport: Record<string, { encode(value: unknown): unknown }> = realtimeTransport({ Vector: { encode: (value) => value === 7 && [7], decode: ([x]) => x } });
+
 const { binary, upload } = createUploads(client, { frameSize: 5000 });
 const size: Promise<number> = binary<[name: string], number>('files/size')(new ArrayBuffer(5), 'a');
 const sent: (id: string) => Promise<number> = (id) => upload<[], string>('files/add')(new Blob([id])).then((text) => text.length);
 upload('files/add').with({ signal: new AbortController().signal })(async function* () { yield new Uint8Array(1); }()).on('progress', ({ percent }) => percent?.toFixed());
 
+// @ts-expect-error no way of merging
+topicValue(client, 'notes', { merge: 'all' });
+// @ts-expect-error how is it read
+realtimeTransport({ Vector: { encode: String } });
 // @ts-expect-error no bytes
 upload('files/add')(5);
 // @ts-expect-error whose calls

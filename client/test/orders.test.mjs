@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it, mock } from 'node:test';
 import { createClient } from '../index.js';
+import { topicValue } from '../topic.js';
 import { bindView } from '../view.js';
 import { scripted, turn, until, watch } from './lib.mjs';
 
@@ -234,6 +235,119 @@ describe('what is told to all', () => {
 		assert.deepEqual(health.values, ['healthy', 'degraded', 'healthy']);
 		assert.deepEqual(topic.values.slice(1).map(({ data }) => data.at), [1, 2]);
 		assert.ok(script.sent.every((frame) => !JSON.stringify(frame).includes('__realtime')), 'nothing was asked for');
+	});
+
+	it('is so on its connection: the next one says it again, or that it is over by saying nothing', async () => {
+		begin();
+		const health = watch(client.health);
+
+		client.connect();
+		await turn();
+		script.event('__realtime', 'degraded');
+		script.break();
+		assert.equal(health.last, 'degraded');
+		await until(() => client.status.current === 'open', 'the next one');
+		assert.equal(health.last, 'healthy');
+		script.break();
+		await until(() => client.status.current === 'open', 'another one');
+		script.event('__realtime', 'degraded');
+		assert.deepEqual(health.values, ['healthy', 'degraded', 'healthy', 'degraded']);
+	});
+});
+
+describe('those who watch', () => {
+	it('are told at once if that is wanted, also from now on', async () => {
+		begin();
+		const { seen } = await follow('a/b', []);
+
+		script.event('a/b', 'created', { id: 1 });
+		assert.equal(seen.last.length, 0);
+		client.configure({ schedule: (run) => run() });
+		await turn();
+		script.event('a/b', 'created', { id: 2 });
+		assert.equal(seen.last.length, 2);
+	});
+});
+
+describe('a topic', () => {
+	const names = (rows) => rows.map(({ name }) => name);
+
+	it('is a value of what its events make, in any way of merging', async () => {
+		begin();
+		const crud = watch(topicValue(client, 'people', { merge: 'crud', key: 'name', prepend: true, max: 2, initial: [{ name: 'ann' }] }));
+		const latest = watch(topicValue(client, 'people', { merge: 'latest', max: 2 }));
+		const set = watch(topicValue(client, 'people', { merge: 'set' }));
+
+		assert.deepEqual([crud.last, latest.last, set.last], [[{ name: 'ann' }], [], undefined]);
+		await turn();
+		script.event('people', 'created', { name: 'bob' });
+		script.event('people', 'created', { name: 'eve' });
+		script.event('people', 'updated', { name: 'eve', age: 7 });
+		await turn();
+		assert.deepEqual([crud.last, crud.values.length], [[{ name: 'eve', age: 7 }, { name: 'bob' }], 2], 'told once for all of them');
+		assert.deepEqual([names(latest.last), set.last], [['eve', 'eve'], { name: 'eve', age: 7 }]);
+		script.event('people', 'deleted', { name: 'bob' });
+		await turn();
+		assert.deepEqual(names(crud.last), ['eve']);
+		assert.equal(script.sent.filter(({ type }) => type === 'subscribe-batch').length, 1);
+	});
+
+	it('goes on with what was missed, and begins anew for who comes later and for somebody else', async () => {
+		begin();
+		const topic = topicValue(client, 'lines', { merge: 'latest' });
+		const seen = watch(topic);
+
+		await turn();
+		script.event('lines', 'said', 1, { seq: 1 });
+		script.break();
+		await until(() => script.sent.some(({ type, since }) => type === 'replay' && since === 1), 'the question');
+		const { reqId } = script.sent.findLast(({ type }) => type === 'replay');
+		script.event('__replay:lines', 'msg', { reqId, event: 'said', data: 2, seq: 2 });
+		script.event('__replay:lines', 'end', { reqId, truncated: true });
+		await turn();
+		assert.deepEqual(seen.last, [1, 2], 'that not all could be told is no line');
+		const later = watch(topicValue(client, 'lines', { merge: 'latest' }));
+		script.event('lines', 'said', 3, { seq: 3 });
+		await turn();
+		assert.deepEqual([seen.last, later.last], [[1, 2, 3], [3]]);
+		script.say({ type: 'subscribe-denied', topic: 'lines', ref: null, reason: 'FORBIDDEN' });
+		assert.equal(topic.error.current.code, 'FORBIDDEN');
+		client.become('somebody else');
+		await turn();
+		assert.deepEqual([seen.last, later.last], [[], []]);
+	});
+});
+
+describe('a question', () => {
+	it('names the version of the rows that the page was written for, and on the next connection that which was told', async () => {
+		begin();
+		watch(client.stream('a/b', { schemaVersion: 2 })());
+		await turn();
+		assert.equal(script.request('a/b').schemaVersion, 2);
+		script.break();
+		await until(() => asked('a/b') === 2, 'the question');
+		assert.equal(script.request('a/b').schemaVersion, 2, 'nothing was told');
+		script.answer('a/b', [{ id: 1 }], { topic: 'a/b', merge: 'crud', key: 'id', seq: 5, schemaVersion: 3 });
+		script.break();
+		await until(() => asked('a/b') === 3, 'the question');
+		assert.deepEqual([script.request('a/b').schemaVersion, script.request('a/b').seq], [3, 5]);
+	});
+
+	it('for another page has the arguments of the stream, further ones, and the cursor', async () => {
+		begin();
+		const store = client.stream('a/b')(7);
+		const seen = watch(store);
+
+		await turn();
+		script.answer('a/b', [{ id: 1 }], { topic: 'a/b', merge: 'crud', key: 'id', hasMore: true, cursor: 'c' });
+		const more = store.loadMore('newest', { size: 2 });
+		await turn();
+		const { args, cursor, stream } = script.request('a/b');
+		assert.deepEqual([args, cursor, stream], [[7, 'newest', { size: 2 }], 'c', true]);
+		script.answer('a/b', [{ id: 2 }], { hasMore: false });
+		assert.equal(await more, true);
+		await turn();
+		assert.deepEqual([seen.last.map(({ id }) => id), store.hasMore], [[1, 2], false]);
 	});
 });
 

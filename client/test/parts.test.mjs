@@ -302,7 +302,7 @@ describe('layers', () => {
 	});
 
 	it('stay while an earlier change of the same row waits for its answer', () => {
-		const ordered = new Layers((change, other) => change.data.id === other.data.id);
+		const ordered = new Layers((change) => change.data.id);
 		const [first, second, third] = [1, 1, 2].map((id, i) => ordered.add({ event: 'updated', data: { id, n: i } }, true, base([])));
 
 		ordered.settle(second);

@@ -1,6 +1,7 @@
 // Signals, questions, who is there; rooms; the page's own client.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { realtimeTransport } from '../hooks.js';
 import * as published from '../index.js';
 import { createClient, limit, Made, scripted, secret, shows, startServer, token, turn, until, watch, WebSocket } from './lib.mjs';
 
@@ -206,7 +207,7 @@ describe('the published names', () => {
 	});
 
 	it('and an error that keeps its code on its way', () => {
-		const { RealtimeError, realtimeTransport } = published;
+		const { RealtimeError } = published;
 		const coder = realtimeTransport().RealtimeError;
 		const error = new RealtimeError('VALIDATION', 'no', { issues: [{ path: ['a'], message: 'b' }] });
 		const back = coder.decode(JSON.parse(JSON.stringify(coder.encode(error))));

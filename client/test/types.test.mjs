@@ -68,7 +68,8 @@ import * as shop from '$live/shop';
 import * as film from '$live/film';
 import { purge } from '$live/todo/admin';
 import type { Bytes } from 'realtime-client/upload';
-import type { Int8, Numeric, Cursor, Person, Rpc, StreamFactory, Upload } from 'realtime-client';
+import { combine, quiescent, status } from 'realtime-client';
+import type { Int8, Numeric, Cursor, Person, Rpc, Status, StreamFactory, Upload } from 'realtime-client';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 declare function same<A, B>(...equal: Equal<A, B> extends true ? [] : [never]): void;
@@ -163,6 +164,18 @@ todo.list(1).subscribe((rows) => rows?.[0]?.note.length);
 // @ts-expect-error a list is a number
 todo.list('one');
 todo.add.createOptimistic(todo.list(1), (rows, [, title]) => [...rows, { ...row, title: title ?? '' }]);
+
+// stores that are made of stores
+const both = combine(todo.list(1), shop.visits, (rows, visits) => [rows?.length, visits?.n] as const);
+same<typeof both.current, readonly [number | undefined, Int8 | undefined]>();
+const four = combine(todo.list(1), shop.visits, board.room.presence(1), status, (rows, visits, people, state) => ({ rows, visits, people, state }));
+same<typeof four.current, { rows: todo.Todo[] | undefined; visits: { n: Int8 } | undefined; people: Person[] | undefined; state: Status }>();
+const seven = combine(status, status, status, status, status, status, quiescent, (...values) => values);
+same<typeof seven.current, [Status, Status, Status, Status, Status, Status, boolean]>();
+// @ts-expect-error visits are no list
+combine(todo.list(1), shop.visits, (rows, visits) => visits?.length);
+// @ts-expect-error there are only two
+combine(todo.list(1), status, (rows, state, third) => third);
 
 // aggregates
 same<Value<typeof shop.visits>, { n: Int8 }>();

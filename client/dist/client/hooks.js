@@ -1,0 +1,2 @@
+/* realtime-client 0.1.0 client/hooks.js */
+import{RealtimeError as r}from"../client.js";var t={encode:e=>e instanceof r&&e.toJSON(),decode:e=>r.fromJSON(e)};function i(e={}){for(let[n,o]of Object.entries(e))if(typeof o?.encode!="function"||typeof o.decode!="function")throw new TypeError(`realtimeTransport: ${n} needs the functions encode and decode`);return{...e,RealtimeError:e.RealtimeError??t}}export{i as realtimeTransport};

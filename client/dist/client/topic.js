@@ -1,0 +1,2 @@
+/* realtime-client 0.1.0 client/topic.js */
+import{createValue as l,Store as p}from"../client.js";function h(e,o,{initial:t,...r}={}){let n=e.topic(o),s=l(r),a=()=>(s.load(t),s.snapshot()),c=new p(a(),()=>(c.assign(a()),f(n,u=>{u?u.event!=="truncated"&&s.apply(u.event,u.data):a(),i()}))),i=b(e,()=>c.set(s.snapshot()));return c.error=n.error,c}function f(e,o){let t=!1,r=e.subscribe(n=>t&&o(n));return t=!0,r}function b(e,o){let t=!1;return()=>{t||(t=!0,e.attach((r,{schedule:n})=>n(()=>{t=!1,o()})))}}export{h as topicValue};

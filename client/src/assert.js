@@ -1,0 +1,20 @@
+// assert.js - what must be true: where it is not that is counted and told, and what
+// goes on does so, because it may be half done; in tests it is an error.
+const counters = new Map();
+
+export function assert(condition, category, context) {
+	if (condition)
+		return;
+	counters.set(category, (counters.get(category) ?? 0) + 1);
+	const message = `[realtime/assert] ${JSON.stringify({ category, context })}`;
+	const { NODE_ENV, VITEST } = globalThis.process?.env ?? {};
+
+	console.error(message);
+	if (VITEST || NODE_ENV === 'test')
+		throw new Error(message);
+}
+
+// Category -> how often, since the page was loaded.
+export function getAssertionCounters() {
+	return counters;
+}
