@@ -45,7 +45,8 @@ enum
 	Anum_job_code,
 	Anum_job_message,
 	Anum_job_payload,
-	Natts_job = Anum_job_payload
+	Anum_job_progress,
+	Natts_job = Anum_job_progress
 };
 
 /* Columns of realtime.job_finished */

@@ -114,7 +114,8 @@ CREATE TABLE realtime.job (
 	request_id text,
 	code text,
 	message text,
-	payload jsonb
+	payload jsonb,
+	progress jsonb
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000,
 	autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
 ALTER SEQUENCE realtime.job_id_seq OWNED BY realtime.job.id;
@@ -163,6 +164,8 @@ COMMENT ON COLUMN realtime.job.message IS
 	'The error''s message';
 COMMENT ON COLUMN realtime.job.payload IS
 	'What the handler is given';
+COMMENT ON COLUMN realtime.job.progress IS
+	'How far it has come, as the session says that has taken it';
 COMMENT ON INDEX realtime.job_pkey IS
 	'Jobs by id';
 COMMENT ON INDEX realtime.job_ready IS

@@ -115,6 +115,13 @@ AS 'MODULE_PATHNAME', 'realtime_job_progress';
 COMMENT ON FUNCTION realtime.job_progress(jsonb) IS
 'Within the handler of a queue: says how far the job has come, at most 1000 bytes. That is not part of the transaction: realtime.jobs and realtime.job_state() show it at once, and it is told on the job''s topic, if the queue has one, every 50 ms at most. Elsewhere it does nothing.';
 
+CREATE FUNCTION realtime.job_progress(id bigint, data jsonb, attempt integer DEFAULT NULL)
+RETURNS boolean
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_taken_job_progress';
+COMMENT ON FUNCTION realtime.job_progress(bigint, jsonb, integer) IS
+'Says how far a job has come that was taken with realtime.take_jobs(), at most 1000 bytes. It is part of the transaction: realtime.jobs and realtime.job_state() show it, and it is told on the job''s topic, if the queue has one, when that commits. Returns false if the job is not taken, by this attempt, any more.';
+
 CREATE FUNCTION realtime.run_task(name text, input jsonb DEFAULT NULL, timeout interval DEFAULT '1 min')
 RETURNS jsonb
 LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -139,7 +146,7 @@ CREATE VIEW realtime.jobs AS
 SELECT j.id, j.queue,
 	CASE WHEN r.id IS NOT NULL OR j.taken AND j.run_at > clock_timestamp() THEN 'running' ELSE 'waiting' END AS state,
 	j.priority, j.run_at, j.attempts, j.max_attempts, j.unique_key, j.order_key, j.user_id, j.request_id, j.payload,
-	r.progress, NULL::jsonb AS result, j.code, j.message, j.created_at, r.started_at,
+	coalesce(r.progress, CASE WHEN j.taken AND j.run_at > clock_timestamp() THEN j.progress END) AS progress, NULL::jsonb AS result, j.code, j.message, j.created_at, r.started_at,
 	NULL::timestamptz AS finished_at
 FROM realtime.job j
 	LEFT JOIN realtime.stat_get_jobs() r ON r.id = j.id
@@ -161,7 +168,7 @@ COMMENT ON COLUMN realtime.jobs.order_key IS 'Those of its queue with one key ar
 COMMENT ON COLUMN realtime.jobs.user_id IS 'User of the call that has enqueued it';
 COMMENT ON COLUMN realtime.jobs.request_id IS 'That call, as realtime.request_id() names it, in the job as well';
 COMMENT ON COLUMN realtime.jobs.payload IS 'What the handler is given';
-COMMENT ON COLUMN realtime.jobs.progress IS 'What it has said of itself with realtime.job_progress(), while it runs';
+COMMENT ON COLUMN realtime.jobs.progress IS 'How far it has come, as was said with realtime.job_progress(), while it runs';
 COMMENT ON COLUMN realtime.jobs.result IS 'What the handler has returned';
 COMMENT ON COLUMN realtime.jobs.code IS 'Why the last attempt has failed, as clients are told of calls';
 COMMENT ON COLUMN realtime.jobs.message IS 'The error''s message';

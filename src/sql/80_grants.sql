@@ -227,6 +227,7 @@ GRANT EXECUTE ON FUNCTION
 	realtime.finish_job(bigint, jsonb, integer),
 	realtime.fail_job(bigint, text, integer, timestamptz),
 	realtime.extend_job(bigint, interval, integer),
+	realtime.job_progress(bigint, jsonb, integer),
 	realtime.throttle(text, text, jsonb, interval),
 	realtime.debounce(text, text, jsonb, interval),
 	realtime.consume(text, integer, interval, text, integer, interval),

@@ -12,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
+#include "src/backend/job/worker.h"
 #include "src/backend/publish/entry.h"
 #include "src/backend/publish/publish.h"
 #include "src/catalog/declaration.h"
@@ -83,6 +84,19 @@ tell_if_due(int64 id, const char *progress)
 	tell(&job, queue->topic, progress);
 }
 
+char *
+rt_job_progress_text(Jsonb *progress)
+{
+	char	   *json = JsonbToCString(NULL, &progress->root, VARSIZE(progress));
+
+	if (strlen(json) > RT_JOB_PROGRESS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("progress of a job is too long"),
+				 errdetail("It has at most %d bytes.", RT_JOB_PROGRESS_MAX)));
+	return json;
+}
+
 Datum
 realtime_job_progress(PG_FUNCTION_ARGS)
 {
@@ -92,12 +106,7 @@ realtime_job_progress(PG_FUNCTION_ARGS)
 
 	if (id == 0 || PG_ARGISNULL(0))
 		PG_RETURN_VOID();
-	json = JsonbToCString(NULL, &PG_GETARG_JSONB_P(0)->root, VARSIZE(PG_GETARG_JSONB_P(0)));
-	if (strlen(json) > RT_JOB_PROGRESS_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("progress of a job is too long"),
-				 errdetail("It has at most %d bytes.", RT_JOB_PROGRESS_MAX)));
+	json = rt_job_progress_text(PG_GETARG_JSONB_P(0));
 	rt_job_set_progress(executor, json, strlen(json));
 	tell_if_due(id, json);
 	PG_RETURN_VOID();

@@ -49,6 +49,7 @@ PG_FUNCTION_INFO_V1(realtime_take_jobs);
 PG_FUNCTION_INFO_V1(realtime_finish_job);
 PG_FUNCTION_INFO_V1(realtime_fail_job);
 PG_FUNCTION_INFO_V1(realtime_extend_job);
+PG_FUNCTION_INFO_V1(realtime_taken_job_progress);
 
 /* ---- rights ---- */
 
@@ -154,7 +155,7 @@ take_locked(Taking *taking, const RtJobFound *found, int count)
 {
 	RtStatement statement = {
 		.sql = "WITH took AS (UPDATE realtime.job SET ready = false, taken = true, run_at = $2,"
-		" attempts = attempts OPERATOR(pg_catalog.+) 1"
+		" attempts = attempts OPERATOR(pg_catalog.+) 1, progress = NULL"
 		" WHERE id OPERATOR(pg_catalog.=) ANY ($1) RETURNING *)"
 		" SELECT id, payload, attempts, priority, created_at, user_id, place FROM took ORDER BY place"
 	};
@@ -438,5 +439,39 @@ realtime_extend_job(PG_FUNCTION_ARGS)
 	rt_statement_put(&statement, TIMESTAMPTZOID, TimestampTzGetDatum(until), false);
 	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
 	rt_after_commit_job_due(until);
+	PG_RETURN_BOOL(true);
+}
+
+/* ---- progress ---- */
+
+static void
+put_progress(int64 id, Jsonb *data)
+{
+	RtStatement statement = {
+		.sql = "UPDATE realtime.job SET progress = $2 WHERE id OPERATOR(pg_catalog.=) $1"
+	};
+
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(id), false);
+	rt_statement_put(&statement, JSONBOID, JsonbPGetDatum(data), false);
+	(void) rt_statement_run(&statement, rt_job_table(), SPI_OK_UPDATE);
+}
+
+Datum
+realtime_taken_job_progress(PG_FUNCTION_ARGS)
+{
+	RtJob		job;
+	bool		found;
+	const RtJobQueue *queue = lock_taken(fcinfo, 2, &job, &found);
+	RtJobEvent	event = {.state = "running"};
+
+	rt_parameter_require(fcinfo, 1, "data");
+	event.progress = rt_job_progress_text(PG_GETARG_JSONB_P(1));
+	if (!found)
+		PG_RETURN_BOOL(false);
+	put_progress(job.id, PG_GETARG_JSONB_P(1));
+	event.id = job.id;
+	event.queue = job.queue;
+	event.attempts = job.attempts;
+	rt_job_tell(queue, &event);
 	PG_RETURN_BOOL(true);
 }

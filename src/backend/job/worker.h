@@ -18,4 +18,7 @@ extern bool rt_job_user_owns(const char *queue);
 /* Ends a job that is locked, and tells who wants to know. */
 extern void rt_job_end_locked(const RtJob *job, const RtJobQueue *queue, RtJobEnd *end);
 
+/* Progress as text; an ERROR if it is too long. */
+extern char *rt_job_progress_text(Jsonb *progress);
+
 #endif							/* RT_BACKEND_JOB_WORKER_H */
