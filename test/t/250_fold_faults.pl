@@ -135,7 +135,7 @@ is(sql(q{SELECT failed FROM realtime.aggregates WHERE path = 'shop/sale'}), '2',
 # Declared anew while an executor is between finding out what there is and counting.
 sql(q{DELETE FROM app.sale WHERE n = '"many"'});
 $all =~ s/count\(\*\) - 1/count(*)/;
-for my $n (1 .. 20)
+for my $n (1 .. 10)
 {
 	sql(q{BEGIN; SELECT realtime.drop('shop/sale'); SELECT app.declare(); SELECT app.sell(1); COMMIT; SELECT app.sell(1)});
 	sql(q{SELECT app.sell(1)});

@@ -345,6 +345,7 @@ run_fold(RtWork *work)
 		return;
 	work->stage = RT_STAGE_ACCESS;	/* nobody's arguments: what goes wrong is our owner's */
 	closes = fold.closes && may_close(intake->aggregate);
+	check_declarations(intake);
 	if (intake->fills)
 		fill(&fold);
 	count_events(intake, &fold);
