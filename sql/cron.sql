@@ -106,6 +106,7 @@ SELECT realtime.cron('app/bad', '@hourly', 'app.needs(integer)');
 SELECT realtime.cron('app/bad', '@hourly', 'app.job()', missed => 'perhaps');
 SELECT realtime.cron('app/bad', '@hourly', 'app.job()', time_zone => 'nowhere');
 SELECT realtime.cron('app/bad', '@hourly', 'app.job()', topic => '__own');
+SELECT realtime.cron('app/bad', '@hourly', 'app.job()', topic => 'of:{n}');
 SELECT realtime.cron('bad', '@hourly', 'app.job()');
 SELECT realtime.cron('app/bad', NULL, 'app.job()');
 SELECT realtime.cron('app/bad', '@hourly', NULL);

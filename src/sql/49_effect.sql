@@ -50,18 +50,26 @@ CREATE FUNCTION realtime.derived(
 	breaker text DEFAULT NULL,
 	fallback jsonb DEFAULT NULL)
 RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 AS $$
-	SELECT realtime.stream(path => path, topic => coalesce(topic, realtime.derived_topic(path, loader)), loader => loader,
+BEGIN
+	IF loader IS NULL THEN
+		RAISE null_value_not_allowed USING MESSAGE = 'loader must not be null';
+	ELSIF sources IS NULL OR pg_catalog.cardinality(sources) OPERATOR(pg_catalog.=) 0 THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'a derived value needs sources',
+			HINT = 'For example: sources => ''{orders,"chat:*"}''.';
+	END IF;
+	PERFORM realtime.stream(path => path, topic => coalesce(topic, realtime.derived_topic(path, loader)), loader => loader,
 		merge => merge, key => key, access => access, gate => gate, guard => guard, transform => transform,
 		stale_after => stale_after, invalidate_on => sources, on_subscribe => on_subscribe, on_unsubscribe => on_unsubscribe,
 		on_error => on_error, class_of_service => class_of_service, shared => shared, breaker => breaker, fallback => fallback,
-		debounce => nullif(debounce, '0'))
+		debounce => nullif(debounce, '0'));
+END
 $$;
 COMMENT ON FUNCTION realtime.derived(text, text[], regprocedure, text, interval, text, text, boolean, regprocedure, regprocedure, regprocedure[], regprocedure, interval, regprocedure, regprocedure, regprocedure, text, text, jsonb) IS
 'Lets clients follow a value that a function computes, anew whenever something is published on some topics: a stream, see realtime.stream(), that is loaded as long as somebody follows it.
-sources: topics, patterns in which * is one character or more, or templates: of a source messages:{room} only those who follow the value for that room get it anew, room being a parameter of the loader.
+sources: topics, patterns in which * is one character or more, or templates: of a source messages:{room} only those who follow the value for that room get it anew, room being a parameter of the loader. A placeholder that is none of its parameters stands for anything.
 loader: computes the value. It runs once for all who follow it with the same arguments (in each gateway), as any of them; shared => false: once for each user.
 debounce: how long no event must come before it runs.
 topic: of the events with new values; by default one for each combination of arguments.
-All else, and the errors, as in realtime.stream().';
+All else as in realtime.stream(), and the errors; 22023 without sources.';

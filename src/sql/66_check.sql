@@ -333,6 +333,8 @@ UNION ALL
 	FROM other
 	WHERE realtime.declared_topic(example) IS NOT NULL
 		AND EXISTS (SELECT FROM declared)
+		-- realtime.derived() has made it
+		AND NOT (source = 'stream' AND starts_with(template || ':', format('derived:%s:', declaration)))
 		AND NOT EXISTS (SELECT FROM declared WHERE realtime.topic_matches(example, declared.template))
 UNION ALL
 	SELECT 2, 'setting realtime.cleanup_interval',

@@ -103,6 +103,12 @@ is(refreshed($b, 'derived:chat/room:b'), 1, 'others get theirs');
 is(scalar(grep { ($_->{topic} // '') eq 'derived:chat/room:b' } ws_quiet($b)), 0, 'and had got nothing before');
 is(refreshed($all, 'derived:chat/slow'), 3, 'the slow one follows');
 refused(q[SELECT realtime.derived('chat/none', ARRAY['x{'], 'app.total()')], qr/pattern "x\{" of invalidate_on is not valid/, 'a template that is none');
+refused(q[SELECT realtime.derived('chat/none', '{}', 'app.total()')], qr/a derived value needs sources/, 'nothing that it follows from');
+refused(q[SELECT realtime.derived('chat/none', '{x}', NULL)], qr/loader must not be null/, 'nothing that computes it');
+sql(q[SELECT realtime.topic('messages:{room}')]);
+is(($node->psql('postgres', q[SELECT realtime.derived('chat/more', '{x}', 'app.total()')]))[2] // '', '', 'a topic that it has made itself need not be declared');
+is(sql(q[SELECT count(*) FROM realtime.check() WHERE object LIKE 'stream "chat/%']), '0', 'also later');
+sql(q[SELECT realtime.drop('chat/more'), realtime.drop('messages:{room}')]);
 
 # ---- tables of a schema ----
 

@@ -84,6 +84,11 @@ checked_topic(FunctionCallInfo fcinfo)
 	char	   *topic = rt_parameter_text(fcinfo, CRON_TOPIC, "topic");
 
 	rt_publish_check_topic(topic, strlen(topic));
+	if (strpbrk(topic, "{}") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("topic \"%s\" must not have braces", topic),
+				 errdetail("What a job returns is published on one topic.")));
 	return topic;
 }
 

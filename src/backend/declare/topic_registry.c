@@ -307,6 +307,16 @@ row_text(TriggerData *trigger, HeapTuple row, const char *column)
 	return number <= 0 ? NULL : SPI_getvalue(row, desc, number);
 }
 
+/* realtime.derived() has made it of the path: nobody has mistyped it. */
+static bool
+is_derived(const char *path, const char *topic)
+{
+	const char *made = psprintf("derived:%s", path);
+	size_t		len = strlen(made);
+
+	return strncmp(topic, made, len) == 0 && (topic[len] == '\0' || topic[len] == ':');
+}
+
 /*
  * Row trigger of tables of declarations.  Its arguments: what to call such a
  * declaration, the column that names it, the one with the topic, and whether
@@ -319,6 +329,7 @@ realtime_topic_is_declared(PG_FUNCTION_ARGS)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	char	  **args;
 	HeapTuple	row;
+	char	   *name;
 	char	   *topic;
 	char	   *before = NULL;
 
@@ -337,11 +348,13 @@ realtime_topic_is_declared(PG_FUNCTION_ARGS)
 		row = trigger->tg_newtuple;
 	}
 	topic = row_text(trigger, row, args[2]);
-	if (topic == NULL || (before != NULL && strcmp(topic, before) == 0))
+	name = row_text(trigger, row, args[1]);
+	if (topic == NULL || (before != NULL && strcmp(topic, before) == 0) ||
+		is_derived(name, topic))
 		PG_RETURN_POINTER(NULL);
 	if (strcmp(args[3], "template") == 0)
-		rt_topic_registry_check_template(args[0], row_text(trigger, row, args[1]), topic);
+		rt_topic_registry_check_template(args[0], name, topic);
 	else
-		rt_topic_registry_check_topic(args[0], row_text(trigger, row, args[1]), topic);
+		rt_topic_registry_check_topic(args[0], name, topic);
 	PG_RETURN_POINTER(NULL);
 }
