@@ -59,6 +59,7 @@ BEGIN
 		END;
 	END LOOP;
 END $$;
+CREATE FUNCTION app.key() RETURNS text LANGUAGE sql AS $$SELECT 'upload'$$;
 CREATE FUNCTION app.refused() RETURNS boolean LANGUAGE sql AS 'SELECT false';
 CREATE FUNCTION app.while_allowed() RETURNS boolean LANGUAGE sql SECURITY DEFINER AS 'SELECT yes FROM app.allowed';
 CREATE FUNCTION app.peek() RETURNS boolean LANGUAGE sql AS 'SELECT realtime.upload_next() IS NULL';
@@ -75,6 +76,7 @@ SELECT realtime.binary('app/size', 'app.size(bytea,text)', max_size => 1000),
 	realtime.upload('app/deaf', 'app.deaf()'),
 	realtime.upload('app/refused', 'app.keep(text)', guard => '{app.refused()}'),
 	realtime.upload('app/peeking', 'app.keep(text)', guard => '{app.peek()}'),
+	realtime.upload('app/locked', 'app.keep(text)', lock_key => 'app.key()'),
 	realtime.upload('app/checked', 'app.keep(text)', guard => '{app.while_allowed()}', reauth_every => 1000);
 });
 
@@ -281,6 +283,28 @@ frame($ws, pack 'CCN', 2, 0x10, $_) for @open;
 no_uploads('all end with their clients');
 cmp_ok(sql("SELECT sum(hits) FROM realtime.limits WHERE name LIKE 'max_uploads%'"), '>=', 998, 'it is counted');
 is_code(upload('app/keep', '[]', 'x'), 'ok', 'and others can begin');
+
+# Those with a key wait for it without an executor, what they have sent with them; and are cancelled there, too.
+my $holder = $node->background_psql('postgres', on_error_stop => 1);
+$holder->query_safe(q{BEGIN; SELECT realtime.with_lock('upload', 'app.refused()')});
+sub are_parked { my ($count) = @_; return wait_sql(q{SELECT current FROM realtime.limits WHERE name = 'max_lock_waiters'}, $count, "$count wait for the key"); }
+@open = map { begin_upload($ws, 'app/locked', qq(["locked $_"]), $_ < 3, "abc$_") } 1 .. 3;
+are_parked(3);
+is_code(ws_call($ws, 'app/echo', ['x']), 'ok', 'calls go on');
+wait_sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'realtime executor' AND state = 'active'", '0', 'in all executors');
+frame($ws, pack 'CCN', 2, 0x10, $open[1]);
+is_code(result($ws, $open[1]), 'CANCELLED', 'one is cancelled meanwhile');
+$other = ws_connect($node);
+begin_upload($other, 'app/locked', '["gone"]', 0, 'gone');
+are_parked(4);
+close $other->{socket};
+frame($ws, chunk($open[2], 1, 1, 'def'));
+$holder->query_safe('COMMIT');
+$holder->quit;
+is_deeply([ map { my $data = result($ws, $open[$_])->{data}; "$data->{note} $data->{size}" } 0, 2 ], [ 'locked 1 4', 'locked 3 7' ], 'the others get it, with all that was sent');
+no_uploads('and are over');
+is(sql(q{SELECT count(*) FROM app.piece WHERE bytes IN ('abc2', 'gone')}), 0, 'nothing is kept of those that had been given up');
+are_parked(0);
 
 # Who sends nothing.
 sql("ALTER SYSTEM SET realtime.upload_idle_timeout = '200ms'");
