@@ -18,7 +18,7 @@
 #include "src/backend/after_commit.h"
 #include "src/backend/publish/publish.h"
 #include "src/ipc/change_ring.h"
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/ipc/job.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"

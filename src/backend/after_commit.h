@@ -9,7 +9,7 @@
 
 #include "utils/timestamp.h"
 
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 
 /* Registers the callback; once, from rt_backend_install(). */
 extern void rt_after_commit_install(void);

@@ -17,7 +17,7 @@
 #include "src/backend/order.h"
 #include "src/backend/publish/publish.h"
 #include "src/backend/txn_stack.h"
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/protocol/close_code.h"
 
 #define ORDERS_MIN 8

@@ -20,6 +20,7 @@
 #include "src/gateway/spin.h"
 #include "src/guc.h"
 #include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/request_queue.h"
 #include "src/ipc/service.h"

@@ -68,6 +68,7 @@
 #include "src/guc.h"
 #include "src/ipc/busy_topic.h"
 #include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/cursor.h"
 #include "src/ipc/flush_request.h"
@@ -459,6 +460,7 @@ leave(int code, Datum arg)
 	rt_listener_close();
 	rt_requests_abandon(rt_gateway.index, rt_gateway.generation);
 	rt_clients_reset(rt_gateway.index);
+	rt_orders_reset(rt_gateway.index);
 	rt_presence_abandon(rt_gateway.index, rt_clock_ms() + realtime_presence_grace);
 	rt_cursors_abandon(rt_gateway.index, rt_clock_ms());
 	rt_pushes_abandon(&(RtPushTarget) {.gateway = rt_gateway.index});

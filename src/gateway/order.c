@@ -8,7 +8,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/order.h"
 #include "src/gateway/topic/recheck.h"
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/protocol/close_code.h"
 
 #define TURN_MAX 64				/* clients in a turn */
@@ -17,7 +17,9 @@
 static void
 recheck(RtConnection *connection, const RtWish *wish)
 {
-	connection->rechecked[wish->what.scope] = wish->number;
+	uint64	   *rechecked = &connection->rechecked[wish->what.scope];
+
+	*rechecked = Max(*rechecked, wish->number);
 	if (wish->of_topic)
 		rt_recheck_topic(connection, wish->topic_hash);
 	else

@@ -20,6 +20,8 @@
 #include "src/ipc/busy_topic.h"
 #include "src/ipc/change_ring.h"
 #include "src/ipc/client.h"
+#include "src/ipc/client_index.h"
+#include "src/ipc/client_order.h"
 #include "src/ipc/command_box.h"
 #include "src/ipc/commit_slot.h"
 #include "src/ipc/cursor.h"
@@ -84,7 +86,9 @@ static const SharedArea areas[] = {
 	{rt_log_limits_size, rt_log_limits_init},
 	{rt_scores_size, rt_scores_init},
 	{rt_assertions_size, rt_assertions_init},
+	{rt_client_index_size, rt_client_index_init},
 	{rt_clients_size, rt_clients_init},
+	{rt_client_orders_size, rt_client_orders_init},
 	{rt_user_calls_size, rt_user_calls_init},
 	{rt_command_boxes_size, rt_command_boxes_init},
 	{rt_pushes_size, rt_pushes_init},
@@ -128,6 +132,7 @@ request_shmem(void)
 	RequestNamedLWLockTranche("RealtimePublishRing", 1);
 	RequestNamedLWLockTranche("RealtimeSession", 1);
 	RequestNamedLWLockTranche("RealtimeClient", 1);
+	RequestNamedLWLockTranche("RealtimeClientIndex", RT_CLIENT_INDEX_LOCKS);
 	RequestNamedLWLockTranche("RealtimeCommandBox", 1);
 	RequestNamedLWLockTranche("RealtimePayload", 1);
 	RequestNamedLWLockTranche("RealtimePush", 1);

@@ -41,7 +41,7 @@
 
 #include "src/compat.h"
 #include "src/guc.h"
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/flush_request.h"
 #include "src/ipc/parking.h"

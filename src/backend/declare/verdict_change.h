@@ -9,7 +9,7 @@
 
 #include "commands/trigger.h"
 
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 
 /* Registers its callback; once, from rt_backend_install(). */
 extern void rt_verdict_change_install(void);

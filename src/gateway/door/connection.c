@@ -36,6 +36,7 @@
 #include "src/guc.h"
 #include "src/ipc/assertion.h"
 #include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/request.h"
 #include "src/ipc/session.h"
@@ -82,6 +83,7 @@ rt_connections_init(void)
 	/* what is said of a connection of before is of none that there is now */
 	last_serial = (uint64) (rt_gateway.generation % LIVES) << SERIAL_BITS;
 	rt_clients_reset(rt_gateway.index);
+	rt_orders_reset(rt_gateway.index);
 	rt_user_calls_reset(rt_gateway.index);
 }
 

@@ -18,7 +18,7 @@
 #include "src/gateway/door/compress.h"
 #include "src/gateway/door/socket.h"
 #include "src/gateway/turns.h"
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 #include "src/protocol/host.h"
 #include "src/protocol/request_id.h"
 #include "src/protocol/websocket.h"

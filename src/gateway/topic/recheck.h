@@ -7,7 +7,7 @@
 #define RT_GATEWAY_TOPIC_RECHECK_H
 
 #include "src/gateway/door/connection.h"
-#include "src/ipc/client.h"
+#include "src/ipc/client_order.h"
 
 /* All of a connection's; it gets events as before until it is known. */
 extern void rt_recheck_connection(RtConnection *connection);
