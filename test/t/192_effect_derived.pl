@@ -84,11 +84,13 @@ CREATE FUNCTION app.of_room(room text) RETURNS jsonb LANGUAGE sql AS $$SELECT to
 CREATE FUNCTION app.say(room text, body text) RETURNS void LANGUAGE sql AS $$INSERT INTO app.message (room, body) VALUES ($1, $2); SELECT realtime.publish('messages:' || $1, 'said', to_jsonb($2))$$;
 SELECT realtime.derived('chat/total', '{"messages:*"}', 'app.total()'),
 	realtime.derived('chat/slow', '{"messages:*"}', 'app.total()', debounce => '300 ms'),
+	realtime.derived('chat/late', '{"messages:*"}', 'app.total()', debounce => '1 h'),
 	realtime.derived('chat/room', '{"messages:{room}"}', 'app.of_room(text)');
 });
 my ($all, $a, $b) = map { ws_connect($node) } 1 .. 3;
 is(ws_call($all, 'chat/total', [], stream => JSON::PP::true)->{data}, 0, 'a derived value is a stream');
 is(ws_call($all, 'chat/slow', [], stream => JSON::PP::true)->{topic}, 'derived:chat/slow', 'on a topic of its own');
+is(ws_call($_, 'chat/late', [], stream => JSON::PP::true)->{data}, 0, 'one that waits for longer') for $a, $b;
 my $reply = ws_call($a, 'chat/room', ['a'], stream => JSON::PP::true);
 is($reply->{topic}, 'derived:chat/room:a', 'for each combination of arguments');
 is(ws_call($b, 'chat/room', ['b'], stream => JSON::PP::true)->{data}, 0, 'with the value for them');
@@ -97,7 +99,8 @@ is(refreshed($all, 'derived:chat/total'), 1, 'an event of a source has it comput
 is(refreshed($a, 'derived:chat/room:a'), 1, 'for those whose arguments are those of the event');
 sql(q{SELECT app.say('a', 'again')});
 is(refreshed($a, 'derived:chat/room:a'), 2, 'each time');
-is(refreshed($all, 'derived:chat/slow'), 2, 'or once, when nothing has come for a while');
+is(refreshed($all, 'derived:chat/slow'), 2, 'or once, when nothing has come for a while, whatever else waits');
+ws_send($_, { type => 'unsubscribe', topic => 'derived:chat/late' }) for $a, $b;
 sql(q{SELECT app.say('b', 'here')});
 is(refreshed($b, 'derived:chat/room:b'), 1, 'others get theirs');
 is(scalar(grep { ($_->{topic} // '') eq 'derived:chat/room:b' } ws_quiet($b)), 0, 'and had got nothing before');

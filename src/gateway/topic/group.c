@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "lib/pairingheap.h"
 
 #include "src/gateway/ask.h"
 #include "src/gateway/door/outbox.h"
@@ -27,6 +28,7 @@
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/group_index.h"
 #include "src/gateway/topic/query_hold.h"
+#include "src/gateway/topic/reload_wish.h"
 #include "src/gateway/topic/round_frame.h"
 #include "src/guc.h"
 #include "src/ipc/service.h"
@@ -65,7 +67,7 @@ typedef struct RtGroup
 	int64		stale_ms;		/* 0 = never */
 	int64		debounce_ms;	/* 0 = it is asked at once */
 	int64		due_ms;			/* 0 = it does not wait for silence */
-	dlist_node	delayed_node;	/* unless it is 0 */
+	pairingheap_node delayed_node;	/* unless it is 0 */
 	bool		provisional;	/* somebody has what is not the value */
 	dlist_node	watched_node;	/* unless it is 0 */
 	int64		loaded_ms;
@@ -73,10 +75,11 @@ typedef struct RtGroup
 } RtGroup;
 
 static void want(RtGroup *group);
+static int	compare_due(const pairingheap_node *a, const pairingheap_node *b, void *arg);
 
 static RtHashTable groups;
 static dlist_head watched = DLIST_STATIC_INIT(watched); /* that have a stale_ms */
-static dlist_head delayed = DLIST_STATIC_INIT(delayed); /* that wait for silence */
+static pairingheap delayed;		/* that wait for silence, by the end of it */
 static RtTurns waiting;
 static RtHashTable asked;
 static uint64 last_ticket = 0;
@@ -87,67 +90,9 @@ rt_groups_init(void)
 {
 	rt_hash_init(&groups);
 	rt_hash_init(&asked);
+	delayed = (pairingheap) {.ph_compare = compare_due};
 	rt_group_index_init();
 	rt_query_holds_init();
-}
-
-/* ---- wishes ---- */
-
-/*
- * A value that was on its way to its first subscriber when it was to be loaded
- * anew is out of date when it arrives: the latest wishes are kept.  Those that
- * are forgotten may have been for anybody.
- */
-#define WISHES_KEPT 64
-
-typedef struct Wish
-{
-	uint64		position;		/* in the ring, behind it */
-	bool		by_path;
-	uint16		len;
-	char		name[RT_TOPIC_MAX];
-} Wish;
-
-static Wish wishes[WISHES_KEPT];
-static uint64 wish_count = 0;	/* ever */
-
-static void
-note_wish(bool by_path, RtText name, uint64 position)
-{
-	Wish	   *wish = &wishes[wish_count++ % WISHES_KEPT];
-
-	Assert(name.len <= sizeof(wish->name));
-	wish->position = position;
-	wish->by_path = by_path;
-	wish->len = name.len;
-	memcpy(wish->name, name.ptr, name.len);
-}
-
-static bool
-is_concerned(const RtGroup *group, bool by_path, RtText name)
-{
-	const RtTopic *topic = group->indexed.topic;
-
-	if (by_path)
-		return rt_texts_are_equal(group->indexed.path, name);
-	return rt_pattern_match(name.ptr, name.len, topic->name, topic->name_len);
-}
-
-static bool
-was_wished_since(const RtGroup *group, uint64 position)
-{
-	uint64		kept = Min(wish_count, WISHES_KEPT);
-
-	for (uint64 i = 1; i <= kept; i++)
-	{
-		const Wish *wish = &wishes[(wish_count - i) % WISHES_KEPT];
-
-		if (wish->position <= position)
-			return false;
-		if (is_concerned(group, wish->by_path, (RtText) {wish->name, wish->len}))
-			return true;
-	}
-	return wish_count > WISHES_KEPT;
 }
 
 /* ---- entering and leaving ---- */
@@ -247,12 +192,30 @@ set_stale(RtGroup *group, int64 stale_ms)
 		dlist_push_tail(&watched, &group->watched_node);
 }
 
+/* The earliest comes first. */
+static int
+compare_due(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	int64		one = pairingheap_const_container(RtGroup, delayed_node, a)->due_ms;
+	int64		other = pairingheap_const_container(RtGroup, delayed_node, b)->due_ms;
+
+	return (other > one) - (other < one);
+}
+
 static void
 end_delay(RtGroup *group)
 {
 	if (group->due_ms > 0)
-		dlist_delete(&group->delayed_node);
+		pairingheap_remove(&delayed, &group->delayed_node);
 	group->due_ms = 0;
+}
+
+static void
+begin_delay(RtGroup *group)
+{
+	end_delay(group);
+	group->due_ms = rt_gateway.now_ms + group->debounce_ms;
+	pairingheap_add(&delayed, &group->delayed_node);
 }
 
 static void
@@ -346,7 +309,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 	{
 		take_provisional(group, answer);
 		hold_query(group, answer->flags, answer->query);
-		if (was_wished_since(group, answer->position))
+		if (rt_reload_wished_since(&group->indexed, answer->position))
 			want(group);
 		return RT_BUDGET_GRANTED;
 	}
@@ -374,7 +337,7 @@ rt_group_enter(RtSubscription *subscription, const RtStreamAnswer *answer)
 	}
 	take_provisional(group, answer);
 	hold_query(group, answer->flags, answer->query);
-	if (was_wished_since(group, answer->position))
+	if (rt_reload_wished_since(&group->indexed, answer->position))
 		want(group);
 	return RT_BUDGET_GRANTED;
 }
@@ -418,27 +381,27 @@ want_indexed(RtIndexedGroup *indexed)
 	RtGroup    *group = (RtGroup *) indexed;
 
 	if (group->debounce_ms == 0)
-	{
 		want(group);
-		return;
-	}
-	if (group->due_ms == 0)
-		dlist_push_tail(&delayed, &group->delayed_node);
-	group->due_ms = rt_gateway.now_ms + group->debounce_ms;
+	else
+		begin_delay(group);
+}
+
+/* NULL if none waits. */
+static RtGroup *
+first_delayed(void)
+{
+	return pairingheap_is_empty(&delayed) ? NULL :
+		pairingheap_container(RtGroup, delayed_node, pairingheap_first(&delayed));
 }
 
 /* Of those that have had their silence. */
 static void
 end_delays(void)
 {
-	dlist_mutable_iter iter;
+	RtGroup    *group;
 
-	dlist_foreach_modify(iter, &delayed)
+	while ((group = first_delayed()) != NULL && group->due_ms <= rt_gateway.now_ms)
 	{
-		RtGroup    *group = dlist_container(RtGroup, delayed_node, iter.cur);
-
-		if (group->due_ms > rt_gateway.now_ms)
-			continue;
 		end_delay(group);
 		want(group);
 	}
@@ -447,25 +410,22 @@ end_delays(void)
 long
 rt_groups_timeout(void)
 {
-	int64		first = PG_INT64_MAX;
-	dlist_iter	iter;
+	const RtGroup *first = first_delayed();
 
-	dlist_foreach(iter, &delayed)
-		first = Min(first, dlist_container(RtGroup, delayed_node, iter.cur)->due_ms);
-	return first == PG_INT64_MAX ? -1 : (long) Max(1, first - rt_gateway.now_ms);
+	return first == NULL ? -1 : (long) Max(1, first->due_ms - rt_gateway.now_ms);
 }
 
 void
 rt_groups_reload_topics(const char *pattern, size_t len, uint64 position)
 {
-	note_wish(false, (RtText) {pattern, len}, position);
+	rt_reload_wish_note(false, (RtText) {pattern, len}, position);
 	rt_group_index_visit_topics((RtText) {pattern, len}, want_indexed);
 }
 
 void
 rt_groups_reload_path(const char *path, size_t len, uint64 position)
 {
-	note_wish(true, (RtText) {path, len}, position);
+	rt_reload_wish_note(true, (RtText) {path, len}, position);
 	rt_group_index_visit_path((RtText) {path, len}, want_indexed);
 }
 
