@@ -172,6 +172,23 @@ for my $case ([ 'fl/items', 'fl' ], [ 'fl/numbered', 'seq' ])
 	ws_close($_) for $ann, $bob;
 }
 
+# Who asks twice gets what has come since once, behind both answers
+{
+	my ($ann, $bob, $writer) = map { ws_connect($node) } 1 .. 3;
+
+	hold();
+	ask($ann, 'fl/items', 'a', 'four');
+	ok(are_waiting(1), 'somebody asks');
+	ask($bob, 'fl/items', $_, 'four') for qw(b c);
+	ws_quiet($bob);
+	ws_call($writer, 'fl/add', [ 41, 'four' ]);
+	release();
+	is_deeply([ map { reply_to(@$_)->{data} } [ $ann, 'a' ], [ $bob, 'b' ], [ $bob, 'c' ] ], [ ([]) x 3 ], 'all have the value');
+	is_deeply([ map { event_of($_, 'fl:four') } $ann, $bob ], [ 41, 41 ], 'and what came behind it');
+	is_deeply([ map { ws_quiet($_) } $ann, $bob ], [], 'once');
+	ws_close($_) for $ann, $bob, $writer;
+}
+
 # Nobody waits for what others have asked before
 {
 	my ($ann, $bob) = map { ws_connect($node) } 1 .. 2;

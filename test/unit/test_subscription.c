@@ -136,6 +136,11 @@ rt_conflate_forget(RtSubscription *subscription)
 {
 }
 
+void
+rt_crowd_forget(RtSubscription *subscription)
+{
+}
+
 static uint32
 hash_of(const unsigned char *bytes, int len)
 {

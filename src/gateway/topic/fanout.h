@@ -38,8 +38,8 @@ extern void rt_fanout_sweep(void);
 extern uint64 rt_fanout_events(void);
 
 /*
- * Delivers to subscriptions of a connection that have just become active what
- * their topics saw since they were asked for.  One reading serves them all;
+ * Delivers to subscriptions that have just become active what their topics saw
+ * since they were asked for.  One reading serves them all;
  * the array is changed.
  */
 extern void rt_fanout_catch_up(RtSubscription **subscriptions, int count);

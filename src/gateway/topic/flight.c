@@ -24,6 +24,7 @@
 #include "src/gateway/door/outbox.h"
 #include "src/gateway/gateway.h"
 #include "src/gateway/ticket.h"
+#include "src/gateway/topic/crowd.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/flight.h"
 #include "src/gateway/topic/hash_table.h"
@@ -366,8 +367,10 @@ rt_flight_land(RtRequest *request, bool asker_is_gone)
 	close_flight(flight);
 	if (!shares && !asker_is_gone)
 		rt_path_note_unlike(flight->texts.path);
+	rt_crowd_begin();
 	while (!dlist_is_empty(&flight->followers))
 		settle_follower(flight, request, shares);
+	rt_crowd_end();
 	free_flight(flight);
 }
 

@@ -18,6 +18,7 @@
 #include "src/gateway/gateway.h"
 #include "src/gateway/presence.h"
 #include "src/gateway/topic/conflate.h"
+#include "src/gateway/topic/crowd.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
@@ -258,19 +259,23 @@ static void
 go_on(RtSubscription *subscription, const RtStreamAnswer *answer,
 	  const RtAsker *asker)
 {
+	bool		is_query = (answer->flags & RT_TOPIC_QUERY) != 0;
+	bool		is_late;
+
 	/* one that was asked for by name, too, and not granted, begins here */
 	if (subscription->state == RT_SUBSCRIPTION_PENDING)
 		rt_subscription_make_good(subscription);
 	/* one that has lost events goes on once these are there */
-	if (!subscription->lost && set_start(subscription, answer, asker) &&
-		(answer->flags & RT_TOPIC_MORE) == 0)
-		rt_fanout_catch_up(&subscription, 1);
+	is_late = !subscription->lost && set_start(subscription, answer, asker) &&
+		(answer->flags & RT_TOPIC_MORE) == 0;
+	if (is_late)
+		rt_crowd_go_on(subscription, is_query);
 	/* the rest comes like what others have lost; of a query there is none elsewhere */
-	if ((answer->flags & RT_TOPIC_MORE) && (answer->flags & RT_TOPIC_QUERY))
+	if ((answer->flags & RT_TOPIC_MORE) && is_query)
 		rt_subscription_lose_for_good(subscription);
 	else if (answer->flags & RT_TOPIC_MORE)
 		rt_subscription_lose_behind(subscription, answer->seq);
-	if (answer->flags & RT_TOPIC_QUERY)
+	if (is_query && !is_late)
 		rt_round_frame_follow(subscription->connection);
 	if (answer->flags & RT_TOPIC_CURSORS)
 		rt_cursor_enter(subscription, answer->presence);

@@ -22,6 +22,7 @@
 #include "src/gateway/presence.h"
 #include "src/gateway/presence_plugin.h"
 #include "src/gateway/topic/conflate.h"
+#include "src/gateway/topic/crowd.h"
 #include "src/gateway/topic/group.h"
 #include "src/gateway/topic/member.h"
 #include "src/gateway/topic/subscription.h"
@@ -169,6 +170,7 @@ rt_subscription_drop(RtSubscription *subscription)
 	rt_member_exit(subscription);
 	rt_group_exit(subscription);
 	rt_conflate_forget(subscription);
+	rt_crowd_forget(subscription);
 	rt_cursor_leave(subscription);
 	rt_cursor_unfollow(subscription);
 	leave_losses(subscription);

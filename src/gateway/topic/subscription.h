@@ -62,6 +62,7 @@ typedef struct RtSubscription
 	dlist_head waiting_events; /* see conflate.h */
 	struct RtCursorFollower *cursors; /* it is told of; NULL = of none */
 	bool hand;            /* it lets its connection move a cursor there */
+	bool in_crowd;        /* see crowd.h */
 } RtSubscription;
 
 extern void rt_subscriptions_init(void);
