@@ -26,7 +26,8 @@ typedef struct SessionTable
 {
 	LWLock	   *lock;
 	int			free;			/* first of the free list */
-	int			used;			/* but for the anonymous one */
+	int			used;			/* but for the anonymous one, and those that: */
+	int			leave;
 	uint64		last_serial;
 	RtSession	sessions[FLEXIBLE_ARRAY_MEMBER];
 } SessionTable;
@@ -42,12 +43,21 @@ static SessionTable *table = NULL;
 #define PASSING_MIN 16
 #define PASSING_PART 8			/* of the setting */
 
-/* The anonymous session, as many others as the setting allows, and those. */
+static int
+passing_count(void)
+{
+	return Max(PASSING_MIN, realtime_max_sessions / PASSING_PART);
+}
+
+/*
+ * The anonymous session, as many others as the setting allows, those, and as many
+ * whose connections have ended: all that were there may come back before the last
+ * thing is done as who they were.
+ */
 static int
 session_count(void)
 {
-	return 1 + realtime_max_sessions +
-		Max(PASSING_MIN, realtime_max_sessions / PASSING_PART);
+	return 1 + 2 * realtime_max_sessions + passing_count();
 }
 
 Size
@@ -93,16 +103,18 @@ is_counted(int session)
 static int
 take_free_session(bool passing)
 {
+	int			most = realtime_max_sessions + (passing ? passing_count() : 0);
 	int			index;
 	int			used;
 
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
-	index = passing || table->used < realtime_max_sessions ? table->free : RT_SESSION_NONE;
+	index = table->used < most ? table->free : RT_SESSION_NONE;
 	if (index != RT_SESSION_NONE)
 	{
 		table->used++;
 		table->free = table->sessions[index].next_free;
 		table->sessions[index].serial = ++table->last_serial;
+		table->sessions[index].leaves = false;
 	}
 	used = table->used;
 	LWLockRelease(table->lock);
@@ -167,11 +179,31 @@ free_session(int index)
 	LWLockAcquire(table->lock, LW_EXCLUSIVE);
 	session->next_free = table->free;
 	table->free = index;
-	table->used--;
+	if (session->leaves)
+		table->leave--;
+	else
+		table->used--;
 	LWLockRelease(table->lock);
 
 	if (DsaPointerIsValid(data))
 		rt_fixed_area_free(rt_payload_area(), data);
+}
+
+void
+rt_session_note_leave(int session)
+{
+	RtSession  *of = &table->sessions[session];
+
+	if (!is_counted(session))
+		return;
+	LWLockAcquire(table->lock, LW_EXCLUSIVE);
+	if (!of->leaves && table->leave < realtime_max_sessions)
+	{
+		of->leaves = true;
+		table->leave++;
+		table->used--;
+	}
+	LWLockRelease(table->lock);
 }
 
 void

@@ -32,7 +32,9 @@ typedef enum RtSessionHolder
 typedef struct RtSession
 {
 	pg_atomic_uint64 references;	/* of both kinds, see session.c; 0 = free */
-	int			next_free;		/* protected by the table's lock */
+	int			next_free;		/* protected by the table's lock, as is: */
+	bool		leaves;			/* its connection has ended, and it is counted with
+								 * those */
 
 	/* constant while it is referenced */
 	int			gateway;		/* to which it belongs */
@@ -62,8 +64,15 @@ extern int	rt_session_create(int gateway, uint32 gateway_generation,
 							  const char *user_data, uint32 user_data_len,
 							  int64 expires, uint64 rights, bool passing);
 
-/* How many there are, but for the anonymous one. */
+/* How many there are, but for the anonymous one and those that leave. */
 extern int64 rt_sessions_used(void);
+
+/*
+ * The connection whose it is has ended.  What it has asked is done as who it was, and
+ * its end is told so; meanwhile somebody else may have its place, as long as no more
+ * leave than may be there.
+ */
+extern void rt_session_note_leave(int session);
 
 /* Whether what is allowed to one is allowed to the other; both referenced. */
 extern bool rt_sessions_are_alike(int a, int b);

@@ -84,7 +84,9 @@ $node->stop;
 
 # As many may wait to be told as there may be connections; then nobody comes in.
 my $few = 10;
-$node = life_node(name => 'few', 'realtime.executors' => 4, 'realtime.max_connections' => $few);
+my $known = 5;
+$node = life_node(name => 'few', 'realtime.executors' => 4, 'realtime.max_connections' => $few,
+	'realtime.max_sessions' => $known, 'realtime.jwt_secret' => $secret);
 $node->safe_psql('postgres', $hook);
 ok(poll_until(sub { ws_close(ws_connect($node)); rows() > 0 || told() > 0 }), 'a small server');
 poll_until(sub { rows() == 0 });
@@ -98,6 +100,27 @@ like($refused, qr/answered with 503/, 'nobody comes in while so many wait to be 
 is(sql(q{SELECT hits > 0 FROM realtime.limits WHERE name = 'departures'}), 't', 'which is counted');
 release($lock);
 ok(poll_until(sub { eval { ws_connect($node) } }), 'then others do');
+
+# Who is known has a place among those who are: those who have gone, and whose end
+# is not told, have others, but no more.
+poll_until(sub { connections() == 0 && rows() == 0 });
+sub who { my ($ws) = @_; return eval { ws_call($ws, 'app/who', [])->{data} } // 'nobody'; }
+$node->safe_psql('postgres', q{CREATE FUNCTION app.who() RETURNS text STABLE LANGUAGE sql AS 'SELECT realtime.user_id()'; SELECT realtime.rpc('app/who', 'app.who()')});
+wait_for_call($node, 'app/who', []);
+@all = map { client("first$_") } 1 .. $known;
+is(join(' ', map { who($_) } @all), join(' ', map { "first$_" } 1 .. $known), 'as many are known as can be');
+is(ws_close_code(client('more')), 1013, 'and no more');
+$lock = hold();
+leave(@all);
+ok(poll_until(sub { connections() == 0 }), 'all go at once');
+@all = map { client("second$_") } 1 .. $known;
+is(join(' ', map { who($_) } @all), join(' ', map { "second$_" } 1 .. $known), 'as many come in before anybody is told');
+leave(@all);
+ok(poll_until(sub { connections() == 0 }), 'and go');
+$refused = poll_until(sub { my $code = eval { ws_close_code(client('third')) }; $code // $@ });
+like($refused, qr/^1013|503/, 'nobody comes in for ever');
+release($lock);
+ok(poll_until(sub { my $ws = eval { client('last') } or return 0; who($ws) eq 'last' }), 'until they are told of');
 
 no_crash($node);
 done_testing();

@@ -217,6 +217,7 @@ set_ended(RtConnection *connection, RtConnectionState state, int code)
 	rt_cursor_forget(connection);
 	rt_uploads_forget(connection);
 	rt_departure_begin(connection, code);
+	rt_session_note_leave(connection->session);
 }
 
 static void
