@@ -446,7 +446,7 @@ define_times(void)
 	define_int("realtime.handler_timeout", "Time that a call may take.",
 			   &realtime_handler_timeout, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS);
 	define_int("realtime.plan_memory",
-			   "Memory of each executor for plans of SQL functions that it keeps for roles.",
+			   "Memory of each executor for plans of SQL functions and live queries that it keeps for roles.",
 			   &realtime_plan_memory, 64, 16 * 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB);
 	define_int("realtime.query_timeout",
 			   "Time that a run of a live query may take.",

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 
 #include "src/catalog/declaration.h"
+#include "src/executor/function/function.h"
 #include "src/executor/identity.h"
 #include "src/executor/interrupt.h"
 #include "src/executor/readiness.h"
@@ -83,6 +84,7 @@ look(bool *is_stale)
 	if (state != RT_SERVICE_NO_EXTENSION)
 		rt_service_set_hooks(catalog_seen, rt_declaration_hooks());
 	*is_stale = rt_identity_is_stale();
+	rt_functions_drop_gone();
 	CommitTransactionCommand();
 	rt_deadline_disarm();
 	MemoryContextSwitchTo(context);

@@ -21,6 +21,7 @@
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
+#include "src/plan_size.h"
 #include "src/query/run.h"
 #include "src/query/shape.h"
 
@@ -194,6 +195,18 @@ rt_query_run(RtQueryPlan *plan, const Datum *values, const char *nulls,
 		elog(ERROR, "a live query did not run as a SELECT: %s",
 			 SPI_result_code_string(result));
 	return SPI_processed;
+}
+
+Size
+rt_query_size(const RtQuery *query)
+{
+	Size		bytes = MemoryContextMemAllocated(query->context, true) +
+		rt_query_paths_size(query);
+	ListCell   *cell;
+
+	foreach(cell, query->plans)
+		bytes += rt_plan_size(((RtQueryPlan *) lfirst(cell))->plan);
+	return bytes;
 }
 
 PlannedStmt *

@@ -46,6 +46,10 @@ extern bool rt_query_can_gather(const RtQuery *query);
 extern uint64 rt_query_run(RtQueryPlan *plan, const Datum *values,
 						   const char *nulls, Snapshot snapshot, uint64 row_max);
 
+/* Bytes that a query takes, with its plans and those of the paths of its cuts. */
+extern Size rt_query_size(const RtQuery *query);
+extern Size rt_query_paths_size(const RtQuery *query);
+
 /* How it would be run, in the current context. */
 extern struct PlannedStmt *rt_query_planned(RtQueryPlan *plan);
 

@@ -17,6 +17,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "src/plan_size.h"
 #include "src/query/run.h"
 #include "src/query/tally.h"
 
@@ -196,6 +197,32 @@ static void
 forget_way(void *arg)
 {
 	SPI_freeplan(((RtQueryWay *) arg)->plan);
+}
+
+static Size
+path_size(const RtQueryRelation *relation)
+{
+	Size		bytes = 0;
+	ListCell   *cell;
+
+	foreach(cell, relation->path)
+	{
+		const RtQueryHop *hop = lfirst(cell);
+
+		bytes += hop->way == NULL ? 0 : rt_plan_size(hop->way->plan);
+	}
+	return bytes;
+}
+
+Size
+rt_query_paths_size(const RtQuery *query)
+{
+	Size		bytes = 0;
+	ListCell   *cell;
+
+	foreach(cell, query->relations)
+		bytes += path_size(lfirst(cell));
+	return bytes;
 }
 
 static char *

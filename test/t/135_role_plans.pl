@@ -47,20 +47,22 @@ sub in_turn
 	return;
 }
 
-# How many plans of a body the executor has.
-sub plans
+# How many contexts of a name the executor has.
+sub contexts
 {
+	my ($name) = @_;
 	my $position = log_position($node);
 	my ($pid) = worker_pids($node, 'executor');
 	sql("SELECT pg_log_backend_memory_contexts($pid)");
-	ok(poll_until(sub { count_in_log($node, qr/Grand total:/, $position) }), 'the executor lists its memory');
-	return count_in_log($node, qr{CachedPlanSource: .*/\* one \*/}, $position);
+	poll_until(sub { count_in_log($node, qr/Grand total:/, $position) }) or die "the executor does not list its memory\n";
+	return count_in_log($node, $name, $position);
 }
+sub plans { return contexts(qr{CachedPlanSource: .*/\* one \*/}); }
 
 in_turn('each role sees its own rows', 8);
 SKIP:
 {
-	skip 'this version of PostgreSQL keeps plans of SQL functions itself', 4 unless $planned_anew;
+	skip 'this version of PostgreSQL keeps plans of SQL functions itself', 3 unless $planned_anew;
 	is(plans(), $roles + 1, 'each has a plan, and so does who is anonymous');
 	configure($node, 'realtime.plan_memory' => '64kB');
 	poll_until(sub { sql('SHOW realtime.plan_memory') eq '64kB' });
@@ -80,6 +82,38 @@ sql('GRANT SELECT ON app.owned TO owner_3');
 sql('CREATE OR REPLACE FUNCTION app.one() RETURNS integer STABLE LANGUAGE sql AS $$ SELECT max(id) FROM app.owned $$');
 @seen = map { ws_call($_, 'app/one', [])->{data} } @ws;
 is("@seen", join(' ', map { 1000 + $_ } 1 .. $roles), 'a function that is replaced');
+
+# So are those of live queries, which each role has for itself.
+sub analyses { return contexts(qr{CachedPlanSource: .*owner\s+FROM app\.owned .*realtime query \d+ \*/}); }
+sub told { my ($n) = @_; return ws_wait($ws[ $n - 1 ], sub { ($_->{event} // '') =~ /^(?:created|refreshed)$/ })->{data}; }
+sql(q{SELECT realtime.query('app/owned', 'SELECT id, owner FROM app.owned', key => 'id')});
+wait_for_call($node, 'app/owned', []);
+sub owned { my ($n) = @_; return join ' ', sort { $a <=> $b } map { $_->{id} } @{ ws_call($ws[ $n - 1 ], 'app/owned', [], stream => JSON::PP::true)->{data} // [] }; }
+is(owned($_), "$_ " . (1000 + $_), "role $_ follows its rows") for 1 .. $roles;
+cmp_ok(analyses(), '>=', $roles, 'each with a plan');
+configure($node, 'realtime.plan_memory' => '64kB');
+poll_until(sub { sql('SHOW realtime.plan_memory') eq '64kB' });
+for my $n (1 .. $roles)
+{
+	sql("INSERT INTO app.owned VALUES (2000 + $n, 'owner_$n')");
+	is(told($n)->{id} // 'all of it', 2000 + $n, "role $n is told of what is new");
+}
+# what one round has used stays until the next use of any
+is(owned(1), '1 1001 2001', 'somebody asks again');
+cmp_ok(analyses(), '<', $roles, 'not all have one, with little memory');
+cmp_ok(sql(q{SELECT hits FROM realtime.limits WHERE name = 'plan_memory'}), '>', 0, 'which is counted');
+configure($node, 'realtime.plan_memory' => '32MB');
+
+# Nothing is kept of functions that are gone.
+my $functions = contexts(qr/realtime function: /);
+for my $n (1 .. 20)
+{
+	sql("CREATE FUNCTION app.passing_$n() RETURNS integer LANGUAGE sql AS 'SELECT $n'; SELECT realtime.rpc('app/passing', 'app.passing_$n()')");
+	ok(poll_until(sub { (ws_call($ws[0], 'app/passing', [])->{data} // 0) == $n }), 'a function is called');
+	sql("SELECT realtime.drop('app/passing'); DROP FUNCTION app.passing_$n()");
+}
+ok(poll_until(sub { ws_call($ws[0], 'app/passing', [])->{code} eq 'NOT_FOUND' }), 'they are gone');
+ok(poll_until(sub { contexts(qr/realtime function: /) <= $functions + 1 }), 'and nothing is left of them');
 
 no_crash($node);
 done_testing();

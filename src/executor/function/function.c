@@ -2,12 +2,13 @@
  * function.c
  *		What the executor knows about a function it calls.
  *
- * One entry for each function that was ever called, found by its OID and
- * never freed; what is known about it lies in a context of its own and is
+ * One entry for each function that was ever called and is still there, found by
+ * its OID; what is known about it lies in a context of its own and is
  * found out again after the function has changed (syscache invalidation of
  * its pg_proc row) or after an error that may have left something odd in an
  * FmgrInfo.  That happens only between calls: rt_function_get() is the one
  * place that rebuilds, and a call gets all its functions before it runs any.
+ * Entries of functions that are gone are dropped between requests.
  */
 #include "postgres.h"
 
@@ -532,6 +533,31 @@ rt_function_get(Oid oid)
 	}
 	rebuild(function);
 	return function;
+}
+
+static void
+drop(RtFunction *function)
+{
+	clear(function);
+	MemoryContextDelete(function->context);
+	(void) hash_search(functions, &function->oid, HASH_REMOVE, NULL);
+}
+
+void
+rt_functions_drop_gone(void)
+{
+	HASH_SEQ_STATUS status;
+	RtFunction *function;
+
+	if (functions == NULL)
+		return;
+	hash_seq_init(&status, functions);
+	while ((function = hash_seq_search(&status)) != NULL)
+	{
+		if (!function->valid &&
+			!SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(function->oid)))
+			drop(function);
+	}
 }
 
 /* Plans of its body would be kept by its OID, which is the other one's. */

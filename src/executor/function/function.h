@@ -115,8 +115,15 @@ typedef struct RtFunction
 extern void rt_functions_init(void);
 
 /*
+ * Between requests, within a transaction: nothing is kept of functions that have
+ * been dropped, and pointers to these are good no more.
+ */
+extern void rt_functions_drop_gone(void);
+
+/*
  * The function, described.  Raises if it cannot be called.  The pointer stays
- * good for ever, what it points to until the next transaction.
+ * good as long as the function is there, what it points to until the next
+ * transaction.
  */
 extern RtFunction *rt_function_get(Oid oid);
 

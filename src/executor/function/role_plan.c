@@ -4,35 +4,24 @@
  *
  * A plan of PostgreSQL that row-level security has a part in is good for the role
  * for which it was made, and its plan cache makes it anew whenever another role
- * comes: two roles in turn plan each call.  So each role has its own, in a list
- * of all of this process, and those that were not used for the longest time go
- * when they take more than realtime.plan_memory.
+ * comes: two roles in turn plan each call.  So each role has its own, which go
+ * when plans take too much memory (kept_plan.c).
  *
- * A plan may grow when PostgreSQL finds out that it is good for all arguments,
- * which it does at the sixth use: then it is measured once more.  One that was
- * used in the present transaction may be running and does not go.
+ * A plan may grow at the sixth use: then it is measured once more.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/hsearch.h"
-#include "utils/memutils.h"
-#include "utils/plancache.h"
 
 #include "src/executor/function/function.h"
 #include "src/executor/function/role_plan.h"
-#include "src/executor/work.h"
-#include "src/guc.h"
-#include "src/ipc/limit.h"
+#include "src/plan_size.h"
 
 #define KEY_SIZE (offsetof(RtRolePlan, of) + sizeof(int))
-#define PLACE_BYTES 2048		/* what there is beside the plans themselves */
 #define USES_MEASURED 8			/* after so many once more */
 
 static HTAB *places = NULL;
-static dlist_head recent = DLIST_STATIC_INIT(recent);
-static Size total_bytes = 0;
 
 static void
 make_table(void)
@@ -51,10 +40,9 @@ rt_role_plan_clear(RtRolePlan *place)
 		SPI_freeplan(place->plan);
 	if (place->row != NULL)
 		FreeTupleDesc(place->row);
-	total_bytes -= place->bytes;
+	rt_kept_plan_resize(&place->kept, 0);
 	place->plan = NULL;
 	place->row = NULL;
-	place->bytes = 0;
 	place->uses = 0;
 	place->generation = 0;
 	place->refused = place->stops_early = false;
@@ -67,8 +55,14 @@ drop(RtRolePlan *place)
 	rt_role_plan_clear(place);
 	if (place->owner->recent_plans[place->of] == place)
 		place->owner->recent_plans[place->of] = NULL;
-	dlist_delete(&place->node);
+	rt_kept_plan_remove(&place->kept);
 	(void) hash_search(places, place, HASH_REMOVE, NULL);
+}
+
+static void
+drop_kept(RtKeptPlan *kept)
+{
+	drop((RtRolePlan *) ((char *) kept - offsetof(RtRolePlan, kept)));
 }
 
 static RtRolePlan *
@@ -85,7 +79,7 @@ find_or_make(RtFunction *function, RtPlanOf of, Oid role)
 	{
 		memset((char *) place + KEY_SIZE, 0, sizeof(*place) - KEY_SIZE);
 		place->owner = function;
-		dlist_push_head(&recent, &place->node);
+		rt_kept_plan_add(&place->kept, drop_kept);
 	}
 	return place;
 }
@@ -99,48 +93,8 @@ rt_role_plan_of(RtFunction *function, RtPlanOf of)
 	if (place == NULL || place->role != role)
 		place = find_or_make(function, of, role);
 	function->recent_plans[of] = place;
-	place->transaction = GetCurrentTransactionStartTimestamp();
-	dlist_move_head(&recent, &place->node);
+	rt_kept_plan_use(&place->kept);
 	return place;
-}
-
-/* ---- how much there is ---- */
-
-static Size
-measure(const RtRolePlan *place)
-{
-	Size		bytes = PLACE_BYTES;
-	ListCell   *cell;
-
-	if (place->plan == NULL)
-		return 0;
-	foreach(cell, SPI_plan_get_plan_sources(place->plan))
-	{
-		CachedPlanSource *source = lfirst(cell);
-
-		bytes += MemoryContextMemAllocated(source->context, true);
-		if (source->gplan != NULL)
-			bytes += MemoryContextMemAllocated(source->gplan->context, true);
-	}
-	return bytes;
-}
-
-static void
-make_room(void)
-{
-	TimestampTz transaction = GetCurrentTransactionStartTimestamp();
-
-	rt_limit_note(RT_LIMIT_PLAN_MEMORY, total_bytes);
-	while (total_bytes > (Size) realtime_plan_memory * 1024)
-	{
-		RtRolePlan *oldest = dlist_container(RtRolePlan, node, dlist_tail_node(&recent));
-
-		if (oldest->transaction == transaction)
-			break;
-		rt_limit_hit(RT_LIMIT_PLAN_MEMORY);
-		drop(oldest);
-	}
-	rt_work_show_plans(total_bytes);
 }
 
 void
@@ -149,13 +103,8 @@ rt_role_plan_note_use(RtRolePlan *place)
 	if (place->uses < USES_MEASURED)
 		place->uses++;
 	if (place->uses == 1 || place->uses == USES_MEASURED - 1)
-	{
-		Size		bytes = measure(place);
-
-		total_bytes += bytes - place->bytes;
-		place->bytes = bytes;
-	}
-	make_room();
+		rt_kept_plan_resize(&place->kept, rt_plan_size(place->plan));
+	rt_kept_plans_make_room();
 }
 
 void

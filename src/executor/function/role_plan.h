@@ -9,8 +9,8 @@
 
 #include "access/tupdesc.h"
 #include "executor/spi.h"
-#include "lib/ilist.h"
-#include "utils/timestamp.h"
+
+#include "src/executor/kept_plan.h"
 
 struct RtFunction;
 
@@ -28,11 +28,9 @@ typedef struct RtRolePlan
 	int			of;				/* RtPlanOf */
 
 	/* private to role_plan.c */
-	dlist_node	node;			/* the one used last comes first */
+	RtKeptPlan	kept;
 	struct RtFunction *owner;
-	TimestampTz transaction;	/* in which it was used last */
 	uint32		uses;
-	Size		bytes;
 
 	/* of whoever makes the plan; zero as long as there is none */
 	SPIPlanPtr	plan;

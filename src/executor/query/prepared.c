@@ -5,6 +5,10 @@
  * What an analysis rests on: the relations that it has seen, functions, types
  * and operators, and who is a member of what.  It is made again when any of them
  * has changed; which happens between two uses, never under one.
+ *
+ * What has not been used for the longest time goes when plans take too much memory
+ * (kept_plan.c).  How much it is is looked at when there are more plans, and now
+ * and then, because each may grow.
  */
 #include "postgres.h"
 
@@ -16,8 +20,10 @@
 #include "utils/syscache.h"
 
 #include "src/executor/identity.h"
+#include "src/executor/kept_plan.h"
 #include "src/executor/query/prepared.h"
 #include "src/executor/query/watched.h"
+#include "src/query/run.h"
 
 typedef struct PreparedKey
 {
@@ -31,6 +37,9 @@ typedef struct Prepared
 	RtQuery    *query;			/* NULL = none */
 	bool		valid;			/* nothing of it has changed since */
 	uint64		privileges;		/* their generation */
+	RtKeptPlan	kept;
+	uint32		uses;
+	int			plans;			/* when it was measured */
 } Prepared;
 
 static HTAB *prepared = NULL;
@@ -81,6 +90,27 @@ init(void)
 
 /* ---- looking ---- */
 
+static void
+forget_query(Prepared *entry)
+{
+	if (entry->query != NULL)
+		rt_query_free(entry->query);
+	rt_kept_plan_resize(&entry->kept, 0);
+	entry->query = NULL;
+	entry->uses = 0;
+	entry->plans = 0;
+}
+
+static void
+drop(RtKeptPlan *kept)
+{
+	Prepared   *entry = (Prepared *) ((char *) kept - offsetof(Prepared, kept));
+
+	forget_query(entry);
+	rt_kept_plan_remove(kept);
+	(void) hash_search(prepared, &entry->key, HASH_REMOVE, NULL);
+}
+
 /* Those of declarations that are gone; none of them is in use. */
 static void
 forget_old(void)
@@ -94,11 +124,7 @@ forget_old(void)
 	version = rt_declarations_version();
 	hash_seq_init(&scan, prepared);
 	while ((entry = hash_seq_search(&scan)) != NULL)
-	{
-		if (entry->query != NULL)
-			rt_query_free(entry->query);
-		(void) hash_search(prepared, &entry->key, HASH_REMOVE, NULL);
-	}
+		drop(&entry->kept);
 }
 
 static Prepared *
@@ -110,8 +136,8 @@ find_entry(Oid declaration, Oid role)
 
 	if (!found)
 	{
-		entry->query = NULL;
-		entry->valid = false;
+		memset((char *) entry + sizeof(key), 0, sizeof(Prepared) - sizeof(key));
+		rt_kept_plan_add(&entry->kept, drop);
 	}
 	return entry;
 }
@@ -121,6 +147,27 @@ is_current(const Prepared *entry)
 {
 	return entry->query != NULL && entry->valid &&
 		entry->privileges == rt_privilege_generation();
+}
+
+static bool
+is_to_be_measured(const Prepared *entry)
+{
+	return list_length(entry->query->plans) != entry->plans ||
+		(entry->uses & (entry->uses - 1)) == 0;
+}
+
+static RtQuery *
+use(Prepared *entry)
+{
+	rt_kept_plan_use(&entry->kept);
+	entry->uses++;
+	if (is_to_be_measured(entry))
+	{
+		entry->plans = list_length(entry->query->plans);
+		rt_kept_plan_resize(&entry->kept, rt_query_size(entry->query));
+	}
+	rt_kept_plans_make_room();
+	return entry->query;
 }
 
 static RtQuery *
@@ -151,16 +198,15 @@ rt_query_prepared(const RtStreamDeclaration *declaration)
 	init();
 	forget_old();
 	entry = find_entry(declaration->query->id, GetUserId());
+	rt_kept_plan_use(&entry->kept);
 	if (is_current(entry))
-		return entry->query;
-	if (entry->query != NULL)
-		rt_query_free(entry->query);
-	entry->query = NULL;
+		return use(entry);
+	forget_query(entry);
 	/* a change that arrives meanwhile makes it void at once */
 	entry->valid = true;
 	entry->privileges = rt_privilege_generation();
 	entry->query = analyze(declaration);
-	return entry->query;
+	return use(entry);
 }
 
 RtQuery *
@@ -173,5 +219,5 @@ rt_query_prepared_find(Oid declaration, const char *role)
 	init();
 	forget_old();
 	entry = OidIsValid(oid) ? hash_search(prepared, &key, HASH_FIND, NULL) : NULL;
-	return entry != NULL && is_current(entry) ? entry->query : NULL;
+	return entry != NULL && is_current(entry) ? use(entry) : NULL;
 }
