@@ -19,6 +19,7 @@
 #include "src/ipc/fixed_area.h"
 #include "src/ipc/limit.h"
 #include "src/ipc/query_group.h"
+#include "src/ipc/query_maker.h"
 #include "src/ipc/request_queue.h"
 
 #define NONE (-1)
@@ -31,6 +32,7 @@ typedef struct GroupTable
 	int			free;
 	int			used;			/* no place from here on was ever used */
 	int			count;			/* of groups */
+	int			open;			/* the first of those; of who has the round */
 	RtQueryGroup groups[FLEXIBLE_ARRAY_MEMBER];
 	/* heads of the chains, as many as there can be groups */
 } GroupTable;
@@ -68,6 +70,7 @@ init_table(void)
 {
 	memset(table, 0, table_size());
 	table->lock = &GetNamedLWLockTranche("RealtimeQueryGroup")->lock;
+	table->open = NONE;
 	for (int i = 0; i < lengthof(table->seeds); i++)
 	{
 		if (!pg_strong_random(&table->seeds[i], sizeof(table->seeds[i])))
@@ -178,14 +181,45 @@ rt_query_group_next(RtQueryGroup *group)
 	return number < table->used ? &table->groups[number] : NULL;
 }
 
-int
-rt_query_groups_made_by(uint64 maker)
-{
-	int			count = 0;
+/* ---- open ones ---- */
 
-	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
-		count += group->maker == maker;
-	return count;
+static RtQueryGroup *
+group_at(int number)
+{
+	return number == NONE ? NULL : &table->groups[number];
+}
+
+void
+rt_query_group_open(RtQueryGroup *group)
+{
+	if (group->open)
+		return;
+	group->open = true;
+	group->previous_open = NONE;
+	group->next_open = table->open;
+	if (table->open != NONE)
+		table->groups[table->open].previous_open = group - table->groups;
+	table->open = group - table->groups;
+}
+
+void
+rt_query_group_close(RtQueryGroup *group)
+{
+	if (!group->open)
+		return;
+	group->open = false;
+	if (group->previous_open == NONE)
+		table->open = group->next_open;
+	else
+		table->groups[group->previous_open].next_open = group->next_open;
+	if (group->next_open != NONE)
+		table->groups[group->next_open].previous_open = group->previous_open;
+}
+
+RtQueryGroup *
+rt_query_group_next_open(RtQueryGroup *group)
+{
+	return group_at(group == NULL ? table->open : group->next_open);
 }
 
 const char *
@@ -274,9 +308,13 @@ rt_query_group_make(const RtQueryGroupHash *hash, const RtQueryGroupMarks *marks
 	}
 	LWLockRelease(table->lock);
 	if (group == NULL)
+	{
 		rt_fixed_area_free(&area, copy);
-	else
-		rt_change_listener_add();
+		return NULL;
+	}
+	rt_query_group_open(group);
+	rt_query_maker_add(maker);
+	rt_change_listener_add();
 	return group;
 }
 
@@ -317,7 +355,11 @@ rt_query_group_remove(RtQueryGroup *group)
 	}
 	LWLockRelease(table->lock);
 	if (removed)
+	{
+		rt_query_group_close(group);
+		rt_query_maker_remove(group->maker);
 		rt_change_listener_remove();
+	}
 	return removed;
 }
 
@@ -341,6 +383,8 @@ rt_query_group_set_state(RtQueryGroup *group, const RtQueryState *state)
 	if (DsaPointerIsValid(before))
 		rt_fixed_area_free(&area, before);
 	LWLockRelease(table->lock);
+	if (state == NULL)
+		rt_query_group_open(group);
 	return true;
 }
 

@@ -87,6 +87,9 @@ typedef struct RtQueryGroup
 	bool		dirty;			/* is being changed */
 	bool		was_restricted; /* the last run was of what may have changed only */
 	bool		gone;			/* its clients have been told that it is no more */
+	bool		open;			/* in the list of those, see below */
+	int			next_open;
+	int			previous_open;
 	uint64		number;			/* of its last event */
 	uint64		true_to;		/* its clients have the changes up to this position;
 								 * 0 = all that rounds have seen */
@@ -136,9 +139,6 @@ extern RtQueryGroup *rt_query_group_make(const RtQueryGroupHash *hash,
 										 const RtQueryGroupMarks *marks, Oid declaration,
 										 const char *key, uint32 len, uint64 maker);
 
-/* How many there are that somebody has asked for first. */
-extern int	rt_query_groups_made_by(uint64 maker);
-
 /* Whether there is place for no other group. */
 extern bool rt_query_groups_are_all(void);
 
@@ -148,12 +148,21 @@ extern bool rt_query_group_remove(RtQueryGroup *group);
 /* All of them, one after the other: the next after one, NULL to begin and end. */
 extern RtQueryGroup *rt_query_group_next(RtQueryGroup *group);
 
+/*
+ * Open ones: those that a round has to look at although nothing has happened that
+ * concerns them, because they are touched or have no state.  Who touches one opens it;
+ * it is open until a round finds nothing to be done with it.
+ */
+extern void rt_query_group_open(RtQueryGroup *group);
+extern void rt_query_group_close(RtQueryGroup *group);
+extern RtQueryGroup *rt_query_group_next_open(RtQueryGroup *group);
+
 extern const char *rt_query_group_key(const RtQueryGroup *group);
 extern const RtQueryState *rt_query_group_state(const RtQueryGroup *group);
 
 /*
- * What its clients have from now on, a copy of state, which may be NULL; the
- * memory of what they had is freed.  Returns false without memory: then they
+ * What its clients have from now on, a copy of state, which may be NULL, and then
+ * it is open; the memory of what they had is freed.  Returns false without memory: then they
  * have what they had.
  */
 extern bool rt_query_group_set_state(RtQueryGroup *group, const RtQueryState *state);

@@ -42,6 +42,7 @@
 #include "src/ipc/publish_ring.h"
 #include "src/ipc/push.h"
 #include "src/ipc/query_group.h"
+#include "src/ipc/query_maker.h"
 #include "src/ipc/query_round.h"
 #include "src/ipc/rate.h"
 #include "src/ipc/request.h"
@@ -112,6 +113,7 @@ static const SharedArea areas[] = {
 	{rt_commit_slots_size, rt_commit_slots_init},
 	{rt_change_ring_size, rt_change_ring_init},
 	{rt_query_groups_size, rt_query_groups_init},
+	{rt_query_makers_size, rt_query_makers_init},
 	{rt_query_round_size, rt_query_round_init},
 	{rt_jobs_size, rt_jobs_init},
 	{rt_tasks_size, rt_tasks_init},

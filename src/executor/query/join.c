@@ -21,6 +21,7 @@
 #include "src/executor/query/prepared.h"
 #include "src/executor/query/result.h"
 #include "src/executor/query/round.h"
+#include "src/executor/query/round_group.h"
 #include "src/executor/reply.h"
 #include "src/ipc/clock.h"
 #include "src/ipc/publish_ring.h"
@@ -151,10 +152,14 @@ enter_group(RtStreamWork *stream)
 		rt_reply_refuse_overload();
 	group->joined_ms = rt_clock_ms();
 	if (stream->reloads && has_state(group))
+	{
 		group->touched = true;
+		rt_query_group_open(group);
+	}
 	if (!has_state(group) && !rt_query_group_is_loading(group))
 	{
 		group->gone = false;
+		rt_query_group_open(group);
 		group->resend = group->touched = rt_query_group_is_followed(group);
 		/* of a failure that nobody has been told of nobody wants to know the end */
 		group->failing &= group->touched;
@@ -234,7 +239,10 @@ end_loading(RtStreamWork *stream, const RtQueryResult *result)
 	done = result != NULL ? keep_result(result, group) :
 		rt_query_group_set_state(group, NULL);
 	if (!done || result == NULL)
+	{
 		group->touched = group->resend = true;
+		rt_query_group_open(group);
+	}
 	pg_atomic_write_u32(&group->loader, 0);
 	rt_query_group_tell_number(group);
 	if (group->touched)

@@ -74,7 +74,7 @@ struct RtRoundChanges
 	struct Concerned *last;		/* the one that was looked at last, or NULL */
 };
 
-/* What the changes mean to the groups of a query and a role. */
+/* What they mean to the groups of a query and a role. */
 typedef struct Concerned
 {
 	uint64		family;			/* hash key */
@@ -674,14 +674,18 @@ rt_round_changes_are_all(const RtRoundChanges *changes)
 }
 
 bool
+rt_round_changes_are_none(const RtRoundChanges *changes)
+{
+	return !changes->everything && changes->tables == NIL && changes->rows == NIL;
+}
+
+bool
 rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group)
 {
 	const Concerned *concerned;
 
-	if (changes->everything)
-		return true;
-	if (changes->tables == NIL && changes->rows == NIL)
-		return false;
+	if (changes->everything || rt_round_changes_are_none(changes))
+		return changes->everything;
 	concerned = find_concerned(changes, group);
 	if (concerned->any)
 		return true;

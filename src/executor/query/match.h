@@ -58,6 +58,9 @@ extern RtQueryWhyFull rt_round_changes_images(RtRoundChanges *changes,
 /* Whether they may change a group's result. */
 extern bool rt_round_changes_concern(RtRoundChanges *changes, RtQueryGroup *group);
 
+/* Whether there are none, so that none concerns a group. */
+extern bool rt_round_changes_are_none(const RtRoundChanges *changes);
+
 /* Whether anything may have changed, also what queries are made of. */
 extern bool rt_round_changes_are_all(const RtRoundChanges *changes);
 

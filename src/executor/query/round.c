@@ -39,6 +39,7 @@
 #include "src/executor/query/match.h"
 #include "src/executor/query/observe.h"
 #include "src/executor/query/round.h"
+#include "src/executor/query/round_group.h"
 #include "src/executor/query/run.h"
 #include "src/executor/query/window.h"
 #include "src/executor/role_settings.h"
@@ -51,10 +52,7 @@
 #include "src/ipc/request_queue.h"
 #include "src/ipc/unflushed.h"
 
-#define LOOK_MS 1000			/* between looks for groups that nobody follows */
 #define RETRY_MS 1000			/* after a failure of all of it */
-#define GROUPS_PART 4			/* of those that there may be, for one client */
-#define GROUPS_LEAST 16
 #define LATE_MS 50				/* that others wait for */
 #define ROW_US 150				/* between rounds that follow one another */
 #define ROW_ROUNDS 8			/* of these, before one waits for changes */
@@ -153,70 +151,33 @@ has_other_declarations(void)
 
 /* A query that is dropped, or another one by now, concerns its clients, too. */
 static void
+touch_group(RtRoundChanges *changes, bool other, RtQueryGroup *group)
+{
+	if (group->retry_ms != 0 && rt_round_changes_concern(changes, group))
+		rt_group_try_sooner(group, rt_round_changes_are_all(changes));
+	if (group->touched)
+		group->behind = true;
+	else if (!group->gone)
+		group->touched = (other && rt_declaration_query(group->declaration) == NULL) ||
+			rt_round_changes_concern(changes, group);
+	if (group->touched)
+		rt_query_group_open(group);
+}
+
+/* If nothing has happened all that concerns any is known: for who joins that is so. */
+static void
 touch_groups(RtRoundChanges *changes)
 {
 	bool		other = has_other_declarations();
+	bool		only_open = !other && rt_round_changes_are_none(changes);
+	RtQueryGroup *group = NULL;
 
-	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
-	{
-		if (group->retry_ms != 0 && rt_round_changes_concern(changes, group))
-			rt_group_try_sooner(group, rt_round_changes_are_all(changes));
-		if (group->touched)
-			group->behind = true;
-		else if (!group->gone)
-			group->touched = (other && rt_declaration_query(group->declaration) == NULL) ||
-				rt_round_changes_concern(changes, group);
-	}
+	while ((group = only_open ? rt_query_group_next_open(group) :
+			rt_query_group_next(group)) != NULL)
+		touch_group(changes, other, group);
 }
 
 /* ---- which groups ---- */
-
-/* Whether anybody wants to know of it, or may be on the way, or on the way back. */
-static bool
-is_followed(const RtQueryGroup *group, int64 now_ms)
-{
-	return now_ms - rt_query_group_wanted_ms(group, now_ms) < realtime_query_linger;
-}
-
-/* One that would have to be run, for nobody: it is removed. */
-static bool
-is_left(RtQueryGroup *group, int64 now_ms)
-{
-	return !is_followed(group, now_ms) && rt_query_group_remove(group);
-}
-
-static void
-remove_idle(int64 now_ms, int64 linger_ms)
-{
-	RtQueryGroup *group = NULL;
-
-	while ((group = rt_query_group_next(group)) != NULL)
-	{
-		int64		wanted_ms = rt_query_group_wanted_ms(group, now_ms);
-
-		if (is_followed(group, now_ms) || rt_query_group_is_loading(group))
-			continue;
-		if (group->touched || now_ms - wanted_ms >= linger_ms)
-			(void) rt_query_group_remove(group);
-		else
-			rt_query_round_due(wanted_ms + linger_ms);
-	}
-}
-
-/* Looks at all groups, so not in each round. */
-static void
-remove_idle_at_times(int64 now_ms)
-{
-	static int64 looked_ms = 0;
-
-	if (now_ms - looked_ms < LOOK_MS)
-	{
-		rt_query_round_due(looked_ms + LOOK_MS);
-		return;
-	}
-	looked_ms = now_ms;
-	remove_idle(now_ms, Max(RT_QUERY_LINGER_MS, realtime_query_linger));
-}
 
 /* One that has no state has clients whose first load was ended by a failure. */
 static bool
@@ -246,6 +207,29 @@ is_wanted_or_due(const Round *round, RtGroupRun *run, const RtQueryGroup *wanted
 		rt_group_run_is_due(run, round->now_ms);
 }
 
+/* Nothing is to be done with it, unless something happens. */
+static bool
+is_settled(const RtQueryGroup *group)
+{
+	return !group->touched && !group->dirty &&
+		(group->gone || DsaPointerIsValid(group->state));
+}
+
+static void
+choose_run(Round *round, RtQueryGroup *group, RtQueryGroup *wanted)
+{
+	bool		needed = needs_run(group);
+	RtGroupRun *run;
+
+	if ((!needed && !group->touched) || rt_round_group_is_left(group, round->now_ms))
+		return;
+	run = make_run(round, group);
+	if (needed && is_wanted_or_due(round, run, wanted))
+		round->runs = lappend(round->runs, run);
+	else
+		round->late = lappend(round->late, run);
+}
+
 /*
  * The one that is wanted is run whenever it was run last, unless that has failed.
  * One that is being loaded is run when it is, and none that nobody follows.
@@ -253,18 +237,15 @@ is_wanted_or_due(const Round *round, RtGroupRun *run, const RtQueryGroup *wanted
 static void
 choose_runs(Round *round, RtQueryGroup *wanted)
 {
-	for (RtQueryGroup *group = NULL; (group = rt_query_group_next(group)) != NULL;)
-	{
-		bool		needed = needs_run(group);
-		RtGroupRun *run;
+	RtQueryGroup *next;
 
-		if ((!needed && !group->touched) || is_left(group, round->now_ms))
-			continue;
-		run = make_run(round, group);
-		if (needed && is_wanted_or_due(round, run, wanted))
-			round->runs = lappend(round->runs, run);
+	for (RtQueryGroup *group = rt_query_group_next_open(NULL); group != NULL; group = next)
+	{
+		next = rt_query_group_next_open(group);
+		if (is_settled(group))
+			rt_query_group_close(group);
 		else
-			round->late = lappend(round->late, run);
+			choose_run(round, group, wanted);
 	}
 }
 
@@ -439,6 +420,7 @@ take_result(RtQueryEvents *events, const RtGroupRun *run)
 	RtQueryGroup *group = run->group;
 
 	group->dirty = true;
+	rt_query_group_open(group);
 	group->number = events->number = run->number;
 	if (run->fault.code == NULL)
 	{
@@ -560,53 +542,6 @@ rt_round_end(void)
 		wish_again();
 }
 
-static int
-share_of_groups(void)
-{
-	return Max(realtime_max_query_groups / GROUPS_PART, GROUPS_LEAST);
-}
-
-void
-rt_round_make_room(void)
-{
-	remove_idle(rt_clock_ms(), 0);
-}
-
-RtQueryGroup *
-rt_round_group(Oid declaration, const char *key, uint32 len, uint64 maker)
-{
-	RtQueryGroupHash hash = rt_query_group_hash(key, len);
-	RtQueryGroup *group = rt_query_group_find(&hash, key, len);
-	RtQueryGroupKey parts;
-	RtQueryGroupMarks marks;
-
-	if (group != NULL)
-		return group;
-	if (rt_query_groups_made_by(maker) >= share_of_groups())
-	{
-		/* perhaps it has let go of some */
-		rt_round_make_room();
-		if (rt_query_groups_made_by(maker) >= share_of_groups())
-		{
-			rt_limit_hit(RT_LIMIT_QUERY_GROUPS);
-			return NULL;
-		}
-	}
-	rt_query_group_key_read(key, &parts);
-	rt_query_group_key_marks(&parts, &marks);
-	group = rt_query_group_make(&hash, &marks, declaration, key, len, maker);
-	if (group == NULL)
-	{
-		rt_round_make_room();
-		group = rt_query_group_make(&hash, &marks, declaration, key, len, maker);
-	}
-	if (group == NULL)
-		rt_limit_hit(rt_query_groups_are_all() ? RT_LIMIT_QUERY_GROUPS : RT_LIMIT_QUERY_MEMORY);
-	else						/* perhaps it is followed by nobody then */
-		rt_query_round_due(group->joined_ms + RT_QUERY_LINGER_MS);
-	return group;
-}
-
 /* ---- one of its own ---- */
 
 static void
@@ -618,7 +553,7 @@ run_transaction(void)
 	XactReadOnly = true;
 	if (rt_declarations_refresh())
 	{
-		remove_idle_at_times(rt_clock_ms());
+		rt_round_remove_idle(rt_clock_ms());
 		rt_round_do(NULL);
 	}
 	CommitTransactionCommand();

@@ -39,14 +39,4 @@ extern void rt_round_end(void);
 /* Whose number it was. */
 extern int	rt_round_executor(void);
 
-/*
- * A group for a key, made if there is none; NULL without room, or if who has
- * asked for it has got a large part of all that there may be.  In a round.
- */
-extern RtQueryGroup *rt_round_group(Oid declaration, const char *key, uint32 len,
-									uint64 maker);
-
-/* Groups that nobody follows, and nobody may come back to, give way.  In a round. */
-extern void rt_round_make_room(void);
-
 #endif							/* RT_EXECUTOR_QUERY_ROUND_H */
