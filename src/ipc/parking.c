@@ -365,6 +365,12 @@ rt_key_take(RtCallKey key)
 	return lock(key, true);
 }
 
+bool
+rt_key_take_free(RtCallKey key)
+{
+	return (rt_key_is_held(key) || has_no_line(key)) && lock(key, true);
+}
+
 void
 rt_key_wait(RtCallKey key, int wait_ms)
 {

@@ -60,6 +60,9 @@ extern bool rt_key_is_held(RtCallKey key);
 extern bool rt_key_take(RtCallKey key);
 extern void rt_key_wait(RtCallKey key, int wait_ms);
 
+/* At once, and only if nobody is in line for it, or it is held already. */
+extern bool rt_key_take_free(RtCallKey key);
+
 /*
  * For the transaction that holds a key: its commit wakes nobody who waits for
  * it, because what has come of it is handed to them.

@@ -25,7 +25,7 @@ CREATE TABLE realtime.rpc_declaration (
 		CONSTRAINT idempotency_ttl_is_not_negative CHECK (idempotency_ttl >= '0'),
 	lock_key text,
 	lock_wait interval
-		CONSTRAINT lock_wait_is_positive CHECK (lock_wait > '0'),
+		CONSTRAINT lock_wait_is_no_less_than_none CHECK (lock_wait >= '0'),
 	class_of_service text,
 	idempotent boolean NOT NULL DEFAULT false,
 	breaker text,

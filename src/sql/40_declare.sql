@@ -29,7 +29,7 @@ timeout: how long a call may take, by default realtime.handler_timeout.
 read_only: whether its transaction is; by default if the function is STABLE or IMMUTABLE.
 idempotency_key: function of the handler''s arguments, or of nothing, that returns text of at most 256 bytes: of the calls of one user with the same text one runs, and all get its answer. Where it returns NULL the key counts that the client sends.
 idempotent: the same by the key that the client sends alone. idempotency_ttl: how long answers are kept; 0 shares one only with those that wait for it.
-lock_key: function of the handler''s arguments, or of nothing, that returns text: calls with the same text, of any path, run one after the other; NULL and empty texts lock nothing. lock_wait: how long a call waits for that before it fails with LOCK_TIMEOUT, by default as long as it may take.
+lock_key: function of the handler''s arguments, or of nothing, that returns text: calls with the same text, of any path, run one after the other; NULL and empty texts lock nothing. lock_wait: how long a call waits for that before it fails with LOCK_TIMEOUT, by default as long as it may take; 0: not at all.
 share_result: calls of the path that wait for the lock are answered with the result of the one that has it, whoever has called, if their roles are the same (and, where a middleware runs around the path, the user), and do not run. So it must depend on nothing but the key.
 breaker: name of a realtime.breaker(); fallback: what clients get while it is broken, instead of SERVICE_UNAVAILABLE.
 rate_limit: how many calls a user, or the anonymous clients of an address, may make in any rate_window; more get RATE_LIMITED with retryAfter, in milliseconds.

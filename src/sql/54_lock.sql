@@ -12,7 +12,7 @@ AS 'MODULE_PATHNAME', 'realtime_with_lock';
 COMMENT ON FUNCTION realtime.with_lock(text, regprocedure, jsonb, interval) IS
 'Runs a function while nobody else has the key, and returns its result. The key is held until the end of the transaction; it is the same as that of a call whose lock_key returns it. NULL and the empty text lock nothing.
 args: an array, by position; what is left out at the end takes its default. The function runs with the rights of who calls, who needs EXECUTE on it, and sees what those have committed who had the key before.
-max_wait: how long to wait; by default as long as the call may take, and elsewhere as long as lock_timeout says.
+max_wait: how long to wait, 0 not at all; by default as long as the call may take, and elsewhere as long as lock_timeout says.
 In a client''s call no executor waits: the call is rolled back to its beginning, and all of it is run again when it has its turn.
 Errors: RT423 (LOCK_TIMEOUT) after max_wait, RT529 (OVERLOADED) if too many wait (realtime.max_lock_waiters).';
 

@@ -50,6 +50,8 @@ BEGIN
 END $$;
 CREATE FUNCTION app.briefly(room text, who text) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT realtime.with_lock(room, 'app.work(text,text)', jsonb_build_array(room, who), '150 ms') $$;
+CREATE FUNCTION app.if_free(room text, who text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT realtime.with_lock(room, 'app.work(text,text)', jsonb_build_array(room, who), '0') $$;
 CREATE FUNCTION app.catches(room text, who text) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN RETURN app.partly(room, who); EXCEPTION WHEN OTHERS THEN RETURN '"caught"'; END $$;
 CREATE FUNCTION app.catches_late(room text, who text) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -95,6 +97,8 @@ BEGIN
 END $$;
 SELECT realtime.rpc('lock/work', 'app.work(text,text)', lock_key => 'app.key(text,text)'),
 	realtime.rpc('lock/brief', 'app.work(text,text)', lock_key => 'app.key(text,text)', lock_wait => '200 ms'),
+	realtime.rpc('lock/now', 'app.work(text,text)', lock_key => 'app.key(text,text)', lock_wait => '0'),
+	realtime.rpc('part/now', 'app.if_free(text,text)'),
 	realtime.rpc('lock/once', 'app.work(text,text)', lock_key => 'app.key(text,text)', lock_wait => '20 s', idempotent => true),
 	realtime.rpc('lock/share', 'app.work(text,text)', lock_key => 'app.key(text,text)', share_result => true),
 	realtime.rpc('lock/calls', 'app.calls(text,text)', lock_key => 'app.key(text,text)', share_result => true),
@@ -232,14 +236,19 @@ cmp_ok(reply($others[0], 'load')->{data}, '>', 1000, 'it gets its turn, and defa
 $session->query_safe('BEGIN');
 is($session->query_safe(q{SELECT realtime.with_lock('room', 'app.work(text,text)', '["room", "session"]') IS NOT NULL}), 't', 'a session');
 is(ws_call($others[0], 'lock/brief', ['room', 'late'])->{code}, 'LOCK_TIMEOUT', 'holds the key until its end');
+is(ws_call($others[0], $_, ['room', 'late'])->{code}, 'LOCK_TIMEOUT', "who does not wait gets none: $_") for 'lock/now', 'part/now';
+is(sql(q{SELECT current FROM realtime.limits WHERE name = 'max_lock_waiters'}), 0, 'and stands in no line');
+like($session->query_safe(q{SELECT realtime.with_lock('room', 'app.count(integer)', '[0]', '0')}), qr/^\d+$/, 'who has it has it at once');
+like(($node->psql('postgres', q{SELECT realtime.with_lock('room', 'app.count(integer)', '[0]', '0')}))[2], qr/Could not obtain the lock/, 'another session does not');
 my ($rc, $out, $error) = $node->psql('postgres', q{\set VERBOSITY verbose
 SELECT realtime.with_lock('room', 'app.count(integer)', '[]', '10 ms')});
 like($error, qr/RT423: Could not obtain the lock/, 'another one waits in vain');
 $session->query_safe('COMMIT');
+ok(ws_call($others[0], $_, ['room', 'now'])->{ok}, "a key that is free is had: $_") for 'lock/now', 'part/now';
 is(sql(q{SELECT realtime.with_lock('room', 'app.count(integer)', '[0]') = to_jsonb(count(*)) FROM app.log}), 't', 'or gets it');
 for ([ q{'k', 'app.count(integer)', '[1, 2]'}, qr/too many arguments/ ], [ q{'k', 'app.count(integer)', '{}'}, qr/must be a JSON array/ ],
 	[ q{'k', 'app.count(integer)', '["x"]'}, qr/invalid input syntax/ ], [ q{'k', NULL}, qr/function must not be null/ ],
-	[ q{'k', 'sum(integer)', '[1]'}, qr/is not a plain function/ ], [ q{'k', 'app.count(integer)', '[]', '0'}, qr/max_wait must be at least/ ])
+	[ q{'k', 'sum(integer)', '[1]'}, qr/is not a plain function/ ], [ q{'k', 'app.count(integer)', '[]', '-1 ms'}, qr/max_wait must not be negative/ ])
 {
 	like(($node->psql('postgres', "SELECT realtime.with_lock($_->[0])"))[2], $_->[1], $_->[0]);
 }

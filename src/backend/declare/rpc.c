@@ -140,6 +140,19 @@ checked_ttl(Declaration *declaration)
 	return rt_parameter_interval(fcinfo, number, "idempotency_ttl", PG_INT64_MAX);
 }
 
+/* Likewise: who does not wait at all. */
+static Interval *
+checked_lock_wait(Declaration *declaration)
+{
+	FunctionCallInfo fcinfo = declaration->fcinfo;
+	int			number = declaration->options + LOCK_WAIT;
+	Interval   *wait = PG_ARGISNULL(number) ? NULL : PG_GETARG_INTERVAL_P(number);
+
+	if (wait != NULL && is_default(wait, 0))
+		return wait;
+	return rt_parameter_interval(fcinfo, number, "lock_wait", PG_INT32_MAX);
+}
+
 static void
 read_keys(Declaration *declaration)
 {
@@ -150,9 +163,7 @@ read_keys(Declaration *declaration)
 	row->idempotent = rt_parameter_bool(declaration->fcinfo,
 										declaration->options + IDEMPOTENT, "idempotent");
 	row->lock_key = checked_key(declaration, LOCK_KEY);
-	row->lock_wait = rt_parameter_interval(declaration->fcinfo,
-										   declaration->options + LOCK_WAIT,
-										   "lock_wait", PG_INT32_MAX);
+	row->lock_wait = checked_lock_wait(declaration);
 	if (row->lock_wait != NULL && row->lock_key == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -194,7 +194,10 @@ lock_out_others(RtCallWork *call)
 	const RtRpcDeclaration *declaration = call->declaration;
 	char	   *name = rt_call_key_text(&call->guarded, &declaration->lock_key,
 										"lock key");
-	RtKeyWish	wish = {.lock = name,.wait_ms = declaration->lock_wait_ms};
+	RtKeyWish	wish = {
+		.lock = name,.wait_ms = declaration->lock_wait_ms,
+		.at_once = declaration->lock_wait_ms == 0
+	};
 
 	if (name == NULL || name[0] == '\0')
 		return;

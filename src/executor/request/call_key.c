@@ -220,6 +220,17 @@ hold_or_wait(const RtKeyWish *wish, int wait_ms)
 	PG_END_TRY();
 }
 
+static void
+hold_at_once(const RtKeyWish *wish)
+{
+	if (!rt_key_take_free(wish->key))
+	{
+		rt_score(RT_SCORE_LOCK_LATE);
+		refuse_late(wish, 0);
+	}
+	rt_score(RT_SCORE_LOCK_ACQUIRED);
+}
+
 void
 rt_key_hold(const RtKeyWish *wish, RtWork *work)
 {
@@ -227,7 +238,9 @@ rt_key_hold(const RtKeyWish *wish, RtWork *work)
 
 	if (wait_ms <= 0)
 		wait_ms = work != NULL && work->timeout_ms > 0 ? work->timeout_ms : PG_INT32_MAX;
-	if (work != NULL && work->may_park)
+	if (wish->at_once)
+		hold_at_once(wish);
+	else if (work != NULL && work->may_park)
 		hold_or_park(wish, work, wait_ms);
 	else
 		hold_or_wait(wish, wait_ms);

@@ -31,6 +31,7 @@ typedef struct RtKeyWish
 	RtCallKey	key;
 	RtCallKey	twins;			/* as rt_key_try() has it */
 	int			wait_ms;		/* <= 0: as long as the call may take */
+	bool		at_once;		/* or not at all, if others have it or are in line */
 	const char *lock;			/* its name: LOCK_TIMEOUT; NULL = it is of a call
 								 * that happens once: CONFLICT */
 } RtKeyWish;

@@ -71,18 +71,18 @@ hold(const RtKeyWish *wish)
 
 /* ---- with_lock ---- */
 
-/* 0 = as long as the call may take. */
+/* -1 = as long as the call may take. */
 static int
 read_max_wait(FunctionCallInfo fcinfo)
 {
 	int64		ms;
 
 	if (PG_ARGISNULL(LOCK_MAX_WAIT))
-		return 0;
-	if (!rt_interval_ms(PG_GETARG_INTERVAL_P(LOCK_MAX_WAIT), &ms) || ms < 1)
+		return -1;
+	if (!rt_interval_ms(PG_GETARG_INTERVAL_P(LOCK_MAX_WAIT), &ms) || ms < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("max_wait must be at least a millisecond"),
+				 errmsg("max_wait must not be negative"),
 				 errhint("Leave it out to wait as long as the call may take.")));
 	return (int) Min(ms, PG_INT32_MAX);
 }
@@ -145,6 +145,7 @@ realtime_with_lock(PG_FUNCTION_ARGS)
 	refuse_null(fcinfo, LOCK_FUNCTION, "function");
 	refuse_null(fcinfo, LOCK_ARGS, "args");
 	PreventCommandIfParallelMode("realtime.with_lock()");
+	wish.at_once = wish.wait_ms == 0;
 	wish.lock = PG_ARGISNULL(LOCK_KEY) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(LOCK_KEY));
 	wish.key = rt_lock_key(wish.lock);
 	rt_functions_init();
