@@ -12,7 +12,8 @@
 /* The bucket of a time. */
 extern int	rt_wait_bucket_of(int64 ms);
 
-/* The upper bounds of the buckets but the last one, as seconds in decimal. */
+/* The upper bounds of the buckets but the last one, as seconds in decimal, and as ms. */
 extern const char *rt_wait_bucket_bound(int bucket);
+extern const char *rt_wait_bucket_bound_ms(int bucket);
 
 #endif							/* RT_IPC_WAIT_BUCKET_H */

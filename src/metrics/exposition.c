@@ -71,7 +71,10 @@ rt_exposition_histogram(RtExposition *exposition, const RtLabel *labels,
 						const RtHistogram *histogram)
 {
 	RtSample	sample = {"_bucket", labels, NULL, RT_SAMPLE_COUNT, 0, 0};
+	RtSample	sum = {"_sum", labels, NULL, RT_SAMPLE_MICROSECONDS, histogram->sum_us, 0};
 
+	if (histogram->in_ms)
+		sum.count *= 1000;
 	for (int i = 0; i < histogram->bucket_count; i++)
 	{
 		sample.count += histogram->buckets[i];
@@ -79,7 +82,7 @@ rt_exposition_histogram(RtExposition *exposition, const RtLabel *labels,
 		exposition->sample(exposition, &sample);
 	}
 	sample.bound = NULL;
-	exposition->sample(exposition, &(RtSample) {"_sum", labels, NULL, RT_SAMPLE_MICROSECONDS, histogram->sum_us, 0});
+	exposition->sample(exposition, &sum);
 	sample.suffix = "_count";
 	exposition->sample(exposition, &sample);
 }

@@ -100,6 +100,7 @@ typedef struct RtHistogram
 	const char *(*bound) (int bucket);
 	const uint64 *buckets;
 	uint64		sum_us;
+	bool		in_ms;			/* it is told in milliseconds, else in seconds */
 } RtHistogram;
 
 extern void rt_exposition_histogram(RtExposition *exposition, const RtLabel *labels,

@@ -176,7 +176,7 @@ write_durations(RtExposition *exposition, const Family *family, const RtPathStat
 	for (int i = 0; i < count; i++)
 	{
 		RtHistogram histogram = {
-			RT_STAT_BUCKETS, rt_stat_bucket_bound, stats[i].buckets, stats[i].total_us
+			RT_STAT_BUCKETS, rt_stat_bucket_bound, stats[i].buckets, stats[i].total_us, false
 		};
 
 		rt_exposition_histogram(exposition, RT_LABELS({"path", stats[i].path}), &histogram);

@@ -17,7 +17,7 @@ static const RtMetric push_waiting = {
 	"Questions of realtime.push() whose replies are waited for."
 };
 static const RtMetric push_latency = {
-	"realtime_push_reply_latency_seconds", RT_METRIC_HISTOGRAM, "seconds",
+	"realtime_push_reply_latency_ms", RT_METRIC_HISTOGRAM, "ms",
 	"Time until clients have replied, whatever they have said."
 };
 static const RtMetric push_late = {
@@ -34,7 +34,7 @@ static void
 write_latency(RtExposition *exposition, const RtPushStats *pushes)
 {
 	RtHistogram histogram = {
-		RT_WAIT_BUCKETS, rt_wait_bucket_bound, pushes->replies, pushes->replies_us
+		RT_WAIT_BUCKETS, rt_wait_bucket_bound_ms, pushes->replies, pushes->replies_us, true
 	};
 
 	rt_exposition_begin(exposition, &push_latency);

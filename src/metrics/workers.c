@@ -256,7 +256,7 @@ write_queue_wait(RtExposition *exposition)
 {
 	uint64		buckets[RT_WAIT_BUCKETS];
 	RtHistogram histogram = {
-		RT_WAIT_BUCKETS, rt_wait_bucket_bound, buckets, sum_of_executors(EXECUTOR(waited_ms)) * 1000
+		RT_WAIT_BUCKETS, rt_wait_bucket_bound, buckets, sum_of_executors(EXECUTOR(waited_ms)) * 1000, false
 	};
 
 	for (int i = 0; i < RT_WAIT_BUCKETS; i++)

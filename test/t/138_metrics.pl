@@ -107,7 +107,10 @@ my $pushes = scrape('open');
 is(join(' ', map { "$_:" . metric($pushes, 'realtime_push_requests_total', result => $_) } qw(ok rejected timeout not_found overloaded cancelled)),
 	'ok:1 rejected:1 timeout:2 not_found:1 overloaded:0 cancelled:0', 'questions by what has become of them');
 is(metric($pushes, 'realtime_push_waiting'), 0, 'none waits');
-is(metric($pushes, 'realtime_push_reply_latency_seconds_count'), 2, 'times of replies');
+is(metric($pushes, 'realtime_push_reply_latency_ms_count'), 2, 'times of replies');
+is(metric($pushes, 'realtime_push_reply_latency_ms_bucket', le => '10000.0'), 2, 'in milliseconds');
+cmp_ok(metric($pushes, 'realtime_push_reply_latency_ms_sum'), '>', 0, 'with their sum');
+is(sql(q{SELECT value > 0 FROM realtime.metrics() WHERE name = 'realtime_push_reply_latency_ms_sum'}), 't', 'likewise as rows');
 sql(q{SELECT realtime.signal('ann', 's'), realtime.notify('ann', 'n')});
 ok(poll_until(sub { metric(scrape('text'), 'realtime_push_sends_total') == 2 }), 'what is sent to somebody');
 
