@@ -11,7 +11,7 @@ use RealtimeLife;
 use RealtimeTest;
 
 my $uuid = qr/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
-my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 6, 'realtime.trusted_proxies' => '127.0.0.2', 'realtime.listen_addresses' => '127.0.0.1');
+my $node = new_node('realtime.executors' => 2, 'realtime.max_executors' => 6, 'realtime.error_log' => 100, 'realtime.trusted_proxies' => '127.0.0.2', 'realtime.listen_addresses' => '127.0.0.1');
 $node->safe_psql('postgres', q{
 CREATE SCHEMA app;
 GRANT USAGE ON SCHEMA app TO realtime_anonymous, realtime_authenticated;
@@ -82,7 +82,9 @@ is(sql(q{SELECT string_agg(kind || ' ' || name, ', ' ORDER BY at) FROM realtime.
 my $mark = -s $node->logfile;
 is(ws_call($ws, 'app/tell', ['late'])->{code}, 'INTERNAL_ERROR', 'one that fails');
 like(slurp_file($node->logfile, $mark), qr{ERROR:  too late.*realtime call "app/tell", request edge-7/t\d+}s, 'is in the log');
-is(sql(q{SELECT count(*) FROM realtime.trace WHERE request_id LIKE 'edge-7/%'}), 2, 'and has left nothing else');
+is(sql(q{SELECT string_agg(kind || ' ' || name, ', ' ORDER BY at) FROM realtime.trace WHERE request_id LIKE 'edge-7/%'}),
+	'answer app/once, event log:1, error app/tell', 'and has left nothing else, but its error');
+is(sql(q{SELECT detail ->> 'code', detail ->> 'message', detail ->> 'sqlstate' FROM realtime.trace WHERE kind = 'error'}), 'INTERNAL_ERROR|too late|P0001', 'which says what it was');
 
 # and to a job that it enqueues, and to what that does
 my $job = ws_call($ws, 'app/later', ['worked'])->{data};
