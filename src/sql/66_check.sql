@@ -98,7 +98,18 @@ UNION ALL
 	FROM realtime.stream_declaration
 UNION ALL
 	SELECT topic, NULL, 'live table', relation::text, NULL
-	FROM realtime.live_tables;
+	FROM realtime.live_tables
+UNION ALL
+	-- these name a topic: a brace is one
+	SELECT pg_catalog.replace(pg_catalog.replace(topic, '{', '{{'), '}', '}}') || suffix, NULL, source, path, NULL
+	FROM (
+		SELECT topic, '' AS suffix, 'cron' AS source, path FROM realtime.cron_declaration
+	UNION ALL
+		SELECT topic, '', 'webhook', path FROM realtime.webhook_declaration
+	UNION ALL
+		SELECT topic, ':{id}', 'queue', name FROM realtime.queue_declaration
+	) AS others
+	WHERE topic IS NOT NULL;
 COMMENT ON VIEW realtime.topic_patterns IS
 	'All templates of topics that declarations have';
 COMMENT ON COLUMN realtime.topic_patterns.template IS
@@ -106,7 +117,7 @@ COMMENT ON COLUMN realtime.topic_patterns.template IS
 COMMENT ON COLUMN realtime.topic_patterns.class IS
 	'volatile, ordered or replay; NULL if this declaration does not say';
 COMMENT ON COLUMN realtime.topic_patterns.source IS
-	'Kind of the declaration: topic, stream, channel or live table';
+	'Kind of the declaration: topic, stream, channel, live table, cron, webhook or queue';
 COMMENT ON COLUMN realtime.topic_patterns.declaration IS
 	'What it declares, by its path or name';
 COMMENT ON COLUMN realtime.topic_patterns.subscribers IS
