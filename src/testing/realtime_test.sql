@@ -36,6 +36,28 @@ AS $$ SELECT realtime.call(path, args, user_data) $$;
 COMMENT ON FUNCTION realtime_test.call(text, jsonb, jsonb) IS
 'What a client gets who calls a path, as realtime.call(), whose errors it has.';
 
+CREATE FUNCTION realtime_test.call_binary(
+	path text,
+	args jsonb,
+	user_data jsonb,
+	bytes bytea)
+RETURNS jsonb
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'realtime_test_call_binary';
+COMMENT ON FUNCTION realtime_test.call_binary(text, jsonb, jsonb, bytea) IS
+'As realtime_test.binary().';
+
+CREATE FUNCTION realtime_test.binary(
+	path text,
+	bytes bytea,
+	args jsonb DEFAULT '[]',
+	user_data jsonb DEFAULT realtime_test.user_data())
+RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+AS $$ SELECT realtime_test.call_binary(path, args, user_data, bytes) $$;
+COMMENT ON FUNCTION realtime_test.binary(text, bytea, jsonb, jsonb) IS
+'What a client gets who calls a path that is declared with realtime.binary(): with these bytes, and the arguments behind them. Guards, max_size and keys are those of the path; rates count for clients alone. Errors are those of realtime.call(), and RT413 for too many bytes.';
+
 CREATE FUNCTION realtime_test.run(
 	function regprocedure,
 	args jsonb DEFAULT '[]',

@@ -33,6 +33,7 @@
 
 PG_FUNCTION_INFO_V1(realtime_load);
 PG_FUNCTION_INFO_V1(realtime_call);
+PG_FUNCTION_INFO_V1(realtime_test_call_binary);
 
 /* What was going on when the last visit failed. */
 static RtErrorScene last_scene;
@@ -104,6 +105,22 @@ set_question(Visit *visit, Jsonb *args)
 	asked->args = (RtRequestSpan) {asked->path.len, strlen(json)};
 	asked->since = RT_SINCE_NONE;
 	asked->limit = RT_FRAME_PAYLOAD_MAX;
+}
+
+/* A client would have sent it behind the call's header. */
+static void
+add_payload(Visit *visit, bytea *bytes)
+{
+	RtQuestion *asked = &visit->request.asked;
+	Size		text_len = strlen(visit->text);
+	Size		len = VARSIZE_ANY_EXHDR(bytes);
+	char	   *text = palloc(text_len + len);
+
+	memcpy(text, visit->text, text_len);
+	memcpy(text + text_len, VARDATA_ANY(bytes), len);
+	asked->binary = true;
+	asked->payload = (RtRequestSpan) {text_len, len};
+	visit->text = text;
 }
 
 static Visit *
@@ -407,20 +424,42 @@ call_failed(RtWork *work)
 	rt_guarded_failed(&((RtCallWork *) work)->guarded);
 }
 
-Datum
-realtime_call(PG_FUNCTION_ARGS)
+/* 0 = NULL. */
+static Datum
+visit_path(Visit *visit)
 {
-	Visit	   *visit = make_visit(fcinfo);
 	RtCallWork *call = palloc0(sizeof(RtCallWork));
-	Datum		result;
 
 	init_work(&call->work, &call->guarded, visit);
 	if (rt_call_find(call))
-		result = visit_safely(visit, &call->work, call_handler, call_failed);
-	else if (call->is_stream)
-		result = visit_stream(visit, call_stream);
-	else
-		raise_fault(&call->work);
+		return visit_safely(visit, &call->work, call_handler, call_failed);
+	if (call->is_stream)
+		return visit_stream(visit, call_stream);
+	raise_fault(&call->work);
+}
+
+Datum
+realtime_call(PG_FUNCTION_ARGS)
+{
+	Datum		result = visit_path(make_visit(fcinfo));
+
+	if (result == (Datum) 0)
+		PG_RETURN_NULL();
+	return result;
+}
+
+/* The same with bytes, the last argument. */
+Datum
+realtime_test_call_binary(PG_FUNCTION_ARGS)
+{
+	Visit	   *visit = make_visit(fcinfo);
+	Datum		result;
+
+	if (PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("bytes must not be null")));
+	add_payload(visit, PG_GETARG_BYTEA_PP(3));
+	result = visit_path(visit);
 	if (result == (Datum) 0)
 		PG_RETURN_NULL();
 	return result;
