@@ -15,6 +15,7 @@
 #include "src/backend/publish/due.h"
 #include "src/backend/publish/early_release.h"
 #include "src/backend/publish/handover.h"
+#include "src/backend/publish/health.h"
 #include "src/backend/publish/settle.h"
 #include "src/backend/publish/throttle.h"
 #include "src/backend/unflushed_commit.h"
@@ -40,5 +41,6 @@ rt_backend_install(void)
 	rt_live_table_install();
 	rt_watch_install();
 	rt_order_install();
+	rt_health_install();
 	rt_command_install();
 }

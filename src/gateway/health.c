@@ -2,8 +2,12 @@
  * health.c
  *		Tells clients that something is out of order, though they are connected and
  *		events come: an event "degraded" on the topic "__realtime", which nobody
- *		has to subscribe to, when the first circuit breaker breaks or no executor
- *		can be started, and "recovered" when all is as it should be again.
+ *		has to subscribe to, when the first circuit breaker breaks, no executor
+ *		can be started, or an administrator says so, and "recovered" when all is as
+ *		it should be again.
+ *
+ * Who comes while something is out of order is told; so is who comes back when
+ * nothing is any more, as he may have been told before he was cut off.
  */
 #include "postgres.h"
 
@@ -47,10 +51,13 @@ rt_health_look(void)
 	if (version != version_seen)
 		any_broken = rt_breakers_any_broken();
 	version_seen = version;
-	now_degraded = any_broken || rt_service_state() == RT_SERVICE_NO_EXECUTOR;
+	now_degraded = any_broken || rt_service_state() == RT_SERVICE_NO_EXECUTOR ||
+		rt_service_is_marked_degraded();
 	if (now_degraded == degraded)
 		return;
 	degraded = now_degraded;
+	if (degraded)
+		rt_service_note_degraded();
 	rt_connections_each(tell);
 }
 
@@ -58,5 +65,12 @@ void
 rt_health_greet(RtConnection *connection)
 {
 	if (degraded)
+		tell(connection);
+}
+
+void
+rt_health_greet_returning(RtConnection *connection)
+{
+	if (!degraded && rt_service_was_degraded())
 		tell(connection);
 }

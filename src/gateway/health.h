@@ -13,4 +13,7 @@ extern void rt_health_look(void);
 /* Tells one that has just come. */
 extern void rt_health_greet(RtConnection *connection);
 
+/* Tells one that goes on where another connection of it has been cut off. */
+extern void rt_health_greet_returning(RtConnection *connection);
+
 #endif							/* RT_GATEWAY_HEALTH_H */

@@ -27,6 +27,8 @@ typedef struct Service
 	pg_atomic_uint64 begun;		/* a database, or 0, and in the lowest bit whether
 								 * its beginning is over */
 	pg_atomic_uint32 ended;
+	pg_atomic_uint32 marked_degraded;	/* bool */
+	pg_atomic_uint32 was_degraded;	/* bool */
 } Service;
 
 static Service *service = NULL;
@@ -62,6 +64,8 @@ rt_service_init(void)
 	pg_atomic_init_u64(&service->hooks, 0);
 	pg_atomic_init_u64(&service->begun, 0);
 	pg_atomic_init_u32(&service->ended, 0);
+	pg_atomic_init_u32(&service->marked_degraded, 0);
+	pg_atomic_init_u32(&service->was_degraded, 0);
 }
 
 int64
@@ -83,6 +87,31 @@ rt_service_set_state(RtServiceState state)
 		return false;
 	rt_worker_wake_all(RT_WORKER_GATEWAY);
 	return true;
+}
+
+void
+rt_service_mark_degraded(bool degraded)
+{
+	if (pg_atomic_exchange_u32(&service->marked_degraded, degraded) != degraded)
+		rt_worker_wake_all(RT_WORKER_GATEWAY);
+}
+
+bool
+rt_service_is_marked_degraded(void)
+{
+	return pg_atomic_read_u32(&service->marked_degraded) != 0;
+}
+
+void
+rt_service_note_degraded(void)
+{
+	pg_atomic_write_u32(&service->was_degraded, 1);
+}
+
+bool
+rt_service_was_degraded(void)
+{
+	return pg_atomic_read_u32(&service->was_degraded) != 0;
 }
 
 const char *

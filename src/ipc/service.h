@@ -40,6 +40,17 @@ extern bool rt_service_set_state(RtServiceState state);
 extern const char *rt_service_state_text(RtServiceState state);
 
 /*
+ * Whether who runs the application says that something is out of order, until he says
+ * that it is not, or the server starts anew.  A change wakes the gateways.
+ */
+extern void rt_service_mark_degraded(bool degraded);
+extern bool rt_service_is_marked_degraded(void);
+
+/* Whether clients have been told that anything is, since the server's start. */
+extern void rt_service_note_degraded(void);
+extern bool rt_service_was_degraded(void);
+
+/*
  * The beginning of the service in a database, since the server's start, is whose who
  * asks first; the others wait for it to be over, when they are woken.  The end is
  * claimed once.

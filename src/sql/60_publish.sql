@@ -33,15 +33,16 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_mark_degraded';
 COMMENT ON FUNCTION realtime.mark_degraded(text, text) IS
 'Tells those who follow a topic, once this transaction commits, that what they have of it may be out of date: an event "degraded" on the topic "__system:" followed by its name, with {"reason": ...} or null. on_error of a stream may call it.
-reason: up to 1024 bytes, for people.
-Errors: 22004 for a NULL, RT430 for the topic, 22023 for the reason, 54000 and 0A000 as for realtime.publish(), as is another database.';
+topic: NULL is the whole server, which the database''s owner and members of realtime_admin may say: all clients get "degraded" on the topic "__realtime", and so does who connects later, until realtime.mark_recovered(NULL) or the server''s next start.
+reason: up to 1024 bytes, for people; of the whole server it goes to the log.
+Errors: 42501 for a NULL topic, RT430 for the topic, 22023 for the reason, 54000 and 0A000 as for realtime.publish(), as is another database.';
 
 CREATE FUNCTION realtime.mark_recovered(topic text)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'realtime_mark_recovered';
 COMMENT ON FUNCTION realtime.mark_recovered(text) IS
-'Tells those who follow a topic, once this transaction commits, that it is as it should be again: an event "recovered" on the topic "__system:" followed by its name.';
+'Tells those who follow a topic, once this transaction commits, that it is as it should be again: an event "recovered" on the topic "__system:" followed by its name. NULL takes back what realtime.mark_degraded(NULL) has said; clients then get "recovered" on the topic "__realtime", unless something else is out of order.';
 
 CREATE FUNCTION realtime.publish(messages realtime.envelope[])
 RETURNS void

@@ -138,4 +138,30 @@ $node->restart;
 wait_for_call($node, 'ask/free', ['warm']);
 is(state('short'), 'healthy', 'a server begins with healthy breakers');
 
+# An administrator says so of the whole server
+sub sql { return $node->safe_psql('postgres', $_[0]) }
+sub greeted { return scalar grep { ($_->{topic} // '') eq '__realtime' } ws_quiet($_[0]) }
+sql(q{CREATE FUNCTION app.mark() RETURNS void LANGUAGE sql AS 'SELECT realtime.mark_degraded(NULL)'; SELECT realtime.rpc('ask/mark', 'app.mark()')});
+($ws, $other) = map { ws_connect($node) } 1 .. 2;
+ok(poll_until(sub { outcome('ask/mark', []) eq 'FORBIDDEN' }), 'a client may not, though it may of a topic');
+ws_send($ws, { type => 'resume', sessionId => 'x', lastSeenSeqs => {} });
+ws_wait($ws, sub { ($_->{type} // '') eq 'resumed' });
+is(greeted($ws), 0, 'nothing has been wrong since the start');
+sql(q{SELECT realtime.mark_degraded(NULL, 'the mail server moves')});
+is(health($_), 'degraded', 'all clients are told') for ($ws, $other);
+like(slurp_file($node->logfile), qr/LOG:  clients are told that the server is degraded.*\n.*DETAIL:  the mail server moves/, 'the log says why');
+like((http_request($node, 'GET /healthz'))[2], qr/^ready\ndegraded: an administrator says so$/, 'so does what watches over servers');
+sql(q{BEGIN; SELECT realtime.mark_recovered(NULL); ROLLBACK; BEGIN; SELECT realtime.mark_degraded(NULL); SAVEPOINT a; SELECT realtime.mark_recovered(NULL); ROLLBACK TO a; COMMIT});
+is(health(ws_connect($node)), 'degraded', 'who comes later is greeted so, as what is rolled back does not count');
+sql(q{BEGIN; SELECT realtime.mark_recovered(NULL); SAVEPOINT a; SELECT realtime.mark_degraded(NULL); ROLLBACK TO a; COMMIT});
+is(health($_), 'recovered', 'until it is over') for ($ws, $other);
+my $back = ws_connect($node);
+is(outcome('ask/free', ['x']), 'x', 'it works');
+ws_call($back, 'ask/free', ['x']);
+is(greeted($back), 0, 'who comes then is told nothing');
+ws_send($back, { type => 'resume', sessionId => 'x', lastSeenSeqs => {} });
+is(health($back), 'recovered', 'but who comes back is, as he may not know');
+like(($node->psql('postgres', q{SET ROLE realtime_authenticated; SELECT realtime.mark_recovered(NULL)}))[2], qr/permission denied to say how the whole server is/, 'nor may he say that it is over');
+like(($node->psql('postgres', q{BEGIN; SELECT realtime.mark_degraded(NULL); PREPARE TRANSACTION 'p'}))[2], qr/cannot PREPARE/, 'nor a prepared transaction');
+
 done_testing();

@@ -69,11 +69,12 @@ answer_health(RtHttp *http, const char *path)
 {
 	RtServiceState state = rt_service_state();
 	RtPressure	pressure;
-	char		text[128];
+	char		text[256];
 
 	rt_pressure_measure(&pressure);
-	snprintf(text, sizeof(text), "%s%s%s%s", rt_service_state_text(state),
+	snprintf(text, sizeof(text), "%s%s%s%s%s", rt_service_state_text(state),
 			 rt_breakers_any_broken() ? "\ndegraded: a circuit breaker is broken" : "",
+			 rt_service_is_marked_degraded() ? "\ndegraded: an administrator says so" : "",
 			 pressure.reason != RT_PRESSURE_NONE ? "\npressure: " : "",
 			 pressure.reason != RT_PRESSURE_NONE ? rt_pressure_name(pressure.reason) : "");
 	rt_http_answer_text(http, state == RT_SERVICE_READY ? 200 : 503, text, NULL);

@@ -14,6 +14,7 @@
 
 #include "src/gateway/ask.h"
 #include "src/gateway/gateway.h"
+#include "src/gateway/health.h"
 #include "src/gateway/topic/fanout.h"
 #include "src/gateway/topic/resume.h"
 #include "src/gateway/topic/subscription.h"
@@ -216,6 +217,7 @@ rt_resume_frame(RtConnection *connection, const char *text,
 	RtQuestionTexts texts = {.args = {asked_topics, len}};
 	RtQuestion	question;
 
+	rt_health_greet_returning(connection);
 	rt_question_init(&question, connection, RT_REQUEST_RESUME);
 	if (len == 0 || !rt_service_takes_requests() ||
 		!rt_ask(connection, &question, &texts))
