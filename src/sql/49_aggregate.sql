@@ -71,7 +71,7 @@ AS 'MODULE_PATHNAME', 'realtime_aggregate_with_options';
 COMMENT ON FUNCTION realtime.aggregate(text, text, realtime.reducer[], text, regprocedure, regprocedure[], regprocedure, text) IS
 'The same with options.
 access, guard, class_of_service: as in realtime.stream(), also for the windows.
-snapshot: a function without parameters that returns a set of jsonb, the data of what had happened before the first event; it is run once, for each state that begins, at a moment at which no event is counted twice or missed.';
+snapshot: a function without parameters that returns a set of jsonb, the data of what had happened before the first event; it is run once, when the value begins, at a moment at which no event is counted twice or missed, and fills the value and the windows of kind lifetime that are there then. Windows of time, and a lifetime that is added later, begin with no events.';
 
 CREATE FUNCTION realtime.aggregate_window(
 	path text,

@@ -268,7 +268,7 @@ rt_recipients_miss(uint64 since)
 	}
 }
 
-/* On the topic of signals, whatever it was; who is nobody was sent nothing. */
+/* On the topic of signals, whatever it was; who is nobody has none. */
 void
 rt_recipient_tell_missed(RtConnection *connection)
 {
