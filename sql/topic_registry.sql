@@ -93,6 +93,17 @@ SELECT realtime.topic('hidden');
 SELECT realtime.topic('{a}:{b}', open => true);
 SELECT realtime.rpc('app/hello', 'app.hello()');
 SELECT * FROM realtime.topic_patterns ORDER BY template COLLATE "C", source;
+-- those that publish by themselves
+BEGIN;
+CREATE FUNCTION app.tick() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION app.mail(payload jsonb) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION app.is_theirs(body bytea, headers jsonb) RETURNS jsonb LANGUAGE sql AS $$SELECT '{}'::jsonb$$;
+CREATE FUNCTION app.paid(event jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT event';
+SELECT realtime.cron('app/tick', '@hourly', 'app.tick()', topic => 'ticks'), realtime.cron('app/silent', '@hourly', 'app.tick()'),
+	realtime.queue('mail', 'app.mail(jsonb)', topic => 'news'), realtime.webhook('app/paid', 'pay{ments', verify => 'app.is_theirs(bytea,jsonb)', transform => 'app.paid(jsonb)');
+SELECT * FROM realtime.topic_patterns WHERE source IN ('cron', 'queue', 'webhook') ORDER BY template COLLATE "C";
+SELECT object, problem FROM realtime.check() WHERE object ~ '^(cron|queue|webhook)' ORDER BY 1, 2;
+ROLLBACK;
 SELECT kind, declaration, purpose, signature, function::regprocedure FROM realtime.declared_functions() ORDER BY 1, 2;
 SELECT realtime.declared_topic(t) FROM unnest(ARRAY['news', 'chat:1', 'other:1', 'nothing']) t;
 
