@@ -10,11 +10,11 @@
 
 static const RtMetric push_requests = {
 	"realtime_push_requests", RT_METRIC_COUNTER, NULL,
-	"Questions of realtime.push() that are over, by what has become of them."
+	"Questions of realtime.push() and connection_push() that are over, by what has become of them."
 };
 static const RtMetric push_waiting = {
 	"realtime_push_waiting", RT_METRIC_GAUGE, NULL,
-	"Questions of realtime.push() whose replies are waited for."
+	"Questions of realtime.push() and connection_push() whose replies are waited for."
 };
 static const RtMetric push_latency = {
 	"realtime_push_reply_latency_ms", RT_METRIC_HISTOGRAM, "ms",

@@ -24,7 +24,7 @@ typedef struct ScoreMetric
 
 static const ScoreMetric metrics[] = {
 	{{"realtime_push_sends", RT_METRIC_COUNTER, NULL,
-	"Messages of realtime.signal(), notify(), send() and send_to(), counted for each connection: ok, dropped for want of room, or not_found."},
+	"Messages of realtime.signal(), notify(), send(), send_to() and those to one connection, counted for each connection: ok, dropped for want of room, or not_found."},
 	"result", {{RT_SCORE_SEND_OK, "ok"}, {RT_SCORE_SEND_DROPPED, "dropped"}, {RT_SCORE_SEND_NOT_FOUND, "not_found"}}, 3},
 	{{"realtime_push_coalesced", RT_METRIC_COUNTER, NULL,
 	"Messages of realtime.send_coalesced(): sent, replaced the one that waited, dropped with the connection, or not_found."},
