@@ -35,8 +35,17 @@ SELECT realtime.stream('app/rows', 'rows', 'app.rows()');
 SELECT realtime.topic('closed', access => 'app.may(text)');
 CREATE TABLE app.wrong (what text);
 GRANT ALL ON app.wrong TO realtime_anonymous;
-CREATE FUNCTION app.total() RETURNS integer STABLE LANGUAGE sql AS $$
-	SELECT count(realtime.raise('CONFLICT', what || ' does not add up'))::integer FROM app.wrong WHERE what = 'total' $$;
+CREATE FUNCTION app.total() RETURNS integer STABLE LANGUAGE plpgsql AS $$
+DECLARE
+	wrong text := (SELECT what FROM app.wrong);
+BEGIN
+	IF wrong = 'total' THEN
+		PERFORM realtime.raise('CONFLICT', 'it does not add up');
+	ELSIF wrong = 'outage' THEN
+		RAISE EXCEPTION 'no connection' USING ERRCODE = '08006';
+	END IF;
+	RETURN 0;
+END $$;
 CREATE FUNCTION app.may_total() RETURNS boolean STABLE LANGUAGE sql AS $$ SELECT count(realtime.raise('CONFLICT', what)) = 0 FROM app.wrong WHERE what = 'guard' $$;
 SELECT realtime.derived('app/total', '{source}', 'app.total()');
 SELECT realtime.stream('app/anew', 'anew', 'app.total()', merge => 'set', guard => '{app.may_total()}', invalidate_on => '{source}');
@@ -73,7 +82,7 @@ my $total = ws_connect($node);
 is(ws_call($total, 'app/total', [], stream => JSON::PP::true)->{data}, 0, 'a derived value');
 fails_anew('total');
 is(ws_wait($total, sub { ($_->{topic} // '') eq '__system:derived:app/total' })->{data}{code}, 'CONFLICT', 'that cannot be had anew');
-is(told(), 'realtime_anonymous t app/total CONFLICT RT409 total does not add up', 'is told, whatever its loader raises');
+is(told(), 'realtime_anonymous t app/total CONFLICT RT409 it does not add up', 'is told, whatever its loader raises');
 is(ws_call($total, 'app/total', [], stream => JSON::PP::true)->{code}, 'CONFLICT', 'who asks for it');
 is(told(), '', 'is told himself');
 $node->safe_psql('postgres', 'TRUNCATE app.wrong');
@@ -81,6 +90,16 @@ is(ws_call($total, 'app/anew', [], stream => JSON::PP::true)->{data}, 0, 'anothe
 fails_anew('guard');
 ws_wait($total, sub { ($_->{topic} // '') eq '__system:anew' });
 is(told(), '', 'a refusal of the guard is not told');
+$node->safe_psql('postgres', q{TRUNCATE app.wrong; SELECT realtime.breaker('one', 1, '1 h'),
+	realtime.stream('app/broken', 'broken', 'app.total()', merge => 'set', breaker => 'one', invalidate_on => '{source}')});
+ok(poll_until(sub { ws_call($total, 'app/broken', [], stream => JSON::PP::true)->{ok} }), 'one with a breaker');
+told();
+fails_anew('outage');
+ws_wait($total, sub { ($_->{topic} // '') eq '__system:broken' });
+like(told(), qr{app/broken \w+ 08006}, 'an outage is told');
+fails_anew('outage');
+ws_wait($total, sub { ($_->{topic} // '') eq '__system:broken' });
+unlike(told(), qr{app/broken}, 'and not that it is not tried any more');
 
 $node->safe_psql('postgres', q{SELECT realtime.hook('error', 'app.fails(jsonb)')});
 is(ws_call($ws, 'app/divide', [0])->{code}, 'INTERNAL_ERROR', 'a hook that fails changes nothing') for 1 .. 3;

@@ -568,7 +568,7 @@ static void
 admit(RtStreamWork *stream)
 {
 	stream->loads = false;
-	stream->work.is_unattended = false; /* who is refused is told so */
+	stream->work.is_unattended = false;
 	stream->work.keeps_context = false;
 	stream->work.prepare = prepare_admission;
 	stream->work.take_snapshot = NULL;
@@ -580,7 +580,7 @@ static void
 load(RtStreamWork *stream)
 {
 	stream->loads = true;
-	stream->work.is_unattended = stream->reloads;
+	stream->work.is_unattended = false;
 	stream->work.keeps_context = !stream->is_query;
 	stream->work.prepare = prepare_load;
 	stream->work.take_snapshot = take_snapshot;

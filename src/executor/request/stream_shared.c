@@ -66,14 +66,17 @@ fallback_of(const RtStreamWork *stream)
 	return begins ? stream->declaration->fallback : NULL;
 }
 
+/* What goes wrong behind it is the loader's, and in a reload nobody waits to hear it. */
 bool
 rt_stream_may_load(RtStreamWork *stream)
 {
 	StringInfoData data;
 
 	initStringInfo(&data);
+	stream->work.is_unattended = false;
 	stream->provisional = !rt_breaker_begin(&stream->breaker, stream->declaration->breaker,
 											fallback_of(stream), &data);
+	stream->work.is_unattended = stream->reloads;
 	if (!stream->provisional)
 		return true;
 	stream->flags |= RT_TOPIC_PROVISIONAL;
