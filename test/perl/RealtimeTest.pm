@@ -34,7 +34,7 @@ use Compress::Raw::Zlib qw(Z_OK Z_BUF_ERROR);
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
-use List::Util qw(first);
+use List::Util qw(first max);
 use MIME::Base64 qw(encode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -57,6 +57,14 @@ our @EXPORT = qw(
 # machine may have much else to do.
 our $patience = $ENV{RT_TEST_PATIENCE} || 120;
 
+# A file that hangs, or waits in vain again and again, must not take the time of all.
+my $limit = $ENV{RT_FILE_TIMEOUT} || 5 * $patience;
+$SIG{ALRM} = sub {
+	diag("not over within $limit seconds");
+	exit 1;
+};
+alarm $limit;
+
 # Tests are called by what they do, in any characters.  PostgreSQL::Test::Utils
 # has put its own handles before those of Test::More, in an INIT before this one,
 # and since 16 a warning of such a character ends the test.
@@ -73,6 +81,8 @@ INIT
 # some time, unless somebody has a say in that.  Then a child that ends interrupts
 # reading from a socket.
 $SIG{CHLD} //= 'DEFAULT';
+
+my @answers;				# the last ones to SQL, with what was asked
 
 my $json = JSON::PP->new->utf8->allow_nonref->canonical;
 my %opcode = (
@@ -189,7 +199,8 @@ sub wait_for_call
 =item poll_until(sub, seconds)
 
 Calls sub until it returns something true, and returns that; undef if it has
-not by the deadline.
+not by the deadline.  If no seconds are given it should have, and what the server
+has answered to SQL the last time is told.
 
 =cut
 
@@ -200,11 +211,36 @@ sub poll_until
 
 	while (1)
 	{
+		my $late = time > $deadline;
+		@answers = () if $late;
 		my $result = $condition->();
 		return $result if $result;
-		return undef if time > $deadline;
+		next unless $late;
+		diag(join "\n  ", "waited for $patience seconds", @answers) unless defined $seconds;
+		return undef;
+	}
+	continue
+	{
 		sleep 0.05;
 	}
+}
+
+# Has poll_until() know what is asked.
+my $safe_psql = \&PostgreSQL::Test::Cluster::safe_psql;
+
+sub noted_psql
+{
+	my (undef, undef, $sql) = @_;
+	my $answer = $safe_psql->(@_);
+
+	push @answers, substr(($sql // '') . ': ' . ($answer // ''), 0, 500);
+	shift @answers if @answers > 3;
+	return $answer;
+}
+
+{
+	no warnings 'redefine';
+	*PostgreSQL::Test::Cluster::safe_psql = \&noted_psql;
 }
 
 =item soon()
@@ -590,10 +626,22 @@ sub ws_wait
 	}
 	while (1)
 	{
-		local $_ = read_json($ws, $deadline - time);
+		local $_;
+		eval { $_ = read_json($ws, $deadline - time); 1 } or die in_vain($@, $queue);
 		return $_ if $condition->();
 		push @$queue, $_;
 	}
+}
+
+# What went wrong, with who has waited and what has come instead.
+sub in_vain
+{
+	my ($error, $queue) = @_;
+	my (undef, $file, $line) = caller 1;
+	my @last = map { substr $json->encode($_), 0, 200 } @$queue[ max(0, @$queue - 3) .. $#$queue ];
+
+	chomp $error;
+	return "$error, for $file line $line; unread are " . @$queue . " frames: @last\n";
 }
 
 =item ws_quiet($ws, count)
