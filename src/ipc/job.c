@@ -645,8 +645,13 @@ rt_job_cancel(int64 id)
 {
 	RtJobCancel cancelled = RT_JOB_NOT_RUN;
 
+	/* Max() would do it twice, and tell of the second time */
 	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR) && cancelled != RT_JOB_CANCELLED; i++)
-		cancelled = Max(cancelled, cancel_of(&area->claims[i], id));
+	{
+		RtJobCancel found = cancel_of(&area->claims[i], id);
+
+		cancelled = Max(cancelled, found);
+	}
 	return cancelled;
 }
 
