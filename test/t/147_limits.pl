@@ -161,7 +161,8 @@ reaches('max_calls_in_flight_per_user', 'RATE_LIMITED', sub {
 	ws_send($ann[ $_ % 2 ], { rpc => 'app/locked', id => "u$_", args => [] }) for 1 .. 2;
 	is(call($ann[0], 'app/echo', 'x')->{data}, 'x', 'a user may have so many calls');
 	ws_send($ann[1], { rpc => 'app/locked', id => 'u3', args => [] });
-	$node->poll_query_until('postgres', q{SELECT sum(in_flight) >= 3 FROM realtime.stat_gateway});
+	ok(poll_until(sub { psql(q{SELECT sum(in_flight) >= 3 FROM realtime.stat_gateway}) eq 't' }), 'which are under way')
+	  or diag(explain(map { ws_quiet($_) } @ann));
 	return call($ann[0], 'app/echo', 'x')->{code} });
 is(call($ws = ws_connect($node), 'app/echo', 'x')->{data}, 'x', 'which does not keep others from theirs');
 ws_close($ws);
