@@ -586,22 +586,42 @@ svelte-realtime of npm. \`scan\` looks for each row and makes another array, as 
 ${table(['', 'main thread, each change (µs)', 'of the client', 'frames not drawn', 'p99 between frames (ms)'], rows)}`;
 }
 
+// ---- merging ----
+
+function merge() {
+  const groups = summary('merge', [0, 1], 2, ['change', 'pass', 'frame']);
+  const rows = [];
+  for (const [key, systems] of groups) {
+    const [name, size] = key.split('\t');
+    const [ours, plain] = [systems.get('realtime'), systems.get('plain')];
+    rows.push([name, show(+size), show(ours.change), show(ours.pass), show(ours.frame),
+      ...['change', 'pass', 'frame'].map((what) => ratio(plain[what], ours[what]))]);
+  }
+  return `## Merging
+
+What it takes the client to change a value by an event, in nanoseconds of the CPU, without a page: a row that changes; one that comes and
+one that goes, each; and changes of which sixteen are shown together, as in a frame of the screen. A plain list, in which each row is
+looked for and of which another one is made, takes so many times as long.
+
+${table(['way', 'rows', 'changes (ns)', 'comes or goes (ns)', 'sixteen in a frame (ns each)', 'a plain list: changes', 'comes or goes', 'in a frame'], rows)}`;
+}
+
 // ---- the file ----
 
 const parts = { calls, publish, 'hot-topic': hotTopic, 'live-table': liveTable, 'long-calls': longCalls, fanout, streams,
-  queries, logins, guarded, 'half-open': halfOpen, presence, push, uploads, jobs, cursors, roles, compression, browser, memory };
+  queries, logins, guarded, 'half-open': halfOpen, presence, push, uploads, jobs, cursors, roles, compression, browser, merge, memory };
 const titles = {
   'calls': 'Calls', 'publish': 'Publishing', 'hot-topic': 'One hot topic', 'live-table': 'Live tables',
   'long-calls': 'Short calls beside long ones', 'fanout': 'Fan-out', 'streams': 'Streams', 'queries': 'Live queries',
   'logins': 'Logins', 'guarded': 'Guarded calls, and TLS', 'half-open': 'Half-open connections', 'presence': 'Presence', 'push': 'Questions to clients',
   'uploads': 'Uploads', 'jobs': 'Jobs', 'cursors': 'Cursors', 'roles': 'Roles in turn',
-  'compression': 'Compression', 'browser': 'A page with many rows', 'memory': 'Idle connections',
+  'compression': 'Compression', 'browser': 'A page with many rows', 'merge': 'Merging', 'memory': 'Idle connections',
 };
 const measured = new Set(samples.map((sample) => sample[0].replace(/^(streams|queries)-.*/, '$1')));
 
 // What the measured parts used beside PostgreSQL.
 const others = [
-  (measured.has('calls') || measured.has('memory') || measured.has('logins') || measured.has('guarded')) && `Node ${facts.node}`,
+  ['calls', 'memory', 'logins', 'guarded', 'merge'].some((name) => measured.has(name)) && `Node ${facts.node}`,
   facts.pgbouncer && `PgBouncer ${facts.pgbouncer}`,
   facts.nginx && `nginx ${facts.nginx} with nchan ${facts.nchan}`,
 ].filter(Boolean);
