@@ -18,6 +18,7 @@ export class Hub {
 	#isOpen = false;
 	#over = false;
 	#welcome;					// the frame, for those who come later
+	#degraded;					// likewise, while the server is
 	#isGreeted = false;
 	#members = new Map();		// id -> { seen, gone }
 	#calls = new Map();			// id of a call -> { member, stream, topic }
@@ -102,6 +103,8 @@ export class Hub {
 			this.#ended(member, gone.signal).then(() => this.#remove(member), () => {});
 		}
 		this.#post(this.#isOpen ? { to: member, open: true, welcome: this.#welcome } : { to: member, wait: true });
+		if (this.#isOpen && this.#degraded)
+			this.#post({ to: member, frame: this.#degraded });
 	}
 
 	#remove(member) {
@@ -221,6 +224,8 @@ export class Hub {
 
 		if (frame.type === 'welcome')
 			this.#welcome = data;
+		if (frame.topic === '__realtime')
+			this.#degraded = frame.event === 'degraded' ? data : undefined;
 		for (const to of this.#addressees(frame, data))
 			this.#post({ to, frame: data });
 	}

@@ -125,6 +125,22 @@ describe('a mistake', () => {
 		assert.deepEqual([watch(store.map((row) => row)).last, texts()], [[], []]);
 	});
 
+	it('in calls neither, and once for each path to who develops', (t) => {
+		const texts = warned(t);
+		const client = createClient({ url: 'ws://nowhere', WebSocket: scripted().WebSocket });
+		const twice = (path) => [1, 2].map(() => client.rpc(path)(7).catch(() => {}));
+
+		twice('a/b');
+		assert.deepEqual(texts(), []);
+		client.configure({ dev: true });
+		twice('a/c');
+		twice('a/c');
+		twice('a/d');
+		assert.deepEqual(texts(), ['a/c', 'a/d'].map((path) => `realtime: equal calls of '${path}' were sent once, see .fresh()`));
+		client.close();
+		Store.dev = false;
+	});
+
 	it('is said once for each store to who develops, whichever way he has said that', (t) => {
 		const texts = warned(t);
 

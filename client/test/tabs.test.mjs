@@ -47,6 +47,17 @@ describe('the tab that leads', () => {
 		assert.equal(sent.length, 1);
 	});
 
+	it('tells who comes later that the server is degraded, as long as it is', () => {
+		say({ topic: '__realtime', event: 'degraded' });
+		told.length = 0;
+		hub.heard({ from: 'late', join: true });
+		assert.deepEqual(told.map(({ to: whom, open, frame }) => [whom, open, frame]), [['late', true, undefined], ['late', undefined, '{"topic":"__realtime","event":"degraded"}']]);
+		say({ topic: '__realtime', event: 'recovered' });
+		told.length = 0;
+		hub.heard({ from: 'later', join: true });
+		assert.deepEqual(told.map(({ open, frame }) => [open, frame]), [[true, undefined]]);
+	});
+
 	it('gives answers to who has asked, in parts and together too, all else to all', () => {
 		send('b', { rpc: 'x/y', id: '1', args: [] });
 		send('c', { batch: [{ rpc: 'x/y', id: '2', args: [] }, { rpc: 'x/z', id: '3', args: [], stream: true }] });

@@ -26,7 +26,7 @@ refused('realtime.allowed_origins', 'https://a.example/', 'is no origin', 'an or
 refused('realtime.allowed_origins', 'a.example', 'is no origin', 'nor is a bare host one');
 refused('realtime.allowed_origins', 'https://*.example', 'is no origin', 'nor a pattern');
 is($node->psql('postgres',
-	"ALTER SYSTEM SET realtime.allowed_origins = 'same-origin', 'https://a.example', 'http://localhost:5173'"),
+	"ALTER SYSTEM SET realtime.allowed_origins = 'same-origin', 'https://a.example', 'http://localhost:5173', 'capacitor://localhost'"),
 	0, 'a list of origins is taken');
 refused('realtime.allowed_hosts', 'http://a.example', 'is no host', 'a host has no scheme');
 refused('realtime.allowed_hosts', 'a.example:80', 'is no host', 'nor a port');
