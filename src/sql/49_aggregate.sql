@@ -155,7 +155,8 @@ SELECT d.path, v.name AS "window", d.source,
 	v.value::jsonb AS value, v.since, v.until, v.events, v.failed, v.last_error,
 	(SELECT count(*) FROM realtime.intake i WHERE i.path = d.path) AS waiting, d.owner
 FROM realtime.aggregate_declaration d
-	LEFT JOIN realtime.aggregate_value v ON v.path = d.path;
+	-- not what another one of that path has come to
+	LEFT JOIN realtime.aggregate_value v ON v.path = d.path AND pg_catalog.starts_with(v.definition, d.id::text);
 COMMENT ON VIEW realtime.aggregates IS
 	'The aggregates of realtime.aggregate() and their windows: what they have come to';
 COMMENT ON COLUMN realtime.aggregates.path IS 'What clients follow';

@@ -123,6 +123,12 @@ set('realtime.intake', 'on');
 wait_sql($all, 't', 'what came before, and more events than are taken at once, are counted once');
 sql(q{SELECT app.sell(1)});
 wait_sql($all, 't', 'and so is what comes later');
+set('realtime.intake', 'off');
+sql(q{SELECT realtime.drop('shop/sale'); SELECT app.declare()});
+is(sql(q{SELECT count(value) FROM realtime.aggregates WHERE path = 'shop/sale'}), '0', 'what was dropped is not shown as what is declared now');
+sql(q{WITH sale AS (INSERT INTO app.sale SELECT to_jsonb(generate_series(1, 100)) RETURNING n) SELECT count(realtime.publish('sale', 'sold', jsonb_build_object('n', n, 'pad', repeat('x', 40000)))) FROM sale}) for 1 .. 4;
+set('realtime.intake', 'on');
+wait_sql($all, 't', 'events that are more than what is read at once, too');
 
 set('realtime.intake', 'off');
 sql(q{SELECT realtime.drop('shop/sale'); INSERT INTO app.sale VALUES ('"many"');

@@ -5,7 +5,9 @@
 // events must be what PostgreSQL's own gives of these rows, in its windows that have not
 // ended, too, and have each publisher's in order; and what another one has seen of a
 // window that begins anew each second must come to all of them.  A durable effect has
-// done a job for each event, once; another one has run at most once.
+// done a job for each event, once; another one has run at most once.  An aggregate that
+// is dropped and declared anew meanwhile, with a snapshot of the same rows, is what they
+// come to as well.
 import { until } from '../node/lib.mjs';
 import { Trade } from './trade.mjs';
 
@@ -28,6 +30,7 @@ export class Computed extends Trade {
 			CREATE FUNCTION torture.sell(publisher integer, n integer, topic text, amount numeric) RETURNS void LANGUAGE sql AS $$
 				WITH sold AS (INSERT INTO torture.sale (publisher, n, topic, amount) VALUES ($1, $2, $3, $4) RETURNING id)
 				SELECT realtime.publish($3, 'sold', jsonb_build_object('id', id, 'amount', $4, 'who', jsonb_build_array($1, $3, $2))) FROM sold $$;
+			CREATE FUNCTION torture.before() RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$SELECT jsonb_build_object('amount', amount) FROM torture.sale$$;
 			CREATE FUNCTION torture.mail(payload jsonb) RETURNS void LANGUAGE sql
 				AS $$INSERT INTO torture.mailed VALUES ((payload->'data'->>'id')::bigint)$$;
 			CREATE FUNCTION torture.see(topic text, event text, data jsonb) RETURNS void LANGUAGE sql
@@ -46,8 +49,14 @@ export class Computed extends Trade {
 			SELECT realtime.aggregate('sales/short', 'sales:{topic}', 'short', realtime.reducer('n', 'count(*)'));
 			SELECT realtime.aggregate_window('sales/short', 'second', 'tumbling', duration => '1 s');
 			SELECT realtime.aggregate('sales/seconds', 'short:second', NULL, realtime.reducer('n', 'torture.follow(bigint)', 'n'));
+			${this.filled()};
 			SELECT realtime.effect('sales/mail', '{sales:*}', durable => true, queue => 'mail');
 			SELECT realtime.effect('sales/see', '{sales:1,sales:2}', 'torture.see(text,text,jsonb)')`;
+	}
+
+	filled() {
+		return `SELECT realtime.aggregate('sales/filled', 'sales:*', ARRAY[realtime.reducer('n', 'count(*)'), realtime.reducer('total', 'sum(numeric)', 'amount')],
+			topic => 'filled', snapshot => 'torture.before()')`;
 	}
 
 	begin() {
@@ -70,6 +79,10 @@ export class Computed extends Trade {
 			await session.query(random.chance(0.1) ? 'ROLLBACK' : 'COMMIT');
 			if (random.chance(0.002))
 				await this.server.psql(`BEGIN; ${this.declarations()}; COMMIT`).catch(() => {});
+			if (random.chance(0.05)) {
+				await this.server.psql(`BEGIN; SELECT realtime.drop('sales/filled'); ${this.filled()}; COMMIT`).catch(() => {});
+				this.round.count('times an aggregate was declared anew');
+			}
 		});
 	}
 
@@ -81,6 +94,7 @@ export class Computed extends Trade {
 		await this.becomes('0', 'SELECT (SELECT count(*) FROM realtime.intake) + (SELECT count(*) FROM realtime.job)', 'all events to be taken');
 		await this.becomes('0', `SELECT value->>'n' FROM realtime.aggregates WHERE path = 'sales/short' AND "window" = 'second'`, 'the last second to end');
 		await this.becomes('0', 'SELECT count(*) FROM realtime.intake', 'that to be taken');
+		await this.becomes('1', `SELECT count(value) FROM realtime.aggregates WHERE path = 'sales/filled'`, 'a snapshot to be taken');
 	}
 
 	async compare() {
@@ -98,6 +112,9 @@ export class Computed extends Trade {
 				sold AS (SELECT publisher, topic, n, row_number() OVER (PARTITION BY publisher, topic ORDER BY id) AS place FROM torture.sale)
 				(TABLE ordered EXCEPT TABLE sold) UNION ALL (TABLE sold EXCEPT TABLE ordered)`,
 			'seconds that do not come to all': `SELECT value FROM realtime.aggregates WHERE path = 'sales/seconds' AND (value->>'n')::bigint <> (SELECT count(*) FROM torture.sale)`,
+			'values that are wrong, or have been filled so': `
+				SELECT value, n, total FROM realtime.aggregates, (SELECT count(*) AS n, sum(amount) AS total FROM torture.sale) fresh
+				WHERE path = 'sales/filled' AND value <> jsonb_build_object('n', n, 'total', total)`,
 			'events for which nothing was mailed': 'SELECT id FROM torture.sale EXCEPT SELECT id FROM torture.mailed',
 			'mails of events that were rolled back': 'SELECT id FROM torture.mailed EXCEPT SELECT id FROM torture.sale',
 			'events for which was mailed twice': 'SELECT id FROM torture.mailed GROUP BY id HAVING count(*) > 1',
