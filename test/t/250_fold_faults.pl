@@ -156,14 +156,31 @@ wait_sql($all, 't', 'declared anew again and again');
 sql(q{SELECT realtime.aggregate('shop/cities', 'city:*', NULL, realtime.reducer('n', 'count(*)'));
 SELECT realtime.aggregate_window('shop/cities', 'minute', 'tumbling', 'minute'); SELECT realtime.publish('city:oslo', 'x', NULL); SELECT realtime.stat_reset_handler()});
 wait_value('shop/cities', 'minute', '{"n": 1}', 'a period with an event');
-set('synchronous_standby_names', 'nobody');
-my $stuck = $node->background_psql('postgres', on_error_stop => 0);
-$stuck->{stdin} .= "SELECT realtime.publish('city:rome', 'x', NULL);\n";
-$stuck->{run}->pump_nb;
-ok($node->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'}, '1'), 'who has published in it waits for a standby');
-sql("SET synchronous_commit = local; ALTER SYSTEM SET realtime.cron_clock = '" . ($start + 190) . "'");
-$node->reload;
-$node->poll_query_until('postgres', "SHOW realtime.cron_clock", $start + 190);
+
+# At a time the clock says, somebody has published on a topic and waits for a standby that is not there.
+sub stick
+{
+	my ($topic, $clock) = @_;
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+
+	set('synchronous_standby_names', 'nobody');
+	$session->{stdin} .= "INSERT INTO app.sale SELECT '9' FROM realtime.publish('$topic', 'x', NULL);\n";
+	$session->{run}->pump_nb;
+	ok($node->poll_query_until('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'}, '1'), 'who has published waits for a standby');
+	sql("SET synchronous_commit = local; ALTER SYSTEM SET realtime.cron_clock = '$clock'");
+	$node->reload;
+	$node->poll_query_until('postgres', 'SHOW realtime.cron_clock', $clock);
+	return $session;
+}
+
+sub release
+{
+	sql(q{SET synchronous_commit = local; ALTER SYSTEM SET synchronous_standby_names = ''});
+	$node->reload;
+	return;
+}
+
+my $stuck = stick('city:rome', $start + 190);
 for my $n (2 .. 3)
 {
 	sql(q{SET synchronous_commit = local; SELECT realtime.publish('city:oslo', 'x', NULL)});
@@ -171,10 +188,14 @@ for my $n (2 .. 3)
 }
 is(sql(q{SELECT value FROM realtime.aggregates WHERE path = 'shop/cities' AND "window" = 'minute'}), '{"n": 1}', 'which stays as it was');
 is(sql(q{SELECT errors FROM realtime.stat_computed WHERE path = 'shop/cities'}), '0', 'and nothing fails');
-sql(q{SET synchronous_commit = local; ALTER SYSTEM SET synchronous_standby_names = ''});
-$node->reload;
+release();
 wait_value('shop/cities', 'minute', '{"n": 2}', 'it ends when who was stuck has committed');
 wait_value('shop/cities', '', '{"n": 4}', 'whose event is counted');
+$stuck->quit;
+$stuck = stick('elsewhere', $start + 250);
+is(sql(q{SELECT value FROM realtime.aggregates WHERE path = 'shop/cities' AND "window" = 'minute'}), '{"n": 2}', 'if he has published elsewhere the next period cannot end either');
+release();
+wait_value('shop/cities', 'minute', '{"n": 0}', 'it does when he has committed, without an event');
 $stuck->quit;
 
 done_testing();

@@ -351,6 +351,8 @@ run_fold(RtWork *work)
 	count_events(intake, &fold);
 	intake->answer.awaits = fold.closes && !closes;
 	intake->answer.next = rt_fold_end(&fold, closes && !intake->answer.more);
+	if (intake->answer.awaits)
+		intake->answer.next = fold.now;
 	intake->answer.stale = false;
 }
 
