@@ -32,6 +32,7 @@ rt_fault_set(RtFault *fault, RtCode code, const char *message)
 	fault->issues = NULL;
 	fault->retry_after_ms = 0;
 	fault->lock_key = NULL;
+	fault->has_max_wait = false;
 	fault->max_wait_ms = 0;
 	fault->sqlstate = 0;
 	fault->unexpected = fault->logged = false;
@@ -143,7 +144,8 @@ set_wait(RtFault *fault, const ErrorData *error)
 	if (fault->lock_key == NULL || error->table_name == NULL)
 		return;
 	ms = strtol(error->table_name, &end, 10);
-	if (*end == '\0' && ms > 0 && ms <= PG_INT32_MAX)
+	fault->has_max_wait = *end == '\0' && ms >= 0 && ms <= PG_INT32_MAX;
+	if (fault->has_max_wait)
 		fault->max_wait_ms = (int) ms;
 }
 

@@ -33,7 +33,8 @@ typedef struct RtFault
 	const char *issues;			/* JSON array, or NULL */
 	int			retry_after_ms; /* when it is worth trying; 0 = not known */
 	const char *lock_key;		/* of LOCK_TIMEOUT: what was waited for ... */
-	int			max_wait_ms;	/* ... for so long; NULL and 0 = not known */
+	bool		has_max_wait;
+	int			max_wait_ms;	/* ... for so long; NULL = not known */
 	int			sqlstate;		/* of the error; 0 = there was none */
 	bool		unexpected;		/* nobody has meant to refuse */
 	bool		logged;			/* the error is in the server's log */

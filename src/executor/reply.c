@@ -248,7 +248,8 @@ rt_reply_failure(RtRequest *request, const RtFault *fault)
 {
 	RtFailureText failure = {
 		.code = RT_TEXT(fault->code),.message = RT_TEXT(fault->message),
-		.retry_after_ms = fault->retry_after_ms,.max_wait_ms = fault->max_wait_ms
+		.retry_after_ms = fault->retry_after_ms,
+		.has_max_wait = fault->has_max_wait,.max_wait_ms = fault->max_wait_ms
 	};
 	char	   *buffer;
 	size_t		cap;

@@ -561,7 +561,7 @@ put_failure(RtWriter *w, const RtFailureText *failure)
 		rt_put_literal(w, ",\"key\":");
 		rt_put_string(w, failure->lock_key);
 	}
-	if (failure->max_wait_ms > 0)
+	if (failure->has_max_wait)
 	{
 		rt_put_literal(w, ",\"maxWaitMs\":");
 		rt_put_number(w, (uint64_t) failure->max_wait_ms);

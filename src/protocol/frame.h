@@ -227,6 +227,7 @@ typedef struct RtFailureText
 	RtText		issues_json;
 	int64_t		retry_after_ms;
 	RtText		lock_key;		/* has been waited for in vain */
+	bool		has_max_wait;
 	int64_t		max_wait_ms;	/* for so long */
 } RtFailureText;
 

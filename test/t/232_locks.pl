@@ -236,7 +236,7 @@ cmp_ok(reply($others[0], 'load')->{data}, '>', 1000, 'it gets its turn, and defa
 $session->query_safe('BEGIN');
 is($session->query_safe(q{SELECT realtime.with_lock('room', 'app.work(text,text)', '["room", "session"]') IS NOT NULL}), 't', 'a session');
 is(ws_call($others[0], 'lock/brief', ['room', 'late'])->{code}, 'LOCK_TIMEOUT', 'holds the key until its end');
-is(ws_call($others[0], $_, ['room', 'late'])->{code}, 'LOCK_TIMEOUT', "who does not wait gets none: $_") for 'lock/now', 'part/now';
+is_deeply([ @{ ws_call($others[0], $_, ['room', 'late']) }{qw(code key maxWaitMs)} ], [ 'LOCK_TIMEOUT', 'room', 0 ], "who does not wait gets none: $_") for 'lock/now', 'part/now';
 is(sql(q{SELECT current FROM realtime.limits WHERE name = 'max_lock_waiters'}), 0, 'and stands in no line');
 like($session->query_safe(q{SELECT realtime.with_lock('room', 'app.count(integer)', '[0]', '0')}), qr/^\d+$/, 'who has it has it at once');
 like(($node->psql('postgres', q{SELECT realtime.with_lock('room', 'app.count(integer)', '[0]', '0')}))[2], qr/Could not obtain the lock/, 'another session does not');

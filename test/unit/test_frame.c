@@ -200,7 +200,7 @@ write_failure_hostile(char *dst, size_t cap)
 {
 	RtFailureText failure = {
 		.code = RT_TEXT("\"\\"),.message = RT_TEXT(HOSTILE),
-		.lock_key = RT_TEXT("\"\\"),.max_wait_ms = 200
+		.lock_key = RT_TEXT("\"\\"),.has_max_wait = true,.max_wait_ms = 200
 	};
 
 	return rt_payload_failure(dst, cap, RT_TEXT("\"\\\"\""), &failure);
@@ -555,7 +555,7 @@ fits_into_its_overhead(void)
 	};
 	RtFailureText failure = {
 		.code = text,.message = text,.issues_json = json,.retry_after_ms = INT64_MAX,
-		.lock_key = text,.max_wait_ms = INT64_MAX
+		.lock_key = text,.has_max_wait = true,.max_wait_ms = INT64_MAX
 	};
 	size_t		cap;
 

@@ -54,7 +54,7 @@ make_row(FunctionCallInfo fcinfo, const RtFault *fault)
 	if (!nulls[4])
 		values[4] = CStringGetTextDatum(fault->lock_key);
 	values[5] = Int32GetDatum(fault->max_wait_ms);
-	nulls[5] = fault->max_wait_ms == 0;
+	nulls[5] = !fault->has_max_wait;
 	values[6] = CStringGetTextDatum(unpack_sql_state(fault->sqlstate));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
