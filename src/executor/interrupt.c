@@ -209,15 +209,26 @@ rt_deadline_disarm(void)
 	QueryCancelPending = false;
 }
 
+static bool hold_up_is_armed = false;
+
 void
 rt_hold_up_arm(void)
 {
+	hold_up_is_armed = true;
 	enable_timeout_after(hold_up_timeout, HOLD_UP_MS);
+}
+
+void
+rt_hold_up_rearm(void)
+{
+	if (hold_up_is_armed)
+		rt_hold_up_arm();
 }
 
 void
 rt_hold_up_disarm(void)
 {
+	hold_up_is_armed = false;
 	disable_timeout(hold_up_timeout, false);
 }
 

@@ -40,6 +40,7 @@ extern void rt_deadline_disarm(void);
  * (rt_job_hold_up()).
  */
 extern void rt_hold_up_arm(void);
+extern void rt_hold_up_rearm(void); /* if all timers have been disabled meanwhile */
 extern void rt_hold_up_disarm(void);
 
 /*

@@ -362,6 +362,7 @@ recover(RtWork *work, MemoryContext context)
 	HOLD_INTERRUPTS();
 	rt_overdue_watch(NULL);
 	disable_all_timeouts(false);
+	rt_hold_up_rearm();
 	QueryCancelPending = false;
 	MemoryContextSwitchTo(context);
 	if (work->waits_ms > 0)

@@ -479,7 +479,7 @@ rt_job_hold_up(int executor)
 {
 	Claims	   *claims = &area->claims[executor];
 
-	if (claims->running == 0)
+	if (claims->count == 0)
 		return;
 	claims->held_up = true;
 	wake_scheduler();
@@ -501,7 +501,7 @@ rt_jobs_held_up(uint64 queue_hash)
 	{
 		const Claims *claims = &area->claims[i];
 
-		count += claims->held_up && claims->running != 0 && claims->queue_hash == queue_hash;
+		count += claims->held_up && claims->queue_hash == queue_hash;
 	}
 	LWLockRelease(area->lock);
 	return count;
@@ -561,6 +561,18 @@ int64
 rt_job_running(int executor)
 {
 	return area->claims[executor].running;
+}
+
+int
+rt_jobs_run_now(uint64 queue_hash)
+{
+	int			count = 0;
+
+	LWLockAcquire(area->lock, LW_SHARED);
+	for (int i = 0; i < rt_worker_count(RT_WORKER_EXECUTOR); i++)
+		count += area->claims[i].is_locked && area->claims[i].queue_hash == queue_hash;
+	LWLockRelease(area->lock);
+	return count;
 }
 
 /* What was claimed comes before any start. */

@@ -129,10 +129,13 @@ extern int64 rt_job_running(int executor);	/* 0 = none */
 
 /*
  * Its own, from a signal handler: what it runs takes long.  It keeps nobody from what
- * it has claimed besides, and is not to begin with that.  Nothing if it runs nothing.
+ * it has claimed besides, and is not to begin with that.  Nothing if it has claimed nothing.
  */
 extern void rt_job_hold_up(int executor);
 extern bool rt_job_is_held_up(int executor);
+
+/* How many jobs of a queue executors have the rows of. */
+extern int	rt_jobs_run_now(uint64 queue_hash);
 
 /* Scheduler: how many are, of a queue; takes back what they have claimed, and wishes. */
 extern int	rt_jobs_held_up(uint64 queue_hash);

@@ -35,9 +35,13 @@ sub running { my ($count, $name) = @_; wait_sql('SELECT count(*) FROM realtime.s
 
 sql(q{
 CREATE SCHEMA app;
+CREATE SEQUENCE app.tries;
 CREATE FUNCTION app.pass(payload jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	IF payload = '1' THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;
+	IF payload = '21' THEN
+		IF nextval('app.tries') = 1 THEN RAISE SQLSTATE '40001'; END IF;
+	END IF;
+	IF payload IN ('1', '21') THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;
 END $$;
 SELECT realtime.queue('pass', 'app.pass(jsonb)');
 });
@@ -65,6 +69,14 @@ sub let_go
 be_short();
 my $ids = join ',', split /\n/, sql(q{SELECT realtime.enqueue('pass', to_jsonb(n)) FROM generate_series(1, 20) n});
 wait_sql('SELECT count(*) FROM realtime.job', '1', 'those that its executor has claimed are run by others');
+were_soon($ids, 'at once');
+let_go();
+
+# One that is tried again at once, and waits only then.
+be_short();
+$ids = join ',', split /\n/, sql(q{SELECT realtime.enqueue('pass', to_jsonb(n)) FROM generate_series(21, 40) n});
+wait_sql('SELECT count(*) FROM realtime.job', '1', 'so are those behind one that is tried again');
+is(sql(q{SELECT last_value FROM app.tries}), '2', 'which it was');
 were_soon($ids, 'at once');
 let_go();
 
