@@ -45,11 +45,12 @@ typedef enum Known
 	FINISHED_TABLE,
 	ID_SEQUENCE,
 	READY_INDEX,
+	ORDERED_READY_INDEX,
 	ORDERED_INDEX
 } Known;
 
 static const char *const known_names[] = {
-	RT_JOB_TABLE, RT_JOB_FINISHED_TABLE, "job_id_seq", "job_ready", "job_ordered"
+	RT_JOB_TABLE, RT_JOB_FINISHED_TABLE, "job_id_seq", "job_ready", "job_ordered_ready", "job_ordered"
 };
 
 static Oid	known[lengthof(known_names)];	/* InvalidOid = nobody has looked */
@@ -98,6 +99,12 @@ Oid
 rt_job_ready_index(void)
 {
 	return relation_oid(READY_INDEX);
+}
+
+Oid
+rt_job_ordered_ready_index(void)
+{
+	return relation_oid(ORDERED_READY_INDEX);
 }
 
 Oid
@@ -404,13 +411,17 @@ read_job(RtJob *job, TupleTableSlot *slot)
  * there stays there.
  */
 static bool
-lock_row(Relation table, TupleTableSlot *slot, ItemPointer tid, int64 id)
+fetch_row(Relation table, TupleTableSlot *slot, ItemPointer tid, int64 id)
+{
+	return table_tuple_fetch_row_version(table, tid, GetActiveSnapshot(), slot) &&
+		slot_int64(slot, Anum_job_id) == id;
+}
+
+static bool
+lock_row(Relation table, TupleTableSlot *slot, ItemPointer tid)
 {
 	TM_FailureData failure;
 
-	if (!table_tuple_fetch_row_version(table, tid, GetActiveSnapshot(), slot) ||
-		slot_int64(slot, Anum_job_id) != id)
-		return false;
 	return table_tuple_lock(table, tid, GetActiveSnapshot(), slot, GetCurrentCommandId(true),
 							LockTupleExclusive, LockWaitSkip, 0, &failure) == TM_Ok &&
 		slot_bool(slot, Anum_job_ready);
@@ -426,12 +437,22 @@ rt_job_lock(const RtJobFound *found, RtJob *job)
 
 	job->id = found->id;
 	locked = (ItemPointerIsValid(&tid) || find_tid(table, found->id, &tid)) &&
-		lock_row(table, slot, &tid, found->id);
+		fetch_row(table, slot, &tid, found->id) && lock_row(table, slot, &tid);
 	if (locked)
 		read_job(job, slot);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, NoLock);
 	return locked;
+}
+
+static bool
+is_slot_first(TupleTableSlot *slot)
+{
+	bool		is_null;
+	Datum		key = slot_getattr(slot, Anum_job_order_key, &is_null);
+	Datum		queue = slot_getattr(slot, Anum_job_queue, &is_null);
+
+	return rt_job_is_first(TextDatumGetCString(queue), DatumGetTextP(key), slot_int64(slot, Anum_job_id));
 }
 
 bool
@@ -440,14 +461,10 @@ rt_job_lock_found(const RtJobFound *found)
 	Relation	table = table_open(rt_job_table(), RowExclusiveLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	ItemPointerData tid = found->tid;
-	bool		locked = lock_row(table, slot, &tid, found->id);
-	RtJob		job = {.id = found->id};
+	bool		locked = fetch_row(table, slot, &tid, found->id) &&
+		(found->place != RT_JOB_LAST || is_slot_first(slot)) &&
+		lock_row(table, slot, &tid);
 
-	if (locked && found->place == RT_JOB_LAST)
-	{
-		read_job(&job, slot);
-		locked = rt_job_has_turn(&job);
-	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(table, NoLock);
 	return locked;
@@ -504,6 +521,7 @@ read_over(TupleTableSlot *slot, RtJobOver *over)
 	bool		is_null;
 	Datum		result = slot_getattr(slot, Anum_finished_result, &is_null);
 
+	over->queue = slot_text(slot, Anum_finished_queue);
 	over->state = slot_text(slot, Anum_finished_state);
 	over->code = slot_text(slot, Anum_finished_code);
 	over->message = slot_text(slot, Anum_finished_message);

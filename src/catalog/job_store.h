@@ -77,6 +77,7 @@ enum
 extern Oid	rt_job_table(void);
 extern Oid	rt_job_finished_table(void);
 extern Oid	rt_job_ready_index(void);
+extern Oid	rt_job_ordered_ready_index(void);
 extern Oid	rt_job_ordered_index(void);
 
 /* ---- new ones ---- */
@@ -113,6 +114,8 @@ typedef struct RtJobFound
 {
 	int64		id;
 	int64		place;
+	int64		rank;			/* in the order of the queue, with a key or without */
+	uint64		key;			/* a hash of queue and key */
 	ItemPointerData tid;
 	bool		is_old;			/* created before a moment, or interrupted before */
 	int			crashes;
@@ -122,23 +125,26 @@ typedef struct RtJobSearch
 {
 	const char *queue;
 	int64		from;			/* place */
-	const int64 *claimed;		/* ids that others have, sorted */
+	const int64 *claimed;		/* ids that are left out, sorted */
 	int			claimed_count;
 	TimestampTz old_before;
 	int			max;			/* how many are wanted */
-	RtJobFound *found;
+	int			max_ordered;	/* with keys, among these */
+	RtJobFound *found;			/* room for these */
+
+	/* set by find */
 	int			count;
-	int64		end;			/* place: nothing before it was left */
-	bool		more;			/* there are others behind these */
+	int64		end;			/* place: none without a key was left before it */
+	bool		more_plain;		/* there are others without a key */
+	bool		more;			/* or with one */
+	bool		missed;			/* others have the key of one */
 } RtJobSearch;
 
 /*
- * At the active snapshot, behind what is found already: those without keys; and the
- * first of each key, if it may be run, beginning behind the key at which the last look
- * of this process at the queue has ended.
+ * At the active snapshot, in the order of the queue: those without keys, and the first
+ * of each key, if it may be run and nobody has the key.
  */
 extern void rt_jobs_find(RtJobSearch *search);
-extern void rt_jobs_find_ordered(RtJobSearch *search);
 
 /* Their ids, as an array of bigint. */
 extern ArrayType *rt_job_ids(const RtJobFound *found, int count);
@@ -176,14 +182,18 @@ typedef struct RtJob
  */
 extern bool rt_job_lock(const RtJobFound *found, RtJob *job);
 
-/* Only locks it, likewise; of one with a key, if it has its turn. */
+/* Only locks it, likewise; one with a key, which is locked, only if it is the first. */
 extern bool rt_job_lock_found(const RtJobFound *found);
 
 /*
- * Whether one with a key that is locked is the first of it, and nobody has another one
- * of that: nobody will until this transaction ends.
+ * Locks the key of one that has any for this transaction; false if another has it. The
+ * row is locked afterwards.  What the key is of use for begins with a snapshot from then.
  */
-extern bool rt_job_has_turn(const RtJob *job);
+extern bool rt_job_lock_key(const RtJobFound *found);
+extern void rt_job_unlock_key(const RtJobFound *found);
+
+/* Whether it is the first of its key now, whatever the transaction's snapshot. */
+extern bool rt_job_is_first(const char *queue, text *key, int64 id);
 
 /* Reads any one that is not over; locks it, and waits for who has it, or does not. */
 typedef enum RtJobGrasp
@@ -198,6 +208,7 @@ extern bool rt_job_grasp(int64 id, RtJobGrasp grasp, RtJob *job);
 /* One that is over, whatever the transaction's snapshot; false if there is none. */
 typedef struct RtJobOver
 {
+	char	   *queue;
 	char	   *state;
 	char	   *code;			/* NULL = it has not failed */
 	char	   *message;
@@ -227,9 +238,9 @@ extern void rt_job_put_off(int64 id, int attempts, TimestampTz run_at,
 
 /*
  * One that is dead or cancelled is ready again, as if it were new; false if there is
- * none.  Of job the id counts, and queue and place are set.
+ * none.  Its place is that of RtJobFound.
  */
-extern bool rt_job_revive(int64 id, char **queue, int64 *place);
+extern bool rt_job_revive(int64 id, int64 *place);
 
 /* ---- the scheduler's ---- */
 
@@ -258,11 +269,13 @@ extern TimestampTz rt_jobs_next_due(void);
 	"(SELECT run_at FROM realtime.job WHERE ready AND order_key IS NULL" \
 	" AND queue OPERATOR(pg_catalog.=) $1 ORDER BY queue, place LIMIT $2)" \
 	" UNION ALL (SELECT run_at FROM realtime.job WHERE ready AND order_key IS NOT NULL" \
-	" AND queue OPERATOR(pg_catalog.=) $1 LIMIT $2)"
+	" AND queue OPERATOR(pg_catalog.=) $1 ORDER BY queue, order_key, place LIMIT $2)"
 
-/* Whether a queue has any that is ready; how many, if not more than that. */
+/* Whether a queue has any that is ready. */
 extern bool rt_job_queue_is_ready(const char *queue);
-extern int	rt_jobs_ready(const char *queue, int most);
+
+/* How many are ready, or wait to be tried again, if not more than that. */
+extern int	rt_jobs_waiting(const char *queue, int most);
 
 /* The name of the next queue that has jobs that are over, or NULL. */
 extern char *rt_job_finished_queue(const char *after);

@@ -10,6 +10,7 @@
 
 #include "src/catalog/job_store.h"
 #include "src/catalog/statement.h"
+#include "src/ipc/job.h"
 
 static void
 put_now(RtStatement *statement, TimestampTz now, int max)
@@ -90,24 +91,41 @@ rt_jobs_next_due(void)
 	return DatumGetTimestampTz(((RtStatementRow *) linitial(rows))->values[0]);
 }
 
-int
-rt_jobs_ready(const char *queue, int most)
+/* An index has those that are put off because they have failed. */
+#define WAITING \
+	RT_JOBS_READY " UNION ALL (SELECT run_at FROM realtime.job WHERE NOT ready AND NOT taken" \
+	" AND attempts OPERATOR(pg_catalog.>) 0 AND queue OPERATOR(pg_catalog.=) $1 ORDER BY queue LIMIT $2)"
+
+static int
+count(RtStatement *statement, const char *queue, int most)
 {
-	RtStatement statement = {
-		.sql = "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM (" RT_JOBS_READY ") AS ready LIMIT $2) AS counted"
-	};
 	List	   *rows;
 
-	rt_statement_put_text(&statement, queue);
-	rt_statement_put(&statement, INT8OID, Int64GetDatum(most), false);
-	rows = rt_statement_run_values(&statement, rt_job_table(), SPI_OK_SELECT);
+	statement->is_frequent = true;
+	rt_statement_put_text(statement, queue);
+	rt_statement_put(statement, INT8OID, Int64GetDatum(most), false);
+	rows = rt_statement_run_values(statement, rt_job_table(), SPI_OK_SELECT);
 	return (int) DatumGetInt64(((RtStatementRow *) linitial(rows))->values[0]);
 }
 
 bool
 rt_job_queue_is_ready(const char *queue)
 {
-	return rt_jobs_ready(queue, 1) > 0;
+	RtStatement statement = {
+		.sql = "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM (" RT_JOBS_READY ") AS ready LIMIT $2) AS counted"
+	};
+
+	return count(&statement, queue, 1) > 0;
+}
+
+int
+rt_jobs_waiting(const char *queue, int most)
+{
+	RtStatement statement = {
+		.sql = "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM (" WAITING ") AS waiting LIMIT $2) AS counted"
+	};
+
+	return count(&statement, queue, most);
 }
 
 char *
@@ -141,22 +159,22 @@ rt_jobs_remove(const char *queue, const char *state, TimestampTz before, int max
 }
 
 bool
-rt_job_revive(int64 id, char **queue, int64 *place)
+rt_job_revive(int64 id, int64 *place)
 {
 	RtStatement statement = {
 		.sql = "WITH gone AS (DELETE FROM realtime.job_finished"
 		" WHERE id OPERATOR(pg_catalog.=) $1 AND state OPERATOR(pg_catalog.<>) 'done' RETURNING *)"
 		" INSERT INTO realtime.job (id, queue, priority, run_at, max_attempts, unique_key, order_key, user_id, request_id, payload)"
 		" SELECT id, queue, priority, pg_catalog.now(), max_attempts, unique_key, order_key, user_id, request_id, payload"
-		" FROM gone RETURNING queue, place"
+		" FROM gone RETURNING CASE WHEN order_key IS NULL THEN place ELSE $2 END"
 	};
 	List	   *rows;
 
 	rt_statement_put(&statement, INT8OID, Int64GetDatum(id), false);
+	rt_statement_put(&statement, INT8OID, Int64GetDatum(RT_JOB_LAST), false);
 	rows = rt_statement_run_rows(&statement, rt_job_table(), SPI_OK_INSERT_RETURNING);
 	if (rows == NIL)
 		return false;
-	*queue = ((char **) linitial(rows))[0];
-	*place = pg_strtoint64(((char **) linitial(rows))[1]);
+	*place = pg_strtoint64(((char **) linitial(rows))[0]);
 	return true;
 }

@@ -109,7 +109,8 @@ CREATE TABLE realtime.job (
 	max_attempts integer
 		CONSTRAINT max_attempts_is_positive CHECK (max_attempts > 0),
 	unique_key text COLLATE pg_catalog."C",
-	order_key text COLLATE pg_catalog."C",
+	order_key text COLLATE pg_catalog."C"
+		CONSTRAINT order_key_is_not_empty CHECK (order_key <> ''),
 	user_id text,
 	request_id text,
 	code text,
@@ -120,8 +121,10 @@ CREATE TABLE realtime.job (
 	autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
 ALTER SEQUENCE realtime.job_id_seq OWNED BY realtime.job.id;
 CREATE INDEX job_ready ON realtime.job (queue, place) WHERE ready AND order_key IS NULL;
+CREATE INDEX job_ordered_ready ON realtime.job (queue, order_key, place) WHERE ready AND order_key IS NOT NULL;
 CREATE INDEX job_ordered ON realtime.job (queue, order_key, taken DESC, place) WHERE order_key IS NOT NULL;
 CREATE INDEX job_delayed ON realtime.job (run_at) WHERE NOT ready;
+CREATE INDEX job_put_off ON realtime.job (queue) WHERE NOT ready AND NOT taken AND attempts > 0;
 CREATE INDEX job_taken ON realtime.job (run_at) WHERE NOT ready AND taken;
 CREATE UNIQUE INDEX job_unique ON realtime.job (queue, unique_key) WHERE unique_key IS NOT NULL;
 COMMENT ON TABLE realtime.job IS
@@ -170,10 +173,14 @@ COMMENT ON INDEX realtime.job_pkey IS
 	'Jobs by id';
 COMMENT ON INDEX realtime.job_ready IS
 	'Jobs without a key of order that may be run, in order';
+COMMENT ON INDEX realtime.job_ordered_ready IS
+	'Jobs with a key of order that may be run if they are the first of it, by key, then in order';
 COMMENT ON INDEX realtime.job_ordered IS
 	'Jobs with a key of order: of each key the one first that a session has, then by place';
 COMMENT ON INDEX realtime.job_delayed IS
 	'Jobs that will be ready, by time';
+COMMENT ON INDEX realtime.job_put_off IS
+	'Jobs that have failed and wait for their next attempt, by queue';
 COMMENT ON INDEX realtime.job_taken IS
 	'Jobs that sessions have, by the time until which they have them';
 COMMENT ON INDEX realtime.job_unique IS

@@ -32,7 +32,7 @@ priority: queues of a higher one come first if there are not executors for all.
 retention, dead_retention: how long jobs are kept that are done or cancelled, and dead.
 topic: what becomes of a job is published as event "set" on the topic that begins with this, a colon and the job''s id; NULL: it is not.
 active: false keeps the jobs and runs none in executors.
-max_size: how many jobs may wait to be run, at most 100000, before realtime.enqueue() refuses others; those whose time is still to come do not count. NULL: as many as there are.
+max_size: how many jobs may wait to be run, or to be tried again, at most 100000, before realtime.enqueue() refuses others; those whose first time is still to come do not count. NULL: as many as there are.
 Errors: 22023 for an option that is wrong; RT430 for a topic; 42883, 42809 or 42P13 for a function that will not do.';
 
 CREATE FUNCTION realtime.enqueue(
@@ -52,7 +52,7 @@ priority: of the queue''s jobs those of a higher one come first, then the oldest
 unique_key: if a job of the queue that is not over has this key, nothing is put and the id is that one''s.
 max_attempts: how often it is tried; NULL: as often as the queue says.
 order_key: the queue''s jobs with this key are run one after the other, by priority, then by id, and each only when the one before it is over: one that waits for its time, or to be tried again, is waited for. Jobs of other keys go on meanwhile.
-Errors: RT429 (OVERLOADED) if so many jobs wait as the queue''s max_size says; 42704 if there is no such queue, 42501 without EXECUTE on its handler, 22023 for an option that is wrong.';
+Errors: RT529 (OVERLOADED) if so many jobs wait as the queue''s max_size says; 42704 if there is no such queue, 42501 without EXECUTE on its handler, 22023 for an option that is wrong.';
 
 CREATE FUNCTION realtime.cancel_job(id bigint)
 RETURNS boolean

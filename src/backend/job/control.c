@@ -120,16 +120,18 @@ realtime_cancel_job(PG_FUNCTION_ARGS)
 Datum
 realtime_retry_job(PG_FUNCTION_ARGS)
 {
-	char	   *queue;
+	RtJobOver	over;
 	int64		place;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	PreventCommandIfReadOnly("realtime.retry_job()");
-	if (!rt_job_revive(PG_GETARG_INT64(0), &queue, &place))
+	if (!rt_job_over(PG_GETARG_INT64(0), &over) || strcmp(over.state, "done") == 0)
 		PG_RETURN_BOOL(false);
-	(void) rt_job_queue_of_owner(queue);
-	rt_after_commit_job_ready(rt_job_place(queue), place);
+	(void) rt_job_queue_of_owner(over.queue);
+	if (!rt_job_revive(PG_GETARG_INT64(0), &place))
+		PG_RETURN_BOOL(false);
+	rt_after_commit_job_ready(rt_job_place(over.queue), place);
 	PG_RETURN_BOOL(true);
 }
 

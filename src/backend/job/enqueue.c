@@ -15,6 +15,7 @@
 #include "src/backend/declare/parameter.h"
 #include "src/backend/after_commit.h"
 #include "src/backend/job/enqueue.h"
+#include "src/backend/publish/publish.h"
 #include "src/errcodes.h"
 #include "src/ipc/job.h"
 #include "src/ipc/score.h"
@@ -131,6 +132,19 @@ key_argument(FunctionCallInfo fcinfo, int number, const char *name)
 	return key;
 }
 
+static const char *
+order_key_argument(FunctionCallInfo fcinfo)
+{
+	const char *key = key_argument(fcinfo, ENQUEUE_ORDER_KEY, "order_key");
+
+	if (key != NULL && key[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("order_key must not be empty"),
+				 errhint("NULL is no key: the job waits for no other one.")));
+	return key;
+}
+
 /* 0 = as the queue says. */
 static int
 max_attempts_argument(FunctionCallInfo fcinfo)
@@ -145,11 +159,14 @@ max_attempts_argument(FunctionCallInfo fcinfo)
 	return PG_GETARG_INT32(ENQUEUE_MAX_ATTEMPTS);
 }
 
-/* With the one that has just been put. */
+/* With the one that has just been put; those that run are ready until they are over. */
 static void
 refuse_if_full(const RtJobQueue *queue)
 {
-	if (rt_jobs_ready(queue->name, queue->max_size + 1) > queue->max_size)
+	int			running = rt_publish_is_possible() ? rt_jobs_run_now(rt_job_queue_hash(queue->name)) : 0;
+	int			most = queue->max_size + running;
+
+	if (rt_jobs_waiting(queue->name, most + 1) > most)
 		ereport(ERROR,
 				(errcode(rt_code_errcode(RT_CODE_OVERLOADED)),
 				 errmsg("queue \"%s\" is full", queue->name),
@@ -175,7 +192,7 @@ realtime_enqueue(PG_FUNCTION_ARGS)
 	rt_job_check_time("run_at", job.run_at);
 	job.priority = priority_argument(fcinfo);
 	job.unique_key = key_argument(fcinfo, ENQUEUE_UNIQUE_KEY, "unique_key");
-	job.order_key = key_argument(fcinfo, ENQUEUE_ORDER_KEY, "order_key");
+	job.order_key = order_key_argument(fcinfo);
 	job.max_attempts = max_attempts_argument(fcinfo);
 	job.user_id = rt_job_user();
 	job.request_id = rt_job_request();

@@ -41,6 +41,7 @@
 #define TAKEN_MAX 10000			/* at once */
 #define TAKEN_COLUMNS 6			/* of realtime.take_jobs() */
 #define ORDERED_MAX 100			/* keys at once */
+#define TRIED_MAX (10 * ORDERED_MAX)
 #define DOUBLINGS_MAX 40
 #define LOOK_MS 30000			/* between looks at all jobs of a queue */
 #define LOOK_SHORT_MS 1000		/* if too few are found */
@@ -136,6 +137,9 @@ typedef struct Taking
 	int			count;			/* at most; that are still wanted */
 	RtJobFound *found;
 	int			locked;			/* of these */
+	int			ordered;		/* of these, with keys */
+	int64		tried[TRIED_MAX];	/* with keys, in vain or not */
+	int			tried_count;
 	TimestampTz until;
 	int64		start;			/* places of jobs: where to begin */
 	int64		end;			/* nothing before it was left */
@@ -170,12 +174,29 @@ take_locked(Taking *taking, const RtJobFound *found, int count)
 }
 
 static void
-begin_find(const Taking *taking, RtJobSearch *search, int most)
+begin_find(Taking *taking, RtJobSearch *search)
 {
 	search->found = &taking->found[taking->locked];
-	search->max = Min(taking->count - taking->locked, most);
-	search->count = 0;
-	search->more = false;
+	search->max = Min(taking->count - taking->locked, TAKEN_MAX);
+	search->max_ordered = Min(ORDERED_MAX - taking->ordered, TRIED_MAX - taking->tried_count);
+	search->max_ordered = Min(search->max, search->max_ordered);
+	search->from = search->end;
+	search->claimed_count = taking->tried_count;
+	qsort(taking->tried, taking->tried_count, sizeof(int64), rt_job_compare_ids);
+}
+
+/* Who has found its key locked meanwhile has been told nothing. */
+static bool
+lock(const Taking *taking, const RtJobFound *found)
+{
+	if (!rt_job_lock_key(found))
+		return false;
+	if (rt_job_lock_found(found))
+		return true;
+	rt_job_unlock_key(found);
+	if (found->place == RT_JOB_LAST && rt_publish_is_possible())
+		rt_jobs_want(taking->place);
+	return false;
 }
 
 /* Puts what it has locked in place of what is found. */
@@ -184,50 +205,35 @@ lock_found(Taking *taking, const RtJobSearch *search)
 {
 	for (int i = 0; i < search->count; i++)
 	{
-		if (rt_job_lock_found(&search->found[i]))
-			taking->found[taking->locked++] = search->found[i];
+		RtJobFound	found = search->found[i];
+
+		if (found.place == RT_JOB_LAST)
+			taking->tried[taking->tried_count++] = found.id;
+		if (!lock(taking, &found))
+			continue;
+		taking->ordered += found.place == RT_JOB_LAST;
+		taking->found[taking->locked++] = found;
 	}
 }
 
-/* The locks of their keys are not so many that there is no room for others. */
-static void
-find_ordered(Taking *taking, RtJobSearch *search)
-{
-	begin_find(taking, search, ORDERED_MAX);
-	if (search->max > 0)
-		rt_jobs_find_ordered(search);
-	lock_found(taking, search);
-}
-
-/* Until there are enough, or no more. */
-static void
-find_others(Taking *taking, RtJobSearch *search)
-{
-	do
-	{
-		begin_find(taking, search, TAKEN_MAX);
-		search->from = search->end;
-		rt_jobs_find(search);
-		lock_found(taking, search);
-	} while (search->more && taking->locked < taking->count);
-	taking->end = search->more ? search->end : Max(taking->end, search->end);
-}
-
-/* What others have is left out; those with keys come first each other time. */
+/*
+ * Until there are enough, or no more; what others have is left out.  The locks of keys
+ * are not so many that there is no room for others.
+ */
 static void
 take(Taking *taking, int64 from)
 {
-	static bool ordered_first = false;
-	RtJobSearch search = {.queue = taking->queue,.end = from};
+	RtJobSearch search = {.queue = taking->queue,.end = from,.claimed = taking->tried};
 
 	taking->found = palloc(sizeof(RtJobFound) * taking->count);
-	taking->locked = 0;
-	ordered_first = !ordered_first;
-	if (ordered_first)
-		find_ordered(taking, &search);
-	find_others(taking, &search);
-	if (!ordered_first)
-		find_ordered(taking, &search);
+	taking->locked = taking->ordered = taking->tried_count = 0;
+	do
+	{
+		begin_find(taking, &search);
+		rt_jobs_find(&search);
+		lock_found(taking, &search);
+	} while (search.more && taking->locked < taking->count);
+	taking->end = search.more_plain ? search.end : Max(taking->end, search.end);
 	if (taking->locked > 0)
 		take_locked(taking, taking->found, taking->locked);
 	taking->count -= taking->locked;

@@ -47,6 +47,7 @@ typedef struct JobWork
 	RtJob		job;
 	bool		locked;			/* it is ours */
 	bool		missed;			/* it is not, but there */
+	bool		not_next;		/* of its key */
 	bool		stale;			/* the queue is not what it was */
 	TimestampTz began;			/* the run */
 	instr_time	handled;		/* its handler has returned; zero = it has not */
@@ -99,18 +100,22 @@ finish(JobWork *job, const char *state, Jsonb *result)
 
 /* ---- the run ---- */
 
-/* It has to be known before its transaction whom it runs as. */
+/*
+ * It has to be known before its transaction whom it runs as; and its key has to be its own
+ * before its snapshot is taken, which so has what those before it have done.
+ */
 static bool
 prepare_run(RtWork *work)
 {
 	JobWork    *job = (JobWork *) work;
 
 	job->locked = job->missed = false;
+	job->not_next = !rt_job_lock_key(&job->found);
 	rt_job_set_locked(job->run->executor, false);
 	INSTR_TIME_SET_ZERO(job->handled);
 	job->stale = !find_queue(job) || !job->queue->active ||
 		job->queue->owner != job->run->owner;
-	if (job->stale)
+	if (job->stale || job->not_next)
 		return false;
 	job->handler = OidIsValid(job->queue->handler) ?
 		rt_function_get(job->queue->handler) : NULL;
@@ -190,13 +195,23 @@ lock_job(JobWork *job)
 	return false;
 }
 
+static bool
+is_next(const RtJob *job)
+{
+	return job->order_key == NULL ||
+		rt_job_is_first(job->queue, cstring_to_text(job->order_key), job->id);
+}
+
 static void
 run_job(RtWork *work)
 {
 	JobWork    *job = (JobWork *) work;
 
-	job->locked = lock_job(job) && rt_job_has_turn(&job->job);
-	if (!job->locked)
+	if (!lock_job(job))
+		return;
+	job->locked = is_next(&job->job);
+	job->not_next = !job->locked;
+	if (job->not_next)
 		return;
 	rt_job_set_locked(job->run->executor, true);
 	rt_identity_set_request(job->job.request_id);
@@ -360,9 +375,7 @@ run_claimed(JobWork *job, RtWorkResult *result)
 	job->work.run = run_job;
 	job->work.session = job->run->session;
 	job->work.user_data = "";
-	rt_hold_up_arm();
 	rt_work_run(&job->work);
-	rt_hold_up_disarm();
 	job->cancelled = rt_job_end(job->run->executor);
 	rt_work_add_result(result, &job->work);
 	count_run(job);
@@ -384,6 +397,16 @@ give_up(JobWork *job, RtWorkResult *result)
 	(void) rt_job_end(job->run->executor);
 }
 
+static RtJobOutcome
+outcome_of(const JobWork *job)
+{
+	if (job->stale)
+		return RT_JOB_STALE;
+	if (job->missed)
+		return RT_JOB_MISSED;
+	return job->not_next ? RT_JOB_NOT_NEXT : RT_JOB_TRIED;
+}
+
 RtJobOutcome
 rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 {
@@ -394,16 +417,18 @@ rt_job_run(const RtJobRun *run, const RtJobFound *found, RtWorkResult *result)
 	job.failed = NULL;
 	job.cancelled = job.given_up = false;
 	job.run_at = 0;
-	job.locked = job.missed = job.stale = false;
+	job.locked = job.missed = job.stale = job.not_next = false;
 	job.began = 0;
 	INSTR_TIME_SET_ZERO(job.handled);
 	job.work.request = rt_work_copy_request(run->request);	/* overdue for itself */
 	job.work.activity = run->activity;
 	job.run = run;
 	job.found = *found;
+	rt_hold_up_arm();
 	if (found->crashes >= RT_JOB_CRASHES_MAX)
 		give_up(&job, result);
 	else
 		run_claimed(&job, result);
-	return job.stale ? RT_JOB_STALE : job.missed ? RT_JOB_MISSED : RT_JOB_TRIED;
+	rt_hold_up_disarm();
+	return outcome_of(&job);
 }

@@ -24,6 +24,7 @@ typedef enum RtJobOutcome
 {
 	RT_JOB_TRIED,				/* or it is gone */
 	RT_JOB_MISSED,				/* another has it, perhaps only for a moment */
+	RT_JOB_NOT_NEXT,			/* it is not the next of its key, or another has that */
 	RT_JOB_STALE				/* the queue is another one by now: it is left */
 } RtJobOutcome;
 

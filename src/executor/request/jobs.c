@@ -11,6 +11,10 @@
  * one that ends its process: before it is run again that is counted, and written
  * to the disk.  What has then not been run, or in vain because the server is
  * stopped, is not counted.
+ *
+ * Behind a job with a key of order another one may have its turn, so it looks again at
+ * once.  If another has such a job it is left out until the request is over; so that look
+ * finds something new, or nothing.
  */
 #include "postgres.h"
 
@@ -36,6 +40,7 @@
 #define TURN_MS 10				/* that others may have to wait */
 #define TURN_ALONE_MS 200		/* if nobody waits */
 #define CLAIMED_MAX (RT_EXECUTORS_MAX * RT_JOB_BATCH_MAX)
+#define LEFT_OUT_MAX (2 * RT_JOB_BATCH_MAX)
 
 typedef struct Jobs
 {
@@ -47,12 +52,16 @@ typedef struct Jobs
 	bool		moves_start;
 	bool		counted;		/* some may end their process */
 	RtJobFound	found[RT_JOB_BATCH_MAX];
-	int64		claimed[CLAIMED_MAX];
+	int64		claimed[CLAIMED_MAX + LEFT_OUT_MAX];	/* and what is left out */
 	int			count;			/* claimed */
 	int			left;			/* from here on they are given back */
+	RtJobFound	not_run[RT_JOB_BATCH_MAX];	/* these, and what others had */
+	int			not_run_count;
 	bool		more;
 	bool		ordered;		/* behind some that have keys others may have their turn */
 	bool		missed;			/* any, that others had */
+	int64		left_out[LEFT_OUT_MAX];
+	int			left_out_count;
 	bool		wished;			/* for others to help */
 	int64		began_ms;
 	RtWorkResult result;
@@ -145,20 +154,18 @@ look_for_crashes(RtJobSearch *search)
 	search->more = true;
 }
 
-/* Those with keys come first each other time. */
-static void
-find(RtJobSearch *search)
+/* In order. */
+static int
+list_left_out(Jobs *jobs)
 {
-	static bool ordered_first = false;
+	int			count = rt_jobs_claimed(jobs->run.executor, jobs->claimed, CLAIMED_MAX);
 
-	search->count = 0;
-	search->more = false;
-	ordered_first = !ordered_first;
-	if (ordered_first)
-		rt_jobs_find_ordered(search);
-	rt_jobs_find(search);
-	if (!ordered_first)
-		rt_jobs_find_ordered(search);
+	if (jobs->left_out_count == 0)
+		return count;
+	memcpy(&jobs->claimed[count], jobs->left_out, sizeof(int64) * jobs->left_out_count);
+	count += jobs->left_out_count;
+	qsort(jobs->claimed, count, sizeof(int64), rt_job_compare_ids);
+	return count;
 }
 
 static void
@@ -169,12 +176,13 @@ look(RtWork *work)
 
 	search->queue = jobs->run.queue;
 	search->claimed = jobs->claimed;
-	search->claimed_count = rt_jobs_claimed(jobs->run.executor, jobs->claimed, CLAIMED_MAX);
+	search->claimed_count = list_left_out(jobs);
 	search->old_before = rt_service_life() -
 		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;	/* since 1970 */
 	search->found = jobs->found;
 	search->max = batch_size(jobs);
-	find(search);
+	search->max_ordered = Min(search->max, LEFT_OUT_MAX - jobs->left_out_count);
+	rt_jobs_find(search);
 	look_for_crashes(search);
 }
 
@@ -262,7 +270,7 @@ take_batch(Jobs *jobs)
 
 	begin_work(jobs, prepare_look, look);
 	jobs->moves_start = false;
-	jobs->search.more = false;
+	jobs->search.more = jobs->search.missed = false;
 	rt_work_run(&jobs->work);
 	rt_work_add_result(&jobs->result, &jobs->work);
 	failed = jobs->work.fault.code != NULL;
@@ -273,6 +281,7 @@ take_batch(Jobs *jobs)
 	if (failed)
 		return false;
 	jobs->more = jobs->search.more;
+	jobs->missed |= jobs->search.missed;
 	count_attempts(jobs);
 	return jobs->count > 0;
 }
@@ -304,7 +313,7 @@ uncount(RtWork *work)
 {
 	Jobs	   *jobs = (Jobs *) work;
 
-	rt_jobs_uncount_crash(&jobs->found[jobs->left], jobs->count - jobs->left);
+	rt_jobs_uncount_crash(jobs->not_run, jobs->not_run_count);
 }
 
 /* Who has one of them by now has counted it himself. */
@@ -319,12 +328,10 @@ take_counts_back(Jobs *jobs)
 static void
 give_back(Jobs *jobs)
 {
-	bool		any = jobs->left < jobs->count;
-
-	if (any && jobs->counted && !jobs->result.session_is_spoiled)
+	if (jobs->not_run_count > 0 && jobs->counted && !jobs->result.session_is_spoiled)
 		take_counts_back(jobs);
 	rt_jobs_unclaim(jobs->run.executor);
-	if (!any)
+	if (jobs->left == jobs->count)
 		return;
 	rt_job_start_lower(jobs->place, first_place(jobs->found, jobs->left, jobs->count));
 	jobs->more = true;
@@ -345,25 +352,59 @@ was_in_vain(const Jobs *jobs)
 }
 
 static void
+note_outcome(Jobs *jobs, const RtJobFound *found, RtJobOutcome outcome)
+{
+	if (outcome != RT_JOB_TRIED)
+		jobs->not_run[jobs->not_run_count++] = *found;
+	if (outcome != RT_JOB_MISSED)
+		return;
+	jobs->missed = true;
+	if (found->place == RT_JOB_LAST)
+		jobs->left_out[jobs->left_out_count++] = found->id;
+}
+
+/* Up to the one behind the last that is begun. */
+static int
+run_each(Jobs *jobs)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			i;
+
+	for (i = 0; i < jobs->count && (i == 0 || may_begin_next(jobs)); i++)
+	{
+		RtJobOutcome outcome = rt_job_run(&jobs->run, &jobs->found[i], &jobs->result);
+
+		if (outcome == RT_JOB_STALE)
+			break;
+		note_outcome(jobs, &jobs->found[i], outcome);
+		MemoryContextReset(context);
+	}
+	return i;
+}
+
+static void
+leave(Jobs *jobs, int from)
+{
+	jobs->left = from;
+	if (from == 0)
+		jobs->not_run_count = 0;
+	for (int i = from; i < jobs->count; i++)
+		jobs->not_run[jobs->not_run_count++] = jobs->found[i];
+}
+
+static void
 run_batch(Jobs *jobs)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "realtime job",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	RtJobOutcome outcome = RT_JOB_TRIED;
-	int			i;
+	int			begun;
 
-	for (i = 0; i < jobs->count && (i == 0 || may_begin_next(jobs)); i++)
-	{
-		outcome = rt_job_run(&jobs->run, &jobs->found[i], &jobs->result);
-		if (outcome == RT_JOB_STALE)
-			break;
-		jobs->missed |= outcome == RT_JOB_MISSED;
-		MemoryContextReset(context);
-	}
+	jobs->not_run_count = 0;
+	begun = run_each(jobs);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
-	jobs->left = was_in_vain(jobs) ? 0 : i;
+	leave(jobs, was_in_vain(jobs) ? 0 : begun);
 	give_back(jobs);
 }
 
