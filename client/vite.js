@@ -95,15 +95,17 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 		writeTypes(path.resolve(root, types), found.text);
 	}
 
-	// Which of them have become others.
-	async function changed() {
+	// Which of them have become others; failed is told of each that cannot be asked for.
+	async function changed(failed) {
 		const names = [];
 
 		for (const [name, { tag }] of known) {
-			const module = await fetchModule(url, name, tag);
-
-			if (module !== undefined)
-				names.push(name);
+			try {
+				if (await fetchModule(url, name, tag) !== undefined)
+					names.push(name);
+			} catch (error) {
+				failed(error);
+			}
 		}
 		return names;
 	}
@@ -126,9 +128,11 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 		let timer;
 		let isOver = false;
 
+		// the server is away for a moment, or the module is gone: whoever asks is told
+		const failed = (error) => server.config.logger.info(`realtime: ${error.message}`, { timestamp: true });
 		const look = async () => {
 			try {
-				const names = await changed();
+				const names = await changed(failed);
 
 				if (isOver)
 					return;
@@ -137,8 +141,7 @@ export default function realtime({ url = 'http://localhost:7432', types = 'src/l
 				if (names.length > 0 || looks++ % typesEvery === 0)
 					await lookAtTypes();
 			} catch (error) {
-				// the server is away for a moment, or the module is gone: whoever asks is told
-				server.config.logger.info(`realtime: ${error.message}`, { timestamp: true });
+				failed(error);
 				looks = 1;
 			}
 			if (!isOver)

@@ -154,10 +154,18 @@ export class Log {
 		const waiting = this.streams.get(id);
 
 		if (ok && topic !== undefined) {
-			this.streams.delete(id);
+			this.#forget(path);
 			Object.assign(this.#stream(topic, path, merge), { merge, error: null });
 		} else if (waiting) {
 			waiting.error = ok ? null : { code, message: error };
+		}
+	}
+
+	// As what waits, whichever request of it has been answered.
+	#forget(path) {
+		for (const [id, { topic, paths }] of this.streams) {
+			if (topic === '?' && paths.has(path))
+				this.streams.delete(id);
 		}
 	}
 

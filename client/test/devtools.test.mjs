@@ -50,6 +50,15 @@ it('knows streams by their topics, as long as somebody follows them', () => {
 	assert.equal(log.streams.size, 0);
 });
 
+it('shows a stream that is asked for again once', () => {
+	const log = opened();
+
+	log.send({ rpc: 'a/rows', id: '1', args: [], stream: true });
+	log.send({ rpc: 'a/rows', id: '2', args: [], stream: true });
+	log.reply({ id: '2', ok: true, data: [], topic: 'rows', merge: 'crud' });
+	assert.deepEqual([...log.streams.keys()], ['rows']);
+});
+
 it('keeps twenty events of a stream, and none while it pauses', () => {
 	const log = opened();
 

@@ -143,6 +143,36 @@ it('reloads pages when what is declared changes', limit, async () => {
 	await server.psql("SELECT realtime.drop('note/another')");
 });
 
+it('looks at the others when a module is gone', async () => {
+	const { fetch } = globalThis;
+	const said = [];
+	const sent = [];
+	let text = 'export const a = 1;';
+	let isGone = false;
+	const plugin = realtime({ url: 'http://fake.example', poll: 1, types: false });
+
+	globalThis.fetch = async (address, ...how) => {
+		const { host, pathname } = new URL(address);
+
+		if (host !== 'fake.example')
+			return fetch(address, ...how);
+		return !isGone || !pathname.endsWith('/gone.js') ? new Response(text, { headers: { etag: text } })
+			: new Response('none', { status: 404 });
+	};
+	plugin.configResolved({ root, command: 'serve' });
+	for (const name of ['gone', 'here'])
+		await plugin.load(`\0$live/${name}`);
+	text = 'export const other = 2;';
+	isGone = true;
+	plugin.configureServer({ config: { logger: { info: (line) => said.push(line) } }, ws: { send: ({ type }) => sent.push(type) },
+		moduleGraph: { getModuleById: (id) => sent.push(id) && undefined } });
+	await until(() => sent.length > 1, 'the page to be reloaded', patience);
+	plugin.buildEnd();
+	globalThis.fetch = fetch;
+	assert.deepEqual(sent.slice(0, 2), ['\0$live/here', 'full-reload']);
+	assert.match(said[0], /nothing is declared in module "gone"/);
+});
+
 it('looks no more when the dev server is closed', limit, async () => {
 	const asked = [];
 	const { fetch } = globalThis;
