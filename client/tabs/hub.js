@@ -4,6 +4,7 @@
 // belongs to one tab goes to it, all else to all of them, which ignore what they
 // have not asked for.  For the server they are one connection, so a topic is left
 // when the last of them leaves it.
+import { later } from '../upload/moment.js';
 import { readBytes } from './bytes.js';
 
 const most = 1000;				// questions that have not been answered
@@ -29,7 +30,7 @@ export class Hub {
 	#questions = new Map();		// ref -> the frame, and members that have not been asked
 	#uploads = new Map();		// name of the stream -> { member, cancel }
 	#taken = [];				// bytes of members whose frames wait in the socket
-	#timer;
+	#stopLooking;
 
 	// post(message): to one member or to all; ended(member, signal): resolves when
 	// that tab has ended.
@@ -73,7 +74,7 @@ export class Hub {
 		if (this.#over)
 			return;
 		this.#over = true;
-		clearTimeout(this.#timer);
+		this.#stopLooking?.();
 		for (const { gone } of this.#members.values())
 			gone.abort();
 		if (!socket)
@@ -132,13 +133,13 @@ export class Hub {
 	}
 
 	#sendBytes(member, bytes) {
-		const { call, upload, cancel, isOver } = readBytes(bytes);
+		const { call, upload, cancel, begins, isOver } = readBytes(bytes);
 
 		if (call !== undefined)
 			this.#noteCall(member, call);
 		if (isOver)
 			this.#uploads.delete(upload);
-		else if (upload !== undefined)
+		else if (begins)
 			this.#uploads.set(upload, { member, cancel });
 		this.#socket.send(bytes);
 		this.#taken.push({ to: member, taken: bytes.byteLength });
@@ -147,13 +148,17 @@ export class Hub {
 
 	// Who sends has to know how much of it waits: it has another socket's eyes.
 	#tellTaken() {
-		clearTimeout(this.#timer);
 		if (this.bufferedAmount > low) {
-			this.#timer = setTimeout(() => this.#tellTaken(), look);
+			this.#stopLooking ??= later(look, () => this.#look());
 			return;
 		}
 		for (const message of this.#taken.splice(0))
 			this.#post(message);
+	}
+
+	#look() {
+		this.#stopLooking = undefined;
+		this.#tellTaken();
 	}
 
 	// What is to be known of a frame; false if it is not for the server.

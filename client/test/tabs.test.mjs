@@ -153,6 +153,8 @@ describe('the tab that leads', () => {
 		assert.deepEqual(told.map(({ to: member, taken }) => [member, taken]), [['b', first.length], ['b', next.length], ['c', other.length]]);
 		sent.length = 0;
 		say({ topic: '__upload', event: '0000001b', data: { ok: true, __cap: 5 } });
+		hub.heard({ from: 'c', send: chunkFrame(0x1b, 1, undefined, new Uint8Array(5), false) });
+		sent.length = 0;
 		hub.heard({ from: 'c', leave: true });
 		assert.deepEqual(sent, [], 'what has been answered is over');
 		ends.get('b')();

@@ -30,10 +30,13 @@ export class BinaryCalls {
 	}
 
 	async #call(path, source, args, timeout) {
+		const { era } = this.#connection;
 		const bytes = typeof source?.arrayBuffer === 'function' ? new Uint8Array(await source.arrayBuffer()) : bytesOf(source);
 		const id = this.#prefix + (++this.#lastId).toString(36);
 		const header = headerOf(args.length > 0 ? { rpc: path, id, args } : { rpc: path, id });
 
+		if (this.#connection.era !== era)
+			throw new RealtimeError('DISCONNECTED', 'Somebody else has come meanwhile.');
 		if (!bytes)
 			throw new TypeError('binary: give an ArrayBuffer, a view of one, a Blob or a text');
 		if (!header)

@@ -2,6 +2,7 @@
 //
 // A source is read as the socket takes what was read before.
 import { RealtimeError } from '../index.js';
+import { later } from './moment.js';
 import { isSource, piecesOf, stopSource } from './sources.js';
 import { cancelFrame, chunkFrame, headerOf, overheadOf } from './wire.js';
 
@@ -92,8 +93,9 @@ export class UploadHandle {
 			{ cause: reason });
 
 		this.#takeBack();
+		this.#end();
 		this.#tell('cancel', reason);
-		this.#fail(error);
+		this.#refuse(error);
 	}
 
 	#tell(event, detail) {
@@ -116,6 +118,10 @@ export class UploadHandle {
 		if (this.isOver)
 			return;
 		this.#end();
+		this.#refuse(error);
+	}
+
+	#refuse(error) {
 		this.#tell('error', error);
 		this.#settle.reject(error);
 	}
@@ -151,7 +157,12 @@ export class UploadHandle {
 	run(job) {
 		const { path, args, source, options: { signal } } = this.#job = job;
 
-		this.header = headerOf({ rpc: path, args });
+		try {
+			this.header = headerOf({ rpc: path, args });
+		} catch (error) {
+			this.#fail(error);
+			return;
+		}
 		if (!isSource(source))
 			this.#fail(new RealtimeError('SOURCE_ERROR', 'upload: give bytes, a Blob, a stream or an iterable'));
 		else if (!this.header)
@@ -188,6 +199,8 @@ export class UploadHandle {
 		}
 		// not before whoever has called listens
 		queueMicrotask(() => this.#send().catch((error) => {
+			if (this.isOver)
+				return;
 			this.#takeBack();
 			this.#fail(error instanceof RealtimeError ? error
 				: new RealtimeError('SOURCE_ERROR', `The source failed: ${error?.message ?? error}`, { cause: error }));
@@ -221,6 +234,8 @@ export class UploadHandle {
 		}
 		if (!this.isOver && (this.total === undefined || this.total === 0))
 			this.#put(new Uint8Array(0), true);
+		else if (!this.isOver && this.sent < this.total)
+			throw new Error('it has less than was told');
 	}
 
 	#put(piece, isLast) {
@@ -240,6 +255,6 @@ export class UploadHandle {
 		if (connection.bufferedAmount <= high)
 			return;
 		while (!this.isOver && connection.bufferedAmount > low)
-			await new Promise((resolve) => { setTimeout(resolve, look); });
+			await new Promise((resolve) => { later(look, resolve); });
 	}
 }

@@ -39,10 +39,10 @@ export class Uploads {
 		const stream = this.#nextStream();
 		const handle = new UploadHandle(stream, sizeOf(source));
 
+		// who is told that it connects may close the client
+		this.#open.set(handle.streamIdHex, handle);
 		handle.run({ path, source, args, options, connection: this.#connection, timeout: this.#options.timeout,
 			frameMax: () => this.#frameMax(options.frameSize), cap: () => this.#cap ?? Infinity, over: () => this.#open.delete(handle.streamIdHex) });
-		if (!handle.isOver)
-			this.#open.set(handle.streamIdHex, handle);
 		return handle;
 	}
 

@@ -1,5 +1,7 @@
 // wire.js - the binary frames.
 
+import { stringify } from '../index.js';
+
 const chunkBytes = 10;
 const firstBytes = 12;				// and the header
 const maxHeader = 65535;
@@ -7,7 +9,7 @@ const maxHeader = 65535;
 const encoder = new TextEncoder();
 
 export function headerOf(members) {
-	const header = encoder.encode(JSON.stringify(members));
+	const header = encoder.encode(stringify(members));
 
 	return header.length > maxHeader ? undefined : header;
 }
