@@ -15,13 +15,18 @@ export function topicValue(client, name, { initial, ...how } = {}) {
 	};
 	const store = new Store(begin(), () => {
 		store.assign(begin());
-		return follow(topic, (frame) => {
+		const stop = follow(topic, (frame) => {
 			if (!frame)
 				begin();			// somebody else has come
 			else if (frame.event !== 'truncated')
 				value.apply(frame.event, frame.data);
 			tell();
 		});
+
+		return () => {
+			stop();
+			store.assign(begin());	// nobody says when somebody else comes
+		};
 	});
 	const tell = later(client, () => store.set(value.snapshot()));
 
@@ -46,9 +51,14 @@ function later(client, run) {
 		if (isDue)
 			return;
 		isDue = true;
-		client.attach((connection, { schedule }) => schedule(() => {
+		try {
+			client.attach((connection, { schedule }) => schedule(() => {
+				isDue = false;
+				run();
+			}));
+		} catch (error) {
 			isDue = false;
-			run();
-		}));
+			throw error;
+		}
 	};
 }

@@ -42,12 +42,9 @@ export class Auth {
 	// A token that ends at once is followed by another of these frames.
 	#refreshSoon() {
 		const { clock } = this.#connection;
-		const wait = this.#refreshedAt + pause - clock.time;
 
-		if (wait > 0)
-			clock.after(wait, () => this.#refresh().catch(() => {}));
-		else
-			this.#refresh().catch(() => {});		// without a new one the server closes
+		// without a new one the server closes
+		clock.after(Math.max(0, this.#refreshedAt + pause - clock.time), () => this.#refresh().catch(() => {}));
 	}
 
 	async #refresh() {

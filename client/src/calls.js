@@ -40,9 +40,9 @@ export class Calls {
 	// Sends requests in one frame.
 	submit(requests, sequential = false) {
 		if (this.#connection.isOver)
-			return fail(requests, closedError());
+			return this.#finishAll(requests, closedError());
 		if (!this.#connection.isPossible)
-			return fail(requests, new RealtimeError('DISCONNECTED', 'There is no address to connect to, or no WebSocket.'));
+			return this.#finishAll(requests, new RealtimeError('DISCONNECTED', 'There is no address to connect to, or no WebSocket.'));
 		for (const request of requests)
 			this.#arm(request);
 		this.#waiting.push({ requests, sequential });
@@ -184,9 +184,4 @@ function parcel(requests, sequential) {
 
 function settle(resolve, reject) {
 	return (error, reply) => error ? reject(error) : resolve(reply);
-}
-
-function fail(requests, error) {
-	for (const { done } of requests)
-		done(error);
 }

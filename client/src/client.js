@@ -24,7 +24,17 @@ const defaults = {
 };
 
 export function createClient(options = {}) {
-	return new Client({ ...defaults, ...options });
+	return new Client(assign({}, options));
+}
+
+// What is undefined is as if it were not given.
+function assign(known, options) {
+	Object.assign(known, options);
+	for (const name in defaults) {
+		if (known[name] === undefined)
+			known[name] = defaults[name];
+	}
+	return known;
 }
 
 // What has a member for each name, made when it is asked for.  members have no
@@ -46,6 +56,7 @@ class Client {
 	#hub;
 	#options;
 	#health = new Store('healthy');
+	#isGreeted = true;
 
 	// The order in which the parts hear of a new connection is that in which they
 	// speak on it: calls that have waited, streams, topics, calls of before.
@@ -67,16 +78,18 @@ class Client {
 		this.failure = connection.failure;
 		this.quiescent = this.#hub.quiescent;
 		this.health = readable(this.#health);
-		// a gateway greets with "degraded", or with nothing: who comes back may have missed the end of it
-		connection.listen({ opened: () => this.#health.set('healthy'), received: (frame) => this.#system(frame) });
+		connection.listen({ opened: () => { this.#isGreeted = false; }, received: (frame) => this.#system(frame) });
 	}
 
-	// Something that the server's functions need is not there, or is again.
-	#system({ topic, event }) {
-		if (topic === '__realtime' && event === 'degraded')
-			this.#health.set('degraded');
-		else if (topic === '__realtime' && event === 'recovered')
-			this.#health.set('healthy');
+	// Something that the server's functions need is not there, or is again.  A gateway greets
+	// with "degraded", or with something else: who comes back may have missed the end of it.
+	#system({ type, topic, event }) {
+		const told = topic === '__realtime' && event;
+
+		if (told === 'degraded' || told === 'recovered' || !(this.#isGreeted || type === 'welcome')) {
+			this.#isGreeted = true;
+			this.#health.set(told === 'degraded' ? told : 'healthy');
+		}
 	}
 
 	// What another module makes of the connection.
@@ -86,7 +99,7 @@ class Client {
 
 	// Other options, from now on; those of a connection from the next one on.
 	configure(options) {
-		Object.assign(this.#options, options);
+		assign(this.#options, options);
 		Store.dev ||= this.#options.dev;
 		this.#rpcs.configured();
 	}
@@ -128,11 +141,7 @@ class Client {
 		const of = (name) => this.stream(name === 'all' ? path : `${path}/__window/${name}`, { merge: 'set' });
 		const together = combine(...windows.map(of), (...values) => Object.fromEntries(windows.map((name, i) => [name, values[i]])));
 
-		return namespace(of, {
-			__proto__: null,
-			subscribe: (run) => together.subscribe(run),
-			get current() { return together.current; },
-		});
+		return namespace(of, Object.setPrototypeOf(readable(together), null));
 	}
 
 	// Who is on a topic, and where their cursors are.

@@ -2,6 +2,7 @@
 //
 // It opens when somebody needs it.  What is said on it is not its business: who
 // listens is told that it has opened, what has come, and that it has been lost.
+import { reconnectDelay } from './backoff.js';
 import { Clock } from './clock.js';
 import { Cuts } from './cuts.js';
 import { guarded } from './errors.js';
@@ -29,9 +30,9 @@ export class Connection {
 	#frames = 0;				// so many have come
 	#sessionId;
 	#wasOpen = false;
-	#isOver = false;
 	#unwatchPage;
 
+	isOver = false;				// for good
 	era = 0;					// how often somebody else has come
 
 	constructor(options) {
@@ -49,8 +50,6 @@ export class Connection {
 	}
 
 	get isOpen() { return this.#attempt?.open === true; }
-
-	get isOver() { return this.#isOver; }
 
 	get bufferedAmount() { return this.#attempt?.socket?.bufferedAmount ?? 0; }
 
@@ -96,6 +95,11 @@ export class Connection {
 		if (this.isOpen)
 			this.#attempt.socket.send(bytes);
 		return this.isOpen;
+	}
+
+	// Again, what was refused for now; returns how to take it back.
+	later(failures, run) {
+		return this.clock.after(reconnectDelay(failures + 1), run);
 	}
 
 	// For good.
@@ -177,7 +181,7 @@ export class Connection {
 		this.send({ type: 'hello', caps: ['parts', 'pos', 'batch'] });
 		const tell = this.#state.assign(globalThis.document?.hidden ? 'suspended' : 'open', null);
 
-		this.#tell('opened');
+		this.#tell('opened', undefined, attempt);
 		tell();
 		if (isBack && this.#attempt === attempt)
 			this.#call('onConnect');
@@ -194,7 +198,7 @@ export class Connection {
 		if (frame.type === 'welcome')
 			this.#sessionId = frame.sessionId;
 		for (const one of frame.type === 'batch' ? frame.events : [frame])
-			this.#tell('received', one);
+			this.#tell('received', one, attempt);
 	}
 
 	// The server says something every minute.
@@ -256,9 +260,9 @@ export class Connection {
 		clearTimeout(this.#timer?.handle);
 		this.#timer = undefined;
 		this.#attempt = null;
-		this.#isOver = status === 'failed';
+		this.isOver = status === 'failed';
 		drop(attempt?.socket);
-		if (this.#isOver)
+		if (this.isOver)
 			this.#rest();
 		else if (wait !== undefined)
 			this.#beginIn(wait);
@@ -278,9 +282,12 @@ export class Connection {
 		this.#unwatchPage = undefined;
 	}
 
-	#tell(what, frame) {
-		for (const listener of [...this.#listeners])
-			guarded(() => listener[what]?.(what === 'lost' ? this.#isOver : frame));
+	// attempt: what is told is of it, and not told any more if one of them ends it.
+	#tell(what, frame, attempt) {
+		for (const listener of [...this.#listeners]) {
+			if (!attempt || this.#attempt === attempt)
+				guarded(() => listener[what]?.(what === 'lost' ? this.isOver : frame));
+		}
 	}
 
 	#call(hook) {

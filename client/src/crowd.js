@@ -2,6 +2,7 @@
 //
 // The server tells it to whom a function of the application has let in, for as
 // long as the connection is there: so that function is called again on the next.
+import { passing } from './errors.js';
 import { readable, Store } from './store.js';
 
 const pause = 50;				// milliseconds between positions that are sent
@@ -40,11 +41,11 @@ export class Crowd extends Store {
 	}
 
 	#listen() {
-		this.#here = { isIn: false };
+		this.#here = { isIn: false, failures: 0 };
 		this.#unlisten = this.#connection.listen({
 			opened: () => this.#settle(),
 			received: (frame) => this.#received(frame),
-			lost: () => { this.#here = { isIn: false }; },
+			lost: () => { this.#here = { isIn: false, failures: 0 }; },
 			forgotten: () => this.#empty(),
 		});
 	}
@@ -62,7 +63,7 @@ export class Crowd extends Store {
 			here.isIn = this.watched;
 			if (!here.isIn)
 				this.#empty();
-			await (here.isIn ? this.#enter() : this.#leave());
+			await (here.isIn ? this.#enter(here) : this.#leave());
 		}
 		here.isBusy = false;
 		if (!this.watched)
@@ -81,13 +82,22 @@ export class Crowd extends Store {
 		this.#frame.changed(this);
 	}
 
-	async #enter() {
+	async #enter(here) {
+		here.disarm?.();
 		try {
 			await this.#entrance.enter?.();
+			here.failures = 0;
 			this.#error.set(null);
 		} catch (error) {
 			this.#error.set(error);
+			if (passing.has(error?.code))
+				here.disarm = this.#connection.later(here.failures++, () => this.#again(here));
 		}
+	}
+
+	#again(here) {
+		here.isIn = false;
+		this.#settle();
 	}
 
 	async #leave() {
@@ -160,23 +170,19 @@ export function createCursors(connection, frame, topic, entrance) {
 
 // At once, and then the last of those that come within the pause.
 function throttled(send) {
-	let waiting;
+	const waiting = [];
 	let timer;
 	const next = () => {
 		timer = undefined;
-		if (waiting)
-			begin(waiting.data);
-	};
-	const begin = (data) => {
-		waiting = undefined;
-		send(data);
-		timer = setTimeout(next, pause);
+		if (waiting.length > 0) {
+			send(...waiting.splice(0));
+			timer = setTimeout(next, pause);
+		}
 	};
 
 	return (data) => {
+		waiting[0] = data;
 		if (timer === undefined)
-			begin(data);
-		else
-			waiting = { data };
+			next();
 	};
 }

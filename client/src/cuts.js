@@ -11,6 +11,6 @@ export class Cuts {
 			return;
 		this.#row = code === 1006 && ms < brief && frames === 0 ? this.#row + 1 : 0;
 		if (this.#row > 1)
-			console.warn('realtime: two connections were cut at once; is there a proxy?');
+			console.warn('realtime: two connections were cut at once; a proxy?');
 	}
 }

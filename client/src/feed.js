@@ -27,7 +27,7 @@ export class Feed {
 	#failures = 0;
 	#disarm = () => {};
 
-	// tell(what, event) hears of each change: 'loaded', 'event', 'more', 'lost', 'forgotten'.
+	// tell(what, event) hears of each change: 'loaded', 'refused', 'event', 'more', 'lost', 'forgotten'.
 	constructor(hub, path, args, options, tell) {
 		this.#hub = hub;
 		this.#path = path;
@@ -46,9 +46,7 @@ export class Feed {
 	hydrate(data, known) {
 		if (this.#active && this.value !== undefined)
 			return;
-		const array = Array.isArray(data);
-
-		this.#how = howOf({ merge: array ? 'crud' : 'set', ...this.#options, ...known });
+		this.#how = howOf({ merge: Array.isArray(data) ? 'crud' : 'set', ...this.#options, ...known });
 		this.value = createValue(this.#how);
 		this.value.load(data);
 		this.#seq = known.seq;
@@ -142,6 +140,8 @@ export class Feed {
 		this.error.set(error);
 		this.status.set('error');
 		this.#hub.unsettled(this, false);
+		if (!passing.has(error.code))
+			this.#tell('refused');
 	}
 
 	// ---- the reply -------------------------------------------------------
@@ -179,7 +179,7 @@ export class Feed {
 		const isKnown = this.value !== undefined && isSameHow(this.#how, how);
 
 		if (reply.unchanged || reply.delta || reply.replay) {
-			if (!isKnown || this.#isStale)
+			if (!isKnown || this.#isStale || (reply.replay && reply.data.some((one) => this.#isShort(one))))
 				return false;
 			this.#takeChanges(reply);
 		} else if (!isKnown || !reply.channel) {
@@ -190,7 +190,13 @@ export class Feed {
 		return true;
 	}
 
+	// It brings the first page, and there have been others.
+	#isShort({ event }) {
+		return event === 'refreshed' && this.pages.isPaged;
+	}
+
 	#takeChanges(reply) {
+		this.pages.stop();
 		if (reply.delta)
 			this.value.patch(reply.data);
 		else if (reply.replay)
@@ -232,17 +238,10 @@ export class Feed {
 		}
 		if (this.#isStale || this.value === undefined)
 			return;				// the value that was asked for has it
-		if (event === 'refreshed')
-			this.#refresh(data, seq);
-		else if (seq === undefined || this.#seq === undefined || seq > this.#seq)
+		if (this.#isShort({ event }))
+			this.reload();
+		else if (event === 'refreshed' || seq === undefined || this.#seq === undefined || seq > this.#seq)
 			this.#advance({ event, data, seq, after });
-	}
-
-	#refresh(data, seq) {
-		this.value.load(data);
-		this.pages.refreshed();
-		this.#seq = seq ?? this.#seq;
-		this.#tell('loaded');
 	}
 
 	#advance({ event, data, seq, after }) {
@@ -252,7 +251,7 @@ export class Feed {
 	}
 
 	#merge(event, data, after) {
-		return event === 'refreshed' ? this.value.load(data) : this.value.apply(event, data, after);
+		return event === 'refreshed' ? this.value.load(data) ?? 'loaded' : this.value.apply(event, data, after);
 	}
 
 	// Of the stream, not of its value.
@@ -274,7 +273,7 @@ export class Feed {
 
 	denied(reason) {
 		this.topic = undefined;
-		this.#refuse(new RealtimeError(reason, 'The stream may not be followed.'));
+		this.#refuse(new RealtimeError(reason, 'The topic may not be followed.'));
 	}
 
 	lost(isFinal) {

@@ -42,7 +42,12 @@ export class Frame {
 		if (this.#due)
 			return;
 		this.#due = true;
-		this.#schedule(() => this.flush());
+		try {
+			this.#schedule(() => this.flush());
+		} catch (error) {
+			this.#due = false;
+			throw error;
+		}
 	}
 
 	// Likewise, but not before release(), or for a moment.

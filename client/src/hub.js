@@ -1,5 +1,4 @@
 // hub.js - which feeds follow which topics of the connection.
-import { reconnectDelay } from './backoff.js';
 import { RealtimeError } from './errors.js';
 import { Rounds } from './rounds.js';
 import { readable, Store } from './store.js';
@@ -50,7 +49,7 @@ export class Hub {
 	}
 
 	later(failures, run) {
-		return this.#connection.clock.after(reconnectDelay(failures + 1), run);
+		return this.#connection.later(failures, run);
 	}
 
 	// ---- feeds -----------------------------------------------------------

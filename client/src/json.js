@@ -3,40 +3,29 @@
 // JSON.parse makes 9007199254740992 of 9007199254740993.  Texts without sixteen
 // digits in a row, nearly all, take its way; others are looked through first.
 
-const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-const integer = /^-?\d{16,}$/;
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
+const integer = /^-?\d+$/;
 const long = 16;				// digits that may be rounded
+const run = /\d{16}/;
 
-// What cannot be in a text by chance, nor because somebody wants it there.
-const mark = `\u0001${Math.random().toString(36)}${Math.random().toString(36)}:`;
+// What is in no text by chance, nor because somebody wants it there, and is written as it is.
+const mark = newKey();
+
+export function newKey() {
+	return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join('');
+}
 
 function isRounded(token) {
 	return integer.test(token) && !Number.isSafeInteger(Number(token));
-}
-
-function isDigit(text, i) {
-	const code = text.charCodeAt(i);
-
-	return code >= 48 && code <= 57;
-}
-
-// How many digits stand together there.
-function runAround(text, i) {
-	let from = i;
-	let to = i;
-
-	while (isDigit(text, from - 1))
-		from--;
-	while (isDigit(text, to + 1))
-		to++;
-	return to - from + 1;
 }
 
 // So many digits in a row have one at a place that is a multiple of their number:
 // the others need not be looked at.
 function hasLongRun(text) {
 	for (let i = long - 1; i < text.length; i += long) {
-		if (isDigit(text, i) && runAround(text, i) >= long)
+		const code = text.charCodeAt(i);
+
+		if (code >= 48 && code <= 57 && run.test(text.slice(i - long + 1, i + long)))
 			return true;
 	}
 	return false;
@@ -46,8 +35,7 @@ function hasLongRun(text) {
 export function parse(text, bigint = false) {
 	if (!hasLongRun(text))
 		return JSON.parse(text);
-	const prefix = bigint ? JSON.stringify(mark).slice(1, -1) : '';
-	const quoted = text.replace(tokens, (token) => isRounded(token) ? `"${prefix}${token}"` : token);
+	const quoted = text.replace(tokens, (token) => isRounded(token) ? `"${bigint ? mark : ''}${token}"` : token);
 
 	return bigint ? JSON.parse(quoted, revive) : JSON.parse(quoted);
 }
@@ -69,7 +57,6 @@ export function stringify(value) {
 
 function stringifyBigints(value) {
 	const quoted = JSON.stringify(value, (key, item) => typeof item === 'bigint' ? mark + item : item);
-	const written = JSON.stringify(mark).slice(1, -1).replace(/[\\.]/g, '\\$&');
 
-	return quoted.replace(new RegExp(`"${written}(-?\\d+)"`, 'g'), '$1');
+	return quoted.replace(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1');
 }

@@ -62,23 +62,12 @@ export class Layers {
 	}
 
 	// The call has succeeded, and the server's rows contain it from a position on;
-	// Infinity: when they have been loaded.  Like others, returns those that go by it.
+	// Infinity: when they have been loaded; undefined: already.  Like others, returns those
+	// that go by it.
 	confirm(layer, position) {
-		this.#answered(layer);
-		layer.position = position;
-		return this.#sweep();
-	}
-
-	// The same, and they contain it already.
-	settle(layer) {
-		this.#answered(layer);
-		layer.contained = true;
-		return this.#sweep();
-	}
-
-	#answered(layer) {
 		assert(layer.change && layer.pending, 'optimistic.queue.entry.shape');
-		layer.pending = false;
+		Object.assign(layer, { position, pending: false, contained: position === undefined });
+		return this.#sweep();
 	}
 
 	// Removes those that are contained in what has been said up to a position.

@@ -250,7 +250,5 @@ export function createValue({ merge = 'crud', key = 'id', prepend = false, max =
 		return new Single();
 	if (merge === 'latest')
 		return new Latest(max || 50);
-	if (merge === 'crud')
-		return new Keyed({ key, prepend, max, verbs: verbs.crud });
-	return new Keyed({ key: 'key', prepend, max, verbs: verbs[merge] ?? {} });
+	return new Keyed({ key: merge === 'crud' ? key : 'key', prepend, max, verbs: verbs[merge] ?? {} });
 }

@@ -51,11 +51,6 @@ export class OfflineQueue {
 		return (typeof user === 'function' ? user() : user) ?? null;
 	}
 
-	// How often somebody else has come.
-	get era() {
-		return this.#connection.era;
-	}
-
 	// Calls have to wait here: nobody would take them, or others wait already.
 	wants() {
 		const { isOver, isOpen, isPossible } = this.#connection;
@@ -70,7 +65,7 @@ export class OfflineQueue {
 		return new Promise((resolve, reject) => {
 			const call = {
 				members, timeout, resolve, reject, path: members.rpc, args: members.args,
-				queuedAt: Date.now(), user: this.#user, era: this.era, restored: false,
+				queuedAt: Date.now(), user: this.#user, era: this.#connection.era, restored: false,
 			};
 
 			this.#queue.push(call);
@@ -223,7 +218,7 @@ export class OfflineQueue {
 	}
 
 	#isOthers({ kept, era }) {
-		return !kept && era !== this.era;
+		return !kept && era !== this.#connection.era;
 	}
 
 	// As its user, at once.
@@ -263,7 +258,7 @@ export class OfflineQueue {
 		if (!call.kept || call.members.idempotencyKey !== undefined)
 			return;
 		if (call.sent)
-			throw new RealtimeError('DISCONNECTED', 'The page has ended while the call was under way.');
+			throw new RealtimeError('DISCONNECTED', 'The page has ended meanwhile.');
 		call.sent = true;
 		await this.#store?.put(call).catch(report);
 	}
@@ -278,15 +273,13 @@ export class OfflineQueue {
 	}
 
 	#isWanted(call) {
-		const isStale = Date.now() - call.queuedAt > this.#how.maxAge;
-
-		if (!isStale && this.#how.beforeReplay?.(call) !== false)
+		if (Date.now() - call.queuedAt <= this.#how.maxAge && this.#how.beforeReplay?.(call) !== false)
 			return true;
-		this.#drop(call, new RealtimeError('STALE', isStale ? 'The call has waited for too long.' : 'The call is not wanted any more.'));
+		this.#drop(call, staleError());
 		return false;
 	}
 }
 
 function staleError() {
-	return new RealtimeError('STALE', 'Somebody else has made the call.');
+	return new RealtimeError('STALE', 'The call is too old, or not wanted any more.');
 }

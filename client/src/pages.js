@@ -2,13 +2,20 @@
 
 export class Pages {
 	hasMore = false;
+	isPaged = false;			// there has been more, which may have come
 	#cursor;
 	#loading;					// the page that is on its way, and events since it was asked for
 
 	// What a reply says about what comes behind it.
 	set({ hasMore, cursor }) {
 		this.hasMore = hasMore === true;
+		this.isPaged ||= this.hasMore;
 		this.#cursor = cursor;
+		this.stop();
+	}
+
+	// What is on its way is of a value that has become another one.
+	stop() {
 		this.#loading = undefined;
 	}
 
@@ -17,35 +24,33 @@ export class Pages {
 		this.#loading?.since.push(event);
 	}
 
-	// The value is all that it is now.
-	refreshed() {
-		this.#loading?.since.splice(0);
-	}
-
 	// ask(cursor) resolves to {reply, use(since)}.  Resolves to whether a page has
 	// come; who asks while one is on its way waits for that.
-	load(ask, tell) {
-		if (!this.hasMore || this.#cursor === undefined || this.#cursor === null)
-			return Promise.resolve(false);
+	async load(ask, tell) {
+		if (!this.hasMore || this.#cursor == null)
+			return false;
 		if (!this.#loading) {
 			const loading = this.#loading = { since: [] };
 
-			loading.end = this.#load(loading, ask, tell).finally(() => {
-				if (this.#loading === loading)
-					this.#loading = undefined;
-			});
+			loading.end = this.#load(loading, ask, tell);
 		}
 		return this.#loading.end;
 	}
 
 	async #load(loading, ask, tell) {
-		const { reply, use } = await ask(this.#cursor);
+		try {
+			await null;			// who is told that it is asked for may ask, too
+			const { reply, use } = await ask(this.#cursor);
 
-		if (this.#loading !== loading)
-			return false;			// the value is another one by now
-		use(loading.since);
-		this.set(reply);
-		tell();
-		return true;
+			if (this.#loading !== loading)
+				return false;
+			use(loading.since);
+			this.set(reply);
+			tell();
+			return true;
+		} finally {
+			if (this.#loading === loading)
+				this.stop();
+		}
 	}
 }

@@ -25,7 +25,7 @@ async function preflight(url, path) {
 		method: 'POST',
 		credentials: 'include',
 		headers: { 'x-requested-with': 'realtime' },
-	}).catch(() => ({ ok: false, status: 0, statusText: 'network error' }));
+	}).catch(() => ({ status: 0, statusText: 'network error' }));
 
 	if (response.ok)
 		return undefined;

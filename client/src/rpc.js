@@ -1,5 +1,5 @@
 // rpc.js - calls as functions.
-import { stringify } from './json.js';
+import { newKey, stringify } from './json.js';
 import { OfflineQueue } from './offline.js';
 import { createOptimistic } from './optimistic.js';
 
@@ -78,10 +78,10 @@ export class Rpcs {
 			return this.#collect(members, timeout);
 		if (this.#queue.wants())
 			return this.#queue.add(members, timeout);
-		const { era } = this.#queue;
+		const { era } = this.#connection;
 
 		return this.#calls.ask(members, timeout).catch((error) => {
-			if (this.#queue.era === era && this.#queue.mayRepeat(members, error))
+			if (this.#connection.era === era && this.#queue.mayRepeat(members, error))
 				return this.#queue.add(members, timeout);
 			throw error;
 		});
@@ -122,10 +122,6 @@ export class Rpcs {
 		if (this.#connection.bufferedAmount <= maxBuffered && !this.#connection.send({ rpc: path, args }))
 			this.#connection.connect();
 	}
-}
-
-function newKey() {
-	return Array.from({ length: 3 }, () => Math.random().toString(36).slice(2)).join('');
 }
 
 // What cannot be written is nothing that is the same as another one.

@@ -61,6 +61,8 @@ export class Stream extends Store {
 			this.#isBack = true;
 		else if (what === 'loaded' || what === 'forgotten')
 			this.#loaded();
+		else if (what === 'refused')
+			this.#layers.load(false);		// nothing will be that contains what was answered
 		else if (what === 'reached')
 			return this.#reached();
 		else if (event)
@@ -72,6 +74,8 @@ export class Stream extends Store {
 		// It may be what somebody waits for, under another key.
 		if (what === 'new' && this.#layers.waiting)
 			this.#hold(event.data);
+		else if (what === 'refused')
+			this.#frame.release(this);
 		else
 			this.#frame.changed(this);
 	}
@@ -139,9 +143,7 @@ export class Stream extends Store {
 
 	#confirm(layer) {
 		const { isWaiting, topic } = this.#feed;
-		const position = isWaiting ? Infinity : this.#hub.rounds.awaited(topic);
-
-		const gone = position === undefined ? this.#layers.settle(layer) : this.#layers.confirm(layer, position);
+		const gone = this.#layers.confirm(layer, isWaiting ? Infinity : this.#hub.rounds.awaited(topic));
 
 		if (gone.length > 0)
 			this.#settled(gone);

@@ -89,5 +89,5 @@ export class Streams {
 	}
 }
 
-const members = ['error', 'status', ...['subscribe', 'map', 'current', 'watched',
-	...Object.getOwnPropertyNames(Stream.prototype)].filter((name) => name !== 'constructor' && name !== 'recompute')];
+const members = ['error', 'status', 'subscribe', 'map', 'current', 'watched', ...Object.getOwnPropertyNames(Stream.prototype)]
+	.filter((name) => name !== 'constructor' && name !== 'recompute');

@@ -32,6 +32,20 @@ class Topic extends Store {
 		this.#reqId = undefined;
 	}
 
+	// As another one of this name, which is the connection's.
+	follow(other) {
+		const stops = [
+			other.subscribe((frame) => {
+				this.era = other.era;
+				this.#seq = other.#seq;
+				this.set(frame);
+			}),
+			other.#error.subscribe((error) => this.#error.set(error)),
+		];
+
+		return () => stops.forEach((stop) => stop());
+	}
+
 	// What was seen was somebody else's.
 	forget() {
 		this.#seq = undefined;
@@ -39,7 +53,7 @@ class Topic extends Store {
 	}
 
 	deny(reason) {
-		this.#error.set(reason === null ? null : new RealtimeError(reason, 'The topic may not be followed.'));
+		this.#error.set(reason ? new RealtimeError(reason, 'The topic may not be followed.') : null);
 	}
 
 	// What comes before the end of a replay is in it.
@@ -54,12 +68,12 @@ class Topic extends Store {
 		if (event === 'msg')
 			this.#tell({ topic: this.name, event: data.event, data: data.data, seq: data.seq });
 		else if (event === 'end')
-			this.#end(data);
+			this.#end(data.truncated);
 		else if (event === 'denied')
 			this.deny(data.code);
 	}
 
-	#end({ truncated }) {
+	#end(truncated) {
 		this.#reqId = undefined;
 		if (truncated)
 			this.#tell({ topic: this.name, event: 'truncated', data: { truncated } });
@@ -79,7 +93,6 @@ export class Topics {
 	#topics = new Map();		// that are watched
 	#lastRef = Math.floor(Math.random() * 2 ** 40);	// others in each tab
 	#asked = [];				// names, in this turn
-	#era = 0;					// how often somebody else has come
 
 	constructor(connection, membership) {
 		this.#connection = connection;
@@ -88,20 +101,19 @@ export class Topics {
 			opened: () => this.#opened(),
 			received: (frame) => this.#received(frame),
 			lost: () => this.#topics.forEach((topic) => topic.lost()),
-			forgotten: () => this.#forgetAll(),
+			forgotten: () => this.#topics.forEach((topic) => this.#bring(topic)),
 		});
 	}
 
 	get(name) {
-		return this.#topics.get(name) ?? new Topic(name, this.#era, (topic) => this.#begin(topic));
+		return this.#topics.get(name) ?? new Topic(name, this.#connection.era, (topic) => this.#begin(topic));
 	}
 
 	#begin(topic) {
 		const other = this.#topics.get(topic.name);
 
-		// Two of a name: one of them is the connection's.
 		if (other)
-			return other.subscribe((frame) => frame && topic.set(frame));
+			return topic.follow(other);
 		this.#topics.set(topic.name, topic);
 		this.#bring(topic);
 		this.#connection.connect();
@@ -112,14 +124,12 @@ export class Topics {
 
 	// Into this time.
 	#bring(topic) {
-		if (topic.era !== this.#era)
-			topic.forget();
-		topic.era = this.#era;
-	}
+		const { era } = this.#connection;
 
-	#forgetAll() {
-		this.#era++;
-		this.#topics.forEach((topic) => this.#bring(topic));
+		if (topic.era === era)
+			return;
+		topic.era = era;
+		topic.forget();
 	}
 
 	#end({ name }) {
@@ -157,7 +167,7 @@ export class Topics {
 
 	#received({ type, topic, event, data, seq, reason }) {
 		if (type === 'subscribe-denied' || type === 'subscribed')
-			this.#topics.get(topic)?.deny(reason ?? null);
+			this.#topics.get(topic)?.deny(reason);
 		else if (typeof topic === 'string' && topic.startsWith(replayPrefix))
 			this.#topics.get(topic.slice(replayPrefix.length))?.replayed(event, data);
 		else if (event !== undefined)
@@ -176,10 +186,12 @@ function pieces(names) {
 	let bytes = maxBytes;
 
 	for (const name of names) {
-		bytes += name.length + 3;
-		if (bytes > maxBytes || list.at(-1).length >= chunk) {
+		const size = Math.max(name.length + 3, maxBytes / chunk);
+
+		bytes += size;
+		if (bytes > maxBytes) {
 			list.push([]);
-			bytes = name.length + 3;
+			bytes = size;
 		}
 		list.at(-1).push(name);
 	}

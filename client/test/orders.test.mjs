@@ -237,7 +237,7 @@ describe('what is told to all', () => {
 		assert.ok(script.sent.every((frame) => !JSON.stringify(frame).includes('__realtime')), 'nothing was asked for');
 	});
 
-	it('is so on its connection: the next one says it again, or that it is over by saying nothing', async () => {
+	it('is so on its connection: the next one says it again, or that it is over by saying something else', async () => {
 		begin();
 		const health = watch(client.health);
 
@@ -246,12 +246,167 @@ describe('what is told to all', () => {
 		script.event('__realtime', 'degraded');
 		script.break();
 		assert.equal(health.last, 'degraded');
+		const next = async () => {
+			script.break();
+			await until(() => client.status.current === 'open', 'the next one');
+			script.say({ type: 'welcome', sessionId: 's' });
+			assert.equal(health.last, 'degraded', 'nothing is known yet');
+		};
+
 		await until(() => client.status.current === 'open', 'the next one');
-		assert.equal(health.last, 'healthy');
-		script.break();
-		await until(() => client.status.current === 'open', 'another one');
+		await next();
 		script.event('__realtime', 'degraded');
-		assert.deepEqual(health.values, ['healthy', 'degraded', 'healthy', 'degraded']);
+		script.event('other', 'x', 1);
+		assert.deepEqual(health.values, ['healthy', 'degraded'], 'it has been so all the time');
+		await next();
+		script.event('other', 'x', 1);
+		assert.deepEqual(health.values, ['healthy', 'degraded', 'healthy']);
+		script.event('__realtime', 'degraded');
+		await next();
+		script.event('__realtime', 'recovered');
+		assert.deepEqual(health.values, ['healthy', 'degraded', 'healthy', 'degraded', 'healthy']);
+	});
+});
+
+describe('a page that is on its way', () => {
+	const page = (list) => list.map((id) => ({ id }));
+	const ids = (seen) => seen.last.map(({ id }) => id);
+
+	async function paged() {
+		begin();
+		const { store, seen } = await follow('a/b', page([1, 2]), { hasMore: true, cursor: 'c', seq: 5, version: 'v' });
+
+		return { store, seen };
+	}
+	const answer = (id, data, more) => script.say({ topic: '__rpc', event: id, data: { id, ok: true, data, merge: 'crud', key: 'id', topic: 'a/b', ...more } });
+
+	for (const [what, data, more] of [
+		['replayed', [{ event: 'deleted', data: { id: 3 } }], { replay: true }],
+		['patched', [{ id: 3, _deleted: true }], { delta: true }],
+	]) {
+		it(`does not bring back what is deleted in changes that are ${what}`, async () => {
+			const { store, seen } = await paged();
+			const further = store.loadMore();
+
+			await until(() => script.request('a/b').cursor === 'c', 'the page');
+			const { id } = script.request('a/b');
+			// who has left, and comes back, asks again
+			seen.stop();
+			await turn();
+			await turn();
+			const again = watch(store);
+			await until(() => script.request('a/b').seq === 5, 'the question');
+			script.answer('a/b', data, { topic: 'a/b', merge: 'crud', key: 'id', seq: 6, version: 'w', ...more });
+			answer(id, page([3, 4]), { hasMore: false });
+			assert.equal(await further, false);
+			await turn();
+			assert.deepEqual([ids(again), store.hasMore], [[1, 2], true]);
+			again.stop();
+		});
+	}
+
+	it('is of no value that was refreshed; what had pages is loaded anew then', async () => {
+		const { store, seen } = await paged();
+		const first = store.loadMore();
+
+		await until(() => script.request('a/b').cursor === 'c', 'the page');
+		script.answer('a/b', page([3]), { topic: 'a/b', merge: 'crud', key: 'id', hasMore: false });
+		assert.equal(await first, true);
+		await turn();
+		assert.deepEqual(ids(seen), [1, 2, 3]);
+		const before = asked('a/b');
+		script.event('a/b', 'refreshed', page([1, 9]), { seq: 7 });
+		await until(() => asked('a/b') > before, 'the question');
+		assert.equal(script.request('a/b').seq, undefined);
+		script.answer('a/b', page([1, 9]), { topic: 'a/b', merge: 'crud', key: 'id', hasMore: true, cursor: 'd', seq: 8 });
+		await turn();
+		assert.deepEqual([ids(seen), store.hasMore], [[1, 9], true]);
+	});
+
+	it('is of no value whose events of before say that it was refreshed', async () => {
+		const { seen } = await paged();
+
+		script.break();
+		await until(() => asked('a/b') === 2, 'the question');
+		script.answer('a/b', [{ event: 'refreshed', data: page([9]) }], { replay: true, topic: 'a/b', merge: 'crud', key: 'id', seq: 7 });
+		await until(() => asked('a/b') === 3, 'the whole value');
+		assert.equal(script.request('a/b').seq, undefined);
+		script.answer('a/b', page([9]), { topic: 'a/b', merge: 'crud', key: 'id', seq: 7 });
+		await turn();
+		assert.deepEqual(ids(seen), [9]);
+	});
+
+	it('is waited for by who asks again because it makes the client connect', async () => {
+		begin();
+		const store = client.stream('a/b')().hydrate(page([1]), { hasMore: true, cursor: 'c' });
+		let inner;
+
+		client.status.subscribe((status) => { inner ??= status === 'connecting' ? store.loadMore() : undefined; });
+		const outer = store.loadMore();
+		await until(() => script.request('a/b')?.cursor === 'c', 'the page');
+		script.answer('a/b', page([2]), { merge: 'crud', key: 'id' });
+		assert.deepEqual([await outer, await inner, asked('a/b')], [true, true, 1]);
+	});
+});
+
+it('what was answered goes when the value that would contain it is refused', async () => {
+	begin();
+	const { store, seen } = await follow('a/b', [{ id: 1 }]);
+	const wanted = { topic: 'a/b', merge: 'crud', key: 'id' };
+
+	for (const code of ['FORBIDDEN', 'OVERLOADED']) {
+		store.reload();
+		script.break();
+		await until(() => client.status.current === 'open' && store.status.current === 'reconnecting' && script.request('a/b').id, 'the question');
+		await turn();
+		const { id } = script.request('a/b');
+		const done = store.mutate(() => client.rpc('a/c').fresh(), { event: 'created', data: { id: 2 } });
+		await until(() => script.request('a/c'), 'the call');
+		script.answer('a/c', null);
+		await done;
+		await turn();
+		assert.deepEqual(seen.last.map((row) => row.id), [1, 2], 'until it is loaded');
+		script.say({ topic: '__rpc', event: id, data: { id, ok: false, code, error: code } });
+		await turn();
+		assert.deepEqual(seen.last.map((row) => row.id), code === 'FORBIDDEN' ? [1] : [1, 2]);
+	}
+	store.reload();
+	await turn();
+	script.answer('a/b', [{ id: 1 }, { id: 2 }], wanted);
+	await turn();
+	assert.deepEqual(seen.last.map((row) => row.id), [1, 2]);
+});
+
+describe('a moment to tell', () => {
+	it('that is undefined is the usual one, like other options', async () => {
+		begin({ schedule: undefined, timeout: undefined });
+		const { seen } = await follow('a/b', [{ id: 1 }]);
+		const value = watch(topicValue(client, 'n', { merge: 'latest' }));
+
+		client.configure({ schedule: undefined });
+		script.event('a/b', 'created', { id: 2 });
+		script.event('n', 'x', 1);
+		await turn();
+		assert.deepEqual([seen.last.length, value.last], [2, [1]]);
+	});
+
+	it('that fails once does not keep others from being told', async (t) => {
+		let isBad = false;
+
+		globalThis.reportError = () => {};
+		t.after(() => delete globalThis.reportError);
+		begin({ schedule: (run) => { if (isBad) throw new Error('bad'); setTimeout(run); } });
+		const { seen } = await follow('a/b', [{ id: 1 }]);
+		const value = watch(topicValue(client, 'n', { merge: 'latest' }));
+
+		await turn();
+		isBad = true;
+		script.event('a/b', 'created', { id: 2 });
+		script.event('n', 'x', 1);
+		isBad = false;
+		script.event('a/b', 'created', { id: 3 });
+		script.event('n', 'x', 2);
+		await until(() => seen.last.length === 3 && value.last.length === 2, 'all of it');
 	});
 });
 

@@ -305,10 +305,10 @@ describe('layers', () => {
 		const ordered = new Layers((change) => change.data.id);
 		const [first, second, third] = [1, 1, 2].map((id, i) => ordered.add({ event: 'updated', data: { id, n: i } }, true, base([])));
 
-		ordered.settle(second);
-		ordered.settle(third);
+		ordered.confirm(second);
+		ordered.confirm(third);
 		assert.equal(ordered.size, 2, 'an answer that comes first stays over an earlier change of the same row, and of no other');
-		ordered.settle(first);
+		ordered.confirm(first);
 		assert.equal(ordered.size, 0, 'until that has its own');
 	});
 

@@ -30,6 +30,16 @@ describe('what must be true', () => {
 	const texts = () => said.mock.calls.map(({ arguments: [text] }) => text);
 	const count = (category) => getAssertionCounters().get(category) ?? 0;
 
+	it('is told whatever is said of it', () => {
+		const circle = {};
+
+		circle.circle = circle;
+		for (const context of [{ n: 1n }, circle])
+			all.assert(false, 'test.context', context);
+		assert.deepEqual(said.mock.calls.map(({ arguments: [text] }) => text),
+			['[realtime/assert] {"category":"test.context","context":{"n":1}}', '[realtime/assert] {"category":"test.context"}']);
+	});
+
 	it('is counted and told if it is not, and what goes on does so', () => {
 		all.assert(true, 'shop.adds-up');
 		all.assert(0, 'shop.adds-up', { booking: 7 });
@@ -60,8 +70,8 @@ describe('what must be true', () => {
 		value.load([]);
 		const [answered, stray] = [layers.add(event(1), true, value), layers.add(event(2), true, value)];
 
-		assert.deepEqual([layers.settle(answered), layers.remove(layers.add(event(3), true, value)).length, texts()], [[answered], 1, []]);
-		fails('entry.shape', () => layers.settle(answered));
+		assert.deepEqual([layers.confirm(answered), layers.remove(layers.add(event(3), true, value)).length, texts()], [[answered], 1, []]);
+		fails('entry.shape', () => layers.confirm(answered));
 		fails('serverValue-iff-nonempty', () => assert.equal(new Layers().over(undefined), undefined));
 		stray.position = 7;
 		fails('drain-precondition', () => assert.deepEqual(layers.load(true), [stray]));
@@ -106,7 +116,7 @@ it('a thousand changes are gone through once for each word of the server', () =>
 		layer.pending = false;
 	asked = 0;
 	assert.deepEqual([layers.reach(1).length, layers.size, asked], [0, 1000, 1000], 'the first of each key waits');
-	assert.deepEqual([layers.settle(list[0]).length, layers.settle(list[1]).length, asked], [250, 250, 2750]);
+	assert.deepEqual([layers.confirm(list[0]).length, layers.confirm(list[1]).length, asked], [250, 250, 2750]);
 	assert.deepEqual(layers.remove(list[700]), [list[700]]);
 	assert.equal(layers.absorb(() => true).length, 0);
 });

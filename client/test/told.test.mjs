@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { createClient } from '../index.js';
+import { topicValue } from '../topic.js';
 import { scripted, turn, until, watch } from './lib.mjs';
 
 let script;
@@ -232,6 +233,79 @@ describe('somebody else', () => {
 		seen.stop();
 	});
 
+	it('sees nothing of before in any of two values of a topic, nor in one that nobody watches', async () => {
+		begin();
+		const [one, two, left] = ['n', 'n', 'old'].map((name) => topicValue(client, name, { merge: 'latest' }));
+		const [a, b, gone] = [one, two, left].map(watch);
+
+		await isStatus('open');
+		await turn();
+		script.event('n', 'x', 1, { seq: 5 });
+		script.event('old', 'x', 1);
+		await turn();
+		assert.deepEqual([a.last, b.last, gone.last], [[1], [1], [1]]);
+		gone.stop();
+		script.say({ type: 'subscribe-denied', topic: 'n', reason: 'FORBIDDEN' });
+		assert.deepEqual([one.error.current.code, two.error.current.code], ['FORBIDDEN', 'FORBIDDEN']);
+		script.say({ type: 'subscribed', topic: 'n' });
+		assert.deepEqual([one.error.current, two.error.current], [null, null]);
+		client.become('bob');
+		await isStatus('open');
+		await turn();
+		assert.deepEqual([a.last, b.last, left.current], [[], [], []]);
+		assert.deepEqual(sentOf('replay'), []);
+		script.event('n', 'x', 2, { seq: 1 });
+		await turn();
+		assert.deepEqual([a.last, b.last], [[2], [2]]);
+		a.stop();
+		script.event('n', 'x', 3, { seq: 2 });
+		await turn();
+		assert.deepEqual(b.last, [2, 3]);
+		b.stop();
+	});
+
+	it('sees nothing of before in an old store of a topic that another one follows', async () => {
+		begin();
+		const old = client.topic('n');
+		const before = watch(old);
+
+		await isStatus('open');
+		await turn();
+		script.event('n', 'x', 'of ann', { seq: 5 });
+		before.stop();
+		client.become('bob');
+		const newer = watch(client.topic('n'));
+		const again = watch(old);
+		assert.equal(again.last, undefined);
+		await isStatus('open');
+		await turn();
+		script.event('n', 'x', 'of bob', { seq: 1 });
+		assert.deepEqual([newer.last.data, again.last.data], ['of bob', 'of bob']);
+		again.stop();
+		newer.stop();
+		const last = watch(old);
+		await turn();
+		assert.deepEqual(sentOf('replay').map(({ since }) => since), [1], 'it knows what it has seen by the other one');
+		last.stop();
+	});
+
+	it('does not get the rest of a frame, nor is anybody else told of what has made him come', async () => {
+		begin();
+		const told = [];
+
+		client.onSignal((event) => event === 'leave' && client.become('bob'));
+		client.onSignal((event, data) => told.push(data));
+		client.topic('n').subscribe((frame) => frame && told.push(frame.data));
+		client.topic('go').subscribe((frame) => frame && client.become('bob'));
+		client.attach((connection) => connection.listen({ received: ({ data }) => data === 'secret' && told.push(data) }));
+		await isStatus('open');
+		await turn();
+		script.say({ type: 'batch', events: [{ topic: 'go', event: 'x', data: 'secret' }, { topic: 'n', event: 'x', data: 'rest' }] });
+		await isStatus('open');
+		await turn();
+		assert.deepEqual([told, sockets.length], [[], 2]);
+	});
+
 	it('sees nobody that the one before has seen', async () => {
 		begin();
 		const room = client.presence('room');
@@ -263,6 +337,35 @@ describe('somebody else', () => {
 		late('ann again');
 		await turn();
 		assert.deepEqual([sentOf('auth'), sockets.map(({ token }) => token)], [[], ['ann', 'bob']]);
+	});
+});
+
+describe('an entrance', () => {
+	const entered = async (code) => {
+		let asked = 0;
+
+		begin();
+		const room = client.presence('room', { enter: () => ++asked === 1 ? Promise.reject(Object.assign(new Error(code), { code })) : null });
+		const seen = watch(room);
+
+		await until(() => room.error.current, 'the refusal');
+		return { room, seen, asked: () => asked };
+	};
+
+	it('that is refused for now is tried again', async (t) => {
+		t.mock.method(Math, 'random', () => 0);
+		const { room, seen, asked } = await entered('OVERLOADED');
+
+		await until(() => asked() === 2 && room.error.current === null, 'another try');
+		seen.stop();
+	});
+
+	it('that is refused is not, nor for who has left', async () => {
+		const { seen, asked } = await entered('FORBIDDEN');
+
+		await turn();
+		assert.equal(asked(), 1);
+		seen.stop();
 	});
 });
 
