@@ -107,6 +107,25 @@ forgets_who_is_gone(void)
 	CHECK(went_on[0] == 0 && went_on[1] == 1 && went_on[2] == 1);
 }
 
+/* However often somebody has gone meanwhile, there is room for all. */
+static void
+forgets_whom_to_tell(void)
+{
+	begin();
+	rt_crowd_begin();
+	for (int i = 0; i < CROWD_MAX; i++)
+	{
+		rt_crowd_go_on(&subscriptions[MANY - 1], true);
+		rt_crowd_forget(&subscriptions[MANY - 1]);
+	}
+	for (int i = 0; i < CROWD_MAX; i++)
+		rt_crowd_go_on(&subscriptions[i], i % 2 == 0);
+	rt_crowd_end();
+	CHECK(readings == 1 && followed[MANY - 1] == 0);
+	for (int i = 0; i < CROWD_MAX; i++)
+		CHECK(went_on[i] == 1 && followed[i] == (i % 2 == 0));
+}
+
 int
 main(void)
 {
@@ -114,5 +133,6 @@ main(void)
 	RUN(reads_once_for_many);
 	RUN(goes_on_once);
 	RUN(forgets_who_is_gone);
+	RUN(forgets_whom_to_tell);
 	return unit_done();
 }

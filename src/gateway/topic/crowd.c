@@ -14,21 +14,28 @@
 #define CROWD_MAX 256			/* whose output is made before sockets are looked at */
 
 static RtSubscription *crowd[CROWD_MAX];
-static RtConnection *told[CROWD_MAX];	/* that follow a query */
+static bool follows[CROWD_MAX]; /* a query */
 static int	count = 0;
-static int	told_count = 0;
 static bool gathers = false;
 
+/* Their subscriptions may end meanwhile. */
 static void
 go_on(void)
 {
+	RtConnection *told[CROWD_MAX];
+	int			told_count = 0;
+
 	for (int i = 0; i < count; i++)
+	{
 		crowd[i]->in_crowd = false;
+		if (follows[i])
+			told[told_count++] = crowd[i]->connection;
+	}
 	if (count > 0)
 		rt_fanout_catch_up(crowd, count);
 	for (int i = 0; i < told_count; i++)
 		rt_round_frame_follow(told[i]);
-	count = told_count = 0;
+	count = 0;
 }
 
 void
@@ -44,16 +51,15 @@ rt_crowd_end(void)
 	go_on();
 }
 
-/* One that is there already has had another answer from the same position. */
+/* One that is there already has had another answer. */
 void
 rt_crowd_go_on(RtSubscription *subscription, bool follows_query)
 {
 	if (subscription->in_crowd)
 		return;
 	subscription->in_crowd = true;
+	follows[count] = follows_query;
 	crowd[count++] = subscription;
-	if (follows_query)
-		told[told_count++] = subscription->connection;
 	if (!gathers || count == CROWD_MAX)
 		go_on();
 }
@@ -68,5 +74,6 @@ rt_crowd_forget(RtSubscription *subscription)
 	while (crowd[i] != subscription)
 		i++;
 	crowd[i] = crowd[--count];
+	follows[i] = follows[count];
 	subscription->in_crowd = false;
 }

@@ -241,10 +241,13 @@ set_start(RtSubscription *subscription, const RtStreamAnswer *answer,
 {
 	bool		active = subscription->state == RT_SUBSCRIPTION_ACTIVE;
 	int64		last = subscription->last_seq;
+	uint64		now = asker->position;
 
 	rt_subscription_activate(subscription);
+	if (subscription->in_crowd)
+		now = Min(now, subscription->position);
 	if (answer->flags & RT_TOPIC_FROM_NOW)
-		rt_subscription_go_on_from_base(subscription, asker->position,
+		rt_subscription_go_on_from_base(subscription, now,
 										active && last >= 0 ?
 										Min(last, answer->seq) : answer->seq);
 	else if (!active || is_ahead(subscription, answer))
