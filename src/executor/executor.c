@@ -514,7 +514,10 @@ static void
 retire(void)
 {
 	if (!rt_executor_retire(executor.index))
+	{
+		executor.idle_since_ms = 0; /* it is asked again as much later */
 		return;
+	}
 	rt_worker_slot(RT_WORKER_EXECUTOR, executor.index)->retired = true;
 	proc_exit(0);
 }
