@@ -53,10 +53,8 @@ keep(const RtWork *work, const RtFault *fault)
 	if (!caller->anonymous)
 		row.user_id = pnstrdup(caller->session->user_id, caller->session->user_id_len);
 	if (caller->request->asked.connection_id[0] != '\0')
-	{
 		row.connection_id = caller->request->asked.connection_id;
-		row.request_id = rt_caller_request_id();
-	}
+	row.request_id = fault->request_id != NULL ? fault->request_id : rt_caller_request();
 	return rt_error_keep(&row, realtime_error_log);
 }
 

@@ -41,6 +41,7 @@ typedef struct RtFault
 	const char *cause;			/* what the error itself says, which clients are
 								 * not told; NULL = the message */
 	bool		outage;			/* something that was needed is not there */
+	const char *request_id;		/* of what has failed; NULL = not known */
 } RtFault;
 
 typedef struct RtErrorScene

@@ -307,7 +307,8 @@ log_error(RtWork *work, const ErrorData *error, const RtErrorScene *scene)
 {
 	bool		is_for_operator = rt_fault_from_error(&work->fault, error, scene);
 
-	if (work->is_unattended && !scene->shutting_down && !rt_error_is_retryable(error))
+	if (work->is_unattended && !scene->shutting_down && !rt_error_is_retryable(error) &&
+		rt_code_from_wire(work->fault.code) != RT_CODE_OVERLOADED)
 		is_for_operator = work->fault.unexpected = true;
 	if (!is_for_operator && !rt_error_is_about_inner_data(error, scene))
 		return;
@@ -332,6 +333,7 @@ translate_error(RtWork *work)
 	scene.shutting_down = rt_grace_is_over();
 
 	log_error(work, error, &scene);
+	work->fault.request_id = rt_caller_request();
 	FlushErrorState();
 	if (scene.deadline_passed &&
 		rt_code_from_wire(work->fault.code) == RT_CODE_TIMEOUT)

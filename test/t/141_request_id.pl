@@ -98,6 +98,7 @@ $mark = -s $node->logfile;
 $job = ws_call($ws, 'app/later', ['late'])->{data};
 ok($node->poll_query_until('postgres', "SELECT state FROM realtime.jobs WHERE id = $job", 'dead'), 'one that fails');
 like(slurp_file($node->logfile, $mark), qr{ERROR:  too late.*realtime call "job work", request edge-7/t\d+}s, 'is in the log');
+is(sql(qq{SELECT count(*) FROM realtime.trace t JOIN realtime.jobs j USING (request_id) WHERE j.id = $job AND t.kind = 'error' AND t.name = 'job work'}), 1, 'and is found by its request');
 $job = sql(q{SELECT realtime.enqueue('work', '"mine"')});
 ok($node->poll_query_until('postgres', "SELECT state FROM realtime.jobs WHERE id = $job", 'done'), 'one of a session');
 is(sql("SELECT result IS NULL AND request_id IS NULL FROM realtime.jobs WHERE id = $job"), 't', 'is of no request');

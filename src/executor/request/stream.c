@@ -171,6 +171,7 @@ prepare_load(RtWork *work)
 {
 	RtStreamWork *stream = (RtStreamWork *) work;
 
+	work->is_unattended = false;
 	if (!find_declaration(stream))
 		return false;
 	stream->changed = rt_declarations_version() != stream->declarations;
@@ -519,6 +520,7 @@ run_load(RtWork *work)
 		return;
 	}
 	rt_stream_resume(stream);
+	work->is_unattended = false;
 	if (stream->is_query && !stream->is_page)
 		stream->reply.seq = (int64) stream->query_number;
 	rt_stream_send(stream);
