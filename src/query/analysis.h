@@ -148,6 +148,7 @@ typedef struct RtQuery
 	Expr	   *limit;			/* bigint without columns, or NULL */
 	Expr	   *offset;
 
+	MemoryContext plans_context;	/* holds them, and ways over hops; NULL = none */
 	List	   *plans;			/* of RtQueryPlan (run.c) */
 	int			alone;			/* so many times more groups are run one by one, since
 								 * to run them together was in vain */

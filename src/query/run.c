@@ -120,7 +120,8 @@ static RtQueryPlan *
 make_plan(RtQuery *query, RtQueryRunKind kind, int cut)
 {
 	static uint64 serial = 0;
-	MemoryContext before = MemoryContextSwitchTo(query->context);
+	MemoryContext context = rt_query_plans_context(query);
+	MemoryContext before = MemoryContextSwitchTo(context);
 	RtQueryPlan *plan = palloc0(sizeof(RtQueryPlan));
 
 	plan->query = query;
@@ -133,8 +134,8 @@ make_plan(RtQuery *query, RtQueryRunKind kind, int cut)
 	prepare(plan);
 	plan->forget.func = forget_plan;
 	plan->forget.arg = plan;
-	MemoryContextRegisterResetCallback(query->context, &plan->forget);
-	before = MemoryContextSwitchTo(query->context);
+	MemoryContextRegisterResetCallback(context, &plan->forget);
+	before = MemoryContextSwitchTo(context);
 	query->plans = lappend(query->plans, plan);
 	MemoryContextSwitchTo(before);
 	return plan;
@@ -197,11 +198,42 @@ rt_query_run(RtQueryPlan *plan, const Datum *values, const char *nulls,
 	return SPI_processed;
 }
 
+MemoryContext
+rt_query_plans_context(RtQuery *query)
+{
+	if (query->plans_context == NULL)
+		query->plans_context = AllocSetContextCreate(query->context,
+													 "realtime plans of a query",
+													 ALLOCSET_SMALL_SIZES);
+	return query->plans_context;
+}
+
+void
+rt_query_forget_plans(RtQuery *query)
+{
+	query->plans = NIL;
+	rt_query_forget_paths(query);
+	if (query->plans_context != NULL)
+		MemoryContextReset(query->plans_context);
+}
+
+static Size
+plans_context_size(const RtQuery *query)
+{
+	return query->plans_context == NULL ? 0 :
+		MemoryContextMemAllocated(query->plans_context, true);
+}
+
 Size
 rt_query_size(const RtQuery *query)
 {
-	Size		bytes = MemoryContextMemAllocated(query->context, true) +
-		rt_query_paths_size(query);
+	return MemoryContextMemAllocated(query->context, true) - plans_context_size(query);
+}
+
+Size
+rt_query_plans_size(const RtQuery *query)
+{
+	Size		bytes = plans_context_size(query) + rt_query_paths_size(query);
 	ListCell   *cell;
 
 	foreach(cell, query->plans)

@@ -26,7 +26,7 @@ typedef struct RtQueryPlan RtQueryPlan;
 extern void rt_query_run_install(void);
 
 /*
- * A plan that lives as long as the query, for the role that it was analysed
+ * A plan that lives until it is forgotten, for the role that the query was analysed
  * for; made once for each cut and kind.  cut is an index into query->cuts, -1
  * with RT_QUERY_FULL and RT_QUERY_WINDOW.  The caller has connected to SPI.
  */
@@ -46,9 +46,18 @@ extern bool rt_query_can_gather(const RtQuery *query);
 extern uint64 rt_query_run(RtQueryPlan *plan, const Datum *values,
 						   const char *nulls, Snapshot snapshot, uint64 row_max);
 
-/* Bytes that a query takes, with its plans and those of the paths of its cuts. */
+/*
+ * Bytes that a query takes, and its plans and those of the paths of its cuts.  These
+ * can be forgotten when none is in use: they are made again.
+ */
 extern Size rt_query_size(const RtQuery *query);
+extern Size rt_query_plans_size(const RtQuery *query);
 extern Size rt_query_paths_size(const RtQuery *query);
+extern void rt_query_forget_plans(RtQuery *query);
+extern void rt_query_forget_paths(RtQuery *query);
+
+/* Where what is forgotten then is allocated. */
+extern MemoryContext rt_query_plans_context(RtQuery *query);
 
 /* How it would be run, in the current context. */
 extern struct PlannedStmt *rt_query_planned(RtQueryPlan *plan);

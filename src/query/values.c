@@ -23,7 +23,7 @@
 
 #define HASH_OF_NULL UINT64CONST(0x6e756c6c)
 
-/* What leads over a hop; lives as long as the query. */
+/* What leads over a hop; lives as long as the query's plans. */
 typedef struct RtQueryWay
 {
 	SPIPlanPtr	plan;
@@ -182,13 +182,13 @@ hop_plan(RtQuery *query, RtQueryHop *hop)
 	plan = SPI_prepare_cursor(hop_sql(hop), 1, &type, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a path: %s", SPI_result_code_string(SPI_result));
-	way = MemoryContextAllocZero(query->context, sizeof(RtQueryWay));
+	way = MemoryContextAllocZero(rt_query_plans_context(query), sizeof(RtQueryWay));
 	way->plan = plan;
 	way->forget.func = forget_way;
 	way->forget.arg = way;
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "could not keep the plan of a path");
-	MemoryContextRegisterResetCallback(query->context, &way->forget);
+	MemoryContextRegisterResetCallback(query->plans_context, &way->forget);
 	hop->way = way;
 	return plan;
 }
@@ -197,6 +197,19 @@ static void
 forget_way(void *arg)
 {
 	SPI_freeplan(((RtQueryWay *) arg)->plan);
+}
+
+void
+rt_query_forget_paths(RtQuery *query)
+{
+	ListCell   *relation;
+	ListCell   *hop;
+
+	foreach(relation, query->relations)
+	{
+		foreach(hop, ((const RtQueryRelation *) lfirst(relation))->path)
+			((RtQueryHop *) lfirst(hop))->way = NULL;
+	}
 }
 
 static Size

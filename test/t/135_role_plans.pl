@@ -101,7 +101,29 @@ for my $n (1 .. $roles)
 # what one round has used stays until the next use of any
 is(owned(1), '1 1001 2001', 'somebody asks again');
 cmp_ok(analyses(), '<', $roles, 'not all have one, with little memory');
-cmp_ok(sql(q{SELECT hits FROM realtime.limits WHERE name = 'plan_memory'}), '>', 0, 'which is counted');
+cmp_ok(hits(), '>', 0, 'which is counted');
+configure($node, 'realtime.plan_memory' => '32MB');
+
+# What queries read is known when their plans are not: they are not run for nothing.
+my $families = 12;
+sql(join '', map { "CREATE TABLE app.part_$_ (id integer PRIMARY KEY, n integer); GRANT SELECT ON app.part_$_ TO PUBLIC;
+	SELECT realtime.query('app/part_$_', 'SELECT p.id, p.n, count(*) AS c FROM app.part_$_ p JOIN app.part_$_ o USING (n) GROUP BY p.id', key => 'id');" } 1 .. $families);
+my $parts = ws_connect($node);
+wait_for_call($node, "app/part_$families", []);
+is(ws_call($parts, "app/part_$_", [], stream => JSON::PP::true)->{ok}, JSON::PP::true, "query $_ is followed") for 1 .. $families;
+sub changed { my ($n, $id) = @_; sql("INSERT INTO app.part_$n VALUES ($id, $id)"); return ws_wait($parts, sub { ($_->{event} // '') =~ /^(?:created|refreshed)$/ && ($_->{topic} // '') =~ /part_$n\b/ }); }
+sub hits { return sql(q{SELECT hits FROM realtime.limits WHERE name = 'plan_memory'}); }
+sub runs { return sql(q{SELECT sum(runs) FROM realtime.stat_query WHERE path LIKE 'app/part_%'}); }
+ok(changed($_, 1), "query $_ has changed") for 1 .. $families;
+configure($node, 'realtime.plan_memory' => '256kB');
+poll_until(sub { sql('SHOW realtime.plan_memory') eq '256kB' });
+my ($runs, $hits) = (runs(), hits());
+for my $id (2 .. 5)
+{
+	ok(changed($_, $id), "query $_ has changed") for 1, 2;
+}
+is(runs() - $runs, 8, 'with little memory nothing is run but what has changed');
+cmp_ok(hits(), '>', $hits, 'while plans go');
 configure($node, 'realtime.plan_memory' => '32MB');
 
 # Nothing is kept of functions that are gone.

@@ -7,8 +7,9 @@
  * has changed; which happens between two uses, never under one.
  *
  * What has not been used for the longest time goes when plans take too much memory
- * (kept_plan.c).  How much it is is looked at when there are more plans, and now
- * and then, because each may grow.
+ * (kept_plan.c).  How much it is is looked at after a use, when there are more plans,
+ * and now and then, because each may grow.  An analysis and its plans are two things there:
+ * rounds look at all analyses, and at the plans of what they run only.
  */
 #include "postgres.h"
 
@@ -37,12 +38,15 @@ typedef struct Prepared
 	RtQuery    *query;			/* NULL = none */
 	bool		valid;			/* nothing of it has changed since */
 	uint64		privileges;		/* their generation */
-	RtKeptPlan	kept;
+	RtKeptPlan	kept;			/* the analysis */
+	RtKeptPlan	kept_plans;		/* if it has any: */
+	bool		has_plans;
 	uint32		uses;
-	int			plans;			/* when it was measured */
+	int			plans;			/* when they were measured */
 } Prepared;
 
 static HTAB *prepared = NULL;
+static Prepared *used_last = NULL;	/* has perhaps more plans since, not measured yet */
 static MemoryContext queries_context = NULL;
 
 /* ---- what changes ---- */
@@ -91,14 +95,31 @@ init(void)
 /* ---- looking ---- */
 
 static void
+forget_plans(Prepared *entry)
+{
+	if (!entry->has_plans)
+		return;
+	rt_query_forget_plans(entry->query);
+	rt_kept_plan_remove(&entry->kept_plans);
+	entry->has_plans = false;
+	entry->uses = 0;
+	entry->plans = 0;
+}
+
+static void
+drop_plans(RtKeptPlan *kept)
+{
+	forget_plans((Prepared *) ((char *) kept - offsetof(Prepared, kept_plans)));
+}
+
+static void
 forget_query(Prepared *entry)
 {
+	forget_plans(entry);
 	if (entry->query != NULL)
 		rt_query_free(entry->query);
 	rt_kept_plan_resize(&entry->kept, 0);
 	entry->query = NULL;
-	entry->uses = 0;
-	entry->plans = 0;
 }
 
 static void
@@ -107,6 +128,8 @@ drop(RtKeptPlan *kept)
 	Prepared   *entry = (Prepared *) ((char *) kept - offsetof(Prepared, kept));
 
 	forget_query(entry);
+	if (used_last == entry)
+		used_last = NULL;
 	rt_kept_plan_remove(kept);
 	(void) hash_search(prepared, &entry->key, HASH_REMOVE, NULL);
 }
@@ -152,20 +175,31 @@ is_current(const Prepared *entry)
 static bool
 is_to_be_measured(const Prepared *entry)
 {
-	return list_length(entry->query->plans) != entry->plans ||
-		(entry->uses & (entry->uses - 1)) == 0;
+	return entry->has_plans && (list_length(entry->query->plans) != entry->plans ||
+								(entry->uses & (entry->uses - 1)) == 0);
+}
+
+static void
+measure(Prepared *entry)
+{
+	entry->plans = list_length(entry->query->plans);
+	rt_kept_plan_resize(&entry->kept, rt_query_size(entry->query));
+	rt_kept_plan_resize(&entry->kept_plans, rt_query_plans_size(entry->query));
 }
 
 static RtQuery *
 use(Prepared *entry)
 {
+	if (used_last != NULL && is_to_be_measured(used_last))
+		measure(used_last);
+	used_last = entry;
 	rt_kept_plan_use(&entry->kept);
+	if (entry->has_plans)
+		rt_kept_plan_use(&entry->kept_plans);
+	else
+		rt_kept_plan_add(&entry->kept_plans, drop_plans);
+	entry->has_plans = true;
 	entry->uses++;
-	if (is_to_be_measured(entry))
-	{
-		entry->plans = list_length(entry->query->plans);
-		rt_kept_plan_resize(&entry->kept, rt_query_size(entry->query));
-	}
 	rt_kept_plans_make_room();
 	return entry->query;
 }
@@ -219,5 +253,9 @@ rt_query_prepared_find(Oid declaration, const char *role)
 	init();
 	forget_old();
 	entry = OidIsValid(oid) ? hash_search(prepared, &key, HASH_FIND, NULL) : NULL;
-	return entry != NULL && is_current(entry) ? use(entry) : NULL;
+	if (entry == NULL || !is_current(entry))
+		return NULL;
+	/* its plans are not wanted, and may go for those of others */
+	rt_kept_plan_use(&entry->kept);
+	return entry->query;
 }

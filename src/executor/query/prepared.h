@@ -16,7 +16,8 @@
 extern RtQuery *rt_query_prepared(const RtStreamDeclaration *declaration);
 
 /*
- * The same for a role by its name, if it is known at the moment; NULL if not.
+ * The same for a role by its name, if it is known at the moment; NULL if not.  To
+ * be looked at, not to be run.
  */
 extern RtQuery *rt_query_prepared_find(Oid declaration, const char *role);
 
