@@ -299,9 +299,10 @@ is_of_user(uint32 place, const char *user_id, uint16 len)
 
 /* Some have the hash of another one, or are about to leave. */
 static bool
-is_meant(const RtClientSearch *search, uint32 place)
+is_meant(RtClientSearch *search, uint32 place)
 {
-	return pg_atomic_read_u64(&serials[place]) != 0 &&
+	search->serial = pg_atomic_read_u64(&serials[place]);
+	return search->serial != 0 &&
 		(search->user_id_len == 0 ||
 		 is_of_user(place, search->user_id, search->user_id_len)) &&
 		(search->id[0] == '\0' || strcmp(places[place].id, search->id) == 0);
@@ -317,7 +318,6 @@ go_to(RtClientSearch *search, uint32 place)
 		return false;
 	search->gateway = (int) (place / realtime_max_connections);
 	search->connection = place % realtime_max_connections;
-	search->serial = pg_atomic_read_u64(&serials[place]);
 	search->since = places[place].since;
 	return true;
 }

@@ -147,10 +147,15 @@ GetCurrentTimestamp(void)
 	return now++;
 }
 
+/* Whose serial goes when its session is looked at, and then the rest of it; or NULL. */
+static pg_atomic_uint64 *leaving = NULL;
+
 const RtSession *
 rt_session_get(int session)
 {
 	looked_at++;
+	if (leaving != NULL && session != 0)
+		pg_atomic_write_u64(leaving, 0);
 	return &sessions[session];
 }
 
@@ -274,6 +279,30 @@ check_user(int user)
 		  (expected != 0));
 	CHECK(serial == expected);
 	CHECK(serial == 0 || known[gateway][connection].serial == serial);
+}
+
+/* Who leaves while one looks is found as who it was, or not at all. */
+static void
+finds_who_leaves(void)
+{
+	RtOrder		order = recheck_of(1);
+	RtWish		wishes[8];
+	int			gateway;
+	uint32		connection;
+	uint64		serial;
+
+	come(0, 0, 1);
+	become(0, 0, 1);
+	leaving = &serials[at(0, 0)];
+	CHECK(rt_client_latest(name_of(1), length_of(1), &gateway, &connection, &serial));
+	CHECK(serial == last_serial && gateway == 0 && connection == 0);
+	CHECK(!rt_client_latest(name_of(1), length_of(1), &gateway, &connection, &serial));
+	pg_atomic_write_u64(leaving, last_serial);
+	rt_clients_order(&order, 1);
+	leaving = NULL;
+	CHECK(rt_clients_take_wishes(0, wishes, 8) == 1 && wishes[0].serial == last_serial);
+	CHECK(locks_held == 0);
+	all_go();
 }
 
 static void
@@ -535,6 +564,7 @@ main(void)
 	rt_clients_init();
 	rt_client_orders_init();
 	RUN(finds_who_is_there);
+	RUN(finds_who_leaves);
 	RUN(tells_hashes_apart);
 	RUN(orders_of_some_look_at_these);
 	RUN(orders_of_all_are_one);
