@@ -174,14 +174,15 @@ do_round(RtStreamWork *stream)
 {
 	RtQueryGroup *group = enter_group(stream);
 
+	/* if the round fails, loading ends all the same */
+	stream->query_group = group;
+	stream->query_group_serial = group->serial;
 	rt_round_do(group);
 	/* what the caller will have is not what the group's state says */
 	if (group->touched && !is_loaded_by_us(group))
 		group->resend = true;
 	/* there may be a gateway that has nobody else of it */
 	group->position_told = false;
-	stream->query_group = group;
-	stream->query_group_serial = group->serial;
 	stream->query_number = group->number;
 	stream->work.request->answer_position = rt_ring_position();
 }
