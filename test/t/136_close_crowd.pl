@@ -85,7 +85,7 @@ $node->stop;
 # As many may wait to be told as there may be connections; then nobody comes in.
 my $few = 10;
 my $known = 5;
-$node = life_node(name => 'few', 'realtime.executors' => 4, 'realtime.max_connections' => $few,
+$node = life_node(name => 'few', 'realtime.executors' => 4, 'realtime.max_executors' => 16, 'realtime.max_connections' => $few,
 	'realtime.max_sessions' => $known, 'realtime.jwt_secret' => $secret);
 $node->safe_psql('postgres', $hook);
 ok(poll_until(sub { ws_close(ws_connect($node)); rows() > 0 || told() > 0 }), 'a small server');
