@@ -212,11 +212,12 @@ SKIP:
 	is(call_end($other, $id)->{data}, 'gone', 'a gateway that ends takes what its clients were asked with it');
 
 	# the same before it has seen what is asked
+	my $gateway_of = sub {
+		return sql(q{SELECT gateway FROM realtime.connections WHERE connection_id = '} . ws_call($_[0], 'app/me', [])->{data} . q{'});
+	};
 	my $eve;
-	do { ws_close($eve) if $eve; $eve = client('eve') }
-	  until sql(qq{SELECT gateway FROM realtime.connections WHERE user_id = 'eve'}) ne
-		sql(q{SELECT gateway FROM realtime.connections WHERE connection_id = '} . ws_call($other, 'app/me', [])->{data} . q{'});
-	$gateway = sql(q{SELECT g.pid FROM realtime.connections c JOIN realtime.stat_gateway g ON g.number = c.gateway WHERE user_id = 'eve'});
+	do { ws_close($eve) if $eve; $eve = client('eve') } until $gateway_of->($eve) ne $gateway_of->($other);
+	$gateway = sql('SELECT pid FROM realtime.stat_gateway WHERE number = ' . $gateway_of->($eve));
 	kill STOP => $gateway;
 	$id = call_begin($other, 'app/careful', ['eve']);
 	ok(poll_until(sub { sql(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'realtime executor%' AND wait_event = 'RealtimePush'}) > 0
