@@ -127,30 +127,17 @@ checked_key(Declaration *declaration, int option)
 	return key->signature;
 }
 
-/* None is not kept at all, which rt_parameter_interval() does not know. */
+/* None at all is an answer, too, which rt_parameter_interval() does not know. */
 static Interval *
-checked_ttl(Declaration *declaration)
+checked_time(Declaration *declaration, int option, const char *name, int64 max_ms)
 {
 	FunctionCallInfo fcinfo = declaration->fcinfo;
-	int			number = declaration->options + IDEMPOTENCY_TTL;
-	Interval   *ttl = PG_ARGISNULL(number) ? NULL : PG_GETARG_INTERVAL_P(number);
+	int			number = declaration->options + option;
+	Interval   *time = PG_ARGISNULL(number) ? NULL : PG_GETARG_INTERVAL_P(number);
 
-	if (ttl != NULL && is_default(ttl, 0))
-		return ttl;
-	return rt_parameter_interval(fcinfo, number, "idempotency_ttl", PG_INT64_MAX);
-}
-
-/* Likewise: who does not wait at all. */
-static Interval *
-checked_lock_wait(Declaration *declaration)
-{
-	FunctionCallInfo fcinfo = declaration->fcinfo;
-	int			number = declaration->options + LOCK_WAIT;
-	Interval   *wait = PG_ARGISNULL(number) ? NULL : PG_GETARG_INTERVAL_P(number);
-
-	if (wait != NULL && is_default(wait, 0))
-		return wait;
-	return rt_parameter_interval(fcinfo, number, "lock_wait", PG_INT32_MAX);
+	if (time != NULL && is_default(time, 0))
+		return time;
+	return rt_parameter_interval(fcinfo, number, name, max_ms);
 }
 
 static void
@@ -159,11 +146,11 @@ read_keys(Declaration *declaration)
 	RtRpcRow   *row = &declaration->row;
 
 	row->idempotency_key = checked_key(declaration, IDEMPOTENCY_KEY);
-	row->idempotency_ttl = checked_ttl(declaration);
+	row->idempotency_ttl = checked_time(declaration, IDEMPOTENCY_TTL, "idempotency_ttl", PG_INT64_MAX);
 	row->idempotent = rt_parameter_bool(declaration->fcinfo,
 										declaration->options + IDEMPOTENT, "idempotent");
 	row->lock_key = checked_key(declaration, LOCK_KEY);
-	row->lock_wait = checked_lock_wait(declaration);
+	row->lock_wait = checked_time(declaration, LOCK_WAIT, "lock_wait", PG_INT32_MAX);
 	if (row->lock_wait != NULL && row->lock_key == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

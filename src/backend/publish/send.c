@@ -253,14 +253,21 @@ add_to_latest(text *user_id, const char *frame, Size len)
 		rt_score(RT_SCORE_SEND_NOT_FOUND);
 }
 
+/* Of a question that wants no answer. */
+static char *
+notice_frame(FunctionCallInfo fcinfo, Size *len)
+{
+	text	   *event = text_argument(fcinfo, USER_EVENT, "event");
+
+	return rt_send_request_frame(NO_REPLY, event, data_argument(fcinfo, USER_DATA), len);
+}
+
 Datum
 realtime_notify(PG_FUNCTION_ARGS)
 {
 	text	   *user_id = user_argument(fcinfo, USER_ID);
-	text	   *event = text_argument(fcinfo, USER_EVENT, "event");
 	Size		len;
-	char	   *frame = rt_send_request_frame(NO_REPLY, event, data_argument(fcinfo, USER_DATA),
-											  &len);
+	char	   *frame = notice_frame(fcinfo, &len);
 
 	add_to_latest(user_id, frame, len);
 	PG_RETURN_VOID();
@@ -339,10 +346,8 @@ Datum
 realtime_connection_notify(PG_FUNCTION_ARGS)
 {
 	text	   *id = text_argument(fcinfo, USER_ID, "connection_id");
-	text	   *event = text_argument(fcinfo, USER_EVENT, "event");
 	Size		len;
-	char	   *frame = rt_send_request_frame(NO_REPLY, event, data_argument(fcinfo, USER_DATA),
-											  &len);
+	char	   *frame = notice_frame(fcinfo, &len);
 
 	add_to_connection(id, frame, len);
 	PG_RETURN_VOID();

@@ -582,7 +582,6 @@ static void
 load(RtStreamWork *stream)
 {
 	stream->loads = true;
-	stream->work.is_unattended = false;
 	stream->work.keeps_context = !stream->is_query;
 	stream->work.prepare = prepare_load;
 	stream->work.take_snapshot = take_snapshot;
