@@ -50,7 +50,7 @@ our @EXPORT = qw(
   new_node gateway_port wait_for_gateway wait_for_call poll_until soon
   tcp_connect http_request http_raw
   ws_connect ws_send ws_raw ws_frame ws_recv ws_recv_json ws_wait ws_quiet
-  ws_call ws_subscribe ws_close ws_close_code
+  ws_call ws_batch ws_subscribe ws_close ws_close_code
 );
 
 # Seconds that anything may take before the test gives up: long, because the
@@ -680,6 +680,27 @@ sub ws_call
 	my $reply = ws_wait($ws,
 		sub { ($_->{topic} // '') eq '__rpc' && $_->{event} eq $id });
 	return $reply->{data};
+}
+
+=item ws_batch($ws, sequential, path, ...)
+
+Calls them as one batch, and returns what has become of each, ok or a code, with
+spaces between; the answers come together or in several frames.
+
+=cut
+
+sub ws_batch
+{
+	my ($ws, $sequential, @paths) = @_;
+	my %outcome;
+
+	ws_send($ws, { batch => [ map { { rpc => $paths[$_], id => "b$_", args => [] } } 0 .. $#paths ], $sequential ? (sequential => JSON::PP::true) : () });
+	while (keys %outcome < @paths)
+	{
+		my $frame = ws_wait($ws, sub { ($_->{topic} // '') eq '__rpc' });
+		$outcome{ $_->{id} } = $_->{ok} ? 'ok' : $_->{code} for $frame->{event} eq '__batch' ? @{ $frame->{data}{batch} } : $frame->{data};
+	}
+	return join ' ', map { $outcome{"b$_"} } 0 .. $#paths;
 }
 
 =item ws_subscribe($ws, topic)

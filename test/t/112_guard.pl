@@ -33,21 +33,6 @@ SELECT realtime.query('m/live', $$SELECT 1 AS id, realtime.context('who') AS who
 });
 wait_for_call($node, 'm/who', []);
 
-# What has become of each call of a batch, whose answers come together or in several frames.
-sub batch
-{
-	my ($client, $sequential, @paths) = @_;
-	my %outcome;
-
-	ws_send($client, { batch => [ map { { rpc => $paths[$_], id => "b$_", args => [] } } 0 .. $#paths ], $sequential ? (sequential => JSON::PP::true) : () });
-	while (keys %outcome < @paths)
-	{
-		my $frame = ws_wait($client, sub { ($_->{topic} // '') eq '__rpc' });
-		$outcome{ $_->{id} } = $_->{ok} ? 'ok' : $_->{code} for $frame->{event} eq '__batch' ? @{ $frame->{data}{batch} } : $frame->{data};
-	}
-	return join ' ', map { $outcome{"b$_"} } 0 .. $#paths;
-}
-
 my $ws = ws_connect($node);
 is(ws_call($ws, 'm/who', [])->{data}, undef, 'without a guard there is no context');
 $node->safe_psql('postgres', q{SELECT realtime.guard('m', '{app.learn()}')});
@@ -67,7 +52,7 @@ is(ws_call($ws, 'm/who', [])->{code}, 'UNAUTHENTICATED', 'nobody is let in who i
 is(ws_call($ws, 'm/rows', [], stream => JSON::PP::true)->{code}, 'UNAUTHENTICATED', 'to streams neither');
 is(ws_call($ws, 'm/live', [], stream => JSON::PP::true)->{code}, 'UNAUTHENTICATED', 'nor to live queries');
 is(ws_call($ws, 'free/who', [])->{ok}, JSON::PP::true, 'what is outside of the module is as before');
-is(batch($ws, $_, 'm/who', 'free/who', 'm/who'), 'UNAUTHENTICATED ok UNAUTHENTICATED', 'each call of a batch has its own guards') for 0, 1;
+is(ws_batch($ws, $_, 'm/who', 'free/who', 'm/who'), 'UNAUTHENTICATED ok UNAUTHENTICATED', 'each call of a batch has its own guards') for 0, 1;
 $node->safe_psql('postgres', q{SELECT realtime.guard('m')});
 is(ws_call($ws, 'm/who', [])->{ok}, JSON::PP::true, 'until it has no guard any more');
 

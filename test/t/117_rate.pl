@@ -33,21 +33,6 @@ sub connect_as { my ($id) = @_; return ws_connect($node, defined $id ? (path => 
 sub code { my ($ws, $path) = @_; my $reply = ws_call($ws, $path, []); return $reply->{ok} ? 'ok' : $reply->{code}; }
 sub codes { my ($path, @sockets) = @_; return join ' ', map { code($_, $path) } @sockets; }
 
-# What has become of each call of a batch, whose answers come together or in several frames.
-sub batch
-{
-	my ($client, $sequential, @paths) = @_;
-	my %outcome;
-
-	ws_send($client, { batch => [ map { { rpc => $paths[$_], id => "b$_", args => [] } } 0 .. $#paths ], $sequential ? (sequential => JSON::PP::true) : () });
-	while (keys %outcome < @paths)
-	{
-		my $frame = ws_wait($client, sub { ($_->{topic} // '') eq '__rpc' });
-		$outcome{ $_->{id} } = $_->{ok} ? 'ok' : $_->{code} for $frame->{event} eq '__batch' ? @{ $frame->{data}{batch} } : $frame->{data};
-	}
-	return join ' ', map { $outcome{"b$_"} } 0 .. $#paths;
-}
-
 # anonymous clients of one address are one, on whatever gateway
 my @nobody = map { connect_as() } 1 .. 6;
 is(codes('app/five', @nobody), 'ok ok ok ok ok RATE_LIMITED', 'an address may call five times');
@@ -64,8 +49,8 @@ my @ann = map { connect_as('ann') } 1 .. 6;
 is(codes('app/five', @ann), 'ok ok ok ok ok RATE_LIMITED', 'a user may call five times');
 
 # each call of a batch counts
-is(batch($ann[0], 1, ('app/two') x 2, 'app/ready', 'app/two'), 'ok ok ok RATE_LIMITED', 'each call of a batch is counted');
-is(batch($nobody[0], 0, ('app/two') x 3) =~ s/(\w+) (\w+) (\w+)/join ' ', sort $1, $2, $3/er, 'RATE_LIMITED ok ok', 'also if they run at the same time');
+is(ws_batch($ann[0], 1, ('app/two') x 2, 'app/ready', 'app/two'), 'ok ok ok RATE_LIMITED', 'each call of a batch is counted');
+is(ws_batch($nobody[0], 0, ('app/two') x 3) =~ s/(\w+) (\w+) (\w+)/join ' ', sort $1, $2, $3/er, 'RATE_LIMITED ok ok', 'also if they run at the same time');
 
 # two are counted already: there is no room for a third
 my $bob = connect_as('bob');

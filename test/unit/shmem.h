@@ -1,21 +1,35 @@
 /*
  * shmem.h
- *		The server's shared memory, played for a test of one process: an area at
- *		a time, full of what nobody has initialized.
+ *		The server's shared memory, played for a test of one process: areas
+ *		by their names, each anew when it is asked for, full of what nobody has
+ *		initialized.
  */
 #ifndef TEST_UNIT_SHMEM_H
 #define TEST_UNIT_SHMEM_H
 
+#define SHMEM_AREAS 8
+
 void *
 ShmemInitStruct(const char *name, Size size, bool *found)
 {
-	static void *area = NULL;
+	static struct
+	{
+		const char *name;
+		void	   *memory;
+	}			areas[SHMEM_AREAS];
+	int			i = 0;
 
+	while (areas[i].name != NULL && strcmp(areas[i].name, name) != 0)
+	{
+		if (++i == SHMEM_AREAS)
+			abort();
+	}
 	*found = false;
-	free(area);
-	area = malloc(size);
-	memset(area, 0x7F, size);
-	return area;
+	free(areas[i].memory);
+	areas[i].name = name;
+	areas[i].memory = malloc(size);
+	memset(areas[i].memory, 0x7F, size);
+	return areas[i].memory;
 }
 
 Size

@@ -19,6 +19,7 @@
 #include "src/ipc/client_order.c"
 #undef places
 
+#include "test/unit/shmem.h"
 #include "test/unit/unit.h"
 
 #define CONNECTIONS 300			/* of each gateway */
@@ -36,28 +37,6 @@ static int	locks_held = 0;
 static int	orders_locked = 0;	/* times that orders or wishes had their lock */
 static int	woken = 0;
 static uint32 looked_at = 0;	/* sessions */
-
-Size
-add_size(Size a, Size b)
-{
-	return a + b;
-}
-
-Size
-mul_size(Size a, Size b)
-{
-	return a * b;
-}
-
-void *
-ShmemInitStruct(const char *name, Size size, bool *found)
-{
-	char	   *memory = malloc(size);
-
-	*found = false;
-	memset(memory, 0x7F, size);
-	return memory;
-}
 
 static LWLockPadded locks[2][RT_CLIENT_INDEX_LOCKS];
 

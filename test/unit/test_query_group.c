@@ -23,6 +23,7 @@
 #undef fprintf
 #undef snprintf
 
+#include "test/unit/shmem.h"
 #include "test/unit/unit.h"
 
 #define GROUPS 64
@@ -35,28 +36,6 @@ int			realtime_query_memory = 64;
 /* ---- the server ---- */
 
 static int	listeners = 0;
-
-Size
-add_size(Size a, Size b)
-{
-	return a + b;
-}
-
-Size
-mul_size(Size a, Size b)
-{
-	return a * b;
-}
-
-void *
-ShmemInitStruct(const char *name, Size size, bool *found)
-{
-	char	   *memory = malloc(size);
-
-	*found = false;
-	memset(memory, 0x7F, size);
-	return memory;
-}
 
 LWLockPadded *
 GetNamedLWLockTranche(const char *name)
